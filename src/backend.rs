@@ -1,0 +1,153 @@
+//! What the core asks of whoever watches fds, tells the time and wakes it: the contract every backend fulfils.
+//!
+//! A backend holds the set of watched fds, one entry per fd however many watchers share it, waits, and then yields what was
+//! found. It knows nothing of callbacks. Every system call the loop makes goes through these three traits, so that a simulated or
+//! a failing world can stand in for the kernel.
+
+use crate::error::Result;
+use crate::time::Nanos;
+use crate::token::Token;
+
+pub(crate) use crate::remote::Wake;
+
+/// A monotonic clock.
+pub(crate) trait Clock {
+    /// Nanoseconds since some fixed point; never goes back.
+    fn now(&mut self) -> Nanos;
+}
+
+/// One fd as a backend sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Source {
+    pub(crate) fd: i32,
+    /// Comes back with the events of backends that carry user data.
+    pub(crate) token: Token,
+    /// `READ | WRITE | URGENT`, never empty: who asks for nothing is not in the set.
+    pub(crate) interest: u32,
+    pub(crate) edge: bool,
+    pub(crate) exclusive: bool,
+    /// Where the backend keeps the entry, as `add` and `moved` said. Only backends that ask for it use it.
+    pub(crate) position: u32,
+}
+
+/// How a backend names the source of an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Key {
+    /// The user data given with `add`. It may be stale: the core compares generations.
+    Token(Token),
+    /// The fd. Never stale: what is removed is forgotten at once.
+    Fd(i32),
+}
+
+/// The set of watched fds and the wait for them.
+///
+/// Errors are the kernel's. On an error the set is as it was before.
+pub(crate) trait Backend: Clock {
+    /// Ends the wait from elsewhere.
+    type Waker: Wake;
+
+    /// Which one this is, as `PIRN_BACKEND_*` numbers them.
+    fn kind(&self) -> Kind;
+
+    /// What it can do beyond the common ground.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Whether `mark` must be called after each wait. Where it is not, `next` may be used instead as long as no two watchers
+    /// share an fd and none has a priority.
+    fn must_mark(&self) -> bool;
+
+    /// Whether `fd` is one of the loop's own.
+    fn owns(&self, fd: i32) -> bool;
+
+    /// Puts an fd into the set and returns its position. `EPERM`: a file that is always ready and cannot be waited for.
+    fn add(&mut self, source: &Source) -> Result<u32>;
+
+    /// Changes interest or token of an fd in the set. Also the check that the fd is still the same open file, where the
+    /// kernel knows: `ENOENT` if it is another one now, `EBADF` if it is closed.
+    fn modify(&mut self, source: &Source) -> Result<()>;
+
+    /// Takes an fd out of the set, whatever the kernel says to it, and drops what was found for it and not yet yielded, or makes
+    /// that recognisable by its token. `moved(slot, position)` is called for every entry that changed its place.
+    fn remove(&mut self, source: &Source, moved: impl FnMut(i32, u32)) -> Result<()>;
+
+    /// Whether the fd number is open at all. For calls that name an fd without changing the set.
+    fn probe(&self, fd: i32) -> Result<()>;
+
+    /// Waits at most `timeout` (0: not at all, `FOREVER`: for ever) and returns how many sources are ready. May return early
+    /// with 0. `EINTR` is an empty wait, not an error.
+    fn wait(&mut self, timeout: Nanos) -> Result<usize>;
+
+    /// Tells every ready source once; `mark` answers with the fd it belongs to, or `None` to drop it.
+    fn mark(&mut self, mark: impl FnMut(Key, u32) -> Option<i32>);
+
+    /// After `mark`: the next fd that is ready, from the first one again after `rewind`.
+    fn next_marked(&mut self) -> Option<i32>;
+
+    /// Starts `next_marked` again.
+    fn rewind(&mut self);
+
+    /// Without `mark`: the next ready source and what was found.
+    fn next(&mut self) -> Option<(Key, u32)>;
+
+    /// Makes the kernel objects anew, empty, under the same numbers where that is possible: after a fork, or when an fd
+    /// haunts the set. The core then adds every source again.
+    fn rebuild(&mut self) -> Result<()>;
+
+    /// A handle that ends the wait from other threads.
+    fn waker(&self) -> Self::Waker;
+
+    /// Whether this process is a copy made by fork of the one that made the backend. A system call.
+    fn is_forked(&self) -> bool;
+
+    /// The fd that is readable whenever a wait would return at once, `alarm` included. `EOPNOTSUPP` where there is none.
+    fn pollable_fd(&mut self) -> Result<i32>;
+
+    /// With a pollable fd: makes it readable at `deadline` (`FOREVER`: never).
+    fn set_alarm(&mut self, deadline: Nanos) -> Result<()>;
+}
+
+/// The backends by name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
+#[repr(u32)]
+pub enum Kind {
+    /// The best that works here: epoll, then poll, then select, tried in this order.
+    #[default]
+    Auto = 0,
+    /// `pselect6(2)`.
+    Select = 1,
+    /// `ppoll(2)`.
+    Poll = 2,
+    /// `epoll(7)`.
+    Epoll = 3,
+    /// The application supplies clock, wait and readiness.
+    Host = 4,
+}
+
+impl Kind {
+    /// The name in lower case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Auto => "auto",
+            Kind::Select => "select",
+            Kind::Poll => "poll",
+            Kind::Epoll => "epoll",
+            Kind::Host => "host",
+        }
+    }
+}
+
+bitflags::bitflags! {
+    /// What a backend can do beyond the common ground.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
+    pub struct Capabilities: u32 {
+        /// [`Interest::EDGE`](crate::Interest::EDGE).
+        const EDGE = 0x1;
+        /// [`Interest::EXCLUSIVE`](crate::Interest::EXCLUSIVE).
+        const EXCLUSIVE = 0x2;
+        /// A pollable fd for the whole loop.
+        const FD = 0x4;
+        /// Waits are exact to the nanosecond as far as the kernel's timers are, not rounded to milliseconds.
+        const NANOSECONDS = 0x8;
+    }
+}

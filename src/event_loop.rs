@@ -1,0 +1,637 @@
+#![expect(unsafe_code, reason = "callbacks are kept as addresses and called as the functions they were")]
+//! The loop as Rust programs see it: the reactor, and the calls that it asks for.
+//!
+//! Callbacks are plain functions over a context of the user's. They get the loop, the context and what happened; nothing of the loop is
+//! borrowed while they run, so that they may do with it what they like.
+
+use core::convert::Infallible;
+use core::marker::PhantomData;
+use core::mem::transmute;
+use core::ptr::{NonNull, without_provenance_mut};
+
+use crate::backend::{Backend, Capabilities, Kind};
+use crate::error::{Error, Result};
+use crate::host::{Host, Readiness};
+use crate::platform::{Platform, PlatformWaker};
+use crate::reactor::{Ended, Fired, Limit, Reactor};
+use crate::ready::{Interest, Ready};
+use crate::remote::{Shared, Wake};
+use crate::stats::Stats;
+use crate::storage::Memory;
+use crate::target::Target;
+use crate::time::{FOREVER, Nanos};
+use crate::timers::{FIXED_DELAY, SKIP_MISSED};
+use crate::token::{Io, Task, Timer};
+
+/// Which host a [`Loop`] has that runs on an operating system: none.
+pub enum NoHost {}
+
+impl Wake for Infallible {
+    fn wake(&self) {
+        match *self {}
+    }
+}
+
+impl Host for NoHost {
+    type Waker = Infallible;
+
+    fn now(&mut self) -> Nanos {
+        match *self {}
+    }
+
+    fn wait(&mut self, _timeout: Nanos, _ready: &mut [Readiness]) -> Result<usize> {
+        match *self {}
+    }
+
+    fn waker(&self) -> Infallible {
+        match *self {}
+    }
+}
+
+/// What an I/O callback is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IoEvent {
+    /// The watcher.
+    pub io: Io,
+    /// Its fd; of a raise handler, the bit.
+    pub fd: i32,
+    /// What was found; never empty.
+    pub ready: Ready,
+    /// The word given with the callback.
+    pub user: usize,
+}
+
+/// What a timer callback is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TimerEvent {
+    /// The timer. Stale already if it was a one-shot: its slot is free again.
+    pub timer: Timer,
+    /// How many ticks of a periodic timer are overdue besides this one.
+    pub missed: u64,
+    /// The word given with the callback.
+    pub user: usize,
+}
+
+/// Called when an fd is ready.
+pub type OnIo<C, H = NoHost> = for<'l> fn(&mut Loop<'l, C, H>, &mut C, IoEvent);
+/// Called when a timer is due.
+pub type OnTimer<C, H = NoHost> = for<'l> fn(&mut Loop<'l, C, H>, &mut C, TimerEvent);
+/// Called for a task or a post, with the word given with it.
+pub type OnTask<C, H = NoHost> = for<'l> fn(&mut Loop<'l, C, H>, &mut C, usize);
+
+/// When a timer is due first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum When {
+    /// Nanoseconds after a fresh reading of the clock.
+    After(Nanos),
+    /// Nanoseconds after the turn's time, [`Loop::now`]. Cheaper, and shorter by what this turn's callbacks have taken.
+    AfterNow(Nanos),
+    /// A point on the loop's clock.
+    At(Nanos),
+}
+
+/// Whether a timer is due again, in nanoseconds. A period of 0 is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Repeat {
+    /// One-shot.
+    #[default]
+    Never,
+    /// Every tick is called, at most one in a turn.
+    FixedRate(Nanos),
+    /// The next tick is one period after this one is handed over.
+    FixedDelay(Nanos),
+    /// One call stands for all ticks due; the grid is kept.
+    Skip(Nanos),
+}
+
+/// How a loop is to be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Config {
+    /// Which backend; the default is the best that works here.
+    pub backend: Kind,
+    /// Read the clock around every callback, for [`Stats::longest_callback_ns`].
+    pub measure: bool,
+}
+
+/// An event loop over a context `C` of the user's.
+///
+/// It lives on the stack or wherever it is put, and works on the memory of a [`Storage`](crate::Storage). Dropping it closes its own fds and
+/// forgets watchers, timers and tasks; what [`task_reclaim`](Loop::task_reclaim) did not take back is lost then.
+///
+/// ```
+/// use pirn::{Config, Ended, Loop, Repeat, Storage, TimerEvent, When};
+///
+/// fn on_tick(event_loop: &mut Loop<'_, u32>, ticks: &mut u32, event: TimerEvent) {
+///     *ticks += 1;
+///     if *ticks == 3 {
+///         event_loop.timer_stop(event.timer).unwrap();
+///     }
+/// }
+///
+/// let mut storage = Storage::<8, 4, 4>::new();
+/// let mut event_loop = Loop::new(&mut storage, Config::default())?;
+/// event_loop.timer_start(When::After(1_000_000), Repeat::FixedRate(1_000_000), on_tick, 0)?;
+///
+/// let mut ticks = 0;
+/// assert_eq!(event_loop.run(&mut ticks)?, Ended::Done);
+/// assert_eq!(ticks, 3);
+/// # Ok::<(), pirn::Error>(())
+/// ```
+pub struct Loop<'s, C, H: Host = NoHost> {
+    reactor: Reactor<'s, Platform<'s, H>>,
+    shared: &'s Shared<'s, PlatformWaker<H::Waker>>,
+    is_running: bool,
+    context: PhantomData<fn(&mut C)>,
+}
+
+impl<'s, C> Loop<'s, C> {
+    /// Makes a loop on a backend of the operating system.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EOPNOTSUPP`] if this build has no such backend, [`Error::EINVAL`] for [`Kind::Host`] (see [`with_host`](Self::with_host)),
+    /// [`Error::ERANGE`] for select if the low fds are in use, or what the kernel says.
+    pub fn new(memory: impl Into<Memory<'s>>, config: Config) -> Result<Self> {
+        if config.backend == Kind::Host {
+            return Err(Error::EINVAL);
+        }
+        Self::make(memory.into(), config.measure, |area| Platform::open(config.backend, area))
+    }
+}
+
+impl<'s, C, H: Host> Loop<'s, C, H> {
+    /// Makes a loop whose clock, wait and readiness come from `host`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EOPNOTSUPP`] if this build was made without the host backend.
+    pub fn with_host(memory: impl Into<Memory<'s>>, host: H, measure: bool) -> Result<Self> {
+        Self::make(memory.into(), measure, |area| Platform::host(host, area))
+    }
+
+    fn make(memory: Memory<'s>, measure: bool, open: impl FnOnce(&'s mut [u64]) -> Result<Platform<'s, H>>) -> Result<Self> {
+        let (cut, area, epoch) = memory.cut().ok_or(Error::EINVAL)?;
+        let backend = open(area)?;
+        let parts = cut.finish(backend.waker(), epoch);
+        let shared = parts.shared;
+        Ok(Loop { reactor: Reactor::new(backend, parts, measure), shared, is_running: false, context: PhantomData })
+    }
+
+    // ---- I/O ----
+
+    /// Watches an fd. It stays the caller's; remove its watchers before it is closed, or say [`fd_closing`](Self::fd_closing).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EBADF`]: not open. [`Error::ENOSPC`]: all I/O slots are in use. [`Error::EINVAL`]: bits that exclude each other, the loop's own
+    /// fd, or options that differ from those of another watcher of the fd. [`Error::EOPNOTSUPP`]: the backend lacks the option.
+    /// [`Error::EPERM`]: edge triggered or exclusive on a file that is always ready. [`Error::ERANGE`]: beyond select's range.
+    /// [`Error::ECHILD`]: a copy made by fork.
+    pub fn io_add(&mut self, fd: i32, interest: Interest, callback: OnIo<C, H>, user: usize) -> Result<Io> {
+        self.reactor.io_add(fd, interest, target(callback as *mut (), user)).map(Io)
+    }
+
+    /// Changes what a watcher waits for; an empty interest pauses it. Reaches the kernel before the next wait, if it makes a
+    /// difference then.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle. [`Error::EINVAL`]: options among the interest, or a raise handler.
+    pub fn io_modify(&mut self, io: Io, interest: Interest) -> Result<()> {
+        self.reactor.io_modify(io.0, interest.bits())
+    }
+
+    /// Removes a watcher or a raise handler: its callback will not run again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle. [`Error::ECHILD`]: a copy made by fork.
+    pub fn io_remove(&mut self, io: Io) -> Result<()> {
+        self.reactor.io_remove(io.0)
+    }
+
+    /// Says whether a watcher keeps [`run`](Self::run) going; it does by default.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn io_set_reference(&mut self, io: Io, holds: bool) -> Result<()> {
+        self.reactor.io_reference(io.0, holds)
+    }
+
+    /// Reports readiness to a watcher in the next dispatch, as if the kernel had.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle. [`Error::EINVAL`]: nothing to report, [`Ready::INVALID`], or a raise handler.
+    pub fn io_feed(&mut self, io: Io, ready: Ready) -> Result<()> {
+        self.reactor.io_feed(io.0, ready.bits())
+    }
+
+    /// Removes all watchers of an fd that is about to be closed, and returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EBADF`]: negative. [`Error::ECHILD`]: a copy made by fork.
+    pub fn fd_closing(&mut self, fd: i32) -> Result<u32> {
+        self.reactor.fd_closing(fd)
+    }
+
+    /// Has a callback run when a bit from 0 to 63 is raised. `options`: `HIGH`, `LOW`, `UNREF`. Takes an I/O slot.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EINVAL`]: no such bit, other options. [`Error::EEXIST`]: it has a handler. [`Error::ENOSPC`]: all I/O slots are in use.
+    pub fn raise_add(&mut self, bit: u32, options: Interest, callback: OnIo<C, H>, user: usize) -> Result<Io> {
+        self.reactor.raise_add(bit, options, target(callback as *mut (), user)).map(Io)
+    }
+
+    // ---- timers ----
+
+    /// Starts a timer. It never fires early, nor in the turn in which it was started.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOSPC`]: all timer slots are in use. [`Error::EINVAL`]: a period of 0.
+    pub fn timer_start(&mut self, when: When, repeat: Repeat, callback: OnTimer<C, H>, user: usize) -> Result<Timer> {
+        let deadline = match when {
+            When::After(delay) => self.reactor.clock().saturating_add(delay),
+            When::AfterNow(delay) => self.reactor.now().saturating_add(delay),
+            When::At(deadline) => deadline,
+        };
+        let (period, flags) = match repeat {
+            Repeat::Never => (0, 0),
+            Repeat::FixedRate(0) | Repeat::FixedDelay(0) | Repeat::Skip(0) => return Err(Error::EINVAL),
+            Repeat::FixedRate(period) => (period, 0),
+            Repeat::FixedDelay(period) => (period, FIXED_DELAY),
+            Repeat::Skip(period) => (period, SKIP_MISSED),
+        };
+        self.reactor.timer_start(deadline, period, flags, target(callback as *mut (), user)).map(Timer)
+    }
+
+    /// As [`timer_start`](Self::timer_start), for a timer that does not keep [`run`](Self::run) going.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn timer_start_unreferenced(
+        &mut self,
+        when: When,
+        repeat: Repeat,
+        callback: OnTimer<C, H>,
+        user: usize,
+    ) -> Result<Timer> {
+        let timer = self.timer_start(when, repeat, callback, user)?;
+        self.timer_set_reference(timer, false)?;
+        Ok(timer)
+    }
+
+    /// Pushes a timer's deadline to `delay` after the turn's time. A few nanoseconds if that is later than before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_again(&mut self, timer: Timer, delay: Nanos) -> Result<()> {
+        self.reactor.timer_again(timer.0, delay)
+    }
+
+    /// Stops a timer: its callback will not run again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_stop(&mut self, timer: Timer) -> Result<()> {
+        self.reactor.timer_stop(timer.0)
+    }
+
+    /// How long a timer still has, from a fresh reading of the clock; 0 if it is due.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_remaining(&mut self, timer: Timer) -> Result<Nanos> {
+        self.reactor.timer_remaining(timer.0)
+    }
+
+    /// Lets a timer be late by at most `slack`, so that it can fire together with others.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_slack(&mut self, timer: Timer, slack: Nanos) -> Result<()> {
+        self.reactor.timer_slack(timer.0, slack)
+    }
+
+    /// Says whether a timer keeps [`run`](Self::run) going; it does by default.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_set_reference(&mut self, timer: Timer, holds: bool) -> Result<()> {
+        self.reactor.timer_reference(timer.0, holds)
+    }
+
+    // ---- tasks ----
+
+    /// Queues a callback for the next turn.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EAGAIN`]: the queue is full.
+    pub fn task_post(&mut self, callback: OnTask<C, H>, user: usize) -> Result<Task> {
+        self.reactor.task_post(target(callback as *mut (), user)).map(Task)
+    }
+
+    /// Takes a queued task back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: it has run, is running, or was cancelled.
+    pub fn task_cancel(&mut self, task: Task) -> Result<()> {
+        self.reactor.task_cancel(task.0)
+    }
+
+    /// Hands back one accepted post that has not run, until there are none left. Closes the queues to [`Remote`]s.
+    pub fn task_reclaim(&mut self) -> Option<(OnTask<C, H>, usize)> {
+        let target = self.reactor.task_reclaim()?;
+        // SAFETY: every target of a task was made from an `OnTask<C, H>`, here or in `Remote<C, H>::post`.
+        let callback = unsafe { transmute::<*mut (), OnTask<C, H>>(target.callback.as_ptr()) };
+        Some((callback, target.user.addr()))
+    }
+
+    /// A handle for other threads and signal handlers. It may outlive the loop; its calls are then refused.
+    #[must_use]
+    pub fn remote(&self) -> Remote<'s, C, H> {
+        Remote { shared: self.shared, context: PhantomData }
+    }
+
+    // ---- running ----
+
+    /// Runs until stopped, or until nothing keeps the loop going.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EBUSY`]: inside a callback. [`Error::ECHILD`]: a copy made by fork. Else what the kernel said to the wait.
+    pub fn run(&mut self, context: &mut C) -> Result<Ended> {
+        self.run_until(FOREVER, context)
+    }
+
+    /// Runs, but not beyond `deadline` on the loop's clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_until(&mut self, deadline: Nanos, context: &mut C) -> Result<Ended> {
+        self.enter(|this| {
+            this.reactor.check_fork()?;
+            loop {
+                if let Some(ended) = this.reactor.ended(deadline) {
+                    return Ok(ended);
+                }
+                this.reactor.check_fork_in_run()?;
+                let limit = this.reactor.limit_until(deadline);
+                this.make_turn(limit, context)?;
+            }
+        })
+    }
+
+    /// Makes one turn: waits at most `timeout`, and returns how many callbacks ran.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn turn(&mut self, timeout: Nanos, context: &mut C) -> Result<u32> {
+        self.enter(|this| {
+            this.reactor.check_fork()?;
+            this.make_turn(timeout, context)
+        })
+    }
+
+    /// First part of a turn: brings the kernel up to date and says how long may be waited, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EBUSY`]: inside a callback. [`Error::ECHILD`]: a copy made by fork.
+    pub fn prepare(&mut self, limit: Nanos) -> Result<Nanos> {
+        self.enter(|this| {
+            this.reactor.check_fork()?;
+            this.reactor.prepare(limit)
+        })
+    }
+
+    /// Second part of a turn: waits and fetches, and returns how many sources are ready.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EBUSY`]: inside a callback. Else what the kernel said.
+    pub fn wait(&mut self, timeout: Nanos) -> Result<usize> {
+        self.enter(|this| this.reactor.wait(timeout))
+    }
+
+    /// Third part of a turn: calls what is due, and returns how many callbacks ran.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EBUSY`]: inside a callback.
+    pub fn dispatch(&mut self, context: &mut C) -> Result<u32> {
+        self.enter(|this| Ok(this.make_calls(context)))
+    }
+
+    fn enter<T>(&mut self, inside: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.is_running {
+            return Err(Error::EBUSY);
+        }
+        self.is_running = true;
+        let result = inside(self);
+        self.is_running = false;
+        result
+    }
+
+    fn make_turn(&mut self, limit: Nanos, context: &mut C) -> Result<u32> {
+        let timeout = self.reactor.prepare(limit)?;
+        self.reactor.wait(timeout)?;
+        Ok(self.make_calls(context))
+    }
+
+    fn make_calls(&mut self, context: &mut C) -> u32 {
+        self.reactor.begin_dispatch();
+        while let Some(fired) = self.reactor.next() {
+            match fired {
+                Fired::Io { target, io, fd, ready } => {
+                    // SAFETY: every target of a watcher was made from an `OnIo<C, H>`, in `io_add` or `raise_add`.
+                    let callback = unsafe { transmute::<*mut (), OnIo<C, H>>(target.callback.as_ptr()) };
+                    let ready = Ready::from_bits_truncate(ready);
+                    callback(self, context, IoEvent { io: Io(io), fd, ready, user: target.user.addr() });
+                }
+                Fired::Timer { target, timer, missed } => {
+                    // SAFETY: every target of a timer was made from an `OnTimer<C, H>`, in `timer_start`.
+                    let callback = unsafe { transmute::<*mut (), OnTimer<C, H>>(target.callback.as_ptr()) };
+                    callback(self, context, TimerEvent { timer: Timer(timer), missed, user: target.user.addr() });
+                }
+                Fired::Task { target } => {
+                    // SAFETY: every target of a task was made from an `OnTask<C, H>`, in `task_post` or `Remote::post`.
+                    let callback = unsafe { transmute::<*mut (), OnTask<C, H>>(target.callback.as_ptr()) };
+                    callback(self, context, target.user.addr());
+                }
+            }
+        }
+        self.reactor.end_dispatch()
+    }
+
+    /// Limits what one turn may do. What is left over is served by the next turns before anything new is fetched.
+    pub fn set_limit(&mut self, limit: Limit) {
+        self.reactor.set_limit(limit);
+    }
+
+    /// Keeps [`run`](Self::run) going although nothing else may do so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOSPC`]: held 2^32 - 1 times.
+    pub fn hold(&mut self) -> Result<()> {
+        self.reactor.hold()
+    }
+
+    /// Undoes one [`hold`](Self::hold).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EINVAL`]: it is not held.
+    pub fn release(&mut self) -> Result<()> {
+        self.reactor.release()
+    }
+
+    /// In a child process: makes the copy that fork made a loop of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EBUSY`]: inside a callback. Else what the kernel said.
+    pub fn after_fork(&mut self) -> Result<()> {
+        self.enter(|this| this.reactor.after_fork())
+    }
+
+    // ---- asking ----
+
+    /// The turn's time.
+    pub fn now(&mut self) -> Nanos {
+        self.reactor.now()
+    }
+
+    /// Reads the clock into the turn's time.
+    pub fn update(&mut self) -> Nanos {
+        self.reactor.update()
+    }
+
+    /// The deadline of the timer that is due next, or [`FOREVER`].
+    #[must_use]
+    pub fn next_deadline(&self) -> Nanos {
+        self.reactor.next_deadline()
+    }
+
+    /// The fd that is readable whenever the loop has something to do, due timers included.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EOPNOTSUPP`]: only the epoll backend has one. Else what the kernel said.
+    pub fn pollable_fd(&mut self) -> Result<i32> {
+        self.reactor.pollable_fd()
+    }
+
+    /// Which backend runs.
+    #[must_use]
+    pub fn backend(&self) -> Kind {
+        self.reactor.backend.kind()
+    }
+
+    /// What it can do beyond the common ground.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        self.reactor.backend.capabilities()
+    }
+
+    /// What the loop has counted.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.reactor.stats()
+    }
+
+    /// Checks every internal structure against itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EUCLEAN`]: something contradicts itself.
+    pub fn verify(&self) -> Result<()> {
+        self.reactor.verify()
+    }
+}
+
+impl<C, H: Host> Drop for Loop<'_, C, H> {
+    /// Closes the queues. Waits for a thread that is just writing to the wake-up fd: one system call of that thread's.
+    fn drop(&mut self) {
+        while self.shared.retire().is_err() {
+            core::hint::spin_loop();
+        }
+    }
+}
+
+/// A callback and its word, as the core keeps them.
+fn target(callback: *mut (), user: usize) -> Target {
+    // The address of a function is not null.
+    let callback = NonNull::new(callback).unwrap_or(NonNull::dangling());
+    Target { callback, user: without_provenance_mut(user) }
+}
+
+/// What other threads and signal handlers may do with a loop.
+///
+/// Small, free to copy and to send. Every call is async-signal-safe, takes no lock, and costs one system call at most, none while
+/// the loop is awake.
+pub struct Remote<'s, C, H: Host = NoHost> {
+    shared: &'s Shared<'s, PlatformWaker<H::Waker>>,
+    context: PhantomData<fn(&mut C)>,
+}
+
+impl<C, H: Host> Clone for Remote<'_, C, H> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C, H: Host> Copy for Remote<'_, C, H> {}
+
+impl<C, H: Host> Remote<'_, C, H> {
+    /// Queues a callback. It runs once, on the loop's thread, after those accepted before it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EAGAIN`]: there is no room. [`Error::ESHUTDOWN`]: the queues are closed.
+    pub fn post(&self, callback: OnTask<C, H>, user: usize) -> Result<()> {
+        self.shared.post(target(callback as *mut (), user))
+    }
+
+    /// Raises a bit from 0 to 63. Raising a raised bit is one call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EINVAL`]: no such bit. [`Error::ESHUTDOWN`]: the queues are closed.
+    pub fn raise(&self, bit: u32) -> Result<()> {
+        self.shared.raise(bit)
+    }
+
+    /// Makes the loop's current or next wait return.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ESHUTDOWN`]: the queues are closed.
+    pub fn wake(&self) -> Result<()> {
+        self.shared.wake()
+    }
+
+    /// Ends the run after the turn under way.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ESHUTDOWN`]: the queues are closed.
+    pub fn stop(&self) -> Result<()> {
+        self.shared.stop()
+    }
+}

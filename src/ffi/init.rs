@@ -1,0 +1,438 @@
+#![expect(unsafe_code, reason = "the C face: blocks of raw memory become loops")]
+//! Memory, configuration, init and deinit.
+
+use core::ffi::{c_int, c_void};
+use core::mem::offset_of;
+
+use crate::backend::{Backend, Kind};
+use crate::error::{Error, Result};
+use crate::host::{Host, Readiness};
+use crate::platform::{Platform, PlatformWaker};
+use crate::reactor::Reactor;
+use crate::ready::Interest;
+use crate::remote::{Shared, Wake};
+use crate::storage::{Capacity, Cut, PER_IO, PER_TASK, PER_TIMER, fixed_size};
+use crate::sync::AtomicBool;
+use crate::time::Nanos;
+
+use super::{failure, reactor, status};
+
+pub(super) type CReactor = Reactor<'static, Platform<'static, CHost>>;
+pub(super) type CWaker = PlatformWaker<CHostWaker>;
+
+/// A loop. It lives at the front of the block given to `pirn_init` and is only ever handled by its address.
+pub struct pirn_loop(pub(super) Head);
+
+/// What stands at the front of a block.
+#[repr(C)]
+pub(super) struct Head {
+    /// What the block is now: see `STORAGE_MAGIC` and `live_magic`.
+    pub(super) magic: u64,
+    /// `io | timers << 32`, as `PIRN_STORAGE` writes it.
+    io_and_timers: u64,
+    /// `tasks | epoch << 32`. The epoch counts the lives of the block.
+    tasks_and_epoch: u64,
+    pub(super) shared: *const Shared<'static, CWaker>,
+    /// Someone is inside `pirn_run`, a turn, or a callback.
+    pub(super) is_running: AtomicBool,
+    pub(super) reactor: CReactor,
+}
+
+/// A block that knows its capacities and holds no loop.
+const STORAGE_MAGIC: u64 = PIRN_STORAGE_MAGIC;
+/// A block that holds a loop: mixed with its address, so that a copy elsewhere is no loop.
+const LIVE_MAGIC: u64 = 0x6f6f_6c20_6e72_6970;
+
+#[inline]
+pub(super) fn live_magic(loop_: *const pirn_loop) -> u64 {
+    LIVE_MAGIC ^ loop_.addr() as u64
+}
+
+/// The first word of a block that `PIRN_STORAGE` declared.
+pub const PIRN_STORAGE_MAGIC: u64 = 0x6b63_6f6c_6e72_6970;
+
+/// Bytes of a block beside those for watchers, timers and tasks. The header says the same; tests hold the two together.
+pub const PIRN_STORAGE_BASE: usize = if cfg!(any(feature = "select", feature = "poll", feature = "epoll")) {
+    3584
+} else if POINTER == 8 {
+    1536
+} else {
+    1016
+};
+
+/// What `PIRN_STORAGE_SIZE` says in C, worked out from the real parts.
+const fn storage_size(capacity: Capacity) -> Option<usize> {
+    let io = PER_C_IO.checked_mul(capacity.io as usize);
+    let timers = PER_C_TIMER.checked_mul(capacity.timers as usize);
+    let tasks = PER_C_TASK.checked_mul(capacity.tasks as usize);
+    let (Some(io), Some(timers), Some(tasks)) = (io, timers, tasks) else { return None };
+    let Some(sum) = io.checked_add(timers) else { return None };
+    let Some(sum) = sum.checked_add(tasks) else { return None };
+    match sum.checked_add(PIRN_STORAGE_BASE + 7) {
+        Some(size) => Some(size / 8 * 8),
+        None => None,
+    }
+}
+
+const POINTER: usize = size_of::<*const ()>();
+const PER_C_IO: usize = 48 + 2 * POINTER;
+const PER_C_TIMER: usize = 40 + 2 * POINTER;
+const PER_C_TASK: usize = 3 * POINTER;
+
+const _: () = {
+    assert!(PER_IO <= PER_C_IO && PER_TIMER <= PER_C_TIMER && PER_TASK <= PER_C_TASK);
+    assert!(size_of::<pirn_loop>() + fixed_size::<CWaker>() <= PIRN_STORAGE_BASE);
+    assert!(align_of::<pirn_loop>() <= align_of::<u64>());
+    assert!(offset_of!(pirn_loop, 0) == 0);
+    assert!(offset_of!(Head, magic) == 0 && offset_of!(Head, io_and_timers) == 8 && offset_of!(Head, tasks_and_epoch) == 16);
+};
+
+/// Let the library choose: epoll, then poll, then select, tried in this order.
+pub const PIRN_BACKEND_AUTO: u32 = 0;
+/// `pselect6(2)`; fds up to 1024, and 16 more for each I/O watcher.
+pub const PIRN_BACKEND_SELECT: u32 = 1;
+/// `ppoll(2)`.
+pub const PIRN_BACKEND_POLL: u32 = 2;
+/// `epoll(7)`.
+pub const PIRN_BACKEND_EPOLL: u32 = 3;
+/// Clock, wait and readiness come from the functions in `pirn_config.host`.
+pub const PIRN_BACKEND_HOST: u32 = 4;
+
+/// A flag of `pirn_config`: read the clock around every callback, for `pirn_stats.longest_callback_ns`.
+pub const PIRN_MEASURE: u32 = 0x1;
+
+/// A source that a host found ready.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pirn_ready {
+    /// The number the source was added with.
+    pub fd: i32,
+    /// `PIRN_READ` and so on.
+    pub ready: u32,
+}
+
+/// What the application supplies for `PIRN_BACKEND_HOST`. It is copied by `pirn_init`. None of the functions may call pirn.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pirn_host {
+    /// `sizeof(struct pirn_host)`.
+    pub size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Passed to each function.
+    pub user: *mut c_void,
+    /// The monotonic clock in nanoseconds. Required. May stand still; must not go back.
+    pub now: Option<unsafe extern "C" fn(user: *mut c_void) -> u64>,
+    /// Waits at most `timeout_ns` (0: not at all, `PIRN_FOREVER`: for ever), writes up to `capacity` ready sources, each once,
+    /// and returns how many, or a negative errno, which ends the run. -EINTR is an empty wait. Required.
+    pub wait: Option<unsafe extern "C" fn(timeout_ns: u64, ready: *mut pirn_ready, capacity: usize, user: *mut c_void) -> c_int>,
+    /// From now on `interest` is asked for at `fd`; 0: nothing more. Returns 0, or a negative errno to refuse. May be NULL.
+    pub watch: Option<unsafe extern "C" fn(fd: c_int, interest: u32, user: *mut c_void) -> c_int>,
+    /// Ends a wait. Called from any thread, signal handler or interrupt that posts, raises, wakes or stops. May be NULL.
+    pub wake: Option<unsafe extern "C" fn(user: *mut c_void)>,
+}
+
+/// How a loop is to be made. Zero it, set `size`, and set what is to differ from the default.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pirn_config {
+    /// `sizeof(struct pirn_config)`. Smaller: what is missing is zero. Larger: accepted if the surplus is zero, else -E2BIG.
+    pub size: u32,
+    /// `PIRN_BACKEND_AUTO` (0) or one of the others.
+    pub backend: u32,
+    /// I/O watchers there is to be room for. All three zero: as the block says that `PIRN_STORAGE` declared.
+    pub io: u32,
+    /// Timers there is to be room for.
+    pub timers: u32,
+    /// Tasks there is to be room for; half as many posts from elsewhere, rounded up.
+    pub tasks: u32,
+    /// `PIRN_MEASURE`, or 0.
+    pub flags: u32,
+    /// For `PIRN_BACKEND_HOST`, else NULL.
+    pub host: *const pirn_host,
+}
+
+/// A host's functions, checked.
+pub struct CHost {
+    user: *mut c_void,
+    now: unsafe extern "C" fn(*mut c_void) -> u64,
+    wait: unsafe extern "C" fn(u64, *mut pirn_ready, usize, *mut c_void) -> c_int,
+    watch: Option<unsafe extern "C" fn(c_int, u32, *mut c_void) -> c_int>,
+    wake: Option<unsafe extern "C" fn(*mut c_void)>,
+}
+
+/// The one function of a host that is called from elsewhere.
+pub struct CHostWaker {
+    user: *mut c_void,
+    wake: Option<unsafe extern "C" fn(*mut c_void)>,
+}
+
+// SAFETY: the documentation of `pirn_host.wake` asks for a function that may be called from any thread with its user pointer.
+unsafe impl Sync for CHostWaker {}
+// SAFETY: as above.
+unsafe impl Send for CHostWaker {}
+
+impl Wake for CHostWaker {
+    fn wake(&self) {
+        if let Some(wake) = self.wake {
+            // SAFETY: called as `pirn_host.wake` documents.
+            unsafe { wake(self.user) };
+        }
+    }
+}
+
+fn host_result(result: c_int) -> Result<usize> {
+    usize::try_from(result).map_err(|_| Error::from_errno(result.wrapping_neg()))
+}
+
+impl Host for CHost {
+    type Waker = CHostWaker;
+
+    fn now(&mut self) -> Nanos {
+        // SAFETY: called as `pirn_host.now` documents.
+        unsafe { (self.now)(self.user) }
+    }
+
+    fn wait(&mut self, timeout: Nanos, ready: &mut [Readiness]) -> Result<usize> {
+        // SAFETY: called as `pirn_host.wait` documents; `Readiness` has the layout of `pirn_ready`, asserted below.
+        let found = unsafe { (self.wait)(timeout, ready.as_mut_ptr().cast(), ready.len(), self.user) };
+        host_result(found)
+    }
+
+    fn watch(&mut self, fd: i32, interest: Interest) -> Result<()> {
+        let Some(watch) = self.watch else { return Ok(()) };
+        // SAFETY: called as `pirn_host.watch` documents.
+        let result = unsafe { watch(fd, interest.bits(), self.user) };
+        host_result(result).map(drop)
+    }
+
+    fn waker(&self) -> CHostWaker {
+        CHostWaker { user: self.user, wake: self.wake }
+    }
+}
+
+static_assertions::assert_eq_size!(pirn_ready, Readiness);
+static_assertions::assert_eq_align!(pirn_ready, Readiness);
+
+/// Say how many bytes a block for these capacities must have.
+///
+/// The same number as the constant expression `PIRN_STORAGE_SIZE(io, timers, tasks)`, for capacities known at run time only.
+/// Returns 0 if it does not fit into a `size_t`. Any thread. Cost: O(1). Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn pirn_storage_size(io: u32, timers: u32, tasks: u32) -> usize {
+    storage_size(Capacity { io, timers, tasks }).unwrap_or(0)
+}
+
+/// Make a loop in a block of memory.
+///
+/// The block must stay where it is, untouched by others, until `pirn_deinit`; nothing else is ever allocated. A block larger than it
+/// must be is welcome: the select backend then watches higher fds, the epoll backend fetches more events at once.
+///
+/// @param loop   where the loop's address is written; unchanged on error
+/// @param block  memory aligned as a `uint64_t`; declared by `PIRN_STORAGE`, or any other with the capacities in `config`
+/// @param size   bytes of the block, at least `PIRN_STORAGE_SIZE` of its capacities
+/// @param config how, or NULL for the default: backend auto, capacities as the block says
+///
+/// Returns 0, or
+/// - -EINVAL: `loop` or `block` is NULL; the block is misaligned or too small; no capacities in block or config; unknown backend or
+///   flag; host functions missing or given without `PIRN_BACKEND_HOST`
+/// - -E2BIG: config or host is longer than this library knows, and the surplus is not zero
+/// - -EBUSY: the block holds a live loop
+/// - -EOPNOTSUPP: this library was built without that backend, or without any that works here
+/// - -EMFILE, -ENFILE, -ENOMEM, -ENOSYS, -EPERM: what the kernel said; no fd stays open
+/// - -ERANGE: backend select, and the fds below its bound are all in use
+///
+/// Opens one fd (select, poll) or two (epoll), closed on exec. Cost: O(size of the block), three system calls. Any thread; the loop
+/// then belongs to the one that runs it. Since 0.1.
+///
+/// # Safety
+///
+/// `block` is NULL or `size` bytes of writable memory; `config` is NULL or readable for its own size; `loop` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_init(
+    loop_: *mut *mut pirn_loop,
+    block: *mut c_void,
+    size: usize,
+    config: *const pirn_config,
+) -> c_int {
+    if loop_.is_null() {
+        return failure(Error::EINVAL);
+    }
+    // SAFETY: passed on.
+    match unsafe { init(block, size, config) } {
+        Ok(made) => {
+            // SAFETY: not NULL, hence writable as documented.
+            unsafe { loop_.write(made) };
+            0
+        }
+        Err(error) => failure(error),
+    }
+}
+
+unsafe fn init(block: *mut c_void, size: usize, config: *const pirn_config) -> Result<*mut pirn_loop> {
+    let made = block.cast::<pirn_loop>();
+    if block.is_null() || !block.cast::<u64>().is_aligned() || size < PIRN_STORAGE_BASE {
+        return Err(Error::EINVAL);
+    }
+    // SAFETY: the block is aligned and longer than its first three words.
+    let [magic, io_and_timers, tasks_and_epoch] = unsafe { block.cast::<[u64; 3]>().read() };
+    if magic == live_magic(made) {
+        return Err(Error::EBUSY);
+    }
+    // SAFETY: passed on.
+    let config = unsafe { extended::<pirn_config>(config)? };
+    let mut capacity = Capacity { io: config.io, timers: config.timers, tasks: config.tasks };
+    if capacity == Capacity::default() {
+        if magic != STORAGE_MAGIC {
+            return Err(Error::EINVAL);
+        }
+        capacity = Capacity { io: io_and_timers as u32, timers: (io_and_timers >> 32) as u32, tasks: tasks_and_epoch as u32 };
+    }
+    let kind = match config.backend {
+        PIRN_BACKEND_AUTO => Kind::Auto,
+        PIRN_BACKEND_SELECT => Kind::Select,
+        PIRN_BACKEND_POLL => Kind::Poll,
+        PIRN_BACKEND_EPOLL => Kind::Epoll,
+        PIRN_BACKEND_HOST => Kind::Host,
+        _ => return Err(Error::EINVAL),
+    };
+    if config.flags & !PIRN_MEASURE != 0
+        || config.host.is_null() != (kind != Kind::Host)
+        || storage_size(capacity).is_none_or(|needed| needed > size)
+    {
+        return Err(Error::EINVAL);
+    }
+    let epoch = ((tasks_and_epoch >> 32) as u32).wrapping_add(1);
+
+    // SAFETY: the loop's head has the size of `pirn_loop`, below `PIRN_STORAGE_BASE`, hence inside the block.
+    let rest = unsafe { made.add(1) }.cast::<u8>();
+    // SAFETY: what follows the head, to the end of the block, is writable and was lent by the caller until deinit.
+    let cut = unsafe { Cut::<CWaker>::new(rest, size - size_of::<pirn_loop>(), capacity, epoch) };
+    let (cut, area) = cut.ok_or(Error::EINVAL)?;
+    // SAFETY: passed on.
+    let backend = unsafe { open(kind, config.host, area)? };
+    let waker = backend.waker();
+    let parts = cut.sized(size).finish(waker, epoch);
+    let shared: *const Shared<'static, CWaker> = parts.shared;
+    let head = Head {
+        magic: live_magic(made),
+        io_and_timers: u64::from(capacity.io) | u64::from(capacity.timers) << 32,
+        tasks_and_epoch: u64::from(capacity.tasks) | u64::from(epoch) << 32,
+        shared,
+        is_running: AtomicBool::new(false),
+        reactor: Reactor::new(backend, parts, config.flags & PIRN_MEASURE != 0),
+    };
+    // SAFETY: inside the block, writable, aligned as a `u64` and thereby, as asserted above, as a loop.
+    unsafe { made.write(pirn_loop(head)) };
+    Ok(made)
+}
+
+unsafe fn open(kind: Kind, host: *const pirn_host, area: &'static mut [u64]) -> Result<Platform<'static, CHost>> {
+    if kind != Kind::Host {
+        return Platform::open(kind, area);
+    }
+    // SAFETY: passed on.
+    let host = unsafe { extended::<pirn_host>(host)? };
+    let (Some(now), Some(wait), 0) = (host.now, host.wait, host.reserved) else { return Err(Error::EINVAL) };
+    let host = CHost { user: host.user, now, wait, watch: host.watch, wake: host.wake };
+    Platform::host(host, area)
+}
+
+/// A struct that starts with its own size, as far as this library knows it.
+///
+/// # Safety
+///
+/// `T` is a C struct whose first field is a `u32` size and for which all zeroes is valid. `from` is NULL (all zero) or readable
+/// for the size it says.
+unsafe fn extended<T: Copy>(from: *const T) -> Result<T> {
+    let mut known = core::mem::MaybeUninit::<T>::zeroed();
+    if !from.is_null() {
+        let bytes = from.cast::<u8>();
+        // SAFETY: not NULL, and begins with its size.
+        let said = unsafe { from.cast::<u32>().read_unaligned() } as usize;
+        if said < size_of::<u32>() {
+            return Err(Error::EINVAL);
+        }
+        for at in size_of::<T>()..said {
+            // SAFETY: readable for the size it says.
+            let surplus = unsafe { bytes.add(at) };
+            // SAFETY: as above.
+            if unsafe { surplus.read() } != 0 {
+                return Err(Error::E2BIG);
+            }
+        }
+        let length = said.min(size_of::<T>());
+        // SAFETY: `length` bytes are readable on one side, by what it says, and writable on the other.
+        unsafe { core::ptr::copy_nonoverlapping(bytes, known.as_mut_ptr().cast(), length) };
+    }
+    // SAFETY: all zero is valid, and so is what the caller filled in.
+    Ok(unsafe { known.assume_init() })
+}
+
+/// End a loop.
+///
+/// Its own fds are closed; the application's are left as they are. Watchers, timers and tasks are gone without being called: take
+/// accepted posts back with `pirn_task_reclaim` before. The block is the caller's again and can be given to `pirn_init` anew. In a
+/// process made by fork this discards the copy without touching the parent's loop.
+///
+/// Whoever might post, raise, wake or stop from another thread or a signal handler must be known to have finished.
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop
+/// - -EBUSY: inside a callback or a run; or another thread is just waking the loop: call again
+///
+/// Cost: O(1), up to three system calls. Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_deinit(loop_: *mut pirn_loop) -> c_int {
+    // SAFETY: passed on.
+    let result = match unsafe { super::shared(loop_) } {
+        // SAFETY: a live loop, as `shared` has found.
+        Ok(shared) => match unsafe { super::run::idle(loop_) } {
+            Ok(()) => shared.retire(),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    };
+    if result.is_ok() {
+        // SAFETY: a live loop, and nothing of it is borrowed: not running, no other thread inside.
+        let reactor = unsafe { &raw mut (*loop_).0.reactor };
+        // SAFETY: as above; it is not used again.
+        unsafe { reactor.drop_in_place() };
+        // SAFETY: as above. The block again knows its capacities and nothing more.
+        unsafe { (*loop_).0.magic = STORAGE_MAGIC };
+    }
+    status(result)
+}
+
+/// Take over a copy of a loop that fork made.
+///
+/// In a child process every call is answered with -ECHILD, once it is noticed: at the next call that would reach the kernel (adding and
+/// removing watchers, entering a run or a turn), and within 32 turns where a callback forked and returned into a run. Then either this
+/// function makes the copy a loop of its own, with fresh kernel objects and all watchers, timers and tasks it had, or `pirn_deinit`
+/// discards it. The parent's loop is not touched by either.
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop
+/// - -EBUSY: inside a callback
+/// - -EMFILE, -ENFILE, -ENOMEM: what the kernel said; call again
+///
+/// A watcher whose fd the child has closed is told `PIRN_INVALID`. `pirn_fd` must be asked for again. Cost: O(watchers) system calls. Loop
+/// thread. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_after_fork(loop_: *mut pirn_loop) -> c_int {
+    // SAFETY: passed on.
+    let result = unsafe { reactor(loop_) }.and_then(|reactor| {
+        // SAFETY: a live loop, as `reactor` has found.
+        unsafe { super::run::idle(loop_)? };
+        reactor.after_fork()
+    });
+    status(result)
+}

@@ -1,0 +1,244 @@
+#![expect(unsafe_code, reason = "the C face")]
+//! I/O watchers.
+
+use core::ffi::{c_int, c_void};
+
+use crate::error::Error;
+use crate::ready::{Interest, Ready};
+
+use super::{count, enter, give, pirn_io, pirn_io_fn, pirn_loop, status, target};
+
+/// Interest and readiness: a read will not block. It returns data, the end, an error, or there is a connection to accept.
+pub const PIRN_READ: u32 = 0x0001;
+/// Interest and readiness: urgent data (`POLLPRI`), as TCP's out-of-band byte.
+pub const PIRN_URGENT: u32 = 0x0002;
+/// Interest and readiness: a write will not block, or a connect has finished.
+pub const PIRN_WRITE: u32 = 0x0004;
+/// Readiness, unasked: an error is pending. `PIRN_READ` and `PIRN_WRITE` are set too, as far as watched: the next call tells it.
+pub const PIRN_ERROR: u32 = 0x0008;
+/// Readiness, unasked: both directions are finished. `PIRN_READ` and `PIRN_WRITE` are set too, as far as watched.
+pub const PIRN_HANGUP: u32 = 0x0010;
+/// Readiness, unasked and alone: the fd can no longer be watched, it was closed behind the loop's back. Said once; the watcher
+/// then rests with an empty interest and is still to be removed.
+pub const PIRN_INVALID: u32 = 0x0020;
+/// Readiness, unasked, with `PIRN_READ`: the peer has shut down its writing side.
+pub const PIRN_PEER_CLOSED: u32 = 0x2000;
+
+/// Option of `pirn_io_add`: edge triggered. Read or write until -EAGAIN; `pirn_io_modify` arms the edge again. `PIRN_CAN_EDGE`.
+pub const PIRN_EDGE: u32 = 0x0001_0000;
+/// Option of `pirn_io_add`: the interest is empty when the callback runs; `pirn_io_modify` arms the watcher again. Doing so inside
+/// the callback costs no system call.
+pub const PIRN_ONESHOT: u32 = 0x0002_0000;
+/// Option of `pirn_io_add`: of several loops that wait for this fd, wake one (`EPOLLEXCLUSIVE`). No second watcher of the fd in
+/// this loop, not with `PIRN_ONESHOT`. `PIRN_CAN_EXCLUSIVE`.
+pub const PIRN_EXCLUSIVE: u32 = 0x0004_0000;
+/// Option of `pirn_io_add` and `pirn_raise_add`: served before the others in each turn.
+pub const PIRN_HIGH: u32 = 0x0008_0000;
+/// Option of `pirn_io_add` and `pirn_raise_add`: served after the others in each turn.
+pub const PIRN_LOW: u32 = 0x0010_0000;
+/// Option of `pirn_io_add`, `pirn_raise_add` and `pirn_timer_start`: does not keep `pirn_run` going.
+pub const PIRN_UNREF: u32 = 0x0020_0000;
+
+const _: () = {
+    assert!(PIRN_READ == Interest::READ.bits() && PIRN_URGENT == Interest::URGENT.bits() && PIRN_WRITE == Interest::WRITE.bits());
+    assert!(PIRN_EDGE == Interest::EDGE.bits() && PIRN_ONESHOT == Interest::ONESHOT.bits());
+    assert!(PIRN_EXCLUSIVE == Interest::EXCLUSIVE.bits() && PIRN_UNREF == Interest::UNREF.bits());
+    assert!(PIRN_HIGH == Interest::HIGH.bits() && PIRN_LOW == Interest::LOW.bits());
+    assert!(PIRN_READ == Ready::READ.bits() && PIRN_URGENT == Ready::URGENT.bits() && PIRN_WRITE == Ready::WRITE.bits());
+    assert!(PIRN_ERROR == Ready::ERROR.bits() && PIRN_HANGUP == Ready::HANGUP.bits());
+    assert!(PIRN_INVALID == Ready::INVALID.bits() && PIRN_PEER_CLOSED == Ready::PEER_CLOSED.bits());
+};
+
+/// Watch an fd.
+///
+/// The fd stays the application's: pirn never closes it and never changes its flags. Make it non-blocking, for readiness is a hint.
+/// Several watchers may share an fd; they are called in the order they were added. A file that is always ready (a regular file, a
+/// directory, /dev/null) is reported in every turn, on every backend. Before the fd is closed, remove its watchers or call
+/// `pirn_fd_closing`.
+///
+/// @param fd        an open file descriptor; with the host backend any number from 0 up
+/// @param interest  `PIRN_READ`, `PIRN_WRITE`, `PIRN_URGENT` or none (paused), and options
+/// @param callback  called when the fd is ready
+/// @param user      passed to the callback, never looked at
+/// @param io        where the handle is written, or NULL; unchanged on error
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop; callback NULL; unknown bits; `PIRN_HIGH` with `PIRN_LOW`; `PIRN_ONESHOT` with `PIRN_EXCLUSIVE`; an fd of
+///   the loop's own; the fd is watched already and one of the two is edge triggered or exclusive and the other is not
+/// - -EBADF: the fd is not open
+/// - -ENOSPC: all I/O slots are in use; or the kernel's limit of watches is reached
+/// - -EPERM: `PIRN_EDGE` or `PIRN_EXCLUSIVE` for a file that is always ready
+/// - -EOPNOTSUPP: this backend has no `PIRN_EDGE` or `PIRN_EXCLUSIVE`
+/// - -ERANGE: backend select, and the fd is beyond the range that the size of the block gives
+/// - -ECHILD: a copy made by fork
+/// - -ENOMEM, -ELOOP: what the kernel said
+///
+/// Nothing has changed on an error. Cost: O(watchers of the same fd), two system calls (one asks for the process). Loop thread, any
+/// callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`; `io` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_io_add(
+    loop_: *mut pirn_loop,
+    fd: c_int,
+    interest: u32,
+    callback: pirn_io_fn,
+    user: *mut c_void,
+    io: *mut pirn_io,
+) -> c_int {
+    let reactor = enter!(loop_);
+    let target = target!(callback, user);
+    let result = reactor.io_add(fd, Interest::from_bits_retain(interest), target);
+    // SAFETY: passed on.
+    unsafe { give(result, io) }
+}
+
+/// Change what a watcher waits for.
+///
+/// Takes effect at once for what is dispatched, and reaches the kernel before the next wait, but only if what the watchers of the
+/// fd then ask for together differs from what the kernel has: switching forth and back costs no system call. A failure of that late
+/// call is told to the watchers as `PIRN_INVALID`.
+///
+/// @param interest  `PIRN_READ`, `PIRN_WRITE`, `PIRN_URGENT`; 0 pauses: nothing is reported, hang-up neither, and nothing is polled.
+///                  Options stay as they were given to `pirn_io_add`.
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop; other bits; the handler of a raised bit
+/// - -ENOENT: stale handle
+///
+/// Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_io_modify(loop_: *mut pirn_loop, io: pirn_io, interest: u32) -> c_int {
+    status(enter!(loop_).io_modify(io.into(), interest))
+}
+
+/// Stop watching.
+///
+/// When this returns the callback will not run again, not even for what was already found in this turn; the handle is stale and
+/// the slot free. Also removes the handler of a raised bit. An fd that was closed before is no error.
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop
+/// - -ENOENT: stale handle
+/// - -ECHILD: a copy made by fork
+///
+/// Cost: O(watchers of the same fd), two system calls. Loop thread, any callback, the watcher's own too. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_io_remove(loop_: *mut pirn_loop, io: pirn_io) -> c_int {
+    status(enter!(loop_).io_remove(io.into()))
+}
+
+/// Let a watcher keep `pirn_run` going, which is the default.
+///
+/// Returns 0, also if it already does; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_io_ref(loop_: *mut pirn_loop, io: pirn_io) -> c_int {
+    status(enter!(loop_).io_reference(io.into(), true))
+}
+
+/// Let `pirn_run` end although this watcher is there.
+///
+/// Returns 0, also if it was so; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_io_unref(loop_: *mut pirn_loop, io: pirn_io) -> c_int {
+    status(enter!(loop_).io_reference(io.into(), false))
+}
+
+/// Report readiness to a watcher as if the kernel had.
+///
+/// For libraries that buffer, or whose fd is edge triggered by nature: what they have read already, the kernel will not report. The
+/// watcher is called in the next dispatch, as far as `ready` concerns its interest then. Fed twice, called once with both.
+///
+/// @param ready  `PIRN_READ`, `PIRN_WRITE`, `PIRN_URGENT`, `PIRN_ERROR`, `PIRN_HANGUP`, `PIRN_PEER_CLOSED`; not 0
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop; no or other bits; the handler of a raised bit
+/// - -ENOENT: stale handle
+///
+/// Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_io_feed(loop_: *mut pirn_loop, io: pirn_io, ready: u32) -> c_int {
+    status(enter!(loop_).io_feed(io.into(), ready))
+}
+
+/// Remove all watchers of an fd that is about to be closed.
+///
+/// For an fd that others may be watching too. As `pirn_io_remove` for each of them.
+///
+/// Returns how many there were, or
+/// - -EINVAL: no live loop
+/// - -EBADF: `fd` is negative
+/// - -ECHILD: a copy made by fork
+///
+/// Cost: O(watchers of the fd), two system calls. Loop thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_fd_closing(loop_: *mut pirn_loop, fd: c_int) -> c_int {
+    count(enter!(loop_).fd_closing(fd))
+}
+
+/// Have a callback run when a bit is raised.
+///
+/// The handler is an I/O watcher whose source is the bit: it takes an I/O slot, its callback gets the bit as `fd` and
+/// `PIRN_READ` as `ready`, and `pirn_io_remove`, `pirn_io_ref` and `pirn_io_unref` work on it. A bit raised before it had a handler is
+/// delivered when it gets one.
+///
+/// @param bit      0 to 63
+/// @param options  `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
+/// @param callback called once for any number of raises since it was last called
+/// @param user     passed to the callback, never looked at
+/// @param io       where the handle is written, or NULL; unchanged on error
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop; callback NULL; bit above 63; other options
+/// - -EEXIST: the bit has a handler
+/// - -ENOSPC: all I/O slots are in use
+///
+/// Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`; `io` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_raise_add(
+    loop_: *mut pirn_loop,
+    bit: u32,
+    options: u32,
+    callback: pirn_io_fn,
+    user: *mut c_void,
+    io: *mut pirn_io,
+) -> c_int {
+    let reactor = enter!(loop_);
+    let target = target!(callback, user);
+    let result = match Interest::from_bits(options) {
+        Some(options) => reactor.raise_add(bit, options, target),
+        None => Err(Error::EINVAL),
+    };
+    // SAFETY: passed on.
+    unsafe { give(result, io) }
+}

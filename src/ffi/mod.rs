@@ -1,0 +1,219 @@
+#![expect(unsafe_code, reason = "the C face: raw pointers come in, C functions are called")]
+#![allow(non_camel_case_types)]
+//! The C functions. What they promise is written here, once; include/pirn.h is generated from it.
+//!
+//! Every function follows the same steps: check the loop, check the arguments, borrow the reactor for one call, translate
+//! the result. Nothing of the loop is borrowed while a callback runs.
+
+// In the order in which the header is read; the blank lines keep it.
+mod init;
+
+mod io;
+
+mod timer;
+
+mod task;
+
+mod run;
+
+mod ask;
+
+pub use ask::*;
+pub use init::*;
+pub use io::*;
+pub use run::*;
+pub use task::*;
+pub use timer::*;
+
+use core::ffi::{c_int, c_void};
+use core::ptr::NonNull;
+
+use crate::error::{Error, Result};
+use crate::remote::Shared;
+use crate::target::Target;
+use crate::token::Token;
+
+/// Names an I/O watcher, or the handler of a raised bit. All zero is never a live one.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pirn_io {
+    /// Which slot of the loop's memory.
+    pub slot: u32,
+    /// Which use of that slot: a handle of an earlier use is stale.
+    pub generation: u32,
+}
+
+/// Names a timer. All zero is never a live one.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pirn_timer {
+    /// Which slot of the loop's memory.
+    pub slot: u32,
+    /// Which use of that slot: a handle of an earlier use is stale.
+    pub generation: u32,
+}
+
+/// Names a task in the loop's own queue. All zero is never a live one.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pirn_task {
+    /// Which place of the queue.
+    pub slot: u32,
+    /// Which use of that place: a handle of an earlier use is stale.
+    pub generation: u32,
+}
+
+/// Called when an fd is ready, a raised bit arrives (`fd` is then the bit), or an fd turns out to be lost (`PIRN_INVALID`).
+/// `ready` is never 0. Runs on the loop's thread. Must not unwind or longjmp out.
+pub type pirn_io_fn = Option<unsafe extern "C" fn(loop_: *mut pirn_loop, io: pirn_io, fd: c_int, ready: u32, user: *mut c_void)>;
+
+/// Called when a timer is due. `missed`: how many ticks of a periodic timer are overdue besides this one; 0 for a one-shot
+/// timer, whose handle is already stale and whose slot is free again. Runs on the loop's thread. Must not unwind or longjmp out.
+pub type pirn_timer_fn = Option<unsafe extern "C" fn(loop_: *mut pirn_loop, timer: pirn_timer, missed: u64, user: *mut c_void)>;
+
+/// Called for a task or a post. Its place in the queue is free again. Runs on the loop's thread. Must not unwind or longjmp out.
+pub type pirn_task_fn = Option<unsafe extern "C" fn(loop_: *mut pirn_loop, user: *mut c_void)>;
+
+macro_rules! handle {
+    ($name:ident) => {
+        impl From<Token> for $name {
+            #[inline]
+            fn from(token: Token) -> Self {
+                $name { slot: token.slot, generation: token.generation }
+            }
+        }
+
+        impl From<$name> for Token {
+            #[inline]
+            fn from(handle: $name) -> Self {
+                Token { slot: handle.slot, generation: handle.generation }
+            }
+        }
+    };
+}
+
+handle!(pirn_io);
+handle!(pirn_timer);
+handle!(pirn_task);
+
+/// What a function returns for an error.
+#[inline]
+fn failure(error: Error) -> c_int {
+    -error.errno()
+}
+
+/// What a function returns that has nothing to tell but success.
+#[inline]
+fn status(result: Result<()>) -> c_int {
+    match result {
+        Ok(()) => 0,
+        Err(error) => failure(error),
+    }
+}
+
+/// What a function returns that counts.
+fn count(result: Result<u32>) -> c_int {
+    match result {
+        Ok(count) => c_int::try_from(count).unwrap_or(c_int::MAX),
+        Err(error) => failure(error),
+    }
+}
+
+/// Gives a handle to the caller, if it wants it, or tells why there is none.
+///
+/// # Safety
+///
+/// `out` is NULL or writable.
+#[inline]
+unsafe fn give<T: From<Token>>(result: Result<Token>, out: *mut T) -> c_int {
+    match result {
+        Ok(token) => {
+            if !out.is_null() {
+                // SAFETY: not NULL, hence writable, as the function's documentation asks of its caller.
+                unsafe { out.write(T::from(token)) };
+            }
+            0
+        }
+        Err(error) => failure(error),
+    }
+}
+
+/// A callback as the core keeps it, or `EINVAL` for NULL.
+macro_rules! target {
+    ($callback:expr, $user:expr) => {
+        match $callback {
+            Some(callback) => $crate::target::Target { callback: $crate::ffi::address(callback as *mut ()), user: $user.cast() },
+            None => return $crate::ffi::failure($crate::error::Error::EINVAL),
+        }
+    };
+}
+use target;
+
+/// The address of a function, which is never NULL.
+#[inline]
+fn address(function: *mut ()) -> NonNull<()> {
+    NonNull::new(function).unwrap_or(NonNull::dangling())
+}
+
+/// Borrows the loop's own half for one call, or returns from the function with what is wrong with the pointer.
+macro_rules! enter {
+    ($loop:expr) => {
+        // SAFETY: the caller of the C function promises that the pointer is NULL or came from `pirn_init`, and that it is on
+        // the loop's thread; the borrow ends before a callback is made or the function returns.
+        match unsafe { $crate::ffi::reactor($loop) } {
+            Ok(reactor) => reactor,
+            Err(error) => return $crate::ffi::failure(error),
+        }
+    };
+}
+use enter;
+
+/// Whether the pointer is a live loop: what it points at knows its own address.
+///
+/// # Safety
+///
+/// NULL, or readable for the size of a loop's head.
+#[inline]
+unsafe fn check(loop_: *const pirn_loop) -> Result<()> {
+    if loop_.is_null() {
+        return Err(Error::EINVAL);
+    }
+    // SAFETY: not NULL, hence readable as the caller promises. Read without regard to alignment: a misaligned pointer is no loop
+    // and is found out by the comparison.
+    let magic = unsafe { loop_.cast::<u64>().read_unaligned() };
+    if magic == init::live_magic(loop_) { Ok(()) } else { Err(Error::EINVAL) }
+}
+
+/// The loop's own half.
+///
+/// # Safety
+///
+/// As [`check`], and: on the loop's thread, with no other borrow of the reactor alive. It ends before a callback is made.
+#[inline]
+unsafe fn reactor<'a>(loop_: *mut pirn_loop) -> Result<&'a mut init::CReactor> {
+    // SAFETY: passed on.
+    unsafe { check(loop_)? };
+    // SAFETY: a live loop holds an initialised reactor; that the borrow is the only one the caller promises.
+    Ok(unsafe { &mut (*loop_).0.reactor })
+}
+
+/// The half of the loop that any thread may touch.
+///
+/// # Safety
+///
+/// As [`check`].
+#[inline]
+unsafe fn shared<'a>(loop_: *const pirn_loop) -> Result<&'a Shared<'static, init::CWaker>> {
+    // SAFETY: passed on.
+    unsafe { check(loop_)? };
+    // SAFETY: of a live loop the pointer was written by `pirn_init` and does not change.
+    let shared = unsafe { (*loop_).0.shared };
+    // SAFETY: it points into the block, which stays while the loop lives, and is only ever borrowed shared.
+    Ok(unsafe { &*shared })
+}
+
+/// Takes a target apart again for a call.
+#[inline]
+fn user(target: &Target) -> *mut c_void {
+    target.user.cast()
+}

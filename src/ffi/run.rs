@@ -1,0 +1,349 @@
+#![expect(unsafe_code, reason = "the C face: callbacks are called here, and nowhere else")]
+//! Running the loop: the one place from which callbacks are called.
+
+use core::ffi::c_int;
+use core::mem::transmute;
+
+use crate::error::{Error, Result};
+use crate::reactor::{Ended, Fired, Limit};
+use crate::sync::Ordering;
+use crate::time::{FOREVER, Nanos};
+
+use super::{count, enter, failure, pirn_io_fn, pirn_loop, pirn_task_fn, pirn_timer_fn, reactor, status, user};
+
+/// `pirn_run` returned because nothing is left that keeps the loop going.
+pub const PIRN_DONE: c_int = 0;
+/// `pirn_run` returned because of `pirn_stop`.
+pub const PIRN_STOPPED: c_int = 1;
+/// `pirn_run_until` returned because its deadline has passed.
+pub const PIRN_EXPIRED: c_int = 2;
+
+const _: () = assert!(
+    PIRN_DONE == Ended::Done as c_int && PIRN_STOPPED == Ended::Stopped as c_int && PIRN_EXPIRED == Ended::Expired as c_int
+);
+
+/// Keeps everyone else out of a run or a dispatch, until it is dropped.
+struct Running(*mut pirn_loop);
+
+impl Running {
+    /// `EINVAL` if there is no live loop, `EBUSY` if someone is inside already.
+    ///
+    /// # Safety
+    ///
+    /// NULL, or from `pirn_init`.
+    unsafe fn enter(loop_: *mut pirn_loop) -> Result<Running> {
+        // SAFETY: passed on.
+        unsafe { super::check(loop_)? };
+        // SAFETY: a live loop. The flag is atomic and only ever borrowed shared.
+        let is_running = unsafe { &(*loop_).0.is_running };
+        if is_running.swap(true, Ordering::Acquire) { Err(Error::EBUSY) } else { Ok(Running(loop_)) }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // SAFETY: the loop was live when it was entered, and cannot be ended while it is running.
+        let is_running = unsafe { &(*self.0).0.is_running };
+        is_running.store(false, Ordering::Release);
+    }
+}
+
+/// Whether nobody is inside: `EBUSY` otherwise.
+///
+/// # Safety
+///
+/// A live loop.
+pub(super) unsafe fn idle(loop_: *mut pirn_loop) -> Result<()> {
+    // SAFETY: a live loop. The flag is atomic and only ever borrowed shared.
+    let is_running = unsafe { &(*loop_).0.is_running };
+    if is_running.load(Ordering::Acquire) { Err(Error::EBUSY) } else { Ok(()) }
+}
+
+/// Calls everything that is due. Each item is handed over by value and the borrow of the reactor ends before the call, for the
+/// callback may do with the loop what it likes.
+///
+/// # Safety
+///
+/// A live loop, on its thread, inside a `Running`.
+#[inline]
+unsafe fn dispatch(loop_: *mut pirn_loop) -> Result<u32> {
+    // SAFETY: passed on, here and below.
+    unsafe { reactor(loop_)? }.begin_dispatch();
+    // SAFETY: as above.
+    while let Some(fired) = unsafe { &mut (*loop_).0.reactor }.next() {
+        // SAFETY: as above.
+        unsafe { call(loop_, fired) };
+    }
+    // SAFETY: as above.
+    Ok(unsafe { &mut (*loop_).0.reactor }.end_dispatch())
+}
+
+/// Makes one call.
+///
+/// # Safety
+///
+/// A live loop that nothing is borrowed of.
+#[inline]
+unsafe fn call(loop_: *mut pirn_loop, fired: Fired) {
+    match fired {
+        Fired::Io { target, io, fd, ready } => {
+            // SAFETY: every target of a watcher was made from a `pirn_io_fn` that was not NULL.
+            let callback = unsafe { transmute::<*mut (), pirn_io_fn>(target.callback.as_ptr()) };
+            if let Some(callback) = callback {
+                // SAFETY: called as documented there.
+                unsafe { callback(loop_, io.into(), fd, ready, user(&target)) };
+            }
+        }
+        Fired::Timer { target, timer, missed } => {
+            // SAFETY: every target of a timer was made from a `pirn_timer_fn` that was not NULL.
+            let callback = unsafe { transmute::<*mut (), pirn_timer_fn>(target.callback.as_ptr()) };
+            if let Some(callback) = callback {
+                // SAFETY: called as documented there.
+                unsafe { callback(loop_, timer.into(), missed, user(&target)) };
+            }
+        }
+        Fired::Task { target } => {
+            // SAFETY: every target of a task was made from a `pirn_task_fn` that was not NULL.
+            let callback = unsafe { transmute::<*mut (), pirn_task_fn>(target.callback.as_ptr()) };
+            if let Some(callback) = callback {
+                // SAFETY: called as documented there.
+                unsafe { callback(loop_, user(&target)) };
+            }
+        }
+    }
+}
+
+/// One turn: prepare, wait, dispatch, as a C program would write it.
+///
+/// # Safety
+///
+/// A live loop, on its thread, inside a `Running`.
+#[inline]
+unsafe fn turn(loop_: *mut pirn_loop, limit: Nanos) -> Result<u32> {
+    // SAFETY: passed on.
+    let reactor = unsafe { reactor(loop_)? };
+    let timeout = reactor.prepare(limit)?;
+    reactor.wait(timeout)?;
+    // SAFETY: passed on; the borrow has ended.
+    unsafe { dispatch(loop_) }
+}
+
+/// # Safety
+///
+/// NULL, or from `pirn_init`.
+unsafe fn run(loop_: *mut pirn_loop, deadline: Nanos) -> Result<Ended> {
+    // SAFETY: passed on, here and below.
+    let _running = unsafe { Running::enter(loop_)? };
+    // SAFETY: as above.
+    unsafe { reactor(loop_)? }.check_fork()?;
+    loop {
+        // SAFETY: as above.
+        let reactor = unsafe { reactor(loop_)? };
+        if let Some(ended) = reactor.ended(deadline) {
+            return Ok(ended);
+        }
+        reactor.check_fork_in_run()?;
+        let limit = reactor.limit_until(deadline);
+        // SAFETY: as above; the borrow has ended.
+        unsafe { turn(loop_, limit)? };
+    }
+}
+
+fn ended(result: Result<Ended>) -> c_int {
+    match result {
+        Ok(ended) => ended as c_int,
+        Err(error) => failure(error),
+    }
+}
+
+/// Run the loop until it is stopped or nothing keeps it going.
+///
+/// What keeps it going: watchers and armed timers that are not unref'ed, queued tasks, accepted posts and raised bits, and every
+/// `pirn_hold`. A post that may come does not: hold the loop if it is to wait for posts alone.
+///
+/// Returns `PIRN_DONE` or `PIRN_STOPPED`, or
+/// - -EINVAL: no live loop
+/// - -EBUSY: inside a callback of this loop, or another thread runs it
+/// - -ECHILD: a copy made by fork
+/// - what the kernel said to the wait, if it is lasting: -EBADF (the loop's own fd was closed), -EINVAL, -ENOMEM, ...; nothing is lost, and
+///   the loop can be run again
+///
+/// Blocks. Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_run(loop_: *mut pirn_loop) -> c_int {
+    // SAFETY: passed on.
+    ended(unsafe { run(loop_, FOREVER) })
+}
+
+/// Run the loop as `pirn_run` does, but not beyond a point in time.
+///
+/// @param deadline_ns  on the clock of `pirn_now`; `PIRN_FOREVER`: as `pirn_run`. A callback that is under way is not interrupted.
+///
+/// Returns `PIRN_EXPIRED` when the deadline has passed, else as `pirn_run`. In the past: at once, without a turn. Blocks. Loop
+/// thread. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_run_until(loop_: *mut pirn_loop, deadline_ns: u64) -> c_int {
+    // SAFETY: passed on.
+    ended(unsafe { run(loop_, deadline_ns) })
+}
+
+/// Make one turn.
+///
+/// Waits until something is due, at most `timeout_ns`, and calls it. Waits even if nothing keeps the loop going.
+///
+/// @param timeout_ns  0 polls; `PIRN_FOREVER` waits for ever
+///
+/// Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait: a system call that asks for the
+/// process. Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_turn(loop_: *mut pirn_loop, timeout_ns: u64) -> c_int {
+    // SAFETY: passed on, here and below.
+    let result = unsafe { Running::enter(loop_) }.and_then(|_running| {
+        // SAFETY: as above.
+        unsafe { reactor(loop_)? }.check_fork()?;
+        // SAFETY: as above.
+        unsafe { turn(loop_, timeout_ns) }
+    });
+    count(result)
+}
+
+/// First part of a turn, for those who own the wait: bring the kernel up to date and ask how long may be waited.
+///
+/// Then wait for the fd of `pirn_fd`, or in `pirn_wait`, at most that long; then call `pirn_wait` with 0 if the wait was your own;
+/// then `pirn_dispatch`. `pirn_run` does nothing else.
+///
+/// @param limit_ns    the longest wait that suits you; `PIRN_FOREVER`: any
+/// @param timeout_ns  where nanoseconds are written: 0 if there is work, `PIRN_FOREVER` if nothing is due ever; unchanged on error
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop; `timeout_ns` is NULL
+/// - -EBUSY: inside a callback or a run
+/// - -ECHILD: a copy made by fork
+///
+/// Cost: O(changed watchers). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`; `timeout_ns` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_prepare(loop_: *mut pirn_loop, limit_ns: u64, timeout_ns: *mut u64) -> c_int {
+    if timeout_ns.is_null() {
+        return failure(Error::EINVAL);
+    }
+    // SAFETY: passed on, here and below.
+    let result = unsafe { Running::enter(loop_) }.and_then(|_running| {
+        // SAFETY: as above.
+        let reactor = unsafe { reactor(loop_)? };
+        reactor.check_fork()?;
+        reactor.prepare(limit_ns)
+    });
+    status(result.map(|timeout| {
+        // SAFETY: not NULL, hence writable as documented.
+        unsafe { timeout_ns.write(timeout) };
+    }))
+}
+
+/// Second part of a turn: wait until something is ready, at most `timeout_ns`, and fetch it.
+///
+/// May return early with 0. Does nothing while an earlier wait or a limited turn has left something to dispatch.
+///
+/// @param timeout_ns  as `pirn_prepare` said, or less; 0 fetches without waiting
+///
+/// Returns how many fds are ready, or
+/// - -EINVAL: no live loop
+/// - -EBUSY: inside a callback or a run
+/// - what the kernel said, as `pirn_run`
+///
+/// Blocks unless 0; the only place that does. Cost: one system call, or two for less than a millisecond on epoll. Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_wait(loop_: *mut pirn_loop, timeout_ns: u64) -> c_int {
+    // SAFETY: passed on, here and below.
+    let result = unsafe { Running::enter(loop_) }.and_then(|_running| {
+        // SAFETY: as above.
+        unsafe { reactor(loop_)? }.wait(timeout_ns)
+    });
+    count(result.map(|found| u32::try_from(found).unwrap_or(u32::MAX)))
+}
+
+/// Third part of a turn: call what is due.
+///
+/// Due timers in the order of their deadlines, then raised bits and I/O by priority, then the tasks that were queued when it began, then
+/// the posts from elsewhere. docs/TURN.md tells the whole.
+///
+/// Returns how many callbacks ran, or
+/// - -EINVAL: no live loop
+/// - -EBUSY: inside a callback or a run
+///
+/// Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_dispatch(loop_: *mut pirn_loop) -> c_int {
+    // SAFETY: passed on, here and below.
+    let result = unsafe { Running::enter(loop_) }.and_then(|_running| {
+        // SAFETY: as above.
+        unsafe { dispatch(loop_) }
+    });
+    count(result)
+}
+
+/// Limit what one turn may do.
+///
+/// What is left over when a limit is reached is served by the next turns, before anything new is fetched: nothing is lost and nothing is
+/// served twice before all else was served once.
+///
+/// @param callbacks  how many callbacks a turn may run; 0: any number
+/// @param time_ns    for how long it may start callbacks; 0: any time. The clock is then read around each.
+///
+/// Returns 0, or -EINVAL: no live loop. Takes effect with the next turn. Cost: O(1). Loop thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_limit(loop_: *mut pirn_loop, callbacks: u32, time_ns: u64) -> c_int {
+    enter!(loop_).set_limit(Limit { callbacks, time: time_ns });
+    0
+}
+
+/// Keep `pirn_run` going although nothing else may do so, until `pirn_release`. Counts.
+///
+/// Returns 0, or -EINVAL: no live loop; -ENOSPC: held 2^32 - 1 times. Cost: O(1). Loop thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_hold(loop_: *mut pirn_loop) -> c_int {
+    status(enter!(loop_).hold())
+}
+
+/// Undo one `pirn_hold`.
+///
+/// Returns 0, or -EINVAL: no live loop, or it is not held. Cost: O(1). Loop thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_release(loop_: *mut pirn_loop) -> c_int {
+    status(enter!(loop_).release())
+}

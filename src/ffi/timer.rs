@@ -1,0 +1,185 @@
+#![expect(unsafe_code, reason = "the C face")]
+//! Timers.
+
+use core::ffi::{c_int, c_void};
+
+use crate::error::Error;
+use crate::timers::{FIXED_DELAY, SKIP_MISSED, UNREFERENCED};
+
+use super::io::PIRN_UNREF;
+use super::{enter, failure, give, pirn_loop, pirn_timer, pirn_timer_fn, status, target};
+
+/// A timeout that never comes, a deadline that is never reached.
+pub const PIRN_FOREVER: u64 = u64::MAX;
+
+/// Option of `pirn_timer_start`: `delay_ns` is a point on the loop's clock, as `pirn_now` tells it.
+pub const PIRN_TIMER_ABSOLUTE: u32 = 0x1;
+/// Option of `pirn_timer_start`: the delay counts from `pirn_now`, the turn's time, and not from a fresh reading of the clock. Cheaper,
+/// and shorter by what the callbacks of this turn have taken.
+pub const PIRN_TIMER_CACHED: u32 = 0x2;
+/// Policy of a periodic timer: the next tick is one period after this one is handed over.
+pub const PIRN_TIMER_FIXED_DELAY: u32 = 0x4;
+/// Policy of a periodic timer: one call stands for all ticks due, `missed` says how many besides one; the grid is kept. Without either
+/// policy the rate is fixed: every tick is called, at most one in a turn, and `missed` says how many more are due already.
+pub const PIRN_TIMER_SKIP: u32 = 0x8;
+
+const OPTIONS: u32 = PIRN_TIMER_ABSOLUTE | PIRN_TIMER_CACHED | PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP | PIRN_UNREF;
+
+/// Start a timer.
+///
+/// It fires at the first dispatch after its deadline, never before; timers fire in the order of their deadlines, equal ones in the
+/// order they were armed. Started inside a callback it does not fire in the same turn, not even with a delay of 0.
+///
+/// @param delay_ns   nanoseconds from now; 0 is the next turn; what goes beyond 2^64 is for ever
+/// @param period_ns  nanoseconds between the ticks of a periodic timer; 0: one-shot
+/// @param options    `PIRN_TIMER_ABSOLUTE`, `PIRN_TIMER_CACHED`, a policy, `PIRN_UNREF`, or 0
+/// @param callback   called when it is due
+/// @param user       passed to the callback, never looked at
+/// @param timer      where the handle is written, or NULL; unchanged on error
+///
+/// The handle of a one-shot timer is stale, and its slot free, when its callback runs; that of a periodic one lives until it is stopped.
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop; callback NULL; unknown options; both policies; a policy without a period
+/// - -ENOSPC: all timer slots are in use
+///
+/// Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a vDSO. Loop thread, any callback.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`; `timer` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_timer_start(
+    loop_: *mut pirn_loop,
+    delay_ns: u64,
+    period_ns: u64,
+    options: u32,
+    callback: pirn_timer_fn,
+    user: *mut c_void,
+    timer: *mut pirn_timer,
+) -> c_int {
+    let reactor = enter!(loop_);
+    let target = target!(callback, user);
+    let policy = options & (PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP);
+    if options & !OPTIONS != 0 || policy == PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP || (policy != 0 && period_ns == 0) {
+        return failure(Error::EINVAL);
+    }
+    let deadline = if options & PIRN_TIMER_ABSOLUTE != 0 {
+        delay_ns
+    } else {
+        let now = if options & PIRN_TIMER_CACHED != 0 { reactor.now() } else { reactor.clock() };
+        now.saturating_add(delay_ns)
+    };
+    let flags = match policy {
+        PIRN_TIMER_FIXED_DELAY => FIXED_DELAY,
+        PIRN_TIMER_SKIP => SKIP_MISSED,
+        _ => 0,
+    };
+    let flags = if options & PIRN_UNREF != 0 { flags | UNREFERENCED } else { flags };
+    let result = reactor.timer_start(deadline, period_ns, flags, target);
+    // SAFETY: passed on.
+    unsafe { give(result, timer) }
+}
+
+/// Push a timer's deadline: `delay_ns` after the turn's time.
+///
+/// Made for idle timeouts, which are pushed at every message and hardly ever fire: a later deadline costs a few nanoseconds. An earlier
+/// one works too. A periodic timer goes on with its period from there. Counts as armed now among equal deadlines. The delay
+/// counts from `pirn_now`: call `pirn_update` before if the loop has not turned for a while.
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop
+/// - -ENOENT: stale handle, the timer may just have fired
+///
+/// Cost: O(1), no clock, no system call. Loop thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_timer_again(loop_: *mut pirn_loop, timer: pirn_timer, delay_ns: u64) -> c_int {
+    status(enter!(loop_).timer_again(timer.into(), delay_ns))
+}
+
+/// Stop a timer.
+///
+/// When this returns its callback will not run again; the handle is stale and the slot free.
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop
+/// - -ENOENT: stale handle, the timer may just have fired
+///
+/// Cost: O(1), no system call. Loop thread, any callback, the timer's own too. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_timer_stop(loop_: *mut pirn_loop, timer: pirn_timer) -> c_int {
+    status(enter!(loop_).timer_stop(timer.into()))
+}
+
+/// Tell how long a timer still has.
+///
+/// @param remaining_ns  where nanoseconds from a fresh clock reading to the deadline, slack included, are written: 0 if it is due,
+///                      `PIRN_FOREVER` if it never is; unchanged on error
+///
+/// Returns 0, or -EINVAL: no live loop or `remaining_ns` NULL; -ENOENT: stale handle. Cost: O(1), reads the clock. Loop thread, any
+/// callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`; `remaining_ns` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_timer_remaining(loop_: *mut pirn_loop, timer: pirn_timer, remaining_ns: *mut u64) -> c_int {
+    let reactor = enter!(loop_);
+    if remaining_ns.is_null() {
+        return failure(Error::EINVAL);
+    }
+    status(reactor.timer_remaining(timer.into()).map(|remaining| {
+        // SAFETY: not NULL, hence writable as documented.
+        unsafe { remaining_ns.write(remaining) };
+    }))
+}
+
+/// Allow a timer to be late, so that it can fire together with others.
+///
+/// The deadline is rounded up to a multiple of the largest power of two of nanoseconds within the slack. Timers with like slacks so
+/// meet at the same points and one wake-up serves them all. A periodic timer keeps its grid; only the calls are late.
+///
+/// @param slack_ns  by how much it may be late at most; 0 is exact, the default
+///
+/// Returns 0, or -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_timer_slack(loop_: *mut pirn_loop, timer: pirn_timer, slack_ns: u64) -> c_int {
+    status(enter!(loop_).timer_slack(timer.into(), slack_ns))
+}
+
+/// Let a timer keep `pirn_run` going, which is the default.
+///
+/// Returns 0, also if it already does; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_timer_ref(loop_: *mut pirn_loop, timer: pirn_timer) -> c_int {
+    status(enter!(loop_).timer_reference(timer.into(), true))
+}
+
+/// Let `pirn_run` end although this timer is armed: for housekeeping.
+///
+/// Returns 0, also if it was so; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_timer_unref(loop_: *mut pirn_loop, timer: pirn_timer) -> c_int {
+    status(enter!(loop_).timer_reference(timer.into(), false))
+}

@@ -1,0 +1,96 @@
+#![no_std]
+//! pirn is an event loop that lives in memory its caller gives it: no heap, no libc, no global state.
+//!
+//! A loop waits for file descriptors, timers, tasks and other threads, and calls back. It is made for being embedded: in a C program
+//! through `include/pirn.h`, in another runtime through its pollable fd or through `prepare`, `wait` and `dispatch`, in a static binary
+//! without a C library, on a microcontroller through a [`Host`].
+//!
+//! ```
+//! use pirn::{Config, Interest, IoEvent, Loop, Storage};
+//! use std::io::{Read, Write};
+//! use std::os::fd::AsRawFd;
+//! use std::os::unix::net::UnixStream;
+//!
+//! struct Conversation {
+//!     stream: UnixStream,
+//!     heard: Vec<u8>,
+//! }
+//!
+//! fn on_readable(event_loop: &mut Loop<'_, Conversation>, conversation: &mut Conversation, event: IoEvent) {
+//!     let mut buffer = [0; 64];
+//!     match conversation.stream.read(&mut buffer) {
+//!         Ok(0) | Err(_) => event_loop.io_remove(event.io).unwrap(), // nothing is left: run returns
+//!         Ok(length) => conversation.heard.extend(&buffer[..length]),
+//!     }
+//! }
+//!
+//! let (stream, mut peer) = UnixStream::pair().unwrap();
+//! stream.set_nonblocking(true).unwrap();
+//! peer.write_all(b"hello").unwrap();
+//! drop(peer);
+//!
+//! let mut storage = Storage::<16, 4, 4>::new(); // I/O watchers, timers, tasks: all the memory there will ever be
+//! let mut event_loop = Loop::new(&mut storage, Config::default())?;
+//! let mut conversation = Conversation { stream, heard: Vec::new() };
+//! event_loop.io_add(conversation.stream.as_raw_fd(), Interest::READ, on_readable, 0)?;
+//! event_loop.run(&mut conversation)?;
+//! assert_eq!(conversation.heard, b"hello");
+//! # Ok::<(), pirn::Error>(())
+//! ```
+//!
+//! # The rooms, from the bottom up
+//!
+//! - `error`, `time`, `token`, `ready`, `target`: the words everything else is said in.
+//! - `slab`: slots with generations. On it `watch`, the table of I/O watchers, and `timers`, the queue of deadlines. `tasks` is the
+//!   loop's own queue, `remote` the half that other threads may touch; `sync` is where the atomics come from.
+//! - `backend` is the contract of whatever watches fds, tells the time and wakes. `sys` fulfils it with Linux's select, poll and epoll, `host` with
+//!   functions of the application's; `platform` is whichever was chosen at run time.
+//! - `reactor` moves all of these through a turn, and hands over what fires, one item at a time, by value. It never calls out.
+//! - `storage` cuts one block of memory into the parts.
+//! - [`Loop`] in `event_loop` makes the calls for Rust programs, `ffi` for C programs. `include/pirn.h` is generated from the latter.
+//!
+//! What happens in a turn, and in which order, is told in `docs/TURN.md`; why it is so, in `docs/DESIGN.md`.
+//!
+//! # Features
+//!
+//! `select`, `poll`, `epoll`, `host`: the backends, each of which can be left out. `ffi`: the C functions. `header`: rewrites
+//! `include/pirn.h` while building. All but the last are on by default.
+
+#[cfg(test)]
+extern crate std;
+
+mod backend;
+mod error;
+mod event_loop;
+#[cfg(feature = "ffi")]
+#[doc(hidden)]
+pub mod ffi;
+mod host;
+mod platform;
+mod reactor;
+mod ready;
+mod remote;
+mod slab;
+mod stats;
+mod storage;
+mod sync;
+#[cfg(linux_backend)]
+mod sys;
+mod target;
+mod tasks;
+mod time;
+mod timers;
+mod token;
+mod watch;
+
+pub use backend::{Capabilities, Kind};
+pub use error::{Error, Result};
+pub use event_loop::{Config, IoEvent, Loop, NoHost, OnIo, OnTask, OnTimer, Remote, Repeat, TimerEvent, When};
+pub use host::{Host, Readiness};
+pub use reactor::{Ended, Limit};
+pub use ready::{Interest, Ready};
+pub use remote::Wake;
+pub use stats::Stats;
+pub use storage::{Capacity, Memory, Storage};
+pub use time::{FOREVER, Nanos};
+pub use token::{Io, Task, Timer};

@@ -1,0 +1,214 @@
+//! The backend chosen at run time: one of the siblings, behind the same contract.
+//!
+//! An enum and not a trait object: the call for each event is a predictable branch that inlines, and the variants that a build leaves
+//! out cost nothing.
+
+use core::convert::Infallible;
+use core::marker::PhantomData;
+
+use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
+use crate::error::{Error, Result};
+use crate::host::Host;
+#[cfg(feature = "host")]
+use crate::host::HostBackend;
+use crate::remote::Wake;
+#[cfg(linux_backend)]
+use crate::sys;
+use crate::time::Nanos;
+
+/// A backend of this build. `H` is the host's type; without the feature `host` it is never used.
+pub(crate) enum Platform<'a, H: Host> {
+    #[cfg(linux_epoll)]
+    Epoll(sys::epoll::Epoll<'a>),
+    #[cfg(linux_poll)]
+    Poll(sys::poll::Poll<'a>),
+    #[cfg(linux_select)]
+    Select(sys::select::Select<'a>),
+    #[cfg(feature = "host")]
+    Host(HostBackend<'a, H>),
+    /// Keeps the type whole when everything is left out. Never made.
+    #[expect(dead_code, reason = "cannot be constructed")]
+    None(Infallible, PhantomData<&'a mut H>),
+}
+
+/// What ends a wait of a [`Platform`].
+pub(crate) enum PlatformWaker<W> {
+    #[cfg(linux_backend)]
+    Fd(sys::wake::FdWaker),
+    #[cfg(feature = "host")]
+    Host(W),
+    #[expect(dead_code, reason = "cannot be constructed")]
+    None(Infallible, PhantomData<W>),
+}
+
+impl<'a, H: Host> Platform<'a, H> {
+    /// Opens a backend of the operating system. `EOPNOTSUPP` if this build does not have it.
+    pub(crate) fn open(kind: Kind, area: &'a mut [u64]) -> Result<Self> {
+        match kind {
+            #[cfg(linux_epoll)]
+            Kind::Epoll => sys::epoll::Epoll::new(area).map(Platform::Epoll),
+            #[cfg(linux_poll)]
+            Kind::Poll => sys::poll::Poll::new(area).map(Platform::Poll),
+            #[cfg(linux_select)]
+            Kind::Select => sys::select::Select::new(area).map(Platform::Select),
+            Kind::Auto => Self::best(area),
+            _ => {
+                let _ = area;
+                Err(Error::EOPNOTSUPP)
+            }
+        }
+    }
+
+    /// A backend over a host. `EOPNOTSUPP` if this build does not have it.
+    pub(crate) fn host(host: H, area: &'a mut [u64]) -> Result<Self> {
+        #[cfg(feature = "host")]
+        return Ok(Platform::Host(HostBackend::new(host, crate::storage::host_area(area))));
+        #[cfg(not(feature = "host"))]
+        {
+            let _ = (host, area);
+            Err(Error::EOPNOTSUPP)
+        }
+    }
+
+    /// The first that this build has and this kernel lets us use. A lack of fds or memory is no reason to try the next.
+    fn best(area: &'a mut [u64]) -> Result<Self> {
+        for kind in [Kind::Epoll, Kind::Poll, Kind::Select] {
+            let refusal = match Self::try_out(kind, area) {
+                Ok(()) => return Self::open(kind, area),
+                Err(error) => error,
+            };
+            if !matches!(refusal, Error::EOPNOTSUPP | Error::ENOSYS | Error::EPERM | Error::EINVAL) {
+                return Err(refusal);
+            }
+        }
+        Err(Error::EOPNOTSUPP)
+    }
+
+    fn try_out(kind: Kind, area: &mut [u64]) -> Result<()> {
+        Platform::<'_, H>::open(kind, area).map(drop)
+    }
+}
+
+/// Calls the same method on whichever backend there is.
+macro_rules! delegate {
+    ($self:expr, $backend:ident => $call:expr) => {
+        match $self {
+            #[cfg(linux_epoll)]
+            Platform::Epoll($backend) => $call,
+            #[cfg(linux_poll)]
+            Platform::Poll($backend) => $call,
+            #[cfg(linux_select)]
+            Platform::Select($backend) => $call,
+            #[cfg(feature = "host")]
+            Platform::Host($backend) => $call,
+            Platform::None(never, _) => match *never {},
+        }
+    };
+}
+
+impl<W: Wake> Wake for PlatformWaker<W> {
+    #[inline]
+    fn wake(&self) {
+        match self {
+            #[cfg(linux_backend)]
+            PlatformWaker::Fd(waker) => waker.wake(),
+            #[cfg(feature = "host")]
+            PlatformWaker::Host(waker) => waker.wake(),
+            PlatformWaker::None(never, _) => match *never {},
+        }
+    }
+}
+
+impl<H: Host> Clock for Platform<'_, H> {
+    #[inline]
+    fn now(&mut self) -> Nanos {
+        delegate!(self, backend => backend.now())
+    }
+}
+
+impl<H: Host> Backend for Platform<'_, H> {
+    type Waker = PlatformWaker<H::Waker>;
+
+    fn kind(&self) -> Kind {
+        delegate!(self, backend => backend.kind())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        delegate!(self, backend => backend.capabilities())
+    }
+
+    fn must_mark(&self) -> bool {
+        delegate!(self, backend => backend.must_mark())
+    }
+
+    fn owns(&self, fd: i32) -> bool {
+        delegate!(self, backend => backend.owns(fd))
+    }
+
+    fn add(&mut self, source: &Source) -> Result<u32> {
+        delegate!(self, backend => backend.add(source))
+    }
+
+    fn modify(&mut self, source: &Source) -> Result<()> {
+        delegate!(self, backend => backend.modify(source))
+    }
+
+    fn remove(&mut self, source: &Source, moved: impl FnMut(i32, u32)) -> Result<()> {
+        delegate!(self, backend => backend.remove(source, moved))
+    }
+
+    fn probe(&self, fd: i32) -> Result<()> {
+        delegate!(self, backend => backend.probe(fd))
+    }
+
+    fn wait(&mut self, timeout: Nanos) -> Result<usize> {
+        delegate!(self, backend => backend.wait(timeout))
+    }
+
+    fn mark(&mut self, mark: impl FnMut(Key, u32) -> Option<i32>) {
+        delegate!(self, backend => backend.mark(mark))
+    }
+
+    fn next_marked(&mut self) -> Option<i32> {
+        delegate!(self, backend => backend.next_marked())
+    }
+
+    fn rewind(&mut self) {
+        delegate!(self, backend => backend.rewind())
+    }
+
+    #[inline]
+    fn next(&mut self) -> Option<(Key, u32)> {
+        delegate!(self, backend => backend.next())
+    }
+
+    fn rebuild(&mut self) -> Result<()> {
+        delegate!(self, backend => backend.rebuild())
+    }
+
+    fn waker(&self) -> Self::Waker {
+        match self {
+            #[cfg(linux_epoll)]
+            Platform::Epoll(backend) => PlatformWaker::Fd(backend.waker()),
+            #[cfg(linux_poll)]
+            Platform::Poll(backend) => PlatformWaker::Fd(backend.waker()),
+            #[cfg(linux_select)]
+            Platform::Select(backend) => PlatformWaker::Fd(backend.waker()),
+            #[cfg(feature = "host")]
+            Platform::Host(backend) => PlatformWaker::Host(backend.waker()),
+            Platform::None(never, _) => match *never {},
+        }
+    }
+
+    fn is_forked(&self) -> bool {
+        delegate!(self, backend => backend.is_forked())
+    }
+
+    fn pollable_fd(&mut self) -> Result<i32> {
+        delegate!(self, backend => backend.pollable_fd())
+    }
+
+    fn set_alarm(&mut self, deadline: Nanos) -> Result<()> {
+        delegate!(self, backend => backend.set_alarm(deadline))
+    }
+}

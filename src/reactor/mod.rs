@@ -1,0 +1,439 @@
+//! The reactor: watchers, timers, tasks and a backend, and the turn that moves them.
+//!
+//! ```text
+//! prepare   apply coalesced changes, say how long may be waited
+//! wait      the backend waits: the only place that blocks; afterwards the clock is read once
+//! dispatch  due timers, then I/O by priority, then the tasks that were there when the turn began
+//! ```
+//!
+//! The reactor never calls out. `next` hands over one fired item at a time, by value; the layer that asked makes the call while
+//! nothing of the reactor is borrowed, and then asks for the next. An item is validated at the moment it is handed over, so
+//! that what an earlier callback removed is skipped.
+//!
+//! A turn that is cut short by its limit is continued by the next dispatch before anything new is fetched: everything that
+//! was there is served before anything of it is served twice.
+
+mod dispatch;
+mod io;
+
+use crate::backend::Backend;
+use crate::error::{Error, Result};
+use crate::ready::Interest;
+use crate::remote::{Shared, Ticket, Wake};
+use crate::stats::Stats;
+use crate::storage::Parts;
+use crate::target::Target;
+use crate::tasks::Tasks;
+use crate::time::{FOREVER, Nanos};
+use crate::timers::Timers;
+use crate::token::Token;
+use crate::watch::Watchers;
+
+pub(crate) use dispatch::Fired;
+use dispatch::Phase;
+
+/// How many turns of `run` share one check for a fork. The check is a system call, and a turn with one event makes three.
+const TURNS_PER_FORK_CHECK: u32 = 32;
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[repr(i32)]
+pub enum Ended {
+    /// Nothing is left that keeps the loop going.
+    Done = 0,
+    /// `stop` was called.
+    Stopped = 1,
+    /// The deadline passed.
+    Expired = 2,
+}
+
+/// What one turn may use up. Zero means no limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Limit {
+    /// How many callbacks may run.
+    pub callbacks: u32,
+    /// For how many nanoseconds callbacks may be started.
+    pub time: Nanos,
+}
+
+pub(crate) struct Reactor<'a, B: Backend> {
+    pub(crate) backend: B,
+    watchers: Watchers<'a>,
+    timers: Timers<'a>,
+    tasks: Tasks<'a>,
+    shared: &'a Shared<'a, B::Waker>,
+    /// The turn's time; to be read through `now`.
+    now: Nanos,
+    now_is_stale: bool,
+
+    phase: Phase,
+    /// The priority that is being served, and whether there are others.
+    level: u8,
+    prioritised: bool,
+    /// The last wait was followed by `mark`.
+    marked: bool,
+    /// The last wait found something that is not yet handed over.
+    fetched: bool,
+    /// The last wait found something at all: for the count of wake-ups in vain.
+    woken: bool,
+    /// Of the marked fds: the one whose watchers are being served.
+    current: Option<i32>,
+    /// Raised bits not yet handed over, those without handler included, and the bits that have one.
+    raised: u64,
+    handled: u64,
+    /// How many more callbacks this dispatch may start, and what it began with.
+    left: u32,
+    /// The clock is read around every callback: for the time limit, or to find the longest.
+    watchful: bool,
+    measure: bool,
+    limit: Limit,
+    cut_at: Nanos,
+    handed_at: Option<Nanos>,
+    remote_end: Ticket,
+
+    /// A watcher was removed since the last wait, so that a stale event is no surprise.
+    removed: bool,
+    /// An event came from an fd that is watched no more: the set must be rebuilt.
+    haunted: bool,
+    /// The application has the pollable fd: every change must show there at once.
+    exposed: bool,
+    holds: u32,
+    turns_to_fork_check: u32,
+    forked: bool,
+    block_size: u32,
+    stats: Stats,
+}
+
+impl<'a, B: Backend> Reactor<'a, B> {
+    pub(crate) fn new(mut backend: B, parts: Parts<'a, B::Waker>, measure: bool) -> Self {
+        let now = backend.now();
+        Reactor {
+            backend,
+            watchers: Watchers::new(parts.watchers, parts.buckets),
+            timers: Timers::new(parts.timers, now),
+            tasks: Tasks::new(parts.tasks, parts.epoch),
+            shared: parts.shared,
+            now,
+            now_is_stale: false,
+            phase: Phase::Done,
+            level: 0,
+            prioritised: false,
+            marked: false,
+            fetched: false,
+            woken: false,
+            current: None,
+            raised: 0,
+            handled: 0,
+            left: 0,
+            watchful: measure,
+            measure,
+            limit: Limit::default(),
+            cut_at: FOREVER,
+            handed_at: None,
+            remote_end: parts.shared.published_end(),
+            removed: false,
+            haunted: false,
+            exposed: false,
+            holds: 0,
+            turns_to_fork_check: 0,
+            forked: false,
+            block_size: parts.block_size,
+            stats: Stats::default(),
+        }
+    }
+
+    // ---- the turn ----
+
+    /// Brings the backend up to date and says how long may be waited: 0 if there is work, at most `limit`.
+    pub(crate) fn prepare(&mut self, limit: Nanos) -> Result<Nanos> {
+        if self.haunted {
+            self.rebuild()?;
+        }
+        let attention = self.apply_changes();
+        if limit == 0 || attention || self.is_unfinished() || self.has_queued() {
+            return Ok(0);
+        }
+        let wake = self.timers.next_wake();
+        if wake == FOREVER {
+            return Ok(limit);
+        }
+        // The time of the last wait does not do here: callbacks may have taken long since.
+        let now = self.update();
+        Ok(limit.min(wake.saturating_sub(now)))
+    }
+
+    /// Waits at most `timeout` for readiness and returns how many sources are ready. Does nothing while an earlier wait
+    /// or a limited turn still has something to hand over.
+    pub(crate) fn wait(&mut self, timeout: Nanos) -> Result<usize> {
+        if self.is_unfinished() {
+            return Ok(0);
+        }
+        let sleeps = timeout > 0 && self.shared.about_to_sleep();
+        let found = self.backend.wait(if sleeps { timeout } else { 0 });
+        if sleeps {
+            self.shared.awake();
+        }
+        self.stats.waits += 1;
+        self.now_is_stale = true;
+        let found = found?;
+        self.removed = false;
+        if found > 0 {
+            self.fetched = true;
+            self.woken = true;
+            self.stats.events += found as u64;
+            self.prioritised = self.watchers.prioritised > 0;
+            self.marked = self.prioritised || self.watchers.shared > 0 || self.backend.must_mark();
+            if self.marked {
+                self.mark();
+            }
+        }
+        if self.timers.used() > 0 {
+            self.update();
+        }
+        Ok(found)
+    }
+
+    /// Whether something that was there at the last wait is still to be handed over.
+    fn is_unfinished(&self) -> bool {
+        self.fetched || self.phase != Phase::Done
+    }
+
+    /// Whether tasks, posts or raised bits wait.
+    fn has_queued(&self) -> bool {
+        !self.tasks.is_empty() || self.raised & self.handled != 0 || self.shared.has_work()
+    }
+
+    /// Why `run` should end now, if it should. Looked at between turns.
+    pub(crate) fn ended(&mut self, deadline: Nanos) -> Option<Ended> {
+        if self.shared.take_stop() {
+            return Some(Ended::Stopped);
+        }
+        let alive = self.watchers.referenced > 0
+            || self.timers.referenced() > 0
+            || self.holds > 0
+            || self.is_unfinished()
+            || self.has_queued();
+        if !alive {
+            return Some(Ended::Done);
+        }
+        if deadline != FOREVER && self.update() >= deadline {
+            return Some(Ended::Expired);
+        }
+        None
+    }
+
+    /// How long a turn of a run until `deadline` may wait.
+    pub(crate) fn limit_until(&self, deadline: Nanos) -> Nanos {
+        if deadline == FOREVER { FOREVER } else { deadline.saturating_sub(self.now) }
+    }
+
+    // ---- time ----
+
+    /// The turn's time: read after the wait, or at the first call that needs it.
+    #[inline]
+    pub(crate) fn now(&mut self) -> Nanos {
+        if self.now_is_stale { self.update() } else { self.now }
+    }
+
+    /// Reads the clock. A clock that goes back is taken to stand still.
+    pub(crate) fn update(&mut self) -> Nanos {
+        self.now = self.now.max(self.backend.now());
+        self.now_is_stale = false;
+        self.now
+    }
+
+    pub(crate) fn next_deadline(&self) -> Nanos {
+        self.timers.next_deadline()
+    }
+
+    /// A fresh reading of the clock, for delays that count from this moment.
+    #[inline]
+    pub(crate) fn clock(&mut self) -> Nanos {
+        self.backend.now()
+    }
+
+    // ---- timers ----
+
+    #[inline]
+    pub(crate) fn timer_start(&mut self, deadline: Nanos, period: Nanos, flags: u8, target: Target) -> Result<Token> {
+        let token = self.timers.start(deadline, period, flags, target)?;
+        self.changed();
+        Ok(token)
+    }
+
+    /// From the turn's time: that is what makes it a few nanoseconds.
+    #[inline]
+    pub(crate) fn timer_again(&mut self, timer: Token, delay: Nanos) -> Result<()> {
+        let deadline = self.now().saturating_add(delay);
+        self.timers.again(timer, deadline)?;
+        self.changed();
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn timer_stop(&mut self, timer: Token) -> Result<()> {
+        self.timers.stop(timer)
+    }
+
+    pub(crate) fn timer_remaining(&mut self, timer: Token) -> Result<Nanos> {
+        let deadline = self.timers.deadline(timer)?;
+        if deadline == FOREVER {
+            return Ok(FOREVER);
+        }
+        let now = self.backend.now();
+        Ok(deadline.saturating_sub(now))
+    }
+
+    pub(crate) fn timer_slack(&mut self, timer: Token, slack: Nanos) -> Result<()> {
+        self.timers.set_slack(timer, slack)?;
+        self.changed();
+        Ok(())
+    }
+
+    pub(crate) fn timer_reference(&mut self, timer: Token, holds: bool) -> Result<()> {
+        self.timers.set_ref(timer, holds).map(drop)
+    }
+
+    // ---- tasks ----
+
+    #[inline]
+    pub(crate) fn task_post(&mut self, target: Target) -> Result<Token> {
+        let token = self.tasks.push(target)?;
+        self.changed();
+        Ok(token)
+    }
+
+    #[inline]
+    pub(crate) fn task_cancel(&mut self, task: Token) -> Result<()> {
+        self.tasks.cancel(task)
+    }
+
+    /// Hands back one post that has not run. Closes the queues, so that the last one is the last.
+    pub(crate) fn task_reclaim(&mut self) -> Option<Target> {
+        self.shared.close();
+        self.tasks.take().or_else(|| self.shared.take())
+    }
+
+    // ---- raise handlers ----
+
+    pub(crate) fn raise_add(&mut self, bit: u32, options: Interest, target: Target) -> Result<Token> {
+        let allowed = Interest::HIGH | Interest::LOW | Interest::UNREF;
+        if bit > 63 || !allowed.contains(options) || options.contains(Interest::HIGH | Interest::LOW) {
+            return Err(Error::EINVAL);
+        }
+        if self.handled & (1 << bit) != 0 {
+            return Err(Error::EEXIST);
+        }
+        let mask = crate::ready::mask_of(Interest::READ.bits());
+        let index = self.watchers.insert(-1 - bit as i32, mask, (options.bits() >> 16) as u16, target)?;
+        self.handled |= 1 << bit;
+        Ok(self.watchers.slab.token(index))
+    }
+
+    // ---- the life of the loop ----
+
+    pub(crate) fn hold(&mut self) -> Result<()> {
+        self.holds = self.holds.checked_add(1).ok_or(Error::ENOSPC)?;
+        Ok(())
+    }
+
+    pub(crate) fn release(&mut self) -> Result<()> {
+        self.holds = self.holds.checked_sub(1).ok_or(Error::EINVAL)?;
+        Ok(())
+    }
+
+    pub(crate) fn set_limit(&mut self, limit: Limit) {
+        self.limit = limit;
+        self.watchful = self.measure || limit.time > 0;
+    }
+
+    /// `ECHILD` in a copy of the loop made by fork. A system call.
+    pub(crate) fn check_fork(&mut self) -> Result<()> {
+        if !self.forked {
+            self.forked = self.backend.is_forked();
+        }
+        if self.forked { Err(Error::ECHILD) } else { Ok(()) }
+    }
+
+    /// The same between the turns of a run: only every so often a system call.
+    #[inline]
+    pub(crate) fn check_fork_in_run(&mut self) -> Result<()> {
+        if self.turns_to_fork_check == 0 {
+            self.turns_to_fork_check = TURNS_PER_FORK_CHECK;
+            return self.check_fork();
+        }
+        self.turns_to_fork_check -= 1;
+        Ok(())
+    }
+
+    /// Takes a copy made by fork over: new kernel objects, all watchers added again.
+    pub(crate) fn after_fork(&mut self) -> Result<()> {
+        self.rebuild()?;
+        self.forked = false;
+        self.exposed = false;
+        Ok(())
+    }
+
+    // ---- the pollable fd ----
+
+    pub(crate) fn pollable_fd(&mut self) -> Result<i32> {
+        let fd = self.backend.pollable_fd()?;
+        self.exposed = true;
+        self.changed();
+        Ok(fd)
+    }
+
+    /// After every change that a foreign loop must see: only once the application has the pollable fd, and not during a
+    /// dispatch, whose end does it for all.
+    #[inline]
+    fn changed(&mut self) {
+        if self.exposed && self.phase == Phase::Done {
+            self.expose();
+        }
+    }
+
+    #[cold]
+    fn expose(&mut self) {
+        let attention = self.apply_changes();
+        let wake = self.timers.next_wake();
+        // A failure leaves the foreign loop with its own timeout, which `prepare` told it.
+        let _ = self.backend.set_alarm(wake);
+        if attention || self.is_unfinished() || self.has_queued() {
+            self.backend.waker().wake();
+        }
+    }
+
+    // ---- asking ----
+
+    pub(crate) fn stats(&self) -> Stats {
+        Stats {
+            remote_posts: self.shared.accepted_count() as u64,
+            wake_writes: u64::from(self.shared.wake_count()),
+            io_capacity: self.watchers.slab.capacity(),
+            io_used: self.watchers.slab.used(),
+            io_peak: self.watchers.slab.peak(),
+            timer_capacity: self.timers.capacity(),
+            timer_used: self.timers.used(),
+            timer_peak: self.timers.peak(),
+            task_capacity: self.tasks.capacity(),
+            task_used: self.tasks.len(),
+            task_peak: self.tasks.peak(),
+            remote_capacity: self.shared.capacity() as u32,
+            remote_peak: self.shared.peak() as u32,
+            task_refused: self.tasks.refused_count(),
+            remote_refused: self.shared.refused_count(),
+            block_size: self.block_size,
+            ..self.stats
+        }
+    }
+
+    /// `EUCLEAN` if any structure contradicts itself. O(everything).
+    pub(crate) fn verify(&self) -> Result<()> {
+        let handled = (0..64).all(|bit| (self.handled >> bit & 1 == 1) == self.watchers.find(-1 - bit).is_some());
+        if self.watchers.is_sound() && self.timers.is_sound() && self.tasks.is_sound() && self.shared.is_sound() && handled {
+            Ok(())
+        } else {
+            Err(Error::EUCLEAN)
+        }
+    }
+}

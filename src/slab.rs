@@ -1,0 +1,129 @@
+//! A slab: slots of one kind in memory lent by the caller, handed out and taken back in O(1).
+//!
+//! A slot's generation is odd while it is in use and even while it is free, so one comparison tells a live handle from
+//! a stale one, and a made-up handle cannot name a free slot. Free slots are chained, the last one freed first out: it is
+//! the one still in the cache.
+
+use crate::error::{Error, Result};
+use crate::token::Token;
+
+/// No slot: the end of a chain.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// What a slab needs of its slots. The link is the slab's while the slot is free and the owner's while it is in use.
+pub(crate) trait Slot {
+    fn generation(&self) -> u32;
+    fn set_generation(&mut self, generation: u32);
+    fn link(&self) -> u32;
+    fn set_link(&mut self, link: u32);
+}
+
+pub(crate) struct Slab<'a, T> {
+    slots: &'a mut [T],
+    free: u32,
+    used: u32,
+    peak: u32,
+}
+
+impl<'a, T: Slot> Slab<'a, T> {
+    /// Takes over `slots`, at most 2^32 - 2 of them, all free. Their generations go on from where they are, so that handles
+    /// of an earlier loop in the same memory stay stale.
+    pub(crate) fn new(slots: &'a mut [T]) -> Self {
+        let count = slots.len().min(NONE as usize - 1) as u32;
+        for (index, slot) in slots.iter_mut().enumerate() {
+            let index = index as u32;
+            slot.set_generation((slot.generation() | 1).wrapping_add(1));
+            slot.set_link(if index + 1 < count { index + 1 } else { NONE });
+        }
+        Slab { slots, free: if count > 0 { 0 } else { NONE }, used: 0, peak: 0 }
+    }
+
+    pub(crate) fn capacity(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    pub(crate) fn used(&self) -> u32 {
+        self.used
+    }
+
+    /// The most slots that were ever in use at once.
+    pub(crate) fn peak(&self) -> u32 {
+        self.peak
+    }
+
+    /// The index of a slot now in use, its fields as they were left, or `ENOSPC`.
+    #[inline]
+    pub(crate) fn insert(&mut self) -> Result<u32> {
+        let index = self.free;
+        let Some(slot) = self.slots.get_mut(index as usize) else {
+            return Err(Error::ENOSPC);
+        };
+        self.free = slot.link();
+        slot.set_generation(slot.generation().wrapping_add(1));
+        self.used += 1;
+        self.peak = self.peak.max(self.used);
+        Ok(index)
+    }
+
+    /// Frees a slot in use: its handles are stale from now on.
+    #[inline]
+    pub(crate) fn remove(&mut self, index: u32) {
+        let free = self.free;
+        let Some(slot) = self.slots.get_mut(index as usize) else {
+            return;
+        };
+        debug_assert!(slot.generation() & 1 == 1);
+        slot.set_generation(slot.generation().wrapping_add(1));
+        slot.set_link(free);
+        self.free = index;
+        self.used -= 1;
+    }
+
+    /// The handle of a slot in use.
+    #[inline]
+    pub(crate) fn token(&self, index: u32) -> Token {
+        Token { slot: index, generation: self.get(index).map_or(0, Slot::generation) }
+    }
+
+    /// The slot a handle names, or `ENOENT` if it is stale or made up.
+    #[inline]
+    pub(crate) fn check(&self, token: Token) -> Result<&T> {
+        match self.slots.get(token.slot as usize) {
+            Some(slot) if slot.generation() == token.generation && token.generation & 1 == 1 => Ok(slot),
+            _ => Err(Error::ENOENT),
+        }
+    }
+
+    /// As [`check`](Self::check), to change it.
+    #[inline]
+    pub(crate) fn check_mut(&mut self, token: Token) -> Result<&mut T> {
+        match self.slots.get_mut(token.slot as usize) {
+            Some(slot) if slot.generation() == token.generation && token.generation & 1 == 1 => Ok(slot),
+            _ => Err(Error::ENOENT),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: u32) -> Option<&T> {
+        self.slots.get(index as usize)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut T> {
+        self.slots.get_mut(index as usize)
+    }
+
+    /// Whether every free slot is on the free chain exactly once, and every other one is in use. For `verify`: O(n).
+    pub(crate) fn is_sound(&self) -> bool {
+        let mut free = 0;
+        let mut index = self.free;
+        while let Some(slot) = self.get(index) {
+            if slot.generation() & 1 == 1 || free > self.slots.len() {
+                return false;
+            }
+            free += 1;
+            index = slot.link();
+        }
+        index == NONE && free + self.used as usize == self.slots.len()
+    }
+}

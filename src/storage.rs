@@ -1,0 +1,261 @@
+#![expect(unsafe_code, reason = "memory lent by the caller is cut into the loop's parts")]
+//! The memory of a loop: one block, cut into its parts once, at init.
+//!
+//! A C program hands over a block of bytes; a Rust program a [`Storage`]. Both hold the same parts, and the sizes that
+//! `PIRN_STORAGE_SIZE` promises to C are tied to the real ones by the assertions at the end.
+
+use core::mem::MaybeUninit;
+
+use crate::host::Readiness;
+use crate::remote::{Entry, Shared, Wake};
+use crate::tasks;
+use crate::timers::TimerSlot;
+use crate::watch::Watcher;
+
+/// What a loop works on.
+pub(crate) struct Parts<'a, W> {
+    pub(crate) watchers: &'a mut [Watcher],
+    pub(crate) buckets: &'a mut [u32],
+    pub(crate) timers: &'a mut [TimerSlot],
+    pub(crate) tasks: &'a mut [tasks::Slot],
+    pub(crate) shared: &'a Shared<'a, W>,
+    pub(crate) block_size: u32,
+    pub(crate) epoch: u32,
+}
+
+/// How many of each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(C)]
+pub struct Capacity {
+    /// I/O watchers, raise handlers included.
+    pub io: u32,
+    /// Timers.
+    pub timers: u32,
+    /// Tasks of the loop's own queue; half as many, rounded up, can wait that were posted from elsewhere.
+    pub tasks: u32,
+}
+
+impl Capacity {
+    pub(crate) const fn remote(self) -> u32 {
+        self.tasks / 2 + self.tasks % 2
+    }
+}
+
+/// Words of the backend's area that do not depend on the number of watchers. Six sets of 1024 fds for select; the kernel's
+/// records of 64 events for epoll.
+#[cfg(any(feature = "select", feature = "poll", feature = "epoll"))]
+pub(crate) const AREA_BASE_WORDS: usize = 6 * 1024 / 64;
+/// A host needs room for what it finds ready, which the watchers bring.
+#[cfg(not(any(feature = "select", feature = "poll", feature = "epoll")))]
+pub(crate) const AREA_BASE_WORDS: usize = 1;
+
+/// Bytes of the backend's area for each watcher: a record of epoll with 12 bytes, or of poll with 8, or 16 fds of
+/// select's six sets.
+pub(crate) const AREA_PER_IO: usize = 12;
+
+/// Cuts typed parts from the front of a block.
+struct Cutter {
+    at: *mut u8,
+    left: usize,
+}
+
+impl Cutter {
+    /// The next `count` of `T`, each set to `value()`. `None` if the block is too small.
+    ///
+    /// # Safety
+    ///
+    /// The `left` bytes from `at` are writable and lent to the cutter alone for 'a.
+    unsafe fn cut<'a, T>(&mut self, count: usize, mut value: impl FnMut() -> T) -> Option<&'a mut [T]> {
+        let padding = self.at.align_offset(align_of::<T>());
+        let bytes = count.checked_mul(size_of::<T>())?;
+        let taken = padding.checked_add(bytes)?;
+        self.left = self.left.checked_sub(taken)?;
+        // SAFETY: `padding` is at most `taken`, and `taken` bytes were left.
+        let first = unsafe { self.at.add(padding) }.cast::<T>();
+        for index in 0..count {
+            // SAFETY: `index` is below `count`, and `count` of `T` fit into the taken bytes.
+            let slot = unsafe { first.add(index) };
+            // SAFETY: the slot lies in the taken bytes, which are writable and, by `padding`, aligned.
+            unsafe { slot.write(value()) };
+        }
+        // SAFETY: `taken` bytes were left.
+        self.at = unsafe { self.at.add(taken) };
+        // SAFETY: all `count` were written just now; the bytes are not cut again, and lent for 'a as the caller promises.
+        Some(unsafe { core::slice::from_raw_parts_mut(first, count) })
+    }
+
+    /// All that is left, as words of zero.
+    ///
+    /// # Safety
+    ///
+    /// As [`cut`](Self::cut).
+    unsafe fn rest<'a>(&mut self) -> Option<&'a mut [u64]> {
+        let words = self.left.saturating_sub(self.at.align_offset(align_of::<u64>())) / size_of::<u64>();
+        // SAFETY: passed on to the caller.
+        unsafe { self.cut(words, || 0) }
+    }
+}
+
+/// Where a generation starts: elsewhere in each life of a block, so that handles of an earlier life are stale. Even: free.
+const fn seed(epoch: u32) -> u32 {
+    epoch.wrapping_mul(0x9E37_79B8)
+}
+
+/// A block, cut.
+pub(crate) struct Cut<'a, W> {
+    place: &'a mut MaybeUninit<Shared<'a, W>>,
+    mailbox: &'a [Entry],
+    watchers: &'a mut [Watcher],
+    buckets: &'a mut [u32],
+    timers: &'a mut [TimerSlot],
+    tasks: &'a mut [tasks::Slot],
+    block_size: u32,
+}
+
+impl<'a, W: Wake> Cut<'a, W> {
+    /// Cuts a block, without what its owner took from its front, into parts; the second of the result is the backend's.
+    /// `None` if it is too small.
+    ///
+    /// # Safety
+    ///
+    /// The `size` bytes from `memory` are writable and lent for 'a to the result alone.
+    pub(crate) unsafe fn new(memory: *mut u8, size: usize, capacity: Capacity, epoch: u32) -> Option<(Self, &'a mut [u64])> {
+        let mut cutter = Cutter { at: memory, left: size };
+        let io = capacity.io as usize;
+        // SAFETY: the caller's promise is the one that `cut` asks for; so in all that follow.
+        let place = unsafe { cutter.cut(1, MaybeUninit::uninit)? }.first_mut()?;
+        // SAFETY: as above.
+        let watchers = unsafe { cutter.cut(io, || Watcher::empty(seed(epoch)))? };
+        // SAFETY: as above.
+        let timers = unsafe { cutter.cut(capacity.timers as usize, || TimerSlot::vacant(seed(epoch)))? };
+        // SAFETY: as above.
+        let tasks = unsafe { cutter.cut(capacity.tasks as usize, || tasks::Slot::EMPTY)? };
+        // SAFETY: as above.
+        let mailbox = unsafe { cutter.cut(capacity.remote() as usize, Entry::new)? };
+        // SAFETY: as above.
+        let buckets = unsafe { cutter.cut(io, || 0)? };
+        // SAFETY: as above.
+        let area = unsafe { cutter.rest()? };
+        if area.len() < AREA_BASE_WORDS + (io * AREA_PER_IO).div_ceil(size_of::<u64>()) {
+            return None;
+        }
+        Some((Cut { place, mailbox, watchers, buckets, timers, tasks, block_size: 0 }, area))
+    }
+
+    /// What the block is to be reported as.
+    pub(crate) fn sized(mut self, block_size: usize) -> Self {
+        self.block_size = u32::try_from(block_size).unwrap_or(u32::MAX);
+        self
+    }
+
+    /// The parts, complete with the half that other threads may touch.
+    pub(crate) fn finish(self, waker: W, epoch: u32) -> Parts<'a, W> {
+        Parts {
+            shared: self.place.write(Shared::new(self.mailbox, waker)),
+            watchers: self.watchers,
+            buckets: self.buckets,
+            timers: self.timers,
+            tasks: self.tasks,
+            block_size: self.block_size,
+            epoch,
+        }
+    }
+}
+
+/// The backend's area as room for what a host finds ready.
+pub(crate) fn host_area(area: &mut [u64]) -> &mut [Readiness] {
+    // SAFETY: `Readiness` is two integers: every bit pattern is valid, and so are all bytes of the words.
+    let (_, ready, _) = unsafe { area.align_to_mut::<Readiness>() };
+    ready
+}
+
+/// Bytes for each I/O watcher: its slot, a bucket, its part of the backend's area.
+pub(crate) const PER_IO: usize = size_of::<Watcher>() + size_of::<u32>() + AREA_PER_IO;
+/// Bytes for each timer: its slot.
+pub(crate) const PER_TIMER: usize = size_of::<TimerSlot>();
+/// Bytes for each task: a place in the loop's own queue, and half a place in the mailbox.
+pub(crate) const PER_TASK: usize = size_of::<tasks::Slot>() + size_of::<Entry>() / 2;
+
+/// Bytes of a block beside the above and beside what its owner takes: the shared half, what does not depend on the number of
+/// watchers, half a mailbox entry for an odd number of tasks, and alignment.
+pub(crate) const fn fixed_size<W>() -> usize {
+    size_of::<Shared<'static, W>>() + AREA_BASE_WORDS * size_of::<u64>() + size_of::<Entry>() / 2 + 3 * size_of::<u64>()
+}
+
+/// Memory for a loop in a Rust program: for `IO` watchers, `TIMERS` timers and `TASKS` tasks.
+///
+/// ```
+/// static STORAGE: std::sync::Mutex<pirn::Storage<64, 16, 32>> = std::sync::Mutex::new(pirn::Storage::new());
+/// assert!(size_of::<pirn::Storage<64, 16, 32>>() < 4096 + 64 * 64 + 16 * 56 + 32 * 24);
+/// ```
+#[repr(C, align(8))]
+pub struct Storage<const IO: usize, const TIMERS: usize, const TASKS: usize> {
+    epoch: u32,
+    fixed: MaybeUninit<[u64; FIXED_WORDS]>,
+    io: [MaybeUninit<[u8; PER_IO]>; IO],
+    timers: [MaybeUninit<[u8; PER_TIMER]>; TIMERS],
+    tasks: [MaybeUninit<[u8; PER_TASK]>; TASKS],
+}
+
+/// The largest waker a host may have in a [`Storage`], in words.
+const MAX_WAKER_WORDS: usize = 4;
+const FIXED_WORDS: usize = fixed_size::<[usize; MAX_WAKER_WORDS]>().div_ceil(size_of::<u64>());
+
+impl<const IO: usize, const TIMERS: usize, const TASKS: usize> Storage<IO, TIMERS, TASKS> {
+    /// Memory not yet in use.
+    #[must_use]
+    pub const fn new() -> Self {
+        Storage {
+            epoch: 0,
+            fixed: MaybeUninit::uninit(),
+            io: [const { MaybeUninit::uninit() }; IO],
+            timers: [const { MaybeUninit::uninit() }; TIMERS],
+            tasks: [const { MaybeUninit::uninit() }; TASKS],
+        }
+    }
+}
+
+impl<const IO: usize, const TIMERS: usize, const TASKS: usize> Default for Storage<IO, TIMERS, TASKS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A [`Storage`] of whatever size, lent to a loop.
+pub struct Memory<'s> {
+    block: &'s mut [MaybeUninit<u64>],
+    capacity: Capacity,
+    epoch: u32,
+}
+
+impl<'s, const IO: usize, const TIMERS: usize, const TASKS: usize> From<&'s mut Storage<IO, TIMERS, TASKS>> for Memory<'s> {
+    fn from(storage: &'s mut Storage<IO, TIMERS, TASKS>) -> Self {
+        storage.epoch = storage.epoch.wrapping_add(1);
+        let capacity = Capacity { io: IO as u32, timers: TIMERS as u32, tasks: TASKS as u32 };
+        let epoch = storage.epoch;
+        let skipped = core::mem::offset_of!(Storage<IO, TIMERS, TASKS>, fixed);
+        let words = (size_of::<Storage<IO, TIMERS, TASKS>>() - skipped) / size_of::<u64>();
+        let first = (storage as *mut Storage<IO, TIMERS, TASKS>).cast::<u8>();
+        // SAFETY: `skipped` is the offset of a field of the storage.
+        let first = unsafe { first.add(skipped) }.cast::<MaybeUninit<u64>>();
+        // SAFETY: the storage is aligned to 8 and so is the field, a word's offset; from it to the end of the storage there are
+        // `words` words, all of them `MaybeUninit` or padding, lent for 's.
+        let block = unsafe { core::slice::from_raw_parts_mut(first, words) };
+        Memory { block, capacity, epoch }
+    }
+}
+
+impl<'s> Memory<'s> {
+    pub(crate) fn cut<W: Wake>(self) -> Option<(Cut<'s, W>, &'s mut [u64], u32)> {
+        let size = size_of_val(self.block);
+        // SAFETY: the block is writable and lent for 's; it is given away here.
+        let (cut, area) = unsafe { Cut::new(self.block.as_mut_ptr().cast(), size, self.capacity, self.epoch)? };
+        Some((cut.sized(size), area, self.epoch))
+    }
+}
+
+// What `PIRN_STORAGE_SIZE` says of each part, in src/ffi/storage.rs, is worked out from these.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(PER_IO == 64 && PER_TIMER == 56 && PER_TASK == 24);
+#[cfg(target_pointer_width = "32")]
+const _: () = assert!(PER_IO == 56 && PER_TIMER <= 48 && PER_TASK == 12);

@@ -1,0 +1,241 @@
+#![expect(unsafe_code, reason = "the lent words become the kernel's pollfd records")]
+//! The poll backend.
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::io::Errno;
+use static_assertions::{assert_eq_align, assert_eq_size};
+
+use super::fd::{Owner, probe};
+use super::wake::{self, FdWaker};
+use super::{error, monotonic, timespec};
+use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
+use crate::error::{Error, Result};
+use crate::ready::{Interest, Ready};
+use crate::time::{FOREVER, Nanos};
+
+/// The longest wait in one call, a year: well inside a signed 64-bit time even after the kernel has added its clock.
+const LONGEST_WAIT: Nanos = 365 * 86_400 * crate::time::SECOND;
+
+/// The kernel's `struct pollfd`. rustix's own type does not let the found bits be kept when the asked ones change.
+#[repr(C)]
+struct Record {
+    fd: i32,
+    asked: u16,
+    found: u16,
+}
+
+assert_eq_size!(Record, PollFd<'static>);
+assert_eq_align!(Record, PollFd<'static>);
+
+pub(crate) struct Poll<'a> {
+    wake: OwnedFd,
+    owner: Owner,
+    /// The wake-up fd first, then the watched ones without a gap: the kernel refuses more records than there may be fds.
+    records: &'a mut [Record],
+    used: usize,
+    /// Records below have been yielded.
+    cursor: usize,
+}
+
+impl<'a> Poll<'a> {
+    /// `area` holds one record more than there are watchers.
+    pub(crate) fn new(area: &'a mut [u64]) -> Result<Self> {
+        // SAFETY: `Record` is three integers: every bit pattern is valid, and so are all bytes of the words, which are lent
+        // for 'a as the records are.
+        let (_, records, _) = unsafe { area.align_to_mut::<Record>() };
+        let mut poll = Poll { wake: wake::open()?, owner: Owner::this(), records, used: 0, cursor: 1 };
+        poll.put(poll.wake.as_raw_fd(), PollFlags::IN.bits())?;
+        poll.wait(0)?;
+        Ok(poll)
+    }
+
+    fn put(&mut self, fd: i32, asked: u16) -> Result<()> {
+        *self.records.get_mut(self.used).ok_or(Error::ENOSPC)? = Record { fd, asked, found: 0 };
+        self.used += 1;
+        Ok(())
+    }
+
+    fn asked(source: &Source) -> u16 {
+        let peer = if source.interest & Interest::READ.bits() != 0 { PollFlags::RDHUP.bits() } else { 0 };
+        source.interest as u16 | peer
+    }
+
+    fn ask_kernel(&mut self, timeout: Nanos) -> core::result::Result<usize, Errno> {
+        let used: *mut [Record] = self.records.get_mut(..self.used).unwrap_or(&mut []);
+        // SAFETY: `Record` and `PollFd` are both the kernel's `struct pollfd`, sizes and alignments asserted above. The fd in a
+        // `PollFd` must not be -1: `add` refuses what is not open. The borrow is that of `self.records`, for this call.
+        let fds = unsafe { &mut *(used as *mut [PollFd<'_>]) };
+        poll(fds, timespec(timeout).as_ref())
+    }
+
+    /// Moves a record, if it is another one, and tells who owns it.
+    fn relocate(&mut self, from: usize, to: usize, moved: &mut impl FnMut(i32, u32)) {
+        if from != to && from < self.records.len() && to < self.records.len() {
+            self.records.swap(from, to);
+            if let Some(record) = self.records.get(to) {
+                moved(record.fd, to as u32);
+            }
+        }
+    }
+
+    /// The record of a source in the set.
+    fn record(&mut self, source: &Source) -> Result<&mut Record> {
+        let position = source.position as usize;
+        let used = self.records.get_mut(1..self.used).unwrap_or(&mut []);
+        match position.checked_sub(1).and_then(|index| used.get_mut(index)) {
+            Some(record) if record.fd == source.fd => Ok(record),
+            _ => Err(Error::ENOENT),
+        }
+    }
+}
+
+impl Clock for Poll<'_> {
+    #[inline]
+    fn now(&mut self) -> Nanos {
+        monotonic()
+    }
+}
+
+impl Backend for Poll<'_> {
+    type Waker = FdWaker;
+
+    fn kind(&self) -> Kind {
+        Kind::Poll
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NANOSECONDS
+    }
+
+    fn must_mark(&self) -> bool {
+        false
+    }
+
+    fn owns(&self, fd: i32) -> bool {
+        fd == self.wake.as_raw_fd()
+    }
+
+    fn add(&mut self, source: &Source) -> Result<u32> {
+        probe(source.fd)?;
+        let position = self.used as u32;
+        self.put(source.fd, Self::asked(source))?;
+        Ok(position)
+    }
+
+    fn modify(&mut self, source: &Source) -> Result<()> {
+        probe(source.fd)?;
+        self.record(source)?.asked = Self::asked(source);
+        Ok(())
+    }
+
+    fn remove(&mut self, source: &Source, mut moved: impl FnMut(i32, u32)) -> Result<()> {
+        self.record(source)?;
+        let mut gap = source.position as usize;
+        // The last record fills the gap. Below the cursor it would not be yielded: the last yielded one goes there, and
+        // the last of all becomes the next to yield.
+        if gap < self.cursor {
+            self.cursor -= 1;
+            self.relocate(self.cursor, gap, &mut moved);
+            gap = self.cursor;
+        }
+        self.used -= 1;
+        self.relocate(self.used, gap, &mut moved);
+        Ok(())
+    }
+
+    fn probe(&self, fd: i32) -> Result<()> {
+        probe(fd)
+    }
+
+    fn wait(&mut self, timeout: Nanos) -> Result<usize> {
+        self.cursor = self.used;
+        let timeout = if timeout == FOREVER { FOREVER } else { timeout.min(LONGEST_WAIT) };
+        let found = match self.ask_kernel(timeout) {
+            Ok(found) => found,
+            Err(Errno::INTR) => 0,
+            Err(errno) => return Err(error(errno)),
+        };
+        if found == 0 {
+            return Ok(0);
+        }
+        self.cursor = 1;
+        let woken = self.records.first().is_some_and(|record| record.found != 0);
+        if woken {
+            wake::drain(&self.wake);
+        }
+        Ok(found - usize::from(woken))
+    }
+
+    fn mark(&mut self, mut mark: impl FnMut(Key, u32) -> Option<i32>) {
+        for record in self.records.iter().take(self.used).skip(1) {
+            if record.found != 0 {
+                mark(Key::Fd(record.fd), u32::from(record.found));
+            }
+        }
+    }
+
+    fn next_marked(&mut self) -> Option<i32> {
+        match self.next()? {
+            (Key::Fd(fd), _) => Some(fd),
+            _ => None,
+        }
+    }
+
+    fn rewind(&mut self) {
+        self.cursor = 1;
+    }
+
+    #[inline]
+    fn next(&mut self) -> Option<(Key, u32)> {
+        while self.cursor < self.used {
+            let record = self.records.get(self.cursor)?;
+            self.cursor += 1;
+            if record.found != 0 {
+                return Some((Key::Fd(record.fd), u32::from(record.found)));
+            }
+        }
+        None
+    }
+
+    fn rebuild(&mut self) -> Result<()> {
+        if self.owner.is_other() {
+            wake::renew(&mut self.wake)?;
+            self.owner = Owner::this();
+        }
+        (self.used, self.cursor) = (1, 1);
+        Ok(())
+    }
+
+    fn waker(&self) -> FdWaker {
+        FdWaker::new(&self.wake)
+    }
+
+    fn is_forked(&self) -> bool {
+        self.owner.is_other()
+    }
+
+    fn pollable_fd(&mut self) -> Result<i32> {
+        Err(Error::EOPNOTSUPP)
+    }
+
+    fn set_alarm(&mut self, _deadline: Nanos) -> Result<()> {
+        Err(Error::EOPNOTSUPP)
+    }
+}
+
+// # Quirks
+//
+// - An fd closed behind our back is reported as POLLNVAL, by the wait that finds it closed or, if it was closed during the
+//   wait, at the end of that wait. Pinned by `closed_behind_the_back`.
+// - More records than RLIMIT_NOFILE are refused with EINVAL even if they are all empty (fs/select.c, `do_sys_poll`): the array has
+//   no gaps.
+// - POLLERR and POLLHUP are reported unasked: a watcher that asks for nothing is not in the array.
+// - SIGSTOP and SIGCONT do not end the wait; every handled signal does, SA_RESTART or not (signal(7)).
+
+const _: () = {
+    assert!(PollFlags::IN.bits() as u32 == Ready::READ.bits() && PollFlags::OUT.bits() as u32 == Ready::WRITE.bits());
+    assert!(PollFlags::PRI.bits() as u32 == Ready::URGENT.bits() && PollFlags::ERR.bits() as u32 == Ready::ERROR.bits());
+    assert!(PollFlags::HUP.bits() as u32 == Ready::HANGUP.bits() && PollFlags::NVAL.bits() as u32 == Ready::INVALID.bits());
+    assert!(PollFlags::RDHUP.bits() as u32 == Ready::PEER_CLOSED.bits());
+};

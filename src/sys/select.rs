@@ -1,0 +1,335 @@
+#![expect(unsafe_code, reason = "select and its sets of bits")]
+//! The select backend.
+
+use rustix::event::{FdSetElement, PollFd, PollFlags, poll, select};
+use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::io::Errno;
+use static_assertions::{assert_eq_align, assert_eq_size};
+
+use super::fd::{Owner, borrow, probe};
+use super::wake::{self, FdWaker};
+use super::{error, monotonic, timespec};
+use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
+use crate::error::{Error, Result};
+use crate::ready::{Interest, Ready};
+use crate::time::{FOREVER, Nanos};
+
+/// The longest wait in one call, a year: well inside a signed 64-bit time even after the kernel has added its clock.
+const LONGEST_WAIT: Nanos = 365 * 86_400 * crate::time::SECOND;
+
+/// How many fds are looked at closely in one call.
+const CHUNK: usize = 32;
+
+const BITS: usize = usize::BITS as usize;
+
+assert_eq_size!(usize, FdSetElement);
+assert_eq_align!(usize, FdSetElement);
+
+/// Three sets of fds, as words: bit `n % BITS` of word `n / BITS` stands for fd `n`.
+struct Sets<'a> {
+    read: &'a mut [usize],
+    write: &'a mut [usize],
+    urgent: &'a mut [usize],
+}
+
+impl Sets<'_> {
+    /// Sets the bits of an fd to what `interest` says.
+    fn put(&mut self, fd: i32, interest: u32) {
+        let (word, bit) = (fd as usize / BITS, 1 << (fd as usize % BITS));
+        for (set, wanted) in
+            [(&mut self.read, Interest::READ), (&mut self.write, Interest::WRITE), (&mut self.urgent, Interest::URGENT)]
+        {
+            if let Some(element) = set.get_mut(word) {
+                *element = if interest & wanted.bits() != 0 { *element | bit } else { *element & !bit };
+            }
+        }
+    }
+
+    /// All fds of one word that are in any set.
+    fn word(&self, word: usize) -> usize {
+        let of = |set: &[usize]| set.get(word).copied().unwrap_or(0);
+        of(self.read) | of(self.write) | of(self.urgent)
+    }
+
+    fn interest(&self, fd: i32) -> u32 {
+        let (word, shift) = (fd as usize / BITS, fd as usize % BITS);
+        let of = |set: &[usize], interest: Interest| (set.get(word).copied().unwrap_or(0) >> shift & 1) as u32 * interest.bits();
+        of(self.read, Interest::READ) | of(self.write, Interest::WRITE) | of(self.urgent, Interest::URGENT)
+    }
+
+    fn copy(&mut self, from: &Sets<'_>, words: usize) {
+        for (to, from) in [(&mut self.read, &from.read), (&mut self.write, &from.write), (&mut self.urgent, &from.urgent)] {
+            for (to, from) in to.iter_mut().zip(from.iter()).take(words) {
+                *to = *from;
+            }
+        }
+    }
+}
+
+pub(crate) struct Select<'a> {
+    wake: OwnedFd,
+    owner: Owner,
+    watched: Sets<'a>,
+    /// What was found and not yet yielded.
+    found: Sets<'a>,
+    /// Fds from here up are in no set, nor can they be.
+    range: i32,
+    /// One more than the highest watched fd.
+    bound: i32,
+    cursor: i32,
+}
+
+impl<'a> Select<'a> {
+    /// `area` is cut into six sets of equal length.
+    pub(crate) fn new(area: &'a mut [u64]) -> Result<Self> {
+        // SAFETY: both are integers without invalid patterns, and the words are lent for 'a as the sets are.
+        let (_, words, _) = unsafe { area.align_to_mut::<usize>() };
+        words.fill(0);
+        let length = words.len() / 6;
+        let mut sets = words.chunks_exact_mut(length.max(1));
+        let mut set = || sets.next().unwrap_or(&mut []);
+        let watched = Sets { read: set(), write: set(), urgent: set() };
+        let found = Sets { read: set(), write: set(), urgent: set() };
+        let range = (length * BITS).min(i32::MAX as usize) as i32;
+        let mut select = Select { wake: wake::open()?, owner: Owner::this(), watched, found, range, bound: 0, cursor: 0 };
+        select.add_own()?;
+        select.wait(0)?;
+        Ok(select)
+    }
+
+    fn add_own(&mut self) -> Result<()> {
+        let fd = self.wake.as_raw_fd();
+        if fd >= self.range {
+            return Err(Error::ERANGE);
+        }
+        self.watched.put(fd, Interest::READ.bits());
+        self.bound = fd + 1;
+        Ok(())
+    }
+
+    fn words(&self) -> usize {
+        (self.bound as usize).div_ceil(BITS)
+    }
+
+    fn ask_kernel(&mut self, timeout: Nanos) -> core::result::Result<usize, Errno> {
+        let words = self.words();
+        self.found.copy(&self.watched, words);
+        // SAFETY: select asks that the sets hold at least `bound` bits: `add` keeps `bound` within `range`, which is their
+        // length, and rustix asserts it again. That all fds are open it asks for the sake of I/O safety; a closed one makes
+        // the call fail with EBADF, which is handled.
+        let found = unsafe {
+            select(
+                self.bound,
+                Some(elements(self.found.read)),
+                Some(elements(self.found.write)),
+                Some(elements(self.found.urgent)),
+                timespec(timeout).as_ref(),
+            )
+        };
+        found.map(|found| found as usize)
+    }
+
+    /// The first fd in `found` from the cursor on; the cursor moves behind it.
+    fn advance(&mut self) -> Option<i32> {
+        while self.cursor < self.bound {
+            let (word, shift) = (self.cursor as usize / BITS, self.cursor as usize % BITS);
+            let bits = self.found.word(word) >> shift;
+            if bits != 0 {
+                let fd = self.cursor + bits.trailing_zeros() as i32;
+                self.cursor = fd + 1;
+                return Some(fd);
+            }
+            self.cursor = ((word + 1) * BITS) as i32;
+        }
+        None
+    }
+
+    /// After EBADF all watched fds are suspects: `mark` finds out which one it was.
+    fn suspect_all(&mut self) {
+        let words = self.words();
+        self.found.copy(&self.watched, words);
+    }
+}
+
+/// A set of bits as rustix wants it.
+fn elements(set: &mut [usize]) -> &mut [FdSetElement] {
+    // SAFETY: `FdSetElement` is a transparent wrapper of a word (its size and alignment are asserted above) that only the
+    // type of rustix keeps from being made; the borrow is passed on.
+    unsafe { &mut *(set as *mut [usize] as *mut [FdSetElement]) }
+}
+
+impl Clock for Select<'_> {
+    #[inline]
+    fn now(&mut self) -> Nanos {
+        monotonic()
+    }
+}
+
+impl Backend for Select<'_> {
+    type Waker = FdWaker;
+
+    fn kind(&self) -> Kind {
+        Kind::Select
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NANOSECONDS
+    }
+
+    fn must_mark(&self) -> bool {
+        true
+    }
+
+    fn owns(&self, fd: i32) -> bool {
+        fd == self.wake.as_raw_fd()
+    }
+
+    fn add(&mut self, source: &Source) -> Result<u32> {
+        probe(source.fd)?;
+        if source.fd >= self.range {
+            return Err(Error::ERANGE);
+        }
+        self.watched.put(source.fd, source.interest);
+        self.bound = self.bound.max(source.fd + 1);
+        Ok(0)
+    }
+
+    fn modify(&mut self, source: &Source) -> Result<()> {
+        probe(source.fd)?;
+        self.watched.put(source.fd, source.interest);
+        Ok(())
+    }
+
+    fn remove(&mut self, source: &Source, _moved: impl FnMut(i32, u32)) -> Result<()> {
+        self.watched.put(source.fd, 0);
+        self.found.put(source.fd, 0);
+        while self.bound > 0 && self.watched.interest(self.bound - 1) == 0 {
+            let below = (self.bound - 1) as usize / BITS * BITS;
+            self.bound = if self.watched.word(below / BITS) == 0 { below as i32 } else { self.bound - 1 };
+        }
+        Ok(())
+    }
+
+    fn probe(&self, fd: i32) -> Result<()> {
+        probe(fd)
+    }
+
+    fn wait(&mut self, timeout: Nanos) -> Result<usize> {
+        let timeout = if timeout == FOREVER { FOREVER } else { timeout.min(LONGEST_WAIT) };
+        let mut found = match self.ask_kernel(timeout) {
+            Ok(found) => found,
+            Err(Errno::INTR) => 0,
+            Err(Errno::BADF) => {
+                self.suspect_all();
+                return Ok(1);
+            }
+            Err(errno) => {
+                self.cursor = self.bound;
+                return Err(error(errno));
+            }
+        };
+        self.cursor = if found == 0 { self.bound } else { 0 };
+        let wake = self.wake.as_raw_fd();
+        if found > 0 && self.found.interest(wake) != 0 {
+            self.found.put(wake, 0);
+            wake::drain(&self.wake);
+            found -= 1;
+        }
+        Ok(found)
+    }
+
+    /// select tells no more than "read", "write" and "urgent": poll is asked about those that are ready, so that hang-up, error
+    /// and closed fds are reported as the other backends report them.
+    fn mark(&mut self, mut mark: impl FnMut(Key, u32) -> Option<i32>) {
+        self.cursor = 0;
+        let wake = self.wake.as_raw_fd();
+        loop {
+            let mut chunk = heapless::Vec::<PollFd<'_>, CHUNK>::new();
+            while !chunk.is_full()
+                && let Some(fd) = self.advance()
+            {
+                let interest = self.watched.interest(fd);
+                let mut asked = PollFlags::from_bits_retain(interest as u16);
+                asked.set(PollFlags::RDHUP, interest & Interest::READ.bits() != 0);
+                if let Ok(lent) = borrow(fd)
+                    && fd != wake
+                {
+                    let _ = chunk.push(PollFd::from_borrowed_fd(lent, asked));
+                }
+            }
+            if chunk.is_empty() {
+                break;
+            }
+            let known = poll(&mut chunk, timespec(0).as_ref()).is_ok();
+            for record in &chunk {
+                use rustix::fd::AsFd;
+                let fd = record.as_fd().as_raw_fd();
+                let found = if known { u32::from(record.revents().bits()) } else { self.found.interest(fd) };
+                if found == 0 {
+                    self.found.put(fd, 0);
+                } else {
+                    mark(Key::Fd(fd), found);
+                }
+            }
+        }
+        self.cursor = 0;
+    }
+
+    fn next_marked(&mut self) -> Option<i32> {
+        self.advance()
+    }
+
+    fn rewind(&mut self) {
+        self.cursor = 0;
+    }
+
+    fn next(&mut self) -> Option<(Key, u32)> {
+        None
+    }
+
+    fn rebuild(&mut self) -> Result<()> {
+        if self.owner.is_other() {
+            wake::renew(&mut self.wake)?;
+            self.owner = Owner::this();
+        }
+        for sets in [&mut self.watched, &mut self.found] {
+            for set in [&mut sets.read, &mut sets.write, &mut sets.urgent] {
+                set.fill(0);
+            }
+        }
+        self.cursor = 0;
+        self.add_own()
+    }
+
+    fn waker(&self) -> FdWaker {
+        FdWaker::new(&self.wake)
+    }
+
+    fn is_forked(&self) -> bool {
+        self.owner.is_other()
+    }
+
+    fn pollable_fd(&mut self) -> Result<i32> {
+        Err(Error::EOPNOTSUPP)
+    }
+
+    fn set_alarm(&mut self, _deadline: Nanos) -> Result<()> {
+        Err(Error::EOPNOTSUPP)
+    }
+}
+
+// # Quirks
+//
+// - The kernel's select has no limit of 1024 fds, only the C library's type has: the sets here are as long as the block allows (at
+//   least 1024, 16 more for each watcher, 1.3 more for every byte the block is larger than it must be). An fd beyond is refused
+//   with ERANGE. Pinned by `select_watches_fds_beyond_1024`.
+// - An fd closed behind our back makes the whole call fail with EBADF; a second look with poll finds it. Closed during the wait
+//   it counts as ready at the end of that wait. Pinned by `closed_behind_the_back`.
+// - select cannot tell hang-up and error from data: the same second look does, at the price of one system call for each 32
+//   ready fds. Pinned by the traces of the conformance suite.
+// - Hang-up alone does not make an fd "writable" (fs/select.c, `POLLOUT_SET`): a watcher that only writes learns of it with an error or
+//   when there is room. No file type was found that shows the difference.
+
+const _: () = {
+    assert!(PollFlags::NVAL.bits() as u32 == Ready::INVALID.bits());
+};

@@ -1,0 +1,491 @@
+//! Tasks: what the loop's own thread asks to have run next, in the order it asked.
+//!
+//! A queue of callbacks has to answer four questions beyond first in, first out:
+//!
+//! - *What if a task posts a task, for ever?* [`begin`](Tasks::begin) notes how many are queued when the turn begins, and
+//!   [`pop`](Tasks::pop) hands out only those. What running tasks post waits for the next turn, so that timers and I/O get theirs.
+//! - *What if it is full?* A post is refused and nothing has changed. A task's place is free before the task runs: a
+//!   queue of one is enough for a task that posts itself again.
+//! - *How is a task cancelled in O(1), when it stands between others?* It cannot be taken out of the middle of a ring
+//!   without moving those behind it, whose handles say where they stand. So its target is erased, and the place is freed when
+//!   the queue reaches it, in the next turn at the latest.
+//! - *How is a stale handle told from a live one?* The handle says where the task stands and in which lap around the ring it
+//!   was put there. That is known of every place in the queue without storing it: a task costs its two words and nothing more.
+//!
+//! The ring is `slots`; the queue is the `used` slots from `head` on, around the end, to before `tail`. Indices wrap by a comparison: any
+//! capacity will do, and there is no division.
+
+use static_assertions::const_assert;
+
+use crate::error::{Error, Result};
+use crate::target::Target;
+use crate::token::Token;
+
+/// The most tasks a queue can hold: twice that is still a `u32`.
+const MAX_CAPACITY: usize = 1 << 31;
+
+/// A place for one task: its target while it is queued and not cancelled.
+pub(crate) struct Slot(Option<Target>);
+
+const_assert!(size_of::<Slot>() == 2 * size_of::<usize>());
+
+impl Slot {
+    /// A place never used.
+    pub(crate) const EMPTY: Slot = Slot(None);
+}
+
+/// The loop's own task queue. One thread's: nothing here is atomic.
+pub(crate) struct Tasks<'a> {
+    slots: &'a mut [Slot],
+    /// Where the oldest entry stands, and where the next one will.
+    head: u32,
+    tail: u32,
+    /// The lap that `tail` is in. Odd, as the generation of everything that has a handle.
+    lap: u32,
+    /// Entries in the ring, cancelled ones included.
+    used: u32,
+    /// How many of the oldest entries belong to this turn; at most `used`.
+    turn: u32,
+    /// How many of the entries are cancelled.
+    cancelled: u32,
+    peak: u32,
+    refused: u32,
+}
+
+impl<'a> Tasks<'a> {
+    /// Takes over `slots`, at most 2^31 of them, and empties them. The laps are counted from `seed`, so that handles of an
+    /// earlier loop in the same memory stay stale.
+    pub(crate) fn new(slots: &'a mut [Slot], seed: u32) -> Self {
+        let capacity = slots.len().min(MAX_CAPACITY);
+        let slots = slots.get_mut(..capacity).unwrap_or_default();
+        slots.fill_with(|| Slot::EMPTY);
+        Tasks { slots, head: 0, tail: 0, lap: seed | 1, used: 0, turn: 0, cancelled: 0, peak: 0, refused: 0 }
+    }
+
+    /// Queues a task behind all others and returns its handle, or `EAGAIN` if there is no room: then nothing has changed but
+    /// the count of refusals.
+    #[inline]
+    pub(crate) fn push(&mut self, target: Target) -> Result<Token> {
+        let capacity = self.slots.len() as u32;
+        let slot = self.tail;
+        let token = Token { slot, generation: self.lap };
+        match self.slots.get_mut(slot as usize) {
+            Some(place) if self.used < capacity => place.0 = Some(target),
+            _ => return Err(self.refuse()),
+        }
+        self.tail = slot + 1;
+        if slot + 1 == capacity {
+            self.tail = 0;
+            self.lap = self.lap.wrapping_add(2);
+        }
+        self.used += 1;
+        if self.used > self.peak {
+            self.peak = self.used;
+        }
+        Ok(token)
+    }
+
+    #[cold]
+    fn refuse(&mut self) -> Error {
+        self.refused = self.refused.saturating_add(1);
+        Error::EAGAIN
+    }
+
+    /// Takes a queued task back: it will not run. `ENOENT` if it has run, is the one running, was cancelled before, or never was.
+    pub(crate) fn cancel(&mut self, token: Token) -> Result<()> {
+        // From `tail` on stands what was pushed in the lap before.
+        let lap = if token.slot < self.tail { self.lap } else { self.lap.wrapping_sub(2) };
+        if token.generation != lap {
+            return Err(Error::ENOENT);
+        }
+        // What has run, and what was cancelled, left no target behind.
+        let place = self.slots.get_mut(token.slot as usize).ok_or(Error::ENOENT)?;
+        place.0.take().ok_or(Error::ENOENT)?;
+        self.cancelled += 1;
+        Ok(())
+    }
+
+    /// Begins a turn: what is queued now is of this turn, what is pushed from now on is of a later one.
+    #[inline]
+    pub(crate) fn begin(&mut self) {
+        self.turn = self.used;
+    }
+
+    /// The oldest task of this turn, to be run now. Its handle is stale and its place is free when this returns.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Target> {
+        while self.turn > 0 {
+            self.turn -= 1;
+            let target = self.remove_oldest();
+            if target.is_some() {
+                return target;
+            }
+        }
+        None
+    }
+
+    /// The oldest task of any turn: to hand back what is left at the end of the loop's life.
+    pub(crate) fn take(&mut self) -> Option<Target> {
+        while self.used > 0 {
+            self.turn = self.turn.saturating_sub(1);
+            let target = self.remove_oldest();
+            if target.is_some() {
+                return target;
+            }
+        }
+        None
+    }
+
+    /// Frees the place of the oldest entry, of which there must be one, and returns its target unless it was cancelled.
+    #[inline]
+    fn remove_oldest(&mut self) -> Option<Target> {
+        debug_assert!(self.used > 0);
+        let target = self.slots.get_mut(self.head as usize).and_then(|place| place.0.take());
+        self.head = self.wrap(self.head, 1);
+        self.used -= 1;
+        if target.is_none() {
+            self.cancelled -= 1;
+        }
+        target
+    }
+
+    /// Tasks queued and not cancelled.
+    pub(crate) fn len(&self) -> u32 {
+        self.used - self.cancelled
+    }
+
+    /// Whether no task waits. Cancelled ones do not count.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.used == self.cancelled
+    }
+
+    pub(crate) fn capacity(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// The most places that were ever in use at once, those of cancelled tasks included: the capacity that would have done.
+    pub(crate) fn peak(&self) -> u32 {
+        self.peak
+    }
+
+    /// How often a push found no room. Stays at its maximum when it gets there.
+    pub(crate) fn refused_count(&self) -> u32 {
+        self.refused
+    }
+
+    /// Whether the counts agree with the slots. For `verify`: O(n).
+    pub(crate) fn is_sound(&self) -> bool {
+        let capacity = self.capacity();
+        if self.used > capacity || self.turn > self.used || self.peak < self.used || (self.head != 0 && self.head >= capacity) {
+            return false;
+        }
+        let live = (0..self.used).filter(|&place| self.is_live(place)).count();
+        let all = self.slots.iter().filter(|place| place.0.is_some()).count();
+        // Every target stands in the queue, and every queued entry without one was cancelled.
+        live == all && live + self.cancelled as usize == self.used as usize && self.wrap(self.head, self.used) == self.tail
+    }
+
+    /// Whether the entry that many places behind the oldest is there and not cancelled.
+    fn is_live(&self, place: u32) -> bool {
+        let index = self.wrap(self.head, place);
+        self.slots.get(index as usize).is_some_and(|place| place.0.is_some())
+    }
+
+    /// The index `distance` places after `index`, around the end; both at most the capacity, so that the sum fits and one
+    /// subtraction is enough.
+    #[inline]
+    fn wrap(&self, index: u32, distance: u32) -> u32 {
+        let capacity = self.slots.len() as u32;
+        let sum = index.wrapping_add(distance);
+        if sum >= capacity { sum.wrapping_sub(capacity) } else { sum }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::vec::Vec;
+
+    use core::ptr::{NonNull, without_provenance_mut};
+
+    use super::*;
+
+    fn slots(count: usize) -> Vec<Slot> {
+        (0..count).map(|_| Slot::EMPTY).collect()
+    }
+
+    /// A target told from others by its user word.
+    fn target(number: usize) -> Target {
+        Target { callback: NonNull::dangling(), user: without_provenance_mut(number) }
+    }
+
+    fn number(target: Target) -> usize {
+        target.user.addr()
+    }
+
+    /// Runs one turn and returns what ran.
+    fn turn(tasks: &mut Tasks<'_>) -> Vec<usize> {
+        tasks.begin();
+        core::iter::from_fn(|| tasks.pop()).map(number).collect()
+    }
+
+    #[test]
+    fn every_capacity_holds_exactly_that_many() {
+        for capacity in [0, 1, 2, 3, 4, 7, 8, 100] {
+            let mut slots = slots(capacity);
+            let mut tasks = Tasks::new(&mut slots, 0);
+            for round in 0..3 {
+                for n in 0..capacity {
+                    assert!(tasks.push(target(n)).is_ok(), "capacity {capacity} round {round} push {n}");
+                }
+                assert_eq!(tasks.push(target(999)), Err(Error::EAGAIN));
+                assert_eq!(tasks.len() as usize, capacity);
+                assert!(tasks.is_sound());
+                assert_eq!(turn(&mut tasks), (0..capacity).collect::<Vec<_>>());
+                assert!(tasks.is_empty() && tasks.is_sound());
+            }
+            assert_eq!(tasks.peak() as usize, capacity);
+            assert_eq!(tasks.refused_count(), 3);
+        }
+    }
+
+    #[test]
+    fn order_is_kept_around_the_end_of_the_ring() {
+        for capacity in 1..9 {
+            let mut slots = slots(capacity);
+            let mut tasks = Tasks::new(&mut slots, 0);
+            let mut next = 0;
+            let mut expected = 0;
+            for step in 0..100 {
+                for _ in 0..=(step % capacity) {
+                    if tasks.push(target(next)).is_ok() {
+                        next += 1;
+                    }
+                }
+                for ran in turn(&mut tasks) {
+                    assert_eq!(ran, expected);
+                    expected += 1;
+                }
+            }
+            assert_eq!(expected, next);
+        }
+    }
+
+    #[test]
+    fn a_refused_push_changes_nothing() {
+        let mut slots = slots(2);
+        let mut tasks = Tasks::new(&mut slots, 0);
+        let first = tasks.push(target(1)).unwrap();
+        tasks.push(target(2)).unwrap();
+        assert_eq!(tasks.push(target(3)), Err(Error::EAGAIN));
+        assert_eq!((tasks.len(), tasks.peak(), tasks.refused_count()), (2, 2, 1));
+        assert_eq!(tasks.cancel(first), Ok(()));
+        assert_eq!(turn(&mut tasks), [2]);
+    }
+
+    #[test]
+    fn a_task_pushed_by_a_task_waits_for_the_next_turn() {
+        let mut slots = slots(1);
+        let mut tasks = Tasks::new(&mut slots, 0);
+        tasks.push(target(1)).unwrap();
+        tasks.begin();
+        assert_eq!(tasks.pop().map(number), Some(1));
+        tasks.push(target(2)).unwrap();
+        assert_eq!(tasks.pop(), None);
+        assert_eq!(turn(&mut tasks), [2]);
+    }
+
+    #[test]
+    fn nothing_is_popped_before_a_turn_begins() {
+        let mut slots = slots(2);
+        let mut tasks = Tasks::new(&mut slots, 0);
+        tasks.push(target(1)).unwrap();
+        assert_eq!(tasks.pop(), None);
+        assert_eq!(tasks.len(), 1);
+    }
+
+    #[test]
+    fn a_cancelled_task_does_not_run() {
+        let mut slots = slots(4);
+        let mut tasks = Tasks::new(&mut slots, 0);
+        let handles: Vec<_> = (0..4).map(|n| tasks.push(target(n)).unwrap()).collect();
+        assert_eq!(tasks.cancel(handles[0]), Ok(()));
+        assert_eq!(tasks.cancel(handles[2]), Ok(()));
+        assert_eq!(tasks.len(), 2);
+        assert!(tasks.is_sound());
+        assert_eq!(turn(&mut tasks), [1, 3]);
+        assert!(tasks.is_sound());
+    }
+
+    #[test]
+    fn a_handle_is_stale_once_its_task_runs_or_is_cancelled() {
+        let mut slots = slots(3);
+        let mut tasks = Tasks::new(&mut slots, 0);
+        let first = tasks.push(target(1)).unwrap();
+        let second = tasks.push(target(2)).unwrap();
+        tasks.push(target(3)).unwrap();
+        tasks.begin();
+        assert_eq!(tasks.pop().map(number), Some(1));
+        assert_eq!(tasks.cancel(first), Err(Error::ENOENT));
+        assert_eq!(tasks.cancel(second), Ok(()));
+        assert_eq!(tasks.cancel(second), Err(Error::ENOENT));
+        assert_eq!(tasks.pop().map(number), Some(3));
+        assert!(tasks.is_sound());
+    }
+
+    #[test]
+    fn made_up_handles_are_refused() {
+        let mut slots = slots(2);
+        let mut tasks = Tasks::new(&mut slots, 0);
+        let live = tasks.push(target(1)).unwrap();
+        for made_up in [
+            Token::default(),
+            Token { slot: 1, generation: 1 },
+            Token { slot: 2, generation: live.generation },
+            Token { slot: u32::MAX, generation: u32::MAX },
+            Token { slot: live.slot, generation: 0 },
+            Token { slot: live.slot, generation: live.generation ^ 2 },
+            Token { slot: live.slot, generation: live.generation + 1 },
+        ] {
+            assert_eq!(tasks.cancel(made_up), Err(Error::ENOENT), "{made_up:?}");
+        }
+        assert_eq!(tasks.len(), 1);
+    }
+
+    #[test]
+    fn a_cancelled_place_is_freed_when_the_queue_reaches_it() {
+        let mut slots = slots(2);
+        let mut tasks = Tasks::new(&mut slots, 0);
+        tasks.push(target(1)).unwrap();
+        let newest = tasks.push(target(2)).unwrap();
+        tasks.cancel(newest).unwrap();
+        assert_eq!((tasks.len(), tasks.push(target(3))), (1, Err(Error::EAGAIN)));
+        assert_eq!(turn(&mut tasks), [1]);
+        assert!(tasks.push(target(3)).is_ok() && tasks.push(target(4)).is_ok());
+        assert_eq!(turn(&mut tasks), [3, 4]);
+    }
+
+    #[test]
+    fn nothing_waits_when_all_are_cancelled() {
+        let mut slots = slots(2);
+        let mut tasks = Tasks::new(&mut slots, 0);
+        let only = tasks.push(target(1)).unwrap();
+        tasks.cancel(only).unwrap();
+        assert!(tasks.is_empty() && tasks.is_sound());
+        assert_eq!(turn(&mut tasks), []);
+    }
+
+    #[test]
+    fn take_hands_back_tasks_of_every_turn() {
+        let mut slots = slots(4);
+        let mut tasks = Tasks::new(&mut slots, 0);
+        tasks.push(target(1)).unwrap();
+        let second = tasks.push(target(2)).unwrap();
+        tasks.begin();
+        tasks.push(target(3)).unwrap();
+        tasks.cancel(second).unwrap();
+        assert_eq!(tasks.take().map(number), Some(1));
+        assert!(tasks.is_sound());
+        assert_eq!(tasks.take().map(number), Some(3));
+        assert_eq!(tasks.take(), None);
+        assert_eq!(tasks.pop(), None);
+        assert!(tasks.is_sound());
+    }
+
+    #[test]
+    fn laps_come_round_without_passing_zero() {
+        let mut slots = slots(1);
+        let mut tasks = Tasks::new(&mut slots, u32::MAX);
+        tasks.push(target(1)).unwrap();
+        assert_eq!(turn(&mut tasks), [1]);
+        let handle = tasks.push(target(2)).unwrap();
+        assert_eq!(handle.generation, 1);
+        assert_eq!(tasks.cancel(handle), Ok(()));
+    }
+
+    #[test]
+    fn handles_of_an_earlier_queue_in_the_same_memory_are_stale() {
+        let mut slots = slots(2);
+        let old = Tasks::new(&mut slots, 1).push(target(1)).unwrap();
+        let mut tasks = Tasks::new(&mut slots, 77);
+        assert!(tasks.is_empty() && tasks.is_sound());
+        tasks.push(target(2)).unwrap();
+        assert_eq!(tasks.cancel(old), Err(Error::ENOENT));
+    }
+
+    #[test]
+    fn damage_is_found() {
+        let mut slots = slots(3);
+        let mut tasks = Tasks::new(&mut slots, 0);
+        tasks.push(target(1)).unwrap();
+        assert!(tasks.is_sound());
+        tasks.used = 2;
+        assert!(!tasks.is_sound());
+        tasks.used = 1;
+        tasks.head = 3;
+        assert!(!tasks.is_sound());
+        tasks.head = 0;
+        tasks.slots[2].0 = Some(target(2));
+        assert!(!tasks.is_sound());
+    }
+
+    /// Random pushes, cancels (of live and of stale handles), turns cut short and turns run, against a model.
+    #[test]
+    fn random_scripts_behave_as_a_plain_list_does() {
+        for seed in 1..200_u64 {
+            let capacity = (seed % 7) as usize;
+            let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let mut roll = move |sides: u64| {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                (random >> 8) % sides
+            };
+            let mut slots = slots(capacity);
+            let mut tasks = Tasks::new(&mut slots, 0);
+            // The model: entries in order (cancelled ones have no handle), how many are of this turn, and all handles ever given.
+            let mut queue: VecDeque<(usize, Option<Token>)> = VecDeque::new();
+            let mut in_turn = 0;
+            let mut handles = Vec::new();
+            for step in 0..400 {
+                match roll(8) {
+                    0..=2 => match tasks.push(target(step)) {
+                        Ok(handle) => {
+                            assert!(queue.len() < capacity, "seed {seed}");
+                            assert!(!handles.contains(&handle), "seed {seed}: a handle was given out twice");
+                            queue.push_back((step, Some(handle)));
+                            handles.push(handle);
+                        }
+                        Err(error) => assert_eq!((error, queue.len()), (Error::EAGAIN, capacity), "seed {seed}"),
+                    },
+                    3 | 4 if !handles.is_empty() => {
+                        let recent = handles.len().min(2 * capacity + 1) as u64;
+                        let handle = handles[handles.len() - 1 - roll(recent) as usize];
+                        let entry = queue.iter_mut().find(|entry| entry.1 == Some(handle));
+                        let expected = if entry.is_some() { Ok(()) } else { Err(Error::ENOENT) };
+                        assert_eq!(tasks.cancel(handle), expected, "seed {seed} step {step}");
+                        if let Some(entry) = entry {
+                            entry.1 = None;
+                        }
+                    }
+                    5 => {
+                        tasks.begin();
+                        in_turn = queue.len();
+                    }
+                    _ => {
+                        let mut expected = None;
+                        while in_turn > 0 && expected.is_none() {
+                            in_turn -= 1;
+                            expected = queue.pop_front().and_then(|(number, handle)| handle.map(|_| number));
+                        }
+                        assert_eq!(tasks.pop().map(number), expected, "seed {seed} step {step}");
+                    }
+                }
+                assert!(tasks.is_sound(), "seed {seed} step {step}");
+                assert_eq!(tasks.len() as usize, queue.iter().filter(|entry| entry.1.is_some()).count(), "seed {seed}");
+                assert_eq!(tasks.is_empty(), queue.iter().all(|entry| entry.1.is_none()));
+            }
+        }
+    }
+}

@@ -1,0 +1,461 @@
+//! The timers: a priority queue in which most entries never reach the front.
+//!
+//! A loop's timers are mostly timeouts: armed, pushed forward with every byte that arrives, stopped in the end. Few
+//! fire. A heap keeps all of them in order all the time, and pays for that order with every push: most dearly when each
+//! timer in turn is pushed to the very back, as idle timeouts are. A plain timing wheel keeps no order, but its spokes are
+//! one tick apart: it fires too early or too late by up to a tick, forgets the order within one, and must look at spoke after
+//! spoke to learn how long the loop may sleep.
+//!
+//! Here order is made late and only where it is needed. Deadlines are exact; they are sorted into buckets by the leading
+//! digit in which they differ from a `base` that follows the clock (see [`buckets`]): coarse buckets for the far future,
+//! ever finer ones nearby. When a bucket's time comes, a timer in it either fires or moves to a finer bucket, and for each
+//! move there is one digit less to come. Arming is a few instructions and stopping too, because each bucket's list is
+//! doubly linked. No bucket between is ever looked at, for bitmaps tell which ones are in use.
+//!
+//! Three rules make it lazy:
+//!
+//! - A timer's place is never after its deadline, but it may be before. Pushing a deadline forward writes the new one
+//!   down and leaves the timer where it stands; it moves when its old place comes up.
+//! - The bound for the next wait is kept until something may have made it wrong. It may be early, never late; and each
+//!   wake-up for nothing leaves the timers in finer buckets, so that it cannot be repeated.
+//! - A bucket is put in order when it has become due and holds few timers. If it is crowded it is first spread over the
+//!   finer buckets of the next level: a radix sort that only ever sees the part that is due.
+//!
+//! What is due is on one more list, in the order in which it is to fire. Only [`collect`](Timers::collect) puts timers there, so
+//! that one armed during a dispatch waits for the next, whatever its deadline.
+
+mod buckets;
+mod due;
+mod slot;
+#[cfg(test)]
+mod tests;
+
+use self::buckets::{Buckets, DUE, last};
+pub(crate) use self::slot::TimerSlot;
+use crate::error::Result;
+use crate::slab::{NONE, Slab};
+use crate::target::Target;
+use crate::time::{FOREVER, Nanos};
+use crate::token::Token;
+
+/// Flags of a timer. Of the first two at most one: what a periodic timer does about ticks that were due before it could
+/// fire for them. Without either each of them is fired for, one in a turn.
+pub(crate) const FIXED_DELAY: u8 = 1;
+/// See [`FIXED_DELAY`]: it counts the next period from when it fires. This one drops the ticks that were missed.
+pub(crate) const SKIP_MISSED: u8 = 2;
+/// The timer does not keep the loop running.
+pub(crate) const UNREFERENCED: u8 = 4;
+
+/// How many timers are looked at to make the bound for a wait exact. Beyond it the beginning of the bucket will do: the
+/// wake-up it may cost is one for more than this many timers.
+const LOOKED_AT: u32 = 16;
+
+/// The bound of a wait that is not known. As no deadline is before it, arming a timer need not ask whether it is.
+const UNKNOWN: Nanos = 0;
+
+/// What is to be called, once, and by which timer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Fired {
+    pub(crate) target: Target,
+    /// Stale already if the timer was a one-shot.
+    pub(crate) token: Token,
+    /// The ticks of a periodic timer that are overdue beside this one.
+    pub(crate) missed: u64,
+}
+
+pub(crate) struct Timers<'a> {
+    slab: Slab<'a, TimerSlot>,
+    buckets: Buckets,
+    /// Not after the earliest effective deadline in the buckets, or `UNKNOWN`.
+    wake: Nanos,
+    /// The bucket in which the timer stands, or stood, that `wake` is for.
+    wake_bucket: u16,
+    /// The time of the last collect, to which a clock that steps back is held.
+    now: Nanos,
+    /// The armings so far.
+    sequence: u64,
+    /// The timers that keep the loop running.
+    referenced: u32,
+}
+
+impl<'a> Timers<'a> {
+    /// An empty queue with room for `slots.len()` timers.
+    pub(crate) fn new(slots: &'a mut [TimerSlot], now: Nanos) -> Self {
+        // `FOREVER` is never reached.
+        let now = now.min(FOREVER - 1);
+        Timers {
+            slab: Slab::new(slots),
+            buckets: Buckets::new(now),
+            wake: FOREVER,
+            wake_bucket: DUE as u16,
+            now,
+            sequence: 0,
+            referenced: 0,
+        }
+    }
+
+    // ---- Arming, changing, stopping ----
+
+    /// Arms a new timer, or `ENOSPC`. `period` 0 is a one-shot; a deadline of `FOREVER` is armed and never reached.
+    #[inline]
+    pub(crate) fn start(&mut self, deadline: Nanos, period: Nanos, flags: u8, target: Target) -> Result<Token> {
+        let index = self.slab.insert()?;
+        self.sequence += 1;
+        if let Some(slot) = self.slab.get_mut(index) {
+            slot.target = target;
+            slot.deadline = deadline;
+            slot.period = period;
+            slot.sequence = self.sequence;
+            slot.slack = 0;
+            slot.flags = flags;
+        }
+        self.referenced += u32::from(flags & UNREFERENCED == 0);
+        self.file(index, deadline);
+        Ok(self.slab.token(index))
+    }
+
+    /// Gives a timer another deadline. It counts as armed now: among equal deadlines it is the last.
+    ///
+    /// Costs next to nothing if the new deadline is not before the timer's place, for then it stays there.
+    #[inline]
+    pub(crate) fn again(&mut self, token: Token, deadline: Nanos) -> Result<()> {
+        let slot = self.slab.check_mut(token)?;
+        let is_later = deadline >= slot.deadline && slot.bucket != DUE as u16;
+        slot.deadline = deadline;
+        self.sequence += 1;
+        slot.sequence = self.sequence;
+        if !is_later {
+            self.settle(token.slot);
+        }
+        Ok(())
+    }
+
+    /// Stops a timer: its handle is stale, its slot free. `ENOENT` for one that has fired or was stopped before.
+    #[inline]
+    pub(crate) fn stop(&mut self, token: Token) -> Result<()> {
+        let slot = self.slab.check(token)?;
+        if slot.bucket == self.wake_bucket {
+            self.wake = UNKNOWN;
+        }
+        self.referenced -= u32::from(slot.flags & UNREFERENCED == 0);
+        self.unlink(token.slot);
+        self.slab.remove(token.slot);
+        Ok(())
+    }
+
+    /// The point in time from which a timer may fire.
+    pub(crate) fn deadline(&self, token: Token) -> Result<Nanos> {
+        Ok(self.slab.check(token)?.effective())
+    }
+
+    /// Lets a timer be late by less than `slack_ns`, so that it can fire together with others: its effective deadline is
+    /// the next multiple of the greatest power of two within the slack. 0 is exact. Its place in the order of arming stays.
+    pub(crate) fn set_slack(&mut self, token: Token, slack_ns: Nanos) -> Result<()> {
+        let slot = self.slab.check_mut(token)?;
+        let before = slot.effective();
+        slot.slack = slack_ns.checked_ilog2().unwrap_or(0) as u8;
+        if slot.effective() != before {
+            if slot.bucket == self.wake_bucket {
+                self.wake = UNKNOWN;
+            }
+            self.settle(token.slot);
+        }
+        Ok(())
+    }
+
+    /// Says whether a timer keeps the loop running; whether that is a change.
+    pub(crate) fn set_ref(&mut self, token: Token, is_referenced: bool) -> Result<bool> {
+        let slot = self.slab.check_mut(token)?;
+        let was_referenced = slot.flags & UNREFERENCED == 0;
+        if is_referenced != was_referenced {
+            slot.flags ^= UNREFERENCED;
+            if is_referenced {
+                self.referenced += 1;
+            } else {
+                self.referenced -= 1;
+            }
+        }
+        Ok(is_referenced != was_referenced)
+    }
+
+    // ---- Waiting ----
+
+    /// Until when the loop may sleep: never after the earliest effective deadline, `FOREVER` without timers. In the past
+    /// only if something is due; after `collect(now)` and as long as nothing is armed for the past, later than `now`.
+    #[inline]
+    pub(crate) fn next_wake(&mut self) -> Nanos {
+        match self.slab.get(self.buckets.head(DUE)) {
+            Some(first) => first.effective(),
+            None if self.wake != UNKNOWN => self.wake,
+            None => self.find_wake(),
+        }
+    }
+
+    /// Looks at the first bucket. What was pushed forward is moved on, once for each push; of the others only so many are
+    /// looked at.
+    #[inline(never)]
+    fn find_wake(&mut self) -> Nanos {
+        while let Some(bucket) = self.buckets.first() {
+            let start = self.buckets.start(bucket);
+            let last = last(bucket, start);
+            let mut earliest = FOREVER;
+            let mut stayed = 0;
+            let mut index = self.buckets.head(bucket);
+            while let Some(slot) = self.slab.get(index) {
+                let (next, effective) = (slot.next, slot.effective());
+                if effective > last {
+                    self.unlink(index);
+                    self.link(index, self.buckets.place(effective));
+                } else {
+                    earliest = earliest.min(effective);
+                    stayed += 1;
+                }
+                index = next;
+                if stayed == LOOKED_AT && index != NONE {
+                    earliest = start;
+                    break;
+                }
+            }
+            if stayed > 0 {
+                self.wake = earliest;
+                self.wake_bucket = bucket as u16;
+                return earliest;
+            }
+        }
+        self.wake = FOREVER;
+        FOREVER
+    }
+
+    /// The earliest effective deadline, exactly; `FOREVER` without timers. Looks at every timer of the first bucket, and at
+    /// further buckets only if all of these were pushed forward.
+    pub(crate) fn next_deadline(&self) -> Nanos {
+        let mut earliest = self.slab.get(self.buckets.head(DUE)).map_or(FOREVER, TimerSlot::effective);
+        let mut bucket = self.buckets.first();
+        // The bucket of `base` may hold deadlines before its beginning, but then it is the first.
+        let mut is_first = true;
+        while let Some(current) = bucket {
+            if !is_first && self.buckets.start(current) > earliest {
+                break;
+            }
+            is_first = false;
+            let mut index = self.buckets.head(current);
+            while let Some(slot) = self.slab.get(index) {
+                earliest = earliest.min(slot.effective());
+                index = slot.next;
+            }
+            bucket = self.buckets.after(current);
+        }
+        earliest
+    }
+
+    // ---- Firing ----
+
+    /// Whether a timer is on the due list.
+    #[inline]
+    pub(crate) fn has_due(&self) -> bool {
+        self.slab.get(self.buckets.head(DUE)).is_some()
+    }
+
+    /// The deadline of the timer that `pop_due` would take: how late it is tells how far the loop lags.
+    pub(crate) fn first_due_deadline(&self) -> Option<Nanos> {
+        let first = self.buckets.head(DUE);
+        self.slab.get(first).map(TimerSlot::effective)
+    }
+
+    /// Puts every timer that is due on the due list. A clock that has stepped back is taken to have stood still.
+    #[inline]
+    pub(crate) fn collect(&mut self, now: Nanos) {
+        let now = now.clamp(self.now, FOREVER - 1);
+        self.now = now;
+        if self.wake <= now {
+            self.collect_buckets(now);
+        } else if self.buckets.is_empty() {
+            self.buckets.set_base(now);
+        }
+    }
+
+    /// Takes the first timer off the due list: a one-shot is gone when this returns, a periodic one armed anew.
+    #[inline]
+    pub(crate) fn pop_due(&mut self, now: Nanos) -> Option<Fired> {
+        let index = self.buckets.head(DUE);
+        let slot = self.slab.get(index)?;
+        let (target, period, flags, next, end) = (slot.target, slot.period, slot.flags, slot.next, slot.prev);
+        let token = self.slab.token(index);
+        self.buckets.set_head(DUE, next);
+        if let Some(slot) = self.slab.get_mut(next) {
+            slot.prev = end;
+        }
+        let missed = if period == 0 {
+            self.referenced -= u32::from(flags & UNREFERENCED == 0);
+            self.slab.remove(index);
+            0
+        } else {
+            self.rearm(index, now.max(self.now))
+        };
+        Some(Fired { target, token, missed })
+    }
+
+    /// Arms a periodic timer that fires at `now` for its next tick; how many are overdue beside this one.
+    #[inline(never)]
+    fn rearm(&mut self, index: u32, now: Nanos) -> u64 {
+        let Some(slot) = self.slab.get_mut(index) else {
+            return 0;
+        };
+        let (deadline, period) = (slot.deadline, slot.period);
+        let overdue = now.saturating_sub(deadline);
+        // A division only for those that are late.
+        let late = if overdue < period { 0 } else { overdue.checked_div(period).unwrap_or(0) };
+        let (next, missed) = if slot.flags & FIXED_DELAY != 0 {
+            (now.saturating_add(period), 0)
+        } else if slot.flags & SKIP_MISSED != 0 {
+            // The product is at most `overdue`: it neither overflows nor passes `now`.
+            (deadline.saturating_add(late.wrapping_mul(period)).saturating_add(period), late)
+        } else {
+            (deadline.saturating_add(period), late)
+        };
+        self.sequence += 1;
+        slot.deadline = next;
+        slot.sequence = self.sequence;
+        let effective = slot.effective();
+        self.file(index, effective);
+        missed
+    }
+
+    // ---- Counts ----
+
+    pub(crate) fn used(&self) -> u32 {
+        self.slab.used()
+    }
+
+    pub(crate) fn peak(&self) -> u32 {
+        self.slab.peak()
+    }
+
+    pub(crate) fn capacity(&self) -> u32 {
+        self.slab.capacity()
+    }
+
+    /// The armed timers that keep the loop running.
+    #[inline]
+    pub(crate) fn referenced(&self) -> u32 {
+        self.referenced
+    }
+
+    // ---- Lists ----
+
+    /// Files a timer that is on no list, and keeps the bound of the wait.
+    #[inline]
+    fn file(&mut self, index: u32, effective: Nanos) {
+        let bucket = self.buckets.place(effective);
+        if effective < self.wake {
+            self.wake = effective;
+            self.wake_bucket = bucket as u16;
+        }
+        self.link(index, bucket);
+    }
+
+    /// Files a timer anew whose deadline has changed, unless it may stay where it is.
+    #[inline(never)]
+    fn settle(&mut self, index: u32) {
+        let Some(slot) = self.slab.get(index) else {
+            return;
+        };
+        let effective = slot.effective();
+        // The due list's number is beyond all of them.
+        if self.buckets.place(effective) < usize::from(slot.bucket) {
+            self.unlink(index);
+            self.file(index, effective);
+        } else if effective < self.wake {
+            self.wake = effective;
+            self.wake_bucket = slot.bucket;
+        }
+    }
+
+    /// The last timer of a list, or `NONE`.
+    #[inline]
+    fn end(&self, bucket: usize) -> u32 {
+        self.slab.get(self.buckets.head(bucket)).map_or(NONE, |head| head.prev)
+    }
+
+    /// Appends a timer that is on no list to a list.
+    #[inline]
+    fn link(&mut self, index: u32, bucket: usize) {
+        let prev = match self.slab.get_mut(self.buckets.head(bucket)) {
+            Some(head) => core::mem::replace(&mut head.prev, index),
+            None => {
+                self.buckets.open(bucket, index);
+                index
+            }
+        };
+        // The first one of a list is its own predecessor, and has its link overwritten at once.
+        if let Some(end) = self.slab.get_mut(prev) {
+            end.next = index;
+        }
+        if let Some(slot) = self.slab.get_mut(index) {
+            slot.next = NONE;
+            slot.prev = prev;
+            slot.bucket = bucket as u16;
+        }
+    }
+
+    /// Takes a timer off its list.
+    #[inline]
+    fn unlink(&mut self, index: u32) {
+        let Some(slot) = self.slab.get(index) else {
+            return;
+        };
+        let (next, prev, bucket) = (slot.next, slot.prev, usize::from(slot.bucket));
+        let head = self.buckets.head(bucket);
+        if head != index {
+            if let Some(slot) = self.slab.get_mut(prev) {
+                slot.next = next;
+            }
+            // Behind the end comes the head again, which knows the end as its predecessor.
+            if let Some(slot) = self.slab.get_mut(if next == NONE { head } else { next }) {
+                slot.prev = prev;
+            }
+        } else if let Some(slot) = self.slab.get_mut(next) {
+            slot.prev = prev;
+            self.buckets.set_head(bucket, next);
+        } else {
+            self.buckets.close(bucket);
+        }
+    }
+
+    /// Whether every armed timer stands on exactly one list, not after its deadline; the lists are whole, the due one in
+    /// order; and the bitmaps, the counts and the bound of the wait are right. For `verify`: O(n).
+    pub(crate) fn is_sound(&self) -> bool {
+        let mut listed = 0;
+        let mut referenced = 0;
+        for bucket in 0..=DUE {
+            let head = self.buckets.head(bucket);
+            let (mut index, mut prev) = (head, self.slab.get(head).map_or(NONE, |head| head.prev));
+            let mut rank = 0;
+            while let Some(slot) = self.slab.get(index) {
+                let place = if bucket == DUE { DUE } else { self.buckets.place(slot.effective()) };
+                let is_in_order = bucket != DUE || rank < slot.rank();
+                let is_linked = slot.prev == prev && (slot.next != NONE || self.end(bucket) == index);
+                let is_live = self.slab.check(self.slab.token(index)).is_ok();
+                if usize::from(slot.bucket) != bucket || place < bucket || !is_in_order || !is_linked || !is_live {
+                    return false;
+                }
+                listed += 1;
+                if listed > self.slab.used() {
+                    return false;
+                }
+                referenced += u32::from(slot.flags & UNREFERENCED == 0);
+                rank = slot.rank();
+                prev = index;
+                index = slot.next;
+            }
+            if index != NONE {
+                return false;
+            }
+        }
+        listed == self.slab.used()
+            && referenced == self.referenced
+            && (self.has_due() || self.wake <= self.next_deadline())
+            && self.slab.is_sound()
+            && self.buckets.is_sound()
+    }
+}

@@ -1,0 +1,113 @@
+//! One timer's slot.
+
+use core::ptr::{self, NonNull};
+
+use static_assertions::const_assert_eq;
+
+use crate::slab::Slot;
+use crate::target::Target;
+use crate::time::{FOREVER, Nanos};
+
+/// What a timer is, and where it stands: in the list of a bucket, in the due list, or on the slab's free chain.
+///
+/// Most timers have no slack, so the effective deadline is not stored but computed where it is asked for.
+pub(crate) struct TimerSlot {
+    pub(super) target: Target,
+    /// The deadline as it was asked for; a periodic timer's grid is counted from it, so that slack adds up to no drift.
+    pub(super) deadline: Nanos,
+    /// 0 for a one-shot timer.
+    pub(super) period: Nanos,
+    /// When it was last armed, counted in armings. In 64 bits, for which there is room: it never comes round.
+    pub(super) sequence: u64,
+    generation: u32,
+    /// The one behind it in its list, `NONE` at the end; the slab's link while the slot is free.
+    pub(super) next: u32,
+    /// The one in front of it; for the head of a list its end, so that appending finds it.
+    pub(super) prev: u32,
+    /// The bucket in whose list it stands, or `DUE`.
+    pub(super) bucket: u16,
+    /// It fires at a multiple of 2^slack nanoseconds.
+    pub(super) slack: u8,
+    pub(super) flags: u8,
+}
+
+#[cfg(target_pointer_width = "64")]
+const_assert_eq!(size_of::<TimerSlot>(), 56);
+#[cfg(target_pointer_width = "32")]
+const_assert_eq!(size_of::<TimerSlot>(), 48);
+
+impl TimerSlot {
+    /// A slot no timer has used yet.
+    pub(crate) const fn vacant(seed: u32) -> TimerSlot {
+        TimerSlot {
+            target: Target { callback: NonNull::dangling(), user: ptr::null_mut() },
+            deadline: 0,
+            period: 0,
+            sequence: 0,
+            generation: seed,
+            next: 0,
+            prev: 0,
+            bucket: 0,
+            slack: 0,
+            flags: 0,
+        }
+    }
+
+    /// The point in time from which it may fire.
+    #[inline]
+    pub(super) fn effective(&self) -> Nanos {
+        if self.slack == 0 { self.deadline } else { round_up(self.deadline, self.slack) }
+    }
+
+    /// What timers fire in the order of: the effective deadline, then the arming; as one number, so that one comparison
+    /// decides.
+    #[inline]
+    pub(super) fn rank(&self) -> u128 {
+        u128::from(self.effective()) << 64 | u128::from(self.sequence)
+    }
+}
+
+impl Slot for TimerSlot {
+    #[inline]
+    fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    #[inline]
+    fn set_generation(&mut self, generation: u32) {
+        self.generation = generation;
+    }
+
+    #[inline]
+    fn link(&self) -> u32 {
+        self.next
+    }
+
+    #[inline]
+    fn set_link(&mut self, link: u32) {
+        self.next = link;
+    }
+}
+
+/// The first multiple of 2^slack that is not before `deadline`; `FOREVER` if there is none.
+fn round_up(deadline: Nanos, slack: u8) -> Nanos {
+    let below = (1 << (slack & 63)) - 1;
+    deadline.checked_add(below).map_or(FOREVER, |sum| sum & !below)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slack_rounds_up_and_saturates() {
+        assert_eq!(round_up(0, 63), 0);
+        assert_eq!(round_up(1, 0), 1);
+        assert_eq!(round_up(1, 10), 1024);
+        assert_eq!(round_up(1024, 10), 1024);
+        assert_eq!(round_up(1 << 63, 63), 1 << 63);
+        assert_eq!(round_up((1 << 63) + 1, 63), FOREVER);
+        assert_eq!(round_up(FOREVER - 1, 1), FOREVER - 1);
+        assert_eq!(round_up(FOREVER, 1), FOREVER);
+    }
+}

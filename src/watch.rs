@@ -1,0 +1,388 @@
+//! The table of I/O watchers: who waits for which fd.
+//!
+//! A watcher is a slot of a slab, found by its handle in one step. To find the watchers of an fd the slots are chained in
+//! buckets by a hash of the fd; memory so follows the number of watchers, not the highest fd. Watchers of the same fd stand in a
+//! chain in the order they were added; the first is the *head* and keeps what is known about the fd as a whole: what the
+//! kernel was asked for, and where the backend keeps its entry.
+//!
+//! Watchers that need attention before the next wait or in the next dispatch (a changed interest, readiness made in user
+//! space) stand on one doubly linked list, each at most once.
+//!
+//! A raise handler is a watcher whose "fd" is negative: bit `n` is `-1 - n`.
+
+use static_assertions::const_assert_eq;
+
+use crate::error::Result;
+use crate::ready::Interest;
+use crate::slab::{NONE, Slab, Slot};
+use crate::target::Target;
+use crate::token::Token;
+
+/// One watcher. 48 bytes where pointers have eight.
+pub(crate) struct Watcher {
+    pub(crate) target: Target,
+    generation: u32,
+    pub(crate) fd: i32,
+    /// The next one in the bucket, or of the free chain.
+    chain: u32,
+    /// Of a head: where the backend keeps the fd.
+    pub(crate) position: u32,
+    next: u32,
+    previous: u32,
+    /// What it listens to, as `ready::mask_of` gives it; 0 while it is paused.
+    pub(crate) mask: u16,
+    /// What was found for it and not yet handed over.
+    pub(crate) pending: u16,
+    /// Of a head: what the backend was asked for; 0: the fd is not in the backend's set.
+    pub(crate) kernel: u16,
+    pub(crate) flags: u16,
+}
+
+#[cfg(target_pointer_width = "64")]
+const_assert_eq!(size_of::<Watcher>(), 48);
+#[cfg(target_pointer_width = "32")]
+const_assert_eq!(size_of::<Watcher>(), 40);
+
+/// The options of [`Interest`], as they were given.
+const fn option(interest: Interest) -> u16 {
+    (interest.bits() >> 16) as u16
+}
+pub(crate) const EDGE: u16 = option(Interest::EDGE);
+pub(crate) const ONESHOT: u16 = option(Interest::ONESHOT);
+pub(crate) const EXCLUSIVE: u16 = option(Interest::EXCLUSIVE);
+pub(crate) const HIGH: u16 = option(Interest::HIGH);
+pub(crate) const LOW: u16 = option(Interest::LOW);
+pub(crate) const UNREF: u16 = option(Interest::UNREF);
+/// First of its fd.
+pub(crate) const HEAD: u16 = 0x0100;
+/// On the attention list, for one or more of the next three reasons.
+const LISTED: u16 = 0x0200;
+/// A head whose merged interest may differ from what the kernel has.
+pub(crate) const DIRTY: u16 = 0x0400;
+/// Has `pending` that no backend will yield.
+pub(crate) const FED: u16 = 0x0800;
+/// Watches a file that epoll refuses because it is always ready.
+pub(crate) const ALWAYS: u16 = 0x1000;
+const REASONS: u16 = DIRTY | FED | ALWAYS;
+/// In `kernel`: differs from every interest, so that the next change reaches the kernel.
+pub(crate) const STALE: u16 = 0x8000;
+
+impl Slot for Watcher {
+    fn generation(&self) -> u32 {
+        self.generation
+    }
+    fn set_generation(&mut self, generation: u32) {
+        self.generation = generation;
+    }
+    fn link(&self) -> u32 {
+        self.chain
+    }
+    fn set_link(&mut self, link: u32) {
+        self.chain = link;
+    }
+}
+
+impl Watcher {
+    /// A free slot. Handles start from `seed`, so that those of an earlier loop in the same memory stay stale.
+    pub(crate) const fn empty(seed: u32) -> Watcher {
+        Watcher {
+            target: Target { callback: core::ptr::NonNull::dangling(), user: core::ptr::null_mut() },
+            generation: seed,
+            fd: 0,
+            chain: NONE,
+            position: 0,
+            next: NONE,
+            previous: NONE,
+            mask: 0,
+            pending: 0,
+            kernel: 0,
+            flags: 0,
+        }
+    }
+
+    /// Whether an event with this generation is for this watcher. The kernel only returns generations it was given: odd ones.
+    #[inline]
+    pub(crate) fn is_generation(&self, generation: u32) -> bool {
+        self.generation == generation
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.generation & 1 == 1
+    }
+
+    /// Its place in the order of a turn: 0 high, 1 normal, 2 low.
+    pub(crate) fn level(&self) -> u8 {
+        if self.flags & HIGH != 0 {
+            0
+        } else if self.flags & LOW != 0 {
+            2
+        } else {
+            1
+        }
+    }
+}
+
+pub(crate) struct Watchers<'a> {
+    pub(crate) slab: Slab<'a, Watcher>,
+    /// First of each chain. As many buckets as slots.
+    buckets: &'a mut [u32],
+    first: u32,
+    last: u32,
+    /// The part of the attention list that this dispatch still has to look at: from `cursor` to `end`.
+    cursor: u32,
+    end: u32,
+    /// Watchers that are not the head of their fd.
+    pub(crate) shared: u32,
+    /// Watchers with a priority other than the normal one.
+    pub(crate) prioritised: u32,
+    /// Watchers that keep the loop going.
+    pub(crate) referenced: u32,
+}
+
+impl<'a> Watchers<'a> {
+    /// `buckets` has as many entries as `slots`.
+    pub(crate) fn new(slots: &'a mut [Watcher], buckets: &'a mut [u32]) -> Self {
+        buckets.fill(NONE);
+        Watchers {
+            slab: Slab::new(slots),
+            buckets,
+            first: NONE,
+            last: NONE,
+            cursor: NONE,
+            end: NONE,
+            shared: 0,
+            prioritised: 0,
+            referenced: 0,
+        }
+    }
+
+    /// The bucket of an fd. Fds are small and close together: multiplying by 2^32 / phi spreads them, and the
+    /// upper half of the product with the number of buckets takes the place of a division.
+    fn bucket(&self, fd: i32) -> usize {
+        let hash = (fd as u32).wrapping_mul(0x9E37_79B1);
+        ((u64::from(hash) * self.buckets.len() as u64) >> 32) as usize
+    }
+
+    /// The head of an fd's watchers.
+    #[inline]
+    pub(crate) fn find(&self, fd: i32) -> Option<u32> {
+        let first = *self.buckets.get(self.bucket(fd))?;
+        self.same_fd_from(first, fd)
+    }
+
+    /// The next watcher of the same fd.
+    #[inline]
+    pub(crate) fn sibling(&self, index: u32) -> Option<u32> {
+        let watcher = self.slab.get(index)?;
+        self.same_fd_from(watcher.chain, watcher.fd)
+    }
+
+    fn same_fd_from(&self, mut index: u32, fd: i32) -> Option<u32> {
+        while let Some(watcher) = self.slab.get(index) {
+            if watcher.fd == fd {
+                return Some(index);
+            }
+            index = watcher.chain;
+        }
+        None
+    }
+
+    /// Everything the watchers of an fd ask for.
+    pub(crate) fn merged(&self, head: u32) -> u16 {
+        let mut mask = 0;
+        let mut index = Some(head);
+        while let Some(at) = index {
+            mask |= self.slab.get(at).map_or(0, |watcher| watcher.mask);
+            index = self.sibling(at);
+        }
+        mask
+    }
+
+    /// Adds a watcher at the end of its fd's watchers. `ENOSPC` when all slots are in use.
+    pub(crate) fn insert(&mut self, fd: i32, mask: u16, options: u16, target: Target) -> Result<u32> {
+        let index = self.slab.insert()?;
+        let bucket = self.bucket(fd);
+        let mut is_head = true;
+        let mut tail = NONE;
+        let mut at = self.buckets.get(bucket).copied().unwrap_or(NONE);
+        while let Some(watcher) = self.slab.get(at) {
+            is_head &= watcher.fd != fd;
+            tail = at;
+            at = watcher.chain;
+        }
+        match self.slab.get_mut(tail) {
+            Some(watcher) => watcher.chain = index,
+            None => self.set_bucket(bucket, index),
+        }
+        if let Some(watcher) = self.slab.get_mut(index) {
+            watcher.target = target;
+            watcher.fd = fd;
+            watcher.chain = NONE;
+            watcher.position = 0;
+            watcher.mask = mask;
+            watcher.pending = 0;
+            watcher.kernel = 0;
+            watcher.flags = options | if is_head { HEAD } else { 0 };
+        }
+        self.shared += u32::from(!is_head);
+        self.prioritised += u32::from(options & (HIGH | LOW) != 0);
+        self.referenced += u32::from(options & UNREF == 0);
+        Ok(index)
+    }
+
+    /// Takes a watcher out of every list and frees its slot. If it was the head and has siblings, the next of them becomes
+    /// head, takes over what is known of the fd, and is returned.
+    pub(crate) fn remove(&mut self, index: u32) -> Option<u32> {
+        self.unlist(index, REASONS);
+        let watcher = self.slab.get(index)?;
+        let (fd, chain, flags) = (watcher.fd, watcher.chain, watcher.flags);
+        let (kernel, position) = (watcher.kernel, watcher.position);
+
+        let bucket = self.bucket(fd);
+        let mut at = self.buckets.get(bucket).copied().unwrap_or(NONE);
+        if at == index {
+            self.set_bucket(bucket, chain);
+        }
+        while let Some(watcher) = self.slab.get_mut(at) {
+            if watcher.chain == index {
+                watcher.chain = chain;
+                break;
+            }
+            at = watcher.chain;
+        }
+
+        let heir = if flags & HEAD != 0 { self.same_fd_from(chain, fd) } else { None };
+        if let Some(watcher) = heir.and_then(|heir| self.slab.get_mut(heir)) {
+            watcher.flags |= HEAD;
+            watcher.kernel = kernel;
+            watcher.position = position;
+        }
+        self.shared -= u32::from(heir.is_some() || flags & HEAD == 0);
+        self.prioritised -= u32::from(flags & (HIGH | LOW) != 0);
+        self.referenced -= u32::from(flags & UNREF == 0);
+        self.slab.remove(index);
+        heir
+    }
+
+    fn set_bucket(&mut self, bucket: usize, index: u32) {
+        if let Some(first) = self.buckets.get_mut(bucket) {
+            *first = index;
+        }
+    }
+
+    /// Puts a watcher on the attention list, if it is not there, and adds `reason`.
+    #[inline]
+    pub(crate) fn list(&mut self, index: u32, reason: u16) {
+        let last = self.last;
+        let Some(watcher) = self.slab.get_mut(index) else { return };
+        let flags = watcher.flags;
+        watcher.flags = flags | LISTED | reason;
+        if flags & LISTED != 0 {
+            return;
+        }
+        watcher.next = NONE;
+        watcher.previous = last;
+        self.last = index;
+        match self.slab.get_mut(last) {
+            Some(previous) => previous.next = index,
+            None => self.first = index,
+        }
+    }
+
+    /// Drops `reasons` for attention; without any left the watcher leaves the list.
+    pub(crate) fn unlist(&mut self, index: u32, reasons: u16) {
+        let Some(watcher) = self.slab.get_mut(index) else { return };
+        let was_listed = watcher.flags & LISTED != 0;
+        watcher.flags &= !reasons;
+        if !was_listed || watcher.flags & REASONS != 0 {
+            return;
+        }
+        watcher.flags &= !LISTED;
+        let (next, previous) = (watcher.next, watcher.previous);
+        match self.slab.get_mut(previous) {
+            Some(watcher) => watcher.next = next,
+            None => self.first = next,
+        }
+        match self.slab.get_mut(next) {
+            Some(watcher) => watcher.previous = previous,
+            None => self.last = previous,
+        }
+        // What the dispatch has still to visit shrinks with it, at whichever end it stood.
+        if self.cursor == index {
+            self.cursor = if self.end == index { NONE } else { next };
+        } else if self.end == index {
+            self.end = previous;
+        }
+    }
+
+    /// The first of the attention list, or the next after `index`.
+    pub(crate) fn listed(&self, after: Option<u32>) -> Option<u32> {
+        let index = match after {
+            None => self.first,
+            Some(index) => self.slab.get(index)?.next,
+        };
+        (index != NONE).then_some(index)
+    }
+
+    /// Starts a visit of those that are on the list now. Who joins later waits for the next visit.
+    pub(crate) fn begin_visit(&mut self) {
+        self.cursor = self.first;
+        self.end = self.last;
+    }
+
+    /// The next one of the visit. It may be removed, and others may be, before the next call.
+    pub(crate) fn visit(&mut self) -> Option<u32> {
+        let index = self.cursor;
+        let watcher = self.slab.get(index)?;
+        self.cursor = if index == self.end { NONE } else { watcher.next };
+        Some(index)
+    }
+
+    /// Sets or clears the keep-alive of a watcher.
+    pub(crate) fn set_reference(&mut self, token: Token, holds: bool) -> Result<()> {
+        let watcher = self.slab.check_mut(token)?;
+        if (watcher.flags & UNREF == 0) != holds {
+            watcher.flags ^= UNREF;
+            self.referenced = if holds { self.referenced + 1 } else { self.referenced - 1 };
+        }
+        Ok(())
+    }
+
+    /// Whether chains, list and counts agree with each other. For `verify`: O(n).
+    pub(crate) fn is_sound(&self) -> bool {
+        let (mut seen, mut shared, mut prioritised, mut referenced, mut flagged) = (0u32, 0u32, 0u32, 0u32, 0u32);
+        for (bucket, &first) in self.buckets.iter().enumerate() {
+            let mut index = first;
+            while let Some(watcher) = self.slab.get(index) {
+                seen += 1;
+                let is_head = self.find(watcher.fd) == Some(index);
+                if seen > self.slab.used()
+                    || self.bucket(watcher.fd) != bucket
+                    || self.slab.token(index).generation & 1 == 0
+                    || is_head != (watcher.flags & HEAD != 0)
+                    || (watcher.flags & REASONS != 0) != (watcher.flags & LISTED != 0)
+                {
+                    return false;
+                }
+                shared += u32::from(!is_head);
+                prioritised += u32::from(watcher.level() != 1);
+                referenced += u32::from(watcher.flags & UNREF == 0);
+                flagged += u32::from(watcher.flags & LISTED != 0);
+                index = watcher.chain;
+            }
+        }
+        let (mut listed, mut index, mut previous) = (0, self.first, NONE);
+        while let Some(watcher) = self.slab.get(index) {
+            listed += 1;
+            if watcher.previous != previous || watcher.flags & LISTED == 0 || listed > flagged {
+                return false;
+            }
+            previous = index;
+            index = watcher.next;
+        }
+        self.slab.is_sound()
+            && self.last == previous
+            && (seen, listed) == (self.slab.used(), flagged)
+            && (shared, prioritised, referenced) == (self.shared, self.prioritised, self.referenced)
+    }
+}
