@@ -66,7 +66,7 @@ pub(crate) struct Fired {
 pub(crate) struct Timers<'a> {
     slab: Slab<'a, TimerSlot>,
     buckets: Buckets,
-    /// Not after the earliest effective deadline in the buckets, or `UNKNOWN`.
+    /// Not after the earliest effective deadline in the buckets, unless both have passed; or `UNKNOWN`.
     wake: Nanos,
     /// The bucket in which the timer stands, or stood, that `wake` is for.
     wake_bucket: u16,
@@ -265,7 +265,7 @@ impl<'a> Timers<'a> {
     /// Puts every timer that is due on the due list. A clock that has stepped back is taken to have stood still.
     #[inline]
     pub(crate) fn collect(&mut self, now: Nanos) {
-        let now = now.clamp(self.now, FOREVER - 1);
+        let now = now.max(self.now).min(FOREVER - 1);
         self.now = now;
         if self.wake <= now {
             self.collect_buckets(now);
@@ -454,7 +454,7 @@ impl<'a> Timers<'a> {
         }
         listed == self.slab.used()
             && referenced == self.referenced
-            && (self.has_due() || self.wake <= self.next_deadline())
+            && (self.has_due() || self.wake <= self.next_deadline().max(self.now))
             && self.slab.is_sound()
             && self.buckets.is_sound()
     }

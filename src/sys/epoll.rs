@@ -7,9 +7,10 @@ use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::{self, DupFlags, Errno};
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime};
 
+use super::clock::{find_vdso, monotonic};
 use super::fd::{Owner, borrow, probe};
 use super::wake::{self, FdWaker};
-use super::{error, monotonic, timespec};
+use super::{error, timespec};
 use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
@@ -40,6 +41,7 @@ impl<'a> Epoll<'a> {
         // SAFETY: `Event` is the kernel's plain record of integers: every bit pattern is valid, and so are all bytes of the
         // words, which are lent for 'a as these records are.
         let (_, events, _) = unsafe { area.align_to_mut::<Event>() };
+        find_vdso();
         let set = epoll::create(CreateFlags::CLOEXEC).map_err(error)?;
         let mut epoll = Epoll { set, wake: wake::open()?, alarm: None, owner: Owner::this(), events, found: 0, cursor: 0 };
         epoll.add_own()?;

@@ -10,20 +10,14 @@ pub(crate) mod poll;
 #[cfg(linux_select)]
 pub(crate) mod select;
 
+pub(crate) mod clock;
 pub(crate) mod fd;
 pub(crate) mod wake;
 
 use rustix::event::Timespec;
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::error::Error;
 use crate::time::{FOREVER, Nanos, SECOND};
-
-/// `CLOCK_MONOTONIC`. Through the vDSO, if there is one: no system call.
-pub(crate) fn monotonic() -> Nanos {
-    let time = clock_gettime(ClockId::Monotonic);
-    (time.tv_sec as u64).wrapping_mul(SECOND).wrapping_add(time.tv_nsec as u64)
-}
 
 pub(crate) fn error(errno: rustix::io::Errno) -> Error {
     Error::from_errno(errno.raw_os_error())

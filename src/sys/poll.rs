@@ -6,9 +6,10 @@ use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use static_assertions::{assert_eq_align, assert_eq_size};
 
+use super::clock::{find_vdso, monotonic};
 use super::fd::{Owner, probe};
 use super::wake::{self, FdWaker};
-use super::{error, monotonic, timespec};
+use super::{error, timespec};
 use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
@@ -44,6 +45,7 @@ impl<'a> Poll<'a> {
         // SAFETY: `Record` is three integers: every bit pattern is valid, and so are all bytes of the words, which are lent
         // for 'a as the records are.
         let (_, records, _) = unsafe { area.align_to_mut::<Record>() };
+        find_vdso();
         let mut poll = Poll { wake: wake::open()?, owner: Owner::this(), records, used: 0, cursor: 1 };
         poll.put(poll.wake.as_raw_fd(), PollFlags::IN.bits())?;
         poll.wait(0)?;

@@ -6,9 +6,10 @@ use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use static_assertions::{assert_eq_align, assert_eq_size};
 
+use super::clock::{find_vdso, monotonic};
 use super::fd::{Owner, borrow, probe};
 use super::wake::{self, FdWaker};
-use super::{error, monotonic, timespec};
+use super::{error, timespec};
 use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
@@ -84,6 +85,7 @@ impl<'a> Select<'a> {
     pub(crate) fn new(area: &'a mut [u64]) -> Result<Self> {
         // SAFETY: both are integers without invalid patterns, and the words are lent for 'a as the sets are.
         let (_, words, _) = unsafe { area.align_to_mut::<usize>() };
+        find_vdso();
         words.fill(0);
         let length = words.len() / 6;
         let mut sets = words.chunks_exact_mut(length.max(1));

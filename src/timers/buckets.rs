@@ -27,9 +27,9 @@ pub(super) const DUE: usize = LEVELS * RADIX;
 
 /// A bit for each value of a digit.
 #[cfg(any(feature = "select", feature = "poll", feature = "epoll"))]
-type Digits = u32;
+pub(super) type Digits = u32;
 #[cfg(not(any(feature = "select", feature = "poll", feature = "epoll")))]
-type Digits = u8;
+pub(super) type Digits = u8;
 
 static_assertions::const_assert!(RADIX <= Digits::BITS as usize);
 static_assertions::const_assert!(LEVELS <= u32::BITS as usize);
@@ -64,7 +64,7 @@ impl Buckets {
         let deadline = deadline.max(self.base);
         // The lowest bit makes equal points differ in the last digit, as neighbours do.
         let level = ((deadline ^ self.base) | 1).ilog2() / DIGIT_BITS;
-        level as usize * RADIX + digit(deadline, level)
+        level as usize * RADIX + digit(deadline, level * DIGIT_BITS)
     }
 
     /// The first point in time of a bucket. The bucket of `base` may hold earlier deadlines: see `place`.
@@ -142,23 +142,18 @@ impl Buckets {
         head
     }
 
-    /// The heads of an empty level, to be filled; then [`mark`](Self::mark) is due.
+    /// The heads and the bitmap of an empty level, to be filled; then [`mark`](Self::mark) is due.
     #[inline]
-    pub(super) fn heads_of(&mut self, level: u32) -> Option<&mut [u32; RADIX]> {
-        self.heads.get_mut(level as usize * RADIX..)?.first_chunk_mut()
+    pub(super) fn row(&mut self, level: u32) -> Option<(&mut [u32; RADIX], &mut Digits)> {
+        let heads = self.heads.get_mut(level as usize * RADIX..)?.first_chunk_mut()?;
+        Some((heads, self.digits.get_mut(level as usize)?))
     }
 
-    /// Brings the bitmaps of a level in line with its heads.
+    /// Takes a level into use if it was filled.
     #[inline]
     pub(super) fn mark(&mut self, level: u32) {
-        let Some(heads) = self.heads_of(level) else {
-            return;
-        };
-        let used = heads.iter().rev().fold(0, |used, head| used << 1 | Digits::from(*head != NONE));
-        if let Some(digits) = self.digits.get_mut(level as usize) {
-            *digits = used;
-            self.levels |= u32::from(used != 0) << level;
-        }
+        let is_used = self.digits.get(level as usize).is_some_and(|digits| *digits != 0);
+        self.levels |= u32::from(is_used) << level;
     }
 
     /// Whether the bitmaps tell which lists are in use, and no bucket in use begins before `base`.
@@ -187,10 +182,10 @@ pub(super) fn last(bucket: usize, start: Nanos) -> Nanos {
     start | ((1 << (level(bucket) * DIGIT_BITS)) - 1)
 }
 
-/// The digit of a point in time at a level.
+/// The digit of a point in time that begins at the bit `shift`.
 #[inline]
-pub(super) fn digit(point: Nanos, level: u32) -> usize {
-    (point >> (level * DIGIT_BITS)) as usize % RADIX
+pub(super) fn digit(point: Nanos, shift: u32) -> usize {
+    (point >> shift) as usize % RADIX
 }
 
 #[cfg(test)]

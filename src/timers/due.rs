@@ -4,7 +4,7 @@
 //! again. A short chain is sorted by insertion, a long one is spread over the buckets of the level below, and these are
 //! emptied in turn: a radix sort that needs no memory but the heads, as all levels below the first bucket are empty.
 
-use super::buckets::{DUE, RADIX, digit, last, level};
+use super::buckets::{DIGIT_BITS, DUE, RADIX, digit, last, level};
 use super::{TimerSlot, Timers, UNKNOWN};
 use crate::slab::NONE;
 use crate::time::Nanos;
@@ -12,6 +12,19 @@ use crate::time::Nanos;
 /// A chain of up to this many timers is sorted by insertion. A longer one is spread over the level below first: that costs
 /// each of them about as much as one insertion among this many.
 const FEW: u32 = 8;
+
+/// The end of the due list while timers are put behind it, one after the other: neither its own link nor what the head knows
+/// about it is right until [`close_due`](Timers::close_due).
+#[derive(Clone, Copy)]
+struct End {
+    index: u32,
+    rank: u128,
+}
+
+/// Keeps the compiler from computing both sides of a branch that is hardly ever taken.
+#[cold]
+#[inline(never)]
+fn cold_path() {}
 
 impl Timers<'_> {
     /// [`collect`](Timers::collect), when the bound of the wait is reached or not known. Each round empties the first bucket:
@@ -37,24 +50,25 @@ impl Timers<'_> {
     fn drain(&mut self, mut bucket: usize, mut chain: u32, limit: Nanos) -> u32 {
         let below = level(bucket) as usize * RADIX;
         let mut later = NONE;
+        let mut end = self.end_of_due();
         loop {
             let level = level(bucket);
             // All of level 0 is one instant, and the past: there is nothing to spread, and the past needs care.
-            if level == 0 {
-                self.append_many(chain, limit, &mut later);
-            } else if self.is_few(chain) {
-                self.append_few(chain, limit, &mut later);
-            } else if self.is_alike(chain) {
-                self.append_many(chain, limit, &mut later);
+            if level > 0 && self.is_few(chain) {
+                end = self.append_few(chain, limit, end, &mut later);
+            } else if level == 0 || self.is_alike(chain) {
+                self.append_many(chain, limit, &mut end, &mut later);
             } else {
                 self.spread(chain, level - 1, limit, &mut later);
             }
             match self.buckets.first() {
                 Some(first) if first < below => bucket = first,
-                _ => return later,
+                _ => break,
             }
             chain = self.buckets.take(bucket);
         }
+        self.close_due(end);
+        later
     }
 
     /// Whether a chain is short.
@@ -88,17 +102,25 @@ impl Timers<'_> {
     /// no other slot.
     #[inline(never)]
     fn spread(&mut self, chain: u32, level: u32, limit: Nanos, later: &mut u32) {
-        let Some(heads) = self.buckets.heads_of(level) else {
+        let Some((heads, digits)) = self.buckets.row(level) else {
             return;
         };
+        let shift = level * DIGIT_BITS;
+        let mut used = 0;
         let mut index = chain;
         while let Some(slot) = self.slab.get_mut(index) {
-            let effective = slot.effective();
-            let head = if effective > limit { &mut *later } else { &mut heads[digit(effective, level)] };
-            let next = core::mem::replace(&mut slot.next, *head);
-            *head = index;
+            let (next, effective) = (slot.next, slot.effective());
+            if effective > limit {
+                cold_path();
+                slot.next = core::mem::replace(later, index);
+            } else {
+                let digit = digit(effective, shift);
+                used |= 1 << digit;
+                slot.next = core::mem::replace(&mut heads[digit], index);
+            }
             index = next;
         }
+        *digits = used;
         self.buckets.mark(level);
     }
 
@@ -116,43 +138,39 @@ impl Timers<'_> {
     /// Puts a chain of few on the due list, except what is after `limit`. Each is later than what was on the list before, so
     /// that the search for its place, from the end, stops among themselves.
     #[inline]
-    fn append_few(&mut self, chain: u32, limit: Nanos, later: &mut u32) {
-        let mut end = self.end(DUE);
-        let mut end_rank = self.slab.get(end).map_or(0, TimerSlot::rank);
+    fn append_few(&mut self, chain: u32, limit: Nanos, mut end: End, later: &mut u32) -> End {
         let mut index = chain;
         while let Some(slot) = self.slab.get_mut(index) {
             let (next, rank) = (slot.next, slot.rank());
             if slot.effective() > limit {
-                slot.next = *later;
-                *later = index;
-            } else if rank > end_rank {
-                self.push_due(index, end);
-                (end, end_rank) = (index, rank);
+                slot.next = core::mem::replace(later, index);
+            } else if rank > end.rank {
+                slot.prev = end.index;
+                slot.bucket = DUE as u16;
+                self.push_due(index, rank, &mut end);
             } else {
-                self.insert_due(index, rank, end);
+                self.insert_due(index, rank, end.index);
             }
             index = next;
         }
-        self.close_due(end);
+        end
     }
 
     /// Puts a chain of any length and age on the due list, except what is after `limit`. As a rule they have one deadline and
     /// stand in the order of the armings or the reverse of it: that takes linear time. Otherwise those out of order are sorted.
     #[inline(never)]
-    fn append_many(&mut self, chain: u32, limit: Nanos, later: &mut u32) {
-        let end_before = self.end(DUE);
-        let mut end = end_before;
-        let mut end_rank = self.slab.get(end).map_or(0, TimerSlot::rank);
+    fn append_many(&mut self, chain: u32, limit: Nanos, end: &mut End, later: &mut u32) {
+        let end_before = end.index;
         let (mut unsorted, mut unsorted_rank, mut is_sorted) = (NONE, u128::MAX, true);
         let mut index = chain;
         while let Some(slot) = self.slab.get_mut(index) {
             let (next, rank) = (slot.next, slot.rank());
             if slot.effective() > limit {
-                slot.next = *later;
-                *later = index;
-            } else if rank > end_rank {
-                self.push_due(index, end);
-                (end, end_rank) = (index, rank);
+                slot.next = core::mem::replace(later, index);
+            } else if rank > end.rank {
+                slot.prev = end.index;
+                slot.bucket = DUE as u16;
+                self.push_due(index, rank, end);
             } else {
                 slot.next = unsorted;
                 is_sorted &= rank < unsorted_rank;
@@ -160,34 +178,38 @@ impl Timers<'_> {
             }
             index = next;
         }
-        self.close_due(end);
+        self.close_due(*end);
         if !is_sorted {
             unsorted = self.sort(unsorted);
         }
         self.merge_due(unsorted, end_before);
     }
 
-    /// Puts a timer behind the end of the due list, which is not closed by that: several can be, one after the other.
+    /// The end of the due list.
     #[inline]
-    fn push_due(&mut self, index: u32, end: u32) {
-        match self.slab.get_mut(end) {
+    fn end_of_due(&self) -> End {
+        let index = self.end(DUE);
+        End { index, rank: self.slab.get(index).map_or(0, TimerSlot::rank) }
+    }
+
+    /// Puts a timer behind the end of the due list, whose predecessor it calls it already.
+    #[inline]
+    fn push_due(&mut self, index: u32, rank: u128, end: &mut End) {
+        match self.slab.get_mut(end.index) {
             Some(end) => end.next = index,
             None => self.buckets.set_head(DUE, index),
         }
-        if let Some(slot) = self.slab.get_mut(index) {
-            slot.prev = end;
-            slot.bucket = DUE as u16;
-        }
+        *end = End { index, rank };
     }
 
-    /// Makes a timer the end of the due list.
+    /// Makes the list end at its end again.
     #[inline]
-    fn close_due(&mut self, end: u32) {
-        if let Some(slot) = self.slab.get_mut(end) {
+    fn close_due(&mut self, end: End) {
+        if let Some(slot) = self.slab.get_mut(end.index) {
             slot.next = NONE;
         }
         if let Some(head) = self.slab.get_mut(self.buckets.head(DUE)) {
-            head.prev = end;
+            head.prev = end.index;
         }
     }
 

@@ -1,0 +1,48 @@
+#![cfg_attr(feature = "own-auxv", expect(unsafe_code, reason = "rustix is told where the kernel's vDSO is"))]
+//! The kernel's monotonic clock.
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::time::{Nanos, SECOND};
+
+/// `CLOCK_MONOTONIC`. Through the vDSO, if there is one: no system call.
+#[inline]
+pub(crate) fn monotonic() -> Nanos {
+    let time = clock_gettime(ClockId::Monotonic);
+    (time.tv_sec as u64).wrapping_mul(SECOND).wrapping_add(time.tv_nsec as u64)
+}
+
+/// Looks for the vDSO, once in a process, before the clock is read for the first time.
+///
+/// Left to itself rustix asks the kernel for the auxiliary vector (`PR_GET_AUXV`, since 6.4) and trusts what it says of the vDSO. valgrind
+/// unmaps the vDSO, and tells so in its `/proc/self/auxv` but not in that call: reading there ends the process. Where there is no `/proc` the
+/// clock costs a system call.
+#[cfg(feature = "own-auxv")]
+pub(crate) fn find_vdso() {
+    use rustix::fs::{Mode, OFlags, open};
+    use rustix::{io, param};
+
+    /// Pairs of words in the vector. Linux has about 25, and ends it with a pair of zeroes.
+    const PAIRS: usize = 48;
+    const WORD: usize = size_of::<usize>();
+
+    if param::page_size() != 0 {
+        return;
+    }
+    // As the kernel lays them out at the start of a process: the end of the environment, then the vector.
+    let mut words = [0usize; 1 + 2 * (PAIRS + 1)];
+    let mut bytes = [0u8; 2 * PAIRS * WORD];
+    let Ok(file) = open(c"/proc/self/auxv", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) else { return };
+    let Ok(length) = io::read(&file, &mut bytes) else { return };
+    let (read, _) = bytes.as_chunks::<WORD>();
+    for (word, read) in words.iter_mut().skip(1).zip(read).take(length / WORD) {
+        *word = usize::from_ne_bytes(*read);
+    }
+    // SAFETY: rustix asks for the environment of the process, which it skips to its end, and the vector behind it, of which it copies
+    // what it knows. Here the environment is empty, and the vector ends with zeroes, for the last pair was not written.
+    unsafe { param::init(words.as_mut_ptr().cast()) };
+}
+
+/// rustix looks for itself.
+#[cfg(not(feature = "own-auxv"))]
+pub(crate) fn find_vdso() {}
