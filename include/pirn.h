@@ -174,7 +174,7 @@
 
 /**
  * Option of `pirn_io_add`: of several loops that wait for this fd, wake one (`EPOLLEXCLUSIVE`). No second watcher of the fd in
- * this loop, not with `PIRN_ONESHOT`. `PIRN_CAN_EXCLUSIVE`.
+ * this loop, not with `PIRN_ONESHOT` or `PIRN_URGENT`; `PIRN_PEER_CLOSED` is not told. `PIRN_CAN_EXCLUSIVE`.
  */
 #define PIRN_EXCLUSIVE 0x00040000u
 
@@ -522,10 +522,6 @@ struct pirn_stats {
    * The block in bytes.
    */
   uint32_t block_size;
-  /**
-   * 0.
-   */
-  uint32_t reserved;
 };
 
 #ifdef __cplusplus
@@ -620,8 +616,8 @@ int pirn_after_fork(struct pirn_loop *loop);
  * @param io        where the handle is written, or NULL; unchanged on error
  *
  * Returns 0, or
- * - -EINVAL: no live loop; callback NULL; unknown bits; `PIRN_HIGH` with `PIRN_LOW`; `PIRN_ONESHOT` with `PIRN_EXCLUSIVE`; an fd of
- *   the loop's own; the fd is watched already and one of the two is edge triggered or exclusive and the other is not
+ * - -EINVAL: no live loop; callback NULL; unknown bits; `PIRN_HIGH` with `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or
+ *   `PIRN_URGENT`; an fd of the loop's own; the fd is watched already and one of the two is edge triggered or exclusive and the other is not
  * - -EBADF: the fd is not open
  * - -ENOSPC: all I/O slots are in use; or the kernel's limit of watches is reached
  * - -EPERM: `PIRN_EDGE` or `PIRN_EXCLUSIVE` for a file that is always ready
@@ -651,7 +647,7 @@ int pirn_io_add(struct pirn_loop *loop,
  *                  Options stay as they were given to `pirn_io_add`.
  *
  * Returns 0, or
- * - -EINVAL: no live loop; other bits; the handler of a raised bit
+ * - -EINVAL: no live loop; other bits; `PIRN_URGENT` for an exclusive watcher; the handler of a raised bit
  * - -ENOENT: stale handle
  *
  * Cost: O(1), no system call. Loop thread, any callback. Since 0.1.

@@ -52,8 +52,8 @@ pub(crate) trait Backend: Clock {
     /// What it can do beyond the common ground.
     fn capabilities(&self) -> Capabilities;
 
-    /// Whether `mark` must be called after each wait. Where it is not, `next` may be used instead as long as no two watchers
-    /// share an fd and none has a priority.
+    /// Whether `mark` must be called after each wait: the sources are found by their fds. Where it need not be, `next` may be used instead
+    /// as long as no two watchers share an fd and none has a priority.
     fn must_mark(&self) -> bool;
 
     /// Whether `fd` is one of the loop's own.
@@ -86,8 +86,8 @@ pub(crate) trait Backend: Clock {
     /// Starts `next_marked` again.
     fn rewind(&mut self);
 
-    /// Without `mark`: the next ready source and what was found.
-    fn next(&mut self) -> Option<(Key, u32)>;
+    /// Without `mark`: the next ready source, by its token, and what was found.
+    fn next(&mut self) -> Option<(Token, u32)>;
 
     /// Makes the kernel objects anew, empty, under the same numbers where that is possible: after a fork, or when an fd
     /// haunts the set. The core then adds every source again.

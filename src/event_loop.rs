@@ -10,17 +10,18 @@ use core::mem::transmute;
 use core::ptr::{NonNull, without_provenance_mut};
 
 use crate::backend::{Backend, Capabilities, Kind};
+use crate::drive::{self, Calls};
 use crate::error::{Error, Result};
 use crate::host::{Host, Readiness};
 use crate::platform::{Platform, PlatformWaker};
-use crate::reactor::{Ended, Fired, Limit, Reactor};
+use crate::reactor::{Ended, FiredIo, Limit, Reactor};
 use crate::ready::{Interest, Ready};
 use crate::remote::{Shared, Wake};
 use crate::stats::Stats;
 use crate::storage::Memory;
 use crate::target::Target;
 use crate::time::{FOREVER, Nanos};
-use crate::timers::{FIXED_DELAY, SKIP_MISSED};
+use crate::timers::{FIXED_DELAY, Fired, SKIP_MISSED};
 use crate::token::{Io, Task, Timer};
 
 /// Which host a [`Loop`] has that runs on an operating system: none.
@@ -170,9 +171,9 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     }
 
     fn make(memory: Memory<'s>, measure: bool, open: impl FnOnce(&'s mut [u64]) -> Result<Platform<'s, H>>) -> Result<Self> {
-        let (cut, area, epoch) = memory.cut().ok_or(Error::EINVAL)?;
+        let (cut, area) = memory.cut().ok_or(Error::EINVAL)?;
         let backend = open(area)?;
-        let parts = cut.finish(backend.waker(), epoch);
+        let parts = cut.finish(backend.waker());
         let shared = parts.shared;
         Ok(Loop { reactor: Reactor::new(backend, parts, measure), shared, is_running: false, context: PhantomData })
     }
@@ -382,17 +383,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     ///
     /// As [`run`](Self::run).
     pub fn run_until(&mut self, deadline: Nanos, context: &mut C) -> Result<Ended> {
-        self.enter(|this| {
-            this.reactor.check_fork()?;
-            loop {
-                if let Some(ended) = this.reactor.ended(deadline) {
-                    return Ok(ended);
-                }
-                this.reactor.check_fork_in_run()?;
-                let limit = this.reactor.limit_until(deadline);
-                this.make_turn(limit, context)?;
-            }
-        })
+        self.enter(|this| drive::run(&mut Face { this, context }, deadline))
     }
 
     /// Makes one turn: waits at most `timeout`, and returns how many callbacks ran.
@@ -403,7 +394,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     pub fn turn(&mut self, timeout: Nanos, context: &mut C) -> Result<u32> {
         self.enter(|this| {
             this.reactor.check_fork()?;
-            this.make_turn(timeout, context)
+            drive::turn(&mut Face { this, context }, timeout)
         })
     }
 
@@ -434,7 +425,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     ///
     /// [`Error::EBUSY`]: inside a callback.
     pub fn dispatch(&mut self, context: &mut C) -> Result<u32> {
-        self.enter(|this| Ok(this.make_calls(context)))
+        self.enter(|this| Ok(drive::dispatch(&mut Face { this, context })))
     }
 
     fn enter<T>(&mut self, inside: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
@@ -445,37 +436,6 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
         let result = inside(self);
         self.is_running = false;
         result
-    }
-
-    fn make_turn(&mut self, limit: Nanos, context: &mut C) -> Result<u32> {
-        let timeout = self.reactor.prepare(limit)?;
-        self.reactor.wait(timeout)?;
-        Ok(self.make_calls(context))
-    }
-
-    fn make_calls(&mut self, context: &mut C) -> u32 {
-        self.reactor.begin_dispatch();
-        while let Some(fired) = self.reactor.next() {
-            match fired {
-                Fired::Io { target, io, fd, ready } => {
-                    // SAFETY: every target of a watcher was made from an `OnIo<C, H>`, in `io_add` or `raise_add`.
-                    let callback = unsafe { transmute::<*mut (), OnIo<C, H>>(target.callback.as_ptr()) };
-                    let ready = Ready::from_bits_truncate(ready);
-                    callback(self, context, IoEvent { io: Io(io), fd, ready, user: target.user.addr() });
-                }
-                Fired::Timer { target, timer, missed } => {
-                    // SAFETY: every target of a timer was made from an `OnTimer<C, H>`, in `timer_start`.
-                    let callback = unsafe { transmute::<*mut (), OnTimer<C, H>>(target.callback.as_ptr()) };
-                    callback(self, context, TimerEvent { timer: Timer(timer), missed, user: target.user.addr() });
-                }
-                Fired::Task { target } => {
-                    // SAFETY: every target of a task was made from an `OnTask<C, H>`, in `task_post` or `Remote::post`.
-                    let callback = unsafe { transmute::<*mut (), OnTask<C, H>>(target.callback.as_ptr()) };
-                    callback(self, context, target.user.addr());
-                }
-            }
-        }
-        self.reactor.end_dispatch()
     }
 
     /// Limits what one turn may do. What is left over is served by the next turns before anything new is fetched.
@@ -562,6 +522,40 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     /// [`Error::EUCLEAN`]: something contradicts itself.
     pub fn verify(&self) -> Result<()> {
         self.reactor.verify()
+    }
+}
+
+/// A loop and the context its callbacks get.
+struct Face<'f, 's, C, H: Host> {
+    this: &'f mut Loop<'s, C, H>,
+    context: &'f mut C,
+}
+
+impl<'s, C, H: Host> Calls<'s> for Face<'_, 's, C, H> {
+    type Backend = Platform<'s, H>;
+
+    fn reactor(&mut self) -> &mut Reactor<'s, Platform<'s, H>> {
+        &mut self.this.reactor
+    }
+
+    fn call_timer(&mut self, fired: Fired) {
+        // SAFETY: every target of a timer was made from an `OnTimer<C, H>`, in `timer_start`.
+        let callback = unsafe { transmute::<*mut (), OnTimer<C, H>>(fired.target.callback.as_ptr()) };
+        let event = TimerEvent { timer: Timer(fired.token), missed: fired.missed, user: fired.target.user.addr() };
+        callback(self.this, self.context, event);
+    }
+
+    fn call_io(&mut self, fired: FiredIo) {
+        // SAFETY: every target of a watcher was made from an `OnIo<C, H>`, in `io_add` or `raise_add`.
+        let callback = unsafe { transmute::<*mut (), OnIo<C, H>>(fired.target.callback.as_ptr()) };
+        let ready = Ready::from_bits_truncate(fired.ready);
+        callback(self.this, self.context, IoEvent { io: Io(fired.io), fd: fired.fd, ready, user: fired.target.user.addr() });
+    }
+
+    fn call_task(&mut self, target: Target) {
+        // SAFETY: every target of a task was made from an `OnTask<C, H>`, in `task_post` or `Remote::post`.
+        let callback = unsafe { transmute::<*mut (), OnTask<C, H>>(target.callback.as_ptr()) };
+        callback(self.this, self.context, target.user.addr());
     }
 }
 

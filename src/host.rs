@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::ready::Interest;
 use crate::remote::Wake;
 use crate::time::Nanos;
+use crate::token::Token;
 
 /// One source that a host found ready.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -143,7 +144,7 @@ impl<H: Host> Backend for HostBackend<'_, H> {
         self.cursor = 0;
     }
 
-    fn next(&mut self) -> Option<(Key, u32)> {
+    fn next(&mut self) -> Option<(Token, u32)> {
         None
     }
 

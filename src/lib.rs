@@ -45,7 +45,8 @@
 //!   loop's own queue, `remote` the half that other threads may touch; `sync` is where the atomics come from.
 //! - `backend` is the contract of whatever watches fds, tells the time and wakes. `sys` fulfils it with Linux's select, poll and epoll, `host` with
 //!   functions of the application's; `platform` is whichever was chosen at run time.
-//! - `reactor` moves all of these through a turn, and hands over what fires, one item at a time, by value. It never calls out.
+//! - `reactor` moves all of these through a turn, and hands over what fires, one item at a time, by value. It never calls out; `drive` has the
+//!   calls made.
 //! - `storage` cuts one block of memory into the parts.
 //! - [`Loop`] in `event_loop` makes the calls for Rust programs, `ffi` for C programs. `include/pirn.h` is generated from the latter.
 //!
@@ -60,6 +61,7 @@
 extern crate std;
 
 mod backend;
+mod drive;
 mod error;
 mod event_loop;
 #[cfg(feature = "ffi")]

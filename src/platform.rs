@@ -15,6 +15,7 @@ use crate::remote::Wake;
 #[cfg(linux_backend)]
 use crate::sys;
 use crate::time::Nanos;
+use crate::token::Token;
 
 /// A backend of this build. `H` is the host's type; without the feature `host` it is never used.
 pub(crate) enum Platform<'a, H: Host> {
@@ -178,7 +179,7 @@ impl<H: Host> Backend for Platform<'_, H> {
     }
 
     #[inline]
-    fn next(&mut self) -> Option<(Key, u32)> {
+    fn next(&mut self) -> Option<(Token, u32)> {
         delegate!(self, backend => backend.next())
     }
 

@@ -68,6 +68,20 @@ pub(crate) const fn mask_of(interest: u32) -> u16 {
     (asked | UNASKED | peer) as u16
 }
 
+/// Readiness in a byte: the peer's close takes the place of a bit that is never found.
+pub(crate) const fn fold(ready: u32) -> u8 {
+    let peer = if ready & Ready::PEER_CLOSED.bits() != 0 { FOLDED_PEER } else { 0 };
+    ready as u8 & (FOLDED_PEER - 1) | peer
+}
+
+/// The opposite of [`fold`].
+pub(crate) const fn unfold(folded: u8) -> u32 {
+    let peer = if folded & FOLDED_PEER != 0 { Ready::PEER_CLOSED.bits() } else { 0 };
+    (folded & (FOLDED_PEER - 1)) as u32 | peer
+}
+
+const FOLDED_PEER: u8 = 0x40;
+
 /// What a watcher with `mask` is told when the kernel says `found`: 0 if that does not concern it.
 #[inline]
 pub(crate) const fn report(found: u32, mask: u16) -> u32 {
@@ -88,6 +102,14 @@ mod tests {
         assert_eq!(report(Ready::ERROR.bits(), writer), (Ready::WRITE | Ready::ERROR).bits());
         assert_eq!(report(Ready::READ.bits(), writer), 0);
         assert_eq!(report(Ready::PEER_CLOSED.bits(), writer), 0);
+    }
+
+    #[test]
+    fn all_readiness_fits_into_a_byte() {
+        for bits in 0..=u32::from(u16::MAX) {
+            let ready = bits & Ready::all().bits();
+            assert_eq!(unfold(fold(ready)), ready);
+        }
     }
 
     #[test]

@@ -60,6 +60,4 @@ pub struct Stats {
     pub remote_refused: u32,
     /// The block, in bytes.
     pub block_size: u32,
-    /// 0.
-    pub reserved: u32,
 }

@@ -20,7 +20,8 @@ pub(crate) struct Parts<'a, W> {
     pub(crate) tasks: &'a mut [tasks::Slot],
     pub(crate) shared: &'a Shared<'a, W>,
     pub(crate) block_size: u32,
-    pub(crate) epoch: u32,
+    /// Where the generations of handles start.
+    pub(crate) seed: u32,
 }
 
 /// How many of each.
@@ -96,9 +97,11 @@ impl Cutter {
     }
 }
 
-/// Where a generation starts: elsewhere in each life of a block, so that handles of an earlier life are stale. Even: free.
-const fn seed(epoch: u32) -> u32 {
-    epoch.wrapping_mul(0x9E37_79B8)
+/// Where generations start: elsewhere in each life of a block and in each block, so that handles of an earlier life and those of
+/// other loops are stale. Even: free.
+fn seed(block: *const u8, epoch: u32) -> u32 {
+    let block = (block.addr() >> 3) as u32;
+    (block.wrapping_mul(0x85EB_CA6B) ^ epoch.wrapping_mul(0x9E37_79B1)) & !1
 }
 
 /// A block, cut.
@@ -110,6 +113,7 @@ pub(crate) struct Cut<'a, W> {
     timers: &'a mut [TimerSlot],
     tasks: &'a mut [tasks::Slot],
     block_size: u32,
+    seed: u32,
 }
 
 impl<'a, W: Wake> Cut<'a, W> {
@@ -121,13 +125,14 @@ impl<'a, W: Wake> Cut<'a, W> {
     /// The `size` bytes from `memory` are writable and lent for 'a to the result alone.
     pub(crate) unsafe fn new(memory: *mut u8, size: usize, capacity: Capacity, epoch: u32) -> Option<(Self, &'a mut [u64])> {
         let mut cutter = Cutter { at: memory, left: size };
+        let seed = seed(memory, epoch);
         let io = capacity.io as usize;
         // SAFETY: the caller's promise is the one that `cut` asks for; so in all that follow.
         let place = unsafe { cutter.cut(1, MaybeUninit::uninit)? }.first_mut()?;
         // SAFETY: as above.
-        let watchers = unsafe { cutter.cut(io, || Watcher::empty(seed(epoch)))? };
+        let watchers = unsafe { cutter.cut(io, || Watcher::empty(seed))? };
         // SAFETY: as above.
-        let timers = unsafe { cutter.cut(capacity.timers as usize, || TimerSlot::vacant(seed(epoch)))? };
+        let timers = unsafe { cutter.cut(capacity.timers as usize, || TimerSlot::vacant(seed))? };
         // SAFETY: as above.
         let tasks = unsafe { cutter.cut(capacity.tasks as usize, || tasks::Slot::EMPTY)? };
         // SAFETY: as above.
@@ -139,7 +144,7 @@ impl<'a, W: Wake> Cut<'a, W> {
         if area.len() < AREA_BASE_WORDS + (io * AREA_PER_IO).div_ceil(size_of::<u64>()) {
             return None;
         }
-        Some((Cut { place, mailbox, watchers, buckets, timers, tasks, block_size: 0 }, area))
+        Some((Cut { place, mailbox, watchers, buckets, timers, tasks, block_size: 0, seed }, area))
     }
 
     /// What the block is to be reported as.
@@ -149,7 +154,7 @@ impl<'a, W: Wake> Cut<'a, W> {
     }
 
     /// The parts, complete with the half that other threads may touch.
-    pub(crate) fn finish(self, waker: W, epoch: u32) -> Parts<'a, W> {
+    pub(crate) fn finish(self, waker: W) -> Parts<'a, W> {
         Parts {
             shared: self.place.write(Shared::new(self.mailbox, waker)),
             watchers: self.watchers,
@@ -157,7 +162,7 @@ impl<'a, W: Wake> Cut<'a, W> {
             timers: self.timers,
             tasks: self.tasks,
             block_size: self.block_size,
-            epoch,
+            seed: self.seed,
         }
     }
 }
@@ -246,11 +251,11 @@ impl<'s, const IO: usize, const TIMERS: usize, const TASKS: usize> From<&'s mut 
 }
 
 impl<'s> Memory<'s> {
-    pub(crate) fn cut<W: Wake>(self) -> Option<(Cut<'s, W>, &'s mut [u64], u32)> {
+    pub(crate) fn cut<W: Wake>(self) -> Option<(Cut<'s, W>, &'s mut [u64])> {
         let size = size_of_val(self.block);
         // SAFETY: the block is writable and lent for 's; it is given away here.
         let (cut, area) = unsafe { Cut::new(self.block.as_mut_ptr().cast(), size, self.capacity, self.epoch)? };
-        Some((cut.sized(size), area, self.epoch))
+        Some((cut.sized(size), area))
     }
 }
 

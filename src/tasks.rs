@@ -105,10 +105,11 @@ impl<'a> Tasks<'a> {
         Ok(())
     }
 
-    /// Begins a turn: what is queued now is of this turn, what is pushed from now on is of a later one.
+    /// Begins a turn: what is queued now is of this turn, what is pushed from now on is of a later one. Whether there is any.
     #[inline]
-    pub(crate) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) -> bool {
         self.turn = self.used;
+        self.turn > 0
     }
 
     /// The oldest task of this turn, to be run now. Its handle is stale and its place is free when this returns.

@@ -31,8 +31,10 @@ pub(crate) struct Watcher {
     previous: u32,
     /// What it listens to, as `ready::mask_of` gives it; 0 while it is paused.
     pub(crate) mask: u16,
-    /// What was found for it and not yet handed over.
-    pub(crate) pending: u16,
+    /// What was found for it in this turn and not yet handed over, folded into a byte.
+    pub(crate) found: u8,
+    /// What is to be reported in the next turn as if it had been found.
+    pub(crate) fed: u8,
     /// Of a head: what the backend was asked for; 0: the fd is not in the backend's set.
     pub(crate) kernel: u16,
     pub(crate) flags: u16,
@@ -59,7 +61,7 @@ pub(crate) const HEAD: u16 = 0x0100;
 const LISTED: u16 = 0x0200;
 /// A head whose merged interest may differ from what the kernel has.
 pub(crate) const DIRTY: u16 = 0x0400;
-/// Has `pending` that no backend will yield.
+/// Has readiness that no backend will yield: `fed`, or what was fed before this turn, in `found`.
 pub(crate) const FED: u16 = 0x0800;
 /// Watches a file that epoll refuses because it is always ready.
 pub(crate) const ALWAYS: u16 = 0x1000;
@@ -94,7 +96,8 @@ impl Watcher {
             next: NONE,
             previous: NONE,
             mask: 0,
-            pending: 0,
+            found: 0,
+            fed: 0,
             kernel: 0,
             flags: 0,
         }
@@ -198,15 +201,17 @@ impl<'a> Watchers<'a> {
         mask
     }
 
-    /// Adds a watcher at the end of its fd's watchers. `ENOSPC` when all slots are in use.
-    pub(crate) fn insert(&mut self, fd: i32, mask: u16, options: u16, target: Target) -> Result<u32> {
+    /// Adds a watcher at the end of its fd's watchers, and returns it and their head. `ENOSPC` when all slots are in use.
+    pub(crate) fn insert(&mut self, fd: i32, mask: u16, options: u16, target: Target) -> Result<(u32, u32)> {
         let index = self.slab.insert()?;
         let bucket = self.bucket(fd);
-        let mut is_head = true;
+        let mut head = index;
         let mut tail = NONE;
         let mut at = self.buckets.get(bucket).copied().unwrap_or(NONE);
         while let Some(watcher) = self.slab.get(at) {
-            is_head &= watcher.fd != fd;
+            if watcher.fd == fd && head == index {
+                head = at;
+            }
             tail = at;
             at = watcher.chain;
         }
@@ -214,20 +219,22 @@ impl<'a> Watchers<'a> {
             Some(watcher) => watcher.chain = index,
             None => self.set_bucket(bucket, index),
         }
+        let is_head = head == index;
         if let Some(watcher) = self.slab.get_mut(index) {
             watcher.target = target;
             watcher.fd = fd;
             watcher.chain = NONE;
             watcher.position = 0;
             watcher.mask = mask;
-            watcher.pending = 0;
+            watcher.found = 0;
+            watcher.fed = 0;
             watcher.kernel = 0;
             watcher.flags = options | if is_head { HEAD } else { 0 };
         }
         self.shared += u32::from(!is_head);
         self.prioritised += u32::from(options & (HIGH | LOW) != 0);
         self.referenced += u32::from(options & UNREF == 0);
-        Ok(index)
+        Ok((index, head))
     }
 
     /// Takes a watcher out of every list and frees its slot. If it was the head and has siblings, the next of them becomes
@@ -310,7 +317,8 @@ impl<'a> Watchers<'a> {
         // What the dispatch has still to visit shrinks with it, at whichever end it stood.
         if self.cursor == index {
             self.cursor = if self.end == index { NONE } else { next };
-        } else if self.end == index {
+        }
+        if self.end == index {
             self.end = previous;
         }
     }
@@ -324,10 +332,26 @@ impl<'a> Watchers<'a> {
         (index != NONE).then_some(index)
     }
 
-    /// Starts a visit of those that are on the list now. Who joins later waits for the next visit.
-    pub(crate) fn begin_visit(&mut self) {
-        self.cursor = self.first;
+    #[inline]
+    pub(crate) fn has_listed(&self) -> bool {
+        self.first != NONE
+    }
+
+    /// Says that visits go up to those that are on the list now; who joins later waits for the next turn. What they were fed becomes
+    /// what was found for them.
+    pub(crate) fn begin_turn(&mut self) {
         self.end = self.last;
+        self.cursor = NONE;
+        let mut index = self.first;
+        while let Some(watcher) = self.slab.get_mut(index) {
+            watcher.found |= core::mem::take(&mut watcher.fed);
+            index = watcher.next;
+        }
+    }
+
+    /// Starts a visit of those that were on the list when the turn began.
+    pub(crate) fn begin_visit(&mut self) {
+        self.cursor = if self.end == NONE { NONE } else { self.first };
     }
 
     /// The next one of the visit. It may be removed, and others may be, before the next call.

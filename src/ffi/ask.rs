@@ -86,13 +86,15 @@ pub struct pirn_stats {
     pub remote_refused: u32,
     /// The block in bytes.
     pub block_size: u32,
-    /// 0.
-    pub reserved: u32,
 }
 
 /// The head of `pirn_stats` before what it has in common with [`Stats`].
 const HEAD: usize = 8;
-const _: () = assert!(size_of::<pirn_stats>() == HEAD + size_of::<Stats>() && core::mem::offset_of!(pirn_stats, turns) == HEAD);
+const _: () = {
+    assert!(size_of::<pirn_stats>() == HEAD + size_of::<Stats>() && core::mem::offset_of!(pirn_stats, turns) == HEAD);
+    // No padding: what is copied to the caller is all written.
+    assert!(size_of::<pirn_stats>() == core::mem::offset_of!(pirn_stats, block_size) + size_of::<u32>());
+};
 
 /// Tell the fd that is readable whenever the loop has something to do.
 ///

@@ -17,7 +17,8 @@ use crate::time::Nanos;
 
 use super::{failure, reactor, status};
 
-pub(super) type CReactor = Reactor<'static, Platform<'static, CHost>>;
+pub(super) type CBackend = Platform<'static, CHost>;
+pub(super) type CReactor = Reactor<'static, CBackend>;
 pub(super) type CWaker = PlatformWaker<CHostWaker>;
 
 /// A loop. It lives at the front of the block given to `pirn_init` and is only ever handled by its address.
@@ -40,12 +41,11 @@ pub(super) struct Head {
 
 /// A block that knows its capacities and holds no loop.
 const STORAGE_MAGIC: u64 = PIRN_STORAGE_MAGIC;
-/// A block that holds a loop: mixed with its address, so that a copy elsewhere is no loop.
-const LIVE_MAGIC: u64 = 0x6f6f_6c20_6e72_6970;
 
+/// A block that holds a loop: its own address, so that a copy elsewhere is no loop. Nothing more, for it is compared in every call.
 #[inline]
 pub(super) fn live_magic(loop_: *const pirn_loop) -> u64 {
-    LIVE_MAGIC ^ loop_.addr() as u64
+    loop_.addr() as u64
 }
 
 /// The first word of a block that `PIRN_STORAGE` declared.
@@ -280,7 +280,7 @@ unsafe fn init(block: *mut c_void, size: usize, config: *const pirn_config) -> R
         return Err(Error::EBUSY);
     }
     // SAFETY: passed on.
-    let config = unsafe { extended::<pirn_config>(config)? };
+    let config = unsafe { extended::<pirn_config>(config, offset_of!(pirn_config, host))? };
     let mut capacity = Capacity { io: config.io, timers: config.timers, tasks: config.tasks };
     if capacity == Capacity::default() {
         if magic != STORAGE_MAGIC {
@@ -312,7 +312,7 @@ unsafe fn init(block: *mut c_void, size: usize, config: *const pirn_config) -> R
     // SAFETY: passed on.
     let backend = unsafe { open(kind, config.host, area)? };
     let waker = backend.waker();
-    let parts = cut.sized(size).finish(waker, epoch);
+    let parts = cut.sized(size).finish(waker);
     let shared: *const Shared<'static, CWaker> = parts.shared;
     let head = Head {
         magic: live_magic(made),
@@ -332,19 +332,19 @@ unsafe fn open(kind: Kind, host: *const pirn_host, area: &'static mut [u64]) -> 
         return Platform::open(kind, area);
     }
     // SAFETY: passed on.
-    let host = unsafe { extended::<pirn_host>(host)? };
+    let host = unsafe { extended::<pirn_host>(host, offset_of!(pirn_host, user))? };
     let (Some(now), Some(wait), 0) = (host.now, host.wait, host.reserved) else { return Err(Error::EINVAL) };
     let host = CHost { user: host.user, now, wait, watch: host.watch, wake: host.wake };
     Platform::host(host, area)
 }
 
-/// A struct that starts with its own size, as far as this library knows it.
+/// A struct that starts with its own size, as far as this library knows it. Its first `numbers` bytes are `u32`s, the rest pointers.
 ///
 /// # Safety
 ///
 /// `T` is a C struct whose first field is a `u32` size and for which all zeroes is valid. `from` is NULL (all zero) or readable
 /// for the size it says.
-unsafe fn extended<T: Copy>(from: *const T) -> Result<T> {
+unsafe fn extended<T: Copy>(from: *const T, numbers: usize) -> Result<T> {
     let mut known = core::mem::MaybeUninit::<T>::zeroed();
     if !from.is_null() {
         let bytes = from.cast::<u8>();
@@ -362,6 +362,11 @@ unsafe fn extended<T: Copy>(from: *const T) -> Result<T> {
             }
         }
         let length = said.min(size_of::<T>());
+        // Half a field is not a field. The numbers come first, four bytes each, then the pointers.
+        let field = if length > numbers { size_of::<usize>() } else { size_of::<u32>() };
+        if length % field != 0 {
+            return Err(Error::EINVAL);
+        }
         // SAFETY: `length` bytes are readable on one side, by what it says, and writable on the other.
         unsafe { core::ptr::copy_nonoverlapping(bytes, known.as_mut_ptr().cast(), length) };
     }

@@ -30,7 +30,7 @@ pub const PIRN_EDGE: u32 = 0x0001_0000;
 /// the callback costs no system call.
 pub const PIRN_ONESHOT: u32 = 0x0002_0000;
 /// Option of `pirn_io_add`: of several loops that wait for this fd, wake one (`EPOLLEXCLUSIVE`). No second watcher of the fd in
-/// this loop, not with `PIRN_ONESHOT`. `PIRN_CAN_EXCLUSIVE`.
+/// this loop, not with `PIRN_ONESHOT` or `PIRN_URGENT`; `PIRN_PEER_CLOSED` is not told. `PIRN_CAN_EXCLUSIVE`.
 pub const PIRN_EXCLUSIVE: u32 = 0x0004_0000;
 /// Option of `pirn_io_add` and `pirn_raise_add`: served before the others in each turn.
 pub const PIRN_HIGH: u32 = 0x0008_0000;
@@ -63,8 +63,8 @@ const _: () = {
 /// @param io        where the handle is written, or NULL; unchanged on error
 ///
 /// Returns 0, or
-/// - -EINVAL: no live loop; callback NULL; unknown bits; `PIRN_HIGH` with `PIRN_LOW`; `PIRN_ONESHOT` with `PIRN_EXCLUSIVE`; an fd of
-///   the loop's own; the fd is watched already and one of the two is edge triggered or exclusive and the other is not
+/// - -EINVAL: no live loop; callback NULL; unknown bits; `PIRN_HIGH` with `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or
+///   `PIRN_URGENT`; an fd of the loop's own; the fd is watched already and one of the two is edge triggered or exclusive and the other is not
 /// - -EBADF: the fd is not open
 /// - -ENOSPC: all I/O slots are in use; or the kernel's limit of watches is reached
 /// - -EPERM: `PIRN_EDGE` or `PIRN_EXCLUSIVE` for a file that is always ready
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn pirn_io_add(
 ///                  Options stay as they were given to `pirn_io_add`.
 ///
 /// Returns 0, or
-/// - -EINVAL: no live loop; other bits; the handler of a raised bit
+/// - -EINVAL: no live loop; other bits; `PIRN_URGENT` for an exclusive watcher; the handler of a raised bit
 /// - -ENOENT: stale handle
 ///
 /// Cost: O(1), no system call. Loop thread, any callback. Since 0.1.

@@ -4,12 +4,16 @@
 use core::ffi::c_int;
 use core::mem::transmute;
 
+use crate::drive::{self, Calls};
 use crate::error::{Error, Result};
-use crate::reactor::{Ended, Fired, Limit};
+use crate::reactor::{Ended, FiredIo, Limit};
 use crate::sync::Ordering;
-use crate::time::{FOREVER, Nanos};
+use crate::target::Target;
+use crate::time::FOREVER;
+use crate::timers::Fired;
 
-use super::{count, enter, failure, pirn_io_fn, pirn_loop, pirn_task_fn, pirn_timer_fn, reactor, status, user};
+use super::init::{CBackend, CReactor};
+use super::{count, enter, failure, pirn_io_fn, pirn_loop, pirn_task_fn, pirn_timer_fn, status, user};
 
 /// `pirn_run` returned because nothing is left that keeps the loop going.
 pub const PIRN_DONE: c_int = 0;
@@ -59,94 +63,60 @@ pub(super) unsafe fn idle(loop_: *mut pirn_loop) -> Result<()> {
     if is_running.load(Ordering::Acquire) { Err(Error::EBUSY) } else { Ok(()) }
 }
 
-/// Calls everything that is due. Each item is handed over by value and the borrow of the reactor ends before the call, for the
+/// The face of a loop for C: everything is reached through its address, and nothing stays borrowed while a callback runs, for the
 /// callback may do with the loop what it likes.
-///
-/// # Safety
-///
-/// A live loop, on its thread, inside a `Running`.
-#[inline]
-unsafe fn dispatch(loop_: *mut pirn_loop) -> Result<u32> {
-    // SAFETY: passed on, here and below.
-    unsafe { reactor(loop_)? }.begin_dispatch();
-    // SAFETY: as above.
-    while let Some(fired) = unsafe { &mut (*loop_).0.reactor }.next() {
-        // SAFETY: as above.
-        unsafe { call(loop_, fired) };
-    }
-    // SAFETY: as above.
-    Ok(unsafe { &mut (*loop_).0.reactor }.end_dispatch())
-}
+struct Face(*mut pirn_loop);
 
-/// Makes one call.
-///
-/// # Safety
-///
-/// A live loop that nothing is borrowed of.
-#[inline]
-unsafe fn call(loop_: *mut pirn_loop, fired: Fired) {
-    match fired {
-        Fired::Io { target, io, fd, ready } => {
-            // SAFETY: every target of a watcher was made from a `pirn_io_fn` that was not NULL.
-            let callback = unsafe { transmute::<*mut (), pirn_io_fn>(target.callback.as_ptr()) };
-            if let Some(callback) = callback {
-                // SAFETY: called as documented there.
-                unsafe { callback(loop_, io.into(), fd, ready, user(&target)) };
-            }
+impl Calls<'static> for Face {
+    type Backend = CBackend;
+
+    #[inline]
+    fn reactor(&mut self) -> &mut CReactor {
+        // SAFETY: a `Face` is made of a live loop, on its thread, inside a `Running`, so that it stays live; the borrow is the only one, for
+        // it ends before a call is made.
+        unsafe { &mut (*self.0).0.reactor }
+    }
+
+    #[inline]
+    fn call_timer(&mut self, fired: Fired) {
+        // SAFETY: every target of a timer was made from a `pirn_timer_fn` that was not NULL.
+        let callback = unsafe { transmute::<*mut (), pirn_timer_fn>(fired.target.callback.as_ptr()) };
+        if let Some(callback) = callback {
+            // SAFETY: called as documented there.
+            unsafe { callback(self.0, fired.token.into(), fired.missed, user(&fired.target)) };
         }
-        Fired::Timer { target, timer, missed } => {
-            // SAFETY: every target of a timer was made from a `pirn_timer_fn` that was not NULL.
-            let callback = unsafe { transmute::<*mut (), pirn_timer_fn>(target.callback.as_ptr()) };
-            if let Some(callback) = callback {
-                // SAFETY: called as documented there.
-                unsafe { callback(loop_, timer.into(), missed, user(&target)) };
-            }
+    }
+
+    #[inline]
+    fn call_io(&mut self, fired: FiredIo) {
+        // SAFETY: every target of a watcher was made from a `pirn_io_fn` that was not NULL.
+        let callback = unsafe { transmute::<*mut (), pirn_io_fn>(fired.target.callback.as_ptr()) };
+        if let Some(callback) = callback {
+            // SAFETY: called as documented there.
+            unsafe { callback(self.0, fired.io.into(), fired.fd, fired.ready, user(&fired.target)) };
         }
-        Fired::Task { target } => {
-            // SAFETY: every target of a task was made from a `pirn_task_fn` that was not NULL.
-            let callback = unsafe { transmute::<*mut (), pirn_task_fn>(target.callback.as_ptr()) };
-            if let Some(callback) = callback {
-                // SAFETY: called as documented there.
-                unsafe { callback(loop_, user(&target)) };
-            }
+    }
+
+    #[inline]
+    fn call_task(&mut self, target: Target) {
+        // SAFETY: every target of a task was made from a `pirn_task_fn` that was not NULL.
+        let callback = unsafe { transmute::<*mut (), pirn_task_fn>(target.callback.as_ptr()) };
+        if let Some(callback) = callback {
+            // SAFETY: called as documented there.
+            unsafe { callback(self.0, user(&target)) };
         }
     }
 }
 
-/// One turn: prepare, wait, dispatch, as a C program would write it.
+/// Enters a loop for a run, a turn or a part of one.
 ///
 /// # Safety
 ///
-/// A live loop, on its thread, inside a `Running`.
-#[inline]
-unsafe fn turn(loop_: *mut pirn_loop, limit: Nanos) -> Result<u32> {
+/// NULL, or from `pirn_init`, on the loop's thread.
+unsafe fn inside<T>(loop_: *mut pirn_loop, act: impl FnOnce(&mut Face) -> Result<T>) -> Result<T> {
     // SAFETY: passed on.
-    let reactor = unsafe { reactor(loop_)? };
-    let timeout = reactor.prepare(limit)?;
-    reactor.wait(timeout)?;
-    // SAFETY: passed on; the borrow has ended.
-    unsafe { dispatch(loop_) }
-}
-
-/// # Safety
-///
-/// NULL, or from `pirn_init`.
-unsafe fn run(loop_: *mut pirn_loop, deadline: Nanos) -> Result<Ended> {
-    // SAFETY: passed on, here and below.
     let _running = unsafe { Running::enter(loop_)? };
-    // SAFETY: as above.
-    unsafe { reactor(loop_)? }.check_fork()?;
-    loop {
-        // SAFETY: as above.
-        let reactor = unsafe { reactor(loop_)? };
-        if let Some(ended) = reactor.ended(deadline) {
-            return Ok(ended);
-        }
-        reactor.check_fork_in_run()?;
-        let limit = reactor.limit_until(deadline);
-        // SAFETY: as above; the borrow has ended.
-        unsafe { turn(loop_, limit)? };
-    }
+    act(&mut Face(loop_))
 }
 
 fn ended(result: Result<Ended>) -> c_int {
@@ -176,7 +146,7 @@ fn ended(result: Result<Ended>) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_run(loop_: *mut pirn_loop) -> c_int {
     // SAFETY: passed on.
-    ended(unsafe { run(loop_, FOREVER) })
+    ended(unsafe { inside(loop_, |face| drive::run(face, FOREVER)) })
 }
 
 /// Run the loop as `pirn_run` does, but not beyond a point in time.
@@ -192,7 +162,7 @@ pub unsafe extern "C" fn pirn_run(loop_: *mut pirn_loop) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_run_until(loop_: *mut pirn_loop, deadline_ns: u64) -> c_int {
     // SAFETY: passed on.
-    ended(unsafe { run(loop_, deadline_ns) })
+    ended(unsafe { inside(loop_, |face| drive::run(face, deadline_ns)) })
 }
 
 /// Make one turn.
@@ -209,14 +179,13 @@ pub unsafe extern "C" fn pirn_run_until(loop_: *mut pirn_loop, deadline_ns: u64)
 /// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_turn(loop_: *mut pirn_loop, timeout_ns: u64) -> c_int {
-    // SAFETY: passed on, here and below.
-    let result = unsafe { Running::enter(loop_) }.and_then(|_running| {
-        // SAFETY: as above.
-        unsafe { reactor(loop_)? }.check_fork()?;
-        // SAFETY: as above.
-        unsafe { turn(loop_, timeout_ns) }
-    });
-    count(result)
+    // SAFETY: passed on.
+    count(unsafe {
+        inside(loop_, |face| {
+            face.reactor().check_fork()?;
+            drive::turn(face, timeout_ns)
+        })
+    })
 }
 
 /// First part of a turn, for those who own the wait: bring the kernel up to date and ask how long may be waited.
@@ -242,13 +211,13 @@ pub unsafe extern "C" fn pirn_prepare(loop_: *mut pirn_loop, limit_ns: u64, time
     if timeout_ns.is_null() {
         return failure(Error::EINVAL);
     }
-    // SAFETY: passed on, here and below.
-    let result = unsafe { Running::enter(loop_) }.and_then(|_running| {
-        // SAFETY: as above.
-        let reactor = unsafe { reactor(loop_)? };
-        reactor.check_fork()?;
-        reactor.prepare(limit_ns)
-    });
+    // SAFETY: passed on.
+    let result = unsafe {
+        inside(loop_, |face| {
+            face.reactor().check_fork()?;
+            face.reactor().prepare(limit_ns)
+        })
+    };
     status(result.map(|timeout| {
         // SAFETY: not NULL, hence writable as documented.
         unsafe { timeout_ns.write(timeout) };
@@ -273,11 +242,8 @@ pub unsafe extern "C" fn pirn_prepare(loop_: *mut pirn_loop, limit_ns: u64, time
 /// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_wait(loop_: *mut pirn_loop, timeout_ns: u64) -> c_int {
-    // SAFETY: passed on, here and below.
-    let result = unsafe { Running::enter(loop_) }.and_then(|_running| {
-        // SAFETY: as above.
-        unsafe { reactor(loop_)? }.wait(timeout_ns)
-    });
+    // SAFETY: passed on.
+    let result = unsafe { inside(loop_, |face| face.reactor().wait(timeout_ns)) };
     count(result.map(|found| u32::try_from(found).unwrap_or(u32::MAX)))
 }
 
@@ -297,12 +263,8 @@ pub unsafe extern "C" fn pirn_wait(loop_: *mut pirn_loop, timeout_ns: u64) -> c_
 /// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_dispatch(loop_: *mut pirn_loop) -> c_int {
-    // SAFETY: passed on, here and below.
-    let result = unsafe { Running::enter(loop_) }.and_then(|_running| {
-        // SAFETY: as above.
-        unsafe { dispatch(loop_) }
-    });
-    count(result)
+    // SAFETY: passed on.
+    count(unsafe { inside(loop_, |face| Ok(drive::dispatch(face))) })
 }
 
 /// Limit what one turn may do.

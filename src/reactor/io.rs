@@ -7,7 +7,7 @@
 use super::Reactor;
 use crate::backend::{Backend, Capabilities, Source};
 use crate::error::{Error, Result};
-use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, mask_of};
+use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, fold, mask_of};
 use crate::target::Target;
 use crate::token::Token;
 use crate::watch::{ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, HEAD, STALE};
@@ -18,17 +18,13 @@ impl<B: Backend> Reactor<'_, B> {
         self.check_options(fd, interest)?;
         let options = (interest.bits() >> 16) as u16;
         let mask = mask_of(interest.bits());
-        if let Some(head) = self.watchers.find(fd) {
-            let flags = self.watchers.slab.get(head).map_or(0, |watcher| watcher.flags);
-            if (flags ^ options) & EDGE != 0 || (flags | options) & EXCLUSIVE != 0 {
-                return Err(Error::EINVAL);
-            }
-        }
-        let index = self.watchers.insert(fd, mask, options, target)?;
-        let result = match self.watchers.find(fd) {
-            Some(head) if head != index => self.join(head, index),
-            _ if mask == 0 => self.backend.probe(fd),
-            _ => self.enter(index),
+        let (index, head) = self.watchers.insert(fd, mask, options, target)?;
+        let result = if head != index {
+            self.join(head, index, options)
+        } else if mask == 0 {
+            self.backend.probe(fd)
+        } else {
+            self.enter(fd, index, interest)
         };
         if let Err(error) = result {
             self.watchers.remove(index);
@@ -42,10 +38,10 @@ impl<B: Backend> Reactor<'_, B> {
         if fd < 0 {
             return Err(Error::EBADF);
         }
-        let once_and_exclusive = Interest::ONESHOT | Interest::EXCLUSIVE;
+        let beside_exclusive = Interest::ONESHOT | Interest::URGENT;
         if Interest::from_bits(interest.bits()).is_none()
             || interest.contains(Interest::HIGH | Interest::LOW)
-            || interest.contains(once_and_exclusive)
+            || (interest.contains(Interest::EXCLUSIVE) && interest.intersects(beside_exclusive))
             || self.backend.owns(fd)
         {
             return Err(Error::EINVAL);
@@ -60,8 +56,16 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// The first watcher of an fd: the fd enters the backend's set.
-    fn enter(&mut self, index: u32) -> Result<()> {
-        let source = self.source(index)?;
+    #[inline]
+    fn enter(&mut self, fd: i32, index: u32, interest: Interest) -> Result<()> {
+        let source = Source {
+            fd,
+            token: self.watchers.slab.token(index),
+            interest: interest.bits() & ASKABLE,
+            edge: interest.contains(Interest::EDGE),
+            exclusive: interest.contains(Interest::EXCLUSIVE),
+            position: 0,
+        };
         self.stats.interest_syscalls += 1;
         match self.backend.add(&source) {
             Ok(position) => {
@@ -78,9 +82,13 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// A further watcher of an fd. The kernel is asked even if nothing new is watched: it tells whether this fd is still the
     /// file that the others watch. If it is not they are told, and the fd enters anew.
-    fn join(&mut self, head: u32, index: u32) -> Result<()> {
+    #[cold]
+    fn join(&mut self, head: u32, index: u32, options: u16) -> Result<()> {
         let (flags, kernel, fd) =
             self.watchers.slab.get(head).map_or((0, 0, 0), |watcher| (watcher.flags, watcher.kernel, watcher.fd));
+        if (flags ^ options) & EDGE != 0 || (flags | options) & EXCLUSIVE != 0 {
+            return Err(Error::EINVAL);
+        }
         if flags & ALWAYS != 0 {
             self.watchers.list(index, ALWAYS);
             return self.backend.probe(fd);
@@ -105,7 +113,7 @@ impl<B: Backend> Reactor<'_, B> {
                 self.invalidate(fd);
                 if let Some(watcher) = self.watchers.slab.get_mut(index) {
                     watcher.mask = wanted;
-                    watcher.pending = 0;
+                    watcher.fed = 0;
                 }
                 self.watchers.unlist(index, FED);
                 let source = self.source(head)?;
@@ -123,10 +131,13 @@ impl<B: Backend> Reactor<'_, B> {
     #[inline]
     pub(crate) fn io_modify(&mut self, io: Token, interest: u32) -> Result<()> {
         let watcher = self.watchers.slab.check_mut(io)?;
-        if interest & !ASKABLE != 0 || watcher.fd < 0 {
+        let refused = if watcher.flags & EXCLUSIVE != 0 { !ASKABLE | Interest::URGENT.bits() } else { !ASKABLE };
+        if interest & refused != 0 || watcher.fd < 0 {
             return Err(Error::EINVAL);
         }
         watcher.mask = mask_of(interest);
+        // Armed again: that it was lost is old news.
+        watcher.fed &= !fold(Ready::INVALID.bits());
         self.stats.interest_changes += 1;
         let flags = watcher.flags;
         if flags & (HEAD | EDGE) == HEAD {
@@ -168,7 +179,7 @@ impl<B: Backend> Reactor<'_, B> {
     fn drop_watcher(&mut self, index: u32) {
         let Some(watcher) = self.watchers.slab.get(index) else { return };
         let (fd, flags, kernel) = (watcher.fd, watcher.flags, watcher.kernel);
-        self.removed = true;
+        self.has_removed = true;
         if fd < 0 {
             self.handled &= !(1 << (-1 - fd));
             self.watchers.remove(index);
@@ -210,7 +221,7 @@ impl<B: Backend> Reactor<'_, B> {
             {
                 self.leave(&source);
             }
-            self.removed = true;
+            self.has_removed = true;
             while let Some(index) = self.watchers.find(fd) {
                 self.watchers.remove(index);
                 count += 1;
@@ -227,7 +238,7 @@ impl<B: Backend> Reactor<'_, B> {
         if ready == 0 || ready & !feedable != 0 || watcher.fd < 0 {
             return Err(Error::EINVAL);
         }
-        watcher.pending |= ready as u16;
+        watcher.fed |= fold(ready);
         self.watchers.list(io.slot, FED);
         self.changed();
         Ok(())
@@ -294,18 +305,23 @@ impl<B: Backend> Reactor<'_, B> {
     /// The watchers of an fd are told that it can no longer be watched, and rest.
     pub(super) fn invalidate(&mut self, fd: i32) {
         let Some(head) = self.watchers.find(fd) else { return };
-        if let (Ok(source), true) = (self.source(head), self.watchers.slab.get(head).is_some_and(|watcher| watcher.kernel != 0)) {
-            self.leave(&source);
-            self.note_kernel(head, 0, 0);
-        }
+        self.lose(head);
         let mut next = Some(head);
         while let Some(index) = next {
             if let Some(watcher) = self.watchers.slab.get_mut(index) {
                 watcher.mask = 0;
-                watcher.pending = Ready::INVALID.bits() as u16;
+                watcher.fed |= fold(Ready::INVALID.bits());
             }
             self.watchers.list(index, FED);
             next = self.watchers.sibling(index);
+        }
+    }
+
+    /// The fd of a head leaves the backend's set, if it is there.
+    pub(super) fn lose(&mut self, head: u32) {
+        if let (Ok(source), true) = (self.source(head), self.watchers.slab.get(head).is_some_and(|watcher| watcher.kernel != 0)) {
+            self.leave(&source);
+            self.note_kernel(head, 0, 0);
         }
     }
 
@@ -341,8 +357,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// New kernel objects, every fd entered again.
     pub(super) fn rebuild(&mut self) -> Result<()> {
         self.backend.rebuild()?;
-        self.haunted = false;
-        self.fetched = false;
+        self.is_haunted = false;
         self.stats.rebuilds += 1;
         for index in 0..self.watchers.slab.capacity() {
             let Some(watcher) = self.watchers.slab.get_mut(index) else { break };

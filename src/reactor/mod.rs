@@ -29,8 +29,8 @@ use crate::timers::Timers;
 use crate::token::Token;
 use crate::watch::Watchers;
 
-pub(crate) use dispatch::Fired;
-use dispatch::Phase;
+pub(crate) use dispatch::{FiredIo, IO, REMOTE, TASKS, TIMERS};
+use dispatch::{IO as IO_WORK, Stage};
 
 /// How many turns of `run` share one check for a fork. The check is a system call, and a turn with one event makes three.
 const TURNS_PER_FORK_CHECK: u32 = 32;
@@ -66,37 +66,47 @@ pub(crate) struct Reactor<'a, B: Backend> {
     now: Nanos,
     now_is_stale: bool,
 
-    phase: Phase,
-    /// The priority that is being served, and whether there are others.
-    level: u8,
-    prioritised: bool,
-    /// The last wait was followed by `mark`.
-    marked: bool,
-    /// The last wait found something that is not yet handed over.
-    fetched: bool,
+    /// What is left of the turn: see `dispatch`.
+    work: u8,
+    /// A turn has begun and is not finished, though it may be between two dispatches.
+    in_turn: bool,
+    is_dispatching: bool,
+    /// The limit was reached.
+    is_cut: bool,
+    /// How many more callbacks this dispatch may start, what it began with, and what the next will begin with. While the clock is read
+    /// around each callback all are 0, and `may_call_watched` counts.
+    left: u32,
+    budget: u32,
+    next_budget: u32,
+    /// This turn's I/O goes the fast path.
+    is_plain: bool,
+    /// What the last wait found was told to the watchers.
+    is_marked: bool,
     /// The last wait found something at all: for the count of wake-ups in vain.
-    woken: bool,
-    /// Of the marked fds: the one whose watchers are being served.
+    was_woken: bool,
+    /// Of the general path: where it stands, for which priority, and with the watchers of which fd.
+    stage: Stage,
+    level: u8,
     current: Option<i32>,
     /// Raised bits not yet handed over, those without handler included, and the bits that have one.
     raised: u64,
     handled: u64,
-    /// How many more callbacks this dispatch may start, and what it began with.
-    left: u32,
-    /// The clock is read around every callback: for the time limit, or to find the longest.
-    watchful: bool,
-    measure: bool,
+
     limit: Limit,
+    /// The clock is read around every callback: for the time limit, or to find the longest.
+    is_watchful: bool,
+    measure: bool,
+    watched_calls: u32,
+    called_at: Option<Nanos>,
     cut_at: Nanos,
-    handed_at: Option<Nanos>,
     remote_end: Ticket,
 
     /// A watcher was removed since the last wait, so that a stale event is no surprise.
-    removed: bool,
+    has_removed: bool,
     /// An event came from an fd that is watched no more: the set must be rebuilt.
-    haunted: bool,
+    is_haunted: bool,
     /// The application has the pollable fd: every change must show there at once.
-    exposed: bool,
+    is_exposed: bool,
     holds: u32,
     turns_to_fork_check: u32,
     forked: bool,
@@ -111,29 +121,35 @@ impl<'a, B: Backend> Reactor<'a, B> {
             backend,
             watchers: Watchers::new(parts.watchers, parts.buckets),
             timers: Timers::new(parts.timers, now),
-            tasks: Tasks::new(parts.tasks, parts.epoch),
+            tasks: Tasks::new(parts.tasks, parts.seed),
             shared: parts.shared,
             now,
             now_is_stale: false,
-            phase: Phase::Done,
+            work: 0,
+            in_turn: false,
+            is_dispatching: false,
+            is_cut: false,
+            left: 0,
+            budget: 0,
+            next_budget: if measure { 0 } else { u32::MAX },
+            is_plain: true,
+            is_marked: false,
+            was_woken: false,
+            stage: Stage::Raised,
             level: 0,
-            prioritised: false,
-            marked: false,
-            fetched: false,
-            woken: false,
             current: None,
             raised: 0,
             handled: 0,
-            left: 0,
-            watchful: measure,
-            measure,
             limit: Limit::default(),
+            is_watchful: measure,
+            measure,
+            watched_calls: 0,
+            called_at: None,
             cut_at: FOREVER,
-            handed_at: None,
             remote_end: parts.shared.published_end(),
-            removed: false,
-            haunted: false,
-            exposed: false,
+            has_removed: false,
+            is_haunted: false,
+            is_exposed: false,
             holds: 0,
             turns_to_fork_check: 0,
             forked: false,
@@ -146,10 +162,10 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     /// Brings the backend up to date and says how long may be waited: 0 if there is work, at most `limit`.
     pub(crate) fn prepare(&mut self, limit: Nanos) -> Result<Nanos> {
-        if self.haunted {
+        if self.is_haunted {
             self.rebuild()?;
         }
-        let attention = self.apply_changes();
+        let attention = self.watchers.has_listed() && self.apply_changes();
         if limit == 0 || attention || self.is_unfinished() || self.has_queued() {
             return Ok(0);
         }
@@ -170,20 +186,16 @@ impl<'a, B: Backend> Reactor<'a, B> {
         }
         let sleeps = timeout > 0 && self.shared.about_to_sleep();
         let found = self.backend.wait(if sleeps { timeout } else { 0 });
-        if sleeps {
-            self.shared.awake();
-        }
+        self.shared.awake();
         self.stats.waits += 1;
         self.now_is_stale = true;
         let found = found?;
-        self.removed = false;
+        self.has_removed = false;
         if found > 0 {
-            self.fetched = true;
-            self.woken = true;
+            self.work |= IO_WORK;
+            self.was_woken = true;
             self.stats.events += found as u64;
-            self.prioritised = self.watchers.prioritised > 0;
-            self.marked = self.prioritised || self.watchers.shared > 0 || self.backend.must_mark();
-            if self.marked {
+            if self.must_mark() {
                 self.mark();
             }
         }
@@ -193,9 +205,16 @@ impl<'a, B: Backend> Reactor<'a, B> {
         Ok(found)
     }
 
+    /// Whether watchers must be told what was found before any of them is called.
+    #[inline]
+    fn must_mark(&self) -> bool {
+        self.watchers.shared > 0 || self.watchers.prioritised > 0 || self.backend.must_mark()
+    }
+
     /// Whether something that was there at the last wait is still to be handed over.
+    #[inline]
     fn is_unfinished(&self) -> bool {
-        self.fetched || self.phase != Phase::Done
+        self.work != 0
     }
 
     /// Whether tasks, posts or raised bits wait.
@@ -256,6 +275,9 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     #[inline]
     pub(crate) fn timer_start(&mut self, deadline: Nanos, period: Nanos, flags: u8, target: Target) -> Result<Token> {
+        if self.now_is_stale {
+            self.update();
+        }
         let token = self.timers.start(deadline, period, flags, target)?;
         self.changed();
         Ok(token)
@@ -264,7 +286,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
     /// From the turn's time: that is what makes it a few nanoseconds.
     #[inline]
     pub(crate) fn timer_again(&mut self, timer: Token, delay: Nanos) -> Result<()> {
-        let deadline = self.now().saturating_add(delay);
+        // While there is a timer the time is never stale: the wait has read it, or starting the timer has.
+        let deadline = self.now.saturating_add(delay);
         self.timers.again(timer, deadline)?;
         self.changed();
         Ok(())
@@ -325,7 +348,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
             return Err(Error::EEXIST);
         }
         let mask = crate::ready::mask_of(Interest::READ.bits());
-        let index = self.watchers.insert(-1 - bit as i32, mask, (options.bits() >> 16) as u16, target)?;
+        let (index, _) = self.watchers.insert(-1 - bit as i32, mask, (options.bits() >> 16) as u16, target)?;
         self.handled |= 1 << bit;
         Ok(self.watchers.slab.token(index))
     }
@@ -344,7 +367,11 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     pub(crate) fn set_limit(&mut self, limit: Limit) {
         self.limit = limit;
-        self.watchful = self.measure || limit.time > 0;
+        self.next_budget = if limit.callbacks == 0 { u32::MAX } else { limit.callbacks };
+        self.is_watchful = self.measure || limit.time > 0;
+        if self.is_watchful {
+            self.next_budget = 0;
+        }
     }
 
     /// `ECHILD` in a copy of the loop made by fork. A system call.
@@ -370,7 +397,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
     pub(crate) fn after_fork(&mut self) -> Result<()> {
         self.rebuild()?;
         self.forked = false;
-        self.exposed = false;
+        self.is_exposed = false;
         Ok(())
     }
 
@@ -378,7 +405,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     pub(crate) fn pollable_fd(&mut self) -> Result<i32> {
         let fd = self.backend.pollable_fd()?;
-        self.exposed = true;
+        self.is_exposed = true;
         self.changed();
         Ok(fd)
     }
@@ -387,13 +414,17 @@ impl<'a, B: Backend> Reactor<'a, B> {
     /// dispatch, whose end does it for all.
     #[inline]
     fn changed(&mut self) {
-        if self.exposed && self.phase == Phase::Done {
+        if self.is_exposed {
             self.expose();
         }
     }
 
     #[cold]
+    #[inline(never)]
     fn expose(&mut self) {
+        if self.is_dispatching {
+            return;
+        }
         let attention = self.apply_changes();
         let wake = self.timers.next_wake();
         // A failure leaves the foreign loop with its own timeout, which `prepare` told it.

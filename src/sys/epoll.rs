@@ -2,7 +2,7 @@
 //! The epoll backend.
 
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::{self, DupFlags, Errno};
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime};
@@ -21,6 +21,7 @@ use crate::token::Token;
 const OWN: EventData = EventData::new_u64(0);
 /// An entry that `mark` dropped.
 const DROPPED: u64 = u64::MAX;
+const NOT_AT_ALL: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// The longest wait in one call: epoll_pwait counts milliseconds in an int. The loop then waits again.
 const LONGEST_WAIT: Nanos = i32::MAX as Nanos * MILLISECOND;
 
@@ -62,7 +63,8 @@ impl<'a> Epoll<'a> {
 
     fn flags(source: &Source) -> EventFlags {
         let mut flags = EventFlags::from_bits_retain(source.interest);
-        flags.set(EventFlags::RDHUP, source.interest & Interest::READ.bits() != 0);
+        // Not with an exclusive entry: the kernel refuses all but in and out there.
+        flags.set(EventFlags::RDHUP, source.interest & Interest::READ.bits() != 0 && !source.exclusive);
         flags.set(EventFlags::ET, source.edge);
         flags.set(EventFlags::EXCLUSIVE, source.exclusive);
         flags
@@ -73,13 +75,29 @@ impl<'a> Epoll<'a> {
     }
 
     /// One `epoll_pwait`, its timeout a whole number of milliseconds.
-    fn fetch(&mut self, timeout: Nanos) -> Result<usize> {
-        match epoll::wait(&self.set, &mut *self.events, timespec(timeout).as_ref()) {
+    #[inline]
+    fn fetch(&mut self, timeout: Option<&Timespec>) -> Result<usize> {
+        match epoll::wait(&self.set, &mut *self.events, timeout) {
             Ok(found) => self.found = found,
+            // Nothing was written: the end is where it was put before.
             Err(Errno::INTR) => {}
             Err(errno) => return Err(error(errno)),
         }
+        self.end(self.found);
         Ok(self.found)
+    }
+
+    /// Marks the end of what was found with a record without flags, which the kernel never writes.
+    #[inline]
+    fn end(&mut self, found: usize) {
+        if let Some(event) = self.events.get_mut(found) {
+            event.flags = EventFlags::empty();
+        }
+    }
+
+    fn clear(&mut self) {
+        (self.found, self.cursor) = (0, 0);
+        self.end(0);
     }
 }
 
@@ -143,19 +161,22 @@ impl Backend for Epoll<'_> {
     }
 
     fn wait(&mut self, timeout: Nanos) -> Result<usize> {
-        (self.found, self.cursor) = (0, 0);
-        if timeout == 0 || timeout == FOREVER {
-            return self.fetch(timeout);
+        self.clear();
+        if timeout == 0 {
+            return self.fetch(Some(&NOT_AT_ALL));
+        }
+        if timeout == FOREVER {
+            return self.fetch(None);
         }
         if timeout >= MILLISECOND {
             // Whole milliseconds, rounded down: what is left is waited for in the next turn, exactly.
-            return self.fetch(timeout.min(LONGEST_WAIT) / MILLISECOND * MILLISECOND);
+            return self.fetch(timespec(timeout.min(LONGEST_WAIT) / MILLISECOND * MILLISECOND).as_ref());
         }
         // epoll_pwait knows no less than a millisecond; but an epoll fd can be polled, and ppoll counts nanoseconds.
         let mut fds = [PollFd::new(&self.set, PollFlags::IN)];
         match poll(&mut fds, timespec(timeout).as_ref()) {
             Ok(0) | Err(Errno::INTR) => Ok(0),
-            Ok(_) => self.fetch(0),
+            Ok(_) => self.fetch(Some(&NOT_AT_ALL)),
             Err(errno) => Err(error(errno)),
         }
     }
@@ -185,14 +206,15 @@ impl Backend for Epoll<'_> {
     }
 
     #[inline]
-    fn next(&mut self) -> Option<(Key, u32)> {
-        if self.cursor >= self.found {
+    fn next(&mut self) -> Option<(Token, u32)> {
+        // Behind the last record is one without flags, or none at all: see `fetch`.
+        let event = self.events.get(self.cursor)?;
+        let (data, flags) = (event.data, event.flags);
+        if flags.is_empty() {
             return None;
         }
-        let event = self.events.get(self.cursor)?;
         self.cursor += 1;
-        let (data, flags) = (event.data, event.flags);
-        Some((Key::Token(Token::from_u64(data.u64())), flags.bits()))
+        Some((Token::from_u64(data.u64()), flags.bits()))
     }
 
     fn rebuild(&mut self) -> Result<()> {
@@ -204,7 +226,7 @@ impl Backend for Epoll<'_> {
         }
         // Under the old number: the application may have it from `pollable_fd`.
         io::dup3(set, &mut self.set, DupFlags::CLOEXEC).map_err(error)?;
-        (self.found, self.cursor) = (0, 0);
+        self.clear();
         self.add_own()
     }
 
@@ -251,7 +273,8 @@ impl Backend for Epoll<'_> {
 //   names it. poll and select report `INVALID` at once. Pinned by `closed_behind_the_back`.
 // - Regular files and directories are refused with EPERM (fs/eventpoll.c, `ep_insert`): the core serves them as always ready.
 // - EPOLLERR and EPOLLHUP cannot be switched off: a watcher that asks for nothing is therefore taken out of the set.
-// - EPOLLEXCLUSIVE entries cannot be modified (EINVAL, since 4.5), so that they are taken out and added again.
+// - EPOLLEXCLUSIVE entries cannot be modified (EINVAL, since 4.5), so that they are taken out and added again; and they refuse
+//   EPOLLPRI and EPOLLRDHUP (`EPOLLEXCLUSIVE_OK_BITS`), so that urgent data cannot be asked for and the peer's close is not told.
 // - SIGSTOP and SIGCONT end epoll_wait with EINTR without any handler (signal(7)); poll and select go on.
 // - epoll_pwait counts milliseconds (epoll_pwait2, 5.11, counts nanoseconds but is refused by some containers): the part below
 //   one is waited for with ppoll on the set, which every kernel with epoll has (2.6.16).

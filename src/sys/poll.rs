@@ -14,6 +14,7 @@ use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::time::{FOREVER, Nanos};
+use crate::token::Token;
 
 /// The longest wait in one call, a year: well inside a signed 64-bit time even after the kernel has added its clock.
 const LONGEST_WAIT: Nanos = 365 * 86_400 * crate::time::SECOND;
@@ -111,7 +112,7 @@ impl Backend for Poll<'_> {
     }
 
     fn must_mark(&self) -> bool {
-        false
+        true
     }
 
     fn owns(&self, fd: i32) -> bool {
@@ -178,25 +179,21 @@ impl Backend for Poll<'_> {
     }
 
     fn next_marked(&mut self) -> Option<i32> {
-        match self.next()? {
-            (Key::Fd(fd), _) => Some(fd),
-            _ => None,
+        while self.cursor < self.used {
+            let record = self.records.get(self.cursor)?;
+            self.cursor += 1;
+            if record.found != 0 {
+                return Some(record.fd);
+            }
         }
+        None
     }
 
     fn rewind(&mut self) {
         self.cursor = 1;
     }
 
-    #[inline]
-    fn next(&mut self) -> Option<(Key, u32)> {
-        while self.cursor < self.used {
-            let record = self.records.get(self.cursor)?;
-            self.cursor += 1;
-            if record.found != 0 {
-                return Some((Key::Fd(record.fd), u32::from(record.found)));
-            }
-        }
+    fn next(&mut self) -> Option<(Token, u32)> {
         None
     }
 

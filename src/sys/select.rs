@@ -14,6 +14,7 @@ use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::time::{FOREVER, Nanos};
+use crate::token::Token;
 
 /// The longest wait in one call, a year: well inside a signed 64-bit time even after the kernel has added its clock.
 const LONGEST_WAIT: Nanos = 365 * 86_400 * crate::time::SECOND;
@@ -285,7 +286,7 @@ impl Backend for Select<'_> {
         self.cursor = 0;
     }
 
-    fn next(&mut self) -> Option<(Key, u32)> {
+    fn next(&mut self) -> Option<(Token, u32)> {
         None
     }
 
