@@ -16,6 +16,8 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     }
 }
 
+mod memory;
+
 // The precompiled core library names the personality routine of unwinding, which never runs here. Weak, so that another Rust
 // library in the same program may bring the real one.
 core::arch::global_asm!(".weak rust_eh_personality", ".hidden rust_eh_personality", "rust_eh_personality:", ".long 0");

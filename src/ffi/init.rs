@@ -364,7 +364,7 @@ unsafe fn extended<T: Copy>(from: *const T, numbers: usize) -> Result<T> {
         let length = said.min(size_of::<T>());
         // Half a field is not a field. The numbers come first, four bytes each, then the pointers.
         let field = if length > numbers { size_of::<usize>() } else { size_of::<u32>() };
-        if length % field != 0 {
+        if !length.is_multiple_of(field) {
             return Err(Error::EINVAL);
         }
         // SAFETY: `length` bytes are readable on one side, by what it says, and writable on the other.

@@ -429,7 +429,9 @@ impl<'a, B: Backend> Reactor<'a, B> {
         let wake = self.timers.next_wake();
         // A failure leaves the foreign loop with its own timeout, which `prepare` told it.
         let _ = self.backend.set_alarm(wake);
-        if attention || self.is_unfinished() || self.has_queued() {
+        // To posters the loop sleeps while the foreign loop has the fd: what they bring must make it readable.
+        let may_sleep = self.shared.about_to_sleep();
+        if !may_sleep || attention || self.is_unfinished() || self.has_queued() {
             self.backend.waker().wake();
         }
     }
