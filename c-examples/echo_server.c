@@ -1,0 +1,330 @@
+/*
+ * echo_server: sends back to every TCP client what it sends, in fixed memory.
+ *
+ * Shows: listening and accepting, write buffering with back-pressure, half-close, being full, running out of descriptors,
+ * stopping from a signal handler, statistics. There is no malloc: as many clients as MAX_CLIENTS, each with one buffer.
+ *
+ *     make && ./build/echo_server --port 7000 &
+ *     printf 'hello\n' | nc -N 127.0.0.1 7000
+ *     ./build/echo_server --backend select --max-clients 2 --bind 0.0.0.0
+ *
+ * Ends on SIGINT or SIGTERM. Prints `listening on ADDR:PORT` when clients may come, and a line of statistics at the end.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <pirn.h>
+
+#define MAX_CLIENTS 1024
+#define BUFFER_SIZE 16384u                          /* per client; a power of two, so that offsets wrap by masking */
+#define ACCEPT_BATCH 64                             /* per turn: a flood of newcomers must not starve those who are in */
+#define ACCEPT_PAUSE_NS UINT64_C(100000000)
+
+/* The bytes between what was received and what was sent back, in a ring. `head` and `tail` run freely; head - tail bytes are in. */
+struct client {
+    struct pirn_io io;
+    struct client *next_free;
+    uint32_t head, tail;
+    int has_ended;                                  /* the client shut its sending side down: drain, then close */
+    char buffer[BUFFER_SIZE];
+};
+
+struct server {
+    struct pirn_io listener;
+    struct client *free_clients;
+    uint64_t accepted, refused, pauses, failed, received, sent;
+    unsigned connected, connected_peak;
+};
+
+/* One I/O slot for each client and one for the listener; one timer that ends an accept pause. */
+static PIRN_STORAGE(block, MAX_CLIENTS + 1, 1, 1);
+static struct client clients[MAX_CLIENTS];
+static struct server server;
+static struct pirn_loop *signalled_loop;            /* a signal handler has no user pointer */
+
+static void drop_client(struct pirn_loop *loop, struct client *client, int fd)
+{
+    /* Remove before close: afterwards the number may belong to somebody else. */
+    (void)pirn_io_remove(loop, client->io);
+    close(fd);
+    client->next_free = server.free_clients;
+    server.free_clients = client;
+    server.connected--;
+}
+
+/* Receives into the free part of the ring up to its end or its start. 0, or -1 if the connection is broken. */
+static int receive(struct client *client, int fd)
+{
+    uint32_t at = client->head & (BUFFER_SIZE - 1);
+    uint32_t room = BUFFER_SIZE - (client->head - client->tail);
+    uint32_t length = room < BUFFER_SIZE - at ? room : BUFFER_SIZE - at;
+    ssize_t n;
+
+    if (room == 0)
+        return 0;                                   /* recv of 0 bytes answers 0, which would pass for the end */
+    n = recv(fd, client->buffer + at, length, 0);
+    if (n > 0) {
+        client->head += (uint32_t)n;
+        server.received += (uint64_t)n;
+    } else if (n == 0) {
+        client->has_ended = 1;
+    } else if (errno != EAGAIN && errno != EINTR) {
+        return -1;
+    }
+    return 0;
+}
+
+/* Sends until the ring is empty or the socket full. 0, or -1 if the connection is broken. */
+static int transmit(struct client *client, int fd)
+{
+    while (client->head != client->tail) {
+        uint32_t at = client->tail & (BUFFER_SIZE - 1);
+        uint32_t used = client->head - client->tail;
+        uint32_t length = used < BUFFER_SIZE - at ? used : BUFFER_SIZE - at;
+        ssize_t n = send(fd, client->buffer + at, length, MSG_NOSIGNAL);
+
+        if (n < 0)
+            return errno == EAGAIN || errno == EINTR ? 0 : -1;
+        client->tail += (uint32_t)n;
+        server.sent += (uint64_t)n;
+    }
+    client->head = client->tail = 0;                /* empty: the next receive gets the whole ring in one piece */
+    return 0;
+}
+
+static void on_client(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
+{
+    struct client *client = user;
+    uint32_t interest = 0, used;
+
+    /* Errors and hang-ups come with READ or WRITE set: the call below meets them. One receive per turn keeps it fair. */
+    if ((ready & PIRN_INVALID) != 0 || ((ready & PIRN_READ) != 0 && receive(client, fd) < 0) || transmit(client, fd) < 0) {
+        server.failed++;
+        drop_client(loop, client, fd);
+        return;
+    }
+    used = client->head - client->tail;
+    if (used == 0 && client->has_ended) {
+        drop_client(loop, client, fd);
+        return;
+    }
+    /* Back-pressure: who does not read is not read from. Set on every pass, it costs nothing where nothing changes: pirn
+     * compares what is wanted with what the kernel has once per turn. */
+    if (used < BUFFER_SIZE && !client->has_ended)
+        interest |= PIRN_READ;
+    if (used > 0)
+        interest |= PIRN_WRITE;
+    (void)pirn_io_modify(loop, io, interest);       /* cannot fail: the handle is live and the bits are valid */
+}
+
+/* Full is an answer: the newcomer is told, as far as its socket buffer goes, and the others go on. */
+static void refuse(int fd)
+{
+    static const char busy[] = "busy, try later\n";
+
+    (void)!send(fd, busy, sizeof busy - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(fd);
+    server.refused++;
+}
+
+static void admit(struct pirn_loop *loop, int fd)
+{
+    struct client *client = server.free_clients;
+    int one = 1;
+
+    if (client == NULL || pirn_io_add(loop, fd, PIRN_READ, on_client, client, &client->io) < 0) {
+        refuse(fd);
+        return;
+    }
+    /* Nagle's algorithm would hold the tail of an answer back until the client acknowledges what came before it. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    server.free_clients = client->next_free;
+    client->head = client->tail = 0;
+    client->has_ended = 0;
+    server.accepted++;
+    if (++server.connected > server.connected_peak)
+        server.connected_peak = server.connected;
+}
+
+static void on_pause_over(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed, void *user)
+{
+    (void)timer, (void)missed, (void)user;
+    (void)pirn_io_modify(loop, server.listener, PIRN_READ);
+}
+
+/* Out of descriptors or memory the listener stays readable, and watching it would spin: look away for a moment instead. */
+static void pause_accepting(struct pirn_loop *loop)
+{
+    if (pirn_timer_start(loop, ACCEPT_PAUSE_NS, 0, 0, on_pause_over, NULL, NULL) < 0)
+        return;                                     /* cannot be: the slot is ours alone. Better to spin than to go deaf */
+    (void)pirn_io_modify(loop, server.listener, 0);
+    server.pauses++;
+}
+
+static void on_listener(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
+{
+    (void)io, (void)ready, (void)user;
+    for (int i = 0; i < ACCEPT_BATCH; ++i) {
+        int client_fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (client_fd >= 0)
+            admit(loop, client_fd);
+        else if (errno == EAGAIN)
+            return;
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            pause_accepting(loop);
+            return;
+        }
+        /* Otherwise the connection failed while it waited in the queue (accept(2), "Error handling"): take the next one. */
+    }
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+    (void)pirn_stop(signalled_loop);                /* safe in a signal handler, and leaves errno alone */
+}
+
+static int open_listener(const char *address, uint16_t port)
+{
+    struct sockaddr_in name;
+    socklen_t length = sizeof name;
+    char text[INET_ADDRSTRLEN];
+    int one = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    memset(&name, 0, sizeof name);
+    name.sin_family = AF_INET;
+    name.sin_port = htons(port);
+    if (inet_pton(AF_INET, address, &name.sin_addr) != 1) {
+        fprintf(stderr, "echo_server: %s is not an IPv4 address\n", address);
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0
+        || bind(fd, (const struct sockaddr *)&name, sizeof name) < 0 || listen(fd, SOMAXCONN) < 0
+        || getsockname(fd, (struct sockaddr *)&name, &length) < 0) {
+        perror("echo_server: cannot listen");
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    printf("listening on %s:%u\n", inet_ntop(AF_INET, &name.sin_addr, text, sizeof text), (unsigned)ntohs(name.sin_port));
+    fflush(stdout);
+    return fd;
+}
+
+static int backend_by_name(const char *name)
+{
+    static const char *const names[] = { "auto", "select", "poll", "epoll" };
+
+    for (int i = 0; i < 4; ++i)
+        if (strcmp(name, names[i]) == 0)
+            return i;                               /* PIRN_BACKEND_AUTO, _SELECT, _POLL, _EPOLL are 0 to 3 */
+    return -1;
+}
+
+static void print_statistics(struct pirn_loop *loop)
+{
+    struct pirn_stats stats;
+
+    memset(&stats, 0, sizeof stats);
+    stats.size = sizeof stats;
+    if (pirn_stats(loop, &stats) < 0)
+        return;
+    printf("stats backend=%s clients=%" PRIu64 " clients_peak=%u clients_left=%u refused=%" PRIu64 " failed=%" PRIu64
+           " pauses=%" PRIu64 " received=%" PRIu64 " sent=%" PRIu64 " turns=%" PRIu64 " callbacks=%" PRIu64
+           " interest_changes=%" PRIu64 " syscalls_saved=%" PRId64 " block_size=%u io_peak=%u io_capacity=%u"
+           " timer_peak=%u task_peak=%u\n",
+           pirn_backend_name(pirn_backend(loop)), server.accepted, server.connected_peak, server.connected, server.refused,
+           server.failed, server.pauses, server.received, server.sent, stats.turns, stats.callbacks, stats.interest_changes,
+           (int64_t)(stats.interest_changes - stats.interest_syscalls), (unsigned)stats.block_size, (unsigned)stats.io_peak,
+           (unsigned)stats.io_capacity, (unsigned)stats.timer_peak, (unsigned)stats.task_peak);
+}
+
+static int serve(int listener, int backend, unsigned max_clients)
+{
+    struct pirn_config config;
+    struct sigaction action;
+    struct pirn_loop *loop;
+    int rc;
+
+    for (unsigned i = 0; i < max_clients; ++i) {
+        clients[i].next_free = server.free_clients;
+        server.free_clients = &clients[i];
+    }
+    memset(&config, 0, sizeof config);
+    config.size = sizeof config;
+    config.backend = (uint32_t)backend;
+    rc = pirn_init(&loop, block, sizeof block, &config);
+    if (rc < 0)
+        return rc;
+
+    signalled_loop = loop;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+
+    rc = pirn_io_add(loop, listener, PIRN_READ, on_listener, NULL, &server.listener);
+    if (rc == 0)
+        rc = pirn_run(loop);
+    print_statistics(loop);
+
+    /* From here on a late signal has its default effect: the loop its handler would use is going away. */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    (void)pirn_deinit(loop);                        /* the clients' descriptors are ours, and go with the process */
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "backend", required_argument, NULL, 'b' }, { "port", required_argument, NULL, 'p' },
+        { "max-clients", required_argument, NULL, 'm' }, { "bind", required_argument, NULL, 'a' },
+        { NULL, 0, NULL, 0 }
+    };
+    const char *address = "127.0.0.1";
+    long port = 7000, max_clients = MAX_CLIENTS;
+    int backend = PIRN_BACKEND_AUTO, option, listener, rc;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option == 'b')
+            backend = backend_by_name(optarg);
+        else if (option == 'p')
+            port = strtol(optarg, NULL, 10);
+        else if (option == 'm')
+            max_clients = strtol(optarg, NULL, 10);
+        else if (option == 'a')
+            address = optarg;
+        else
+            backend = -1;
+    }
+    if (backend < 0 || optind != argc || port < 0 || port > 65535 || max_clients < 1 || max_clients > MAX_CLIENTS) {
+        fprintf(stderr, "usage: echo_server [--backend auto|select|poll|epoll] [--port N] [--max-clients 1..%d] [--bind ADDR]\n",
+                MAX_CLIENTS);
+        return 2;
+    }
+    listener = open_listener(address, (uint16_t)port);
+    if (listener < 0)
+        return 1;
+    rc = serve(listener, backend, (unsigned)max_clients);
+    close(listener);
+    if (rc < 0) {
+        fprintf(stderr, "echo_server: %s\n", pirn_strerror(rc));
+        return 1;
+    }
+    return 0;
+}
