@@ -8,11 +8,15 @@
 //! - Files that are always ready, hang-up and errors are what the host says they are.
 //! - There is no pollable fd, no edge triggering and no exclusive wait.
 
+#[cfg(feature = "host")]
 use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
-use crate::error::{Error, Result};
+#[cfg(feature = "host")]
+use crate::error::Error;
+use crate::error::Result;
 use crate::ready::Interest;
 use crate::remote::Wake;
 use crate::time::Nanos;
+#[cfg(feature = "host")]
 use crate::token::Token;
 
 /// One source that a host found ready.
@@ -57,6 +61,7 @@ pub trait Host {
     fn waker(&self) -> Self::Waker;
 }
 
+#[cfg(feature = "host")]
 pub(crate) struct HostBackend<'a, H> {
     host: H,
     ready: &'a mut [Readiness],
@@ -64,6 +69,7 @@ pub(crate) struct HostBackend<'a, H> {
     cursor: usize,
 }
 
+#[cfg(feature = "host")]
 impl<'a, H: Host> HostBackend<'a, H> {
     /// `ready` has room for as many as there are watchers.
     pub(crate) fn new(host: H, ready: &'a mut [Readiness]) -> Self {
@@ -75,12 +81,14 @@ impl<'a, H: Host> HostBackend<'a, H> {
     }
 }
 
+#[cfg(feature = "host")]
 impl<H: Host> Clock for HostBackend<'_, H> {
     fn now(&mut self) -> Nanos {
         self.host.now()
     }
 }
 
+#[cfg(feature = "host")]
 impl<H: Host> Backend for HostBackend<'_, H> {
     type Waker = H::Waker;
 

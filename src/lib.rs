@@ -1,4 +1,5 @@
 #![no_std]
+#![cfg_attr(not(any(linux_backend, feature = "host")), allow(dead_code, reason = "a build without any backend can make no loop"))]
 //! pirn is an event loop that lives in memory its caller gives it: no heap, no libc, no global state.
 //!
 //! A loop waits for file descriptors, timers, tasks and other threads, and calls back. It is made for being embedded: in a C program
@@ -96,3 +97,8 @@ pub use stats::Stats;
 pub use storage::{Capacity, Memory, Storage};
 pub use time::{FOREVER, Nanos};
 pub use token::{Io, Task, Timer};
+
+/// The first program of README.md is compiled and run with the other examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

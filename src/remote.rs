@@ -556,8 +556,7 @@ impl<'a, W: Wake> Shared<'a, W> {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use std::boxed::Box;
-    use std::sync::{Condvar, Mutex};
+    use std::sync::{Condvar, Mutex, OnceLock};
     use std::vec::Vec;
 
     use core::ptr::without_provenance_mut;
@@ -904,23 +903,23 @@ mod tests {
         assert_eq!(shared.retire(), Ok(()));
     }
 
-    /// A wake object that tries to retire the loop from inside its own call.
+    /// A wake object that tries to retire its loop, the one below, from inside its own call.
     #[derive(Default)]
     struct Inside {
-        shared: std::sync::OnceLock<&'static Shared<'static, Inside>>,
-        answer: std::sync::OnceLock<Result<()>>,
+        answer: OnceLock<Result<()>>,
     }
+
+    static RETIRED_INSIDE: OnceLock<Shared<'static, Inside>> = OnceLock::new();
 
     impl Wake for Inside {
         fn wake(&self) {
-            self.answer.set(self.shared.get().unwrap().retire()).unwrap();
+            self.answer.set(RETIRED_INSIDE.get().unwrap().retire()).unwrap();
         }
     }
 
     #[test]
     fn retire_is_busy_while_a_waker_is_inside() {
-        let shared: &'static Shared<'static, Inside> = Box::leak(Box::new(Shared::new(&[], Inside::default())));
-        shared.wake_object().shared.set(shared).ok().unwrap();
+        let shared = RETIRED_INSIDE.get_or_init(|| Shared::new(&[], Inside::default()));
         assert!(shared.about_to_sleep());
         shared.wake().unwrap();
         assert_eq!(shared.wake_object().answer.get(), Some(&Err(Error::EBUSY)));
@@ -1258,6 +1257,41 @@ mod loom_tests {
         });
     }
 
+    /// The second waker finds the flag set, and what it did before must be seen all the same.
+    #[test]
+    fn loom_what_comes_before_a_second_wake_is_seen_too() {
+        check(3, || {
+            let shared = new_loop(0, 0);
+            let done: &'static [AtomicBool; 2] = Box::leak(Box::new([AtomicBool::new(false), AtomicBool::new(false)]));
+            for flag in done {
+                thread::spawn(move || {
+                    flag.store(true, Ordering::Relaxed);
+                    shared.wake().unwrap();
+                });
+            }
+            while !done.iter().all(|flag| flag.load(Ordering::Relaxed)) {
+                turn(shared, &mut Vec::new());
+            }
+        });
+    }
+
+    /// A busy turn does not sleep, and yet consumes the wake-up: it must see what came before.
+    #[test]
+    fn loom_a_wake_consumed_by_a_busy_turn_is_seen_by_it() {
+        check(5, || {
+            let shared = new_loop(0, 0);
+            let done: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+            thread::spawn(move || {
+                done.store(true, Ordering::Relaxed);
+                shared.wake().unwrap();
+            });
+            shared.awake();
+            while !done.load(Ordering::Relaxed) {
+                turn(shared, &mut Vec::new());
+            }
+        });
+    }
+
     #[test]
     fn loom_a_stop_is_not_lost_to_the_sleep() {
         check(5, || {
@@ -1270,9 +1304,10 @@ mod loom_tests {
             while !shared.take_stop() {
                 turn(shared, &mut taken);
             }
-            stopper.join().unwrap();
+            // Before the join, which would order everything.
             drain(shared, &mut taken);
             assert_eq!(taken, [1]);
+            stopper.join().unwrap();
         });
     }
 

@@ -6,6 +6,7 @@
 
 use core::mem::MaybeUninit;
 
+#[cfg(feature = "host")]
 use crate::host::Readiness;
 use crate::remote::{Entry, Shared, Wake};
 use crate::tasks;
@@ -168,6 +169,7 @@ impl<'a, W: Wake> Cut<'a, W> {
 }
 
 /// The backend's area as room for what a host finds ready.
+#[cfg(feature = "host")]
 pub(crate) fn host_area(area: &mut [u64]) -> &mut [Readiness] {
     // SAFETY: `Readiness` is two integers: every bit pattern is valid, and so are all bytes of the words.
     let (_, ready, _) = unsafe { area.align_to_mut::<Readiness>() };

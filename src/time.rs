@@ -9,7 +9,9 @@ pub type Nanos = u64;
 pub const FOREVER: Nanos = u64::MAX;
 
 /// Nanoseconds in a millisecond.
-pub const MILLISECOND: Nanos = 1_000_000;
+#[cfg(linux_epoll)]
+pub(crate) const MILLISECOND: Nanos = 1_000_000;
 
 /// Nanoseconds in a second.
-pub const SECOND: Nanos = 1_000_000_000;
+#[cfg(linux_backend)]
+pub(crate) const SECOND: Nanos = 1_000_000_000;

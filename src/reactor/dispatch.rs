@@ -74,6 +74,7 @@ impl<B: Backend> Reactor<'_, B> {
     #[inline(never)]
     fn begin_general(&mut self) {
         self.is_plain = false;
+        self.has_levels = self.watchers.prioritised > 0;
         self.watchers.begin_turn();
         if self.work & IO != 0 && !self.is_marked {
             self.mark();
@@ -242,7 +243,7 @@ impl<B: Backend> Reactor<'_, B> {
                 }
                 Stage::Attention => {
                     self.stage = Stage::Raised;
-                    if self.watchers.prioritised == 0 || self.level + 1 >= LEVELS {
+                    if !self.has_levels || self.level + 1 >= LEVELS {
                         self.level = 0;
                         self.is_marked = false;
                         return None;
@@ -310,7 +311,7 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     fn is_turn_of(&self, index: u32) -> bool {
-        self.watchers.prioritised == 0 || self.watchers.slab.get(index).is_some_and(|watcher| watcher.level() == self.level)
+        !self.has_levels || self.watchers.slab.get(index).is_some_and(|watcher| watcher.level() == self.level)
     }
 
     /// The item for a watcher, if what was found for it, `more` included, concerns it.

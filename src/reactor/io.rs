@@ -109,6 +109,8 @@ impl<B: Backend> Reactor<'_, B> {
                 Ok(())
             }
             Err(Error::ENOENT) => {
+                // The old file may live on under another number, and report with the handle of a watcher that lives on too.
+                self.is_haunted = true;
                 let wanted = self.watchers.slab.get(index).map_or(0, |watcher| watcher.mask);
                 self.invalidate(fd);
                 if let Some(watcher) = self.watchers.slab.get_mut(index) {
@@ -288,7 +290,10 @@ impl<B: Backend> Reactor<'_, B> {
         match result {
             Ok(position) => self.note_kernel(head, source.interest, position),
             Err(Error::EPERM) => self.always(source.fd),
-            Err(_) => self.invalidate(source.fd),
+            Err(_) => {
+                self.is_haunted = true;
+                self.invalidate(source.fd);
+            }
         }
     }
 

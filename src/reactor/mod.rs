@@ -82,6 +82,8 @@ pub(crate) struct Reactor<'a, B: Backend> {
     is_plain: bool,
     /// What the last wait found was told to the watchers.
     is_marked: bool,
+    /// This turn has several priorities, whatever its callbacks make of them.
+    has_levels: bool,
     /// The last wait found something at all: for the count of wake-ups in vain.
     was_woken: bool,
     /// Of the general path: where it stands, for which priority, and with the watchers of which fd.
@@ -134,6 +136,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
             next_budget: if measure { 0 } else { u32::MAX },
             is_plain: true,
             is_marked: false,
+            has_levels: false,
             was_woken: false,
             stage: Stage::Raised,
             level: 0,

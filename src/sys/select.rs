@@ -330,8 +330,9 @@ impl Backend for Select<'_> {
 //   it counts as ready at the end of that wait. Pinned by `closed_behind_the_back`.
 // - select cannot tell hang-up and error from data: the same second look does, at the price of one system call for each 32
 //   ready fds. Pinned by the traces of the conformance suite.
-// - Hang-up alone does not make an fd "writable" (fs/select.c, `POLLOUT_SET`): a watcher that only writes learns of it with an error or
-//   when there is room. No file type was found that shows the difference.
+// - Hang-up alone does not make an fd "writable" (fs/select.c, `POLLOUT_SET`): a watcher that only writes does not learn of it, where the
+//   others tell `HANGUP`: the read end of a pipe, a UNIX stream socket shut down both ways with a full buffer. Watch for
+//   `READ` too. Pinned as the one exception of the model test.
 
 const _: () = {
     assert!(PollFlags::NVAL.bits() as u32 == Ready::INVALID.bits());
