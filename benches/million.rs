@@ -132,7 +132,9 @@ fn main() {
     static HUNDRED_THOUSAND: Mutex<Storage<100_000, 100_000, 16>> = Mutex::new(Storage::new());
     static MILLION: Mutex<Storage<1_000_000, 1_000_000, 16>> = Mutex::new(Storage::new());
 
-    println!("connections    bytes      add    event     push     idle   (bytes and ns per connection; ns per event, push, turn)");
+    println!(
+        "connections    bytes      add    event     push     idle   (bytes and ns per connection; ns per event, push, turn)"
+    );
     measure(&mut THOUSAND.lock().unwrap());
     measure(&mut TEN_THOUSAND.lock().unwrap());
     measure(&mut HUNDRED_THOUSAND.lock().unwrap());

@@ -1,0 +1,355 @@
+/* A process forks: the copy is told so, and does the original no harm. Torture 134 to 137. */
+#include "test.h"
+
+DECLARE_BLOCK(block);
+static uint32_t the_backend;
+
+/* What the fork tests have in a loop: a watcher, a timer, a task. */
+static int pipe_fds[2], child_pipe[2];
+static struct pirn_io io, child_io;
+static struct pirn_timer timer;
+static struct seen io_seen, child_seen, timer_seen, task_seen;
+
+/* Runs `check` in a child process; its failures are ours. */
+static void in_child(struct pirn_loop *loop, void (*check)(struct pirn_loop *loop))
+{
+    int status = -1;
+    fflush(stdout);
+    pid_t child = fork();
+    MUST(child >= 0);
+    if (child == 0) {
+        failure_count = 0;
+        context = "child";
+        io_seen.calls = child_seen.calls = timer_seen.calls = 0;
+        check(loop);
+        fflush(stdout);
+        _exit(failure_count != 0);
+    }
+    MUST(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static struct pirn_loop *busy_loop(void)
+{
+    struct pirn_loop *loop;
+    memset(&io_seen, 0, sizeof io_seen);
+    memset(&child_seen, 0, sizeof child_seen);
+    memset(&timer_seen, 0, sizeof timer_seen);
+    memset(&task_seen, 0, sizeof task_seen);
+    MUST(pipe2(pipe_fds, O_NONBLOCK | O_CLOEXEC) == 0);
+    MUST(pipe2(child_pipe, O_NONBLOCK | O_CLOEXEC) == 0);
+    OPEN(loop, block, the_backend);
+    OK(pirn_io_add(loop, pipe_fds[0], PIRN_READ, see_io, &io_seen, &io));
+    OK(pirn_io_add(loop, child_pipe[0], PIRN_READ, see_io, &child_seen, &child_io));
+    OK(pirn_timer_start(loop, 10 * SECOND, 0, 0, see_timer, &timer_seen, &timer));
+    GIVES(pirn_turn(loop, 0), 0);
+    return loop;
+}
+
+static void end(struct pirn_loop *loop)
+{
+    CLOSE(loop);
+    close_all(pipe_fds, 2);
+    close_all(child_pipe, 2);
+}
+
+/* The parent's loop is as it was: it hears of its fds, and sleeps when there is nothing. */
+static void parent_is_unharmed(struct pirn_loop *loop)
+{
+    char byte;
+    long before = io_seen.calls, child_before = child_seen.calls;
+    /* Whatever the run before has left asked for. */
+    GIVES(pirn_turn(loop, 0), 0);
+    uint64_t begun = monotonic_ns();
+    GIVES(pirn_turn(loop, 5 * MILLISECOND), 0);
+    GIVES(pirn_turn(loop, 5 * MILLISECOND), 0);
+    CHECK(monotonic_ns() - begun >= 6 * MILLISECOND);
+    EQUAL(write(pipe_fds[1], "x", 1), 1);
+    EQUAL(write(child_pipe[1], "x", 1), 1);
+    GIVES(pirn_turn(loop, SECOND), 2);
+    EQUAL(io_seen.calls, before + 1);
+    EQUAL(child_seen.calls, child_before + 1);
+    EQUAL(read(pipe_fds[0], &byte, 1), 1);
+    EQUAL(read(child_pipe[0], &byte, 1), 1);
+    OK(pirn_wake(loop));
+    GIVES(pirn_turn(loop, PIRN_FOREVER), 0);
+    OK(pirn_verify(loop));
+}
+
+/* 137: every call that would reach the kernel says so, and changes nothing. */
+static void copy_is_refused(struct pirn_loop *loop)
+{
+    struct pirn_io other = { 77, 88 };
+    uint64_t timeout = 4711;
+    for (int again = 0; again < 2; again++) {
+        GIVES(pirn_io_add(loop, pipe_fds[0], PIRN_READ, see_io, NULL, &other), -ECHILD);
+        GIVES(pirn_io_remove(loop, io), -ECHILD);
+        GIVES(pirn_fd_closing(loop, pipe_fds[0]), -ECHILD);
+        GIVES(pirn_run(loop), -ECHILD);
+        GIVES(pirn_run_until(loop, 0), -ECHILD);
+        GIVES(pirn_turn(loop, 0), -ECHILD);
+        GIVES(pirn_turn(loop, PIRN_FOREVER), -ECHILD);
+        GIVES(pirn_prepare(loop, 0, &timeout), -ECHILD);
+        EQUAL(timeout, 4711);
+        CHECK(other.slot == 77 && other.generation == 88);
+        EQUAL(stats_of(loop).io_used, 2);
+        OK(pirn_verify(loop));
+    }
+}
+
+/* 134: ending the copy leaves the original's registrations alone. */
+static void copy_is_ended(struct pirn_loop *loop)
+{
+    OK(pirn_deinit(loop));
+    GIVES(pirn_deinit(loop), -EINVAL);
+    /* The block is a block again. */
+    OPEN(loop, block, the_backend);
+    struct seen seen = { 0 };
+    OK(pirn_timer_start(loop, MILLISECOND, 0, 0, see_timer, &seen, NULL));
+    GIVES(pirn_run(loop), PIRN_DONE);
+    EQUAL(seen.calls, 1);
+    OK(pirn_deinit(loop));
+}
+
+/* 136: the copy becomes a loop of its own, with all it had. */
+static void copy_is_taken_over(struct pirn_loop *loop)
+{
+    char byte;
+    if (the_backend != PIRN_BACKEND_HOST)
+        GIVES(pirn_turn(loop, 0), -ECHILD);
+    OK(pirn_after_fork(loop));
+    OK(pirn_verify(loop));
+    EQUAL(stats_of(loop).io_used, 2);
+    EQUAL(stats_of(loop).timer_used, 1);
+    GIVES(pirn_turn(loop, 0), 0);
+    OK(pirn_timer_again(loop, timer, 0));
+    OK(pirn_task_post(loop, see_task, &task_seen, NULL));
+    GIVES(pirn_turn(loop, SECOND), 2);
+    EQUAL(timer_seen.calls, 1);
+    EQUAL(write(child_pipe[1], "x", 1), 1);
+    GIVES(pirn_turn(loop, SECOND), 1);
+    EQUAL(child_seen.calls, 1);
+    EQUAL(read(child_pipe[0], &byte, 1), 1);
+    /* Its own wake object: a hundred wakes, and an unread one is left behind at the end. */
+    for (int at = 0; at < 100; at++) {
+        OK(pirn_wake(loop));
+        GIVES(pirn_turn(loop, PIRN_FOREVER), 0);
+    }
+    OK(pirn_io_remove(loop, io));
+    OK(pirn_io_add(loop, pipe_fds[1], PIRN_WRITE, see_io, &io_seen, NULL));
+    GIVES(pirn_turn(loop, SECOND), 1);
+    OK(pirn_wake(loop));
+    OK(pirn_raise(loop, 1));
+    OK(pirn_remote_post(loop, see_task, &task_seen));
+    OK(pirn_verify(loop));
+    OK(pirn_deinit(loop));
+}
+
+/* The child has closed an fd before it took over: that watcher is told, the other lives. */
+static void copy_has_lost_an_fd(struct pirn_loop *loop)
+{
+    close(pipe_fds[0]);
+    OK(pirn_after_fork(loop));
+    GIVES(pirn_turn(loop, SECOND), 1);
+    EQUAL(io_seen.ready, PIRN_INVALID);
+    EQUAL(io_seen.calls, 1);
+    GIVES(pirn_turn(loop, 0), 0);
+    EQUAL(write(child_pipe[1], "x", 1), 1);
+    GIVES(pirn_turn(loop, SECOND), 1);
+    EQUAL(child_seen.calls, 1);
+    OK(pirn_io_remove(loop, io));
+    OK(pirn_verify(loop));
+    OK(pirn_deinit(loop));
+}
+
+static void fork_from_outside(void)
+{
+    struct pirn_loop *loop = busy_loop();
+    char byte;
+    if (the_backend != PIRN_BACKEND_HOST) {
+        /* A host has no processes: nobody can tell it. */
+        in_child(loop, copy_is_refused);
+        parent_is_unharmed(loop);
+    }
+    if (the_backend != PIRN_BACKEND_HOST) {
+        /* The test's host is shared with the child: what the child ends there is ended. */
+        in_child(loop, copy_is_ended);
+        parent_is_unharmed(loop);
+        in_child(loop, copy_has_lost_an_fd);
+        while (read(child_pipe[0], &byte, 1) == 1)
+            ;
+        parent_is_unharmed(loop);
+    }
+    if (the_backend != PIRN_BACKEND_HOST) {
+        in_child(loop, copy_is_taken_over);
+        parent_is_unharmed(loop);
+    } else {
+        OK(pirn_after_fork(loop));
+        parent_is_unharmed(loop);
+    }
+    end(loop);
+}
+
+/* ---- a callback forks, and returns into the run ---- */
+
+static pid_t forked;
+static int tick_count;
+
+static void forking_task(struct pirn_loop *loop, void *user)
+{
+    (void)user;
+    fflush(stdout);
+    forked = fork();
+    MUST(forked >= 0);
+    if (forked == 0) {
+        context = "child in callback";
+        failure_count = 0;
+        GIVES(pirn_after_fork(loop), -EBUSY);
+        GIVES(pirn_deinit(loop), -EBUSY);
+        GIVES(pirn_run(loop), -EBUSY);
+    }
+}
+
+static void on_tick(struct pirn_loop *loop, struct pirn_timer own, uint64_t missed, void *user)
+{
+    (void)own, (void)missed, (void)user;
+    if (++tick_count == 200)
+        OK(pirn_stop(loop));
+}
+
+static void fork_in_a_callback(void)
+{
+    struct pirn_loop *loop = busy_loop();
+    struct pirn_timer tick;
+    int status = -1, result;
+    if (the_backend == PIRN_BACKEND_HOST) {
+        end(loop);
+        return;
+    }
+    tick_count = 0;
+    OK(pirn_task_post(loop, forking_task, NULL, NULL));
+    OK(pirn_timer_start(loop, 100000, 100000, 0, on_tick, NULL, &tick));
+    result = pirn_run(loop);
+    if (forked == 0) {
+        /* The run went on for no more than 32 turns. */
+        EQUAL(result, -ECHILD);
+        CHECK(tick_count <= 33);
+        GIVES(pirn_run(loop), -ECHILD);
+        OK(pirn_after_fork(loop));
+        tick_count = 150;
+        GIVES(pirn_run(loop), PIRN_STOPPED);
+        EQUAL(tick_count, 200);
+        OK(pirn_verify(loop));
+        OK(pirn_deinit(loop));
+        fflush(stdout);
+        _exit(failure_count != 0);
+    }
+    EQUAL(result, PIRN_STOPPED);
+    EQUAL(tick_count, 200);
+    MUST(waitpid(forked, &status, 0) == forked);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    OK(pirn_timer_stop(loop, tick));
+    parent_is_unharmed(loop);
+    end(loop);
+}
+
+/* 135: the parent closes what the child still has, after removing it: silence. */
+static void an_inherited_fd_is_silent_after_remove(void)
+{
+    struct pirn_loop *loop = busy_loop();
+    int status;
+    fflush(stdout);
+    pid_t child = fork();
+    MUST(child >= 0);
+    if (child == 0) {
+        for (;;)
+            pause();
+    }
+    OK(pirn_io_remove(loop, io));
+    close(pipe_fds[0]);
+    EQUAL(write(pipe_fds[1], "x", 1), 1);
+    for (int turn = 0; turn < 5; turn++)
+        GIVES(pirn_turn(loop, MILLISECOND), 0);
+    EQUAL(stats_of(loop).stale_events, 0);
+    EQUAL(io_seen.calls, 0);
+    kill(child, SIGKILL);
+    MUST(waitpid(child, &status, 0) == child);
+    pipe_fds[0] = -1;
+    end(loop);
+}
+
+/* The pollable fd of the child is another thing than the parent's. */
+static void child_asks_for_its_fd(struct pirn_loop *loop)
+{
+    OK(pirn_after_fork(loop));
+    int fd = pirn_fd(loop);
+    CHECK(fd >= 0);
+    OK(pirn_timer_again(loop, timer, 0));
+    struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+    EQUAL(poll(&poll_fd, 1, 1000), 1);
+    GIVES(pirn_turn(loop, 0), 1);
+    OK(pirn_deinit(loop));
+}
+
+static void the_pollable_fd_is_not_shared(void)
+{
+    struct pirn_loop *loop = busy_loop();
+    if (pirn_capabilities(loop) & PIRN_CAN_FD) {
+        struct pollfd poll_fd = { .fd = pirn_fd(loop), .events = POLLIN };
+        settle(loop, 3);
+        in_child(loop, child_asks_for_its_fd);
+        EQUAL(poll(&poll_fd, 1, 5), 0);
+        OK(pirn_timer_again(loop, timer, 0));
+        EQUAL(poll(&poll_fd, 1, 1000), 1);
+        GIVES(pirn_turn(loop, 0), 1);
+        OK(pirn_timer_start(loop, 10 * SECOND, 0, 0, see_timer, &timer_seen, &timer));
+    }
+    parent_is_unharmed(loop);
+    end(loop);
+}
+
+/* What the loop opened is not there after exec: 39, 137. */
+static void exec_inherits_nothing(void)
+{
+    struct pirn_loop *loop;
+    char list[512];
+    int output[2], status;
+    OPEN(loop, block, the_backend);
+    (void)pirn_fd(loop);
+    MUST(pipe(output) == 0);
+    pid_t child = fork();
+    MUST(child >= 0);
+    if (child == 0) {
+        dup2(output[1], 1);
+        close(output[0]);
+        close(output[1]);
+        execl("/bin/sh", "sh", "-c", "for fd in /proc/self/fd/*; do readlink $fd; done", (char *)NULL);
+        _exit(127);
+    }
+    close(output[1]);
+    size_t length = 0;
+    ssize_t got;
+    while ((got = read(output[0], list + length, sizeof list - 1 - length)) > 0)
+        length += (size_t)got;
+    list[length] = '\0';
+    MUST(waitpid(child, &status, 0) == child && WIFEXITED(status));
+    CHECK(length > 0);
+    CHECK(strstr(list, "eventpoll") == NULL && strstr(list, "eventfd") == NULL && strstr(list, "timerfd") == NULL);
+    close(output[0]);
+    CLOSE(loop);
+}
+
+static void test(uint32_t backend)
+{
+    the_backend = backend;
+    fork_from_outside();
+    fork_in_a_callback();
+    an_inherited_fd_is_silent_after_remove();
+    the_pollable_fd_is_not_shared();
+    exec_inherits_nothing();
+}
+
+int main(int argc, char **argv)
+{
+    return run_on_backends(argc, argv, test);
+}

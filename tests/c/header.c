@@ -1,0 +1,89 @@
+/*
+ * The header by itself: every name in it used, and a block declared wherever one may be. Compiled as C99 to C17 and as C++,
+ * with every warning an error. Torture 119. Also linked and run.
+ */
+#include <pirn.h>
+
+/* At file scope, with and without static. */
+PIRN_STORAGE(shown, 1, 2, 3);
+static PIRN_STORAGE(hidden, 4, 5, 6);
+
+/* The size is a constant expression. */
+typedef char size_is_constant[PIRN_STORAGE_SIZE(64, 16, 32) > 0 ? 1 : -1];
+enum { SIZE = PIRN_STORAGE_SIZE(7, 7, 7) };
+static unsigned char plain[PIRN_STORAGE_SIZE(1, 1, 1)];
+
+#define USE(value) ((void)(value))
+
+static void on_io(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
+{
+    USE(fd);
+    USE(ready);
+    USE(user);
+    USE(pirn_io_remove(loop, io));
+}
+
+static void on_timer(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed, void *user)
+{
+    USE(missed);
+    USE(user);
+    USE(pirn_timer_stop(loop, timer));
+}
+
+static void on_task(struct pirn_loop *loop, void *user)
+{
+    USE(loop);
+    ++*(int *)user;
+}
+
+static uint32_t constants(void)
+{
+    uint32_t bits = PIRN_READ | PIRN_WRITE | PIRN_URGENT | PIRN_ERROR | PIRN_HANGUP | PIRN_INVALID | PIRN_PEER_CLOSED;
+    bits |= PIRN_EDGE | PIRN_ONESHOT | PIRN_EXCLUSIVE | PIRN_HIGH | PIRN_LOW | PIRN_UNREF;
+    bits |= PIRN_TIMER_ABSOLUTE | PIRN_TIMER_CACHED | PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP;
+    bits |= PIRN_CAN_EDGE | PIRN_CAN_EXCLUSIVE | PIRN_CAN_FD | PIRN_CAN_NANOSECONDS | PIRN_MEASURE | PIRN_VERSION;
+    switch (bits) {
+    case PIRN_BACKEND_AUTO:
+    case PIRN_BACKEND_SELECT:
+    case PIRN_BACKEND_POLL:
+    case PIRN_BACKEND_EPOLL:
+    case PIRN_BACKEND_HOST:
+        return 0;
+    default:
+        return bits;
+    }
+}
+
+int main(void)
+{
+    PIRN_STORAGE(block, 64, 16, 32);        /* on the stack */
+    int calls = 0;
+    struct pirn_loop *loop = 0;
+    struct pirn_config config;
+    struct pirn_io io = { 0, 0 };
+    struct pirn_timer timer;
+    pirn_io_fn io_fn = on_io;
+    pirn_timer_fn timer_fn = on_timer;
+    pirn_task_fn task_fn = on_task;
+    uint64_t limit = PIRN_FOREVER;
+    uint64_t magic = PIRN_STORAGE_MAGIC;
+    struct pirn_config *all = &config;
+
+    all->size = (uint32_t)sizeof config;
+    all->backend = PIRN_BACKEND_AUTO;
+    all->io = all->timers = all->tasks = all->flags = 0;
+    all->host = 0;
+    if (constants() == 0 || block[0] != magic || shown[0] != magic || hidden[0] != magic || plain[0] != 0)
+        return 1;
+    if (sizeof block != pirn_storage_size(64, 16, 32) || SIZE != pirn_storage_size(7, 7, 7))
+        return 2;
+    if (pirn_init(&loop, block, sizeof block, &config) != 0)
+        return 3;
+    if (pirn_io_add(loop, 0, 0, io_fn, 0, &io) != 0 || pirn_io_remove(loop, io) != 0)
+        return 4;
+    if (pirn_timer_start(loop, 0, 0, 0, timer_fn, 0, &timer) != 0 || pirn_task_post(loop, task_fn, &calls, 0) != 0)
+        return 5;
+    if (pirn_run_until(loop, limit) != PIRN_DONE || calls != 1)
+        return 6;
+    return pirn_deinit(loop) == 0 ? 0 : 7;
+}

@@ -1,0 +1,83 @@
+//! The C functions, called from C: programs of tests/c compiled, run on every backend, and their claims counted.
+
+mod support;
+
+use std::time::Duration;
+
+use support::{CLANG_SANITIZED, Compiler, GCC, GCC_SANITIZED, Outcome, has, run};
+
+#[path = "c/header.rs"]
+mod header;
+#[path = "c/layout.rs"]
+mod layout;
+
+const BACKENDS: [&str; 4] = ["select", "poll", "epoll", "host"];
+
+/// How long a program may take with all its backends. Each backend has its own alarm clock of 60 seconds besides.
+const LIMIT: Duration = Duration::from_secs(280);
+
+/// What is wrong with the way a program ended, if anything is: every backend must have reported claims, and none that failed.
+fn complaint(outcome: &Outcome) -> Option<String> {
+    let checked = |backend: &str| {
+        outcome.output.lines().any(|line| {
+            let count = line.strip_prefix(backend).and_then(|rest| rest.strip_prefix(": ok, ")?.strip_suffix(" checks"));
+            count.and_then(|count| count.parse::<u64>().ok()).is_some_and(|count| count > 0)
+        })
+    };
+    let silent: Vec<&str> = BACKENDS.into_iter().filter(|backend| !checked(backend)).collect();
+    if outcome.is_success() && silent.is_empty() { None } else { Some(format!("not ok: {silent:?}: {}", outcome.excerpt())) }
+}
+
+/// Runs a program of tests/c on every backend: optimised, and under the address and undefined-behaviour sanitizers of two compilers.
+fn holds_on_every_backend(name: &str) {
+    let complaints: Vec<String> = [GCC, GCC_SANITIZED, CLANG_SANITIZED]
+        .iter()
+        .filter(|compiler| has(compiler.program))
+        .filter_map(|compiler: &Compiler| {
+            let program = compiler.build(name, &[]);
+            let outcome = run(&mut std::process::Command::new(program), LIMIT);
+            complaint(&outcome).map(|complaint| format!("{name}, {}: {complaint}", compiler.name))
+        })
+        .collect();
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n\n"));
+}
+
+macro_rules! programs {
+    ($($claim:ident: $name:literal;)*) => {$(
+        #[test]
+        fn $claim() {
+            holds_on_every_backend($name);
+        }
+    )*};
+}
+
+programs! {
+    bad_blocks_and_configurations_are_refused: "bad_init";
+    bad_loops_callbacks_and_handles_are_refused: "bad_handles";
+    bad_fds_and_bits_are_refused: "bad_fds";
+    full_is_an_answer: "capacity";
+    zero_and_huge_times_mean_what_they_say: "timeouts";
+    callbacks_may_do_everything_but_enter_again: "in_callbacks";
+    a_copy_made_by_fork_is_told_and_does_no_harm: "fork";
+    signals_lose_and_shorten_nothing: "signals";
+    closed_fds_and_their_ghosts_do_no_harm: "closed";
+    readiness_is_the_same_on_every_backend: "hangup";
+    fd_numbers_and_limits_do_not_matter: "fd_limits";
+    a_foreign_loop_can_wait_for_it: "embedding";
+}
+
+/// The check above is not blind: a claim that fails, a backend that says nothing and a program that crashes are noticed.
+#[test]
+fn failures_are_noticed() {
+    if !has("gcc") {
+        return;
+    }
+    let program = GCC.build("failing", &[]);
+    for way in ["claim", "silence", "crash", "hang", "errno"] {
+        let mut command = std::process::Command::new(&program);
+        let outcome = run(command.env("FAIL_BY", way), LIMIT);
+        assert!(complaint(&outcome).is_some(), "failing by {way} goes unnoticed: {}", outcome.excerpt());
+    }
+    let outcome = run(std::process::Command::new(&program).env("FAIL_BY", "nothing"), LIMIT);
+    assert!(complaint(&outcome).is_none(), "{}", outcome.excerpt());
+}

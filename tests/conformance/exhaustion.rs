@@ -1,0 +1,189 @@
+//! Everything full at once, and usable again afterwards.
+
+use pirn::{Error, Interest, Repeat, Storage, When};
+
+use crate::bench::{Bench, on_io, on_task, on_timer};
+use crate::world::World;
+
+const READ: Interest = Interest::READ;
+
+claims! {
+    all:
+        all_tables_fill_drain_and_fill_again
+        watcher_table_answers_at_its_bound
+        raise_handlers_take_slots_of_watchers
+        refused_watcher_leaves_the_fd_unwatched
+        loop_without_any_capacity_turns
+        churn_leaks_no_slot;
+    kernel:
+        more_fds_are_ready_than_one_wait_brings;
+    epoll: ;
+    simulation: ;
+}
+
+/// 104
+fn all_tables_fill_drain_and_fill_again<W: World>(_: &mut Bench<'_, W>) {
+    let mut storage = Storage::<4, 4, 4>::new();
+    let mut b = Bench::<W>::new(&mut storage);
+    let (reader, _writer) = b.ready_pipe();
+    for round in 0..50 {
+        let user = b.context.name("any");
+        let mut ios = Vec::new();
+        while let Ok(io) = b.event_loop.io_add(reader, READ, on_io::<W>, user) {
+            ios.push(io);
+        }
+        let mut timers = 0;
+        while b.event_loop.timer_start(When::At(0), Repeat::Never, on_timer::<W>, user).is_ok() {
+            timers += 1;
+        }
+        let mut tasks = 0;
+        while b.event_loop.task_post(on_task::<W>, user).is_ok() {
+            tasks += 1;
+        }
+        let mut posts = 0;
+        while b.event_loop.remote().post(on_task::<W>, user).is_ok() {
+            posts += 1;
+        }
+        assert_eq!((ios.len(), timers, tasks, posts), (4, 4, 4, 2), "round {round}");
+        assert_eq!(b.turn().len(), 14, "round {round}");
+        for io in ios {
+            b.event_loop.io_remove(io).unwrap();
+        }
+        b.assert_silent();
+    }
+}
+
+/// 104: with capacities of 1, 2 and 3: N - 1, N, N + 1.
+fn watcher_table_answers_at_its_bound<W: World>(_: &mut Bench<'_, W>) {
+    fn bound<W: World, const N: usize>() {
+        let mut storage = Storage::<N, 0, 0>::new();
+        let mut b = Bench::<W>::new(&mut storage);
+        let mut fds = Vec::new();
+        for _ in 0..N {
+            let (reader, _writer) = b.ready_pipe();
+            fds.push((reader, b.io("io", reader, READ)));
+        }
+        let (extra, _writer) = b.ready_pipe();
+        let user = b.context.name("extra");
+        assert_eq!(b.event_loop.io_add(extra, READ, on_io::<W>, user), Err(Error::ENOSPC));
+        assert_eq!(b.turn(), vec!["io R"; N]);
+        if let Some((_, io)) = fds.pop() {
+            b.event_loop.io_remove(io).unwrap();
+            b.event_loop.io_add(extra, READ, on_io::<W>, user).unwrap();
+            assert_eq!(b.turn_sorted()[0], "extra R");
+        }
+    }
+    bound::<W, 0>();
+    bound::<W, 1>();
+    bound::<W, 2>();
+    bound::<W, 3>();
+}
+
+fn raise_handlers_take_slots_of_watchers<W: World>(_: &mut Bench<'_, W>) {
+    let mut storage = Storage::<2, 0, 0>::new();
+    let mut b = Bench::<W>::new(&mut storage);
+    let first = b.raise_handler("first", 0, Interest::empty());
+    b.raise_handler("second", 1, Interest::empty());
+    let user = b.context.name("third");
+    assert_eq!(b.event_loop.raise_add(2, Interest::empty(), on_io::<W>, user), Err(Error::ENOSPC));
+    let (reader, _writer) = b.ready_pipe();
+    assert_eq!(b.event_loop.io_add(reader, READ, on_io::<W>, user), Err(Error::ENOSPC));
+    b.event_loop.io_remove(first).unwrap();
+    assert!(b.event_loop.io_add(reader, READ, on_io::<W>, user).is_ok());
+    assert_eq!(b.turn(), ["third R"]);
+}
+
+/// Promise 4: on an error nothing has changed.
+fn refused_watcher_leaves_the_fd_unwatched<W: World>(_: &mut Bench<'_, W>) {
+    let mut storage = Storage::<1, 0, 0>::new();
+    let mut b = Bench::<W>::new(&mut storage);
+    let (idle, _idle_writer) = b.pipe();
+    let (ready, _writer) = b.ready_pipe();
+    let io = b.io("idle", idle, READ);
+    let user = b.context.name("refused");
+    for fd in [ready, idle] {
+        assert_eq!(b.event_loop.io_add(fd, READ | Interest::HIGH, on_io::<W>, user), Err(Error::ENOSPC));
+    }
+    b.assert_silent();
+    b.assert_sleeps();
+    b.event_loop.io_remove(io).unwrap();
+    assert_eq!(b.event_loop.stats().io_used, 0);
+    assert_eq!(b.event_loop.run(&mut b.context), Ok(pirn::Ended::Done));
+}
+
+/// 63
+fn loop_without_any_capacity_turns<W: World>(_: &mut Bench<'_, W>) {
+    let mut storage = Storage::<0, 0, 0>::new();
+    let mut b = Bench::<W>::new(&mut storage);
+    let user = b.context.name("never");
+    let (reader, _writer) = b.ready_pipe();
+    assert_eq!(b.event_loop.io_add(reader, READ, on_io::<W>, user), Err(Error::ENOSPC));
+    assert_eq!(b.event_loop.timer_start(When::At(0), Repeat::Never, on_timer::<W>, user), Err(Error::ENOSPC));
+    assert_eq!(b.event_loop.fd_closing(reader), Ok(0));
+    b.assert_silent();
+    b.assert_sleeps();
+    b.event_loop.remote().wake().unwrap();
+    assert_eq!(b.turn_for(pirn::FOREVER), [""; 0]);
+}
+
+/// 104, 144 (I5)
+fn churn_leaks_no_slot<W: World>(_: &mut Bench<'_, W>) {
+    let mut storage = Storage::<3, 3, 3>::new();
+    let mut b = Bench::<W>::new(&mut storage);
+    let (one, _other) = b.pair();
+    let user = b.context.name("any");
+    for round in 0..2000usize {
+        let io = b.event_loop.io_add(one, READ, on_io::<W>, user).unwrap();
+        let second = b.event_loop.io_add(one, Interest::WRITE, on_io::<W>, user).unwrap();
+        let timer = b.event_loop.timer_start(When::After(1 << 40), Repeat::Never, on_timer::<W>, user).unwrap();
+        let task = b.event_loop.task_post(on_task::<W>, user).unwrap();
+        if round % 7 == 0 {
+            b.turn();
+        }
+        let (first, last) = if round % 2 == 0 { (io, second) } else { (second, io) };
+        b.event_loop.io_remove(first).unwrap();
+        b.event_loop.io_remove(last).unwrap();
+        b.event_loop.timer_stop(timer).unwrap();
+        if b.event_loop.task_cancel(task).is_ok() {
+            b.turn();
+        }
+    }
+    let stats = b.event_loop.stats();
+    assert_eq!((stats.io_used, stats.timer_used, stats.task_used), (0, 0, 0));
+    assert_eq!((stats.io_peak, stats.timer_peak), (2, 1));
+}
+
+/// 105
+fn more_fds_are_ready_than_one_wait_brings<W: World>(_: &mut Bench<'_, W>) {
+    const COUNT: usize = 200;
+    let mut storage = Box::new(Storage::<COUNT, 1, 1>::new());
+    let mut b = Bench::<W>::new(&mut *storage);
+    b.context.verifies = false;
+    let (one, _other) = b.pair();
+    let mut copies = Vec::new();
+    let mut calls = Vec::new();
+    for index in 0..COUNT {
+        let copy = crate::os::duplicate_from(one, 1024);
+        assert!(copy >= 1024);
+        copies.push(copy);
+        let name: &'static str = Box::leak(format!("{index:03}").into_boxed_str());
+        b.io(name, copy, Interest::WRITE);
+    }
+    let mut turns = 0;
+    while calls.len() < 3 * COUNT {
+        let called = b.turn();
+        assert!(!called.is_empty());
+        calls.extend(called);
+        turns += 1;
+    }
+    assert!(turns <= 3 * COUNT);
+    // Fair: after three rounds' worth of calls nobody is more than one wait behind.
+    for index in 0..COUNT {
+        let own = calls.iter().filter(|called| called.starts_with(&format!("{index:03}"))).count();
+        assert!((2..=4).contains(&own), "{index}: {own} calls in {turns} turns");
+    }
+    for copy in copies {
+        b.event_loop.fd_closing(copy).unwrap();
+        crate::os::close_fd(copy);
+    }
+}

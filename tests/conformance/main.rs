@@ -1,0 +1,39 @@
+//! The conformance suite: one set of claims, held by every backend.
+//!
+//! A claim is a function over a [`bench::Bench`] in any [`world::World`]; `claims!` makes a test of it for each backend it is made
+//! for, as `readiness::epoll::removed_fd_is_not_reported_again`. The numbers in comments are those of the torture list.
+
+/// Makes tests of claims: for all four worlds, for the three kernels, for one alone.
+macro_rules! claims {
+    (all: $($all:ident)*; kernel: $($kernel:ident)*; epoll: $($epoll:ident)*; simulation: $($simulation:ident)*;) => {
+        mod select { claims!(Select: $($all)* $($kernel)*); }
+        mod poll { claims!(Poll: $($all)* $($kernel)*); }
+        mod epoll { claims!(Epoll: $($all)* $($kernel)* $($epoll)*); }
+        mod simulation { claims!(Simulation: $($all)* $($simulation)*); }
+    };
+    ($world:ident: $($claim:ident)*) => {
+        $(#[test]
+        fn $claim() {
+            $crate::bench::check::<$crate::world::$world>(super::$claim);
+        })*
+    };
+}
+
+mod bench;
+mod os;
+mod simulation;
+mod statistics;
+mod tasks;
+mod timers;
+mod turn_order;
+mod virtual_time;
+mod world;
+
+mod embedding;
+mod exhaustion;
+mod keep_alive;
+mod kernel_files;
+mod lifecycle;
+mod readiness;
+mod reentrancy;
+mod remote;

@@ -1,0 +1,271 @@
+//! Time to the nanosecond, on a clock that stands still until the loop waits: only a simulation can say these things.
+
+use pirn::{FOREVER, Repeat, When};
+
+use crate::bench::Bench;
+use crate::world::{Simulation, World};
+
+const ONCE: Repeat = Repeat::Never;
+const SECOND: u64 = 1_000_000_000;
+
+claims! {
+    all: ;
+    kernel: ;
+    epoll: ;
+    simulation:
+        lone_timer_costs_one_wait_of_its_delay
+        waits_end_at_the_callers_limit
+        fixed_rate_keeps_its_grid_and_calls_every_tick
+        fixed_delay_counts_from_the_call
+        skip_drops_missed_ticks_and_keeps_its_grid
+        late_first_tick_counts_what_is_overdue
+        million_periods_do_not_drift
+        slack_lets_timers_fire_together
+        clock_that_stands_still_is_waited_for
+        clock_that_steps_back_is_taken_to_stand_still
+        clock_near_its_end_is_no_special_case
+        after_counts_from_the_clock_and_after_now_from_the_turn
+        again_counts_from_the_turn
+        deadline_of_a_run_is_exact
+        stopped_timer_does_not_shorten_the_wait
+        pushed_timer_wakes_for_its_new_deadline;
+}
+
+type B<'s> = Bench<'s, Simulation>;
+
+/// The calls of the next turns until the clock has reached `end`, each with its time relative to `start`.
+fn until(b: &mut B<'_>, start: u64, end: u64) -> Vec<(u64, String)> {
+    let mut all = Vec::new();
+    let mut turns = 0;
+    while b.context.world.now() < end {
+        let left = end - b.context.world.now();
+        let called = b.turn_for(left);
+        let now = b.context.world.now() - start;
+        all.extend(called.into_iter().map(|name| (now, name)));
+        turns += 1;
+        assert!(turns < 1000, "no progress: {all:?}");
+    }
+    all
+}
+
+fn named(expected: &[(u64, &str)]) -> Vec<(u64, String)> {
+    expected.iter().map(|(time, name)| (*time, (*name).to_owned())).collect()
+}
+
+/// 43, 44
+fn lone_timer_costs_one_wait_of_its_delay(b: &mut B<'_>) {
+    for delay in [1, 400_000, 1_000_000, SECOND, 86_400 * SECOND] {
+        b.context.world.timeouts();
+        b.timer("timer", When::After(delay), ONCE);
+        assert_eq!(b.turn_for(FOREVER), ["timer"]);
+        assert_eq!(b.context.world.timeouts(), [delay]);
+    }
+}
+
+fn waits_end_at_the_callers_limit(b: &mut B<'_>) {
+    let start = b.context.world.now();
+    b.timer("timer", When::After(SECOND), ONCE);
+    assert_eq!(b.turn_for(300), [""; 0]);
+    assert_eq!(b.context.world.now(), start + 300);
+    assert_eq!(b.turn_for(FOREVER), ["timer"]);
+    assert_eq!(b.context.world.now(), start + SECOND);
+    b.turn_for(77);
+    assert_eq!(b.context.world.now(), start + SECOND + 77);
+}
+
+/// 51
+fn fixed_rate_keeps_its_grid_and_calls_every_tick(b: &mut B<'_>) {
+    let start = b.context.world.now();
+    let mut calls = 0;
+    b.timer_then("tick", When::After(10), Repeat::FixedRate(10), move |_, context| {
+        calls += 1;
+        if calls == 2 {
+            context.world.sleep(35);
+        }
+    });
+    let expected = [(10, "tick"), (55, "tick"), (55, "tick +2"), (55, "tick +1"), (55, "tick"), (60, "tick"), (70, "tick")];
+    // The second call began at 20 and took 35; its turn ended at 55.
+    assert_eq!(until(b, start, start + 70), named(&expected));
+}
+
+/// 51
+fn fixed_delay_counts_from_the_call(b: &mut B<'_>) {
+    let start = b.context.world.now();
+    let mut calls = 0;
+    b.timer_then("tick", When::After(10), Repeat::FixedDelay(10), move |_, context| {
+        calls += 1;
+        if calls == 2 {
+            context.world.sleep(35);
+        }
+    });
+    // Handed over at 20, so due at 30; it had to wait for its own call to end at 55.
+    assert_eq!(until(b, start, start + 75), named(&[(10, "tick"), (55, "tick"), (55, "tick"), (65, "tick"), (75, "tick")]));
+}
+
+/// 51
+fn skip_drops_missed_ticks_and_keeps_its_grid(b: &mut B<'_>) {
+    let start = b.context.world.now();
+    let mut calls = 0;
+    b.timer_then("tick", When::After(10), Repeat::Skip(10), move |_, context| {
+        calls += 1;
+        if calls == 2 {
+            context.world.sleep(35);
+        }
+    });
+    let expected = [(10, "tick"), (55, "tick"), (55, "tick +2"), (60, "tick"), (70, "tick")];
+    assert_eq!(until(b, start, start + 70), named(&expected));
+}
+
+fn late_first_tick_counts_what_is_overdue(b: &mut B<'_>) {
+    let start = b.context.world.now();
+    for (name, repeat) in [("rate", Repeat::FixedRate(10)), ("delay", Repeat::FixedDelay(10)), ("skip", Repeat::Skip(10))] {
+        b.timer(name, When::At(start - 35), repeat);
+    }
+    assert_eq!(b.turn(), ["rate +3", "delay", "skip +3"]);
+    assert_eq!(b.event_loop.next_deadline(), start - 25, "the rate's next tick");
+    let (rate, delay) = (b.context.timer("rate"), b.context.timer("delay"));
+    b.event_loop.timer_stop(rate).unwrap();
+    assert_eq!(b.event_loop.next_deadline(), start + 5, "the grid's next point");
+    let skip = b.context.timer("skip");
+    b.event_loop.timer_stop(skip).unwrap();
+    assert_eq!(b.event_loop.next_deadline(), start + 10, "one period from the call");
+    b.event_loop.timer_stop(delay).unwrap();
+}
+
+/// 51
+fn million_periods_do_not_drift(b: &mut B<'_>) {
+    const PERIOD: u64 = 333_333_333;
+    let start = b.context.world.now();
+    let timer = b.timer("tick", When::After(PERIOD), Repeat::FixedRate(PERIOD));
+    for _ in 0..1_000_000 {
+        assert_eq!(b.event_loop.turn(FOREVER, &mut b.context), Ok(1));
+        b.context.log.clear();
+        b.context.times.clear();
+    }
+    assert_eq!(b.context.world.now(), start + 1_000_000 * PERIOD);
+    b.event_loop.timer_stop(timer).unwrap();
+}
+
+fn slack_lets_timers_fire_together(b: &mut B<'_>) {
+    let start = b.context.world.now();
+    for (name, offset) in [("a", 100), ("b", 700), ("c", 1300)] {
+        let timer = b.timer(name, When::At(start + offset), ONCE);
+        b.event_loop.timer_slack(timer, 1 << 20).unwrap();
+    }
+    // The next multiple of the greatest power of two within the slack.
+    let together = (start + 1300).next_multiple_of(1 << 20);
+    assert_eq!((start + 100).next_multiple_of(1 << 20), together, "the test's own numbers");
+    assert_eq!(b.event_loop.next_deadline(), together);
+    let called = until(b, start, together);
+    let expected = ["a", "b", "c"].map(|name| (together - start, name));
+    assert_eq!(called, named(&expected));
+}
+
+/// 53
+fn clock_that_stands_still_is_waited_for(b: &mut B<'_>) {
+    b.timer("timer", When::After(10), ONCE);
+    for _ in 0..5 {
+        assert_eq!(b.turn(), [""; 0]);
+    }
+    assert_eq!(b.turn_for(FOREVER), ["timer"]);
+}
+
+/// 53
+fn clock_that_steps_back_is_taken_to_stand_still(b: &mut B<'_>) {
+    let start = b.context.world.now();
+    assert_eq!(b.event_loop.update(), start);
+    b.timer("timer", When::At(start + 100), ONCE);
+    b.turn_for(50);
+    b.context.world.set_clock(start + 49);
+    assert_eq!(b.event_loop.update(), start + 50);
+    assert_eq!(b.turn(), [""; 0]);
+    b.context.world.set_clock(5);
+    assert_eq!(b.event_loop.now(), start + 50);
+    assert_eq!(b.turn(), [""; 0]);
+    b.context.world.set_clock(start + 100);
+    assert_eq!(b.turn(), ["timer"]);
+}
+
+/// 52, 45
+fn clock_near_its_end_is_no_special_case(b: &mut B<'_>) {
+    for start in [(1u64 << 31) * SECOND, (1 << 32) * SECOND, 1 << 63, u64::MAX - 1000] {
+        b.context.world.set_clock(start - 5);
+        b.timer("a", When::After(5), ONCE);
+        b.timer("b", When::After(100), ONCE);
+        b.timer("never", When::After(u64::MAX), ONCE);
+        let periodic = b.timer("periodic", When::At(start + 50), Repeat::FixedRate(1 << 60));
+        assert_eq!(b.turn_for(FOREVER), ["a"]);
+        assert_eq!(b.context.world.now(), start);
+        assert_eq!(b.turn_for(FOREVER), ["periodic"]);
+        assert_eq!(b.turn_for(FOREVER), ["b"]);
+        assert_eq!(b.context.world.now(), start + 95);
+        b.event_loop.timer_stop(periodic).unwrap();
+        let never = b.context.timer("never");
+        b.event_loop.timer_stop(never).unwrap();
+    }
+    b.timer("never", When::At(FOREVER), ONCE);
+    b.context.world.set_clock(u64::MAX);
+    b.assert_silent();
+}
+
+fn after_counts_from_the_clock_and_after_now_from_the_turn(b: &mut B<'_>) {
+    let start = b.context.world.now();
+    b.timer_then("slow", When::At(0), ONCE, |event_loop, context| {
+        context.world.sleep(30);
+        for (name, when) in [("after", When::After(10)), ("after now", When::AfterNow(20))] {
+            let user = context.name(name);
+            event_loop.timer_start(when, ONCE, crate::bench::on_timer::<Simulation>, user).unwrap();
+        }
+    });
+    let expected = [(30, "slow"), (30, "after now"), (40, "after")];
+    assert_eq!(until(b, start, start + 50), named(&expected));
+}
+
+fn again_counts_from_the_turn(b: &mut B<'_>) {
+    let start = b.context.world.now();
+    b.timer("idle", When::At(start + 100), ONCE);
+    b.timer_then("slow", When::At(start), ONCE, move |event_loop, context| {
+        context.world.sleep(60);
+        event_loop.timer_again(context.timer("idle"), 200).unwrap();
+        assert_eq!(event_loop.next_deadline(), start + 200);
+        event_loop.update();
+        event_loop.timer_again(context.timer("idle"), 200).unwrap();
+        assert_eq!(event_loop.next_deadline(), start + 260);
+    });
+    let expected = [(60, "slow"), (260, "idle")];
+    assert_eq!(until(b, start, start + 300), named(&expected));
+}
+
+fn deadline_of_a_run_is_exact(b: &mut B<'_>) {
+    let start = b.context.world.now();
+    b.event_loop.hold().unwrap();
+    for delay in [0, 1, 999, SECOND] {
+        let begun = b.context.world.now();
+        assert_eq!(b.event_loop.run_until(begun + delay, &mut b.context), Ok(pirn::Ended::Expired));
+        assert_eq!(b.context.world.now(), begun + delay);
+    }
+    assert_eq!(b.event_loop.run_until(start, &mut b.context), Ok(pirn::Ended::Expired));
+}
+
+/// 49
+fn stopped_timer_does_not_shorten_the_wait(b: &mut B<'_>) {
+    let soon = b.timer("soon", When::After(10), ONCE);
+    b.timer("late", When::After(5000), ONCE);
+    b.event_loop.timer_stop(soon).unwrap();
+    b.context.world.timeouts();
+    assert_eq!(b.turn_for(FOREVER), ["late"]);
+    assert_eq!(b.context.world.timeouts(), [5000]);
+}
+
+/// The idle timeout: pushed forward many times, it fires once, at the last deadline, and costs few waits.
+fn pushed_timer_wakes_for_its_new_deadline(b: &mut B<'_>) {
+    let timer = b.timer("idle", When::After(1000), ONCE);
+    for _ in 0..100 {
+        b.turn_for(900);
+        b.event_loop.timer_again(timer, 1000).unwrap();
+    }
+    let start = b.context.world.now();
+    b.context.world.timeouts();
+    assert_eq!(until(b, start, start + 1000), named(&[(1000, "idle")]));
+    assert!(b.context.world.timeouts().len() <= 3);
+}

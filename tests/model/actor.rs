@@ -1,0 +1,234 @@
+//! Plays a script on a loop in a world and tells the oracle of everything that happens.
+
+use pirn::{Interest, Io, IoEvent, Kind, Limit, Loop, Ready, Storage, Task, Timer, TimerEvent};
+
+use super::oracle::{IO_CAPACITY, Oracle, Place, Source, TASK_CAPACITY, TIMER_CAPACITY};
+use super::script::{Own, Scope, Script};
+use crate::simulation::Simulation;
+use crate::world::World;
+
+pub type Lp<'l, W> = Loop<'l, Actor<W>, <W as World>::Host>;
+
+/// On a clock that runs, deadlines before this have passed, and those from here on never come.
+pub const LATER: u64 = 1 << 62;
+
+/// One callback as it is compared between backends. The second is the order: of arrival, or for fds of their watchers.
+pub type Entry = (Place, usize, usize, u32);
+
+pub struct Actor<W: World> {
+    pub world: W,
+    /// What the world's fds are held against, and the difference between the numbers there and here.
+    pub shadow: Simulation,
+    pub offset: i32,
+    pub scope: Scope,
+    pub script: Script,
+    pub cursor: usize,
+    pub calls: usize,
+    pub oracle: Oracle,
+    /// By the shadow's numbers.
+    pub fds: Vec<i32>,
+    pub ios: Vec<(usize, Io)>,
+    pub timers: Vec<(usize, Timer)>,
+    pub tasks: Vec<(usize, Task)>,
+    pub ids: usize,
+    pub limit: u32,
+    pub woken: bool,
+    /// The loop's own count of turns, when the oracle last looked.
+    pub turns: u64,
+    pub idle_turns: u32,
+    pub called: u32,
+    pub in_callback: bool,
+    pub trace: Vec<Vec<Entry>>,
+}
+
+/// Plays the whole script; what each turn called.
+pub fn play<W: World>(script: &Script, scope: Scope) -> Vec<Vec<Entry>> {
+    let mut storage = Storage::<IO_CAPACITY, TIMER_CAPACITY, TASK_CAPACITY>::new();
+    let world = W::new();
+    let mut event_loop = world.open::<Actor<W>>((&mut storage).into(), false).expect("the backend opens");
+    let mut actor = Actor {
+        world,
+        shadow: Simulation::new(),
+        offset: 0,
+        scope,
+        script: script.clone(),
+        cursor: 0,
+        calls: 0,
+        oracle: Oracle::default(),
+        fds: Vec::new(),
+        ios: Vec::new(),
+        timers: Vec::new(),
+        tasks: Vec::new(),
+        ids: 0,
+        limit: 0,
+        woken: false,
+        turns: 0,
+        idle_turns: 0,
+        called: 0,
+        in_callback: false,
+        trace: Vec::new(),
+    };
+    actor.make(Simulation::pair);
+    while actor.step(&mut event_loop) {}
+    // What is left over comes, and then there is silence.
+    actor.limit = 0;
+    event_loop.set_limit(Limit::default());
+    for _ in 0..3 {
+        actor.turn(&mut event_loop, 0);
+    }
+    actor.trace
+}
+
+/// What a backend can find at an fd at which `asked` is asked for. Where nobody reads, select does not see a hang-up that comes
+/// alone (fs/select.c, `POLLOUT_SET`).
+fn readiness<W: World>(shadow: &Simulation, fd: i32, asked: Interest) -> Ready {
+    let ready = shadow.readiness(fd);
+    let is_seen = asked.contains(Interest::READ) || ready.intersects(Ready::WRITE | Ready::ERROR);
+    if W::KIND == Kind::Select && !is_seen { ready - Ready::HANGUP } else { ready }
+}
+
+pub fn on_io<W: World>(event_loop: &mut Lp<'_, W>, actor: &mut Actor<W>, event: IoEvent) {
+    actor.follow(event_loop);
+    let id = event.user;
+    let io = actor.ios.iter().find(|(known, _)| *known == id).expect("known").1;
+    assert_eq!(io, event.io, "the handle that was given out");
+    if actor.oracle.handlers.contains_key(&id) {
+        assert_eq!(event.ready, Ready::READ);
+        let level = actor.oracle.called_raised(id);
+        actor.note(Place::Level(level, Source::Raised), id, 0, event.ready.bits());
+        return actor.react(event_loop);
+    }
+    let watched = actor.oracle.watchers.get(&id).map(|watcher| watcher.fd + actor.offset);
+    assert_eq!(watched, Some(event.fd), "its own fd");
+    let level = actor.oracle.called_io(id, event.ready);
+    actor.note(Place::Level(level, Source::Fd), id, id, event.ready.bits());
+    if actor.scope != Scope::Comparable {
+        return actor.react(event_loop);
+    }
+    let turns = actor.trace.len();
+    match actor.script.own[(id + turns) % actor.script.own.len()] {
+        Own::Nothing => {}
+        Own::Drain => actor.drain(event.fd - actor.offset),
+        Own::Modify(interest) => actor.modify(event_loop, id, io, interest),
+        Own::Feed(bits) => actor.feed(event_loop, id, io, bits),
+        Own::Remove => actor.remove(event_loop, id, io),
+    }
+}
+
+pub fn on_timer<W: World>(event_loop: &mut Lp<'_, W>, actor: &mut Actor<W>, event: TimerEvent) {
+    actor.follow(event_loop);
+    actor.oracle.called_timer(event.user, event.missed, actor.scope == Scope::Timed);
+    actor.note(Place::Timer, event.user, 0, 0);
+    actor.react(event_loop);
+}
+
+pub fn on_task<W: World>(event_loop: &mut Lp<'_, W>, actor: &mut Actor<W>, user: usize) {
+    actor.follow(event_loop);
+    actor.oracle.called_task(user);
+    actor.note(Place::Task, user, 0, 0);
+    actor.react(event_loop);
+}
+
+pub fn on_post<W: World>(event_loop: &mut Lp<'_, W>, actor: &mut Actor<W>, user: usize) {
+    actor.follow(event_loop);
+    actor.oracle.called_post(user);
+    actor.note(Place::Post, user, 0, 0);
+    actor.react(event_loop);
+}
+
+impl<W: World> Actor<W> {
+    // ---- the turn ----
+
+    /// The clock as the oracle is to see it.
+    fn now(&self) -> u64 {
+        if self.scope == Scope::Timed { self.world.now() } else { LATER - 1 }
+    }
+
+    /// Follows the loop into a new turn: the oracle's begins with the first callback in it, or at its end if there was none. After a
+    /// dispatch that was cut just as it came out even, the loop alone knows whether it goes on or begins anew.
+    fn follow(&mut self, event_loop: &mut Lp<'_, W>) {
+        let turns = event_loop.stats().turns;
+        if turns == self.turns {
+            assert!(self.oracle.in_turn, "it goes on with a turn that had ended");
+            return;
+        }
+        assert_eq!(turns, self.turns + 1);
+        self.turns = turns;
+        if self.oracle.in_turn {
+            self.oracle.end();
+        }
+        self.oracle.begin(self.now(), |fd, asked| readiness::<W>(&self.shadow, fd, asked));
+    }
+
+    fn note(&mut self, place: Place, id: usize, order: usize, ready: u32) {
+        self.called += 1;
+        self.idle_turns = 0;
+        let order = if matches!(place, Place::Level(_, Source::Fd)) { order } else { self.called as usize };
+        self.trace.last_mut().expect("inside a turn").push((place, order, id, ready));
+    }
+
+    /// A callback goes on with the script.
+    fn react(&mut self, event_loop: &mut Lp<'_, W>) {
+        let appetite = self.script.appetites[self.calls % self.script.appetites.len()];
+        self.calls += 1;
+        self.in_callback = true;
+        for _ in 0..appetite {
+            self.step(event_loop);
+        }
+        self.in_callback = false;
+    }
+
+    pub fn turn(&mut self, event_loop: &mut Lp<'_, W>, limit: u64) {
+        self.trace.push(Vec::new());
+        self.called = 0;
+        let was_cut = self.oracle.in_turn;
+        let before = self.world.now();
+        let timeout = event_loop.prepare(limit).expect("prepared");
+        assert!(timeout <= limit);
+        let is_ready = self.oracle.would_find(|fd, asked| readiness::<W>(&self.shadow, fd, asked));
+        let has_fed = self.oracle.has_fed();
+        if !was_cut && (self.oracle.has_queued() || has_fed) {
+            assert_eq!(timeout, 0, "there is work");
+        }
+        if self.scope == Scope::Timed && !was_cut {
+            let due = self.oracle.next_deadline().saturating_sub(before);
+            assert!(timeout <= due, "it would sleep {timeout} ns, and a timer is due in {due}");
+        }
+        event_loop.wait(timeout).expect("waited");
+        if self.scope == Scope::Timed && !was_cut {
+            let slept = self.world.now() - before;
+            if is_ready {
+                assert_eq!(slept, 0, "something is ready");
+            } else if !self.woken {
+                assert_eq!(slept, timeout, "the wait is as long as it was said to be");
+            }
+        }
+        if timeout > 0 {
+            self.woken = false;
+        }
+        let called = event_loop.dispatch(self).expect("dispatched");
+        event_loop.verify().expect("sound after a turn");
+        assert_eq!(called, self.called, "dispatch() counts its callbacks");
+        self.follow(event_loop);
+        if self.limit == 0 || called < self.limit {
+            self.oracle.end();
+        }
+        assert!(self.limit == 0 || called <= self.limit, "the limit was {}", self.limit);
+        // No spinning: a turn that was told not to sleep does something, or the next one does.
+        let is_idle = called == 0 && timeout == 0 && limit > 0 && !was_cut && !has_fed;
+        self.idle_turns = if is_idle { self.idle_turns + 1 } else { 0 };
+        assert!(self.idle_turns < 2, "two turns in a row neither slept nor called: {:#?}", self.oracle);
+        self.trace.last_mut().expect("just pushed").sort_unstable();
+    }
+
+    // ---- the script ----
+
+    /// The next op; `false` at the end.
+    fn step(&mut self, event_loop: &mut Lp<'_, W>) -> bool {
+        let Some(&op) = self.script.ops.get(self.cursor) else { return false };
+        self.cursor += 1;
+        self.perform(event_loop, op);
+        event_loop.verify().expect("sound after a call");
+        true
+    }
+}
