@@ -16,6 +16,13 @@ fn main() {
         println!("cargo::rustc-cfg=linux_backend");
     }
 
+    // Elsewhere rustix goes through the C library, which knows where the vDSO is.
+    println!("cargo::rustc-check-cfg=cfg(own_auxv)");
+    let arch = std::env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
+    if has("OWN_AUXV") && ["x86", "x86_64", "aarch64", "arm", "riscv64"].contains(&arch.as_str()) {
+        println!("cargo::rustc-cfg=own_auxv");
+    }
+
     println!("cargo::rerun-if-changed=build.rs");
     #[cfg(feature = "header")]
     header();
