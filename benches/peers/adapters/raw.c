@@ -1,0 +1,6 @@
+/* The hand-written loop with a heap for its timers. */
+#define _GNU_SOURCE
+#define PEER "raw"
+#include "../workloads/bench.h"
+#include "heap.h"
+#include "raw.h"

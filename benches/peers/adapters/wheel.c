@@ -1,0 +1,6 @@
+/* The hand-written loop with a hierarchical wheel for its timers. */
+#define _GNU_SOURCE
+#define PEER "wheel"
+#include "../workloads/bench.h"
+#include "wheel.h"
+#include "raw.h"
