@@ -69,7 +69,7 @@ pub(crate) trait Backend: Clock {
 
     /// Takes an fd out of the set, whatever the kernel says to it, and drops what was found for it and not yet yielded, or makes
     /// that recognisable by its token. `moved(slot, position)` is called for every entry that changed its place.
-    fn remove(&mut self, source: &Source, moved: impl FnMut(i32, u32)) -> Result<()>;
+    fn remove(&mut self, source: &Source, moved: &mut dyn FnMut(i32, u32)) -> Result<()>;
 
     /// Whether the fd number is open at all. For calls that name an fd without changing the set.
     fn probe(&self, fd: i32) -> Result<()>;
@@ -79,7 +79,7 @@ pub(crate) trait Backend: Clock {
     fn wait(&mut self, timeout: Nanos) -> Result<usize>;
 
     /// Tells every ready source once; `mark` answers with the fd it belongs to, or `None` to drop it.
-    fn mark(&mut self, mark: impl FnMut(Key, u32) -> Option<i32>);
+    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>);
 
     /// After `mark`: the next fd that is ready, from the first one again after `rewind`.
     fn next_marked(&mut self) -> Option<i32>;

@@ -4,11 +4,11 @@
 //! operating system the same numbers are used, so that a program reads alike on both.
 
 use core::fmt;
-use core::num::NonZeroU16;
+use core::num::NonZeroU32;
 
 /// Why a call was refused: an errno. Nothing has changed when a function returns one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Error(NonZeroU16);
+pub struct Error(NonZeroU32);
 
 /// What the fallible functions of this crate return.
 pub type Result<T> = core::result::Result<T, Error>;
@@ -16,7 +16,7 @@ pub type Result<T> = core::result::Result<T, Error>;
 macro_rules! errors {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
         impl Error {
-            $($(#[$doc])* pub const $name: Error = Error(NonZeroU16::new($number).unwrap());)*
+            $($(#[$doc])* pub const $name: Error = Error(NonZeroU32::new($number).unwrap());)*
 
             /// The sentence `pirn_strerror` gives: static, NUL-terminated.
             pub(crate) const fn text(self) -> &'static core::ffi::CStr {
@@ -89,13 +89,9 @@ impl Error {
     /// From an errno as the kernel gives it; numbers that are no errno become [`Error::EINVAL`].
     #[must_use]
     pub const fn from_errno(errno: i32) -> Error {
-        if errno > 0 && errno < 4096 {
-            match NonZeroU16::new(errno as u16) {
-                Some(number) => Error(number),
-                None => Error::EINVAL,
-            }
-        } else {
-            Error::EINVAL
+        match NonZeroU32::new(errno as u32) {
+            Some(number) if number.get() < 4096 => Error(number),
+            _ => Error::EINVAL,
         }
     }
 }

@@ -116,7 +116,7 @@ impl<H: Host> Backend for HostBackend<'_, H> {
         self.ask(source.fd, source.interest)
     }
 
-    fn remove(&mut self, source: &Source, _moved: impl FnMut(i32, u32)) -> Result<()> {
+    fn remove(&mut self, source: &Source, _moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
         self.ask(source.fd, 0)
     }
 
@@ -134,7 +134,7 @@ impl<H: Host> Backend for HostBackend<'_, H> {
         Ok(self.found)
     }
 
-    fn mark(&mut self, mut mark: impl FnMut(Key, u32) -> Option<i32>) {
+    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {
         for item in self.ready.iter().take(self.found) {
             if item.fd >= 0 {
                 mark(Key::Fd(item.fd), item.ready);

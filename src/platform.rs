@@ -154,7 +154,7 @@ impl<H: Host> Backend for Platform<'_, H> {
         delegate!(self, backend => backend.modify(source))
     }
 
-    fn remove(&mut self, source: &Source, moved: impl FnMut(i32, u32)) -> Result<()> {
+    fn remove(&mut self, source: &Source, moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
         delegate!(self, backend => backend.remove(source, moved))
     }
 
@@ -166,7 +166,7 @@ impl<H: Host> Backend for Platform<'_, H> {
         delegate!(self, backend => backend.wait(timeout))
     }
 
-    fn mark(&mut self, mark: impl FnMut(Key, u32) -> Option<i32>) {
+    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {
         delegate!(self, backend => backend.mark(mark))
     }
 

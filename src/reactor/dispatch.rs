@@ -365,7 +365,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// After a wait: gives every watcher of every ready fd what was found, so that who joins later is not served by it.
     pub(super) fn mark(&mut self) {
         let Reactor { backend, watchers, stats, has_removed, is_haunted, .. } = self;
-        backend.mark(|key, found| {
+        backend.mark(&mut |key, found| {
             let fd = match key {
                 Key::Fd(fd) => fd,
                 Key::Token(token) => match watchers.slab.check(token) {

@@ -300,7 +300,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// The fd leaves the backend's set. That cannot fail as far as the set is concerned.
     fn leave(&mut self, source: &Source) {
         let Reactor { backend, watchers, .. } = self;
-        let _ = backend.remove(source, |fd, position| {
+        let _ = backend.remove(source, &mut |fd, position| {
             if let Some(watcher) = watchers.find(fd).and_then(|head| watchers.slab.get_mut(head)) {
                 watcher.position = position;
             }

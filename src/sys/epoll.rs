@@ -129,7 +129,7 @@ impl Backend for Epoll<'_> {
     }
 
     fn add(&mut self, source: &Source) -> Result<u32> {
-        let fd = borrow(source.fd)?;
+        let fd = borrow(source.fd);
         match epoll::add(&self.set, fd, Self::data(source), Self::flags(source)) {
             // An entry of the same open file under the same number, left behind by a close that a dup outlived.
             Err(Errno::EXIST) if source.exclusive => {
@@ -143,7 +143,7 @@ impl Backend for Epoll<'_> {
     }
 
     fn modify(&mut self, source: &Source) -> Result<()> {
-        let fd = borrow(source.fd)?;
+        let fd = borrow(source.fd);
         if source.exclusive {
             // The kernel refuses to modify an exclusive entry.
             epoll::delete(&self.set, fd).map_err(error)?;
@@ -152,8 +152,8 @@ impl Backend for Epoll<'_> {
         epoll::modify(&self.set, fd, Self::data(source), Self::flags(source)).map_err(error)
     }
 
-    fn remove(&mut self, source: &Source, _moved: impl FnMut(i32, u32)) -> Result<()> {
-        epoll::delete(&self.set, borrow(source.fd)?).map_err(error)
+    fn remove(&mut self, source: &Source, _moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
+        epoll::delete(&self.set, borrow(source.fd)).map_err(error)
     }
 
     fn probe(&self, fd: i32) -> Result<()> {
@@ -181,7 +181,7 @@ impl Backend for Epoll<'_> {
         }
     }
 
-    fn mark(&mut self, mut mark: impl FnMut(Key, u32) -> Option<i32>) {
+    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {
         for event in self.events.iter_mut().take(self.found) {
             let token = Token::from_u64(event.data.u64());
             // The record is packed: its fields are copied before they are looked at.

@@ -19,6 +19,9 @@ use rustix::event::Timespec;
 use crate::error::Error;
 use crate::time::{FOREVER, Nanos, SECOND};
 
+/// The kernel's error as ours.
+#[cold]
+#[inline(never)]
 pub(crate) fn error(errno: rustix::io::Errno) -> Error {
     Error::from_errno(errno.raw_os_error())
 }

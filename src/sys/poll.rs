@@ -73,7 +73,7 @@ impl<'a> Poll<'a> {
     }
 
     /// Moves a record, if it is another one, and tells who owns it.
-    fn relocate(&mut self, from: usize, to: usize, moved: &mut impl FnMut(i32, u32)) {
+    fn relocate(&mut self, from: usize, to: usize, moved: &mut dyn FnMut(i32, u32)) {
         if from != to && from < self.records.len() && to < self.records.len() {
             self.records.swap(from, to);
             if let Some(record) = self.records.get(to) {
@@ -132,18 +132,18 @@ impl Backend for Poll<'_> {
         Ok(())
     }
 
-    fn remove(&mut self, source: &Source, mut moved: impl FnMut(i32, u32)) -> Result<()> {
+    fn remove(&mut self, source: &Source, moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
         self.record(source)?;
         let mut gap = source.position as usize;
         // The last record fills the gap. Below the cursor it would not be yielded: the last yielded one goes there, and
         // the last of all becomes the next to yield.
         if gap < self.cursor {
             self.cursor -= 1;
-            self.relocate(self.cursor, gap, &mut moved);
+            self.relocate(self.cursor, gap, moved);
             gap = self.cursor;
         }
         self.used -= 1;
-        self.relocate(self.used, gap, &mut moved);
+        self.relocate(self.used, gap, moved);
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl Backend for Poll<'_> {
         Ok(found - usize::from(woken))
     }
 
-    fn mark(&mut self, mut mark: impl FnMut(Key, u32) -> Option<i32>) {
+    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {
         for record in self.records.iter().take(self.used).skip(1) {
             if record.found != 0 {
                 mark(Key::Fd(record.fd), u32::from(record.found));

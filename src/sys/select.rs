@@ -203,7 +203,7 @@ impl Backend for Select<'_> {
         Ok(())
     }
 
-    fn remove(&mut self, source: &Source, _moved: impl FnMut(i32, u32)) -> Result<()> {
+    fn remove(&mut self, source: &Source, _moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
         self.watched.put(source.fd, 0);
         self.found.put(source.fd, 0);
         while self.bound > 0 && self.watched.interest(self.bound - 1) == 0 {
@@ -243,7 +243,7 @@ impl Backend for Select<'_> {
 
     /// select tells no more than "read", "write" and "urgent": poll is asked about those that are ready, so that hang-up, error
     /// and closed fds are reported as the other backends report them.
-    fn mark(&mut self, mut mark: impl FnMut(Key, u32) -> Option<i32>) {
+    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {
         self.cursor = 0;
         let wake = self.wake.as_raw_fd();
         loop {
@@ -254,10 +254,8 @@ impl Backend for Select<'_> {
                 let interest = self.watched.interest(fd);
                 let mut asked = PollFlags::from_bits_retain(interest as u16);
                 asked.set(PollFlags::RDHUP, interest & Interest::READ.bits() != 0);
-                if let Ok(lent) = borrow(fd)
-                    && fd != wake
-                {
-                    let _ = chunk.push(PollFd::from_borrowed_fd(lent, asked));
+                if fd != wake {
+                    let _ = chunk.push(PollFd::from_borrowed_fd(borrow(fd), asked));
                 }
             }
             if chunk.is_empty() {
