@@ -59,13 +59,12 @@ pub(crate) const UNASKED: u32 = Ready::ERROR.union(Ready::HANGUP).bits();
 pub(crate) const IMPLIED: u32 = Ready::READ.union(Ready::WRITE).bits();
 
 /// The full mask a watcher of `interest` listens to: nothing at all if it asks for nothing.
+#[inline]
 pub(crate) const fn mask_of(interest: u32) -> u16 {
     let asked = interest & ASKABLE;
-    if asked == 0 {
-        return 0;
-    }
-    let peer = if asked & Ready::READ.bits() != 0 { Ready::PEER_CLOSED.bits() } else { 0 };
-    (asked | UNASKED | peer) as u16
+    let unasked = if asked != 0 { UNASKED } else { 0 };
+    // The peer's close goes with reading: its bit is that of `READ`, shifted.
+    (asked | unasked | (asked & Ready::READ.bits()) * Ready::PEER_CLOSED.bits()) as u16
 }
 
 /// Readiness in a byte: the peer's close takes the place of a bit that is never found.

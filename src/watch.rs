@@ -12,8 +12,9 @@
 
 use static_assertions::const_assert_eq;
 
+use crate::backend::Source;
 use crate::error::Result;
-use crate::ready::Interest;
+use crate::ready::{ASKABLE, Interest, Ready, fold, mask_of};
 use crate::slab::{NONE, Slab, Slot};
 use crate::target::Target;
 use crate::token::Token;
@@ -65,9 +66,11 @@ pub(crate) const DIRTY: u16 = 0x0400;
 pub(crate) const FED: u16 = 0x0800;
 /// Watches a file that epoll refuses because it is always ready.
 pub(crate) const ALWAYS: u16 = 0x1000;
+/// A raise handler: it has a bit and no fd.
+pub(crate) const RAISED: u16 = 0x2000;
 const REASONS: u16 = DIRTY | FED | ALWAYS;
 /// In `kernel`: differs from every interest, so that the next change reaches the kernel.
-pub(crate) const STALE: u16 = 0x8000;
+const STALE: u16 = 0x8000;
 
 impl Slot for Watcher {
     fn generation(&self) -> u32 {
@@ -107,6 +110,27 @@ impl Watcher {
     #[inline]
     pub(crate) fn is_generation(&self, generation: u32) -> bool {
         self.generation == generation
+    }
+
+    /// Changes what it waits for: the bits of `ASKABLE`.
+    #[inline]
+    pub(crate) fn set_mask(&mut self, interest: u32) {
+        self.mask = mask_of(interest);
+        // Armed again: that it was lost is old news.
+        self.fed &= !fold(Ready::INVALID.bits());
+    }
+
+    /// Of a head: the fd as the backend is to see it, when its watchers together listen to `merged`.
+    #[inline]
+    pub(crate) fn source(&self, token: Token, merged: u16) -> Source {
+        Source {
+            fd: self.fd,
+            token,
+            interest: u32::from(merged) & ASKABLE,
+            edge: self.flags & EDGE != 0,
+            exclusive: self.flags & EXCLUSIVE != 0,
+            position: self.position,
+        }
     }
 
     pub(crate) fn is_live(&self) -> bool {
@@ -192,8 +216,11 @@ impl<'a> Watchers<'a> {
 
     /// Everything the watchers of an fd ask for.
     pub(crate) fn merged(&self, head: u32) -> u16 {
-        let mut mask = 0;
-        let mut index = Some(head);
+        let mut mask = self.slab.get(head).map_or(0, |watcher| watcher.mask);
+        if self.shared == 0 {
+            return mask;
+        }
+        let mut index = self.sibling(head);
         while let Some(at) = index {
             mask |= self.slab.get(at).map_or(0, |watcher| watcher.mask);
             index = self.sibling(at);
@@ -201,17 +228,24 @@ impl<'a> Watchers<'a> {
         mask
     }
 
-    /// Adds a watcher at the end of its fd's watchers, and returns it and their head. `ENOSPC` when all slots are in use.
-    pub(crate) fn insert(&mut self, fd: i32, mask: u16, options: u16, target: Target) -> Result<(u32, u32)> {
+    /// Of a head: whatever its watchers ask for next differs from what the kernel has, if the fd is in its set.
+    pub(crate) fn spoil(&mut self, head: u32) {
+        if let Some(watcher) = self.slab.get_mut(head)
+            && watcher.kernel != 0
+        {
+            watcher.kernel |= STALE;
+        }
+    }
+
+    /// Adds a watcher at the end of its fd's watchers, and returns it and whether it is the first. `ENOSPC` when all slots are in use.
+    pub(crate) fn insert(&mut self, fd: i32, mask: u16, options: u16, target: Target) -> Result<(u32, bool)> {
         let index = self.slab.insert()?;
         let bucket = self.bucket(fd);
-        let mut head = index;
+        let mut is_head = true;
         let mut tail = NONE;
         let mut at = self.buckets.get(bucket).copied().unwrap_or(NONE);
         while let Some(watcher) = self.slab.get(at) {
-            if watcher.fd == fd && head == index {
-                head = at;
-            }
+            is_head &= watcher.fd != fd;
             tail = at;
             at = watcher.chain;
         }
@@ -219,7 +253,6 @@ impl<'a> Watchers<'a> {
             Some(watcher) => watcher.chain = index,
             None => self.set_bucket(bucket, index),
         }
-        let is_head = head == index;
         if let Some(watcher) = self.slab.get_mut(index) {
             watcher.target = target;
             watcher.fd = fd;
@@ -229,12 +262,12 @@ impl<'a> Watchers<'a> {
             watcher.found = 0;
             watcher.fed = 0;
             watcher.kernel = 0;
-            watcher.flags = options | if is_head { HEAD } else { 0 };
+            watcher.flags = options | if is_head { HEAD } else { 0 } | if fd < 0 { RAISED } else { 0 };
         }
         self.shared += u32::from(!is_head);
         self.prioritised += u32::from(options & (HIGH | LOW) != 0);
         self.referenced += u32::from(options & UNREF == 0);
-        Ok((index, head))
+        Ok((index, is_head))
     }
 
     /// Takes a watcher out of every list and frees its slot. If it was the head and has siblings, the next of them becomes

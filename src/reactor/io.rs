@@ -5,27 +5,21 @@
 //! differs from what the kernel has.
 
 use super::Reactor;
-use crate::backend::{Backend, Capabilities, Source};
+use crate::backend::{Backend, Capabilities};
 use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, fold, mask_of};
 use crate::target::Target;
 use crate::token::Token;
-use crate::watch::{ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, HEAD, STALE};
+use crate::watch::{ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, HEAD, RAISED};
 
 impl<B: Backend> Reactor<'_, B> {
+    #[inline]
     pub(crate) fn io_add(&mut self, fd: i32, interest: Interest, target: Target) -> Result<Token> {
         self.check_fork()?;
         self.check_options(fd, interest)?;
         let options = (interest.bits() >> 16) as u16;
-        let mask = mask_of(interest.bits());
-        let (index, head) = self.watchers.insert(fd, mask, options, target)?;
-        let result = if head != index {
-            self.join(head, index, options)
-        } else if mask == 0 {
-            self.backend.probe(fd)
-        } else {
-            self.enter(fd, index, interest)
-        };
+        let (index, is_head) = self.watchers.insert(fd, mask_of(interest.bits()), options, target)?;
+        let result = if is_head { self.enter(fd, index) } else { self.join(fd, index, options) };
         if let Err(error) = result {
             self.watchers.remove(index);
             return Err(error);
@@ -38,11 +32,19 @@ impl<B: Backend> Reactor<'_, B> {
         if fd < 0 {
             return Err(Error::EBADF);
         }
+        if self.backend.owns(fd) {
+            return Err(Error::EINVAL);
+        }
+        // Most ask for nothing special.
+        if interest.bits() & !ASKABLE == 0 { Ok(()) } else { self.check_special(interest) }
+    }
+
+    #[inline(never)]
+    fn check_special(&self, interest: Interest) -> Result<()> {
         let beside_exclusive = Interest::ONESHOT | Interest::URGENT;
         if Interest::from_bits(interest.bits()).is_none()
             || interest.contains(Interest::HIGH | Interest::LOW)
             || (interest.contains(Interest::EXCLUSIVE) && interest.intersects(beside_exclusive))
-            || self.backend.owns(fd)
         {
             return Err(Error::EINVAL);
         }
@@ -57,35 +59,32 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// The first watcher of an fd: the fd enters the backend's set.
     #[inline]
-    fn enter(&mut self, fd: i32, index: u32, interest: Interest) -> Result<()> {
-        let source = Source {
-            fd,
-            token: self.watchers.slab.token(index),
-            interest: interest.bits() & ASKABLE,
-            edge: interest.contains(Interest::EDGE),
-            exclusive: interest.contains(Interest::EXCLUSIVE),
-            position: 0,
-        };
-        self.stats.interest_syscalls += 1;
-        match self.backend.add(&source) {
-            Ok(position) => {
-                self.note_kernel(index, source.interest, position);
-                Ok(())
-            }
-            Err(Error::EPERM) if !source.edge && !source.exclusive => {
-                self.watchers.list(index, ALWAYS);
-                Ok(())
-            }
-            Err(error) => Err(error),
+    fn enter(&mut self, fd: i32, index: u32) -> Result<()> {
+        match self.tell(index, false) {
+            // Nothing is watched yet, but the fd must be open.
+            Ok(false) => self.backend.probe(fd),
+            Ok(true) => Ok(()),
+            Err(error) => self.enter_always(index, error),
         }
+    }
+
+    /// A file that epoll refuses is always ready, unless it was asked for in a way that only epoll has.
+    #[cold]
+    fn enter_always(&mut self, index: u32, error: Error) -> Result<()> {
+        let is_plain = self.watchers.slab.get(index).is_some_and(|watcher| watcher.flags & (EDGE | EXCLUSIVE) == 0);
+        if error != Error::EPERM || !is_plain {
+            return Err(error);
+        }
+        self.watchers.list(index, ALWAYS);
+        Ok(())
     }
 
     /// A further watcher of an fd. The kernel is asked even if nothing new is watched: it tells whether this fd is still the
     /// file that the others watch. If it is not they are told, and the fd enters anew.
     #[cold]
-    fn join(&mut self, head: u32, index: u32, options: u16) -> Result<()> {
-        let (flags, kernel, fd) =
-            self.watchers.slab.get(head).map_or((0, 0, 0), |watcher| (watcher.flags, watcher.kernel, watcher.fd));
+    fn join(&mut self, fd: i32, index: u32, options: u16) -> Result<()> {
+        let head = self.watchers.find(fd).ok_or(Error::EUCLEAN)?;
+        let flags = self.watchers.slab.get(head).map_or(0, |watcher| watcher.flags);
         if (flags ^ options) & EDGE != 0 || (flags | options) & EXCLUSIVE != 0 {
             return Err(Error::EINVAL);
         }
@@ -93,21 +92,10 @@ impl<B: Backend> Reactor<'_, B> {
             self.watchers.list(index, ALWAYS);
             return self.backend.probe(fd);
         }
-        let source = self.source(head)?;
-        if source.interest == 0 {
+        if self.watchers.merged(head) == 0 {
             return self.backend.probe(fd);
         }
-        self.stats.interest_syscalls += 1;
-        if kernel == 0 {
-            let position = self.backend.add(&source)?;
-            self.note_kernel(head, source.interest, position);
-            return Ok(());
-        }
-        match self.backend.modify(&source) {
-            Ok(()) => {
-                self.note_kernel(head, source.interest, source.position);
-                Ok(())
-            }
+        match self.tell(head, true) {
             Err(Error::ENOENT) => {
                 // The old file may live on under another number, and report with the handle of a watcher that lives on too.
                 self.is_haunted = true;
@@ -118,14 +106,9 @@ impl<B: Backend> Reactor<'_, B> {
                     watcher.fed = 0;
                 }
                 self.watchers.unlist(index, FED);
-                let source = self.source(head)?;
-                if source.interest != 0 {
-                    let position = self.backend.add(&source)?;
-                    self.note_kernel(head, source.interest, position);
-                }
-                Ok(())
+                self.tell(head, false).map(drop)
             }
-            Err(error) => Err(error),
+            result => result.map(drop),
         }
     }
 
@@ -133,40 +116,42 @@ impl<B: Backend> Reactor<'_, B> {
     #[inline]
     pub(crate) fn io_modify(&mut self, io: Token, interest: u32) -> Result<()> {
         let watcher = self.watchers.slab.check_mut(io)?;
-        let refused = if watcher.flags & EXCLUSIVE != 0 { !ASKABLE | Interest::URGENT.bits() } else { !ASKABLE };
-        if interest & refused != 0 || watcher.fd < 0 {
+        let flags = watcher.flags;
+        if interest & !ASKABLE != 0 {
             return Err(Error::EINVAL);
         }
-        watcher.mask = mask_of(interest);
-        // Armed again: that it was lost is old news.
-        watcher.fed &= !fold(Ready::INVALID.bits());
+        if flags & (HEAD | EDGE | EXCLUSIVE | RAISED) != HEAD {
+            return self.modify_apart(io, interest);
+        }
+        watcher.set_mask(interest);
         self.stats.interest_changes += 1;
-        let flags = watcher.flags;
-        if flags & (HEAD | EDGE) == HEAD {
-            if flags & DIRTY == 0 {
-                self.watchers.list(io.slot, DIRTY);
-            }
-        } else {
-            self.modify_apart(io);
+        if flags & DIRTY == 0 {
+            self.watchers.list(io.slot, DIRTY);
         }
         self.changed();
         Ok(())
     }
 
-    /// As above, for a watcher that is not the head of its fd, or edge triggered: there a modify arms the edge again, so
-    /// that it must reach the kernel whatever it says.
+    /// As above, for a watcher that is not the head of its fd, or exclusive, or edge triggered: there a modify arms the edge again,
+    /// so that it must reach the kernel whatever it says. A raise handler is refused.
     #[cold]
-    fn modify_apart(&mut self, io: Token) {
-        let Some(watcher) = self.watchers.slab.get(io.slot) else { return };
-        let (fd, is_edge) = (watcher.fd, watcher.flags & EDGE != 0);
-        let Some(head) = self.watchers.find(fd) else { return };
-        if is_edge
-            && let Some(watcher) = self.watchers.slab.get_mut(head)
-            && watcher.kernel != 0
-        {
-            watcher.kernel |= STALE;
+    #[inline(never)]
+    fn modify_apart(&mut self, io: Token, interest: u32) -> Result<()> {
+        let watcher = self.watchers.slab.check_mut(io)?;
+        let (fd, flags) = (watcher.fd, watcher.flags);
+        if flags & RAISED != 0 || (flags & EXCLUSIVE != 0 && interest & Interest::URGENT.bits() != 0) {
+            return Err(Error::EINVAL);
         }
-        self.watchers.list(head, DIRTY);
+        watcher.set_mask(interest);
+        self.stats.interest_changes += 1;
+        if let Some(head) = self.watchers.find(fd) {
+            if flags & EDGE != 0 {
+                self.watchers.spoil(head);
+            }
+            self.watchers.list(head, DIRTY);
+        }
+        self.changed();
+        Ok(())
     }
 
     /// Removes a watcher. The kernel is told at once; what it says cannot keep the watcher alive.
@@ -180,33 +165,23 @@ impl<B: Backend> Reactor<'_, B> {
 
     fn drop_watcher(&mut self, index: u32) {
         let Some(watcher) = self.watchers.slab.get(index) else { return };
-        let (fd, flags, kernel) = (watcher.fd, watcher.flags, watcher.kernel);
+        let (fd, is_head) = (watcher.fd, watcher.flags & HEAD != 0);
         self.has_removed = true;
         if fd < 0 {
             self.handled &= !(1 << (-1 - fd));
             self.watchers.remove(index);
             return;
         }
-        let old = self.source(index);
-        let heir = self.watchers.remove(index);
-        if flags & HEAD == 0 {
-            if let Some(head) = self.watchers.find(fd) {
-                self.sync(head);
-            }
-            return;
+        if is_head && self.watchers.sibling(index).is_none() {
+            self.lose(index);
         }
-        match (heir, old) {
-            (Some(heir), _) => {
-                // The kernel carries the old head's handle: it must learn the new one, whatever is watched.
-                if let Some(watcher) = self.watchers.slab.get_mut(heir)
-                    && watcher.kernel != 0
-                {
-                    watcher.kernel |= STALE;
-                }
-                self.sync(heir);
-            }
-            (None, Ok(source)) if kernel != 0 => self.leave(&source),
-            _ => {}
+        let heir = self.watchers.remove(index);
+        if let Some(heir) = heir {
+            // The kernel carries the old head's handle: it must learn the new one, whatever is watched.
+            self.watchers.spoil(heir);
+            self.sync(heir);
+        } else if !is_head && let Some(head) = self.watchers.find(fd) {
+            self.sync(head);
         }
     }
 
@@ -218,11 +193,7 @@ impl<B: Backend> Reactor<'_, B> {
         self.check_fork()?;
         let mut count = 0;
         if let Some(head) = self.watchers.find(fd) {
-            if let (Ok(source), true) =
-                (self.source(head), self.watchers.slab.get(head).is_some_and(|watcher| watcher.kernel != 0))
-            {
-                self.leave(&source);
-            }
+            self.lose(head);
             self.has_removed = true;
             while let Some(index) = self.watchers.find(fd) {
                 self.watchers.remove(index);
@@ -271,40 +242,44 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// Makes the backend's set agree with the watchers of one fd. A failure is delivered to them.
     fn sync(&mut self, head: u32) {
-        let Ok(source) = self.source(head) else { return };
         let Some(watcher) = self.watchers.slab.get(head) else { return };
-        let kernel = u32::from(watcher.kernel);
-        if watcher.flags & ALWAYS != 0 || kernel == source.interest {
+        let fd = watcher.fd;
+        if watcher.flags & ALWAYS != 0 {
             return;
         }
-        self.stats.interest_syscalls += 1;
-        let result = if source.interest == 0 {
-            self.leave(&source);
-            self.note_kernel(head, 0, 0);
-            return;
-        } else if kernel == 0 {
-            self.backend.add(&source)
-        } else {
-            self.backend.modify(&source).map(|()| source.position)
-        };
-        match result {
-            Ok(position) => self.note_kernel(head, source.interest, position),
-            Err(Error::EPERM) => self.always(source.fd),
+        match self.tell(head, false) {
+            Ok(_) => {}
+            Err(Error::EPERM) => self.always(fd),
             Err(_) => {
                 self.is_haunted = true;
-                self.invalidate(source.fd);
+                self.invalidate(fd);
             }
         }
     }
 
-    /// The fd leaves the backend's set. That cannot fail as far as the set is concerned.
-    fn leave(&mut self, source: &Source) {
-        let Reactor { backend, watchers, .. } = self;
-        let _ = backend.remove(source, &mut |fd, position| {
-            if let Some(watcher) = watchers.find(fd).and_then(|head| watchers.slab.get_mut(head)) {
-                watcher.position = position;
+    /// Tells the backend what the watchers of one fd ask for, if it differs from what it was told before, or in any case. Whether the fd
+    /// is in the set now.
+    #[inline(never)]
+    fn tell(&mut self, head: u32, in_any_case: bool) -> Result<bool> {
+        let merged = self.watchers.merged(head);
+        let token = self.watchers.slab.token(head);
+        let watcher = self.watchers.slab.get_mut(head).ok_or(Error::ENOENT)?;
+        let source = watcher.source(token, merged);
+        let kernel = u32::from(watcher.kernel);
+        if kernel != source.interest || in_any_case {
+            self.stats.interest_syscalls += 1;
+            if source.interest == 0 {
+                self.lose(head);
+            } else {
+                if kernel == 0 {
+                    watcher.position = self.backend.add(&source)?;
+                } else {
+                    self.backend.modify(&source)?;
+                }
+                watcher.kernel = source.interest as u16;
             }
-        });
+        }
+        Ok(source.interest != 0)
     }
 
     /// The watchers of an fd are told that it can no longer be watched, and rest.
@@ -322,12 +297,21 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
-    /// The fd of a head leaves the backend's set, if it is there.
+    /// The fd of a head leaves the backend's set, if it is there. That cannot fail as far as the set is concerned.
+    #[inline(never)]
     pub(super) fn lose(&mut self, head: u32) {
-        if let (Ok(source), true) = (self.source(head), self.watchers.slab.get(head).is_some_and(|watcher| watcher.kernel != 0)) {
-            self.leave(&source);
-            self.note_kernel(head, 0, 0);
+        let Reactor { backend, watchers, .. } = self;
+        let token = watchers.slab.token(head);
+        let Some(watcher) = watchers.slab.get_mut(head) else { return };
+        if core::mem::take(&mut watcher.kernel) == 0 {
+            return;
         }
+        let source = watcher.source(token, 0);
+        let _ = backend.remove(&source, &mut |fd, position| {
+            if let Some(watcher) = watchers.find(fd).and_then(|head| watchers.slab.get_mut(head)) {
+                watcher.position = position;
+            }
+        });
     }
 
     /// The watchers of an fd watch a file that is always ready.
@@ -337,26 +321,6 @@ impl<B: Backend> Reactor<'_, B> {
             self.watchers.list(index, ALWAYS);
             next = self.watchers.sibling(index);
         }
-    }
-
-    fn note_kernel(&mut self, head: u32, interest: u32, position: u32) {
-        if let Some(watcher) = self.watchers.slab.get_mut(head) {
-            watcher.kernel = interest as u16;
-            watcher.position = position;
-        }
-    }
-
-    /// An fd as the backend is to see it, by its head.
-    fn source(&self, head: u32) -> Result<Source> {
-        let watcher = self.watchers.slab.get(head).ok_or(Error::ENOENT)?;
-        Ok(Source {
-            fd: watcher.fd,
-            token: self.watchers.slab.token(head),
-            interest: u32::from(self.watchers.merged(head)) & ASKABLE,
-            edge: watcher.flags & EDGE != 0,
-            exclusive: watcher.flags & EXCLUSIVE != 0,
-            position: watcher.position,
-        })
     }
 
     /// New kernel objects, every fd entered again.
