@@ -76,7 +76,7 @@ pub(crate) trait Backend: Clock {
 
     /// Waits at most `timeout` (0: not at all, `FOREVER`: for ever) and returns how many sources are ready. May return early
     /// with 0. `EINTR` is an empty wait, not an error.
-    fn wait(&mut self, timeout: Nanos) -> Result<usize>;
+    fn wait(&mut self, timeout: Nanos) -> Result<u32>;
 
     /// Tells every ready source once; `mark` answers with the fd it belongs to, or `None` to drop it.
     fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>);

@@ -124,14 +124,14 @@ impl<H: Host> Backend for HostBackend<'_, H> {
         Ok(())
     }
 
-    fn wait(&mut self, timeout: Nanos) -> Result<usize> {
+    fn wait(&mut self, timeout: Nanos) -> Result<u32> {
         (self.found, self.cursor) = (0, 0);
         match self.host.wait(timeout, self.ready) {
             Ok(found) => self.found = found.min(self.ready.len()),
             Err(Error::EINTR) => {}
             Err(error) => return Err(error),
         }
-        Ok(self.found)
+        Ok(self.found as u32)
     }
 
     fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {

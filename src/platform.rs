@@ -162,7 +162,7 @@ impl<H: Host> Backend for Platform<'_, H> {
         delegate!(self, backend => backend.probe(fd))
     }
 
-    fn wait(&mut self, timeout: Nanos) -> Result<usize> {
+    fn wait(&mut self, timeout: Nanos) -> Result<u32> {
         delegate!(self, backend => backend.wait(timeout))
     }
 

@@ -78,7 +78,7 @@ impl Entry {
 }
 
 /// Where the mailbox ended at some moment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Ticket(usize);
 
 /// How far closing moves `tail` away. A ring over memory is always shorter than half the number of tickets.

@@ -9,6 +9,7 @@ use core::mem::MaybeUninit;
 #[cfg(feature = "host")]
 use crate::host::Readiness;
 use crate::remote::{Entry, Shared, Wake};
+use crate::slab::NONE;
 use crate::tasks;
 use crate::timers::TimerSlot;
 use crate::watch::Watcher;
@@ -16,6 +17,7 @@ use crate::watch::Watcher;
 /// What a loop works on.
 pub(crate) struct Parts<'a, W> {
     pub(crate) watchers: &'a mut [Watcher],
+    /// All `NONE`.
     pub(crate) buckets: &'a mut [u32],
     pub(crate) timers: &'a mut [TimerSlot],
     pub(crate) tasks: &'a mut [tasks::Slot],
@@ -68,22 +70,26 @@ impl Cutter {
     ///
     /// The `left` bytes from `at` are writable and lent to the cutter alone for 'a.
     unsafe fn cut<'a, T>(&mut self, count: usize, mut value: impl FnMut() -> T) -> Option<&'a mut [T]> {
-        let padding = self.at.align_offset(align_of::<T>());
-        let bytes = count.checked_mul(size_of::<T>())?;
-        let taken = padding.checked_add(bytes)?;
-        self.left = self.left.checked_sub(taken)?;
-        // SAFETY: `padding` is at most `taken`, and `taken` bytes were left.
-        let first = unsafe { self.at.add(padding) }.cast::<T>();
+        let first = self.take(count, size_of::<T>(), align_of::<T>())?.cast::<T>();
         for index in 0..count {
             // SAFETY: `index` is below `count`, and `count` of `T` fit into the taken bytes.
             let slot = unsafe { first.add(index) };
-            // SAFETY: the slot lies in the taken bytes, which are writable and, by `padding`, aligned.
+            // SAFETY: the slot lies in the taken bytes, which are writable and aligned.
             unsafe { slot.write(value()) };
         }
-        // SAFETY: `taken` bytes were left.
-        self.at = unsafe { self.at.add(taken) };
         // SAFETY: all `count` were written just now; the bytes are not cut again, and lent for 'a as the caller promises.
         Some(unsafe { core::slice::from_raw_parts_mut(first, count) })
+    }
+
+    /// Room for `count` values of `size` bytes, aligned to `align`, which is a power of two. Once for all types.
+    #[inline(never)]
+    fn take(&mut self, count: usize, size: usize, align: usize) -> Option<*mut u8> {
+        let padding = self.at.addr().wrapping_neg() & (align - 1);
+        let bytes = count.checked_mul(size)?;
+        self.left = self.left.checked_sub(padding)?.checked_sub(bytes)?;
+        let first = self.at.wrapping_add(padding);
+        self.at = first.wrapping_add(bytes);
+        Some(first)
     }
 
     /// All that is left, as words of zero.
@@ -139,7 +145,7 @@ impl<'a, W: Wake> Cut<'a, W> {
         // SAFETY: as above.
         let mailbox = unsafe { cutter.cut(capacity.remote() as usize, Entry::new)? };
         // SAFETY: as above.
-        let buckets = unsafe { cutter.cut(io, || 0)? };
+        let buckets = unsafe { cutter.cut(io, || NONE)? };
         // SAFETY: as above.
         let area = unsafe { cutter.rest()? };
         if area.len() < AREA_BASE_WORDS + (io * AREA_PER_IO).div_ceil(size_of::<u64>()) {

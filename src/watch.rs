@@ -167,9 +167,8 @@ pub(crate) struct Watchers<'a> {
 }
 
 impl<'a> Watchers<'a> {
-    /// `buckets` has as many entries as `slots`.
+    /// `buckets` has as many entries as `slots`, all `NONE`.
     pub(crate) fn new(slots: &'a mut [Watcher], buckets: &'a mut [u32]) -> Self {
-        buckets.fill(NONE);
         Watchers {
             slab: Slab::new(slots),
             buckets,

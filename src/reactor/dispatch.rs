@@ -40,11 +40,10 @@ pub(crate) struct FiredIo {
 const LEVELS: u8 = 3;
 
 impl<B: Backend> Reactor<'_, B> {
-    /// Begins the turn's dispatch, or goes on with one that was cut short.
+    /// Begins the turn's dispatch, or goes on with one that was cut short. Whether there is anything to do; if not, the turn has ended.
     #[inline]
-    pub(crate) fn begin_dispatch(&mut self) {
+    pub(crate) fn begin_dispatch(&mut self) -> bool {
         if !self.in_turn {
-            self.in_turn = true;
             self.stats.turns += 1;
             if self.timers.used() > 0 {
                 self.collect_timers();
@@ -58,8 +57,13 @@ impl<B: Backend> Reactor<'_, B> {
             }
             self.raised |= self.shared.take_raised();
             self.is_plain = true;
-            if self.is_marked || self.raised & self.handled != 0 || self.watchers.has_listed() || self.must_mark() {
+            if self.must_mark() || self.watchers.has_listed() || self.raised & self.handled != 0 || self.is_marked {
                 self.begin_general();
+            }
+            self.in_turn = self.work != 0;
+            if !self.in_turn {
+                self.changed();
+                return false;
             }
         }
         self.budget = self.next_budget;
@@ -68,6 +72,7 @@ impl<B: Backend> Reactor<'_, B> {
             self.begin_watch();
         }
         self.is_dispatching = true;
+        true
     }
 
     /// This turn's I/O takes the general path.
@@ -212,7 +217,8 @@ impl<B: Backend> Reactor<'_, B> {
             let (target, fd) = (watcher.target, watcher.fd);
             let mut ready = found & u32::from(watcher.mask);
             // Anything but plain readiness takes the longer way round.
-            if ready & !(IMPLIED | Ready::PEER_CLOSED.bits()) != 0 || ready == 0 || watcher.flags & ONESHOT != 0 {
+            let special = ready & !(IMPLIED | Ready::PEER_CLOSED.bits()) | u32::from(watcher.flags & ONESHOT);
+            if special != 0 || ready == 0 {
                 ready = self.report(io.slot, found);
                 if ready == 0 {
                     continue;

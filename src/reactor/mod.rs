@@ -56,16 +56,10 @@ pub struct Limit {
     pub time: Nanos,
 }
 
+/// In this order in memory: first what every turn and every item touches, where the machine's short addresses reach it; the timers, by far the
+/// largest, last.
+#[repr(C)]
 pub(crate) struct Reactor<'a, B: Backend> {
-    pub(crate) backend: B,
-    watchers: Watchers<'a>,
-    timers: Timers<'a>,
-    tasks: Tasks<'a>,
-    shared: &'a Shared<'a, B::Waker>,
-    /// The turn's time; to be read through `now`.
-    now: Nanos,
-    now_is_stale: bool,
-
     /// What is left of the turn: see `dispatch`.
     work: u8,
     /// A turn has begun and is not finished, though it may be between two dispatches.
@@ -73,11 +67,6 @@ pub(crate) struct Reactor<'a, B: Backend> {
     is_dispatching: bool,
     /// The limit was reached.
     is_cut: bool,
-    /// How many more callbacks this dispatch may start, what it began with, and what the next will begin with. While the clock is read
-    /// around each callback all are 0, and `may_call_watched` counts.
-    left: u32,
-    budget: u32,
-    next_budget: u32,
     /// This turn's I/O goes the fast path.
     is_plain: bool,
     /// What the last wait found was told to the watchers.
@@ -86,6 +75,29 @@ pub(crate) struct Reactor<'a, B: Backend> {
     has_levels: bool,
     /// The last wait found something at all: for the count of wake-ups in vain.
     was_woken: bool,
+    /// A watcher was removed since the last wait, so that a stale event is no surprise.
+    has_removed: bool,
+    /// An event came from an fd that is watched no more: the set must be rebuilt.
+    is_haunted: bool,
+    /// The application has the pollable fd: every change must show there at once.
+    is_exposed: bool,
+    forked: bool,
+    now_is_stale: bool,
+    /// How many more callbacks this dispatch may start, what it began with, and what the next will begin with. While the clock is read
+    /// around each callback all are 0, and `may_call_watched` counts.
+    left: u32,
+    budget: u32,
+    next_budget: u32,
+    shared: &'a Shared<'a, B::Waker>,
+    watchers: Watchers<'a>,
+    pub(crate) backend: B,
+    tasks: Tasks<'a>,
+    /// The turn's time; to be read through `now`.
+    now: Nanos,
+    remote_end: Ticket,
+    stats: Stats,
+    turns_to_fork_check: u32,
+
     /// Of the general path: where it stands, for which priority, and with the watchers of which fd.
     stage: Stage,
     level: u8,
@@ -95,25 +107,15 @@ pub(crate) struct Reactor<'a, B: Backend> {
     handled: u64,
 
     limit: Limit,
-    /// The clock is read around every callback: for the time limit, or to find the longest.
-    is_watchful: bool,
+    /// The clock is read around every callback to find the longest, as it is for a limit of time.
     measure: bool,
     watched_calls: u32,
     called_at: Option<Nanos>,
     cut_at: Nanos,
-    remote_end: Ticket,
 
-    /// A watcher was removed since the last wait, so that a stale event is no surprise.
-    has_removed: bool,
-    /// An event came from an fd that is watched no more: the set must be rebuilt.
-    is_haunted: bool,
-    /// The application has the pollable fd: every change must show there at once.
-    is_exposed: bool,
     holds: u32,
-    turns_to_fork_check: u32,
-    forked: bool,
     block_size: u32,
-    stats: Stats,
+    timers: Timers<'a>,
 }
 
 impl<'a, B: Backend> Reactor<'a, B> {
@@ -144,12 +146,11 @@ impl<'a, B: Backend> Reactor<'a, B> {
             raised: 0,
             handled: 0,
             limit: Limit::default(),
-            is_watchful: measure,
             measure,
             watched_calls: 0,
             called_at: None,
             cut_at: FOREVER,
-            remote_end: parts.shared.published_end(),
+            remote_end: Ticket::default(),
             has_removed: false,
             is_haunted: false,
             is_exposed: false,
@@ -164,7 +165,16 @@ impl<'a, B: Backend> Reactor<'a, B> {
     // ---- the turn ----
 
     /// Brings the backend up to date and says how long may be waited: 0 if there is work, at most `limit`.
+    #[inline]
     pub(crate) fn prepare(&mut self, limit: Nanos) -> Result<Nanos> {
+        if limit == 0 && !self.is_haunted && !self.watchers.has_listed() {
+            return Ok(0);
+        }
+        self.prepare_wait(limit)
+    }
+
+    #[inline(never)]
+    fn prepare_wait(&mut self, limit: Nanos) -> Result<Nanos> {
         if self.is_haunted {
             self.rebuild()?;
         }
@@ -183,7 +193,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     /// Waits at most `timeout` for readiness and returns how many sources are ready. Does nothing while an earlier wait
     /// or a limited turn still has something to hand over.
-    pub(crate) fn wait(&mut self, timeout: Nanos) -> Result<usize> {
+    pub(crate) fn wait(&mut self, timeout: Nanos) -> Result<u32> {
         if self.is_unfinished() {
             return Ok(0);
         }
@@ -197,7 +207,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
         if found > 0 {
             self.work |= IO_WORK;
             self.was_woken = true;
-            self.stats.events += found as u64;
+            self.stats.events += u64::from(found);
             if self.must_mark() {
                 self.mark();
             }
@@ -211,7 +221,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
     /// Whether watchers must be told what was found before any of them is called.
     #[inline]
     fn must_mark(&self) -> bool {
-        self.watchers.shared > 0 || self.watchers.prioritised > 0 || self.backend.must_mark()
+        self.watchers.shared | self.watchers.prioritised != 0 || self.backend.must_mark()
     }
 
     /// Whether something that was there at the last wait is still to be handed over.
@@ -371,8 +381,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
     pub(crate) fn set_limit(&mut self, limit: Limit) {
         self.limit = limit;
         self.next_budget = if limit.callbacks == 0 { u32::MAX } else { limit.callbacks };
-        self.is_watchful = self.measure || limit.time > 0;
-        if self.is_watchful {
+        if self.measure || limit.time > 0 {
             self.next_budget = 0;
         }
     }

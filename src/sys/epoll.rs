@@ -74,30 +74,33 @@ impl<'a> Epoll<'a> {
         EventData::new_u64(source.token.to_u64())
     }
 
-    /// One `epoll_pwait`, its timeout a whole number of milliseconds.
+    /// One `epoll_pwait`; below a millisecond `ppoll` on the set before it.
     #[inline]
-    fn fetch(&mut self, timeout: Option<&Timespec>) -> Result<usize> {
-        match epoll::wait(&self.set, &mut *self.events, timeout) {
-            Ok(found) => self.found = found,
-            // Nothing was written: the end is where it was put before.
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(error(errno)),
+    fn fetch(&mut self, timeout: Nanos) -> io::Result<usize> {
+        if timeout == 0 {
+            return epoll::wait(&self.set, &mut *self.events, Some(&NOT_AT_ALL));
         }
-        self.end(self.found);
-        Ok(self.found)
+        if timeout < MILLISECOND {
+            // epoll_pwait knows no less than a millisecond; but an epoll fd can be polled, and ppoll counts nanoseconds.
+            let mut fds = [PollFd::new(&self.set, PollFlags::IN)];
+            if poll(&mut fds, timespec(timeout).as_ref())? == 0 {
+                return Ok(0);
+            }
+            return epoll::wait(&self.set, &mut *self.events, Some(&NOT_AT_ALL));
+        }
+        // Whole milliseconds, rounded down: what is left is waited for in the next turn, exactly.
+        let whole = if timeout == FOREVER { FOREVER } else { timeout.min(LONGEST_WAIT) / MILLISECOND * MILLISECOND };
+        epoll::wait(&self.set, &mut *self.events, timespec(whole).as_ref())
     }
 
-    /// Marks the end of what was found with a record without flags, which the kernel never writes.
+    /// Sets what `next` and `next_marked` yield: the first `found` records. Behind them comes one without flags, which the kernel never
+    /// writes.
     #[inline]
-    fn end(&mut self, found: usize) {
+    fn yield_first(&mut self, found: usize) {
+        (self.found, self.cursor) = (found, 0);
         if let Some(event) = self.events.get_mut(found) {
             event.flags = EventFlags::empty();
         }
-    }
-
-    fn clear(&mut self) {
-        (self.found, self.cursor) = (0, 0);
-        self.end(0);
     }
 }
 
@@ -160,25 +163,14 @@ impl Backend for Epoll<'_> {
         probe(fd)
     }
 
-    fn wait(&mut self, timeout: Nanos) -> Result<usize> {
-        self.clear();
-        if timeout == 0 {
-            return self.fetch(Some(&NOT_AT_ALL));
-        }
-        if timeout == FOREVER {
-            return self.fetch(None);
-        }
-        if timeout >= MILLISECOND {
-            // Whole milliseconds, rounded down: what is left is waited for in the next turn, exactly.
-            return self.fetch(timespec(timeout.min(LONGEST_WAIT) / MILLISECOND * MILLISECOND).as_ref());
-        }
-        // epoll_pwait knows no less than a millisecond; but an epoll fd can be polled, and ppoll counts nanoseconds.
-        let mut fds = [PollFd::new(&self.set, PollFlags::IN)];
-        match poll(&mut fds, timespec(timeout).as_ref()) {
-            Ok(0) | Err(Errno::INTR) => Ok(0),
-            Ok(_) => self.fetch(Some(&NOT_AT_ALL)),
-            Err(errno) => Err(error(errno)),
-        }
+    fn wait(&mut self, timeout: Nanos) -> Result<u32> {
+        let (found, result) = match self.fetch(timeout) {
+            Ok(found) => (found, Ok(found as u32)),
+            Err(Errno::INTR) => (0, Ok(0)),
+            Err(errno) => (0, Err(error(errno))),
+        };
+        self.yield_first(found);
+        result
     }
 
     fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {
@@ -207,7 +199,7 @@ impl Backend for Epoll<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<(Token, u32)> {
-        // Behind the last record is one without flags, or none at all: see `fetch`.
+        // Behind the last record is one without flags, or none at all: see `yield_first`.
         let event = self.events.get(self.cursor)?;
         let (data, flags) = (event.data, event.flags);
         if flags.is_empty() {
@@ -226,7 +218,7 @@ impl Backend for Epoll<'_> {
         }
         // Under the old number: the application may have it from `pollable_fd`.
         io::dup3(set, &mut self.set, DupFlags::CLOEXEC).map_err(error)?;
-        self.clear();
+        self.yield_first(0);
         self.add_own()
     }
 

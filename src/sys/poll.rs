@@ -151,11 +151,11 @@ impl Backend for Poll<'_> {
         probe(fd)
     }
 
-    fn wait(&mut self, timeout: Nanos) -> Result<usize> {
+    fn wait(&mut self, timeout: Nanos) -> Result<u32> {
         self.cursor = self.used;
         let timeout = if timeout == FOREVER { FOREVER } else { timeout.min(LONGEST_WAIT) };
         let found = match self.ask_kernel(timeout) {
-            Ok(found) => found,
+            Ok(found) => found as u32,
             Err(Errno::INTR) => 0,
             Err(errno) => return Err(error(errno)),
         };
@@ -167,7 +167,7 @@ impl Backend for Poll<'_> {
         if woken {
             wake::drain(&self.wake);
         }
-        Ok(found - usize::from(woken))
+        Ok(found - u32::from(woken))
     }
 
     fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {

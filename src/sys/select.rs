@@ -114,7 +114,7 @@ impl<'a> Select<'a> {
         (self.bound as usize).div_ceil(BITS)
     }
 
-    fn ask_kernel(&mut self, timeout: Nanos) -> core::result::Result<usize, Errno> {
+    fn ask_kernel(&mut self, timeout: Nanos) -> core::result::Result<u32, Errno> {
         let words = self.words();
         self.found.copy(&self.watched, words);
         // SAFETY: select asks that the sets hold at least `bound` bits: `add` keeps `bound` within `range`, which is their
@@ -129,7 +129,7 @@ impl<'a> Select<'a> {
                 timespec(timeout).as_ref(),
             )
         };
-        found.map(|found| found as usize)
+        found.map(|found| found as u32)
     }
 
     /// The first fd in `found` from the cursor on; the cursor moves behind it.
@@ -217,7 +217,7 @@ impl Backend for Select<'_> {
         probe(fd)
     }
 
-    fn wait(&mut self, timeout: Nanos) -> Result<usize> {
+    fn wait(&mut self, timeout: Nanos) -> Result<u32> {
         let timeout = if timeout == FOREVER { FOREVER } else { timeout.min(LONGEST_WAIT) };
         let mut found = match self.ask_kernel(timeout) {
             Ok(found) => found,
