@@ -159,10 +159,8 @@ fn the_first_program_of_the_header_works() {
         .map(|line| line.trim_start_matches(" *").to_owned() + "\n")
         .collect();
     // What stands in the right margin is a remark.
-    let without_remarks: String = shown
-        .lines()
-        .map(|line| line.split("    ").filter(|part| !part.is_empty()).next().unwrap_or("").to_owned() + "\n")
-        .collect();
+    let without_remarks: String =
+        shown.lines().map(|line| line.split("    ").find(|part| !part.is_empty()).unwrap_or("").to_owned() + "\n").collect();
     assert!(without_remarks.contains("pirn_run(loop)"), "the example is where it was:\n{shown}");
     let file = scratch("header").join("first.c");
     std::fs::write(&file, format!("#include <unistd.h>\n#include <pirn.h>\n{without_remarks}")).expect("writable");

@@ -1,6 +1,7 @@
 //! The test bench: a loop in a world, a log of what was called, and callbacks that are closures with a name.
 
 use std::collections::HashMap;
+use std::sync::RwLock;
 
 use pirn::{Interest, Io, IoEvent, Loop, Memory, Nanos, Ready, Repeat, Storage, Task, Timer, TimerEvent, When};
 
@@ -264,8 +265,13 @@ impl<'s, W: World> Bench<'s, W> {
     }
 }
 
+/// Tests share this; one that starts a process has it alone. Until a child process execs it holds a copy of every fd, and what
+/// another test closes meanwhile stays open.
+pub static PROCESSES: RwLock<()> = RwLock::new(());
+
 /// Runs a claim on a bench of 32 watchers, 32 timers and 32 tasks.
 pub fn check<W: World>(claim: fn(&mut Bench<'_, W>)) {
+    let _shared = PROCESSES.read().unwrap_or_else(|poison| poison.into_inner());
     let mut storage = Storage::<32, 32, 32>::new();
     let mut bench = Bench::new(&mut storage);
     claim(&mut bench);

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use pirn::{Error, Interest, Kind, Storage};
 
-use crate::bench::{Bench, on_io};
+use crate::bench::{Bench, PROCESSES, on_io};
 use crate::os;
 use crate::world::{Epoll, Poll, Select, World};
 
@@ -32,7 +32,6 @@ claims! {
         always_ready_files_cannot_be_edge_triggered
         mounts_can_be_waited_for
         closed_pseudo_terminal_is_a_hangup
-        ended_process_is_reported_by_its_fd
         full_eventfd_is_only_readable
         fds_beyond_1024_are_watched;
     epoll:
@@ -219,7 +218,9 @@ fn closed_pseudo_terminal_is_a_hangup<W: World>(b: &mut Bench<'_, W>) {
 }
 
 /// 16
-fn ended_process_is_reported_by_its_fd<W: World>(b: &mut Bench<'_, W>) {
+fn ended_process_is_reported_by_its_fd<W: World>() {
+    let mut storage = Storage::<8, 1, 1>::new();
+    let mut b = Bench::<W>::new(&mut storage);
     let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
     let fd = os::process_fd(child.id());
     let io = b.io("process", fd, READ | Interest::ONESHOT);
@@ -308,9 +309,18 @@ fn exclusive_interest_can_be_changed(b: &mut Bench<'_, Epoll>) {
     b.assert_silent();
 }
 
+#[test]
+fn ended_process_is_reported_by_its_fd_on_all_kernels() {
+    let _alone = PROCESSES.write().unwrap_or_else(|poison| poison.into_inner());
+    ended_process_is_reported_by_its_fd::<Select>();
+    ended_process_is_reported_by_its_fd::<Poll>();
+    ended_process_is_reported_by_its_fd::<Epoll>();
+}
+
 /// The bits of the fd's files are the kernel's: `Ready` names them alike whatever the backend.
 #[test]
 fn readiness_of_one_file_is_the_same_on_all_kernels() {
+    let _shared = PROCESSES.read().unwrap_or_else(|poison| poison.into_inner());
     fn found<W: World>() -> Vec<String> {
         let mut storage = Storage::<8, 1, 1>::new();
         let mut b = Bench::<W>::new(&mut storage);
