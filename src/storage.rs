@@ -11,7 +11,7 @@ use crate::host::Readiness;
 use crate::remote::{Entry, Shared, Wake};
 use crate::slab::NONE;
 use crate::tasks;
-use crate::timers::TimerSlot;
+use crate::timers::{MAX_TIMERS, TimerSlot};
 use crate::watch::Watcher;
 
 /// What a loop works on.
@@ -134,6 +134,10 @@ impl<'a, W: Wake> Cut<'a, W> {
         let mut cutter = Cutter { at: memory, left: size };
         let seed = seed(memory, epoch);
         let io = capacity.io as usize;
+        // Never true but on small machines, where an index of a timer has two bytes.
+        if capacity.timers > MAX_TIMERS {
+            return None;
+        }
         // SAFETY: the caller's promise is the one that `cut` asks for; so in all that follow.
         let place = unsafe { cutter.cut(1, MaybeUninit::uninit)? }.first_mut()?;
         // SAFETY: as above.

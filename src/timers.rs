@@ -30,6 +30,7 @@ mod slot;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::buckets::MAX_TIMERS;
 use self::buckets::{Buckets, DUE, last};
 pub(crate) use self::slot::TimerSlot;
 use crate::error::Result;

@@ -312,6 +312,14 @@ impl<B: Backend> Reactor<'_, B> {
                 watcher.position = position;
             }
         });
+        // What was found for it went with the set's entry; that it is lost stays to be told.
+        let mut next = Some(head);
+        while let Some(index) = next {
+            if let Some(watcher) = watchers.slab.get_mut(index) {
+                watcher.found &= fold(Ready::INVALID.bits());
+            }
+            next = watchers.sibling(index);
+        }
     }
 
     /// The watchers of an fd watch a file that is always ready.

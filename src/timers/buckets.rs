@@ -31,6 +31,29 @@ pub(super) type Digits = u32;
 #[cfg(not(any(feature = "select", feature = "poll", feature = "epoll")))]
 pub(super) type Digits = u8;
 
+/// A slot's index as a head keeps it. On a small machine two bytes do, for heads are most of what a loop there takes.
+#[cfg(any(feature = "select", feature = "poll", feature = "epoll", target_pointer_width = "64"))]
+pub(super) type Head = u32;
+#[cfg(not(any(feature = "select", feature = "poll", feature = "epoll", target_pointer_width = "64")))]
+pub(super) type Head = u16;
+
+/// How many timers the heads can tell apart; the last index stands for none.
+#[allow(clippy::unnecessary_cast, reason = "a head is narrower on small machines")]
+pub(crate) const MAX_TIMERS: u32 = Head::MAX as u32 - 1;
+
+/// `NONE`, or an index below `MAX_TIMERS`, as a head.
+#[inline]
+pub(super) const fn pack(index: u32) -> Head {
+    index as Head
+}
+
+/// The opposite of [`pack`].
+#[inline]
+#[allow(clippy::unnecessary_cast, reason = "a head is narrower on small machines")]
+pub(super) const fn unpack(head: Head) -> u32 {
+    if head == Head::MAX { NONE } else { head as u32 }
+}
+
 static_assertions::const_assert!(RADIX <= Digits::BITS as usize);
 static_assertions::const_assert!(LEVELS <= u32::BITS as usize);
 static_assertions::const_assert!(DUE <= u16::MAX as usize);
@@ -42,12 +65,12 @@ pub(super) struct Buckets {
     /// For each level, the digits whose bucket is in use.
     digits: [Digits; LEVELS],
     /// The first slot of each list, or `NONE`.
-    heads: [u32; DUE + 1],
+    heads: [Head; DUE + 1],
 }
 
 impl Buckets {
     pub(super) fn new(base: Nanos) -> Buckets {
-        Buckets { base, levels: 0, digits: [0; LEVELS], heads: [NONE; DUE + 1] }
+        Buckets { base, levels: 0, digits: [0; LEVELS], heads: [pack(NONE); DUE + 1] }
     }
 
     /// Moves `base` forward. No bucket in use may begin before or at the new one.
@@ -101,14 +124,14 @@ impl Buckets {
     /// The first slot of a list, or `NONE`.
     #[inline]
     pub(super) fn head(&self, bucket: usize) -> u32 {
-        self.heads.get(bucket).map_or(NONE, |head| *head)
+        self.heads.get(bucket).map_or(NONE, |head| unpack(*head))
     }
 
     /// Gives a list that is in use another first slot.
     #[inline]
     pub(super) fn set_head(&mut self, bucket: usize, index: u32) {
         if let Some(head) = self.heads.get_mut(bucket) {
-            *head = index;
+            *head = pack(index);
         }
     }
 
@@ -144,7 +167,7 @@ impl Buckets {
 
     /// The heads and the bitmap of an empty level, to be filled; then [`mark`](Self::mark) is due.
     #[inline]
-    pub(super) fn row(&mut self, level: u32) -> Option<(&mut [u32; RADIX], &mut Digits)> {
+    pub(super) fn row(&mut self, level: u32) -> Option<(&mut [Head; RADIX], &mut Digits)> {
         let heads = self.heads.get_mut(level as usize * RADIX..)?.first_chunk_mut()?;
         Some((heads, self.digits.get_mut(level as usize)?))
     }

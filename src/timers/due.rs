@@ -4,7 +4,7 @@
 //! again. A short chain is sorted by insertion, a long one is spread over the buckets of the level below, and these are
 //! emptied in turn: a radix sort that needs no memory but the heads, as all levels below the first bucket are empty.
 
-use super::buckets::{DIGIT_BITS, DUE, RADIX, digit, last, level};
+use super::buckets::{DIGIT_BITS, DUE, RADIX, digit, last, level, pack, unpack};
 use super::{TimerSlot, Timers, UNKNOWN};
 use crate::slab::NONE;
 use crate::time::Nanos;
@@ -116,7 +116,7 @@ impl Timers<'_> {
             } else {
                 let digit = digit(effective, shift);
                 used |= 1 << digit;
-                slot.next = core::mem::replace(&mut heads[digit], index);
+                slot.next = unpack(core::mem::replace(&mut heads[digit], pack(index)));
             }
             index = next;
         }

@@ -19,6 +19,7 @@ claims! {
         limited_turn_keeps_the_order
         what_joins_a_cut_turn_waits_for_the_next
         removed_leftovers_are_skipped
+        leftover_of_a_paused_watcher_is_forgotten
         always_ready_fds_take_turns_under_a_limit
         limit_set_in_a_callback_is_for_the_next_dispatch
         limit_lifted_in_a_callback_is_for_the_next_dispatch
@@ -178,6 +179,24 @@ fn removed_leftovers_are_skipped<W: World>(b: &mut Bench<'_, W>) {
     // Again under the same number, ready as before.
     b.io("again", removed.1, READ);
     assert_eq!(b.turn(), [format!("{} R", kept.0)]);
+}
+
+/// What was found for a watcher that is then paused is not reported in a later turn.
+fn leftover_of_a_paused_watcher_is_forgotten<W: World>(b: &mut Bench<'_, W>) {
+    let (one, other) = b.pair();
+    let (idle, _writer) = b.pipe();
+    b.context.world.write(other, 1);
+    let io = b.io("one", one, READ);
+    b.io("low", idle, READ | Interest::LOW);
+    b.timer("timer", When::At(0), ONCE);
+    b.event_loop.set_limit(Limit { callbacks: 1, time: 0 });
+    assert_eq!(b.turn(), ["timer"]);
+    b.event_loop.io_modify(io, Interest::empty()).unwrap();
+    b.event_loop.set_limit(Limit::default());
+    assert_eq!(b.turn(), [""; 0]);
+    b.context.world.read(one, 1);
+    b.event_loop.io_modify(io, READ | Interest::WRITE).unwrap();
+    assert_eq!(b.turn(), ["one W"]);
 }
 
 /// 24
