@@ -64,7 +64,8 @@ pub(crate) const fn mask_of(interest: u32) -> u16 {
     let asked = interest & ASKABLE;
     let unasked = if asked != 0 { UNASKED } else { 0 };
     // The peer's close goes with reading: its bit is that of `READ`, shifted.
-    (asked | unasked | ((asked & Ready::READ.bits()) * Ready::PEER_CLOSED.bits())) as u16
+    let peer = (asked & Ready::READ.bits()) * Ready::PEER_CLOSED.bits();
+    (asked | unasked | peer) as u16
 }
 
 /// Readiness in a byte: the peer's close takes the place of a bit that is never found.

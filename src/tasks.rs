@@ -115,6 +115,18 @@ impl<'a> Tasks<'a> {
     /// The oldest task of this turn, to be run now. Its handle is stale and its place is free when this returns.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Target> {
+        if self.turn == 0 {
+            return None;
+        }
+        self.turn -= 1;
+        let target = self.remove_oldest();
+        if target.is_none() { self.pop_behind_cancelled() } else { target }
+    }
+
+    /// Goes on where a cancelled task was found.
+    #[cold]
+    #[inline(never)]
+    fn pop_behind_cancelled(&mut self) -> Option<Target> {
         while self.turn > 0 {
             self.turn -= 1;
             let target = self.remove_oldest();
