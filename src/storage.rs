@@ -64,31 +64,41 @@ struct Cutter {
 }
 
 impl Cutter {
-    /// The next `count` of `T`, each set to `value()`. `None` if the block is too small.
+    /// The next `count` of `T`, each a copy of `value`. `None` if the block is too small.
     ///
     /// # Safety
     ///
-    /// The `left` bytes from `at` are writable and lent to the cutter alone for 'a.
-    unsafe fn cut<'a, T>(&mut self, count: usize, mut value: impl FnMut() -> T) -> Option<&'a mut [T]> {
-        let first = self.take(count, size_of::<T>(), align_of::<T>())?.cast::<T>();
-        for index in 0..count {
-            // SAFETY: `index` is below `count`, and `count` of `T` fit into the taken bytes.
-            let slot = unsafe { first.add(index) };
-            // SAFETY: the slot lies in the taken bytes, which are writable and aligned.
-            unsafe { slot.write(value()) };
-        }
-        // SAFETY: all `count` were written just now; the bytes are not cut again, and lent for 'a as the caller promises.
+    /// The `left` bytes from `at` are writable and lent to the cutter alone for 'a. `T` is valid as often as it is copied: it has nothing
+    /// to drop and refers to nothing of its own.
+    unsafe fn cut<'a, T>(&mut self, count: usize, value: T) -> Option<&'a mut [T]> {
+        const { assert!(cfg!(loom) || !core::mem::needs_drop::<T>()) };
+        let pattern = (&raw const value).cast::<MaybeUninit<u8>>();
+        // SAFETY: the pattern is `value`, of the size and alignment of a `T`; the rest is passed on.
+        let first = unsafe { self.repeat(count, pattern, size_of::<T>(), align_of::<T>())? }.cast::<T>();
+        // SAFETY: all `count` were written just now, and are aligned; the bytes are not cut again, and lent for 'a as the caller
+        // promises.
         Some(unsafe { core::slice::from_raw_parts_mut(first, count) })
     }
 
-    /// Room for `count` values of `size` bytes, aligned to `align`, which is a power of two. Once for all types.
+    /// Writes a pattern of `size` bytes `count` times into the front of the block, aligned to `align`, a power of two. One function for all
+    /// types: init need not be fast.
+    ///
+    /// # Safety
+    ///
+    /// As [`cut`](Self::cut), and `size` bytes can be read at `pattern`.
     #[inline(never)]
-    fn take(&mut self, count: usize, size: usize, align: usize) -> Option<*mut u8> {
+    unsafe fn repeat(&mut self, count: usize, pattern: *const MaybeUninit<u8>, size: usize, align: usize) -> Option<*mut u8> {
         let padding = self.at.addr().wrapping_neg() & (align - 1);
         let bytes = count.checked_mul(size)?;
         self.left = self.left.checked_sub(padding)?.checked_sub(bytes)?;
         let first = self.at.wrapping_add(padding);
-        self.at = first.wrapping_add(bytes);
+        self.at = first;
+        for _ in 0..count {
+            // SAFETY: `size` bytes are readable on one side and, being part of the `bytes` that were left, writable on the other, which
+            // is lent to the cutter alone.
+            unsafe { core::ptr::copy_nonoverlapping(pattern, self.at.cast(), size) };
+            self.at = self.at.wrapping_add(size);
+        }
         Some(first)
     }
 
@@ -100,7 +110,7 @@ impl Cutter {
     unsafe fn rest<'a>(&mut self) -> Option<&'a mut [u64]> {
         let words = self.left.saturating_sub(self.at.align_offset(align_of::<u64>())) / size_of::<u64>();
         // SAFETY: passed on to the caller.
-        unsafe { self.cut(words, || 0) }
+        unsafe { self.cut(words, 0) }
     }
 }
 
@@ -139,17 +149,17 @@ impl<'a, W: Wake> Cut<'a, W> {
             return None;
         }
         // SAFETY: the caller's promise is the one that `cut` asks for; so in all that follow.
-        let place = unsafe { cutter.cut(1, MaybeUninit::uninit)? }.first_mut()?;
+        let place = unsafe { cutter.cut(1, MaybeUninit::uninit())? }.first_mut()?;
         // SAFETY: as above.
-        let watchers = unsafe { cutter.cut(io, || Watcher::empty(seed))? };
+        let watchers = unsafe { cutter.cut(io, Watcher::empty(seed))? };
         // SAFETY: as above.
-        let timers = unsafe { cutter.cut(capacity.timers as usize, || TimerSlot::vacant(seed))? };
+        let timers = unsafe { cutter.cut(capacity.timers as usize, TimerSlot::vacant(seed))? };
         // SAFETY: as above.
-        let tasks = unsafe { cutter.cut(capacity.tasks as usize, || tasks::Slot::EMPTY)? };
+        let tasks = unsafe { cutter.cut(capacity.tasks as usize, tasks::Slot::EMPTY)? };
         // SAFETY: as above.
-        let mailbox = unsafe { cutter.cut(capacity.remote() as usize, Entry::new)? };
+        let mailbox = unsafe { cutter.cut(capacity.remote() as usize, Entry::new())? };
         // SAFETY: as above.
-        let buckets = unsafe { cutter.cut(io, || NONE)? };
+        let buckets = unsafe { cutter.cut(io, NONE)? };
         // SAFETY: as above.
         let area = unsafe { cutter.rest()? };
         if area.len() < AREA_BASE_WORDS + (io * AREA_PER_IO).div_ceil(size_of::<u64>()) {

@@ -203,6 +203,7 @@ impl<'a> Watchers<'a> {
         self.same_fd_from(watcher.chain, watcher.fd)
     }
 
+    #[inline(never)]
     fn same_fd_from(&self, mut index: u32, fd: i32) -> Option<u32> {
         while let Some(watcher) = self.slab.get(index) {
             if watcher.fd == fd {
@@ -310,8 +311,14 @@ impl<'a> Watchers<'a> {
     }
 
     /// Puts a watcher on the attention list, if it is not there, and adds `reason`.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn list(&mut self, index: u32, reason: u16) {
+        self.list_here(index, reason);
+    }
+
+    /// As `list`, without a call: for changed interests, which are many.
+    #[inline(always)]
+    pub(crate) fn list_here(&mut self, index: u32, reason: u16) {
         let last = self.last;
         let Some(watcher) = self.slab.get_mut(index) else { return };
         let flags = watcher.flags;

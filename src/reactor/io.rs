@@ -126,7 +126,7 @@ impl<B: Backend> Reactor<'_, B> {
         watcher.set_mask(interest);
         self.stats.interest_changes += 1;
         if flags & DIRTY == 0 {
-            self.watchers.list(io.slot, DIRTY);
+            self.watchers.list_here(io.slot, DIRTY);
         }
         self.changed();
         Ok(())

@@ -70,8 +70,15 @@ impl<'a> Epoll<'a> {
         flags
     }
 
-    fn data(source: &Source) -> EventData {
-        EventData::new_u64(source.token.to_u64())
+    /// A new entry.
+    #[inline(never)]
+    fn put(&self, source: &Source) -> io::Result<()> {
+        epoll::add(&self.set, borrow(source.fd), EventData::new_u64(source.token.to_u64()), Self::flags(source))
+    }
+
+    #[inline(never)]
+    fn delete(&self, source: &Source) -> io::Result<()> {
+        epoll::delete(&self.set, borrow(source.fd))
     }
 
     /// One `epoll_pwait`; below a millisecond `ppoll` on the set before it.
@@ -131,32 +138,29 @@ impl Backend for Epoll<'_> {
         fd == self.set.as_raw_fd() || fd == self.wake.as_raw_fd() || Some(fd) == alarm
     }
 
+    #[inline]
     fn add(&mut self, source: &Source) -> Result<u32> {
-        let fd = borrow(source.fd);
-        match epoll::add(&self.set, fd, Self::data(source), Self::flags(source)) {
+        match self.put(source) {
+            Ok(()) => Ok(0),
             // An entry of the same open file under the same number, left behind by a close that a dup outlived.
-            Err(Errno::EXIST) if source.exclusive => {
-                epoll::delete(&self.set, fd).map_err(error)?;
-                epoll::add(&self.set, fd, Self::data(source), Self::flags(source)).map_err(error)?;
-            }
-            Err(Errno::EXIST) => self.modify(source)?,
-            result => result.map_err(error)?,
+            Err(Errno::EXIST) => self.modify(source).map(|()| 0),
+            Err(errno) => Err(error(errno)),
         }
-        Ok(0)
     }
 
     fn modify(&mut self, source: &Source) -> Result<()> {
-        let fd = borrow(source.fd);
-        if source.exclusive {
+        let result = if source.exclusive {
             // The kernel refuses to modify an exclusive entry.
-            epoll::delete(&self.set, fd).map_err(error)?;
-            return epoll::add(&self.set, fd, Self::data(source), Self::flags(source)).map_err(error);
-        }
-        epoll::modify(&self.set, fd, Self::data(source), Self::flags(source)).map_err(error)
+            self.delete(source).and_then(|()| self.put(source))
+        } else {
+            let data = EventData::new_u64(source.token.to_u64());
+            epoll::modify(&self.set, borrow(source.fd), data, Self::flags(source))
+        };
+        result.map_err(error)
     }
 
     fn remove(&mut self, source: &Source, _moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
-        epoll::delete(&self.set, borrow(source.fd)).map_err(error)
+        self.delete(source).map_err(error)
     }
 
     fn probe(&self, fd: i32) -> Result<()> {
