@@ -5,6 +5,7 @@
 //! `PIRN_STORAGE_SIZE` promises to C are tied to the real ones by the assertions at the end.
 
 use core::mem::MaybeUninit;
+use core::ptr::NonNull;
 
 #[cfg(feature = "host")]
 use crate::host::Readiness;
@@ -77,7 +78,7 @@ impl Cutter {
         let first = unsafe { self.repeat(count, pattern, size_of::<T>(), align_of::<T>())? }.cast::<T>();
         // SAFETY: all `count` were written just now, and are aligned; the bytes are not cut again, and lent for 'a as the caller
         // promises.
-        Some(unsafe { core::slice::from_raw_parts_mut(first, count) })
+        Some(unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), count) })
     }
 
     /// Writes a pattern of `size` bytes `count` times into the front of the block, aligned to `align`, a power of two. One function for all
@@ -87,7 +88,7 @@ impl Cutter {
     ///
     /// As [`cut`](Self::cut), and `size` bytes can be read at `pattern`.
     #[inline(never)]
-    unsafe fn repeat(&mut self, count: usize, pattern: *const MaybeUninit<u8>, size: usize, align: usize) -> Option<*mut u8> {
+    unsafe fn repeat(&mut self, count: usize, pattern: *const MaybeUninit<u8>, size: usize, align: usize) -> Option<NonNull<u8>> {
         let padding = self.at.addr().wrapping_neg() & (align - 1);
         let bytes = count.checked_mul(size)?;
         self.left = self.left.checked_sub(padding)?.checked_sub(bytes)?;
@@ -99,7 +100,7 @@ impl Cutter {
             unsafe { core::ptr::copy_nonoverlapping(pattern, self.at.cast(), size) };
             self.at = self.at.wrapping_add(size);
         }
-        Some(first)
+        NonNull::new(first)
     }
 
     /// All that is left, as words of zero.

@@ -347,31 +347,42 @@ unsafe fn open(kind: Kind, host: *const pirn_host, area: &'static mut [u64]) -> 
 unsafe fn extended<T: Copy>(from: *const T, numbers: usize) -> Result<T> {
     let mut known = core::mem::MaybeUninit::<T>::zeroed();
     if !from.is_null() {
-        let bytes = from.cast::<u8>();
-        // SAFETY: not NULL, and begins with its size.
-        let said = unsafe { from.cast::<u32>().read_unaligned() } as usize;
-        if said < size_of::<u32>() {
-            return Err(Error::EINVAL);
-        }
-        for at in size_of::<T>()..said {
-            // SAFETY: readable for the size it says.
-            let surplus = unsafe { bytes.add(at) };
-            // SAFETY: as above.
-            if unsafe { surplus.read() } != 0 {
-                return Err(Error::E2BIG);
-            }
-        }
-        let length = said.min(size_of::<T>());
-        // Half a field is not a field. The numbers come first, four bytes each, then the pointers.
-        let field = if length > numbers { size_of::<usize>() } else { size_of::<u32>() };
-        if !length.is_multiple_of(field) {
-            return Err(Error::EINVAL);
-        }
-        // SAFETY: `length` bytes are readable on one side, by what it says, and writable on the other.
-        unsafe { core::ptr::copy_nonoverlapping(bytes, known.as_mut_ptr().cast(), length) };
+        // SAFETY: not NULL, hence readable for the size it says; `known` is writable for its own.
+        unsafe { extend(from.cast(), known.as_mut_ptr().cast(), size_of::<T>(), numbers)? };
     }
     // SAFETY: all zero is valid, and so is what the caller filled in.
     Ok(unsafe { known.assume_init() })
+}
+
+/// Copies what there is of a struct of `size` bytes. One function for all types.
+///
+/// # Safety
+///
+/// `from` begins with its size as a `u32` and is readable for it, `to` is writable for `size` bytes.
+#[inline(never)]
+unsafe fn extend(from: *const u8, to: *mut u8, size: usize, numbers: usize) -> Result<()> {
+    // SAFETY: begins with its size.
+    let said = unsafe { from.cast::<u32>().read_unaligned() } as usize;
+    if said < size_of::<u32>() {
+        return Err(Error::EINVAL);
+    }
+    for at in size..said {
+        // SAFETY: readable for the size it says.
+        let surplus = unsafe { from.add(at) };
+        // SAFETY: as above.
+        if unsafe { surplus.read() } != 0 {
+            return Err(Error::E2BIG);
+        }
+    }
+    let length = said.min(size);
+    // Half a field is not a field. The numbers come first, four bytes each, then the pointers.
+    let field = if length > numbers { size_of::<usize>() } else { size_of::<u32>() };
+    if !length.is_multiple_of(field) {
+        return Err(Error::EINVAL);
+    }
+    // SAFETY: `length` bytes are readable on one side, by what it says, and writable on the other.
+    unsafe { core::ptr::copy_nonoverlapping(from, to, length) };
+    Ok(())
 }
 
 /// End a loop.

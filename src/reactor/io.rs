@@ -60,10 +60,20 @@ impl<B: Backend> Reactor<'_, B> {
     /// The first watcher of an fd: the fd enters the backend's set.
     #[inline]
     fn enter(&mut self, fd: i32, index: u32) -> Result<()> {
-        match self.tell(index, false) {
+        let token = self.watchers.slab.token(index);
+        let watcher = self.watchers.slab.get_mut(index).ok_or(Error::EUCLEAN)?;
+        let source = watcher.source(token, watcher.mask);
+        if source.interest == 0 {
             // Nothing is watched yet, but the fd must be open.
-            Ok(false) => self.backend.probe(fd),
-            Ok(true) => Ok(()),
+            return self.backend.probe(fd);
+        }
+        self.stats.interest_syscalls += 1;
+        match self.backend.add(&source) {
+            Ok(position) => {
+                watcher.position = position;
+                watcher.kernel = source.interest as u16;
+                Ok(())
+            }
             Err(error) => self.enter_always(index, error),
         }
     }
@@ -106,9 +116,9 @@ impl<B: Backend> Reactor<'_, B> {
                     watcher.fed = 0;
                 }
                 self.watchers.unlist(index, FED);
-                self.tell(head, false).map(drop)
+                self.tell(head, false)
             }
-            result => result.map(drop),
+            result => result,
         }
     }
 
@@ -248,7 +258,7 @@ impl<B: Backend> Reactor<'_, B> {
             return;
         }
         match self.tell(head, false) {
-            Ok(_) => {}
+            Ok(()) => {}
             Err(Error::EPERM) => self.always(fd),
             Err(_) => {
                 self.is_haunted = true;
@@ -257,10 +267,9 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
-    /// Tells the backend what the watchers of one fd ask for, if it differs from what it was told before, or in any case. Whether the fd
-    /// is in the set now.
+    /// Tells the backend what the watchers of one fd ask for, if it differs from what it was told before, or in any case.
     #[inline(never)]
-    fn tell(&mut self, head: u32, in_any_case: bool) -> Result<bool> {
+    fn tell(&mut self, head: u32, in_any_case: bool) -> Result<()> {
         let merged = self.watchers.merged(head);
         let token = self.watchers.slab.token(head);
         let watcher = self.watchers.slab.get_mut(head).ok_or(Error::ENOENT)?;
@@ -279,7 +288,7 @@ impl<B: Backend> Reactor<'_, B> {
                 watcher.kernel = source.interest as u16;
             }
         }
-        Ok(source.interest != 0)
+        Ok(())
     }
 
     /// The watchers of an fd are told that it can no longer be watched, and rest.
