@@ -193,6 +193,29 @@ fn a_loop_is_small() {
     assert!(number(&outcome.output, "base ") < 4096);
 }
 
+/// The echo server without a C library, with the epoll backend alone, in the profile for small artifacts: everything included, stripped.
+#[test]
+fn an_echo_server_without_a_c_library_is_small() {
+    if !has(GCC.program) || !has("make") || !cfg!(target_arch = "x86_64") {
+        return;
+    }
+    let target = scratch("capi-small");
+    let mut build = cargo(&target);
+    build.args(["rustc", "--profile", "small", "--quiet", "--package", "pirn-capi", "--crate-type", "staticlib"]);
+    build.args(["--no-default-features", "--features", "epoll"]);
+    let outcome = run(&mut build, MINUTES);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    let program = target.join("nolibc_echo");
+    let mut link = Command::new("make");
+    link.arg("-s").arg("-C").arg(root().join("c-examples")).arg(&program);
+    link.arg(format!("LIBPIRN={}", target.join("small/libpirn.a").display())).arg(format!("BUILD={}", target.display()));
+    let outcome = run(&mut link, MINUTES);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    let size = std::fs::metadata(&program).unwrap().len();
+    println!("echo server without libc, epoll alone: {size} bytes");
+    assert!(size < 24 * 1024, "{size} bytes");
+}
+
 /// With a host only, on a machine of 32 bits, a loop without watchers fits into 1 KiB; and works.
 #[test]
 fn a_loop_without_an_operating_system_is_smaller() {

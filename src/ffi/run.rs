@@ -40,13 +40,8 @@ impl Running {
         unsafe { super::check(loop_)? };
         // SAFETY: a live loop. The flag is atomic and only ever borrowed shared.
         let is_running = unsafe { &(*loop_).0.is_running };
-        // A load and a store, not a swap: the loop's own thread is all that comes here lawfully, and another's mistake is found out
-        // as far as it can be. The locked instruction would cost every turn as much as all the rest of these checks.
-        if is_running.load(Ordering::Acquire) {
-            return Err(Error::EBUSY);
-        }
-        is_running.store(true, Ordering::Relaxed);
-        Ok(Running(loop_))
+        // A swap: of two threads that try at once, which is a mistake, one is told so for certain.
+        if is_running.swap(true, Ordering::Acquire) { Err(Error::EBUSY) } else { Ok(Running(loop_)) }
     }
 }
 
