@@ -4,106 +4,31 @@
 //! Callbacks are plain functions over a context of the user's. They get the loop, the context and what happened; nothing of the loop is
 //! borrowed while they run, so that they may do with it what they like.
 
-use core::convert::Infallible;
+mod callback;
+mod remote;
+
+pub use callback::{IoEvent, NoHost, OnIo, OnTask, OnTimer, Repeat, TimerEvent, When};
+pub use remote::Remote;
+
 use core::marker::PhantomData;
 use core::mem::transmute;
-use core::ptr::{NonNull, without_provenance_mut};
+
+use callback::target;
 
 use crate::backend::{Backend, Capabilities, Kind};
 use crate::drive::{self, Calls};
 use crate::error::{Error, Result};
-use crate::host::{Host, Readiness};
+use crate::host::Host;
 use crate::platform::{Platform, PlatformWaker};
 use crate::reactor::{Ended, FiredIo, Limit, Reactor};
 use crate::ready::{Interest, Ready};
-use crate::remote::{Shared, Wake};
+use crate::remote::Shared;
 use crate::stats::Stats;
 use crate::storage::Memory;
 use crate::target::Target;
 use crate::time::{FOREVER, Nanos};
 use crate::timers::{FIXED_DELAY, Fired, SKIP_MISSED};
 use crate::token::{Io, Task, Timer};
-
-/// Which host a [`Loop`] has that runs on an operating system: none.
-pub enum NoHost {}
-
-impl Wake for Infallible {
-    fn wake(&self) {
-        match *self {}
-    }
-}
-
-impl Host for NoHost {
-    type Waker = Infallible;
-
-    fn now(&mut self) -> Nanos {
-        match *self {}
-    }
-
-    fn wait(&mut self, _timeout: Nanos, _ready: &mut [Readiness]) -> Result<usize> {
-        match *self {}
-    }
-
-    fn waker(&self) -> Infallible {
-        match *self {}
-    }
-}
-
-/// What an I/O callback is told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct IoEvent {
-    /// The watcher.
-    pub io: Io,
-    /// Its fd; of a raise handler, the bit.
-    pub fd: i32,
-    /// What was found; never empty.
-    pub ready: Ready,
-    /// The word given with the callback.
-    pub user: usize,
-}
-
-/// What a timer callback is told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TimerEvent {
-    /// The timer. Stale already if it was a one-shot: its slot is free again.
-    pub timer: Timer,
-    /// How many ticks of a periodic timer are overdue besides this one.
-    pub missed: u64,
-    /// The word given with the callback.
-    pub user: usize,
-}
-
-/// Called when an fd is ready.
-pub type OnIo<C, H = NoHost> = for<'l> fn(&mut Loop<'l, C, H>, &mut C, IoEvent);
-/// Called when a timer is due.
-pub type OnTimer<C, H = NoHost> = for<'l> fn(&mut Loop<'l, C, H>, &mut C, TimerEvent);
-/// Called for a task or a post, with the word given with it.
-pub type OnTask<C, H = NoHost> = for<'l> fn(&mut Loop<'l, C, H>, &mut C, usize);
-
-/// When a timer is due first.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum When {
-    /// Nanoseconds after a fresh reading of the clock.
-    After(Nanos),
-    /// Nanoseconds after the turn's time, [`Loop::now`]. Cheaper, and shorter by what this turn's callbacks have taken.
-    AfterNow(Nanos),
-    /// A point on the loop's clock.
-    At(Nanos),
-}
-
-/// Whether a timer is due again, in nanoseconds. A period of 0 is refused.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Repeat {
-    /// One-shot.
-    #[default]
-    Never,
-    /// Every tick is called, at most one in a turn.
-    FixedRate(Nanos),
-    /// The next tick is one period after this one is handed over.
-    FixedDelay(Nanos),
-    /// One call stands for all ticks due; the grid is kept.
-    Skip(Nanos),
-}
 
 /// How a loop is to be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -565,67 +490,5 @@ impl<C, H: Host> Drop for Loop<'_, C, H> {
         while self.shared.retire().is_err() {
             core::hint::spin_loop();
         }
-    }
-}
-
-/// A callback and its word, as the core keeps them.
-fn target(callback: *mut (), user: usize) -> Target {
-    // The address of a function is not null.
-    let callback = NonNull::new(callback).unwrap_or(NonNull::dangling());
-    Target { callback, user: without_provenance_mut(user) }
-}
-
-/// What other threads and signal handlers may do with a loop.
-///
-/// Small, free to copy and to send. Every call is async-signal-safe, takes no lock, and costs one system call at most, none while
-/// the loop is awake.
-pub struct Remote<'s, C, H: Host = NoHost> {
-    shared: &'s Shared<'s, PlatformWaker<H::Waker>>,
-    context: PhantomData<fn(&mut C)>,
-}
-
-impl<C, H: Host> Clone for Remote<'_, C, H> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<C, H: Host> Copy for Remote<'_, C, H> {}
-
-impl<C, H: Host> Remote<'_, C, H> {
-    /// Queues a callback. It runs once, on the loop's thread, after those accepted before it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::EAGAIN`]: there is no room. [`Error::ESHUTDOWN`]: the queues are closed.
-    pub fn post(&self, callback: OnTask<C, H>, user: usize) -> Result<()> {
-        self.shared.post(target(callback as *mut (), user))
-    }
-
-    /// Raises a bit from 0 to 63. Raising a raised bit is one call.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::EINVAL`]: no such bit. [`Error::ESHUTDOWN`]: the queues are closed.
-    pub fn raise(&self, bit: u32) -> Result<()> {
-        self.shared.raise(bit)
-    }
-
-    /// Makes the loop's current or next wait return.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ESHUTDOWN`]: the queues are closed.
-    pub fn wake(&self) -> Result<()> {
-        self.shared.wake()
-    }
-
-    /// Ends the run after the turn under way.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ESHUTDOWN`]: the queues are closed.
-    pub fn stop(&self) -> Result<()> {
-        self.shared.stop()
     }
 }
