@@ -451,7 +451,7 @@ struct pirn_stats {
    */
   uint64_t interest_changes;
   /**
-   * How often the kernel was told of an interest, adding included.
+   * How often the kernel was told of a changed interest; adding does not count. The difference is what coalescing saved.
    */
   uint64_t interest_syscalls;
   /**

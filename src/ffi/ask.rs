@@ -50,7 +50,7 @@ pub struct pirn_stats {
     pub longest_lag_ns: u64,
     /// Calls of `pirn_io_modify`.
     pub interest_changes: u64,
-    /// How often the kernel was told of an interest, adding included.
+    /// How often the kernel was told of a changed interest; adding does not count. The difference is what coalescing saved.
     pub interest_syscalls: u64,
     /// How often the kernel's set was made anew, because a closed fd went on reporting or after a fork.
     pub rebuilds: u64,

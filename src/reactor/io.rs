@@ -67,7 +67,6 @@ impl<B: Backend> Reactor<'_, B> {
             // Nothing is watched yet, but the fd must be open.
             return self.backend.probe(fd);
         }
-        self.stats.interest_syscalls += 1;
         match self.backend.add(&source) {
             Ok(position) => {
                 watcher.position = position;
@@ -276,7 +275,7 @@ impl<B: Backend> Reactor<'_, B> {
         let source = watcher.source(token, merged);
         let kernel = u32::from(watcher.kernel);
         if kernel != source.interest || in_any_case {
-            self.stats.interest_syscalls += 1;
+            self.stats.interest_syscalls += u64::from(!in_any_case);
             if source.interest == 0 {
                 self.lose(head);
             } else {
