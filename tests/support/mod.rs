@@ -186,8 +186,11 @@ impl Compiler {
 
     /// A program of `tests/c`, linked with the library. Panics if it does not compile, for that is a failed test.
     pub fn build(&self, name: &str, more: &[&str]) -> PathBuf {
+        // Two tests may want the same program at the same time, and a file that is being written cannot be run.
+        static BUILT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let number = BUILT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let library = library();
-        let program = scratch("bin").join(format!("{name}.{}", self.name));
+        let program = scratch("bin").join(format!("{name}.{}.{number}", self.name));
         let mut command = self.command();
         command.arg(source(&format!("{name}.c"))).arg(&library.archive).args(more).arg("-pthread").arg("-o").arg(&program);
         let outcome = run(&mut command, MINUTES);
