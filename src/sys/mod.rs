@@ -26,6 +26,10 @@ pub(crate) fn error(errno: rustix::io::Errno) -> Error {
     Error::from_errno(errno.raw_os_error())
 }
 
+/// The longest wait in one call, a year: well inside a signed 64-bit time even after the kernel has added its clock.
+#[cfg(any(linux_poll, linux_select))]
+const LONGEST_WAIT: Nanos = 365 * 86_400 * SECOND;
+
 /// A timeout as the kernel wants it; `None` is for ever.
 pub(crate) fn timespec(timeout: Nanos) -> Option<Timespec> {
     (timeout != FOREVER).then_some(Timespec { tv_sec: (timeout / SECOND) as i64, tv_nsec: (timeout % SECOND) as _ })

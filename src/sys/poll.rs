@@ -9,15 +9,12 @@ use static_assertions::{assert_eq_align, assert_eq_size};
 use super::clock::{find_vdso, monotonic};
 use super::fd::{Owner, probe};
 use super::wake::{self, FdWaker};
-use super::{error, timespec};
+use super::{LONGEST_WAIT, error, timespec};
 use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::time::{FOREVER, Nanos};
 use crate::token::Token;
-
-/// The longest wait in one call, a year: well inside a signed 64-bit time even after the kernel has added its clock.
-const LONGEST_WAIT: Nanos = 365 * 86_400 * crate::time::SECOND;
 
 /// The kernel's `struct pollfd`. rustix's own type does not let the found bits be kept when the asked ones change.
 #[repr(C)]
