@@ -4,6 +4,8 @@
 //! found. It knows nothing of callbacks. Every system call the loop makes goes through these three traits, so that a simulated or
 //! a failing world can stand in for the kernel.
 
+use core::ops::Range;
+
 use crate::error::Result;
 use crate::time::Nanos;
 use crate::token::Token;
@@ -53,8 +55,8 @@ pub(crate) trait Backend: Clock {
     /// What it can do beyond the common ground.
     fn capabilities(&self) -> Capabilities;
 
-    /// Whether `mark` must be called after each wait: the sources are found by their fds. Where it need not be, `next` may be used instead
-    /// as long as no two watchers share an fd and none has a priority.
+    /// Whether `mark` must be called after each wait: the sources are found by their fds. Where it need not be, `events` may be used
+    /// instead as long as no two watchers share an fd and none has a priority.
     fn must_mark(&self) -> bool;
 
     /// Whether `fd` is one of the loop's own.
@@ -87,8 +89,25 @@ pub(crate) trait Backend: Clock {
     /// Starts `next_marked` again.
     fn rewind(&mut self);
 
-    /// Without `mark`: the next ready source, by its token, and what was found.
-    fn next(&mut self) -> Option<(Token, u32)>;
+    // Where `mark` need not be called; the others have nothing to yield this way.
+
+    /// The places of the next ready sources, at most `most` of them.
+    fn events(&self, most: u32) -> Range<u32> {
+        let _ = most;
+        0..0
+    }
+
+    /// The ready source at a place, by its token, and what was found.
+    fn event(&self, at: u32) -> Option<(Token, u32)> {
+        let _ = at;
+        None
+    }
+
+    /// Leaves the sources before a place behind, and says whether there are more.
+    fn skip_to(&mut self, at: u32) -> bool {
+        let _ = at;
+        false
+    }
 
     /// Makes the kernel objects anew, empty, under the same numbers where that is possible: after a fork, or when an fd
     /// haunts the set. The core then adds every source again.

@@ -5,7 +5,7 @@
 
 use crate::backend::Backend;
 use crate::error::Result;
-use crate::reactor::{Ended, FiredIo, IO, REMOTE, Reactor, TASKS, TIMERS};
+use crate::reactor::{EVENTS, Ended, FiredIo, IO, REMOTE, Reactor, TASKS, TIMERS};
 use crate::target::Target;
 use crate::time::Nanos;
 use crate::timers::Fired;
@@ -23,43 +23,70 @@ pub(crate) trait Calls<'a> {
 }
 
 /// Calls everything that is due, and returns how many calls that were.
+#[inline]
 pub(crate) fn dispatch<'a, C: Calls<'a>>(face: &mut C) -> u32 {
-    if face.reactor().begin_dispatch() { call_all(face) } else { 0 }
-}
-
-/// Apart, so that a turn with nothing to call is a short one.
-#[inline(never)]
-fn call_all<'a, C: Calls<'a>>(face: &mut C) -> u32 {
-    loop {
-        let work = face.reactor().work();
-        if work & TIMERS != 0 {
-            while let Some(fired) = face.reactor().next_timer() {
-                face.call_timer(fired);
-            }
-        } else if work & IO != 0 {
-            while let Some(fired) = face.reactor().next_io() {
-                face.call_io(fired);
-            }
-        } else if work & TASKS != 0 {
-            while let Some(target) = face.reactor().next_task() {
-                face.call_task(target);
-            }
-        } else if work & REMOTE != 0 {
-            while let Some(target) = face.reactor().next_post() {
-                face.call_task(target);
-            }
-        } else {
-            return face.reactor().end_dispatch();
-        }
+    match face.reactor().begin_dispatch() {
+        0 => 0,
+        work => call_all(face, work),
     }
 }
 
-/// One turn: prepare, wait, dispatch, as an embedding program would write it.
+/// Apart, so that a turn with nothing to call is a short one.
+///
+/// Where the limit is reached `next` says so with `None`, as it does at the end; what comes after then has none either.
+#[inline(never)]
+fn call_all<'a, C: Calls<'a>>(face: &mut C, work: u8) -> u32 {
+    if work & TIMERS != 0 {
+        while let Some(fired) = face.reactor().next_timer() {
+            face.call_timer(fired);
+        }
+    }
+    if work & EVENTS != 0 {
+        while call_events(face) {}
+    }
+    if work & IO != 0 {
+        while let Some(fired) = face.reactor().next_io() {
+            face.call_io(fired);
+        }
+    }
+    if work & TASKS != 0 {
+        while let Some(target) = face.reactor().next_task() {
+            face.call_task(target);
+        }
+    }
+    if work & REMOTE != 0 {
+        while let Some(target) = face.reactor().next_post() {
+            face.call_task(target);
+        }
+    }
+    face.reactor().end_dispatch()
+}
+
+/// Calls as many events as may be called without a look at the limit. Whether there are more.
 #[inline]
+fn call_events<'a, C: Calls<'a>>(face: &mut C) -> bool {
+    let places = face.reactor().events();
+    let mut idle = 0;
+    for at in places.clone() {
+        if let Some(fired) = face.reactor().event(at) {
+            face.call_io(fired);
+        } else if let Some(fired) = face.reactor().event_apart(at) {
+            face.call_io(fired);
+        } else {
+            idle += 1;
+        }
+    }
+    face.reactor().end_events(places, idle)
+}
+
+/// One turn: prepare, wait, dispatch, as an embedding program would write it, without what only matters in between.
+#[inline(never)]
 pub(crate) fn turn<'a, C: Calls<'a>>(face: &mut C, limit: Nanos) -> Result<u32> {
     let reactor = face.reactor();
-    let timeout = reactor.prepare(limit)?;
-    reactor.wait(timeout)?;
+    if !reactor.is_unfinished() {
+        let timeout = reactor.prepare_turn(limit)?;
+        reactor.wait_turn(timeout)?;
+    }
     Ok(dispatch(face))
 }
 

@@ -16,8 +16,6 @@ use crate::error::Result;
 use crate::ready::Interest;
 use crate::remote::Wake;
 use crate::time::Nanos;
-#[cfg(feature = "host")]
-use crate::token::Token;
 
 /// One source that a host found ready.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -150,10 +148,6 @@ impl<H: Host> Backend for HostBackend<'_, H> {
 
     fn rewind(&mut self) {
         self.cursor = 0;
-    }
-
-    fn next(&mut self) -> Option<(Token, u32)> {
-        None
     }
 
     fn rebuild(&mut self) -> Result<()> {

@@ -5,6 +5,7 @@
 
 use core::convert::Infallible;
 use core::marker::PhantomData;
+use core::ops::Range;
 
 use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
 use crate::error::{Error, Result};
@@ -107,6 +108,29 @@ macro_rules! delegate {
     };
 }
 
+/// The same where the turn spends its time: epoll in line, and all others behind one call.
+macro_rules! delegate_hot {
+    ($self:expr, $backend:ident => $call:expr, else $other:ident($($argument:expr),*)) => {
+        match $self {
+            #[cfg(linux_epoll)]
+            Platform::Epoll($backend) => $call,
+            other => other.$other($($argument),*),
+        }
+    };
+}
+
+impl<H: Host> Platform<'_, H> {
+    #[inline(never)]
+    fn wait_apart(&mut self, timeout: Nanos) -> Result<u32> {
+        delegate!(self, backend => backend.wait(timeout))
+    }
+
+    #[inline(never)]
+    fn is_forked_apart(&self) -> bool {
+        delegate!(self, backend => backend.is_forked())
+    }
+}
+
 impl<W: Wake> Wake for PlatformWaker<W> {
     #[inline]
     fn wake(&self) {
@@ -138,6 +162,7 @@ impl<H: Host> Backend for Platform<'_, H> {
         delegate!(self, backend => backend.capabilities())
     }
 
+    #[inline]
     fn must_mark(&self) -> bool {
         delegate!(self, backend => backend.must_mark())
     }
@@ -162,8 +187,9 @@ impl<H: Host> Backend for Platform<'_, H> {
         delegate!(self, backend => backend.probe(fd))
     }
 
+    #[inline(always)]
     fn wait(&mut self, timeout: Nanos) -> Result<u32> {
-        delegate!(self, backend => backend.wait(timeout))
+        delegate_hot!(self, backend => backend.wait(timeout), else wait_apart(timeout))
     }
 
     fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {
@@ -179,8 +205,18 @@ impl<H: Host> Backend for Platform<'_, H> {
     }
 
     #[inline]
-    fn next(&mut self) -> Option<(Token, u32)> {
-        delegate!(self, backend => backend.next())
+    fn events(&self, most: u32) -> Range<u32> {
+        delegate!(self, backend => backend.events(most))
+    }
+
+    #[inline]
+    fn event(&self, at: u32) -> Option<(Token, u32)> {
+        delegate!(self, backend => backend.event(at))
+    }
+
+    #[inline]
+    fn skip_to(&mut self, at: u32) -> bool {
+        delegate!(self, backend => backend.skip_to(at))
     }
 
     fn rebuild(&mut self) -> Result<()> {
@@ -201,8 +237,9 @@ impl<H: Host> Backend for Platform<'_, H> {
         }
     }
 
+    #[inline]
     fn is_forked(&self) -> bool {
-        delegate!(self, backend => backend.is_forked())
+        delegate_hot!(self, backend => backend.is_forked(), else is_forked_apart())
     }
 
     fn pollable_fd(&mut self) -> Result<i32> {

@@ -14,7 +14,7 @@ use static_assertions::const_assert_eq;
 
 use crate::backend::Source;
 use crate::error::Result;
-use crate::ready::{ASKABLE, Interest, Ready, fold, mask_of};
+use crate::ready::{Interest, Ready, fold, mask_of};
 use crate::slab::{NONE, Slab, Slot};
 use crate::target::Target;
 use crate::token::Token;
@@ -30,8 +30,10 @@ pub(crate) struct Watcher {
     pub(crate) position: u32,
     next: u32,
     previous: u32,
-    /// What it listens to, as `ready::mask_of` gives it; 0 while it is paused.
-    pub(crate) mask: u16,
+    /// What it asked for, the bits of `ASKABLE`; 0 while it is paused.
+    pub(crate) interest: u8,
+    /// What it may be told as it was found, without a further look: its interest, or nothing if it is oneshot.
+    plain: u8,
     /// What was found for it in this turn and not yet handed over, folded into a byte.
     pub(crate) found: u8,
     /// What is to be reported in the next turn as if it had been found.
@@ -98,7 +100,8 @@ impl Watcher {
             position: 0,
             next: NONE,
             previous: NONE,
-            mask: 0,
+            interest: 0,
+            plain: 0,
             found: 0,
             fed: 0,
             kernel: 0,
@@ -112,21 +115,45 @@ impl Watcher {
         self.generation == generation
     }
 
-    /// Changes what it waits for: the bits of `ASKABLE`.
+    /// Whether `found` can be told as it is: no error, no hang-up, nothing that was not asked for, and the watcher goes on.
     #[inline]
-    pub(crate) fn set_mask(&mut self, interest: u32) {
-        self.mask = mask_of(interest);
+    pub(crate) fn is_plain(&self, found: u32) -> bool {
+        found & !u32::from(self.plain) == 0
+    }
+
+    /// Changes what it waits for: the bits of `ASKABLE`. Not for a oneshot watcher.
+    #[inline]
+    pub(crate) fn set_interest(&mut self, interest: u32) {
+        (self.interest, self.plain) = (interest as u8, interest as u8);
         // Armed again: that it was lost is old news.
         self.fed &= !fold(Ready::INVALID.bits());
     }
 
+    /// The same for any watcher.
+    pub(crate) fn set_any_interest(&mut self, interest: u32) {
+        self.set_interest(interest);
+        if self.flags & ONESHOT != 0 {
+            self.plain = 0;
+        }
+    }
+
+    /// It listens to nothing until it is modified.
+    pub(crate) fn rest(&mut self) {
+        (self.interest, self.plain) = (0, 0);
+    }
+
+    /// What it listens to: 0 while it is paused.
+    pub(crate) fn mask(&self) -> u16 {
+        mask_of(u32::from(self.interest))
+    }
+
     /// Of a head: the fd as the backend is to see it, when its watchers together listen to `merged`.
     #[inline]
-    pub(crate) fn source(&self, token: Token, merged: u16) -> Source {
+    pub(crate) fn source(&self, token: Token, merged: u32) -> Source {
         Source {
             fd: self.fd,
             token,
-            interest: u32::from(merged) & ASKABLE,
+            interest: merged,
             edge: self.flags & EDGE != 0,
             exclusive: self.flags & EXCLUSIVE != 0,
             position: self.position,
@@ -215,17 +242,16 @@ impl<'a> Watchers<'a> {
     }
 
     /// Everything the watchers of an fd ask for.
-    pub(crate) fn merged(&self, head: u32) -> u16 {
-        let mut mask = self.slab.get(head).map_or(0, |watcher| watcher.mask);
-        if self.shared == 0 {
-            return mask;
+    pub(crate) fn merged(&self, head: u32) -> u32 {
+        let mut merged = self.slab.get(head).map_or(0, |watcher| watcher.interest);
+        if self.shared > 0 {
+            let mut next = self.sibling(head);
+            while let Some(index) = next {
+                merged |= self.slab.get(index).map_or(0, |watcher| watcher.interest);
+                next = self.sibling(index);
+            }
         }
-        let mut index = self.sibling(head);
-        while let Some(at) = index {
-            mask |= self.slab.get(at).map_or(0, |watcher| watcher.mask);
-            index = self.sibling(at);
-        }
-        mask
+        u32::from(merged)
     }
 
     /// Of a head: whatever its watchers ask for next differs from what the kernel has, if the fd is in its set.
@@ -238,8 +264,9 @@ impl<'a> Watchers<'a> {
     }
 
     /// Adds a watcher at the end of its fd's watchers, and returns it and whether it is the first. `ENOSPC` when all slots are in use.
-    pub(crate) fn insert(&mut self, fd: i32, mask: u16, options: u16, target: Target) -> Result<(u32, bool)> {
+    pub(crate) fn insert(&mut self, fd: i32, interest: Interest, target: Target) -> Result<(u32, bool)> {
         let index = self.slab.insert()?;
+        let options = option(interest);
         let bucket = self.bucket(fd);
         let mut is_head = true;
         let mut tail = NONE;
@@ -258,7 +285,8 @@ impl<'a> Watchers<'a> {
             watcher.fd = fd;
             watcher.chain = NONE;
             watcher.position = 0;
-            watcher.mask = mask;
+            watcher.interest = interest.bits() as u8;
+            watcher.plain = if options & ONESHOT == 0 { interest.bits() as u8 } else { 0 };
             watcher.found = 0;
             watcher.fed = 0;
             watcher.kernel = 0;

@@ -4,6 +4,8 @@
 //! work when there is none left. `drive` asks them in order.
 
 use super::Reactor;
+use core::ops::Range;
+
 use crate::backend::{Backend, Key};
 use crate::ready::{IMPLIED, Ready, UNASKED, fold, report, unfold};
 use crate::target::Target;
@@ -13,13 +15,21 @@ use crate::token::Token;
 use crate::watch::{ALWAYS, DIRTY, FED, HEAD, ONESHOT};
 
 /// Due timers.
-pub(crate) const TIMERS: u8 = 1;
-/// Raised bits, fds, and readiness made in user space.
-pub(crate) const IO: u8 = 2;
+pub(crate) const TIMERS: u8 = 0x01;
+/// What the wait found, where nothing is needed but a look at each watcher.
+pub(crate) const EVENTS: u8 = 0x02;
+/// I/O by the general path: raised bits, what the wait found, readiness made in user space; by priority and fd.
+pub(crate) const IO: u8 = 0x04;
 /// The loop's own tasks.
-pub(crate) const TASKS: u8 = 4;
+pub(crate) const TASKS: u8 = 0x08;
 /// Posts from elsewhere.
-pub(crate) const REMOTE: u8 = 8;
+pub(crate) const REMOTE: u8 = 0x10;
+/// The turn has begun and is not finished, though it may be between two dispatches.
+const BEGUN: u8 = 0x20;
+/// A dispatch is under way.
+const CALLING: u8 = 0x40;
+/// The wait found something, and nothing was called yet: for the count of wake-ups in vain.
+pub(super) const WOKEN: u8 = 0x80;
 
 /// Where the general path of I/O stands. The three are repeated for each priority if there are several.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,54 +50,79 @@ pub(crate) struct FiredIo {
 const LEVELS: u8 = 3;
 
 impl<B: Backend> Reactor<'_, B> {
-    /// Begins the turn's dispatch, or goes on with one that was cut short. Whether there is anything to do; if not, the turn has ended.
+    /// Whether watchers must be told what was found before any of them is called.
     #[inline]
-    pub(crate) fn begin_dispatch(&mut self) -> bool {
-        if !self.in_turn {
-            self.stats.turns += 1;
-            if self.timers.used() > 0 {
-                self.collect_timers();
-            }
-            if self.tasks.begin() {
-                self.work |= TASKS;
-            }
-            if self.shared.has_posts() {
-                self.remote_end = self.shared.published_end();
-                self.work |= REMOTE;
-            }
-            self.raised |= self.shared.take_raised();
-            self.is_plain = true;
-            if self.must_mark() || self.watchers.has_listed() || self.raised & self.handled != 0 || self.is_marked {
-                self.begin_general();
-            }
-            self.in_turn = self.work != 0;
-            if !self.in_turn {
+    pub(super) fn must_mark(&self) -> bool {
+        self.watchers.shared | self.watchers.prioritised != 0 || self.backend.must_mark()
+    }
+
+    /// Begins the turn's dispatch, or goes on with one that was cut short. What there is to do; if nothing, the turn has ended.
+    #[inline(always)]
+    pub(crate) fn begin_dispatch(&mut self) -> u8 {
+        if self.work & BEGUN == 0 {
+            self.begin_turn();
+            if self.work == 0 {
                 self.changed();
-                return false;
+                return 0;
             }
         }
+        self.work |= BEGUN | CALLING;
         self.budget = self.next_budget;
         self.left = self.budget;
         if self.budget == 0 {
             self.begin_watch();
         }
-        self.is_dispatching = true;
-        true
+        self.work
+    }
+
+    #[inline(always)]
+    fn begin_turn(&mut self) {
+        self.stats.turns += 1;
+        if self.timers.used() > 0 {
+            self.collect_timers();
+        }
+        if self.tasks.begin() {
+            self.work |= TASKS;
+        }
+        if self.shared.has_posts() {
+            self.begin_posts();
+        }
+        let raised = self.shared.take_raised();
+        if raised != 0 {
+            self.raised |= raised;
+        }
+        if self.raised & self.handled != 0
+            || self.watchers.has_listed()
+            || (self.work & EVENTS != 0 && (self.is_marked || self.must_mark()))
+        {
+            self.begin_general();
+        }
+    }
+
+    #[inline(never)]
+    fn begin_posts(&mut self) {
+        self.remote_end = self.shared.published_end();
+        self.work |= REMOTE;
     }
 
     /// This turn's I/O takes the general path.
     #[inline(never)]
     fn begin_general(&mut self) {
-        self.is_plain = false;
         self.has_levels = self.watchers.prioritised > 0;
         self.watchers.begin_turn();
-        if self.work & IO != 0 && !self.is_marked {
-            self.mark();
-        }
-        (self.stage, self.level, self.current) = (Stage::Raised, 0, None);
-        self.work |= IO;
+        self.general_from(Stage::Raised);
     }
 
+    /// What is left of the events goes on from there by the general path.
+    fn general_from(&mut self, stage: Stage) {
+        if self.work & EVENTS != 0 && !self.is_marked {
+            self.mark();
+        }
+        (self.stage, self.level, self.current) = (stage, 0, None);
+        self.work = self.work & !EVENTS | IO;
+    }
+
+    #[inline(never)]
     fn collect_timers(&mut self) {
         let now = self.now();
         self.timers.collect(now);
@@ -97,31 +132,22 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
-    /// What is left to do in this dispatch; 0 ends it, because all is done or the limit is reached.
-    #[inline]
-    pub(crate) fn work(&self) -> u8 {
-        if self.is_cut { 0 } else { self.work }
-    }
-
     /// Ends a dispatch and returns how many callbacks it started.
     #[inline]
     pub(crate) fn end_dispatch(&mut self) -> u32 {
-        let mut called = self.budget.wrapping_sub(self.left);
-        if self.budget == 0 {
-            called = self.end_watch();
-        }
-        self.is_cut = false;
-        self.is_dispatching = false;
+        let called = if self.budget == 0 { self.end_watch() } else { self.budget - self.left };
         self.stats.callbacks += u64::from(called);
-        if self.work == 0 {
-            self.in_turn = false;
-            self.stats.spurious_wakeups += u64::from(self.was_woken && called == 0);
-            self.was_woken = false;
+        if called == 0 {
+            self.stats.spurious_wakeups += u64::from(self.work & WOKEN != 0);
         }
-        if self.is_exposed {
-            self.expose();
-        }
+        let left = self.work & (TIMERS | EVENTS | IO | TASKS | REMOTE);
+        self.work = if left == 0 { 0 } else { left | BEGUN };
+        self.changed();
         called
+    }
+
+    pub(super) fn is_dispatching(&self) -> bool {
+        self.work & CALLING != 0
     }
 
     // ---- one item ----
@@ -139,13 +165,12 @@ impl<B: Backend> Reactor<'_, B> {
         fired
     }
 
-    /// The next I/O watcher.
-    #[inline]
+    /// The next I/O watcher of the general path.
     pub(crate) fn next_io(&mut self) -> Option<FiredIo> {
         if !self.may_call() {
             return None;
         }
-        let fired = if self.is_plain { self.next_event() } else { self.next_general() };
+        let fired = self.next_general();
         if fired.is_none() {
             self.finish(IO);
         }
@@ -200,36 +225,52 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
-    // ---- I/O ----
+    // ---- events that need no more than a look at their watcher ----
 
-    /// The fast path: no raised bits, no shared fds, no priorities, nothing that needs attention.
+    /// Where the next of them stand, as many as may be called.
     #[inline]
-    fn next_event(&mut self) -> Option<FiredIo> {
-        while let Some((io, found)) = self.backend.next() {
-            let Some(watcher) = self.watchers.slab.get(io.slot) else {
-                self.stale(io);
-                continue;
-            };
-            if !watcher.is_generation(io.generation) {
-                self.stale(io);
-                continue;
-            }
-            let (target, fd) = (watcher.target, watcher.fd);
-            let mut ready = found & u32::from(watcher.mask);
-            // Anything but plain readiness takes the longer way round.
-            let special = ready & !(IMPLIED | Ready::PEER_CLOSED.bits()) | u32::from(watcher.flags & ONESHOT);
-            if special != 0 || ready == 0 {
-                ready = self.report(io.slot, found);
-                if ready == 0 {
-                    continue;
-                }
-            }
-            return Some(FiredIo { target, io, fd, ready });
-        }
-        None
+    pub(crate) fn events(&mut self) -> Range<u32> {
+        self.backend.events(self.left)
     }
 
-    /// Everything else: raised bits, then what the wait found, then readiness made in user space; for each priority.
+    /// The watcher of the event at a place, if all it takes is to call it.
+    #[inline]
+    pub(crate) fn event(&mut self, at: u32) -> Option<FiredIo> {
+        let (io, found) = self.backend.event(at)?;
+        let watcher = self.watchers.slab.get(io.slot)?;
+        let is_plain = watcher.is_generation(io.generation) && watcher.is_plain(found);
+        is_plain.then_some(FiredIo { target: watcher.target, io, fd: watcher.fd, ready: found })
+    }
+
+    /// The same where it takes more: a watcher that is gone, an error, a hang-up, a oneshot.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn event_apart(&mut self, at: u32) -> Option<FiredIo> {
+        let (io, found) = self.backend.event(at)?;
+        let Ok(watcher) = self.watchers.slab.check(io) else {
+            self.stale(io);
+            return None;
+        };
+        let (target, fd) = (watcher.target, watcher.fd);
+        let ready = self.report(io.slot, found);
+        (ready != 0).then_some(FiredIo { target, io, fd, ready })
+    }
+
+    /// After the events of `places`, `idle` of which were nobody's. Whether it is worth asking for more.
+    #[inline]
+    pub(crate) fn end_events(&mut self, places: Range<u32>, idle: u32) -> bool {
+        let has_more = self.backend.skip_to(places.end);
+        self.left -= places.end - places.start - idle;
+        // At the limit the turn is not finished, as little as on the general path, which does not know that nothing is left.
+        if self.left > 0 && !has_more {
+            self.work &= !EVENTS;
+        }
+        self.left > 0 && has_more
+    }
+
+    // ---- I/O by the general path ----
+
+    /// Raised bits, then what the wait found, then readiness made in user space; for each priority.
     #[inline(never)]
     fn next_general(&mut self) -> Option<FiredIo> {
         loop {
@@ -342,11 +383,11 @@ impl<B: Backend> Reactor<'_, B> {
     #[inline(never)]
     fn report(&mut self, index: u32, found: u32) -> u32 {
         let Some(watcher) = self.watchers.slab.get_mut(index) else { return 0 };
-        let (fd, flags, mask) = (watcher.fd, watcher.flags, watcher.mask);
+        let (fd, flags, mask) = (watcher.fd, watcher.flags, watcher.mask());
         let is_lost = found & Ready::INVALID.bits() != 0;
         let ready = if is_lost { Ready::INVALID.bits() } else { report(found, mask) };
         if is_lost || (ready != 0 && flags & ONESHOT != 0) {
-            watcher.mask = 0;
+            watcher.rest();
             let head = if flags & HEAD != 0 { Some(index) } else { self.watchers.find(fd) };
             match head {
                 Some(head) if is_lost && mask != 0 => self.lose(head),
@@ -359,7 +400,6 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// An event whose watcher is gone. If none was removed since the wait, the kernel watches an open file that no fd of ours
     /// names any more (it was duplicated or inherited, then closed here).
-    #[cold]
     fn stale(&mut self, token: Token) {
         // Generation 0 marks the loop's own objects: their news is that the wait ended.
         if token.generation != 0 {
@@ -387,8 +427,8 @@ impl<B: Backend> Reactor<'_, B> {
             let mut next = watchers.find(fd);
             while let Some(index) = next {
                 if let Some(watcher) = watchers.slab.get_mut(index) {
-                    let heard = found & (u32::from(watcher.mask) | UNASKED | Ready::INVALID.bits());
-                    watcher.found |= if watcher.mask == 0 { 0 } else { fold(heard) };
+                    let heard = found & (u32::from(watcher.mask()) | UNASKED | Ready::INVALID.bits());
+                    watcher.found |= if watcher.interest == 0 { 0 } else { fold(heard) };
                 }
                 next = watchers.sibling(index);
             }
@@ -399,9 +439,12 @@ impl<B: Backend> Reactor<'_, B> {
 
     // ---- looking at the clock around callbacks ----
 
-    /// For the longest callback, and to stop when the turn's time is used up.
+    /// For the longest callback, and to stop when the turn's time is used up. That is the general path's.
     #[cold]
     fn begin_watch(&mut self) {
+        if self.work & EVENTS != 0 {
+            self.general_from(Stage::Events);
+        }
         let now = self.backend.now();
         self.watched_calls = 0;
         self.called_at = None;
@@ -427,7 +470,6 @@ impl<B: Backend> Reactor<'_, B> {
                 return true;
             }
         }
-        self.is_cut = true;
         false
     }
 

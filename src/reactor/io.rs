@@ -7,19 +7,18 @@
 use super::Reactor;
 use crate::backend::{Backend, Capabilities};
 use crate::error::{Error, Result};
-use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, fold, mask_of};
+use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, fold};
 use crate::target::Target;
 use crate::token::Token;
-use crate::watch::{ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, HEAD, RAISED};
+use crate::watch::{ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, HEAD, ONESHOT, RAISED};
 
 impl<B: Backend> Reactor<'_, B> {
     #[inline]
     pub(crate) fn io_add(&mut self, fd: i32, interest: Interest, target: Target) -> Result<Token> {
         self.check_fork()?;
         self.check_options(fd, interest)?;
-        let options = (interest.bits() >> 16) as u16;
-        let (index, is_head) = self.watchers.insert(fd, mask_of(interest.bits()), options, target)?;
-        let result = if is_head { self.enter(fd, index) } else { self.join(fd, index, options) };
+        let (index, is_head) = self.watchers.insert(fd, interest, target)?;
+        let result = if is_head { self.enter(fd, index) } else { self.join(fd, index) };
         if let Err(error) = result {
             self.watchers.remove(index);
             return Err(error);
@@ -62,7 +61,7 @@ impl<B: Backend> Reactor<'_, B> {
     fn enter(&mut self, fd: i32, index: u32) -> Result<()> {
         let token = self.watchers.slab.token(index);
         let watcher = self.watchers.slab.get_mut(index).ok_or(Error::EUCLEAN)?;
-        let source = watcher.source(token, watcher.mask);
+        let source = watcher.source(token, u32::from(watcher.interest));
         if source.interest == 0 {
             // Nothing is watched yet, but the fd must be open.
             return self.backend.probe(fd);
@@ -91,10 +90,10 @@ impl<B: Backend> Reactor<'_, B> {
     /// A further watcher of an fd. The kernel is asked even if nothing new is watched: it tells whether this fd is still the
     /// file that the others watch. If it is not they are told, and the fd enters anew.
     #[cold]
-    fn join(&mut self, fd: i32, index: u32, options: u16) -> Result<()> {
+    fn join(&mut self, fd: i32, index: u32) -> Result<()> {
         let head = self.watchers.find(fd).ok_or(Error::EUCLEAN)?;
-        let flags = self.watchers.slab.get(head).map_or(0, |watcher| watcher.flags);
-        if (flags ^ options) & EDGE != 0 || (flags | options) & EXCLUSIVE != 0 {
+        let [flags, own] = [head, index].map(|index| self.watchers.slab.get(index).map_or(0, |watcher| watcher.flags));
+        if (flags ^ own) & EDGE != 0 || (flags | own) & EXCLUSIVE != 0 {
             return Err(Error::EINVAL);
         }
         if flags & ALWAYS != 0 {
@@ -108,11 +107,10 @@ impl<B: Backend> Reactor<'_, B> {
             Err(Error::ENOENT) => {
                 // The old file may live on under another number, and report with the handle of a watcher that lives on too.
                 self.is_haunted = true;
-                let wanted = self.watchers.slab.get(index).map_or(0, |watcher| watcher.mask);
+                let wanted = self.watchers.slab.get(index).map_or(0, |watcher| watcher.interest);
                 self.invalidate(fd);
                 if let Some(watcher) = self.watchers.slab.get_mut(index) {
-                    watcher.mask = wanted;
-                    watcher.fed = 0;
+                    watcher.set_any_interest(u32::from(wanted));
                 }
                 self.watchers.unlist(index, FED);
                 self.tell(head, false)
@@ -129,10 +127,10 @@ impl<B: Backend> Reactor<'_, B> {
         if interest & !ASKABLE != 0 {
             return Err(Error::EINVAL);
         }
-        if flags & (HEAD | EDGE | EXCLUSIVE | RAISED) != HEAD {
+        if flags & (HEAD | EDGE | EXCLUSIVE | ONESHOT | RAISED) != HEAD {
             return self.modify_apart(io, interest);
         }
-        watcher.set_mask(interest);
+        watcher.set_interest(interest);
         self.stats.interest_changes += 1;
         if flags & DIRTY == 0 {
             self.watchers.list_here(io.slot, DIRTY);
@@ -141,8 +139,8 @@ impl<B: Backend> Reactor<'_, B> {
         Ok(())
     }
 
-    /// As above, for a watcher that is not the head of its fd, or exclusive, or edge triggered: there a modify arms the edge again,
-    /// so that it must reach the kernel whatever it says. A raise handler is refused.
+    /// As above, for a watcher that is not the head of its fd, or oneshot, exclusive, or edge triggered: there a modify arms the edge
+    /// again, so that it must reach the kernel whatever it says. A raise handler is refused.
     #[cold]
     #[inline(never)]
     fn modify_apart(&mut self, io: Token, interest: u32) -> Result<()> {
@@ -151,7 +149,7 @@ impl<B: Backend> Reactor<'_, B> {
         if flags & RAISED != 0 || (flags & EXCLUSIVE != 0 && interest & Interest::URGENT.bits() != 0) {
             return Err(Error::EINVAL);
         }
-        watcher.set_mask(interest);
+        watcher.set_any_interest(interest);
         self.stats.interest_changes += 1;
         if let Some(head) = self.watchers.find(fd) {
             if flags & EDGE != 0 {
@@ -243,7 +241,7 @@ impl<B: Backend> Reactor<'_, B> {
                 self.sync(index);
             }
             if let Some(watcher) = self.watchers.slab.get(index) {
-                attention |= watcher.flags & FED != 0 || (watcher.flags & ALWAYS != 0 && u32::from(watcher.mask) & IMPLIED != 0);
+                attention |= watcher.flags & FED != 0 || (watcher.flags & ALWAYS != 0 && u32::from(watcher.interest) & IMPLIED != 0);
             }
         }
         attention
@@ -297,7 +295,7 @@ impl<B: Backend> Reactor<'_, B> {
         let mut next = Some(head);
         while let Some(index) = next {
             if let Some(watcher) = self.watchers.slab.get_mut(index) {
-                watcher.mask = 0;
+                watcher.rest();
                 watcher.fed |= fold(Ready::INVALID.bits());
             }
             self.watchers.list(index, FED);

@@ -29,8 +29,8 @@ use crate::timers::Timers;
 use crate::token::Token;
 use crate::watch::Watchers;
 
-pub(crate) use dispatch::{FiredIo, IO, REMOTE, TASKS, TIMERS};
-use dispatch::{IO as IO_WORK, Stage};
+pub(crate) use dispatch::{EVENTS, FiredIo, IO, REMOTE, TASKS, TIMERS};
+use dispatch::{Stage, WOKEN};
 
 /// How many turns of `run` share one check for a fork. The check is a system call, and a turn with one event makes three.
 const TURNS_PER_FORK_CHECK: u32 = 32;
@@ -60,21 +60,12 @@ pub struct Limit {
 /// largest, last.
 #[repr(C)]
 pub(crate) struct Reactor<'a, B: Backend> {
-    /// What is left of the turn: see `dispatch`.
+    /// What is left of the turn, and how far it is: see `dispatch`.
     work: u8,
-    /// A turn has begun and is not finished, though it may be between two dispatches.
-    in_turn: bool,
-    is_dispatching: bool,
-    /// The limit was reached.
-    is_cut: bool,
-    /// This turn's I/O goes the fast path.
-    is_plain: bool,
     /// What the last wait found was told to the watchers.
     is_marked: bool,
     /// This turn has several priorities, whatever its callbacks make of them.
     has_levels: bool,
-    /// The last wait found something at all: for the count of wake-ups in vain.
-    was_woken: bool,
     /// A watcher was removed since the last wait, so that a stale event is no surprise.
     has_removed: bool,
     /// An event came from an fd that is watched no more: the set must be rebuilt.
@@ -130,16 +121,11 @@ impl<'a, B: Backend> Reactor<'a, B> {
             now,
             now_is_stale: false,
             work: 0,
-            in_turn: false,
-            is_dispatching: false,
-            is_cut: false,
             left: 0,
             budget: 0,
             next_budget: if measure { 0 } else { u32::MAX },
-            is_plain: true,
             is_marked: false,
             has_levels: false,
-            was_woken: false,
             stage: Stage::Raised,
             level: 0,
             current: None,
@@ -165,30 +151,42 @@ impl<'a, B: Backend> Reactor<'a, B> {
     // ---- the turn ----
 
     /// Brings the backend up to date and says how long may be waited: 0 if there is work, at most `limit`.
-    #[inline]
     pub(crate) fn prepare(&mut self, limit: Nanos) -> Result<Nanos> {
-        if limit == 0 && !self.is_haunted && !self.watchers.has_listed() {
-            return Ok(0);
-        }
-        self.prepare_wait(limit)
+        let limit = if self.is_unfinished() || self.shared.has_work() { 0 } else { limit };
+        self.prepare_turn(limit)
     }
 
+    /// The same where nothing is unfinished, and without a look at what others have posted, for which `wait_turn` looks.
+    #[inline]
+    pub(crate) fn prepare_turn(&mut self, limit: Nanos) -> Result<Nanos> {
+        let has_attention = (self.is_haunted || self.watchers.has_listed()) && self.bring_up_to_date()?;
+        if limit == 0 || has_attention || !self.tasks.is_empty() || self.raised & self.handled != 0 {
+            return Ok(0);
+        }
+        if self.timers.used() == 0 {
+            return Ok(limit);
+        }
+        Ok(limit.min(self.time_to_timer()))
+    }
+
+    /// Tells the backend what has changed. Whether the attention list has something to hand over.
     #[inline(never)]
-    fn prepare_wait(&mut self, limit: Nanos) -> Result<Nanos> {
+    fn bring_up_to_date(&mut self) -> Result<bool> {
         if self.is_haunted {
             self.rebuild()?;
         }
-        let attention = self.watchers.has_listed() && self.apply_changes();
-        if limit == 0 || attention || self.is_unfinished() || self.has_queued() {
-            return Ok(0);
-        }
+        Ok(self.apply_changes())
+    }
+
+    /// How long may be slept for the timers.
+    #[inline(never)]
+    fn time_to_timer(&mut self) -> Nanos {
         let wake = self.timers.next_wake();
         if wake == FOREVER {
-            return Ok(limit);
+            return FOREVER;
         }
         // The time of the last wait does not do here: callbacks may have taken long since.
-        let now = self.update();
-        Ok(limit.min(wake.saturating_sub(now)))
+        wake.saturating_sub(self.update())
     }
 
     /// Waits at most `timeout` for readiness and returns how many sources are ready. Does nothing while an earlier wait
@@ -197,6 +195,17 @@ impl<'a, B: Backend> Reactor<'a, B> {
         if self.is_unfinished() {
             return Ok(0);
         }
+        let found = self.wait_turn(timeout)?;
+        // Who joins before the dispatch is not served by what was found.
+        if found > 0 && self.must_mark() {
+            self.mark();
+        }
+        Ok(found)
+    }
+
+    /// The same where nothing happens before the dispatch, and nothing is unfinished.
+    #[inline(always)]
+    pub(crate) fn wait_turn(&mut self, timeout: Nanos) -> Result<u32> {
         let sleeps = timeout > 0 && self.shared.about_to_sleep();
         let found = self.backend.wait(if sleeps { timeout } else { 0 });
         self.shared.awake();
@@ -205,12 +214,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
         let found = found?;
         self.has_removed = false;
         if found > 0 {
-            self.work |= IO_WORK;
-            self.was_woken = true;
+            self.work = EVENTS | WOKEN;
             self.stats.events += u64::from(found);
-            if self.must_mark() {
-                self.mark();
-            }
         }
         if self.timers.used() > 0 {
             self.update();
@@ -218,34 +223,25 @@ impl<'a, B: Backend> Reactor<'a, B> {
         Ok(found)
     }
 
-    /// Whether watchers must be told what was found before any of them is called.
-    #[inline]
-    fn must_mark(&self) -> bool {
-        self.watchers.shared | self.watchers.prioritised != 0 || self.backend.must_mark()
-    }
-
     /// Whether something that was there at the last wait is still to be handed over.
     #[inline]
-    fn is_unfinished(&self) -> bool {
+    pub(crate) fn is_unfinished(&self) -> bool {
         self.work != 0
     }
 
-    /// Whether tasks, posts or raised bits wait.
-    fn has_queued(&self) -> bool {
-        !self.tasks.is_empty() || self.raised & self.handled != 0 || self.shared.has_work()
+    /// Whether anything waits to be handed over: the rest of a turn, tasks, posts or raised bits.
+    fn has_work(&self) -> bool {
+        self.is_unfinished() || !self.tasks.is_empty() || self.raised & self.handled != 0 || self.shared.has_work()
     }
 
     /// Why `run` should end now, if it should. Looked at between turns.
+    #[inline]
     pub(crate) fn ended(&mut self, deadline: Nanos) -> Option<Ended> {
         if self.shared.take_stop() {
             return Some(Ended::Stopped);
         }
-        let alive = self.watchers.referenced > 0
-            || self.timers.referenced() > 0
-            || self.holds > 0
-            || self.is_unfinished()
-            || self.has_queued();
-        if !alive {
+        let keeps_going = self.watchers.referenced > 0 || self.timers.referenced() > 0 || self.holds > 0;
+        if !keeps_going && !self.has_work() {
             return Some(Ended::Done);
         }
         if deadline != FOREVER && self.update() >= deadline {
@@ -360,8 +356,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
         if self.handled & (1 << bit) != 0 {
             return Err(Error::EEXIST);
         }
-        let mask = crate::ready::mask_of(Interest::READ.bits());
-        let (index, _) = self.watchers.insert(-1 - bit as i32, mask, (options.bits() >> 16) as u16, target)?;
+        let (index, _) = self.watchers.insert(-1 - bit as i32, Interest::READ | options, target)?;
         self.handled |= 1 << bit;
         Ok(self.watchers.slab.token(index))
     }
@@ -434,7 +429,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
     #[cold]
     #[inline(never)]
     fn expose(&mut self) {
-        if self.is_dispatching {
+        if self.is_dispatching() {
             return;
         }
         let attention = self.apply_changes();
@@ -443,7 +438,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
         let _ = self.backend.set_alarm(wake);
         // To posters the loop sleeps while the foreign loop has the fd: what they bring must make it readable.
         let may_sleep = self.shared.about_to_sleep();
-        if !may_sleep || attention || self.is_unfinished() || self.has_queued() {
+        if !may_sleep || attention || self.has_work() {
             self.backend.waker().wake();
         }
     }

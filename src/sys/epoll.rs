@@ -1,6 +1,8 @@
 #![expect(unsafe_code, reason = "the lent words become the kernel's event records")]
 //! The epoll backend.
 
+use core::ops::Range;
+
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsRawFd, OwnedFd};
@@ -32,8 +34,10 @@ pub(crate) struct Epoll<'a> {
     alarm: Option<(OwnedFd, Nanos)>,
     owner: Owner,
     events: &'a mut [Event],
-    found: usize,
-    cursor: usize,
+    found: u32,
+    cursor: u32,
+    /// The first record that was marked: some may have been called before.
+    first: u32,
 }
 
 impl<'a> Epoll<'a> {
@@ -44,7 +48,7 @@ impl<'a> Epoll<'a> {
         let (_, events, _) = unsafe { area.align_to_mut::<Event>() };
         find_vdso();
         let set = epoll::create(CreateFlags::CLOEXEC).map_err(error)?;
-        let mut epoll = Epoll { set, wake: wake::open()?, alarm: None, owner: Owner::this(), events, found: 0, cursor: 0 };
+        let mut epoll = Epoll { set, wake: wake::open()?, alarm: None, owner: Owner::this(), events, found: 0, cursor: 0, first: 0 };
         epoll.add_own()?;
         // Tried, not assumed: a container may let the set be made and not be waited for.
         epoll.wait(0)?;
@@ -84,9 +88,15 @@ impl<'a> Epoll<'a> {
     /// One `epoll_pwait`; below a millisecond `ppoll` on the set before it.
     #[inline]
     fn fetch(&mut self, timeout: Nanos) -> io::Result<usize> {
-        if timeout == 0 {
-            return epoll::wait(&self.set, &mut *self.events, Some(&NOT_AT_ALL));
+        match timeout {
+            0 => epoll::wait(&self.set, &mut *self.events, Some(&NOT_AT_ALL)),
+            FOREVER => epoll::wait(&self.set, &mut *self.events, None),
+            _ => self.fetch_within(timeout),
         }
+    }
+
+    #[inline(never)]
+    fn fetch_within(&mut self, timeout: Nanos) -> io::Result<usize> {
         if timeout < MILLISECOND {
             // epoll_pwait knows no less than a millisecond; but an epoll fd can be polled, and ppoll counts nanoseconds.
             let mut fds = [PollFd::new(&self.set, PollFlags::IN)];
@@ -96,19 +106,10 @@ impl<'a> Epoll<'a> {
             return epoll::wait(&self.set, &mut *self.events, Some(&NOT_AT_ALL));
         }
         // Whole milliseconds, rounded down: what is left is waited for in the next turn, exactly.
-        let whole = if timeout == FOREVER { FOREVER } else { timeout.min(LONGEST_WAIT) / MILLISECOND * MILLISECOND };
+        let whole = timeout.min(LONGEST_WAIT) / MILLISECOND * MILLISECOND;
         epoll::wait(&self.set, &mut *self.events, timespec(whole).as_ref())
     }
 
-    /// Sets what `next` and `next_marked` yield: the first `found` records. Behind them comes one without flags, which the kernel never
-    /// writes.
-    #[inline]
-    fn yield_first(&mut self, found: usize) {
-        (self.found, self.cursor) = (found, 0);
-        if let Some(event) = self.events.get_mut(found) {
-            event.flags = EventFlags::empty();
-        }
-    }
 }
 
 impl Clock for Epoll<'_> {
@@ -167,29 +168,34 @@ impl Backend for Epoll<'_> {
         probe(fd)
     }
 
+    #[inline(always)]
     fn wait(&mut self, timeout: Nanos) -> Result<u32> {
-        let (found, result) = match self.fetch(timeout) {
-            Ok(found) => (found, Ok(found as u32)),
-            Err(Errno::INTR) => (0, Ok(0)),
-            Err(errno) => (0, Err(error(errno))),
-        };
-        self.yield_first(found);
-        result
+        (self.found, self.cursor) = (0, 0);
+        match self.fetch(timeout) {
+            Ok(found) => {
+                self.found = found as u32;
+                Ok(self.found)
+            }
+            Err(Errno::INTR) => Ok(0),
+            Err(errno) => Err(error(errno)),
+        }
     }
 
     fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {
-        for event in self.events.iter_mut().take(self.found) {
+        let events = self.events.iter_mut().take(self.found as usize).skip(self.cursor as usize);
+        for event in events {
             let token = Token::from_u64(event.data.u64());
             // The record is packed: its fields are copied before they are looked at.
             let flags = event.flags;
             let fd = mark(Key::Token(token), flags.bits());
             event.data = EventData::new_u64(fd.map_or(DROPPED, |fd| fd as u64));
         }
+        self.first = self.cursor;
     }
 
     fn next_marked(&mut self) -> Option<i32> {
         loop {
-            let event = self.events.get(..self.found)?.get(self.cursor)?;
+            let event = self.events.get(..self.found as usize)?.get(self.cursor as usize)?;
             self.cursor += 1;
             if event.data.u64() != DROPPED {
                 return Some(event.data.u64() as i32);
@@ -198,19 +204,26 @@ impl Backend for Epoll<'_> {
     }
 
     fn rewind(&mut self) {
-        self.cursor = 0;
+        self.cursor = self.first;
     }
 
     #[inline]
-    fn next(&mut self) -> Option<(Token, u32)> {
-        // Behind the last record is one without flags, or none at all: see `yield_first`.
-        let event = self.events.get(self.cursor)?;
+    fn events(&self, most: u32) -> Range<u32> {
+        self.cursor..self.cursor + most.min(self.found - self.cursor)
+    }
+
+    #[inline]
+    fn event(&self, at: u32) -> Option<(Token, u32)> {
+        let event = self.events.get(at as usize)?;
+        // The record is packed: its fields are copied before they are looked at.
         let (data, flags) = (event.data, event.flags);
-        if flags.is_empty() {
-            return None;
-        }
-        self.cursor += 1;
         Some((Token::from_u64(data.u64()), flags.bits()))
+    }
+
+    #[inline]
+    fn skip_to(&mut self, at: u32) -> bool {
+        self.cursor = at;
+        at < self.found
     }
 
     fn rebuild(&mut self) -> Result<()> {
@@ -222,7 +235,7 @@ impl Backend for Epoll<'_> {
         }
         // Under the old number: the application may have it from `pollable_fd`.
         io::dup3(set, &mut self.set, DupFlags::CLOEXEC).map_err(error)?;
-        self.yield_first(0);
+        (self.found, self.cursor) = (0, 0);
         self.add_own()
     }
 
@@ -230,6 +243,7 @@ impl Backend for Epoll<'_> {
         FdWaker::new(&self.wake)
     }
 
+    #[inline]
     fn is_forked(&self) -> bool {
         self.owner.is_other()
     }

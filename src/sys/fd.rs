@@ -36,6 +36,7 @@ impl Owner {
         Owner(getpid())
     }
 
+    #[inline]
     pub(crate) fn is_other(self) -> bool {
         getpid() != self.0
     }

@@ -14,7 +14,6 @@ use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::time::{FOREVER, Nanos};
-use crate::token::Token;
 
 /// The kernel's `struct pollfd`. rustix's own type does not let the found bits be kept when the asked ones change.
 #[repr(C)]
@@ -188,10 +187,6 @@ impl Backend for Poll<'_> {
 
     fn rewind(&mut self) {
         self.cursor = 1;
-    }
-
-    fn next(&mut self) -> Option<(Token, u32)> {
-        None
     }
 
     fn rebuild(&mut self) -> Result<()> {

@@ -14,7 +14,6 @@ use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::time::{FOREVER, Nanos};
-use crate::token::Token;
 
 /// How many fds are looked at closely in one call.
 const CHUNK: usize = 32;
@@ -279,10 +278,6 @@ impl Backend for Select<'_> {
 
     fn rewind(&mut self) {
         self.cursor = 0;
-    }
-
-    fn next(&mut self) -> Option<(Token, u32)> {
-        None
     }
 
     fn rebuild(&mut self) -> Result<()> {
