@@ -160,6 +160,20 @@ impl Watcher {
         }
     }
 
+    /// Takes it from a chain that is the attention list no more: the next of the chain, and its flags as they were. Its changed interest is
+    /// seen to; other reasons for attention put it back on the list.
+    #[inline]
+    pub(crate) fn leave_list(&mut self) -> (u32, u16) {
+        let flags = self.flags;
+        self.flags = flags & !(LISTED | DIRTY);
+        (self.next, flags)
+    }
+
+    /// The next one of the list it is on.
+    pub(crate) fn next(&self) -> u32 {
+        self.next
+    }
+
     pub(crate) fn is_live(&self) -> bool {
         self.generation & 1 == 1
     }
@@ -390,13 +404,15 @@ impl<'a> Watchers<'a> {
         }
     }
 
-    /// The first of the attention list, or the next after `index`.
-    pub(crate) fn listed(&self, after: Option<u32>) -> Option<u32> {
-        let index = match after {
-            None => self.first,
-            Some(index) => self.slab.get(index)?.next,
-        };
-        (index != NONE).then_some(index)
+    /// The first of the attention list, or `NONE`.
+    pub(crate) fn listed(&self) -> u32 {
+        self.first
+    }
+
+    /// Empties the attention list and hands it over as a chain, each of which is to [`leave_list`](Watcher::leave_list).
+    pub(crate) fn take_list(&mut self) -> u32 {
+        self.last = NONE;
+        core::mem::replace(&mut self.first, NONE)
     }
 
     #[inline]

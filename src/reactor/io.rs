@@ -230,19 +230,27 @@ impl<B: Backend> Reactor<'_, B> {
 
     // ---- keeping the backend in step ----
 
-    /// Applies what was changed since the last wait. Whether the attention list has something to hand over.
+    /// Applies what was changed since the last wait. Whether the attention list has something to hand over. Not while a turn is unfinished,
+    /// which is still on its way through that list.
     pub(super) fn apply_changes(&mut self) -> bool {
         let mut attention = false;
-        let mut next = self.watchers.listed(None);
-        while let Some(index) = next {
-            next = self.watchers.listed(Some(index));
-            if self.watchers.slab.get(index).is_some_and(|watcher| watcher.flags & DIRTY != 0) {
-                self.watchers.unlist(index, DIRTY);
+        let mut index = self.watchers.take_list();
+        while let Some(watcher) = self.watchers.slab.get_mut(index) {
+            let (next, flags) = watcher.leave_list();
+            // There and back again: nothing to be told.
+            let is_in_step = watcher.kernel == u16::from(watcher.interest) && self.watchers.shared == 0;
+            if flags & DIRTY != 0 && !is_in_step {
                 self.sync(index);
             }
-            if let Some(watcher) = self.watchers.slab.get(index) {
-                attention |= watcher.flags & FED != 0 || (watcher.flags & ALWAYS != 0 && u32::from(watcher.interest) & IMPLIED != 0);
+            if flags & (FED | ALWAYS) != 0 {
+                self.watchers.list(index, flags & (FED | ALWAYS));
             }
+            index = next;
+        }
+        index = self.watchers.listed();
+        while let Some(watcher) = self.watchers.slab.get(index) {
+            attention |= watcher.flags & FED != 0 || (watcher.flags & ALWAYS != 0 && u32::from(watcher.interest) & IMPLIED != 0);
+            index = watcher.next();
         }
         attention
     }

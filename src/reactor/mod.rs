@@ -152,8 +152,10 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     /// Brings the backend up to date and says how long may be waited: 0 if there is work, at most `limit`.
     pub(crate) fn prepare(&mut self, limit: Nanos) -> Result<Nanos> {
-        let limit = if self.is_unfinished() || self.shared.has_work() { 0 } else { limit };
-        self.prepare_turn(limit)
+        if self.is_unfinished() {
+            return Ok(0);
+        }
+        self.prepare_turn(if self.shared.has_work() { 0 } else { limit })
     }
 
     /// The same where nothing is unfinished, and without a look at what others have posted, for which `wait_turn` looks.
@@ -432,7 +434,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
         if self.is_dispatching() {
             return;
         }
-        let attention = self.apply_changes();
+        let attention = self.is_unfinished() || self.apply_changes();
         let wake = self.timers.next_wake();
         // A failure leaves the foreign loop with its own timeout, which `prepare` told it.
         let _ = self.backend.set_alarm(wake);

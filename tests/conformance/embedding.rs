@@ -63,7 +63,7 @@ fn steps_by_hand_are_a_turn<W: World>(b: &mut Bench<'_, W>) {
         let (reader, _writer) = other.ready_pipe();
         other.io("io", reader, READ);
         other.timer("timer", When::At(0), Repeat::Never);
-        other.timer("later", When::After(2 * MS), Repeat::Never);
+        other.timer("later", When::After(3_600_000 * MS), Repeat::Never);
         other.task("task");
         for _ in 0..3 {
             if by_hand {
