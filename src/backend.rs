@@ -7,6 +7,7 @@
 use core::ops::Range;
 
 use crate::error::Result;
+use crate::ready::Interest;
 use crate::time::Nanos;
 use crate::token::Token;
 
@@ -26,8 +27,8 @@ pub(crate) struct Source {
     pub(crate) token: Token,
     /// `READ | WRITE | URGENT`, never empty: who asks for nothing is not in the set.
     pub(crate) interest: u32,
-    pub(crate) edge: bool,
-    pub(crate) exclusive: bool,
+    /// Of these `EDGE` and `EXCLUSIVE` are for the backend.
+    pub(crate) options: Interest,
     /// Where the backend keeps the entry, as `add` and `moved` said. Only backends that ask for it use it.
     pub(crate) position: u32,
 }

@@ -126,6 +126,21 @@ impl<H: Host> Platform<'_, H> {
     }
 
     #[inline(never)]
+    fn owns_apart(&self, fd: i32) -> bool {
+        delegate!(self, backend => backend.owns(fd))
+    }
+
+    #[inline(never)]
+    fn remove_apart(&mut self, source: &Source, moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
+        delegate!(self, backend => backend.remove(source, moved))
+    }
+
+    #[inline(never)]
+    fn add_apart(&mut self, source: &Source) -> Result<u32> {
+        delegate!(self, backend => backend.add(source))
+    }
+
+    #[inline(never)]
     fn is_forked_apart(&self) -> bool {
         delegate!(self, backend => backend.is_forked())
     }
@@ -167,20 +182,23 @@ impl<H: Host> Backend for Platform<'_, H> {
         delegate!(self, backend => backend.must_mark())
     }
 
+    #[inline]
     fn owns(&self, fd: i32) -> bool {
-        delegate!(self, backend => backend.owns(fd))
+        delegate_hot!(self, backend => backend.owns(fd), else owns_apart(fd))
     }
 
+    #[inline]
     fn add(&mut self, source: &Source) -> Result<u32> {
-        delegate!(self, backend => backend.add(source))
+        delegate_hot!(self, backend => backend.add(source), else add_apart(source))
     }
 
     fn modify(&mut self, source: &Source) -> Result<()> {
         delegate!(self, backend => backend.modify(source))
     }
 
+    #[inline]
     fn remove(&mut self, source: &Source, moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
-        delegate!(self, backend => backend.remove(source, moved))
+        delegate_hot!(self, backend => backend.remove(source, moved), else remove_apart(source, moved))
     }
 
     fn probe(&self, fd: i32) -> Result<()> {

@@ -65,6 +65,13 @@ impl<'a, T: Slot> Slab<'a, T> {
         Ok(index)
     }
 
+    /// The handle that the next [`insert`](Self::insert) will be for, or `ENOSPC`.
+    #[inline]
+    pub(crate) fn vacancy(&self) -> Result<Token> {
+        let slot = self.get(self.free).ok_or(Error::ENOSPC)?;
+        Ok(Token { slot: self.free, generation: slot.generation().wrapping_add(1) })
+    }
+
     /// Frees a slot in use: its handles are stale from now on.
     #[inline]
     pub(crate) fn remove(&mut self, index: u32) {

@@ -13,7 +13,7 @@
 use static_assertions::const_assert_eq;
 
 use crate::backend::Source;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready, fold, mask_of};
 use crate::slab::{NONE, Slab, Slot};
 use crate::target::Target;
@@ -154,8 +154,7 @@ impl Watcher {
             fd: self.fd,
             token,
             interest: merged,
-            edge: self.flags & EDGE != 0,
-            exclusive: self.flags & EXCLUSIVE != 0,
+            options: Interest::from_bits_truncate(u32::from(self.flags) << 16),
             position: self.position,
         }
     }
@@ -277,47 +276,54 @@ impl<'a> Watchers<'a> {
         }
     }
 
-    /// Adds a watcher at the end of its fd's watchers, and returns it and whether it is the first. `ENOSPC` when all slots are in use.
-    pub(crate) fn insert(&mut self, fd: i32, interest: Interest, target: Target) -> Result<(u32, bool)> {
+    /// Adds a watcher: the head of its fd, or the one after `last`, the last of the fd's watchers. `ENOSPC` when all slots are in use.
+    #[inline]
+    pub(crate) fn insert(&mut self, fd: i32, interest: Interest, target: Target, last: Option<u32>) -> Result<(Token, &mut Watcher)> {
         let index = self.slab.insert()?;
         let options = option(interest);
         let bucket = self.bucket(fd);
-        let mut is_head = true;
-        let mut tail = NONE;
-        let mut at = self.buckets.get(bucket).copied().unwrap_or(NONE);
-        while let Some(watcher) = self.slab.get(at) {
-            is_head &= watcher.fd != fd;
-            tail = at;
-            at = watcher.chain;
-        }
-        match self.slab.get_mut(tail) {
-            Some(watcher) => watcher.chain = index,
-            None => self.set_bucket(bucket, index),
-        }
-        if let Some(watcher) = self.slab.get_mut(index) {
-            watcher.target = target;
-            watcher.fd = fd;
-            watcher.chain = NONE;
-            watcher.position = 0;
-            watcher.interest = interest.bits() as u8;
-            watcher.plain = if options & ONESHOT == 0 { interest.bits() as u8 } else { 0 };
-            watcher.found = 0;
-            watcher.fed = 0;
-            watcher.kernel = 0;
-            watcher.flags = options | if is_head { HEAD } else { 0 } | if fd < 0 { RAISED } else { 0 };
-        }
-        self.shared += u32::from(!is_head);
-        self.prioritised += u32::from(options & (HIGH | LOW) != 0);
+        let link = match last.and_then(|last| self.slab.get_mut(last)) {
+            None => self.buckets.get_mut(bucket),
+            Some(last) => Some(&mut last.chain),
+        };
+        let chain = link.map_or(NONE, |link| core::mem::replace(link, index));
+        let role = if last.is_none() { HEAD } else { 0 } | if fd < 0 { RAISED } else { 0 };
+        self.shared += u32::from(last.is_some());
         self.referenced += u32::from(options & UNREF == 0);
-        Ok((index, is_head))
+        if options & (HIGH | LOW) != 0 {
+            self.prioritised += 1;
+        }
+        let watcher = self.slab.get_mut(index).ok_or(Error::EUCLEAN)?;
+        watcher.target = target;
+        watcher.fd = fd;
+        watcher.chain = chain;
+        watcher.position = 0;
+        watcher.interest = interest.bits() as u8;
+        watcher.plain = if options & ONESHOT == 0 { interest.bits() as u8 } else { 0 };
+        watcher.found = 0;
+        watcher.fed = 0;
+        watcher.kernel = 0;
+        watcher.flags = options | role;
+        Ok((Token { slot: index, generation: watcher.generation }, watcher))
+    }
+
+    /// The last watcher of an fd, from any of them.
+    pub(crate) fn last_of(&self, mut index: u32) -> u32 {
+        while let Some(next) = self.sibling(index) {
+            index = next;
+        }
+        index
     }
 
     /// Takes a watcher out of every list and frees its slot. If it was the head and has siblings, the next of them becomes
     /// head, takes over what is known of the fd, and is returned.
     pub(crate) fn remove(&mut self, index: u32) -> Option<u32> {
-        self.unlist(index, REASONS);
         let watcher = self.slab.get(index)?;
         let (fd, chain, flags) = (watcher.fd, watcher.chain, watcher.flags);
+        if flags & LISTED != 0 {
+            self.unlist(index, REASONS);
+        }
+        let watcher = self.slab.get(index)?;
         let (kernel, position) = (watcher.kernel, watcher.position);
 
         let bucket = self.bucket(fd);
@@ -333,7 +339,7 @@ impl<'a> Watchers<'a> {
             at = watcher.chain;
         }
 
-        let heir = if flags & HEAD != 0 { self.same_fd_from(chain, fd) } else { None };
+        let heir = if flags & HEAD != 0 && self.shared > 0 { self.same_fd_from(chain, fd) } else { None };
         if let Some(watcher) = heir.and_then(|heir| self.slab.get_mut(heir)) {
             watcher.flags |= HEAD;
             watcher.kernel = kernel;

@@ -5,7 +5,7 @@
 //! differs from what the kernel has.
 
 use super::Reactor;
-use crate::backend::{Backend, Capabilities};
+use crate::backend::{Backend, Capabilities, Source};
 use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, fold};
 use crate::target::Target;
@@ -17,14 +17,12 @@ impl<B: Backend> Reactor<'_, B> {
     pub(crate) fn io_add(&mut self, fd: i32, interest: Interest, target: Target) -> Result<Token> {
         self.check_fork()?;
         self.check_options(fd, interest)?;
-        let (index, is_head) = self.watchers.insert(fd, interest, target)?;
-        let result = if is_head { self.enter(fd, index) } else { self.join(fd, index) };
-        if let Err(error) = result {
-            self.watchers.remove(index);
-            return Err(error);
-        }
+        let io = match self.watchers.find(fd) {
+            None => self.enter(fd, interest, target)?,
+            Some(head) => self.join(fd, interest, target, head)?,
+        };
         self.changed();
-        Ok(self.watchers.slab.token(index))
+        Ok(io)
     }
 
     fn check_options(&self, fd: i32, interest: Interest) -> Result<()> {
@@ -56,46 +54,73 @@ impl<B: Backend> Reactor<'_, B> {
         Ok(())
     }
 
-    /// The first watcher of an fd: the fd enters the backend's set.
+    /// The first watcher of an fd: the fd enters the backend's set, and then the watcher the table.
     #[inline]
-    fn enter(&mut self, fd: i32, index: u32) -> Result<()> {
-        let token = self.watchers.slab.token(index);
-        let watcher = self.watchers.slab.get_mut(index).ok_or(Error::EUCLEAN)?;
-        let source = watcher.source(token, u32::from(watcher.interest));
+    fn enter(&mut self, fd: i32, interest: Interest, target: Target) -> Result<Token> {
+        let source = Source {
+            fd,
+            token: self.watchers.slab.vacancy()?,
+            interest: interest.bits() & ASKABLE,
+            options: interest,
+            position: 0,
+        };
         if source.interest == 0 {
-            // Nothing is watched yet, but the fd must be open.
-            return self.backend.probe(fd);
+            return self.enter_paused(fd, interest, target);
         }
         match self.backend.add(&source) {
             Ok(position) => {
+                let (io, watcher) = self.watchers.insert(fd, interest, target, None)?;
                 watcher.position = position;
                 watcher.kernel = source.interest as u16;
-                Ok(())
+                Ok(io)
             }
-            Err(error) => self.enter_always(index, error),
+            Err(error) => self.enter_always(fd, interest, target, error),
         }
+    }
+
+    /// Nothing is watched yet, but the fd must be open.
+    #[cold]
+    #[inline(never)]
+    fn enter_paused(&mut self, fd: i32, interest: Interest, target: Target) -> Result<Token> {
+        self.backend.probe(fd)?;
+        self.watchers.insert(fd, interest, target, None).map(|(io, _)| io)
     }
 
     /// A file that epoll refuses is always ready, unless it was asked for in a way that only epoll has.
     #[cold]
-    fn enter_always(&mut self, index: u32, error: Error) -> Result<()> {
-        let is_plain = self.watchers.slab.get(index).is_some_and(|watcher| watcher.flags & (EDGE | EXCLUSIVE) == 0);
-        if error != Error::EPERM || !is_plain {
+    #[inline(never)]
+    fn enter_always(&mut self, fd: i32, interest: Interest, target: Target, error: Error) -> Result<Token> {
+        if error != Error::EPERM || interest.intersects(Interest::EDGE | Interest::EXCLUSIVE) {
             return Err(error);
         }
-        self.watchers.list(index, ALWAYS);
-        Ok(())
+        let (io, _) = self.watchers.insert(fd, interest, target, None)?;
+        self.watchers.list(io.slot, ALWAYS);
+        Ok(io)
     }
 
-    /// A further watcher of an fd. The kernel is asked even if nothing new is watched: it tells whether this fd is still the
-    /// file that the others watch. If it is not they are told, and the fd enters anew.
+    /// A further watcher of an fd.
     #[cold]
-    fn join(&mut self, fd: i32, index: u32) -> Result<()> {
-        let head = self.watchers.find(fd).ok_or(Error::EUCLEAN)?;
-        let [flags, own] = [head, index].map(|index| self.watchers.slab.get(index).map_or(0, |watcher| watcher.flags));
-        if (flags ^ own) & EDGE != 0 || (flags | own) & EXCLUSIVE != 0 {
+    #[inline(never)]
+    fn join(&mut self, fd: i32, interest: Interest, target: Target, head: u32) -> Result<Token> {
+        let flags = self.watchers.slab.get(head).map_or(0, |watcher| watcher.flags);
+        let is_edge = interest.contains(Interest::EDGE);
+        if (flags & EDGE != 0) != is_edge || flags & EXCLUSIVE != 0 || interest.contains(Interest::EXCLUSIVE) {
             return Err(Error::EINVAL);
         }
+        let last = self.watchers.last_of(head);
+        let (io, _) = self.watchers.insert(fd, interest, target, Some(last))?;
+        let result = self.tell_joined(fd, io.slot, head);
+        if let Err(error) = result {
+            self.watchers.remove(io.slot);
+            return Err(error);
+        }
+        Ok(io)
+    }
+
+    /// The kernel is asked even if nothing new is watched: it tells whether this fd is still the file that the others watch. If it is
+    /// not they are told, and the fd enters anew.
+    fn tell_joined(&mut self, fd: i32, index: u32, head: u32) -> Result<()> {
+        let flags = self.watchers.slab.get(head).map_or(0, |watcher| watcher.flags);
         if flags & ALWAYS != 0 {
             self.watchers.list(index, ALWAYS);
             return self.backend.probe(fd);
@@ -179,7 +204,7 @@ impl<B: Backend> Reactor<'_, B> {
             self.watchers.remove(index);
             return;
         }
-        if is_head && self.watchers.sibling(index).is_none() {
+        if is_head && (self.watchers.shared == 0 || self.watchers.sibling(index).is_none()) {
             self.lose(index);
         }
         let heir = self.watchers.remove(index);

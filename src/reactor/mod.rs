@@ -358,9 +358,9 @@ impl<'a, B: Backend> Reactor<'a, B> {
         if self.handled & (1 << bit) != 0 {
             return Err(Error::EEXIST);
         }
-        let (index, _) = self.watchers.insert(-1 - bit as i32, Interest::READ | options, target)?;
+        let (io, _) = self.watchers.insert(-1 - bit as i32, Interest::READ | options, target, None)?;
         self.handled |= 1 << bit;
-        Ok(self.watchers.slab.token(index))
+        Ok(io)
     }
 
     // ---- the life of the loop ----

@@ -65,17 +65,22 @@ impl<'a> Epoll<'a> {
         Ok(())
     }
 
+    #[inline]
     fn flags(source: &Source) -> EventFlags {
         let mut flags = EventFlags::from_bits_retain(source.interest);
-        // Not with an exclusive entry: the kernel refuses all but in and out there.
-        flags.set(EventFlags::RDHUP, source.interest & Interest::READ.bits() != 0 && !source.exclusive);
-        flags.set(EventFlags::ET, source.edge);
-        flags.set(EventFlags::EXCLUSIVE, source.exclusive);
+        flags.set(EventFlags::RDHUP, source.interest & Interest::READ.bits() != 0);
+        if source.options.intersects(Interest::EDGE | Interest::EXCLUSIVE) {
+            flags.set(EventFlags::ET, source.options.contains(Interest::EDGE));
+            if source.options.contains(Interest::EXCLUSIVE) {
+                // With it the kernel refuses all but in and out.
+                flags = flags.difference(EventFlags::RDHUP).union(EventFlags::EXCLUSIVE);
+            }
+        }
         flags
     }
 
     /// A new entry.
-    #[inline(never)]
+    #[inline]
     fn put(&self, source: &Source) -> io::Result<()> {
         epoll::add(&self.set, borrow(source.fd), EventData::new_u64(source.token.to_u64()), Self::flags(source))
     }
@@ -150,7 +155,7 @@ impl Backend for Epoll<'_> {
     }
 
     fn modify(&mut self, source: &Source) -> Result<()> {
-        let result = if source.exclusive {
+        let result = if source.options.contains(Interest::EXCLUSIVE) {
             // The kernel refuses to modify an exclusive entry.
             self.delete(source).and_then(|()| self.put(source))
         } else {
