@@ -50,9 +50,7 @@ fn call_all<'a, C: Calls<'a>>(face: &mut C, work: u8) -> u32 {
         }
     }
     if work & TASKS != 0 {
-        while let Some(target) = face.reactor().next_task() {
-            face.call_task(target);
-        }
+        while call_tasks(face) {}
     }
     if work & REMOTE != 0 {
         while let Some(target) = face.reactor().next_post() {
@@ -77,6 +75,20 @@ fn call_events<'a, C: Calls<'a>>(face: &mut C) -> bool {
         }
     }
     face.reactor().end_events(places, idle)
+}
+
+/// The same for the loop's own tasks.
+#[inline]
+fn call_tasks<'a, C: Calls<'a>>(face: &mut C) -> bool {
+    let count = face.reactor().tasks();
+    let mut idle = 0;
+    for _ in 0..count {
+        match face.reactor().task() {
+            Some(target) => face.call_task(target),
+            None => idle += 1,
+        }
+    }
+    face.reactor().end_tasks(count, idle)
 }
 
 /// One turn: prepare, wait, dispatch, as an embedding program would write it, without what only matters in between.

@@ -3,7 +3,7 @@
 //! A queue of callbacks has to answer four questions beyond first in, first out:
 //!
 //! - *What if a task posts a task, for ever?* [`begin`](Tasks::begin) notes how many are queued when the turn begins, and
-//!   [`pop`](Tasks::pop) hands out only those. What running tasks post waits for the next turn, so that timers and I/O get theirs.
+//!   [`batch`](Tasks::batch) hands out only those. What running tasks post waits for the next turn, so that timers and I/O get theirs.
 //! - *What if it is full?* A post is refused and nothing has changed. A task's place is free before the task runs: a
 //!   queue of one is enough for a task that posts itself again.
 //! - *How is a task cancelled in O(1), when it stands between others?* It cannot be taken out of the middle of a ring
@@ -112,36 +112,26 @@ impl<'a> Tasks<'a> {
         self.turn > 0
     }
 
-    /// The oldest task of this turn, to be run now. Its handle is stale and its place is free when this returns.
+    /// Begins a batch of this turn's entries, of `most` at most: as many as are to be popped one by one with [`pop`](Self::pop), cancelled ones included.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Target> {
-        if self.turn == 0 {
-            return None;
-        }
-        self.turn -= 1;
-        let target = self.remove_oldest();
-        if target.is_none() { self.pop_behind_cancelled() } else { target }
+    pub(crate) fn batch(&mut self, most: u32) -> u32 {
+        let count = self.turn.min(most);
+        self.turn -= count;
+        count
     }
 
-    /// Goes on where a cancelled task was found.
-    #[cold]
-    #[inline(never)]
-    fn pop_behind_cancelled(&mut self) -> Option<Target> {
-        while self.turn > 0 {
-            self.turn -= 1;
-            let target = self.remove_oldest();
-            if target.is_some() {
-                return target;
-            }
-        }
-        None
+    /// Whether this turn has entries that are in no batch yet.
+    #[inline]
+    pub(crate) fn has_turn(&self) -> bool {
+        self.turn > 0
     }
+
 
     /// The oldest task of any turn: to hand back what is left at the end of the loop's life.
     pub(crate) fn take(&mut self) -> Option<Target> {
         while self.used > 0 {
             self.turn = self.turn.saturating_sub(1);
-            let target = self.remove_oldest();
+            let target = self.pop();
             if target.is_some() {
                 return target;
             }
@@ -149,9 +139,10 @@ impl<'a> Tasks<'a> {
         None
     }
 
-    /// Frees the place of the oldest entry, of which there must be one, and returns its target unless it was cancelled.
+    /// Takes the oldest entry, of which there must be one, to be run now: its target unless it was cancelled. Its handle is stale and its place
+    /// is free when this returns. As often as a batch has entries.
     #[inline]
-    fn remove_oldest(&mut self) -> Option<Target> {
+    pub(crate) fn pop(&mut self) -> Option<Target> {
         debug_assert!(self.used > 0);
         let target = self.slots.get_mut(self.head as usize).and_then(|place| place.0.take());
         self.head = self.wrap(self.head, 1);
@@ -237,10 +228,20 @@ mod tests {
         target.user.addr()
     }
 
+    /// The next task of the turn that was not cancelled.
+    fn next(tasks: &mut Tasks<'_>) -> Option<Target> {
+        while tasks.batch(1) == 1 {
+            if let Some(target) = tasks.pop() {
+                return Some(target);
+            }
+        }
+        None
+    }
+
     /// Runs one turn and returns what ran.
     fn turn(tasks: &mut Tasks<'_>) -> Vec<usize> {
         tasks.begin();
-        core::iter::from_fn(|| tasks.pop()).map(number).collect()
+        core::iter::from_fn(|| next(tasks)).map(number).collect()
     }
 
     #[test]
@@ -303,9 +304,9 @@ mod tests {
         let mut tasks = Tasks::new(&mut slots, 0);
         tasks.push(target(1)).unwrap();
         tasks.begin();
-        assert_eq!(tasks.pop().map(number), Some(1));
+        assert_eq!(next(&mut tasks).map(number), Some(1));
         tasks.push(target(2)).unwrap();
-        assert_eq!(tasks.pop(), None);
+        assert_eq!(next(&mut tasks), None);
         assert_eq!(turn(&mut tasks), [2]);
     }
 
@@ -314,7 +315,7 @@ mod tests {
         let mut slots = slots(2);
         let mut tasks = Tasks::new(&mut slots, 0);
         tasks.push(target(1)).unwrap();
-        assert_eq!(tasks.pop(), None);
+        assert_eq!(next(&mut tasks), None);
         assert_eq!(tasks.len(), 1);
     }
 
@@ -339,11 +340,11 @@ mod tests {
         let second = tasks.push(target(2)).unwrap();
         tasks.push(target(3)).unwrap();
         tasks.begin();
-        assert_eq!(tasks.pop().map(number), Some(1));
+        assert_eq!(next(&mut tasks).map(number), Some(1));
         assert_eq!(tasks.cancel(first), Err(Error::ENOENT));
         assert_eq!(tasks.cancel(second), Ok(()));
         assert_eq!(tasks.cancel(second), Err(Error::ENOENT));
-        assert_eq!(tasks.pop().map(number), Some(3));
+        assert_eq!(next(&mut tasks).map(number), Some(3));
         assert!(tasks.is_sound());
     }
 
@@ -402,7 +403,7 @@ mod tests {
         assert!(tasks.is_sound());
         assert_eq!(tasks.take().map(number), Some(3));
         assert_eq!(tasks.take(), None);
-        assert_eq!(tasks.pop(), None);
+        assert_eq!(next(&mut tasks), None);
         assert!(tasks.is_sound());
     }
 
@@ -492,7 +493,7 @@ mod tests {
                             in_turn -= 1;
                             expected = queue.pop_front().and_then(|(number, handle)| handle.map(|_| number));
                         }
-                        assert_eq!(tasks.pop().map(number), expected, "seed {seed} step {step}");
+                        assert_eq!(next(&mut tasks).map(number), expected, "seed {seed} step {step}");
                     }
                 }
                 assert!(tasks.is_sound(), "seed {seed} step {step}");

@@ -177,19 +177,6 @@ impl<B: Backend> Reactor<'_, B> {
         fired
     }
 
-    /// The next of the loop's own tasks.
-    #[inline]
-    pub(crate) fn next_task(&mut self) -> Option<Target> {
-        if !self.may_call() {
-            return None;
-        }
-        let task = self.tasks.pop();
-        if task.is_none() {
-            self.finish(TASKS);
-        }
-        task
-    }
-
     /// The next post from elsewhere.
     #[inline]
     pub(crate) fn next_post(&mut self) -> Option<Target> {
@@ -266,6 +253,45 @@ impl<B: Backend> Reactor<'_, B> {
             self.work &= !EVENTS;
         }
         self.left > 0 && has_more
+    }
+
+    // ---- the loop's own tasks ----
+
+    /// How many of the turn's tasks may be taken, cancelled ones included. None at the limit.
+    #[inline]
+    pub(crate) fn tasks(&mut self) -> u32 {
+        let most = if self.budget == 0 { u32::from(self.may_call_watched()) } else { self.left };
+        self.tasks.batch(most)
+    }
+
+    /// The next of them, unless it was cancelled.
+    #[inline]
+    pub(crate) fn task(&mut self) -> Option<Target> {
+        self.tasks.pop()
+    }
+
+    /// After `count` of them, `idle` of which were cancelled. Whether it is worth asking for more.
+    #[inline]
+    pub(crate) fn end_tasks(&mut self, count: u32, idle: u32) -> bool {
+        if self.budget == 0 {
+            return self.end_tasks_watched(count, idle);
+        }
+        self.left -= count - idle;
+        let has_more = self.tasks.has_turn();
+        if self.left > 0 && !has_more {
+            self.work &= !TASKS;
+        }
+        self.left > 0 && has_more
+    }
+
+    #[cold]
+    fn end_tasks_watched(&mut self, count: u32, idle: u32) -> bool {
+        self.watched_calls -= idle;
+        // One might have been called, but there was none.
+        if count == 0 && self.called_at.is_some() {
+            self.finish(TASKS);
+        }
+        count > 0
     }
 
     // ---- I/O by the general path ----
