@@ -23,6 +23,12 @@ fn main() {
         println!("cargo::rustc-cfg=own_auxv");
     }
 
+    // What is worth its bytes for speed is not where bytes are all that counts.
+    println!("cargo::rustc-check-cfg=cfg(for_size)");
+    if std::env::var("OPT_LEVEL").is_ok_and(|level| level == "z") {
+        println!("cargo::rustc-cfg=for_size");
+    }
+
     println!("cargo::rerun-if-changed=build.rs");
     #[cfg(feature = "header")]
     header();

@@ -23,72 +23,90 @@ pub(crate) trait Calls<'a> {
 }
 
 /// Calls everything that is due, and returns how many calls that were.
-#[inline]
-pub(crate) fn dispatch<'a, C: Calls<'a>>(face: &mut C) -> u32 {
-    match face.reactor().begin_dispatch() {
-        0 => 0,
-        work => call_all(face, work),
-    }
-}
-
-/// Apart, so that a turn with nothing to call is a short one.
 ///
-/// Where the limit is reached `next` says so with `None`, as it does at the end; what comes after then has none either.
-#[inline(never)]
-fn call_all<'a, C: Calls<'a>>(face: &mut C, work: u8) -> u32 {
+/// A kind is left where the turn has no more of it, or where the limit is reached: then those that follow find it reached too.
+#[cfg_attr(not(for_size), inline(always))]
+pub(crate) fn dispatch<'a, C: Calls<'a>>(face: &mut C) -> u32 {
+    let work = face.reactor().begin_dispatch();
+    if work == 0 {
+        return 0;
+    }
     if work & TIMERS != 0 {
-        while let Some(fired) = face.reactor().next_timer() {
-            face.call_timer(fired);
-        }
+        call_timers(face);
     }
     if work & EVENTS != 0 {
-        while call_events(face) {}
+        call_events(face);
     }
     if work & IO != 0 {
-        while let Some(fired) = face.reactor().next_io() {
-            face.call_io(fired);
-        }
+        call_io(face);
     }
     if work & TASKS != 0 {
-        while call_tasks(face) {}
+        call_tasks(face);
     }
     if work & REMOTE != 0 {
-        while let Some(target) = face.reactor().next_post() {
-            face.call_task(target);
-        }
+        call_posts(face);
     }
     face.reactor().end_dispatch()
 }
 
-/// Calls as many events as may be called without a look at the limit. Whether there are more.
-#[inline]
-fn call_events<'a, C: Calls<'a>>(face: &mut C) -> bool {
-    let places = face.reactor().events();
-    let mut idle = 0;
-    for at in places.clone() {
-        if let Some(fired) = face.reactor().event(at) {
-            face.call_io(fired);
-        } else if let Some(fired) = face.reactor().event_apart(at) {
-            face.call_io(fired);
-        } else {
-            idle += 1;
-        }
+#[inline(never)]
+fn call_timers<'a, C: Calls<'a>>(face: &mut C) {
+    while let Some(fired) = face.reactor().next_timer() {
+        face.call_timer(fired);
     }
-    face.reactor().end_events(places, idle)
 }
 
-/// The same for the loop's own tasks.
-#[inline]
-fn call_tasks<'a, C: Calls<'a>>(face: &mut C) -> bool {
-    let count = face.reactor().tasks();
-    let mut idle = 0;
-    for _ in 0..count {
-        match face.reactor().task() {
-            Some(target) => face.call_task(target),
-            None => idle += 1,
+/// As many at a time as the limit allows.
+#[inline(never)]
+fn call_events<'a, C: Calls<'a>>(face: &mut C) {
+    loop {
+        let places = face.reactor().events();
+        let mut idle = 0;
+        for at in places.clone() {
+            if let Some(fired) = face.reactor().event(at) {
+                face.call_io(fired);
+            } else if let Some(fired) = face.reactor().event_apart(at) {
+                face.call_io(fired);
+            } else {
+                idle += 1;
+            }
+        }
+        if !face.reactor().end_events(places, idle) {
+            return;
         }
     }
-    face.reactor().end_tasks(count, idle)
+}
+
+#[inline(never)]
+fn call_io<'a, C: Calls<'a>>(face: &mut C) {
+    while let Some(fired) = face.reactor().next_io() {
+        face.call_io(fired);
+    }
+}
+
+/// As many at a time as the limit allows.
+#[inline(never)]
+fn call_tasks<'a, C: Calls<'a>>(face: &mut C) {
+    loop {
+        let count = face.reactor().tasks();
+        let mut idle = 0;
+        for _ in 0..count {
+            match face.reactor().task() {
+                Some(target) => face.call_task(target),
+                None => idle += 1,
+            }
+        }
+        if !face.reactor().end_tasks(count, idle) {
+            return;
+        }
+    }
+}
+
+#[inline(never)]
+fn call_posts<'a, C: Calls<'a>>(face: &mut C) {
+    while let Some(target) = face.reactor().next_post() {
+        face.call_task(target);
+    }
 }
 
 /// One turn: prepare, wait, dispatch, as an embedding program would write it, without what only matters in between.

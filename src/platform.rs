@@ -205,7 +205,7 @@ impl<H: Host> Backend for Platform<'_, H> {
         delegate!(self, backend => backend.probe(fd))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(for_size), inline(always))]
     fn wait(&mut self, timeout: Nanos) -> Result<u32> {
         delegate_hot!(self, backend => backend.wait(timeout), else wait_apart(timeout))
     }

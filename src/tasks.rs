@@ -126,7 +126,6 @@ impl<'a> Tasks<'a> {
         self.turn > 0
     }
 
-
     /// The oldest task of any turn: to hand back what is left at the end of the loop's life.
     pub(crate) fn take(&mut self) -> Option<Target> {
         while self.used > 0 {

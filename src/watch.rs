@@ -278,7 +278,13 @@ impl<'a> Watchers<'a> {
 
     /// Adds a watcher: the head of its fd, or the one after `last`, the last of the fd's watchers. `ENOSPC` when all slots are in use.
     #[inline]
-    pub(crate) fn insert(&mut self, fd: i32, interest: Interest, target: Target, last: Option<u32>) -> Result<(Token, &mut Watcher)> {
+    pub(crate) fn insert(
+        &mut self,
+        fd: i32,
+        interest: Interest,
+        target: Target,
+        last: Option<u32>,
+    ) -> Result<(Token, &mut Watcher)> {
         let index = self.slab.insert()?;
         let options = option(interest);
         let bucket = self.bucket(fd);

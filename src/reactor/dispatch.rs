@@ -57,7 +57,7 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// Begins the turn's dispatch, or goes on with one that was cut short. What there is to do; if nothing, the turn has ended.
-    #[inline(always)]
+    #[cfg_attr(not(for_size), inline(always))]
     pub(crate) fn begin_dispatch(&mut self) -> u8 {
         if self.work & BEGUN == 0 {
             self.begin_turn();
@@ -75,7 +75,7 @@ impl<B: Backend> Reactor<'_, B> {
         self.work
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(for_size), inline(always))]
     fn begin_turn(&mut self) {
         self.stats.turns += 1;
         if self.timers.used() > 0 {

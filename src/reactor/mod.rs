@@ -206,7 +206,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
     }
 
     /// The same where nothing happens before the dispatch, and nothing is unfinished.
-    #[inline(always)]
+    #[cfg_attr(not(for_size), inline(always))]
     pub(crate) fn wait_turn(&mut self, timeout: Nanos) -> Result<u32> {
         let sleeps = timeout > 0 && self.shared.about_to_sleep();
         let found = self.backend.wait(if sleeps { timeout } else { 0 });
@@ -384,6 +384,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
     }
 
     /// `ECHILD` in a copy of the loop made by fork. A system call.
+    #[cfg_attr(not(for_size), inline(always))]
     pub(crate) fn check_fork(&mut self) -> Result<()> {
         if !self.forked {
             self.forked = self.backend.is_forked();

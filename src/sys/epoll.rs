@@ -48,7 +48,8 @@ impl<'a> Epoll<'a> {
         let (_, events, _) = unsafe { area.align_to_mut::<Event>() };
         find_vdso();
         let set = epoll::create(CreateFlags::CLOEXEC).map_err(error)?;
-        let mut epoll = Epoll { set, wake: wake::open()?, alarm: None, owner: Owner::this(), events, found: 0, cursor: 0, first: 0 };
+        let mut epoll =
+            Epoll { set, wake: wake::open()?, alarm: None, owner: Owner::this(), events, found: 0, cursor: 0, first: 0 };
         epoll.add_own()?;
         // Tried, not assumed: a container may let the set be made and not be waited for.
         epoll.wait(0)?;
@@ -91,7 +92,7 @@ impl<'a> Epoll<'a> {
     }
 
     /// One `epoll_pwait`; below a millisecond `ppoll` on the set before it.
-    #[inline]
+    #[cfg_attr(not(for_size), inline(always))]
     fn fetch(&mut self, timeout: Nanos) -> io::Result<usize> {
         match timeout {
             0 => epoll::wait(&self.set, &mut *self.events, Some(&NOT_AT_ALL)),
@@ -114,7 +115,6 @@ impl<'a> Epoll<'a> {
         let whole = timeout.min(LONGEST_WAIT) / MILLISECOND * MILLISECOND;
         epoll::wait(&self.set, &mut *self.events, timespec(whole).as_ref())
     }
-
 }
 
 impl Clock for Epoll<'_> {
@@ -173,7 +173,7 @@ impl Backend for Epoll<'_> {
         probe(fd)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(for_size), inline(always))]
     fn wait(&mut self, timeout: Nanos) -> Result<u32> {
         (self.found, self.cursor) = (0, 0);
         match self.fetch(timeout) {
