@@ -101,8 +101,10 @@ impl<B: Backend> Reactor<'_, B> {
 
     #[inline(never)]
     fn begin_posts(&mut self) {
-        self.remote_end = self.shared.published_end();
-        self.work |= REMOTE;
+        if self.shared.len() > 0 {
+            self.remote_end = self.shared.published_end();
+            self.work |= REMOTE;
+        }
     }
 
     /// This turn's I/O takes the general path.

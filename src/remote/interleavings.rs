@@ -1,0 +1,300 @@
+//! Every order of the atomic operations: `RUSTFLAGS="--cfg loom" cargo test --release --lib loom_`.
+//!
+//! The loop sleeps on a condition variable that only [`Wake::wake`] notifies, so a lost wake-up is a deadlock, and loom
+//! reports that. Entries and loop are leaked, since loom's threads want them to live for ever.
+
+use std::boxed::Box;
+use std::vec::Vec;
+
+use core::ptr::{NonNull, without_provenance_mut};
+
+use loom::sync::{Condvar, Mutex};
+use loom::thread;
+
+use super::*;
+use crate::sync::AtomicBool;
+
+struct Bed {
+    rung: Mutex<bool>,
+    changed: Condvar,
+    /// Whether the fd is still ours.
+    is_open: AtomicBool,
+    /// Whether somebody is writing to it.
+    is_inside: AtomicBool,
+}
+
+impl Wake for Bed {
+    fn wake(&self) {
+        assert!(self.is_open.load(Ordering::Relaxed), "a late waker writes into what is not ours any more");
+        self.is_inside.store(true, Ordering::Relaxed);
+        *self.rung.lock().unwrap() = true;
+        self.changed.notify_one();
+        self.is_inside.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Bed {
+    fn sleep(&self) {
+        let mut rung = self.rung.lock().unwrap();
+        while !*rung {
+            rung = self.changed.wait(rung).unwrap();
+        }
+        *rung = false;
+    }
+}
+
+type Loop = Shared<'static, Bed>;
+
+fn new_loop(first: usize, capacity: usize) -> &'static Loop {
+    let entries: &'static [Entry] = Vec::leak((0..capacity).map(|_| Entry::new()).collect());
+    let bed = Bed {
+        rung: Mutex::new(false),
+        changed: Condvar::new(),
+        is_open: AtomicBool::new(true),
+        is_inside: AtomicBool::new(false),
+    };
+    Box::leak(Box::new(Shared::starting_at(first, entries, bed)))
+}
+
+fn target(number: usize) -> Target {
+    Target { callback: NonNull::dangling(), user: without_provenance_mut(number) }
+}
+
+fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(model);
+}
+
+/// Waits as the loop does, then takes what is there.
+fn turn(shared: &Loop, taken: &mut Vec<usize>) {
+    if shared.about_to_sleep() {
+        shared.wake_object().sleep();
+    }
+    shared.awake();
+    let end = shared.published_end();
+    while let Some(target) = shared.pop(end) {
+        taken.push(target.user.addr());
+    }
+}
+
+/// Takes what is there, whatever the turn.
+fn drain(shared: &Loop, taken: &mut Vec<usize>) {
+    taken.extend(core::iter::from_fn(|| shared.take()).map(|target| target.user.addr()));
+}
+
+#[test]
+fn loom_a_post_is_not_lost_to_the_sleep() {
+    check(5, || {
+        let shared = new_loop(usize::MAX, 2);
+        let poster = thread::spawn(move || {
+            shared.post(target(1)).unwrap();
+            shared.post(target(2)).unwrap();
+        });
+        let mut taken = Vec::new();
+        while taken.len() < 2 {
+            turn(shared, &mut taken);
+        }
+        assert_eq!(taken, [1, 2]);
+        poster.join().unwrap();
+        assert!(shared.wake_count() <= 2);
+    });
+}
+
+/// Also the stopped poster: among the orders is that one reserves, the other publishes behind it and wakes the
+/// loop, the loop finds nothing and sleeps again, and only then the first publishes.
+#[test]
+fn loom_two_posters_and_a_sleeper_lose_nothing() {
+    check(3, || {
+        let shared = new_loop(usize::MAX, 2);
+        let posters = [1, 2].map(|n| thread::spawn(move || shared.post(target(n)).unwrap()));
+        let mut taken = Vec::new();
+        while taken.len() < 2 {
+            turn(shared, &mut taken);
+        }
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2]);
+        for poster in posters {
+            poster.join().unwrap();
+        }
+    });
+}
+
+/// A ring of one: every post meets a full ring, an entry just freed and a new lap.
+#[test]
+fn loom_places_are_reused_only_when_they_are_free() {
+    check(3, || {
+        let shared = new_loop(usize::MAX, 1);
+        let posters = [10, 20].map(|n| {
+            thread::spawn(move || {
+                let mut accepted = 0;
+                for i in 0..2 {
+                    accepted += usize::from(shared.post(target(n + i)).is_ok());
+                }
+                accepted
+            })
+        });
+        let mut taken = Vec::new();
+        for _ in 0..2 {
+            taken.extend(shared.take().map(|target| target.user.addr()));
+            thread::yield_now();
+        }
+        let accepted: usize = posters.into_iter().map(|poster| poster.join().unwrap()).sum();
+        drain(shared, &mut taken);
+        assert_eq!(taken.len(), accepted);
+        assert_eq!(shared.len(), 0);
+        // Each poster's own in its order, and none twice.
+        for range in [10..12, 20..22] {
+            let own: Vec<_> = taken.iter().filter(|n| range.contains(*n)).collect();
+            assert!(own.is_sorted_by(|a, b| a < b), "{taken:?}");
+        }
+    });
+}
+
+#[test]
+fn loom_a_raised_bit_is_not_lost_to_the_sleep() {
+    check(3, || {
+        let shared = new_loop(0, 0);
+        let raisers = [1, 33].map(|bit| thread::spawn(move || shared.raise(bit).unwrap()));
+        let mut found = 0;
+        while found != 1 << 1 | 1 << 33 {
+            turn(shared, &mut Vec::new());
+            found |= shared.take_raised();
+        }
+        for raiser in raisers {
+            raiser.join().unwrap();
+        }
+    });
+}
+
+/// Two raise the same bit: the second may not rely on the first to wake the loop.
+#[test]
+fn loom_what_comes_before_a_raise_is_seen_with_it() {
+    check(3, || {
+        let shared = new_loop(0, 0);
+        let done: &'static [AtomicBool; 2] = Box::leak(Box::new([AtomicBool::new(false), AtomicBool::new(false)]));
+        for flag in done {
+            thread::spawn(move || {
+                flag.store(true, Ordering::Relaxed);
+                shared.raise(5).unwrap();
+            });
+        }
+        while !done.iter().all(|flag| flag.load(Ordering::Relaxed)) {
+            turn(shared, &mut Vec::new());
+            shared.take_raised();
+        }
+    });
+}
+
+#[test]
+fn loom_a_wake_ends_the_current_or_the_next_wait() {
+    check(5, || {
+        let shared = new_loop(0, 0);
+        let done: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+        let waker = thread::spawn(move || {
+            done.store(true, Ordering::Relaxed);
+            shared.wake().unwrap();
+        });
+        while !done.load(Ordering::Relaxed) {
+            turn(shared, &mut Vec::new());
+        }
+        waker.join().unwrap();
+    });
+}
+
+/// The second waker finds the flag set, and what it did before must be seen all the same.
+#[test]
+fn loom_what_comes_before_a_second_wake_is_seen_too() {
+    check(3, || {
+        let shared = new_loop(0, 0);
+        let done: &'static [AtomicBool; 2] = Box::leak(Box::new([AtomicBool::new(false), AtomicBool::new(false)]));
+        for flag in done {
+            thread::spawn(move || {
+                flag.store(true, Ordering::Relaxed);
+                shared.wake().unwrap();
+            });
+        }
+        while !done.iter().all(|flag| flag.load(Ordering::Relaxed)) {
+            turn(shared, &mut Vec::new());
+        }
+    });
+}
+
+/// A busy turn does not sleep, and yet consumes the wake-up: it must see what came before.
+#[test]
+fn loom_a_wake_consumed_by_a_busy_turn_is_seen_by_it() {
+    check(5, || {
+        let shared = new_loop(0, 0);
+        let done: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+        thread::spawn(move || {
+            done.store(true, Ordering::Relaxed);
+            shared.wake().unwrap();
+        });
+        shared.awake();
+        while !done.load(Ordering::Relaxed) {
+            turn(shared, &mut Vec::new());
+        }
+    });
+}
+
+#[test]
+fn loom_a_stop_is_not_lost_to_the_sleep() {
+    check(5, || {
+        let shared = new_loop(0, 1);
+        let stopper = thread::spawn(move || {
+            shared.post(target(1)).unwrap();
+            shared.stop().unwrap();
+        });
+        let mut taken = Vec::new();
+        while !shared.take_stop() {
+            turn(shared, &mut taken);
+        }
+        // Before the join, which would order everything.
+        drain(shared, &mut taken);
+        assert_eq!(taken, [1]);
+        stopper.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_no_waker_is_inside_after_retiring() {
+    check(3, || {
+        let shared = new_loop(0, 1);
+        let posters = [thread::spawn(move || shared.post(target(1))), thread::spawn(move || shared.wake())];
+        // It looked, was not woken and went on: whoever has seen it sleep may come late.
+        let _ = shared.about_to_sleep();
+        while shared.retire().is_err() {
+            thread::yield_now();
+        }
+        assert!(!shared.wake_object().is_inside.load(Ordering::Relaxed), "closed while a waker writes");
+        shared.wake_object().is_open.store(false, Ordering::Relaxed);
+        let mut taken = Vec::new();
+        drain(shared, &mut taken);
+        let [post, _] = posters.map(|poster| poster.join().unwrap());
+        assert_eq!(taken.len(), usize::from(post.is_ok()));
+    });
+}
+
+#[test]
+fn loom_what_was_accepted_before_closing_is_handed_back() {
+    check(3, || {
+        let shared = new_loop(usize::MAX, 2);
+        let posters = [1, 2].map(|n| thread::spawn(move || shared.post(target(n))));
+        let mut taken = Vec::new();
+        taken.extend(shared.take().map(|target| target.user.addr()));
+        while shared.retire().is_err() {
+            thread::yield_now();
+        }
+        drain(shared, &mut taken);
+        let mut accepted = Vec::new();
+        for (n, poster) in [1, 2].into_iter().zip(posters) {
+            match poster.join().unwrap() {
+                Ok(()) => accepted.push(n),
+                Err(error) => assert_eq!(error, Error::ESHUTDOWN),
+            }
+        }
+        taken.sort_unstable();
+        assert_eq!(taken, accepted);
+        assert_eq!(shared.take(), None);
+    });
+}

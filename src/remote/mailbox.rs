@@ -1,0 +1,208 @@
+//! The mailbox: a ring of messages, lock-free. Many post, one takes.
+//!
+//! Messages go into a ring over lent [`Entry`]s. A poster reserves a place by moving `tail` on with a
+//! compare-and-swap, fills it in, and publishes it by writing its callback last. The one consumer follows with `head`.
+//! Both are *tickets*: they count messages, for ever, wrapping as a `usize` does. So a poster that was held up anywhere
+//! can be misled by an old value of `tail` only after 2^32 further messages (2^31 if the loop closes among them; 2^64
+//! and 2^63 on 64-bit), and never by an index that came round. The place of a ticket is its distance from the ticket
+//! with which the current lap around the ring began; the consumer notes that once per lap, and one comparison corrects
+//! a poster that is already a lap ahead. So nothing divides, and nothing asks the capacity to divide 2^32: any will do.
+
+use core::ptr::{NonNull, null_mut};
+
+use static_assertions::const_assert;
+
+use crate::error::{Error, Result};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use crate::target::Target;
+
+/// A place for one message. Free, or reserved and not yet published, while the callback is null.
+pub(crate) struct Entry {
+    pub(super) callback: AtomicPtr<()>,
+    pub(super) user: AtomicPtr<()>,
+}
+
+#[cfg(not(loom))]
+const_assert!(size_of::<Entry>() == 2 * size_of::<usize>());
+
+impl Entry {
+    /// A free place.
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Entry {
+        Entry { callback: AtomicPtr::new(null_mut()), user: AtomicPtr::new(null_mut()) }
+    }
+
+    /// A free place. (Loom's atomics cannot be made at compile time.)
+    #[cfg(loom)]
+    pub(crate) fn new() -> Entry {
+        Entry { callback: AtomicPtr::new(null_mut()), user: AtomicPtr::new(null_mut()) }
+    }
+}
+
+/// Where the mailbox ended at some moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Ticket(pub(super) usize);
+
+/// How far closing moves `tail` away. A ring over memory is always shorter than half the number of tickets.
+pub(super) const CLOSED_DISTANCE: usize = 1 << (usize::BITS - 1);
+
+const_assert!(isize::MAX as usize / size_of::<Entry>() < CLOSED_DISTANCE / 2);
+
+/// The ring of messages: many post, one takes.
+pub(super) struct Mailbox<'a> {
+    pub(super) entries: &'a [Entry],
+    /// The next ticket to be given out: the number of messages ever accepted. Written by posters, by compare-and-swap.
+    pub(super) tail: AtomicUsize,
+    /// The next ticket to be taken. Written by the consumer alone.
+    pub(super) head: AtomicUsize,
+    /// The ticket with which the lap that `head` is in began: the one at index 0. Written by the consumer alone.
+    pub(super) lap: AtomicUsize,
+    pub(super) peak: AtomicUsize,
+    pub(super) refused: AtomicU32,
+}
+
+impl<'a> Mailbox<'a> {
+    /// An empty ring over `entries`, whose first ticket is `first`.
+    pub(super) fn new(entries: &'a [Entry], first: usize) -> Self {
+        for entry in entries {
+            // Relaxed: nobody else knows of the ring yet. Whatever tells them of it orders this before their first post.
+            entry.callback.store(null_mut(), Ordering::Relaxed);
+        }
+        Mailbox {
+            entries,
+            tail: AtomicUsize::new(first),
+            head: AtomicUsize::new(first),
+            lap: AtomicUsize::new(first),
+            peak: AtomicUsize::new(0),
+            refused: AtomicU32::new(0),
+        }
+    }
+
+    /// Reserves, fills in and publishes. Any thread.
+    #[inline]
+    pub(super) fn push(&self, target: Target) -> Result<()> {
+        // Acquire, with the Release in `pop`: all before this head has been taken out, so the places may be written
+        // again.
+        let mut head = self.head.load(Ordering::Acquire);
+        // Relaxed: a tail too old only makes the compare-and-swap fail. It is never older than `head`, which was loaded
+        // before: a ticket is reserved before it is published, and published before it is taken, so whoever has seen
+        // the head has seen the reservation. So the difference below is a length, or more if head has moved on
+        // meanwhile.
+        let mut tail = self.tail.load(Ordering::Relaxed);
+        loop {
+            if tail.wrapping_sub(head) >= self.entries.len() {
+                let newer = self.head.load(Ordering::Acquire);
+                if newer == head {
+                    return Err(self.refuse(tail.wrapping_sub(head)));
+                }
+                head = newer;
+                tail = self.tail.load(Ordering::Relaxed);
+                continue;
+            }
+            // Relaxed: reserving tells nobody anything; publishing does. If it succeeds there is room, for tail is what
+            // we compared and head only moves forward.
+            match self.tail.compare_exchange_weak(tail, tail.wrapping_add(1), Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(now) => tail = now,
+            }
+        }
+        // Relaxed: the consumer wrote it before the head we have acquired. It is the lap of that head or of a later
+        // one, and head cannot pass our ticket until we publish; so our ticket is in that lap or in the next.
+        let mut index = tail.wrapping_sub(self.lap.load(Ordering::Relaxed));
+        if index >= self.entries.len() {
+            index = index.wrapping_sub(self.entries.len());
+        }
+        let Some(entry) = self.entries.get(index) else {
+            return Err(Error::EUCLEAN);
+        };
+        // Relaxed: the next line publishes it.
+        entry.user.store(target.user, Ordering::Relaxed);
+        // Release: who sees the callback sees its user word, and all that this thread did before it posted.
+        entry.callback.store(target.callback.as_ptr(), Ordering::Release);
+        Ok(())
+    }
+
+    /// Why there is no room. `length` is exact here, since `head` was the same before and after `tail` was read.
+    #[cold]
+    fn refuse(&self, length: usize) -> Error {
+        if length >= CLOSED_DISTANCE {
+            return Error::ESHUTDOWN;
+        }
+        // Relaxed, both: counts that order nothing.
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.peak.fetch_max(length, Ordering::Relaxed);
+        Error::EAGAIN
+    }
+
+    /// Takes the next message if it was reserved before `end` and is published. The consumer alone.
+    #[inline]
+    pub(super) fn pop(&self, end: Ticket) -> Option<Target> {
+        // Relaxed, `head` and `lap`: only this thread writes them.
+        let head = self.head.load(Ordering::Relaxed);
+        // As a signed distance, since somebody may have taken more than this turn's meanwhile: then head is past the end.
+        if end.0.wrapping_sub(head) as isize <= 0 {
+            return None;
+        }
+        let index = head.wrapping_sub(self.lap.load(Ordering::Relaxed));
+        let entry = self.entries.get(index)?;
+        // Acquire, with the Release in `push`.
+        let callback = NonNull::new(entry.callback.load(Ordering::Acquire))?;
+        // Relaxed: ordered by the line before.
+        let user = entry.user.load(Ordering::Relaxed);
+        // Relaxed, both: the head below releases them.
+        entry.callback.store(null_mut(), Ordering::Relaxed);
+        let next = head.wrapping_add(1);
+        if index + 1 == self.entries.len() {
+            self.lap.store(next, Ordering::Relaxed);
+        }
+        // Release: who sees this head may write the entry, and finds the lap that goes with it.
+        self.head.store(next, Ordering::Release);
+        Some(Target { callback, user })
+    }
+
+    /// Whether `pop` would find a message. The consumer alone.
+    pub(super) fn is_published(&self) -> bool {
+        let index = self.head.load(Ordering::Relaxed).wrapping_sub(self.lap.load(Ordering::Relaxed));
+        // Acquire as in `pop`, though nothing is read through it here.
+        self.entries.get(index).is_some_and(|entry| !entry.callback.load(Ordering::Acquire).is_null())
+    }
+
+    /// Refuses all further reservations. At most once.
+    pub(super) fn close(&self) {
+        // Relaxed: it is the change of the value that makes reservations under way fail, in whatever order it is seen.
+        self.tail.fetch_add(CLOSED_DISTANCE, Ordering::Relaxed);
+    }
+
+    /// The ticket after the last one given out, whether closed or not. The consumer alone, for the exact answer.
+    #[inline]
+    pub(super) fn end(&self) -> Ticket {
+        // Head before tail, so that the difference is not negative even for another thread than the consumer.
+        let head = self.head.load(Ordering::Acquire);
+        // Relaxed: what it misses the turn leaves to the next, and going to sleep looks at the entries themselves.
+        let tail = self.tail.load(Ordering::Relaxed);
+        if tail.wrapping_sub(head) >= CLOSED_DISTANCE { Ticket(tail.wrapping_sub(CLOSED_DISTANCE)) } else { Ticket(tail) }
+    }
+
+    /// Messages reserved and not taken.
+    pub(super) fn len(&self) -> usize {
+        self.end().0.wrapping_sub(self.head.load(Ordering::Relaxed))
+    }
+
+    /// Whether a poster stands between reserving and publishing. The consumer alone; exact once closed. O(length).
+    pub(super) fn is_pending(&self) -> bool {
+        let lap = self.lap.load(Ordering::Relaxed);
+        let head = self.head.load(Ordering::Relaxed);
+        (0..self.len()).any(|distance| {
+            let index = head.wrapping_add(distance).wrapping_sub(lap);
+            let index = if index >= self.entries.len() { index.wrapping_sub(self.entries.len()) } else { index };
+            // Acquire as in `pop`: a published entry will be read without looking again.
+            self.entries.get(index).is_some_and(|entry| entry.callback.load(Ordering::Acquire).is_null())
+        })
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        let index = self.head.load(Ordering::Relaxed).wrapping_sub(self.lap.load(Ordering::Relaxed));
+        let capacity = self.entries.len();
+        self.len() <= capacity && (index < capacity || (index == 0 && capacity == 0))
+    }
+}

@@ -1,0 +1,497 @@
+//! Tests of the remote part, one thread at a time.
+
+use std::sync::{Condvar, Mutex, OnceLock};
+use std::vec::Vec;
+
+use core::ptr::{NonNull, without_provenance_mut};
+
+use super::mailbox::CLOSED_DISTANCE;
+use super::*;
+
+/// A wake object that counts.
+#[derive(Default)]
+struct Bell {
+    rings: AtomicU32,
+}
+
+impl Wake for Bell {
+    fn wake(&self) {
+        self.rings.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Shared<'_, Bell> {
+    fn rings(&self) -> u32 {
+        self.wake_object().rings.load(Ordering::Relaxed)
+    }
+}
+
+fn entries(count: usize) -> Vec<Entry> {
+    (0..count).map(|_| Entry::new()).collect()
+}
+
+/// A target told from others by its user word.
+fn target(number: usize) -> Target {
+    Target { callback: NonNull::dangling(), user: without_provenance_mut(number) }
+}
+
+/// Takes what is there now, as one turn does.
+fn turn<W: Wake>(shared: &Shared<'_, W>) -> Vec<usize> {
+    let end = shared.published_end();
+    core::iter::from_fn(|| shared.pop(end)).map(|target| target.user.addr()).collect()
+}
+
+/// What a poster does first, for one that is to be stopped there: the reserved entry.
+fn reserve<'s>(shared: &'s Shared<'_, Bell>) -> &'s Entry {
+    let ticket = shared.mailbox.tail.fetch_add(1, Ordering::Relaxed);
+    let index = ticket.wrapping_sub(shared.mailbox.lap.load(Ordering::Relaxed)) % shared.capacity();
+    &shared.mailbox.entries[index]
+}
+
+/// What it does last.
+fn publish(shared: &Shared<'_, Bell>, entry: &Entry, target: Target) {
+    entry.user.store(target.user, Ordering::Relaxed);
+    entry.callback.store(target.callback.as_ptr(), Ordering::Release);
+    shared.rouse();
+}
+
+#[test]
+fn every_capacity_holds_exactly_that_many() {
+    for capacity in [0, 1, 2, 3, 4, 7, 8, 100] {
+        let entries = entries(capacity);
+        let shared = Shared::new(&entries, Bell::default());
+        for round in 0..3 {
+            for n in 0..capacity {
+                assert_eq!(shared.post(target(n)), Ok(()), "capacity {capacity} round {round} post {n}");
+                assert!(shared.is_sound());
+            }
+            assert_eq!(shared.post(target(999)), Err(Error::EAGAIN));
+            assert_eq!(shared.len(), capacity);
+            assert_eq!(turn(&shared), (0..capacity).collect::<Vec<_>>());
+            assert!(shared.is_sound());
+        }
+        assert_eq!(shared.accepted_count(), 3 * capacity);
+        assert_eq!(shared.refused_count(), 3);
+        assert_eq!(shared.peak(), capacity);
+    }
+}
+
+#[test]
+fn order_is_kept_while_tickets_wrap() {
+    for capacity in 1..9 {
+        for before in 0..20 {
+            let entries = entries(capacity);
+            let shared = Shared::starting_at(usize::MAX - before, &entries, Bell::default());
+            let mut next = 0;
+            let mut expected = 0;
+            for step in 0..50 {
+                for _ in 0..=(step % capacity) {
+                    shared.post(target(next)).unwrap();
+                    next += 1;
+                    assert!(shared.is_sound());
+                }
+                for taken in turn(&shared) {
+                    assert_eq!(taken, expected);
+                    expected += 1;
+                }
+                assert_eq!(expected, next);
+            }
+        }
+    }
+}
+
+#[test]
+fn full_is_answered_while_tickets_wrap() {
+    for capacity in 1..5 {
+        for before in 0..10 {
+            let entries = entries(capacity);
+            let shared = Shared::starting_at(usize::MAX - before, &entries, Bell::default());
+            for _ in 0..20 {
+                while shared.len() < capacity {
+                    assert_eq!(shared.post(target(1)), Ok(()));
+                }
+                assert_eq!(shared.post(target(2)), Err(Error::EAGAIN));
+                assert!(shared.take().is_some());
+            }
+        }
+    }
+}
+
+#[test]
+fn closing_works_wherever_the_tickets_are() {
+    for first in [0, 1, CLOSED_DISTANCE - 2, CLOSED_DISTANCE - 1, CLOSED_DISTANCE, usize::MAX - 1, usize::MAX] {
+        let entries = entries(3);
+        let shared = Shared::starting_at(first, &entries, Bell::default());
+        shared.post(target(1)).unwrap();
+        shared.post(target(2)).unwrap();
+        shared.close();
+        shared.close();
+        assert_eq!(shared.post(target(3)), Err(Error::ESHUTDOWN));
+        assert_eq!((shared.len(), shared.refused_count()), (2, 0));
+        assert!(shared.is_sound());
+        assert_eq!(turn(&shared), [1, 2]);
+        assert_eq!(shared.post(target(4)), Err(Error::ESHUTDOWN));
+        assert_eq!(shared.take(), None);
+        assert_eq!(shared.accepted_count(), first.wrapping_add(2));
+    }
+}
+
+#[test]
+fn a_message_posted_within_a_turn_waits_for_the_next() {
+    let entries = entries(2);
+    let shared = Shared::new(&entries, Bell::default());
+    shared.post(target(1)).unwrap();
+    let end = shared.published_end();
+    assert!(shared.pop(end).is_some());
+    shared.post(target(2)).unwrap();
+    assert_eq!(shared.pop(end), None);
+    assert_eq!(turn(&shared), [2]);
+}
+
+#[test]
+fn a_turn_cut_off_by_take_ends_there() {
+    let entries = entries(4);
+    let shared = Shared::new(&entries, Bell::default());
+    shared.post(target(1)).unwrap();
+    let end = shared.published_end();
+    shared.post(target(2)).unwrap();
+    while shared.take().is_some() {}
+    shared.post(target(3)).unwrap();
+    assert_eq!(shared.pop(end), None);
+}
+
+#[test]
+fn a_closed_mailbox_refuses_everything() {
+    let entries = entries(2);
+    let shared = Shared::new(&entries, Bell::default());
+    assert!(!shared.is_closed());
+    shared.close();
+    assert!(shared.is_closed());
+    assert_eq!(shared.post(target(1)), Err(Error::ESHUTDOWN));
+    assert_eq!(shared.raise(0), Err(Error::ESHUTDOWN));
+    assert_eq!(shared.wake(), Err(Error::ESHUTDOWN));
+    assert_eq!(shared.stop(), Err(Error::ESHUTDOWN));
+    assert_eq!(shared.take_raised(), 0);
+    assert!(!shared.take_stop());
+    assert_eq!(shared.rings(), 0);
+}
+
+#[test]
+fn a_full_mailbox_that_closes_says_so() {
+    let entries = entries(1);
+    let shared = Shared::new(&entries, Bell::default());
+    shared.post(target(1)).unwrap();
+    assert_eq!(shared.post(target(2)), Err(Error::EAGAIN));
+    shared.close();
+    assert_eq!(shared.post(target(2)), Err(Error::ESHUTDOWN));
+    let none: [Entry; 0] = [];
+    let shared = Shared::new(&none, Bell::default());
+    shared.close();
+    assert_eq!(shared.post(target(1)), Err(Error::ESHUTDOWN));
+}
+
+#[test]
+fn a_loop_that_is_awake_is_not_woken() {
+    let entries = entries(4);
+    let shared = Shared::new(&entries, Bell::default());
+    shared.post(target(1)).unwrap();
+    shared.raise(3).unwrap();
+    shared.wake().unwrap();
+    shared.stop().unwrap();
+    assert_eq!((shared.rings(), shared.wake_count()), (0, 0));
+}
+
+#[test]
+fn a_burst_of_posts_wakes_a_sleeping_loop_once() {
+    let entries = entries(100);
+    let shared = Shared::new(&entries, Bell::default());
+    for sleep in 1..4 {
+        assert!(shared.about_to_sleep());
+        for n in 0..10 {
+            shared.post(target(n)).unwrap();
+            shared.raise(1).unwrap();
+            shared.wake().unwrap();
+        }
+        assert_eq!((shared.rings(), shared.wake_count()), (sleep, sleep));
+        shared.awake();
+        assert_eq!(turn(&shared).len(), 10);
+        assert_eq!(shared.take_raised(), 2);
+    }
+}
+
+#[test]
+fn a_loop_with_work_does_not_sleep() {
+    let entries = entries(2);
+    let shared = Shared::new(&entries, Bell::default());
+    shared.post(target(1)).unwrap();
+    assert!(!shared.about_to_sleep());
+    shared.post(target(2)).unwrap();
+    assert_eq!(shared.rings(), 0, "it is awake again");
+    shared.awake();
+    assert_eq!(turn(&shared), [1, 2]);
+    shared.raise(63).unwrap();
+    assert!(!shared.about_to_sleep());
+    shared.take_raised();
+    assert!(shared.about_to_sleep());
+}
+
+#[test]
+fn a_wake_before_the_sleep_is_not_lost_and_counts_once() {
+    let shared = Shared::new(&[], Bell::default());
+    shared.wake().unwrap();
+    shared.wake().unwrap();
+    assert!(!shared.about_to_sleep());
+    shared.awake();
+    assert!(shared.about_to_sleep());
+}
+
+#[test]
+fn a_wake_during_the_sleep_ends_that_one_only() {
+    let shared = Shared::new(&[], Bell::default());
+    assert!(shared.about_to_sleep());
+    shared.wake().unwrap();
+    assert_eq!(shared.rings(), 1);
+    shared.awake();
+    assert!(shared.about_to_sleep());
+    shared.awake();
+    shared.wake().unwrap();
+    assert_eq!(shared.rings(), 1);
+    assert!(!shared.about_to_sleep());
+}
+
+#[test]
+fn a_stop_stays_until_it_is_taken() {
+    let shared = Shared::new(&[], Bell::default());
+    assert!(!shared.take_stop());
+    assert!(shared.about_to_sleep());
+    shared.stop().unwrap();
+    assert_eq!(shared.rings(), 1);
+    shared.awake();
+    assert!(shared.about_to_sleep());
+    shared.awake();
+    assert!(shared.take_stop());
+    assert!(!shared.take_stop());
+    assert!(shared.about_to_sleep());
+}
+
+#[test]
+fn raised_bits_coalesce_and_are_found_once() {
+    let shared = Shared::new(&[], Bell::default());
+    for bit in 0..=MAX_RAISED {
+        shared.raise(bit).unwrap();
+        shared.raise(bit).unwrap();
+        assert_eq!(shared.take_raised(), 1 << bit);
+        assert_eq!(shared.take_raised(), 0);
+    }
+    shared.raise(0).unwrap();
+    shared.raise(31).unwrap();
+    shared.raise(32).unwrap();
+    assert_eq!(shared.take_raised(), 1 | 1 << 31 | 1 << 32);
+    assert_eq!(shared.raise(64), Err(Error::EINVAL));
+    assert_eq!(shared.raise(u32::MAX), Err(Error::EINVAL));
+    assert_eq!(shared.take_raised(), 0);
+}
+
+#[test]
+fn a_raise_wakes_the_loop_though_a_stopped_one_has_set_the_bit() {
+    let shared = Shared::new(&[], Bell::default());
+    assert!(shared.about_to_sleep());
+    shared.raised[0].fetch_or(1 << 5, Ordering::Release);
+    shared.raise(5).unwrap();
+    assert_eq!(shared.rings(), 1);
+}
+
+#[test]
+fn a_stopped_poster_holds_back_later_messages_but_nobody() {
+    let entries = entries(3);
+    let shared = Shared::new(&entries, Bell::default());
+    let reserved = reserve(&shared);
+    assert!(shared.about_to_sleep(), "nothing to run: it may sleep");
+    assert_eq!(shared.post(target(2)), Ok(()));
+    assert_eq!(shared.rings(), 1);
+    shared.awake();
+    assert_eq!(turn(&shared), []);
+    assert!(shared.about_to_sleep());
+    publish(&shared, reserved, target(1));
+    assert_eq!(shared.rings(), 2, "the late publication wakes it");
+    shared.awake();
+    assert_eq!(turn(&shared), [1, 2]);
+}
+
+#[test]
+fn a_handler_may_post_a_whole_lap_past_a_stopped_poster() {
+    let entries = entries(3);
+    let shared = Shared::new(&entries, Bell::default());
+    shared.post(target(0)).unwrap();
+    let reserved = reserve(&shared);
+    shared.post(target(2)).unwrap();
+    assert_eq!(turn(&shared), [0]);
+    shared.post(target(3)).unwrap();
+    assert_eq!(shared.post(target(4)), Err(Error::EAGAIN));
+    assert_eq!(turn(&shared), []);
+    publish(&shared, reserved, target(1));
+    assert_eq!(turn(&shared), [1, 2, 3]);
+}
+
+#[test]
+fn retire_is_busy_until_a_reserved_place_is_filled() {
+    let entries = entries(3);
+    let shared = Shared::starting_at(usize::MAX - 1, &entries, Bell::default());
+    shared.post(target(1)).unwrap();
+    let reserved = reserve(&shared);
+    assert_eq!(shared.retire(), Err(Error::EBUSY));
+    assert!(shared.take().is_some());
+    assert_eq!(shared.retire(), Err(Error::EBUSY));
+    publish(&shared, reserved, target(2));
+    assert_eq!(shared.retire(), Ok(()));
+    assert_eq!(turn(&shared), [2]);
+    assert_eq!(shared.retire(), Ok(()));
+}
+
+/// A wake object that tries to retire its loop, the one below, from inside its own call.
+#[derive(Default)]
+struct Inside {
+    answer: OnceLock<Result<()>>,
+}
+
+static RETIRED_INSIDE: OnceLock<Shared<'static, Inside>> = OnceLock::new();
+
+impl Wake for Inside {
+    fn wake(&self) {
+        self.answer.set(RETIRED_INSIDE.get().unwrap().retire()).unwrap();
+    }
+}
+
+#[test]
+fn retire_is_busy_while_a_waker_is_inside() {
+    let shared = RETIRED_INSIDE.get_or_init(|| Shared::new(&[], Inside::default()));
+    assert!(shared.about_to_sleep());
+    shared.wake().unwrap();
+    assert_eq!(shared.wake_object().answer.get(), Some(&Err(Error::EBUSY)));
+    assert_eq!(shared.retire(), Ok(()));
+}
+
+#[test]
+fn a_retired_loop_is_not_woken_even_if_it_sleeps() {
+    let entries = entries(1);
+    let shared = Shared::new(&entries, Bell::default());
+    assert!(shared.about_to_sleep());
+    assert_eq!(shared.retire(), Ok(()));
+    assert_eq!(shared.post(target(1)), Err(Error::ESHUTDOWN));
+    shared.rouse();
+    assert_eq!(shared.wake(), Err(Error::ESHUTDOWN));
+    assert_eq!(shared.rings(), 0);
+}
+
+#[test]
+fn entries_left_over_from_before_are_forgotten() {
+    let entries = entries(2);
+    Shared::new(&entries, Bell::default()).post(target(1)).unwrap();
+    let shared = Shared::new(&entries, Bell::default());
+    assert!(!shared.has_work());
+    assert_eq!(turn(&shared), []);
+}
+
+/// A wake object to sleep on.
+#[derive(Default)]
+struct Bed {
+    rung: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Wake for Bed {
+    fn wake(&self) {
+        *self.rung.lock().unwrap() = true;
+        self.changed.notify_one();
+    }
+}
+
+impl Bed {
+    fn sleep(&self) {
+        let mut rung = self.rung.lock().unwrap();
+        while !*rung {
+            rung = self.changed.wait(rung).unwrap();
+        }
+        *rung = false;
+    }
+}
+
+#[test]
+fn four_threads_lose_nothing_and_keep_their_order() {
+    const POSTERS: usize = 4;
+    const EACH: usize = if cfg!(miri) { 50 } else { 100_000 };
+    for (capacity, first) in [(1000, 0), (7, usize::MAX - 1000), (1, usize::MAX - 10)] {
+        let each = if capacity == 1 { EACH / 10 } else { EACH };
+        let entries = entries(capacity);
+        let shared = Shared::starting_at(first, &entries, Bed::default());
+        std::thread::scope(|scope| {
+            for poster in 0..POSTERS {
+                let shared = &shared;
+                scope.spawn(move || {
+                    for n in 0..each {
+                        while shared.post(target(n * POSTERS + poster)) == Err(Error::EAGAIN) {
+                            std::thread::yield_now();
+                        }
+                    }
+                });
+            }
+            let mut next = [0; POSTERS];
+            let mut taken = 0;
+            while taken < POSTERS * each {
+                if shared.about_to_sleep() {
+                    shared.wake_object().sleep();
+                }
+                shared.awake();
+                for number in turn(&shared) {
+                    let (poster, n) = (number % POSTERS, number / POSTERS);
+                    assert_eq!(n, next[poster], "poster {poster}");
+                    next[poster] += 1;
+                    taken += 1;
+                }
+            }
+        });
+        assert_eq!(shared.accepted_count(), first.wrapping_add(POSTERS * each));
+        assert_eq!(shared.len(), 0);
+        assert!(shared.is_sound());
+        assert_eq!(shared.retire(), Ok(()));
+    }
+}
+
+#[test]
+fn what_was_accepted_before_closing_is_handed_back() {
+    for round in 0..if cfg!(miri) { 3 } else { 300 } {
+        let entries = entries(64);
+        let shared = Shared::new(&entries, Bed::default());
+        std::thread::scope(|scope| {
+            let posters: Vec<_> = (0..3)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut accepted = 0;
+                        loop {
+                            match shared.post(target(1)) {
+                                Ok(()) => accepted += 1,
+                                Err(Error::EAGAIN) => std::thread::yield_now(),
+                                Err(error) => {
+                                    assert_eq!(error, Error::ESHUTDOWN);
+                                    return accepted;
+                                }
+                            }
+                        }
+                    })
+                })
+                .collect();
+            let mut taken = 0;
+            for _ in 0..round {
+                taken += turn(&shared).len();
+            }
+            while shared.retire() == Err(Error::EBUSY) {
+                std::thread::yield_now();
+            }
+            while shared.take().is_some() {
+                taken += 1;
+            }
+            let accepted: usize = posters.into_iter().map(|poster| poster.join().unwrap()).sum();
+            assert_eq!((taken, shared.accepted_count()), (accepted, accepted));
+        });
+    }
+}
