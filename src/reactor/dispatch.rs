@@ -418,7 +418,9 @@ impl<B: Backend> Reactor<'_, B> {
             watcher.rest();
             let head = if flags & HEAD != 0 { Some(index) } else { self.watchers.find(fd) };
             match head {
-                Some(head) if is_lost && mask != 0 => self.lose(head),
+                Some(head) if is_lost && mask != 0 => {
+                    self.lose(head);
+                }
                 Some(head) if !is_lost => self.watchers.list(head, DIRTY),
                 _ => {}
             }

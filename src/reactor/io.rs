@@ -130,8 +130,6 @@ impl<B: Backend> Reactor<'_, B> {
         }
         match self.tell(head, true) {
             Err(Error::ENOENT) => {
-                // The old file may live on under another number, and report with the handle of a watcher that lives on too.
-                self.is_haunted = true;
                 let wanted = self.watchers.slab.get(index).map_or(0, |watcher| watcher.interest);
                 self.invalidate(fd);
                 if let Some(watcher) = self.watchers.slab.get_mut(index) {
@@ -290,10 +288,7 @@ impl<B: Backend> Reactor<'_, B> {
         match self.tell(head, false) {
             Ok(()) => {}
             Err(Error::EPERM) => self.always(fd),
-            Err(_) => {
-                self.is_haunted = true;
-                self.invalidate(fd);
-            }
+            Err(_) => self.invalidate(fd),
         }
     }
 
@@ -322,9 +317,11 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// The watchers of an fd are told that it can no longer be watched, and rest.
-    pub(super) fn invalidate(&mut self, fd: i32) {
+    fn invalidate(&mut self, fd: i32) {
         let Some(head) = self.watchers.find(fd) else { return };
-        self.lose(head);
+        // If it was closed or is another file now, the old one may live on under another number, and report with the handle of a watcher that
+        // lives on too: then the set has to be made anew.
+        self.is_haunted |= !self.lose(head);
         let mut next = Some(head);
         while let Some(index) = next {
             if let Some(watcher) = self.watchers.slab.get_mut(index) {
@@ -336,17 +333,17 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
-    /// The fd of a head leaves the backend's set, if it is there. That cannot fail as far as the set is concerned.
+    /// The fd of a head leaves the backend's set, if it is there. Whether it is known to have left.
     #[inline(never)]
-    pub(super) fn lose(&mut self, head: u32) {
+    pub(super) fn lose(&mut self, head: u32) -> bool {
         let Reactor { backend, watchers, .. } = self;
         let token = watchers.slab.token(head);
-        let Some(watcher) = watchers.slab.get_mut(head) else { return };
+        let Some(watcher) = watchers.slab.get_mut(head) else { return true };
         if core::mem::take(&mut watcher.kernel) == 0 {
-            return;
+            return true;
         }
         let source = watcher.source(token, 0);
-        let _ = backend.remove(&source, &mut |fd, position| {
+        let result = backend.remove(&source, &mut |fd, position| {
             if let Some(watcher) = watchers.find(fd).and_then(|head| watchers.slab.get_mut(head)) {
                 watcher.position = position;
             }
@@ -357,8 +354,9 @@ impl<B: Backend> Reactor<'_, B> {
             if let Some(watcher) = watchers.slab.get_mut(index) {
                 watcher.found &= fold(Ready::INVALID.bits());
             }
-            next = watchers.sibling(index);
+            next = if watchers.shared > 0 { watchers.sibling(index) } else { None };
         }
+        result.is_ok()
     }
 
     /// The watchers of an fd watch a file that is always ready.
