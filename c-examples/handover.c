@@ -17,14 +17,12 @@
  *
  * Ends on SIGINT or SIGTERM.
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "echo_client.h"
-#include "echo_load.h"
+#include "loops_program.h"
 
 #define MAX_WORKERS 16
 #define MAILBOX_ROOM 16                             /* posts; small, because the kernel's queue is there for the rest */
@@ -124,9 +122,8 @@ static void on_listener(struct pirn_loop *loop, struct pirn_io io, int fd, uint3
     }
 }
 
-static void on_signal(int number)
+static void stop_acceptor(void)
 {
-    (void)number;
     (void)pirn_stop(acceptor.loop);                 /* the workers come after it, see join_loops */
 }
 
@@ -233,34 +230,6 @@ static void print_statistics(void)
     }
 }
 
-static int serve(unsigned count, uint16_t port)
-{
-    struct sigaction action;
-    sigset_t signals;
-    int rc;
-
-    open_loops(count, &port);
-    /* The handler is to run on this thread alone, so that none is under way when the loop ends: the others block its signals. */
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_signal;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    CHECK(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0);
-    start_loops();
-    CHECK(sigaction(SIGINT, &action, NULL) == 0 && sigaction(SIGTERM, &action, NULL) == 0);
-    CHECK(pthread_sigmask(SIG_UNBLOCK, &signals, NULL) == 0);
-
-    printf("listening on 127.0.0.1:%u\n", (unsigned)port);
-    fflush(stdout);
-    join_loops();
-    action.sa_handler = SIG_DFL;                    /* the loop the handler would stop is going away */
-    CHECK(sigaction(SIGINT, &action, NULL) == 0 && sigaction(SIGTERM, &action, NULL) == 0);
-    rc = close_loops();
-    print_statistics();
-    return rc;
-}
-
 static int self_test(void)
 {
     int fds[LOAD_CLIENTS], late_fds[LATE_CLIENTS];
@@ -307,48 +276,11 @@ static int self_test(void)
     return 0;
 }
 
-static double measure(unsigned count)
-{
-    uint16_t port = 0;
-    double echoes_per_second;
-
-    open_loops(count, &port);
-    start_loops();
-    echoes_per_second = load_measure(port);
-    CHECK(pirn_stop(acceptor.loop) == 0);
-    join_loops();
-    CHECK(close_loops() == 0);
-    return echoes_per_second;
-}
-
-static int bench(void)
-{
-    double one = measure(1), two = measure(2);
-
-    printf("handover: %.0f echoes/s with one loop, %.0f with two, ratio %.2f\n", one, two, two / one);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        { "loops", required_argument, NULL, 'l' }, { "port", required_argument, NULL, 'p' },
-        { "self-test", no_argument, NULL, 't' }, { "bench", no_argument, NULL, 'b' }, { NULL, 0, NULL, 0 }
+    static const struct loops_program program = {
+        "handover", MAX_WORKERS, open_loops, start_loops, stop_acceptor, join_loops, close_loops, print_statistics, self_test
     };
-    long loops = 2, port = 7000;
-    int option, mode = 's';
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == 'l')
-            loops = strtol(optarg, NULL, 10);
-        else if (option == 'p')
-            port = strtol(optarg, NULL, 10);
-        else
-            mode = option;
-    }
-    if (mode == '?' || optind != argc || loops < 1 || loops > MAX_WORKERS || port < 0 || port > 65535) {
-        fprintf(stderr, "usage: handover [--loops 1..%d] [--port N] | --self-test | --bench\n", MAX_WORKERS);
-        return 2;
-    }
-    return mode == 't' ? self_test() : mode == 'b' ? bench() : serve((unsigned)loops, (uint16_t)port);
+    return loops_main(&program, argc, argv);
 }

@@ -14,14 +14,12 @@
  * Ends on SIGINT or SIGTERM. A connection stays with the listener it was given to: those that wait in a listener's queue when it
  * closes are reset, even if other listeners go on (as long as net.ipv4.tcp_migrate_req is 0).
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "echo_client.h"
-#include "echo_load.h"
+#include "loops_program.h"
 
 #define MAX_LOOPS 16
 #define ACCEPT_PAUSE_NS UINT64_C(100000000)
@@ -68,17 +66,11 @@ static void on_listener(struct pirn_loop *loop, struct pirn_io io, int fd, uint3
     }
 }
 
-/* Also the signal handler's: pirn_stop may be called from anywhere. */
+/* From a signal handler too: pirn_stop may be called from anywhere. */
 static void stop_all(void)
 {
     for (unsigned i = 0; i < server_count; ++i)
         (void)pirn_stop(servers[i].loop);
-}
-
-static void on_signal(int number)
-{
-    (void)number;
-    stop_all();
 }
 
 static void *run_server(void *user)
@@ -149,36 +141,9 @@ static void print_statistics(void)
     for (unsigned i = 0; i < server_count; ++i) {
         const struct echo_pool *pool = &servers[i].pool;
 
-        printf("stats loop=%u clients=%" PRIu64 " clients_left=%u refused=%" PRIu64 " failed=%" PRIu64 " echoed=%" PRIu64
-               " short_writes=%" PRIu64 "\n",
-               i, pool->admitted, pool->connected, pool->refused, pool->failed, pool->echoed, pool->short_writes);
+        printf("stats loop=%u clients=%" PRIu64 " refused=%" PRIu64 " failed=%" PRIu64 " echoed=%" PRIu64 " short_writes=%" PRIu64 "\n",
+               i, pool->admitted, pool->refused, pool->failed, pool->echoed, pool->short_writes);
     }
-}
-
-static int serve(unsigned count, uint16_t port)
-{
-    struct sigaction action;
-    sigset_t signals;
-
-    open_servers(count, &port);
-    /* The handler is to run on this thread alone, so that none is under way when the loops end: the others block its signals. */
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_signal;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    CHECK(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0);
-    start_servers();
-    CHECK(sigaction(SIGINT, &action, NULL) == 0 && sigaction(SIGTERM, &action, NULL) == 0);
-    CHECK(pthread_sigmask(SIG_UNBLOCK, &signals, NULL) == 0);
-
-    printf("listening on 127.0.0.1:%u\n", (unsigned)port);
-    fflush(stdout);
-    join_servers();
-    action.sa_handler = SIG_DFL;                    /* the loops the handler would stop are going away */
-    CHECK(sigaction(SIGINT, &action, NULL) == 0 && sigaction(SIGTERM, &action, NULL) == 0);
-    print_statistics();
-    return close_servers();
 }
 
 static int self_test(void)
@@ -209,48 +174,11 @@ static int self_test(void)
     return 0;
 }
 
-static double measure(unsigned count)
-{
-    uint16_t port = 0;
-    double echoes_per_second;
-
-    open_servers(count, &port);
-    start_servers();
-    echoes_per_second = load_measure(port);
-    stop_all();
-    join_servers();
-    CHECK(close_servers() == 0);
-    return echoes_per_second;
-}
-
-static int bench(void)
-{
-    double one = measure(1), two = measure(2);
-
-    printf("reuseport: %.0f echoes/s with one loop, %.0f with two, ratio %.2f\n", one, two, two / one);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        { "loops", required_argument, NULL, 'l' }, { "port", required_argument, NULL, 'p' },
-        { "self-test", no_argument, NULL, 't' }, { "bench", no_argument, NULL, 'b' }, { NULL, 0, NULL, 0 }
+    static const struct loops_program program = {
+        "reuseport", MAX_LOOPS, open_servers, start_servers, stop_all, join_servers, close_servers, print_statistics, self_test
     };
-    long loops = 2, port = 7000;
-    int option, mode = 's';
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == 'l')
-            loops = strtol(optarg, NULL, 10);
-        else if (option == 'p')
-            port = strtol(optarg, NULL, 10);
-        else
-            mode = option;
-    }
-    if (mode == '?' || optind != argc || loops < 1 || loops > MAX_LOOPS || port < 0 || port > 65535) {
-        fprintf(stderr, "usage: reuseport [--loops 1..%d] [--port N] | --self-test | --bench\n", MAX_LOOPS);
-        return 2;
-    }
-    return mode == 't' ? self_test() : mode == 'b' ? bench() : serve((unsigned)loops, (uint16_t)port);
+    return loops_main(&program, argc, argv);
 }
