@@ -233,7 +233,7 @@ impl<'a> Watchers<'a> {
     #[inline]
     pub(crate) fn find(&self, fd: i32) -> Option<u32> {
         let first = *self.buckets.get(self.bucket(fd))?;
-        self.same_fd_from(first, fd)
+        if first == NONE { None } else { self.same_fd_from(first, fd) }
     }
 
     /// The next watcher of the same fd.
