@@ -277,8 +277,14 @@ impl<'a> Watchers<'a> {
     }
 
     /// Adds a watcher: the head of its fd, or the one after `last`, the last of the fd's watchers. `ENOSPC` when all slots are in use.
+    #[inline(never)]
+    pub(crate) fn insert(&mut self, fd: i32, interest: Interest, target: Target, last: Option<u32>) -> Result<Token> {
+        self.insert_here(fd, interest, target, last).map(|(io, _)| io)
+    }
+
+    /// As `insert`, without a call, and hands over the watcher too: for the first of an fd, of which there are many.
     #[inline]
-    pub(crate) fn insert(
+    pub(crate) fn insert_here(
         &mut self,
         fd: i32,
         interest: Interest,

@@ -69,7 +69,7 @@ impl<B: Backend> Reactor<'_, B> {
         }
         match self.backend.add(&source) {
             Ok(position) => {
-                let (io, watcher) = self.watchers.insert(fd, interest, target, None)?;
+                let (io, watcher) = self.watchers.insert_here(fd, interest, target, None)?;
                 watcher.position = position;
                 watcher.kernel = source.interest as u16;
                 Ok(io)
@@ -83,7 +83,7 @@ impl<B: Backend> Reactor<'_, B> {
     #[inline(never)]
     fn enter_paused(&mut self, fd: i32, interest: Interest, target: Target) -> Result<Token> {
         self.backend.probe(fd)?;
-        self.watchers.insert(fd, interest, target, None).map(|(io, _)| io)
+        self.watchers.insert(fd, interest, target, None)
     }
 
     /// A file that epoll refuses is always ready, unless it was asked for in a way that only epoll has.
@@ -93,7 +93,7 @@ impl<B: Backend> Reactor<'_, B> {
         if error != Error::EPERM || interest.intersects(Interest::EDGE | Interest::EXCLUSIVE) {
             return Err(error);
         }
-        let (io, _) = self.watchers.insert(fd, interest, target, None)?;
+        let io = self.watchers.insert(fd, interest, target, None)?;
         self.watchers.list(io.slot, ALWAYS);
         Ok(io)
     }
@@ -108,7 +108,7 @@ impl<B: Backend> Reactor<'_, B> {
             return Err(Error::EINVAL);
         }
         let last = self.watchers.last_of(head);
-        let (io, _) = self.watchers.insert(fd, interest, target, Some(last))?;
+        let io = self.watchers.insert(fd, interest, target, Some(last))?;
         let result = self.tell_joined(fd, io.slot, head);
         if let Err(error) = result {
             self.watchers.remove(io.slot);

@@ -358,7 +358,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
         if self.handled & (1 << bit) != 0 {
             return Err(Error::EEXIST);
         }
-        let (io, _) = self.watchers.insert(-1 - bit as i32, Interest::READ | options, target, None)?;
+        let io = self.watchers.insert(-1 - bit as i32, Interest::READ | options, target, None)?;
         self.handled |= 1 << bit;
         Ok(io)
     }
