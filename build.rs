@@ -17,10 +17,10 @@ fn main() {
     }
 
     // Elsewhere rustix goes through the C library, which knows where the vDSO is.
-    println!("cargo::rustc-check-cfg=cfg(own_auxv)");
+    println!("cargo::rustc-check-cfg=cfg(find_vdso)");
     let arch = std::env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
-    if has("OWN_AUXV") && ["x86", "x86_64", "aarch64", "arm", "riscv64"].contains(&arch.as_str()) {
-        println!("cargo::rustc-cfg=own_auxv");
+    if has("VDSO") && ["x86", "x86_64", "aarch64", "arm", "riscv64"].contains(&arch.as_str()) {
+        println!("cargo::rustc-cfg=find_vdso");
     }
 
     // What is worth its bytes for speed is not where bytes are all that counts.

@@ -56,7 +56,8 @@
 //! # Features
 //!
 //! `select`, `poll`, `epoll`, `host`: the backends, each of which can be left out. `ffi`: the C functions. `header`: rewrites
-//! `include/pirn.h` while building. All but the last are on by default.
+//! `include/pirn.h` while building. All but the last are on by default. `own-auxv` and `vdso` say how the clock is found; they are for
+//! final artifacts.
 
 #[cfg(test)]
 extern crate std;

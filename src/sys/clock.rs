@@ -1,4 +1,4 @@
-#![cfg_attr(own_auxv, expect(unsafe_code, reason = "rustix is told where the kernel's vDSO is"))]
+#![cfg_attr(find_vdso, expect(unsafe_code, reason = "rustix is told where the kernel's vDSO is"))]
 //! The kernel's monotonic clock.
 
 use rustix::time::{ClockId, clock_gettime};
@@ -17,7 +17,7 @@ pub(crate) fn monotonic() -> Nanos {
 /// Left to itself rustix asks the kernel for the auxiliary vector (`PR_GET_AUXV`, since 6.4) and trusts what it says of the vDSO. valgrind
 /// unmaps the vDSO, and tells so in its `/proc/self/auxv` but not in that call: reading there ends the process. Where there is no `/proc` the
 /// clock costs a system call.
-#[cfg(own_auxv)]
+#[cfg(find_vdso)]
 pub(crate) fn find_vdso() {
     use rustix::fs::{Mode, OFlags, open};
     use rustix::{io, param};
@@ -43,6 +43,6 @@ pub(crate) fn find_vdso() {
     unsafe { param::init(words.as_mut_ptr().cast()) };
 }
 
-/// rustix looks for itself.
-#[cfg(not(own_auxv))]
+/// rustix looks for itself or, with the feature `own-auxv`, does without.
+#[cfg(not(find_vdso))]
 pub(crate) fn find_vdso() {}
