@@ -3,6 +3,7 @@
 //! The numbers are those of Linux on every architecture that pirn supports (they agree below 134). On a target without an
 //! operating system the same numbers are used, so that a program reads alike on both.
 
+use core::ffi::CStr;
 use core::fmt;
 use core::num::NonZeroU32;
 
@@ -18,14 +19,6 @@ macro_rules! errors {
         impl Error {
             $($(#[$doc])* pub const $name: Error = Error(NonZeroU32::new($number).unwrap());)*
 
-            /// The sentence `pirn_strerror` gives: static, NUL-terminated.
-            pub(crate) const fn text(self) -> &'static core::ffi::CStr {
-                match self.0.get() {
-                    $($number => $text,)*
-                    _ => c"error of the kernel (see errno(3))",
-                }
-            }
-
             const fn name(self) -> &'static str {
                 match self.0.get() {
                     $($number => stringify!($name),)*
@@ -33,53 +26,74 @@ macro_rules! errors {
                 }
             }
         }
+
+        /// For each error its number in decimal, its sentence and a NUL; at the end a sentence for all others. A search through one string takes
+        /// half the space of a table of pointers to many.
+        const TEXTS: &str = concat!($($number, $text, "\0",)* "error of the kernel (see errno(3))\0");
     };
 }
 
 errors! {
     /// Not permitted: a file that epoll refuses was asked for with an option only epoll has.
-    EPERM = 1, c"operation not permitted on this fd";
+    EPERM = 1, "operation not permitted on this fd";
     /// The handle is stale or was never given out.
-    ENOENT = 2, c"no such watcher, timer or task (stale handle)";
+    ENOENT = 2, "no such watcher, timer or task (stale handle)";
     /// A signal arrived. Never seen by callers: an interrupted wait is an empty wait.
-    EINTR = 4, c"interrupted";
+    EINTR = 4, "interrupted";
     /// The fd is not open.
-    EBADF = 9, c"bad file descriptor";
+    EBADF = 9, "bad file descriptor";
     /// The loop was copied by fork and not re-initialised.
-    ECHILD = 10, c"the loop belongs to the parent process";
+    ECHILD = 10, "the loop belongs to the parent process";
     /// The queue is full; try again when the loop has run.
-    EAGAIN = 11, c"queue full, try again after a turn";
+    EAGAIN = 11, "queue full, try again after a turn";
     /// The kernel is out of memory.
-    ENOMEM = 12, c"the kernel is out of memory";
+    ENOMEM = 12, "the kernel is out of memory";
     /// A pointer was refused by the kernel.
-    EFAULT = 14, c"bad address";
+    EFAULT = 14, "bad address";
     /// Not from inside a callback, or the block already holds a live loop.
-    EBUSY = 16, c"the loop is running, or the block is in use";
+    EBUSY = 16, "the loop is running, or the block is in use";
     /// Already there.
-    EEXIST = 17, c"already registered";
+    EEXIST = 17, "already registered";
     /// An argument is out of its range.
-    EINVAL = 22, c"invalid argument";
+    EINVAL = 22, "invalid argument";
     /// The system's table of open files is full.
-    ENFILE = 23, c"too many open files in the system";
+    ENFILE = 23, "too many open files in the system";
     /// The process has too many open files.
-    EMFILE = 24, c"too many open files";
+    EMFILE = 24, "too many open files";
     /// The capacity given at init is used up.
-    ENOSPC = 28, c"capacity exhausted";
+    ENOSPC = 28, "capacity exhausted";
     /// The number is beyond what this backend can hold.
-    ERANGE = 34, c"fd number beyond this backend's range";
+    ERANGE = 34, "fd number beyond this backend's range";
     /// The kernel lacks the call.
-    ENOSYS = 38, c"not implemented by this kernel";
+    ENOSYS = 38, "not implemented by this kernel";
     /// A struct is longer than this library knows and its surplus is not zero.
-    E2BIG = 7, c"struct has fields this library does not know";
+    E2BIG = 7, "struct has fields this library does not know";
     /// This backend or this build cannot do it.
-    EOPNOTSUPP = 95, c"not supported by this backend";
+    EOPNOTSUPP = 95, "not supported by this backend";
     /// The queues were closed by `task_reclaim`.
-    ESHUTDOWN = 108, c"the queues are closed";
+    ESHUTDOWN = 108, "the queues are closed";
     /// An internal invariant does not hold (memory was overwritten).
-    EUCLEAN = 117, c"the loop's memory is damaged";
+    EUCLEAN = 117, "the loop's memory is damaged";
 }
 
 impl Error {
+    /// The sentence `pirn_strerror` gives, with its NUL and whatever is behind it.
+    pub(crate) fn text(self) -> &'static [u8] {
+        let (mut number, mut is_inside) = (0, false);
+        for (at, byte) in TEXTS.bytes().enumerate() {
+            if is_inside {
+                is_inside = byte != 0;
+            } else if byte.is_ascii_digit() {
+                number = number * 10 + u32::from(byte - b'0');
+            } else if number == self.0.get() || number == 0 {
+                return TEXTS.as_bytes().get(at..).unwrap_or_default();
+            } else {
+                (number, is_inside) = (0, true);
+            }
+        }
+        b"\0"
+    }
+
     /// The errno, positive.
     #[must_use]
     pub const fn errno(self) -> i32 {
@@ -104,8 +118,26 @@ impl fmt::Debug for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text().to_str().unwrap_or("error"))
+        let text = CStr::from_bytes_until_nul(self.text()).unwrap_or_default();
+        f.write_str(text.to_str().unwrap_or_default())
     }
 }
 
 impl core::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn each_error_has_its_own_sentence() {
+        assert_eq!(Error::EPERM.to_string(), "operation not permitted on this fd");
+        assert_eq!(Error::EINVAL.to_string(), "invalid argument");
+        assert_eq!(Error::EUCLEAN.to_string(), "the loop's memory is damaged");
+        // Numbers that begin or end like one of ours.
+        for errno in [3, 8, 13, 20, 111, 1000, 4095] {
+            assert_eq!(Error::from_errno(errno).to_string(), "error of the kernel (see errno(3))");
+        }
+    }
+}

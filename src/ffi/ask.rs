@@ -249,8 +249,8 @@ pub unsafe extern "C" fn pirn_verify(loop_: *mut pirn_loop) -> c_int {
 /// thread, async-signal-safe. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pirn_strerror(error: c_int) -> *const c_char {
-    let text = if error == 0 { c"success" } else { Error::from_errno(error.saturating_abs()).text() };
-    text.as_ptr()
+    let text = if error == 0 { b"success\0" } else { Error::from_errno(error.wrapping_abs()).text() };
+    text.as_ptr().cast()
 }
 
 /// Tell the version of the library that is linked: `PIRN_VERSION` of its own header. Any thread. Since 0.1.
