@@ -26,16 +26,18 @@ pub(crate) struct Slab<'a, T> {
 }
 
 impl<'a, T: Slot> Slab<'a, T> {
-    /// Takes over `slots`, at most 2^32 - 2 of them, all free. Their generations go on from where they are, so that handles
-    /// of an earlier loop in the same memory stay stale.
+    /// Takes over `slots`, at most 2^32 - 1 of them, all free: their generations are even, and handles are counted from there.
     pub(crate) fn new(slots: &'a mut [T]) -> Self {
-        let count = slots.len().min(NONE as usize - 1) as u32;
-        for (index, slot) in slots.iter_mut().enumerate() {
-            let index = index as u32;
-            slot.set_generation((slot.generation() | 1).wrapping_add(1));
-            slot.set_link(if index + 1 < count { index + 1 } else { NONE });
+        let (mut free, mut index) = (NONE, slots.len() as u32);
+        // Backwards, so that the first is handed out first.
+        while let Some(before) = index.checked_sub(1)
+            && let Some(slot) = slots.get_mut(before as usize)
+        {
+            debug_assert!(slot.generation() & 1 == 0);
+            slot.set_link(free);
+            (free, index) = (before, before);
         }
-        Slab { slots, free: if count > 0 { 0 } else { NONE }, used: 0, peak: 0 }
+        Slab { slots, free, used: 0, peak: 0 }
     }
 
     pub(crate) fn capacity(&self) -> u32 {

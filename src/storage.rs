@@ -4,13 +4,13 @@
 //! A C program hands over a block of bytes; a Rust program a [`Storage`]. Both hold the same parts, and the sizes that
 //! `PIRN_STORAGE_SIZE` promises to C are tied to the real ones by the assertions at the end.
 
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
-use core::ptr::NonNull;
 
 #[cfg(feature = "host")]
 use crate::host::Readiness;
 use crate::remote::{Entry, Shared, Wake};
-use crate::slab::NONE;
+use crate::slab::{NONE, Slot};
 use crate::tasks;
 use crate::timers::{MAX_TIMERS, TimerSlot};
 use crate::watch::Watcher;
@@ -58,60 +58,68 @@ pub(crate) const AREA_BASE_WORDS: usize = 1;
 /// select's six sets.
 pub(crate) const AREA_PER_IO: usize = 12;
 
-/// Cuts typed parts from the front of a block.
-struct Cutter {
-    at: *mut u8,
-    left: usize,
+/// What no part is aligned to more than: that of a `u64`, on every machine.
+const ALIGNMENT: usize = 8;
+
+/// Where the parts of a block will be, said before any of them is written.
+struct Plan {
+    /// Bytes that are taken, from the start of the block, which is aligned to `ALIGNMENT`.
+    end: usize,
 }
 
-impl Cutter {
-    /// The next `count` of `T`, each a copy of `value`. `None` if the block is too small.
-    ///
-    /// # Safety
-    ///
-    /// The `left` bytes from `at` are writable and lent to the cutter alone for 'a. `T` is valid as often as it is copied: it has nothing
-    /// to drop and refers to nothing of its own.
-    unsafe fn cut<'a, T>(&mut self, count: usize, value: T) -> Option<&'a mut [T]> {
-        const { assert!(cfg!(loom) || !core::mem::needs_drop::<T>()) };
-        let pattern = (&raw const value).cast::<MaybeUninit<u8>>();
-        // SAFETY: the pattern is `value`, of the size and alignment of a `T`; the rest is passed on.
-        let first = unsafe { self.repeat(count, pattern, size_of::<T>(), align_of::<T>())? }.cast::<T>();
-        // SAFETY: all `count` were written just now, and are aligned; the bytes are not cut again, and lent for 'a as the caller
-        // promises.
-        Some(unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), count) })
-    }
+/// A place for `count` of `T`, at an offset that suits them.
+struct Place<T> {
+    offset: usize,
+    count: usize,
+    of: PhantomData<T>,
+}
 
-    /// Writes a pattern of `size` bytes `count` times into the front of the block, aligned to `align`, a power of two. One function for all
-    /// types: init need not be fast.
-    ///
-    /// # Safety
-    ///
-    /// As [`cut`](Self::cut), and `size` bytes can be read at `pattern`.
-    #[inline(never)]
-    unsafe fn repeat(&mut self, count: usize, pattern: *const MaybeUninit<u8>, size: usize, align: usize) -> Option<NonNull<u8>> {
-        let padding = self.at.addr().wrapping_neg() & (align - 1);
-        let bytes = count.checked_mul(size)?;
-        self.left = self.left.checked_sub(padding)?.checked_sub(bytes)?;
-        let first = self.at.wrapping_add(padding);
-        self.at = first;
-        for _ in 0..count {
-            // SAFETY: `size` bytes are readable on one side and, being part of the `bytes` that were left, writable on the other, which
-            // is lent to the cutter alone.
-            unsafe { core::ptr::copy_nonoverlapping(pattern, self.at.cast(), size) };
-            self.at = self.at.wrapping_add(size);
-        }
-        NonNull::new(first)
+impl Plan {
+    /// The next place. What does not fit into the address space ends at its end, where no block does.
+    fn place<T>(&mut self, count: usize) -> Place<T> {
+        const { assert!(align_of::<T>() <= ALIGNMENT) };
+        let offset = self.end.saturating_add(align_of::<T>() - 1) & !(align_of::<T>() - 1);
+        self.end = offset.saturating_add(count.saturating_mul(size_of::<T>()));
+        Place { offset, count, of: PhantomData }
     }
+}
 
-    /// All that is left, as words of zero.
+/// What a block may be taken for that was filled with ones, so that one call makes all parts valid.
+///
+/// # Safety
+///
+/// All bits set is a valid value, and there is nothing to drop.
+unsafe trait Blank {}
+
+// SAFETY: integers, a pointer, and a `NonNull`, which is not null.
+unsafe impl Blank for Watcher {}
+// SAFETY: as above.
+unsafe impl Blank for TimerSlot {}
+// SAFETY: a `Target`, which is a pointer and a `NonNull` that is not null.
+unsafe impl Blank for tasks::Slot {}
+// SAFETY: two pointers. (Under loom, whose atomics are more, no loop is made.)
+unsafe impl Blank for Entry {}
+// SAFETY: an integer. `NONE` is this value.
+unsafe impl Blank for u32 {}
+// SAFETY: an integer.
+unsafe impl Blank for u64 {}
+// SAFETY: need not be valid at all.
+unsafe impl<T> Blank for MaybeUninit<T> {}
+
+const _: () = assert!(NONE == u32::MAX);
+
+impl<T: Blank> Place<T> {
+    /// What stands there.
     ///
     /// # Safety
     ///
-    /// As [`cut`](Self::cut).
-    unsafe fn rest<'a>(&mut self) -> Option<&'a mut [u64]> {
-        let words = self.left.saturating_sub(self.at.align_offset(align_of::<u64>())) / size_of::<u64>();
-        // SAFETY: passed on to the caller.
-        unsafe { self.cut(words, 0) }
+    /// The block is aligned to `ALIGNMENT`, at least as long as the place's plan, filled with ones, and for 'a lent to those alone who hold a
+    /// place of that plan.
+    unsafe fn of<'a>(self, block: *mut u8) -> &'a mut [T] {
+        let first = block.wrapping_add(self.offset).cast::<T>();
+        // SAFETY: inside the block, since the plan is, and aligned, since the block and the offset are; a plan makes no other place of these
+        // bytes, they are lent for 'a as the caller promises, and what they hold is valid, as `Blank` says.
+        unsafe { core::slice::from_raw_parts_mut(first, self.count) }
     }
 }
 
@@ -142,30 +150,48 @@ impl<'a, W: Wake> Cut<'a, W> {
     ///
     /// The `size` bytes from `memory` are writable and lent for 'a to the result alone.
     pub(crate) unsafe fn new(memory: *mut u8, size: usize, capacity: Capacity, epoch: u32) -> Option<(Self, &'a mut [u64])> {
-        let mut cutter = Cutter { at: memory, left: size };
-        let seed = seed(memory, epoch);
-        let io = capacity.io as usize;
         // Never true but on small machines, where an index of a timer has two bytes.
         if capacity.timers > MAX_TIMERS {
             return None;
         }
-        // SAFETY: the caller's promise is the one that `cut` asks for; so in all that follow.
-        let place = unsafe { cutter.cut(1, MaybeUninit::uninit())? }.first_mut()?;
-        // SAFETY: as above.
-        let watchers = unsafe { cutter.cut(io, Watcher::empty(seed))? };
-        // SAFETY: as above.
-        let timers = unsafe { cutter.cut(capacity.timers as usize, TimerSlot::vacant(seed))? };
-        // SAFETY: as above.
-        let tasks = unsafe { cutter.cut(capacity.tasks as usize, tasks::Slot::EMPTY)? };
-        // SAFETY: as above.
-        let mailbox = unsafe { cutter.cut(capacity.remote() as usize, Entry::new())? };
-        // SAFETY: as above.
-        let buckets = unsafe { cutter.cut(io, NONE)? };
-        // SAFETY: as above.
-        let area = unsafe { cutter.rest()? };
-        if area.len() < AREA_BASE_WORDS + (io * AREA_PER_IO).div_ceil(size_of::<u64>()) {
+        let skipped = memory.addr().wrapping_neg() % ALIGNMENT;
+        let (block, size) = (memory.wrapping_add(skipped), size.saturating_sub(skipped));
+        let seed = seed(memory, epoch);
+        let io = capacity.io as usize;
+
+        let mut plan = Plan { end: 0 };
+        let place = plan.place::<MaybeUninit<Shared<'a, W>>>(1);
+        let watchers = plan.place::<Watcher>(io);
+        let timers = plan.place::<TimerSlot>(capacity.timers as usize);
+        let tasks = plan.place::<tasks::Slot>(capacity.tasks as usize);
+        let mailbox = plan.place::<Entry>(capacity.remote() as usize);
+        let buckets = plan.place::<u32>(io);
+        let mut area = plan.place::<u64>(AREA_BASE_WORDS + io.saturating_mul(AREA_PER_IO).div_ceil(size_of::<u64>()));
+        if plan.end > size {
             return None;
         }
+        // All that is left.
+        area.count = (size - area.offset) / size_of::<u64>();
+
+        // SAFETY: writable, as the caller promises.
+        unsafe { block.write_bytes(u8::MAX, size) };
+        // SAFETY: the block was aligned and filled above, the plan is no longer than it, with the last place as with all before it, and the
+        // rest the caller promises; so in all that follow.
+        let place = unsafe { place.of(block) }.first_mut()?;
+        // SAFETY: as above.
+        let watchers = unsafe { watchers.of(block) };
+        watchers.iter_mut().for_each(|slot| slot.set_generation(seed));
+        // SAFETY: as above.
+        let timers = unsafe { timers.of(block) };
+        timers.iter_mut().for_each(|slot| slot.set_generation(seed));
+        // SAFETY: as above.
+        let tasks = unsafe { tasks.of(block) };
+        // SAFETY: as above.
+        let mailbox = unsafe { mailbox.of(block) };
+        // SAFETY: as above.
+        let buckets = unsafe { buckets.of(block) };
+        // SAFETY: as above.
+        let area = unsafe { area.of(block) };
         Some((Cut { place, mailbox, watchers, buckets, timers, tasks, block_size: 0, seed }, area))
     }
 

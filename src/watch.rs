@@ -90,25 +90,6 @@ impl Slot for Watcher {
 }
 
 impl Watcher {
-    /// A free slot. Handles start from `seed`, so that those of an earlier loop in the same memory stay stale.
-    pub(crate) const fn empty(seed: u32) -> Watcher {
-        Watcher {
-            target: Target { callback: core::ptr::NonNull::dangling(), user: core::ptr::null_mut() },
-            generation: seed,
-            fd: 0,
-            chain: NONE,
-            position: 0,
-            next: NONE,
-            previous: NONE,
-            interest: 0,
-            plain: 0,
-            found: 0,
-            fed: 0,
-            kernel: 0,
-            flags: 0,
-        }
-    }
-
     /// Whether an event with this generation is for this watcher. The kernel only returns generations it was given: odd ones.
     #[inline]
     pub(crate) fn is_generation(&self, generation: u32) -> bool {

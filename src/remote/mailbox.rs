@@ -25,15 +25,9 @@ pub(crate) struct Entry {
 #[cfg(not(loom))]
 const_assert!(size_of::<Entry>() == 2 * size_of::<usize>());
 
+#[cfg(test)]
 impl Entry {
     /// A free place.
-    #[cfg(not(loom))]
-    pub(crate) const fn new() -> Entry {
-        Entry { callback: AtomicPtr::new(null_mut()), user: AtomicPtr::new(null_mut()) }
-    }
-
-    /// A free place. (Loom's atomics cannot be made at compile time.)
-    #[cfg(loom)]
     pub(crate) fn new() -> Entry {
         Entry { callback: AtomicPtr::new(null_mut()), user: AtomicPtr::new(null_mut()) }
     }

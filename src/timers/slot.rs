@@ -1,7 +1,5 @@
 //! One timer's slot.
 
-use core::ptr::{self, NonNull};
-
 use static_assertions::const_assert_eq;
 
 use crate::slab::Slot;
@@ -38,9 +36,10 @@ const_assert_eq!(size_of::<TimerSlot>(), 48);
 
 impl TimerSlot {
     /// A slot no timer has used yet.
+    #[cfg(test)]
     pub(crate) const fn vacant(seed: u32) -> TimerSlot {
         TimerSlot {
-            target: Target { callback: NonNull::dangling(), user: ptr::null_mut() },
+            target: Target { callback: core::ptr::NonNull::dangling(), user: core::ptr::null_mut() },
             deadline: 0,
             period: 0,
             sequence: 0,
