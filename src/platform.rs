@@ -46,16 +46,18 @@ pub(crate) enum PlatformWaker<W> {
 impl<'a, H: Host> Platform<'a, H> {
     /// Opens a backend of the operating system. `EOPNOTSUPP` if this build does not have it.
     pub(crate) fn open(kind: Kind, area: &'a mut [u64]) -> Result<Self> {
+        let is_auto = kind == Kind::Auto;
+        let kind = if is_auto { Self::best(area)? } else { kind };
+        let reason = |error| if is_auto && is_refusal(error) { Error::EOPNOTSUPP } else { error };
         match kind {
             #[cfg(linux_epoll)]
-            Kind::Epoll => sys::epoll::Epoll::new(area).map(Platform::Epoll),
+            Kind::Epoll => sys::epoll::Epoll::new(area).map_err(reason).map(Platform::Epoll),
             #[cfg(linux_poll)]
-            Kind::Poll => sys::poll::Poll::new(area).map(Platform::Poll),
+            Kind::Poll => sys::poll::Poll::new(area).map_err(reason).map(Platform::Poll),
             #[cfg(linux_select)]
-            Kind::Select => sys::select::Select::new(area).map(Platform::Select),
-            Kind::Auto => Self::best(area),
+            Kind::Select => sys::select::Select::new(area).map_err(reason).map(Platform::Select),
             _ => {
-                let _ = area;
+                let _ = (area, reason);
                 Err(Error::EOPNOTSUPP)
             }
         }
@@ -72,24 +74,35 @@ impl<'a, H: Host> Platform<'a, H> {
         }
     }
 
-    /// The first that this build has and this kernel lets us use. A lack of fds or memory is no reason to try the next.
-    fn best(area: &'a mut [u64]) -> Result<Self> {
-        for kind in [Kind::Epoll, Kind::Poll, Kind::Select] {
-            let refusal = match Self::try_out(kind, area) {
-                Ok(()) => return Self::open(kind, area),
-                Err(error) => error,
-            };
-            if !matches!(refusal, Error::EOPNOTSUPP | Error::ENOSYS | Error::EPERM | Error::EINVAL) {
-                return Err(refusal);
+    /// The first that this build has and this kernel lets us use, or the last of all, untried. A lack of fds or memory is no
+    /// reason to try the next.
+    fn best(area: &mut [u64]) -> Result<Kind> {
+        let (last, others) = KINDS.split_last().ok_or(Error::EOPNOTSUPP)?;
+        for kind in others {
+            match Platform::<'_, H>::open(*kind, area) {
+                Ok(_) => return Ok(*kind),
+                Err(error) if is_refusal(error) => {}
+                Err(error) => return Err(error),
             }
         }
-        Err(Error::EOPNOTSUPP)
-    }
-
-    fn try_out(kind: Kind, area: &mut [u64]) -> Result<()> {
-        Platform::<'_, H>::open(kind, area).map(drop)
+        Ok(*last)
     }
 }
+
+/// Whether an error says that the kernel has not, or does not allow, what a backend needs.
+fn is_refusal(error: Error) -> bool {
+    matches!(error, Error::EOPNOTSUPP | Error::ENOSYS | Error::EPERM | Error::EINVAL)
+}
+
+/// The backends of the operating system, the best first.
+const KINDS: &[Kind] = &[
+    #[cfg(linux_epoll)]
+    Kind::Epoll,
+    #[cfg(linux_poll)]
+    Kind::Poll,
+    #[cfg(linux_select)]
+    Kind::Select,
+];
 
 /// Calls the same method on whichever backend there is.
 macro_rules! delegate {

@@ -327,6 +327,7 @@ unsafe fn init(block: *mut c_void, size: usize, config: *const pirn_config) -> R
     Ok(made)
 }
 
+#[cfg(feature = "host")]
 unsafe fn open(kind: Kind, host: *const pirn_host, area: &'static mut [u64]) -> Result<Platform<'static, CHost>> {
     if kind != Kind::Host {
         return Platform::open(kind, area);
@@ -336,6 +337,12 @@ unsafe fn open(kind: Kind, host: *const pirn_host, area: &'static mut [u64]) -> 
     let (Some(now), Some(wait), 0) = (host.now, host.wait, host.reserved) else { return Err(Error::EINVAL) };
     let host = CHost { user: host.user, now, wait, watch: host.watch, wake: host.wake };
     Platform::host(host, area)
+}
+
+/// A build without hosts does not look at one.
+#[cfg(not(feature = "host"))]
+unsafe fn open(kind: Kind, _host: *const pirn_host, area: &'static mut [u64]) -> Result<Platform<'static, CHost>> {
+    Platform::open(kind, area)
 }
 
 /// A struct that starts with its own size, as far as this library knows it. Its first `numbers` bytes are `u32`s, the rest pointers.

@@ -42,6 +42,7 @@ pub(crate) struct Epoll<'a> {
 
 impl<'a> Epoll<'a> {
     /// Opens the set. `area` holds the records of one wait; it has room for at least one.
+    #[inline(never)]
     pub(crate) fn new(area: &'a mut [u64]) -> Result<Self> {
         // SAFETY: `Event` is the kernel's plain record of integers: every bit pattern is valid, and so are all bytes of the
         // words, which are lent for 'a as these records are.
