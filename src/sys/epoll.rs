@@ -104,16 +104,15 @@ impl<'a> Epoll<'a> {
 
     #[inline(never)]
     fn fetch_within(&mut self, timeout: Nanos) -> io::Result<usize> {
-        if timeout < MILLISECOND {
+        // Whole milliseconds, rounded down: what is left is waited for in the next turn, exactly.
+        let whole = timeout.min(LONGEST_WAIT) / MILLISECOND * MILLISECOND;
+        if whole == 0 {
             // epoll_pwait knows no less than a millisecond; but an epoll fd can be polled, and ppoll counts nanoseconds.
             let mut fds = [PollFd::new(&self.set, PollFlags::IN)];
             if poll(&mut fds, timespec(timeout).as_ref())? == 0 {
                 return Ok(0);
             }
-            return epoll::wait(&self.set, &mut *self.events, Some(&NOT_AT_ALL));
         }
-        // Whole milliseconds, rounded down: what is left is waited for in the next turn, exactly.
-        let whole = timeout.min(LONGEST_WAIT) / MILLISECOND * MILLISECOND;
         epoll::wait(&self.set, &mut *self.events, timespec(whole).as_ref())
     }
 }
