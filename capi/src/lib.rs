@@ -26,4 +26,11 @@ mod memory;
 // The precompiled core library names the personality routine of unwinding, which never runs here. Weak, so that another Rust
 // library in the same program may bring the real one.
 #[cfg(panic = "abort")]
-core::arch::global_asm!(".weak rust_eh_personality", ".hidden rust_eh_personality", "rust_eh_personality:", ".long 0");
+core::arch::global_asm!(
+    ".section .text.rust_eh_personality,\"ax\"",
+    ".weak rust_eh_personality",
+    ".hidden rust_eh_personality",
+    "rust_eh_personality:",
+    ".long 0",
+    ".text"
+);

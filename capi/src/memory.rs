@@ -2,17 +2,20 @@
 //!
 //! A program without a C library has none, and a program with one must keep its own, which is faster. So these are local to the one
 //! object that the artifact is: calls from inside find them, and nobody else sees them. That is why they are assembly: a function of Rust's under
-//! this name would be global, or be compiled into a call of itself. They serve init and rare paths only, and are short, not fast.
+//! this name would be global, or be compiled into a call of itself. They serve init and rare paths only, and are short, not fast. Each is in a
+//! section of its own, so that the linker can leave out what is not called.
 
 use core::arch::global_asm;
 
 #[cfg(target_arch = "x86_64")]
 global_asm!(
+    ".section .text.memcpy,\"ax\"",
     "memcpy:",
     "    mov rax, rdi",
     "    mov rcx, rdx",
     "    rep movsb",
     "    ret",
+    ".section .text.memmove,\"ax\"",
     "memmove:",
     "    mov rax, rdi",
     "    mov rcx, rdx",
@@ -27,6 +30,7 @@ global_asm!(
     "    ret",
     "1:  rep movsb",
     "    ret",
+    ".section .text.memset,\"ax\"",
     "memset:",
     "    mov r8, rdi",
     "    mov eax, esi",
@@ -34,6 +38,7 @@ global_asm!(
     "    rep stosb",
     "    mov rax, r8",
     "    ret",
+    ".section .text.memcmp,\"ax\"",
     "bcmp:",
     "memcmp:",
     "    xor eax, eax",
@@ -45,6 +50,7 @@ global_asm!(
     "    movzx ecx, byte ptr [rsi - 1]",
     "    sub eax, ecx",
     "1:  ret",
+    ".section .text.strlen,\"ax\"",
     "strlen:",
     "    xor eax, eax",
     "1:  cmp byte ptr [rdi + rax], 0",
@@ -52,10 +58,12 @@ global_asm!(
     "    inc rax",
     "    jmp 1b",
     "2:  ret",
+    ".text",
 );
 
 #[cfg(target_arch = "x86")]
 global_asm!(
+    ".section .text.memcpy,\"ax\"",
     "memcpy:",
     "memmove:",
     "    push esi",
@@ -76,6 +84,7 @@ global_asm!(
     "2:  pop edi",
     "    pop esi",
     "    ret",
+    ".section .text.memset,\"ax\"",
     "memset:",
     "    push edi",
     "    mov edi, [esp + 8]",
@@ -85,6 +94,7 @@ global_asm!(
     "    mov eax, [esp + 8]",
     "    pop edi",
     "    ret",
+    ".section .text.memcmp,\"ax\"",
     "bcmp:",
     "memcmp:",
     "    push esi",
@@ -102,6 +112,7 @@ global_asm!(
     "1:  pop edi",
     "    pop esi",
     "    ret",
+    ".section .text.strlen,\"ax\"",
     "strlen:",
     "    mov edx, [esp + 4]",
     "    xor eax, eax",
@@ -110,10 +121,13 @@ global_asm!(
     "    inc eax",
     "    jmp 1b",
     "2:  ret",
+    ".text",
 );
 
 #[cfg(target_arch = "aarch64")]
 global_asm!(
+    ".section .text.memmove,\"ax\"",
+    ".balign 4",
     "memmove:",
     "    cmp x0, x1",
     "    b.hi 3f",
@@ -131,6 +145,8 @@ global_asm!(
     "    ldrb w4, [x1, x2]",
     "    strb w4, [x0, x2]",
     "    b 3b",
+    ".section .text.memset,\"ax\"",
+    ".balign 4",
     "memset:",
     "    mov x3, #0",
     "1:  cmp x3, x2",
@@ -139,6 +155,8 @@ global_asm!(
     "    add x3, x3, #1",
     "    b 1b",
     "2:  ret",
+    ".section .text.memcmp,\"ax\"",
+    ".balign 4",
     "bcmp:",
     "memcmp:",
     "    mov x3, #0",
@@ -152,6 +170,8 @@ global_asm!(
     "    b.eq 1b",
     "2:  mov w0, w6",
     "    ret",
+    ".section .text.strlen,\"ax\"",
+    ".balign 4",
     "strlen:",
     "    mov x1, x0",
     "    mov x0, #0",
@@ -160,13 +180,15 @@ global_asm!(
     "    add x0, x0, #1",
     "    b 1b",
     "2:  ret",
+    ".text",
 );
 
 #[cfg(all(target_arch = "arm", target_os = "linux"))]
 global_asm!(
     ".arm",
-    ".balign 4",
     // The run-time ABI of ARM has names of its own for the same functions; its memset takes size and value the other way round.
+    ".section .text.memmove,\"ax\"",
+    ".balign 4",
     "__aeabi_memmove8:",
     "__aeabi_memmove4:",
     "__aeabi_memmove:",
@@ -190,6 +212,8 @@ global_asm!(
     "    ldrb r3, [r1, r2]",
     "    strb r3, [r0, r2]",
     "    b 3b",
+    ".section .text.memset,\"ax\"",
+    ".balign 4",
     "__aeabi_memclr8:",
     "__aeabi_memclr4:",
     "__aeabi_memclr:",
@@ -207,6 +231,8 @@ global_asm!(
     "    strb r1, [r0, r12]",
     "    add r12, r12, #1",
     "    b 1b",
+    ".section .text.memcmp,\"ax\"",
+    ".balign 4",
     "bcmp:",
     "memcmp:",
     "    push {{r4, lr}}",
@@ -221,6 +247,8 @@ global_asm!(
     "    beq 1b",
     "2:  mov r0, r4",
     "    pop {{r4, pc}}",
+    ".section .text.strlen,\"ax\"",
+    ".balign 4",
     "strlen:",
     "    mov r1, r0",
     "    mov r0, #0",
@@ -229,10 +257,13 @@ global_asm!(
     "    bxeq lr",
     "    add r0, r0, #1",
     "    b 1b",
+    ".text",
 );
 
 #[cfg(target_arch = "riscv64")]
 global_asm!(
+    ".section .text.memmove,\"ax\"",
+    ".balign 4",
     "memmove:",
     "    bgtu a0, a1, 3f",
     "memcpy:",
@@ -253,6 +284,8 @@ global_asm!(
     "    lbu a5, 0(a4)",
     "    sb a5, 0(a3)",
     "    j 4b",
+    ".section .text.memset,\"ax\"",
+    ".balign 4",
     "memset:",
     "    mv a3, a0",
     "    add a2, a2, a0",
@@ -261,6 +294,8 @@ global_asm!(
     "    addi a3, a3, 1",
     "    j 1b",
     "2:  ret",
+    ".section .text.memcmp,\"ax\"",
+    ".balign 4",
     "bcmp:",
     "memcmp:",
     "    add a2, a2, a0",
@@ -274,6 +309,8 @@ global_asm!(
     "    beqz a5, 1b",
     "2:  mv a0, a5",
     "    ret",
+    ".section .text.strlen,\"ax\"",
+    ".balign 4",
     "strlen:",
     "    mv a1, a0",
     "1:  lbu a2, 0(a1)",
@@ -282,4 +319,5 @@ global_asm!(
     "    j 1b",
     "2:  sub a0, a1, a0",
     "    ret",
+    ".text",
 );
