@@ -34,7 +34,7 @@
 mod mailbox;
 
 #[cfg(all(test, loom))]
-mod interleavings;
+mod loom_tests;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
