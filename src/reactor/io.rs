@@ -54,47 +54,25 @@ impl<B: Backend> Reactor<'_, B> {
         Ok(())
     }
 
-    /// The first watcher of an fd: the fd enters the backend's set, and then the watcher the table.
+    /// The first watcher of an fd: the fd enters the backend's set, and then the watcher the table. A file that epoll refuses is always ready,
+    /// unless it was asked for in a way that only epoll has. Where nothing is watched yet the fd must be open all the same.
     #[inline]
     fn enter(&mut self, fd: i32, interest: Interest, target: Target) -> Result<Token> {
-        let source = Source {
-            fd,
-            token: self.watchers.slab.vacancy()?,
-            interest: interest.bits() & ASKABLE,
-            options: interest,
-            position: 0,
+        let asked = interest.bits() & ASKABLE;
+        let token = self.watchers.slab.vacancy()?;
+        let source = Source { fd, token, interest: asked, options: interest, position: 0 };
+        let answer = if asked == 0 { self.backend.probe(fd).map(|()| 0) } else { self.backend.add(&source) };
+        let (position, kernel) = match answer {
+            Ok(position) => (position, asked as u16),
+            Err(Error::EPERM) if !interest.intersects(Interest::EDGE | Interest::EXCLUSIVE) => (0, 0),
+            Err(error) => return Err(error),
         };
-        if source.interest == 0 {
-            return self.enter_paused(fd, interest, target);
+        let (io, watcher) = self.watchers.insert_here(fd, interest, target, None)?;
+        watcher.position = position;
+        watcher.kernel = kernel;
+        if u32::from(kernel) != asked {
+            self.watchers.list(io.slot, ALWAYS);
         }
-        match self.backend.add(&source) {
-            Ok(position) => {
-                let (io, watcher) = self.watchers.insert_here(fd, interest, target, None)?;
-                watcher.position = position;
-                watcher.kernel = source.interest as u16;
-                Ok(io)
-            }
-            Err(error) => self.enter_always(fd, interest, target, error),
-        }
-    }
-
-    /// Nothing is watched yet, but the fd must be open.
-    #[cold]
-    #[inline(never)]
-    fn enter_paused(&mut self, fd: i32, interest: Interest, target: Target) -> Result<Token> {
-        self.backend.probe(fd)?;
-        self.watchers.insert(fd, interest, target, None)
-    }
-
-    /// A file that epoll refuses is always ready, unless it was asked for in a way that only epoll has.
-    #[cold]
-    #[inline(never)]
-    fn enter_always(&mut self, fd: i32, interest: Interest, target: Target, error: Error) -> Result<Token> {
-        if error != Error::EPERM || interest.intersects(Interest::EDGE | Interest::EXCLUSIVE) {
-            return Err(error);
-        }
-        let io = self.watchers.insert(fd, interest, target, None)?;
-        self.watchers.list(io.slot, ALWAYS);
         Ok(io)
     }
 
