@@ -96,7 +96,7 @@ int main(int argc, char **argv)
 	else if (strcmp(workload, "timers") == 0)
 		workload_timers(number(words[1]), words[2] ? words[2] : "random");
 	else if (strcmp(workload, "lateness") == 0)
-		workload_lateness();
+		workload_lateness(words[1]);
 	else if (strcmp(workload, "tasks") == 0)
 		workload_tasks();
 	else if (strcmp(workload, "posts") == 0)

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .peers import BUILD, Peer
+from .plan import Cell
 
 
 class WrongResult(Exception):
@@ -48,9 +49,10 @@ def results(peer: Peer, arguments, done: subprocess.CompletedProcess) -> dict[st
     return {line["metric"]: line for line in lines}
 
 
-def timed(peer: Peer, arguments, seconds: float) -> dict[str, dict] | None:
-    done = execute([peer.executable, "--seconds", seconds, *arguments], timeout=seconds * 40 + 400)
-    return results(peer, arguments, done)
+def timed(peer: Peer, cell: Cell) -> dict[str, dict] | None:
+    under = [BUILD / cell.under[0], *cell.under[1:]] if cell.under else []
+    done = execute([*under, peer.executable, "--seconds", cell.seconds, *cell.arguments], timeout=cell.seconds * 40 + 400)
+    return results(peer, [cell.title], done)
 
 
 # ---- memory ----

@@ -106,6 +106,7 @@ def build_tools() -> None:
     for command in (
         ["cc", *C_FLAGS, HERE / "client.c", "-o", BUILD / "client"],
         ["cc", *C_FLAGS, HERE / "without_auxv.c", "-o", BUILD / "without_auxv"],
+        ["cc", *C_FLAGS, HERE / "without_pwait2.c", "-o", BUILD / "without_pwait2"],
         ["cc", *C_FLAGS, "-fPIC", "-shared", HERE / "allocations.c", "-o", BUILD / "allocations.so"],
     ):
         run(command).check_returncode()

@@ -12,14 +12,20 @@ class Cell:
     seconds: float
     quick: bool = False  # in --quick too
     most_rounds: int = 1000
+    under: tuple[str, ...] = ()  # a program of the bench that runs the executable, with its arguments
 
     @property
     def title(self) -> str:
-        return " ".join(self.arguments)
+        return " ".join(self.arguments) + (f" ({' '.join(self.under)})" if self.under else "")
+
+    @property
+    def command(self) -> str:
+        under = f"build/{' '.join(self.under)} " if self.under else ""
+        return f"{under}build/PEER --seconds {self.seconds:g} {' '.join(self.arguments)}"
 
 
-def cell(group: str, arguments: str, seconds: float, quick: bool = False, most_rounds: int = 1000) -> Cell:
-    return Cell(group, tuple(arguments.split()), seconds, quick, most_rounds)
+def cell(group: str, arguments: str, seconds: float, quick: bool = False, most_rounds: int = 1000, under: str = "") -> Cell:
+    return Cell(group, tuple(arguments.split()), seconds, quick, most_rounds, tuple(under.split()))
 
 
 GROUPS = {
@@ -32,7 +38,10 @@ GROUPS = {
     "posts": "Messages from as many threads as fast as they can; a round trip between two loops. ns per message or round trip",
     "echo": "TCP echo, 64 bytes, as many connections: answers per second, latency, server CPU per request",
     "mix": "The same with an idle timer per connection, pushed forward on every message, and a thread that posts",
-    "lateness": "Timers on an idle machine, one after the other and a thousand at once: how late, how early, turns for nothing",
+    "lateness": "Timers on an idle machine, one after the other and a thousand at once: how late, how early, turns for nothing. "
+    "Alone: 1 to 4 ms; short: 50 to 950 us, where the library's unit is finer than a millisecond",
+    "refused": "The same where epoll_pwait2 is refused: with ENOSYS as by kernels before 5.11, with EPERM as by containers whose filter "
+    "is older than the call",
 }
 
 CELLS = [
@@ -61,6 +70,12 @@ CELLS = [
     cell("echo", "echo 1000", 0.4),
     cell("mix", "mix 100", 0.4, quick=True),
     cell("lateness", "lateness", 0.3, quick=True),
+    cell("lateness", "lateness short", 0.3, quick=True),
+    *(
+        cell("refused", arguments, 0.3, most_rounds=3, under=f"without_pwait2 {answer}")
+        for arguments in ("lateness", "lateness short")
+        for answer in ("ENOSYS", "EPERM")
+    ),
 ]
 
 
@@ -136,6 +151,9 @@ CALLS = [
     calls("remove", "register 1000", "remove"),
     calls("timer: add", "timers 1000 random", "add"),
     calls("timer: expire, 1000 at once", "timers 1000 random", "expire"),
+    calls("timer of 1 to 4 ms, alone: until it fires", "lateness", "alone"),
+    calls("timer of 50 to 950 us, alone: until it fires", "lateness short", "short"),
+    calls("timer of 50 to 950 us, alone: epoll_pwait2 calls", "lateness short", "short", "epoll_pwait2"),
     calls("post from another thread, in a burst", "posts 1", "burst"),
     calls("cross-thread round trip", "pingpong", "pingpong"),
     calls("task that defers itself (a chain, a poll between)", "tasks", "chain"),

@@ -17,13 +17,16 @@ SHOWN = {
     "alone_p50": ("us", 1e-3, False),
     "alone_p99": ("us", 1e-3, False),
     "alone_early": ("us", 1e-3, False),
+    "short_p50": ("us", 1e-3, False),
+    "short_p99": ("us", 1e-3, False),
+    "short_early": ("us", 1e-3, False),
     "thousand_p50": ("us", 1e-3, False),
     "thousand_p99": ("us", 1e-3, False),
     "thousand_early": ("us", 1e-3, False),
     "empty_turns": ("turns", 1.0, False),
 }
 HIDDEN = {"requests"}
-WITHOUT_RATIO = {"alone_early", "thousand_early", "empty_turns"}
+WITHOUT_RATIO = {"alone_early", "short_early", "thousand_early", "empty_turns"}
 # The echo server's own time is in "cpu"; how long it ran says nothing.
 HIDDEN_IN = {"echo": {"echo"}, "mix": {"echo"}}
 
@@ -106,8 +109,7 @@ def times_report(samples: dict, peers: list[Peer], rounds: int) -> str:
                 name = title if metric == cell.arguments[0] else f"{title}: {metric}"
                 name += f" [{unit}]" if unit else ""
                 scaled = {peer: value * factor for peer, value in values.items()}
-                command = f"build/PEER --seconds {cell.seconds:g} {cell.title}"
-                rows.append((name, scaled, more, command, None, metric not in WITHOUT_RATIO))
+                rows.append((name, scaled, more, cell.command, None, metric not in WITHOUT_RATIO))
         if rows:
             text.append(f"\n{explanation}. Medians of {rounds} interleaved rounds.\n\n" + table(group, rows, peers))
     return "\n".join(text)

@@ -1,9 +1,10 @@
 /* Lateness: when a timer is called, and when it should have been, on an idle machine. */
 
+enum { LATENESS_AT_ONCE = 1000 };
+
 static struct {
-	uint64_t due, earliest;
-	uint32_t fired, count;
-	struct meter *meter;
+	uint64_t earliest;
+	uint32_t fired;
 	uint64_t *late; /* ns, one per timer */
 } lateness;
 
@@ -36,44 +37,43 @@ static void lateness_report(const char *prefix)
 	report_value(metric, "ns", (double)lateness.earliest);
 }
 
-/* lateness: one timer after the other, of whole milliseconds, so that no library's unit is held against it; then a
- * thousand at once, with waits as long as they come, and the turns counted that were for nothing. */
-static void workload_lateness(void)
+/* One timer after the other, each started when the one before it has fired. `draw` says after how many ns. */
+static void lateness_alone(loop_t *loop, uint32_t count, uint64_t (*draw)(void), const char *prefix)
 {
-	if (TIMER_MAX == 0)
-		skip("no timers");
-	enum { AT_ONCE = 1000 };
-	uint32_t one_by_one = options.fixed || options.mark ? 20 : (uint32_t)(options.seconds * 1000 / 2.5) + 20;
-	struct limits limits = {.timers = AT_ONCE};
-	loop_t *loop = loop_open(&limits);
-	struct dated *dated = zeroed(one_by_one + AT_ONCE, sizeof *dated);
-	lateness.late = zeroed(one_by_one + AT_ONCE, sizeof *lateness.late);
-	for (uint32_t i = 0; i < one_by_one; i++) {
-		uint64_t delay = (1 + random_below(4)) * NS_PER_MS;
-		loop_update(loop);
+	struct meter meter = {.metric = prefix};
+	struct dated *dated = zeroed(count, sizeof *dated);
+	lateness.late = zeroed(count, sizeof *lateness.late);
+	meter_begin(&meter);
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t delay = draw();
 		dated[i].due = clock_ns() + delay;
+		loop_update(loop);
 		timer_add(loop, &dated[i].timer, delay_from_ns(delay), on_due);
 		while (lateness.fired == i)
 			loop_turn(loop);
 		timer_free(loop, &dated[i].timer);
 	}
-	lateness_report("alone");
-#ifndef TIMER_RESTARTS
-	if (AT_ONCE > TIMER_MAX)
-		return;
-	uint64_t turns = 0;
+	meter_end(&meter, count);
+	if (options.mark) /* its system calls; how long it took says nothing */
+		meter_report(&meter);
+	lateness_report(prefix);
+}
+
+/* A thousand at once, with waits as long as they come, and the turns counted that were for nothing. */
+static MAYBE_UNUSED void lateness_thousand(loop_t *loop)
+{
+	uint64_t turns = 0, fruitful = 0;
+	struct dated *dated = zeroed(LATENESS_AT_ONCE, sizeof *dated);
+	lateness.late = zeroed(LATENESS_AT_ONCE, sizeof *lateness.late);
 	lateness.fired = 0;
 	lateness.earliest = 0;
-	dated += one_by_one;
-	loop_update(loop);
-	for (uint32_t i = 0; i < AT_ONCE; i++) {
+	for (uint32_t i = 0; i < LATENESS_AT_ONCE; i++) {
 		uint64_t delay = (10 + random_below(300)) * NS_PER_MS;
 		dated[i].due = clock_ns() + delay;
 		loop_update(loop);
 		timer_add(loop, &dated[i].timer, delay_from_ns(delay), on_due);
 	}
-	uint64_t fruitful = 0;
-	while (lateness.fired < AT_ONCE) {
+	while (lateness.fired < LATENESS_AT_ONCE) {
 		uint32_t before = lateness.fired;
 		loop_turn(loop);
 		turns++;
@@ -81,5 +81,39 @@ static void workload_lateness(void)
 	}
 	lateness_report("thousand");
 	report_value("empty_turns", "turns", (double)(turns - fruitful));
+}
+
+/* Whole milliseconds, so that no library's unit is held against it. */
+static uint64_t draw_milliseconds(void)
+{
+	return (1 + random_below(4)) * NS_PER_MS;
+}
+
+/* Less than one: where the kernel's call for waiting counts milliseconds, a library has to find another way. */
+static uint64_t draw_microseconds(void)
+{
+	return (50 + random_below(901)) * NS_PER_US;
+}
+
+/* lateness [short] */
+static void workload_lateness(const char *delays)
+{
+	bool is_short = delays && strcmp(delays, "short") == 0;
+	if (TIMER_MAX == 0)
+		skip("no timers");
+	if (is_short && delay_ns(delay_from_ns(50 * NS_PER_US)) >= NS_PER_MS)
+		skip("its unit is the millisecond");
+	struct limits limits = {.timers = LATENESS_AT_ONCE};
+	loop_t *loop = loop_open(&limits);
+	double average_ms = is_short ? 0.5 : 2.5;
+	uint32_t one_by_one = options.fixed || options.mark ? 20 : (uint32_t)(options.seconds * 1000 / average_ms) + 20;
+	if (is_short) {
+		lateness_alone(loop, one_by_one, draw_microseconds, "short");
+		return;
+	}
+	lateness_alone(loop, one_by_one, draw_milliseconds, "alone");
+#ifndef TIMER_RESTARTS
+	if (LATENESS_AT_ONCE <= TIMER_MAX)
+		lateness_thousand(loop);
 #endif
 }

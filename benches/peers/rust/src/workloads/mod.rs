@@ -26,7 +26,7 @@ pub fn main<L: Library>() {
         "idle" => dispatch::idle::<L>(number(1)),
         "register" => register::register::<L>(number(1)),
         "timers" => timers::timers::<L>(number(1), words.get(2).map_or("random", String::as_str)),
-        "lateness" => timers::lateness::<L>(),
+        "lateness" => timers::lateness::<L>(words.get(1).map_or("", String::as_str)),
         "tasks" => tasks::tasks::<L>(),
         "posts" => posts::posts::<L>(number(1)),
         "pingpong" => posts::pingpong::<L>(),

@@ -216,6 +216,8 @@ fn check_order(fired: &[usize], deadlines: &[(Instant, Instant)]) {
 
 // ---- lateness ----
 
+const AT_ONCE: usize = 1000;
+
 #[derive(Default)]
 struct Lateness {
     due: Vec<Instant>,
@@ -243,37 +245,68 @@ fn report_lateness(lateness: &mut Lateness, prefix: &str) {
     *lateness = Lateness::default();
 }
 
-pub fn lateness<L: Library>() {
-    const AT_ONCE: usize = 1000;
+/// Whole milliseconds, so that no library's unit is held against it.
+fn draw_milliseconds(random: &mut Random) -> Duration {
+    Duration::from_millis(1 + random.below(4))
+}
+
+/// Less than one: where the kernel's call for waiting counts milliseconds, a library has to find another way.
+fn draw_microseconds(random: &mut Random) -> Duration {
+    Duration::from_micros(50 + random.below(901))
+}
+
+/// One timer after the other, each started when the one before it has fired.
+fn alone<L: Library>(events: &mut L::Loop<Lateness>, count: usize, draw: fn(&mut Random) -> Duration, prefix: &'static str) {
+    let mut random = Random::default();
+    let mut meter = Meter::new(prefix);
+    meter.begin();
+    for token in 0..count {
+        let delay = draw(&mut random);
+        L::parts(events).1.due.push(Instant::now() + delay);
+        L::update(L::parts(events).0);
+        L::timer_add(L::parts(events).0, token, delay);
+        while L::parts(events).1.fired == token {
+            L::turn(events, true);
+        }
+    }
+    meter.end(count);
+    if options().mark {
+        meter.report(); // its system calls; how long it took says nothing
+    }
+    report_lateness(L::parts(events).1, prefix);
+}
+
+/// A thousand at once, with waits as long as they come, and the turns counted that were for nothing.
+fn thousand<L: Library>(events: &mut L::Loop<Lateness>) {
+    let mut random = Random::default();
+    for token in 0..AT_ONCE {
+        let delay = Duration::from_millis(10 + random.below(300));
+        L::parts(events).1.due.push(Instant::now() + delay);
+        L::update(L::parts(events).0);
+        L::timer_add(L::parts(events).0, token, delay);
+    }
+    let mut empty_turns = 0;
+    while L::parts(events).1.fired < AT_ONCE {
+        let before = L::parts(events).1.fired;
+        L::turn(events, true);
+        empty_turns += u32::from(L::parts(events).1.fired == before);
+    }
+    report_lateness(L::parts(events).1, "thousand");
+    report("empty_turns", "turns", f64::from(empty_turns));
+}
+
+pub fn lateness<L: Library>(delays: &str) {
     if !L::HAS_TIMERS {
         bench::skip("no timers");
     }
-    let mut random = Random::default();
-    let one_by_one = if is_fixed() { 20 } else { (options().seconds * 1000.0 / 2.5) as usize + 20 };
-    let mut events = L::open(Limits { timers: AT_ONCE, ..Limits::default() }, Lateness::default());
-    for token in 0..one_by_one {
-        let delay = Duration::from_millis(1 + random.below(4));
-        L::parts(&mut events).1.due.push(Instant::now() + delay);
-        L::update(L::parts(&mut events).0);
-        L::timer_add(L::parts(&mut events).0, token, delay);
-        while L::parts(&mut events).1.fired == token {
-            L::turn(&mut events, true);
-        }
+    let is_short = delays == "short";
+    let average_ms = if is_short { 0.5 } else { 2.5 };
+    let one_by_one = if is_fixed() { 20 } else { (options().seconds * 1000.0 / average_ms) as usize + 20 };
+    let mut events = L::open(Limits { timers: AT_ONCE.max(one_by_one), ..Limits::default() }, Lateness::default());
+    if is_short {
+        alone::<L>(&mut events, one_by_one, draw_microseconds, "short");
+    } else {
+        alone::<L>(&mut events, one_by_one, draw_milliseconds, "alone");
+        thousand::<L>(&mut events);
     }
-    report_lateness(L::parts(&mut events).1, "alone");
-
-    for token in 0..AT_ONCE {
-        let delay = Duration::from_millis(10 + random.below(300));
-        L::parts(&mut events).1.due.push(Instant::now() + delay);
-        L::update(L::parts(&mut events).0);
-        L::timer_add(L::parts(&mut events).0, token, delay);
-    }
-    let mut empty_turns = 0;
-    while L::parts(&mut events).1.fired < AT_ONCE {
-        let before = L::parts(&mut events).1.fired;
-        L::turn(&mut events, true);
-        empty_turns += u32::from(L::parts(&mut events).1.fired == before);
-    }
-    report_lateness(L::parts(&mut events).1, "thousand");
-    report("empty_turns", "turns", f64::from(empty_turns));
 }
