@@ -1,10 +1,14 @@
-/* pirn, through its C interface. */
+/* pirn, through its C interface, on epoll unless pirn-poll.c or pirn-select.c says otherwise. */
 #define _GNU_SOURCE
 #include "queue.h"
 
 #include <pirn.h>
 
+#ifndef PEER
 #define PEER "pirn"
+#define BACKEND PIRN_BACKEND_EPOLL
+#define BLOCK_SURPLUS 0
+#endif
 
 /* ---- the loop ---- */
 
@@ -16,8 +20,8 @@ static loop_t *loop_open(const struct limits *limits)
 {
 	/* Room for half as many posts as for tasks. */
 	uint32_t tasks = limits->tasks > 2 * limits->posts ? limits->tasks : 2 * limits->posts;
-	struct pirn_config config = {.size = sizeof config, .backend = PIRN_BACKEND_EPOLL, .io = limits->io, .timers = limits->timers, .tasks = tasks};
-	size_t size = pirn_storage_size(config.io, config.timers, config.tasks);
+	struct pirn_config config = {.size = sizeof config, .backend = BACKEND, .io = limits->io, .timers = limits->timers, .tasks = tasks};
+	size_t size = pirn_storage_size(config.io, config.timers, config.tasks) + BLOCK_SURPLUS;
 	loop_t *loop;
 	MUST(pirn_init(&loop, zeroed(1, size), size, &config) == 0);
 	if (limits->threads)

@@ -17,6 +17,8 @@ COLOURS = {
     "polling": "#ff9da7",
     "calloop": "#86bcb6",
     "pirn": "#e15759",
+    "pirn-poll": "#b5383a",
+    "pirn-select": "#7f2526",
     "pirn-rust": "#f28e2b",
 }
 LEFT, BAR, GAP, PLOT, RIGHT, TOP = 330, 11, 14, 560, 90, 92

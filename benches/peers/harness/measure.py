@@ -102,9 +102,11 @@ def all_instructions(peers: list[Peer], counts) -> dict[str, dict[str, float | N
     table: dict[str, dict[str, float | None]] = {count.title: {} for count in counts}
     # Counts do not depend on what else runs, so all processors may be used.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = {(peer.name, arguments): pool.submit(instructions, peer, arguments) for arguments in workloads for peer in peers}
+        jobs = {(peer.name, arguments): pool.submit(instructions, peer, arguments) for arguments in workloads for peer in peers if peer.takes_part(arguments)}
     for count in counts:
         for peer in peers:
+            if not peer.takes_part(count.arguments):
+                continue
             try:
                 got = jobs[peer.name, count.arguments].result()
             except WrongResult as wrong:
@@ -171,6 +173,8 @@ def all_system_calls(peers: list[Peer], rows) -> dict[str, dict[str, float | Non
     seen: dict = {}
     for row in rows:
         for peer in peers:
+            if not peer.takes_part(row.arguments):
+                continue
             key = (peer.name, row.arguments)
             try:
                 if key not in seen:

@@ -25,12 +25,22 @@ class Peer:
     libraries: list[str] = field(default_factory=list)
     rust: bool = False
     is_limit: bool = False  # hand-written, not a library
-    why_missing: str = ""
+    workloads: tuple[str, ...] = ()  # takes part in these alone; empty: in all
 
     @property
     def executable(self) -> Path:
         return BUILD / self.name
 
+    @property
+    def is_pirn(self) -> bool:
+        return self.name.startswith("pirn")
+
+    def takes_part(self, arguments: tuple[str, ...]) -> bool:
+        return not self.workloads or arguments[0] in self.workloads
+
+
+# Where it matters what the loop asks the kernel with.
+BACKEND_WORKLOADS = ("dispatch", "idle", "lateness")
 
 # Static libraries where there are any, as programs that count instructions would link them.
 PEERS = [
@@ -46,6 +56,8 @@ PEERS = [
     Peer("polling", "crate polling", rust=True),
     Peer("calloop", "crate calloop", rust=True),
     Peer("pirn", "cargo"),
+    Peer("pirn-poll", "cargo", workloads=BACKEND_WORKLOADS),
+    Peer("pirn-select", "cargo", workloads=BACKEND_WORKLOADS),
     Peer("pirn-rust", "crate pirn", rust=True),
 ]
 
@@ -62,7 +74,7 @@ def flags_of(peer: Peer) -> list[str]:
 
 def probe(peer: Peer) -> str:
     """Says what is missing; empty if the peer is there."""
-    if peer.rust or peer.name == "pirn":
+    if peer.is_pirn or peer.rust:
         return "" if shutil.which("cargo") else "not found"
     if peer.pkg_config and run(["pkg-config", "--exists", peer.pkg_config]).returncode != 0:
         return "not found"
@@ -81,7 +93,7 @@ def cargo_target(workspace: Path) -> Path:
 
 def build_c(peer: Peer, pirn_library: str) -> str:
     libraries = flags_of(peer)
-    if peer.name == "pirn":
+    if peer.is_pirn:
         if not pirn_library:
             built = run(["cargo", "build", "--quiet", "--release", "-p", "pirn-capi"], cwd=ROOT)
             if built.returncode != 0:

@@ -52,7 +52,7 @@ def subject(peers: list[Peer]) -> str | None:
 
 def best_peer(row: dict[str, float | None], peers: list[Peer], more_is_better: bool) -> float | None:
     """The best library other than the subject; the hand-written loops are no libraries."""
-    values = [row.get(peer.name) for peer in peers if not peer.is_limit and not peer.name.startswith("pirn")]
+    values = [row.get(peer.name) for peer in peers if not peer.is_limit and not peer.is_pirn]
     values = [value for value in values if value is not None]
     return (max if more_is_better else min)(values) if values else None
 
@@ -69,6 +69,7 @@ def markdown(head: list[str], rows: list[list[str]]) -> str:
 
 def table(title: str, rows: list[tuple], peers: list[Peer]) -> str:
     """rows: (name, peer -> value, more is better, command, target or None, shows ratios)"""
+    peers = [peer for peer in peers if not peer.workloads or any(peer.name in row[1] for row in rows)]
     own = subject(peers)
     has_target = any(row[4] is not None for row in rows)
     head = [title, *(peer.name for peer in peers)]
