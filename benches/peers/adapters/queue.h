@@ -107,7 +107,8 @@ static inline bool letterbox_put(struct letterbox *box, void (*function)(void *u
 {
 	if (!ring_push(&box->ring, function, user))
 		return false;
-	*wake = !atomic_load(&box->woken) && !atomic_exchange(&box->woken, true);
+	atomic_thread_fence(memory_order_seq_cst); /* put in before asking, as letterbox_run takes back before looking: one sees the other */
+	*wake = !atomic_load_explicit(&box->woken, memory_order_relaxed) && !atomic_exchange(&box->woken, true);
 	return true;
 }
 
@@ -115,7 +116,8 @@ static inline bool letterbox_put(struct letterbox *box, void (*function)(void *u
 static inline void letterbox_run(struct letterbox *box)
 {
 	struct call call;
-	atomic_store(&box->woken, false);
+	atomic_store_explicit(&box->woken, false, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
 	while (ring_pop(&box->ring, &call))
 		call.function(call.user);
 }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 
 /// Deferred calls, by token.
 #[derive(Default)]
@@ -75,7 +75,9 @@ impl Letterbox {
                 Ok(_) => {
                     cell.message.store(message, Ordering::Relaxed);
                     cell.turn.store(position.wrapping_add(1), Ordering::Release);
-                    return Some(!self.woken.0.load(Ordering::SeqCst) && !self.woken.0.swap(true, Ordering::SeqCst));
+                    // Put in before asking, as `opened` takes back before anyone looks: one sees the other.
+                    fence(Ordering::SeqCst);
+                    return Some(!self.woken.0.load(Ordering::Relaxed) && !self.woken.0.swap(true, Ordering::SeqCst));
                 }
             }
         }
@@ -83,7 +85,8 @@ impl Letterbox {
 
     /// When woken: whatever is put in from here on wakes again.
     pub fn opened(&self) {
-        self.woken.0.store(false, Ordering::SeqCst);
+        self.woken.0.store(false, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
     }
 
     pub fn take(&self) -> Option<usize> {
