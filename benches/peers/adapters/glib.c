@@ -11,7 +11,8 @@
 typedef GMainContext loop_t;
 #define LOOP_BYTES(limits) 0
 
-static gboolean glib_stopped;
+/* As many loops as threads. */
+static _Thread_local gboolean glib_stopped;
 
 static loop_t *loop_open(const struct limits *limits)
 {

@@ -35,7 +35,7 @@ static inline void loop_poll(loop_t *loop)
 
 static inline void loop_run(loop_t *loop)
 {
-	event_base_loop(loop, 0);
+	event_base_loop(loop, EVLOOP_NO_EXIT_ON_EMPTY); /* other threads may be all there is to wait for */
 }
 
 static inline void loop_stop(loop_t *loop)

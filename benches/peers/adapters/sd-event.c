@@ -29,8 +29,8 @@ static inline void loop_poll(loop_t *loop)
 	sd_event_run(loop, 0);
 }
 
-/* What sd_event_loop does; but after sd_event_exit a loop cannot be run again. */
-static bool sd_event_stopped;
+/* What sd_event_loop does; but after sd_event_exit a loop cannot be run again. As many loops as threads. */
+static _Thread_local bool sd_event_stopped;
 
 static inline void loop_run(loop_t *loop)
 {

@@ -120,13 +120,14 @@ static POST_CALLBACK(on_ball)
 	if (!here->serves || here->received < here->trips)
 		if (!post_send(&here->opposite->mailbox, &here->ball->post, on_ball))
 			wrong("a queue with nothing in it is full");
+	if (here->received == here->trips)
+		loop_stop(here->loop);
 	POST_DONE;
 }
 
 MEASURED void measured_trips(struct side *side)
 {
-	while (side->received < side->trips)
-		loop_turn(side->loop);
+	loop_run(side->loop);
 }
 
 static void *return_balls(void *argument)
@@ -160,7 +161,7 @@ static void workload_pingpong(void)
 		measured_trips(&sides[0]);
 		meter_end(&meter, sides[0].trips);
 		join(thread);
-		if (sides[1].received != sides[1].trips)
+		if (sides[0].received != sides[0].trips || sides[1].received != sides[1].trips)
 			wrong("%" PRIu32 " messages there, %" PRIu32 " back", sides[1].received, sides[0].received);
 	}
 	meter_report(&meter);

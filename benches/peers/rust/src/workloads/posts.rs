@@ -92,7 +92,7 @@ struct Side<L: Library> {
 }
 
 impl<L: Library> Handler<L> for Side<L> {
-    fn message(&mut self, _context: &mut L::Context<Self>, message: usize) {
+    fn message(&mut self, context: &mut L::Context<Self>, message: usize) {
         self.received += 1;
         if !self.serves || self.received < self.trips {
             let posted = self.opposite.as_ref().is_some_and(|opposite| L::post::<Self>(opposite, message));
@@ -100,15 +100,14 @@ impl<L: Library> Handler<L> for Side<L> {
                 wrong("a queue with nothing in it is full");
             }
         }
+        if self.received == self.trips {
+            L::stop(context);
+        }
     }
 }
 
 fn play<L: Library>(events: &mut L::Loop<Side<L>>) {
-    measured_trips(&mut || {
-        while L::parts(events).1.received < L::parts(events).1.trips {
-            L::turn(events, true);
-        }
-    });
+    measured_trips(&mut || L::run(events));
 }
 
 fn open_side<L: Library>(serves: bool, trips: usize) -> L::Loop<Side<L>> {
@@ -140,7 +139,7 @@ pub fn pingpong<L: Library>() {
         L::post::<Side<L>>(&opposite, 0);
         play::<L>(&mut here);
         meter.end(trips);
-        if thread.join().unwrap_or(0) != trips {
+        if L::parts(&mut here).1.received != trips || thread.join().unwrap_or(0) != trips {
             wrong("not as many messages back as there");
         }
         drop(my_mailbox);
