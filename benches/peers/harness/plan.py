@@ -44,10 +44,13 @@ GROUPS = {
     "is older than the call",
 }
 
+FDS = (100, 1000, 4000, 16000)
+TIMERS = (10, 1000, 10000, 100000, 1000000)
+
 CELLS = [
     *(
-        cell("dispatch", f"dispatch {count} {active}", 0.05, quick=(count, active) in ((100, 1), (1000, 100), (4000, 4000)))
-        for count in (100, 1000, 4000, 16000)
+        cell("dispatch", f"dispatch {count} {active}", 0.05, quick=(count, active) in ((100, 1), (1000, 1), (4000, 1), (1000, 100), (4000, 4000)))
+        for count in FDS
         for active in (1, count // 10, count)
     ),
     cell("register", "register 1000", 0.02, quick=True),
@@ -80,6 +83,30 @@ CELLS = [
 
 
 @dataclass(frozen=True)
+class Growth:
+    """A chart with a line for each peer: one metric of a workload whose arguments hold `{n}`, over n."""
+
+    name: str
+    title: str
+    axis: str
+    arguments: str
+    metric: str
+    numbers: tuple[int, ...]
+
+    def arguments_for(self, number: int) -> tuple[str, ...]:
+        return tuple(self.arguments.format(n=number).split())
+
+
+GROWTHS = [
+    Growth("growth-fds", "A turn with one ready fd, by fds watched", "fds", "dispatch {n} 1", "dispatch", FDS),
+    *(
+        Growth(f"growth-timer-{metric.replace('_', '-')}", f"Timer: {title}, by timers pending", "timers", "timers {n} random", metric, TIMERS)
+        for metric, title in (("add", "add"), ("push_random", "push forward, random one"), ("cancel", "cancel"), ("expire", "expire"))
+    ),
+]
+
+
+@dataclass(frozen=True)
 class Count:
     """A row of the table of instructions: `region` is a measured_ function, or several."""
 
@@ -102,6 +129,8 @@ def count(title: str, arguments: str, metric: str, regions: str, target: int | N
 COUNTS = [
     count("event, 1000 fds, 100 ready per turn", "dispatch 1000 100", "dispatch", "measured_dispatch driver_next_round", 76),
     count("event, 100 fds, 1 ready per turn (the whole turn)", "dispatch 100 1", "dispatch", "measured_dispatch driver_next_round", 200),
+    count("event, 1000 fds, 1 ready per turn", "dispatch 1000 1", "dispatch", "measured_dispatch driver_next_round"),
+    count("event, 4000 fds, 1 ready per turn", "dispatch 4000 1", "dispatch", "measured_dispatch driver_next_round"),
     count("register one fd (plus 1 system call)", "register 1000", "register", "measured_register", 100),
     count("READ <-> READ+WRITE toggle between two waits", "register 1000", "toggle", "measured_toggle", 40),
     count("READ -> READ+WRITE, then a wait", "register 1000", "modify", "measured_modify"),
