@@ -82,6 +82,10 @@ CELLS = [
 ]
 
 
+# What pirn is to reach on an idle machine, in the unit that the table shows.
+TIME_TARGETS = {f"{kind}_{percentile}": target for kind in ("alone", "short", "thousand") for percentile, target in (("p50", 80), ("p99", 200))}
+
+
 @dataclass(frozen=True)
 class Growth:
     """A chart with a line for each peer: one metric of a workload whose arguments hold `{n}`, over n."""

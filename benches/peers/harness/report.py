@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .measure import wrong_results
 from .peers import Peer
-from .plan import CELLS, COUNTS, CALLS, GROUPS
+from .plan import CALLS, CELLS, COUNTS, GROUPS, TIME_TARGETS
 
 # What a table shows of a workload: metric -> unit in the table, factor, more is better.
 SHOWN = {
@@ -110,7 +110,7 @@ def times_report(samples: dict, peers: list[Peer], rounds: int) -> str:
                 name = title if metric == cell.arguments[0] else f"{title}: {metric}"
                 name += f" [{unit}]" if unit else ""
                 scaled = {peer: value * factor for peer, value in values.items()}
-                rows.append((name, scaled, more, cell.command, None, metric not in WITHOUT_RATIO))
+                rows.append((name, scaled, more, cell.command, TIME_TARGETS.get(metric), metric not in WITHOUT_RATIO))
         if rows:
             text.append(f"\n{explanation}. Medians of {rounds} interleaved rounds.\n\n" + table(group, rows, peers))
     return "\n".join(text)
@@ -143,7 +143,15 @@ def memory_report(table_of: dict, peers: list[Peer]) -> str:
     )
 
 
+def about(data: dict) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in data["versions"].items() if version)
+    return (
+        f"{data['cpu']}, {data['processors']} processors, Linux {data['kernel']}, load {data['load']} at the beginning. {data['compiler']}. "
+        f"{versions}. `{data['command']}`, {data['date']}."
+    )
+
+
 def write(directory: Path, name: str, text: str, data: dict) -> None:
     directory.mkdir(exist_ok=True)
-    (directory / f"{name}.md").write_text(text.strip() + "\n")
+    (directory / f"{name}.md").write_text(f"{text.strip()}\n\n{about(data)}\n")
     (directory / f"{name}.json").write_text(json.dumps(data | {"wrong_results": wrong_results}, indent=1) + "\n")
