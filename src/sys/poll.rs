@@ -1,6 +1,8 @@
 #![expect(unsafe_code, reason = "the lent words become the kernel's pollfd records")]
 //! The poll backend.
 
+use core::ops::Range;
+
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
@@ -32,6 +34,9 @@ pub(crate) struct Poll<'a> {
     /// The wake-up fd first, then the watched ones without a gap: the kernel refuses more records than there may be fds.
     records: &'a mut [Record],
     used: usize,
+    /// How many of the watched ones the last wait found ready, and between which they stand: known once they are marked.
+    found: u32,
+    ready: Range<usize>,
     /// Records below have been yielded.
     cursor: usize,
 }
@@ -43,7 +48,7 @@ impl<'a> Poll<'a> {
         // for 'a as the records are.
         let (_, records, _) = unsafe { area.align_to_mut::<Record>() };
         find_vdso();
-        let mut poll = Poll { wake: wake::open()?, owner: Owner::this(), records, used: 0, cursor: 1 };
+        let mut poll = Poll { wake: wake::open()?, owner: Owner::this(), records, used: 0, found: 0, ready: 1..1, cursor: 1 };
         poll.put(poll.wake.as_raw_fd(), PollFlags::IN.bits())?;
         poll.wait(0)?;
         Ok(poll)
@@ -140,6 +145,7 @@ impl Backend for Poll<'_> {
         }
         self.used -= 1;
         self.relocate(self.used, gap, moved);
+        self.ready.start = self.ready.start.min(source.position as usize);
         Ok(())
     }
 
@@ -155,27 +161,38 @@ impl Backend for Poll<'_> {
             Err(Errno::INTR) => 0,
             Err(errno) => return Err(error(errno)),
         };
-        if found == 0 {
-            return Ok(0);
+        self.found = 0;
+        if found > 0 {
+            let woken = self.records.first().is_some_and(|record| record.found != 0);
+            if woken {
+                wake::drain(&self.wake);
+            }
+            self.found = found - u32::from(woken);
         }
-        self.cursor = 1;
-        let woken = self.records.first().is_some_and(|record| record.found != 0);
-        if woken {
-            wake::drain(&self.wake);
-        }
-        Ok(found - u32::from(woken))
+        Ok(self.found)
     }
 
+    /// One pass over the records, up to the last one that is ready.
     fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {
-        for record in self.records.iter().take(self.used).skip(1) {
+        let records = self.records.get(..self.used).unwrap_or(&[]);
+        let mut left = self.found;
+        let mut at = 1;
+        self.ready = self.used..self.used;
+        while left > 0
+            && let Some(record) = records.get(at)
+        {
+            at += 1;
             if record.found != 0 {
+                left -= 1;
+                self.ready = self.ready.start.min(at - 1)..at;
                 mark(Key::Fd(record.fd), u32::from(record.found));
             }
         }
+        self.cursor = self.ready.start;
     }
 
     fn next_marked(&mut self) -> Option<i32> {
-        while self.cursor < self.used {
+        while self.cursor < self.ready.end.min(self.used) {
             let record = self.records.get(self.cursor)?;
             self.cursor += 1;
             if record.found != 0 {
@@ -186,7 +203,7 @@ impl Backend for Poll<'_> {
     }
 
     fn rewind(&mut self) {
-        self.cursor = 1;
+        self.cursor = self.ready.start;
     }
 
     fn rebuild(&mut self) -> Result<()> {
@@ -194,7 +211,7 @@ impl Backend for Poll<'_> {
             wake::renew(&mut self.wake)?;
             self.owner = Owner::this();
         }
-        (self.used, self.cursor) = (1, 1);
+        (self.used, self.found, self.ready, self.cursor) = (1, 0, 1..1, 1);
         Ok(())
     }
 
