@@ -29,7 +29,8 @@ impl<'a, T: Slot> Slab<'a, T> {
     /// Takes over `slots`, at most 2^32 - 1 of them, all free: their generations are even, and handles are counted from there.
     pub(crate) fn new(slots: &'a mut [T]) -> Self {
         let (mut free, mut index) = (NONE, slots.len() as u32);
-        // Backwards, so that the first is handed out first.
+        // Backwards, so that they are handed out in order. As those that were freed go first, the number of slots ever used is also the most
+        // used at once.
         while let Some(before) = index.checked_sub(1)
             && let Some(slot) = slots.get_mut(before as usize)
         {
@@ -63,7 +64,10 @@ impl<'a, T: Slot> Slab<'a, T> {
         self.free = slot.link();
         slot.set_generation(slot.generation().wrapping_add(1));
         self.used += 1;
-        self.peak = self.peak.max(self.used);
+        // A slot is used for the first time only while all in front of it are in use: see `new`.
+        if index == self.peak {
+            self.peak += 1;
+        }
         Ok(index)
     }
 
