@@ -67,6 +67,8 @@ pub(crate) struct Fired {
 pub(crate) struct Timers<'a> {
     slab: Slab<'a, TimerSlot>,
     buckets: Buckets,
+    /// The last timer of the due list, if there is one.
+    due_end: u32,
     /// Not after the earliest effective deadline in the buckets, unless both have passed; or `UNKNOWN`.
     wake: Nanos,
     /// The bucket in which the timer stands, or stood, that `wake` is for.
@@ -87,6 +89,7 @@ impl<'a> Timers<'a> {
         Timers {
             slab: Slab::new(slots),
             buckets: Buckets::new(now),
+            due_end: NONE,
             wake: FOREVER,
             wake_bucket: DUE as u16,
             now,
@@ -280,12 +283,9 @@ impl<'a> Timers<'a> {
     pub(crate) fn pop_due(&mut self, now: Nanos) -> Option<Fired> {
         let index = self.buckets.head(DUE);
         let slot = self.slab.get(index)?;
-        let (target, period, flags, next, end) = (slot.target, slot.period, slot.flags, slot.next, slot.prev);
+        let (target, period, flags, next) = (slot.target, slot.period, slot.flags, slot.next);
         let token = self.slab.token(index);
         self.buckets.set_head(DUE, next);
-        if let Some(slot) = self.slab.get_mut(next) {
-            slot.prev = end;
-        }
         let missed = if period == 0 {
             self.referenced -= u32::from(flags & UNREFERENCED == 0);
             self.slab.remove(index);
@@ -372,29 +372,17 @@ impl<'a> Timers<'a> {
         }
     }
 
-    /// The last timer of a list, or `NONE`.
-    #[inline]
-    fn end(&self, bucket: usize) -> u32 {
-        self.slab.get(self.buckets.head(bucket)).map_or(NONE, |head| head.prev)
-    }
-
-    /// Appends a timer that is on no list to a list.
+    /// Puts a timer that is on no list in front of a bucket's: that touches one other slot, and not the end.
     #[inline]
     fn link(&mut self, index: u32, bucket: usize) {
-        let prev = match self.slab.get_mut(self.buckets.head(bucket)) {
-            Some(head) => core::mem::replace(&mut head.prev, index),
-            None => {
-                self.buckets.open(bucket, index);
-                index
-            }
-        };
-        // The first one of a list is its own predecessor, and has its link overwritten at once.
-        if let Some(end) = self.slab.get_mut(prev) {
-            end.next = index;
+        let first = self.buckets.head(bucket);
+        match self.slab.get_mut(first) {
+            Some(first) => first.prev = index,
+            None => self.buckets.open(bucket),
         }
+        self.buckets.set_head(bucket, index);
         if let Some(slot) = self.slab.get_mut(index) {
-            slot.next = NONE;
-            slot.prev = prev;
+            slot.next = first;
             slot.bucket = bucket as u16;
         }
     }
@@ -406,20 +394,20 @@ impl<'a> Timers<'a> {
             return;
         };
         let (next, prev, bucket) = (slot.next, slot.prev, usize::from(slot.bucket));
-        let head = self.buckets.head(bucket);
-        if head != index {
-            if let Some(slot) = self.slab.get_mut(prev) {
-                slot.next = next;
-            }
-            // Behind the end comes the head again, which knows the end as its predecessor.
-            if let Some(slot) = self.slab.get_mut(if next == NONE { head } else { next }) {
-                slot.prev = prev;
-            }
-        } else if let Some(slot) = self.slab.get_mut(next) {
-            slot.prev = prev;
+        if self.buckets.head(bucket) == index {
             self.buckets.set_head(bucket, next);
-        } else {
-            self.buckets.close(bucket);
+            if next == NONE {
+                self.buckets.close(bucket);
+            }
+            return;
+        }
+        if let Some(slot) = self.slab.get_mut(prev) {
+            slot.next = next;
+        }
+        match self.slab.get_mut(next) {
+            Some(slot) => slot.prev = prev,
+            None if bucket == DUE => self.due_end = prev,
+            None => {}
         }
     }
 
@@ -429,13 +417,12 @@ impl<'a> Timers<'a> {
         let mut listed = 0;
         let mut referenced = 0;
         for bucket in 0..=DUE {
-            let head = self.buckets.head(bucket);
-            let (mut index, mut prev) = (head, self.slab.get(head).map_or(NONE, |head| head.prev));
-            let mut rank = 0;
+            let first = self.buckets.head(bucket);
+            let (mut index, mut prev, mut rank) = (first, NONE, 0);
             while let Some(slot) = self.slab.get(index) {
                 let place = if bucket == DUE { DUE } else { self.buckets.place(slot.effective()) };
                 let is_in_order = bucket != DUE || rank < slot.rank();
-                let is_linked = slot.prev == prev && (slot.next != NONE || self.end(bucket) == index);
+                let is_linked = index == first || slot.prev == prev;
                 let is_live = self.slab.check(self.slab.token(index)).is_ok();
                 if usize::from(slot.bucket) != bucket || place < bucket || !is_in_order || !is_linked || !is_live {
                     return false;
@@ -449,7 +436,7 @@ impl<'a> Timers<'a> {
                 prev = index;
                 index = slot.next;
             }
-            if index != NONE {
+            if index != NONE || (bucket == DUE && prev != NONE && prev != self.due_end) {
                 return false;
             }
         }

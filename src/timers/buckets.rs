@@ -127,7 +127,7 @@ impl Buckets {
         self.heads.get(bucket).map_or(NONE, |head| unpack(*head))
     }
 
-    /// Gives a list that is in use another first slot.
+    /// Gives a list another first slot.
     #[inline]
     pub(super) fn set_head(&mut self, bucket: usize, index: u32) {
         if let Some(head) = self.heads.get_mut(bucket) {
@@ -135,20 +135,18 @@ impl Buckets {
         }
     }
 
-    /// Takes a list into use.
+    /// Marks a bucket as used.
     #[inline]
-    pub(super) fn open(&mut self, bucket: usize, index: u32) {
-        self.set_head(bucket, index);
+    pub(super) fn open(&mut self, bucket: usize) {
         if let Some(digits) = self.digits.get_mut(bucket / RADIX) {
             *digits |= 1 << (bucket % RADIX);
             self.levels |= 1 << level(bucket);
         }
     }
 
-    /// Takes a list out of use.
+    /// Marks a bucket as not used.
     #[inline]
     pub(super) fn close(&mut self, bucket: usize) {
-        self.set_head(bucket, NONE);
         if let Some(digits) = self.digits.get_mut(bucket / RADIX) {
             *digits &= !(1 << (bucket % RADIX));
             if *digits == 0 {
@@ -157,10 +155,11 @@ impl Buckets {
         }
     }
 
-    /// Takes a list out of use and hands its first slot over.
+    /// Empties a bucket and hands its first slot over.
     #[inline]
     pub(super) fn take(&mut self, bucket: usize) -> u32 {
         let head = self.head(bucket);
+        self.set_head(bucket, NONE);
         self.close(bucket);
         head
     }
@@ -256,22 +255,23 @@ mod tests {
         let mut buckets = Buckets::new(5);
         assert_eq!(buckets.first(), None);
         let (near, far) = (buckets.place(6), buckets.place(1 << 40));
-        buckets.open(far, 0);
+        buckets.set_head(far, 0);
+        buckets.open(far);
         assert_eq!(buckets.first(), Some(far));
-        buckets.open(near, 1);
+        buckets.set_head(near, 1);
+        buckets.open(near);
         assert_eq!((buckets.first(), buckets.after(near)), (Some(near), Some(far)));
         assert!(buckets.is_sound());
-        buckets.close(near);
-        buckets.close(far);
+        assert_eq!((buckets.take(near), buckets.take(far)), (1, 0));
         assert!(buckets.is_empty() && buckets.is_sound());
     }
 
     #[test]
     fn the_due_list_is_no_bucket() {
         let mut buckets = Buckets::new(0);
-        buckets.open(DUE, 7);
+        buckets.set_head(DUE, 7);
+        buckets.open(DUE);
         assert_eq!((buckets.first(), buckets.head(DUE)), (None, 7));
-        buckets.close(DUE);
-        assert_eq!(buckets.head(DUE), NONE);
+        assert_eq!((buckets.take(DUE), buckets.head(DUE)), (7, NONE));
     }
 }

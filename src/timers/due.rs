@@ -13,14 +13,6 @@ use crate::time::Nanos;
 /// each of them about as much as one insertion among this many.
 const FEW: u32 = 8;
 
-/// The end of the due list while timers are put behind it, one after the other: neither its own link nor what the head knows
-/// about it is right until [`close_due`](Timers::close_due).
-#[derive(Clone, Copy)]
-struct End {
-    index: u32,
-    rank: u128,
-}
-
 /// Keeps the compiler from computing both sides of a branch that is hardly ever taken.
 #[cold]
 #[inline(never)]
@@ -50,14 +42,13 @@ impl Timers<'_> {
     fn drain(&mut self, mut bucket: usize, mut chain: u32, limit: Nanos) -> u32 {
         let below = level(bucket) as usize * RADIX;
         let mut later = NONE;
-        let mut end = self.end_of_due();
         loop {
             let level = level(bucket);
             // All of level 0 is one instant, and the past: there is nothing to spread, and the past needs care.
             if level > 0 && self.is_few(chain) {
-                end = self.append_few(chain, limit, end, &mut later);
+                self.append_few(chain, limit, &mut later);
             } else if level == 0 || self.is_alike(chain) {
-                self.append_many(chain, limit, &mut end, &mut later);
+                self.append_many(chain, limit, &mut later);
             } else {
                 self.spread(chain, level - 1, limit, &mut later);
             }
@@ -67,7 +58,6 @@ impl Timers<'_> {
             }
             chain = self.buckets.take(bucket);
         }
-        self.close_due(end);
         later
     }
 
@@ -136,152 +126,111 @@ impl Timers<'_> {
     }
 
     /// Puts a chain of few on the due list, except what is after `limit`. Each is later than what was on the list before, so
-    /// that the search for its place, from the end, stops among themselves.
+    /// that the search for its place begins behind that. It is a short one: as a rule what was armed last fires last, and
+    /// stands first in its bucket.
     #[inline]
-    fn append_few(&mut self, chain: u32, limit: Nanos, mut end: End, later: &mut u32) -> End {
+    fn append_few(&mut self, chain: u32, limit: Nanos, later: &mut u32) {
+        let before = self.end_of_due();
+        let mut first = NONE;
         let mut index = chain;
         while let Some(slot) = self.slab.get_mut(index) {
-            let (next, rank) = (slot.next, slot.rank());
-            if slot.effective() > limit {
-                slot.next = core::mem::replace(later, index);
-            } else if rank > end.rank {
-                slot.prev = end.index;
-                slot.bucket = DUE as u16;
-                self.push_due(index, rank, &mut end);
-            } else {
-                self.insert_due(index, rank, end.index);
-            }
-            index = next;
-        }
-        end
-    }
-
-    /// Puts a chain of any length and age on the due list, except what is after `limit`. As a rule they have one deadline and
-    /// stand in the order of the armings or the reverse of it: that takes linear time. Otherwise those out of order are sorted.
-    #[inline(never)]
-    fn append_many(&mut self, chain: u32, limit: Nanos, end: &mut End, later: &mut u32) {
-        let end_before = end.index;
-        let (mut unsorted, mut unsorted_rank, mut is_sorted) = (NONE, u128::MAX, true);
-        let mut index = chain;
-        while let Some(slot) = self.slab.get_mut(index) {
-            let (next, rank) = (slot.next, slot.rank());
-            if slot.effective() > limit {
-                slot.next = core::mem::replace(later, index);
-            } else if rank > end.rank {
-                slot.prev = end.index;
-                slot.bucket = DUE as u16;
-                self.push_due(index, rank, end);
-            } else {
-                slot.next = unsorted;
-                is_sorted &= rank < unsorted_rank;
-                (unsorted, unsorted_rank) = (index, rank);
-            }
-            index = next;
-        }
-        self.close_due(*end);
-        if !is_sorted {
-            unsorted = self.sort(unsorted);
-        }
-        self.merge_due(unsorted, end_before);
-    }
-
-    /// The end of the due list.
-    #[inline]
-    fn end_of_due(&self) -> End {
-        let index = self.end(DUE);
-        End { index, rank: self.slab.get(index).map_or(0, TimerSlot::rank) }
-    }
-
-    /// Puts a timer behind the end of the due list, whose predecessor it calls it already.
-    #[inline]
-    fn push_due(&mut self, index: u32, rank: u128, end: &mut End) {
-        match self.slab.get_mut(end.index) {
-            Some(end) => end.next = index,
-            None => self.buckets.set_head(DUE, index),
-        }
-        *end = End { index, rank };
-    }
-
-    /// Makes the list end at its end again.
-    #[inline]
-    fn close_due(&mut self, end: End) {
-        if let Some(slot) = self.slab.get_mut(end.index) {
-            slot.next = NONE;
-        }
-        if let Some(head) = self.slab.get_mut(self.buckets.head(DUE)) {
-            head.prev = end.index;
-        }
-    }
-
-    /// Inserts a timer into the due list, somewhere in front of `end`, which is of a higher rank.
-    #[inline]
-    fn insert_due(&mut self, index: u32, rank: u128, end: u32) {
-        let head = self.buckets.head(DUE);
-        let mut next = end;
-        let prev = loop {
-            let prev = self.slab.get(next).map_or(NONE, |next| next.prev);
-            if next == head || prev == NONE {
-                self.buckets.set_head(DUE, index);
-                break NONE;
-            }
-            if self.slab.get(prev).is_none_or(|prev| prev.rank() < rank) {
-                break prev;
-            }
-            next = prev;
-        };
-        if let Some(slot) = self.slab.get_mut(prev) {
-            slot.next = index;
-        }
-        if let Some(slot) = self.slab.get_mut(next) {
-            slot.prev = index;
-        }
-        if let Some(slot) = self.slab.get_mut(index) {
-            slot.next = next;
-            slot.prev = prev;
-            slot.bucket = DUE as u16;
-        }
-    }
-
-    /// Merges a sorted chain into the due list. `end` was the end of that list before this bucket's timers were added.
-    fn merge_due(&mut self, chain: u32, end: u32) {
-        let Some(first) = self.slab.get(chain) else {
-            return;
-        };
-        // What is on the due list from earlier turns can only be later than a deadline that had passed when it was set.
-        let mut after = if self.slab.get(end).is_some_and(|end| end.rank() < first.rank()) { end } else { NONE };
-        let mut index = chain;
-        while let Some(slot) = self.slab.get(index) {
             let (following, rank) = (slot.next, slot.rank());
-            loop {
-                let next = self.slab.get(after).map_or(self.buckets.head(DUE), |after| after.next);
-                if self.slab.get(next).is_none_or(|next| rank < next.rank()) {
-                    break;
+            if slot.effective() > limit {
+                slot.next = core::mem::replace(later, index);
+            } else {
+                let (mut prev, mut next) = (before, first);
+                while let Some(slot) = self.slab.get(next)
+                    && slot.rank() < rank
+                {
+                    (prev, next) = (next, slot.next);
                 }
-                after = next;
+                if next == first {
+                    first = index;
+                }
+                self.insert_due(index, prev, next);
             }
-            self.insert_behind(index, after);
-            after = index;
             index = following;
         }
     }
 
-    /// Inserts a timer into the due list: not at its end; behind another one, or in front if that is `NONE`.
-    fn insert_behind(&mut self, index: u32, after: u32) {
-        let head = self.buckets.head(DUE);
-        let next = match self.slab.get_mut(after) {
-            Some(slot) => core::mem::replace(&mut slot.next, index),
-            None => {
-                self.buckets.set_head(DUE, index);
-                head
+    /// Puts a chain of any length and age on the due list, except what is after `limit`. As a rule they have one deadline and
+    /// stand in the reverse order of the armings, or in that order: each then comes in front of those before it, or behind them. The
+    /// others are sorted and merged.
+    #[inline(never)]
+    fn append_many(&mut self, chain: u32, limit: Nanos, later: &mut u32) {
+        let before = self.end_of_due();
+        let before_rank = self.slab.get(before).map_or(0, TimerSlot::rank);
+        let (mut first, mut first_rank) = (NONE, 0);
+        let (mut end, mut end_rank) = (before, before_rank);
+        let mut unsorted = NONE;
+        let mut index = chain;
+        while let Some(slot) = self.slab.get_mut(index) {
+            let (next, rank) = (slot.next, slot.rank());
+            if slot.effective() > limit {
+                slot.next = core::mem::replace(later, index);
+            } else if rank > end_rank {
+                self.insert_due(index, end, NONE);
+                if first == NONE {
+                    (first, first_rank) = (index, rank);
+                }
+                (end, end_rank) = (index, rank);
+            } else if before_rank < rank && rank < first_rank {
+                self.insert_due(index, before, first);
+                (first, first_rank) = (index, rank);
+            } else {
+                slot.next = core::mem::replace(&mut unsorted, index);
             }
-        };
-        // In front of the head stands the end, as the head's predecessor.
-        let prev = self.slab.get_mut(next).map_or(index, |slot| core::mem::replace(&mut slot.prev, index));
+            index = next;
+        }
+        if unsorted != NONE {
+            self.merge_due(unsorted, before);
+        }
+    }
+
+    /// The last timer of the due list, or `NONE`.
+    #[inline]
+    fn end_of_due(&self) -> u32 {
+        if self.has_due() { self.due_end } else { NONE }
+    }
+
+    /// Inserts a timer into the due list between two that follow each other there; in front if `prev` is none, at the end if
+    /// `next` is.
+    #[inline]
+    fn insert_due(&mut self, index: u32, prev: u32, next: u32) {
+        match self.slab.get_mut(prev) {
+            Some(prev) => prev.next = index,
+            None => self.buckets.set_head(DUE, index),
+        }
+        match self.slab.get_mut(next) {
+            Some(next) => next.prev = index,
+            None => self.due_end = index,
+        }
         if let Some(slot) = self.slab.get_mut(index) {
             slot.next = next;
             slot.prev = prev;
             slot.bucket = DUE as u16;
         }
+    }
+
+    /// Sorts a chain and merges it into the due list. `before` was the end of that list before this bucket's timers were added.
+    #[cold]
+    fn merge_due(&mut self, chain: u32, before: u32) {
+        let sorted = self.sort(chain);
+        let rank = |index| self.slab.get(index).map_or(0, TimerSlot::rank);
+        // What is on the due list from earlier turns can only be later than a deadline that had passed when it was set.
+        let mut prev = if rank(before) < rank(sorted) { before } else { NONE };
+        let rest = self.slab.get(prev).map_or(self.buckets.head(DUE), |prev| prev.next);
+        let mut index = self.merge(rest, sorted);
+        match self.slab.get_mut(prev) {
+            Some(prev) => prev.next = index,
+            None => self.buckets.set_head(DUE, index),
+        }
+        while let Some(slot) = self.slab.get_mut(index) {
+            slot.prev = prev;
+            slot.bucket = DUE as u16;
+            (prev, index) = (index, slot.next);
+        }
+        self.due_end = prev;
     }
 
     /// Sorts a chain, linked by `next` up to a `NONE`: a merge sort from the bottom up. Each bin holds a sorted chain of twice

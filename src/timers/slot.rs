@@ -20,7 +20,7 @@ pub(crate) struct TimerSlot {
     generation: u32,
     /// The one behind it in its list, `NONE` at the end; the slab's link while the slot is free.
     pub(super) next: u32,
-    /// The one in front of it; for the head of a list its end, so that appending finds it.
+    /// The one in front of it. Of the first one in a list nobody asks, and it is whatever it was.
     pub(super) prev: u32,
     /// The bucket in whose list it stands, or `DUE`.
     pub(super) bucket: u16,
