@@ -77,8 +77,8 @@ pub(crate) struct Timers<'a> {
     now: Nanos,
     /// The armings so far.
     sequence: u64,
-    /// The timers that keep the loop running.
-    referenced: u32,
+    /// The timers that do not keep the loop running: few, so that there is hardly ever anything to count.
+    unreferenced: u32,
 }
 
 impl<'a> Timers<'a> {
@@ -94,16 +94,31 @@ impl<'a> Timers<'a> {
             wake_bucket: DUE as u16,
             now,
             sequence: 0,
-            referenced: 0,
+            unreferenced: 0,
         }
     }
 
     // ---- Arming, changing, stopping ----
 
-    /// Arms a new timer, or `ENOSPC`. `period` 0 is a one-shot; a deadline of `FOREVER` is armed and never reached.
+    /// Arms a new timer without flags, or `ENOSPC`. `period` 0 is a one-shot; a deadline of `FOREVER` is armed and never reached.
     #[inline]
-    pub(crate) fn start(&mut self, deadline: Nanos, period: Nanos, flags: u8, target: Target) -> Result<Token> {
+    pub(crate) fn start(&mut self, deadline: Nanos, period: Nanos, target: Target) -> Result<Token> {
+        let mut token = Token::default();
+        self.start_and_tell(deadline, period, target, |started| token = started)?;
+        Ok(token)
+    }
+
+    /// As [`start`](Self::start), the handle told as soon as it is known: it need not be kept then while the timer is filed.
+    #[inline]
+    pub(crate) fn start_and_tell(
+        &mut self,
+        deadline: Nanos,
+        period: Nanos,
+        target: Target,
+        tell: impl FnOnce(Token),
+    ) -> Result<()> {
         let index = self.slab.insert()?;
+        tell(self.slab.token(index));
         self.sequence += 1;
         if let Some(slot) = self.slab.get_mut(index) {
             slot.target = target;
@@ -111,11 +126,17 @@ impl<'a> Timers<'a> {
             slot.period = period;
             slot.sequence = self.sequence;
             slot.slack = 0;
-            slot.flags = flags;
+            slot.flags = 0;
         }
-        self.referenced += u32::from(flags & UNREFERENCED == 0);
         self.file(index, deadline);
-        Ok(self.slab.token(index))
+        Ok(())
+    }
+
+    /// Gives a timer that was just armed its flags.
+    pub(crate) fn set_flags(&mut self, token: Token, flags: u8) -> Result<()> {
+        self.slab.check_mut(token)?.flags = flags;
+        self.unreferenced += u32::from(flags & UNREFERENCED != 0);
+        Ok(())
     }
 
     /// Gives a timer another deadline. It counts as armed now: among equal deadlines it is the last.
@@ -138,10 +159,11 @@ impl<'a> Timers<'a> {
     #[inline]
     pub(crate) fn stop(&mut self, token: Token) -> Result<()> {
         let slot = self.slab.check(token)?;
-        if slot.bucket == self.wake_bucket {
+        let (bucket, flags) = (slot.bucket, slot.flags);
+        if bucket == self.wake_bucket {
             self.wake = UNKNOWN;
         }
-        self.referenced -= u32::from(slot.flags & UNREFERENCED == 0);
+        self.count_out(flags);
         self.unlink(token.slot);
         self.slab.remove(token.slot);
         Ok(())
@@ -174,9 +196,9 @@ impl<'a> Timers<'a> {
         if is_referenced != was_referenced {
             slot.flags ^= UNREFERENCED;
             if is_referenced {
-                self.referenced += 1;
+                self.unreferenced -= 1;
             } else {
-                self.referenced -= 1;
+                self.unreferenced += 1;
             }
         }
         Ok(is_referenced != was_referenced)
@@ -287,7 +309,7 @@ impl<'a> Timers<'a> {
         let token = self.slab.token(index);
         self.buckets.set_head(DUE, next);
         let missed = if period == 0 {
-            self.referenced -= u32::from(flags & UNREFERENCED == 0);
+            self.count_out(flags);
             self.slab.remove(index);
             0
         } else {
@@ -339,7 +361,15 @@ impl<'a> Timers<'a> {
     /// The armed timers that keep the loop running.
     #[inline]
     pub(crate) fn referenced(&self) -> u32 {
-        self.referenced
+        self.slab.used() - self.unreferenced
+    }
+
+    /// A timer with these flags is about to go.
+    #[inline]
+    fn count_out(&mut self, flags: u8) {
+        if flags & UNREFERENCED != 0 {
+            self.unreferenced -= 1;
+        }
     }
 
     // ---- Lists ----
@@ -415,7 +445,7 @@ impl<'a> Timers<'a> {
     /// order; and the bitmaps, the counts and the bound of the wait are right. For `verify`: O(n).
     pub(crate) fn is_sound(&self) -> bool {
         let mut listed = 0;
-        let mut referenced = 0;
+        let mut unreferenced = 0;
         for bucket in 0..=DUE {
             let first = self.buckets.head(bucket);
             let (mut index, mut prev, mut rank) = (first, NONE, 0);
@@ -431,7 +461,7 @@ impl<'a> Timers<'a> {
                 if listed > self.slab.used() {
                     return false;
                 }
-                referenced += u32::from(slot.flags & UNREFERENCED == 0);
+                unreferenced += u32::from(slot.flags & UNREFERENCED != 0);
                 rank = slot.rank();
                 prev = index;
                 index = slot.next;
@@ -441,7 +471,7 @@ impl<'a> Timers<'a> {
             }
         }
         listed == self.slab.used()
-            && referenced == self.referenced
+            && unreferenced == self.unreferenced
             && (self.has_due() || self.wake <= self.next_deadline().max(self.now))
             && self.slab.is_sound()
             && self.buckets.is_sound()

@@ -4,8 +4,10 @@
 use core::ffi::{c_int, c_void};
 
 use crate::error::Error;
+use crate::target::Target;
 use crate::timers::{FIXED_DELAY, SKIP_MISSED, UNREFERENCED};
 
+use super::init::CReactor;
 use super::io::PIRN_UNREF;
 use super::{enter, failure, give, pirn_loop, pirn_timer, pirn_timer_fn, status, target};
 
@@ -61,15 +63,40 @@ pub unsafe extern "C" fn pirn_timer_start(
 ) -> c_int {
     let reactor = enter!(loop_);
     let target = target!(callback, user);
+    if options != PIRN_TIMER_CACHED || !reactor.is_quiet() {
+        // SAFETY: passed on.
+        return unsafe { start_otherwise(reactor, delay_ns, period_ns, options, target, timer) };
+    }
+    status(reactor.timer_start_quietly(delay_ns, period_ns, target, |token| {
+        // SAFETY: passed on.
+        unsafe { give(Ok(token), timer) };
+    }))
+}
+
+/// [`pirn_timer_start`] but for its commonest case, which shall not pay for the options and for the calls that are made here.
+///
+/// # Safety
+///
+/// `timer` is NULL or writable.
+#[inline(never)]
+unsafe fn start_otherwise(
+    reactor: &mut CReactor,
+    delay_ns: u64,
+    period_ns: u64,
+    options: u32,
+    target: Target,
+    timer: *mut pirn_timer,
+) -> c_int {
     let policy = options & (PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP);
     if options & !OPTIONS != 0 || policy == PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP || (policy != 0 && period_ns == 0) {
         return failure(Error::EINVAL);
     }
-    let deadline = if options & PIRN_TIMER_ABSOLUTE != 0 {
-        delay_ns
-    } else {
-        let now = if options & PIRN_TIMER_CACHED != 0 { reactor.now() } else { reactor.clock() };
-        now.saturating_add(delay_ns)
+    // Whatever the option: a timer is started only when the turn's time is known.
+    let now = reactor.now();
+    let deadline = match options & (PIRN_TIMER_ABSOLUTE | PIRN_TIMER_CACHED) {
+        0 => reactor.clock().saturating_add(delay_ns),
+        PIRN_TIMER_CACHED => now.saturating_add(delay_ns),
+        _ => delay_ns,
     };
     let flags = match policy {
         PIRN_TIMER_FIXED_DELAY => FIXED_DELAY,

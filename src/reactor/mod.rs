@@ -284,12 +284,33 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     // ---- timers ----
 
+    /// Whether a timer can be started with no call of anything but the timers: the turn's time is known, and nobody outside waits for news.
     #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        !self.now_is_stale && !self.is_exposed
+    }
+
+    /// Starts a timer without flags, `delay` from the turn's time, if the reactor is quiet.
+    #[inline]
+    pub(crate) fn timer_start_quietly(
+        &mut self,
+        delay: Nanos,
+        period: Nanos,
+        target: Target,
+        tell: impl FnOnce(Token),
+    ) -> Result<()> {
+        debug_assert!(self.is_quiet());
+        self.timers.start_and_tell(self.now.saturating_add(delay), period, target, tell)
+    }
+
     pub(crate) fn timer_start(&mut self, deadline: Nanos, period: Nanos, flags: u8, target: Target) -> Result<Token> {
         if self.now_is_stale {
             self.update();
         }
-        let token = self.timers.start(deadline, period, flags, target)?;
+        let token = self.timers.start(deadline, period, target)?;
+        if flags != 0 {
+            self.timers.set_flags(token, flags)?;
+        }
         self.changed();
         Ok(token)
     }

@@ -84,9 +84,10 @@ impl Buckets {
     /// The bucket for a deadline. What is before `base` belongs to the bucket of `base` itself.
     #[inline]
     pub(super) fn place(&self, deadline: Nanos) -> usize {
-        let deadline = deadline.max(self.base);
-        // The lowest bit makes equal points differ in the last digit, as neighbours do.
-        let level = ((deadline ^ self.base) | 1).ilog2() / DIGIT_BITS;
+        if deadline <= self.base {
+            return digit(self.base, 0);
+        }
+        let level = (deadline ^ self.base).ilog2() / DIGIT_BITS;
         level as usize * RADIX + digit(deadline, level * DIGIT_BITS)
     }
 

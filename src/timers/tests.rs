@@ -26,7 +26,14 @@ fn name(fired: Fired) -> usize {
 
 /// Arms a one-shot.
 fn once(timers: &mut Timers<'_>, deadline: Nanos, name: usize) -> Token {
-    timers.start(deadline, 0, 0, target(name)).unwrap()
+    timers.start(deadline, 0, target(name)).unwrap()
+}
+
+/// Arms a timer of any kind.
+fn arm(timers: &mut Timers<'_>, deadline: Nanos, period: Nanos, flags: u8, name: usize) -> Result<Token> {
+    let token = timers.start(deadline, period, target(name))?;
+    timers.set_flags(token, flags)?;
+    Ok(token)
 }
 
 /// One whole dispatch: what fires, by name.
@@ -42,7 +49,7 @@ fn fire(timers: &mut Timers<'_>, now: Nanos) -> Vec<usize> {
 fn an_empty_queue_never_wakes_the_loop() {
     let mut timers = queue(0, 7);
     assert_eq!((timers.next_wake(), timers.next_deadline()), (FOREVER, FOREVER));
-    assert_eq!(timers.start(9, 0, 0, target(1)), Err(Error::ENOSPC));
+    assert_eq!(timers.start(9, 0, target(1)), Err(Error::ENOSPC));
     assert_eq!(fire(&mut timers, FOREVER), []);
     assert_eq!((timers.used(), timers.referenced()), (0, 0));
 }
@@ -81,7 +88,7 @@ fn a_full_queue_refuses_and_keeps_the_others() {
     let mut timers = queue(2, 0);
     let first = once(&mut timers, 10, 1);
     once(&mut timers, 20, 2);
-    assert_eq!(timers.start(5, 0, 0, target(3)), Err(Error::ENOSPC));
+    assert_eq!(timers.start(5, 0, target(3)), Err(Error::ENOSPC));
     assert_eq!((timers.used(), timers.peak(), timers.capacity(), timers.referenced()), (2, 2, 2, 2));
     timers.stop(first).unwrap();
     once(&mut timers, 5, 4);
@@ -207,7 +214,7 @@ fn a_clock_that_steps_back_does_no_harm() {
 #[test]
 fn fixed_rate_fires_for_every_tick_once_a_turn_and_counts_the_others() {
     let mut timers = queue(1, 0);
-    let token = timers.start(100, 100, 0, target(1)).unwrap();
+    let token = arm(&mut timers, 100, 100, 0, 1).unwrap();
     let mut seen = Vec::new();
     for _ in 0..4 {
         timers.collect(350);
@@ -221,7 +228,7 @@ fn fixed_rate_fires_for_every_tick_once_a_turn_and_counts_the_others() {
 #[test]
 fn skip_missed_keeps_the_grid() {
     let mut timers = queue(1, 0);
-    let token = timers.start(100, 100, SKIP_MISSED, target(1)).unwrap();
+    let token = arm(&mut timers, 100, 100, SKIP_MISSED, 1).unwrap();
     timers.collect(350);
     assert_eq!(timers.pop_due(350).map(|fired| fired.missed), Some(2));
     assert_eq!(timers.deadline(token), Ok(400));
@@ -233,7 +240,7 @@ fn skip_missed_keeps_the_grid() {
 #[test]
 fn fixed_delay_counts_from_the_firing() {
     let mut timers = queue(1, 0);
-    let token = timers.start(100, 100, FIXED_DELAY, target(1)).unwrap();
+    let token = arm(&mut timers, 100, 100, FIXED_DELAY, 1).unwrap();
     timers.collect(350);
     assert_eq!(timers.pop_due(350).map(|fired| fired.missed), Some(0));
     assert_eq!(timers.deadline(token), Ok(450));
@@ -243,13 +250,13 @@ fn fixed_delay_counts_from_the_firing() {
 fn a_period_that_leaves_the_range_ends_in_forever() {
     for flags in [0, FIXED_DELAY, SKIP_MISSED] {
         let mut timers = queue(1, 0);
-        let token = timers.start(FOREVER - 3, FOREVER, flags, target(1)).unwrap();
+        let token = arm(&mut timers, FOREVER - 3, FOREVER, flags, 1).unwrap();
         assert_eq!(fire(&mut timers, FOREVER), [1]);
         assert_eq!(timers.deadline(token), Ok(FOREVER));
         assert_eq!(fire(&mut timers, FOREVER), []);
     }
     let mut timers = queue(1, 0);
-    timers.start(0, 1, SKIP_MISSED, target(1)).unwrap();
+    arm(&mut timers, 0, 1, SKIP_MISSED, 1).unwrap();
     timers.collect(FOREVER);
     assert_eq!(timers.pop_due(FOREVER).map(|fired| fired.missed), Some(FOREVER));
 }
@@ -270,7 +277,7 @@ fn slack_lets_timers_fire_together() {
 #[test]
 fn slack_adds_up_to_no_drift() {
     let mut timers = queue(1, 0);
-    let token = timers.start(100, 100, 0, target(1)).unwrap();
+    let token = arm(&mut timers, 100, 100, 0, 1).unwrap();
     timers.set_slack(token, 64).unwrap();
     for tick in 1..1000 {
         let now = timers.deadline(token).unwrap();
@@ -297,8 +304,8 @@ fn slack_can_be_taken_back_and_sends_a_due_timer_back() {
 fn only_referenced_timers_are_counted() {
     let mut timers = queue(4, 0);
     let token = once(&mut timers, 10, 1);
-    timers.start(10, 0, UNREFERENCED, target(2)).unwrap();
-    let periodic = timers.start(10, 10, 0, target(3)).unwrap();
+    arm(&mut timers, 10, 0, UNREFERENCED, 2).unwrap();
+    let periodic = arm(&mut timers, 10, 10, 0, 3).unwrap();
     assert_eq!(timers.referenced(), 2);
     assert_eq!((timers.set_ref(token, false), timers.set_ref(token, false)), (Ok(true), Ok(false)));
     assert_eq!(timers.set_ref(periodic, true), Ok(false));
@@ -597,7 +604,7 @@ fn run_script(start: Nanos, asks: bool, steps: &[Step]) -> TestCaseResult {
         match *step {
             Step::Start { ref when, period, flags } => {
                 let deadline = when.resolve(now);
-                let started = timers.start(deadline, period, flags, target(0));
+                let started = arm(&mut timers, deadline, period, flags, 0);
                 if model.timers.len() == 64 {
                     prop_assert_eq!(started, Err(Error::ENOSPC));
                 } else {
