@@ -139,19 +139,31 @@ impl<'a> Timers<'a> {
         Ok(())
     }
 
-    /// Gives a timer another deadline. It counts as armed now: among equal deadlines it is the last.
+    /// Gives a timer a deadline that is not before the one it has, if it is not due yet; whether that was so. It counts as armed
+    /// now: among equal deadlines it is the last.
     ///
-    /// Costs next to nothing if the new deadline is not before the timer's place, for then it stays there.
+    /// Costs next to nothing, for the timer stays where it stands, and no bound changes.
     #[inline]
-    pub(crate) fn again(&mut self, token: Token, deadline: Nanos) -> Result<()> {
-        let slot = self.slab.check_mut(token)?;
-        let is_later = deadline >= slot.deadline && slot.bucket != DUE as u16;
-        slot.deadline = deadline;
+    pub(crate) fn push(&mut self, token: Token, deadline: Nanos) -> bool {
+        let Ok(slot) = self.slab.check_mut(token) else {
+            return false;
+        };
+        if deadline < slot.deadline || slot.bucket == DUE as u16 {
+            return false;
+        }
         self.sequence += 1;
         slot.sequence = self.sequence;
-        if !is_later {
-            self.settle(token.slot);
-        }
+        slot.deadline = deadline;
+        true
+    }
+
+    /// Gives a timer any other deadline. As [`push`](Self::push), but whatever the deadline.
+    pub(crate) fn again(&mut self, token: Token, deadline: Nanos) -> Result<()> {
+        let slot = self.slab.check_mut(token)?;
+        self.sequence += 1;
+        slot.sequence = self.sequence;
+        slot.deadline = deadline;
+        self.settle(token.slot);
         Ok(())
     }
 

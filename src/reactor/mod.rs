@@ -320,6 +320,15 @@ impl<'a, B: Backend> Reactor<'a, B> {
     pub(crate) fn timer_again(&mut self, timer: Token, delay: Nanos) -> Result<()> {
         // While there is a timer the time is never stale: the wait has read it, or starting the timer has.
         let deadline = self.now.saturating_add(delay);
+        // Nothing to tell outside then: until when may be waited is what it was.
+        if self.timers.push(timer, deadline) {
+            return Ok(());
+        }
+        self.timer_move(timer, deadline)
+    }
+
+    #[inline(never)]
+    fn timer_move(&mut self, timer: Token, deadline: Nanos) -> Result<()> {
         self.timers.again(timer, deadline)?;
         self.changed();
         Ok(())
