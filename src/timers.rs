@@ -71,7 +71,9 @@ pub(crate) struct Timers<'a> {
     due_end: u32,
     /// Not after the earliest effective deadline in the buckets, unless both have passed; or `UNKNOWN`.
     wake: Nanos,
-    /// The bucket in which the timer stands, or stood, that `wake` is for.
+    /// The timer that `wake` is for, or was; `NONE` if it is for a whole bucket.
+    wake_timer: u32,
+    /// The bucket in which it stands, or stood.
     wake_bucket: u16,
     /// The time of the last collect, to which a clock that steps back is held.
     now: Nanos,
@@ -91,6 +93,7 @@ impl<'a> Timers<'a> {
             buckets: Buckets::new(now),
             due_end: NONE,
             wake: FOREVER,
+            wake_timer: NONE,
             wake_bucket: DUE as u16,
             now,
             sequence: 0,
@@ -170,9 +173,9 @@ impl<'a> Timers<'a> {
     /// Stops a timer: its handle is stale, its slot free. `ENOENT` for one that has fired or was stopped before.
     #[inline]
     pub(crate) fn stop(&mut self, token: Token) -> Result<()> {
-        let slot = self.slab.check(token)?;
-        let (bucket, flags) = (slot.bucket, slot.flags);
-        if bucket == self.wake_bucket {
+        let flags = self.slab.check(token)?.flags;
+        // To ask for the bucket would be to guess each time: many have theirs in common with the first.
+        if token.slot == self.wake_timer {
             self.wake = UNKNOWN;
         }
         self.count_out(flags);
@@ -236,7 +239,7 @@ impl<'a> Timers<'a> {
         while let Some(bucket) = self.buckets.first() {
             let start = self.buckets.start(bucket);
             let last = last(bucket, start);
-            let mut earliest = FOREVER;
+            let (mut earliest, mut earliest_timer) = (FOREVER, NONE);
             let mut stayed = 0;
             let mut index = self.buckets.head(bucket);
             while let Some(slot) = self.slab.get(index) {
@@ -245,17 +248,20 @@ impl<'a> Timers<'a> {
                     self.unlink(index);
                     self.link(index, self.buckets.place(effective));
                 } else {
-                    earliest = earliest.min(effective);
+                    if effective <= earliest {
+                        (earliest, earliest_timer) = (effective, index);
+                    }
                     stayed += 1;
                 }
                 index = next;
                 if stayed == LOOKED_AT && index != NONE {
-                    earliest = start;
+                    (earliest, earliest_timer) = (start, NONE);
                     break;
                 }
             }
             if stayed > 0 {
                 self.wake = earliest;
+                self.wake_timer = earliest_timer;
                 self.wake_bucket = bucket as u16;
                 return earliest;
             }
@@ -392,6 +398,7 @@ impl<'a> Timers<'a> {
         let bucket = self.buckets.place(effective);
         if effective < self.wake {
             self.wake = effective;
+            self.wake_timer = index;
             self.wake_bucket = bucket as u16;
         }
         self.link(index, bucket);
@@ -410,6 +417,7 @@ impl<'a> Timers<'a> {
             self.file(index, effective);
         } else if effective < self.wake {
             self.wake = effective;
+            self.wake_timer = index;
             self.wake_bucket = slot.bucket;
         }
     }
@@ -440,16 +448,19 @@ impl<'a> Timers<'a> {
             self.buckets.set_head(bucket, next);
             if next == NONE {
                 self.buckets.close(bucket);
+                if bucket == usize::from(self.wake_bucket) {
+                    self.wake = UNKNOWN;
+                }
             }
             return;
-        }
-        if let Some(slot) = self.slab.get_mut(prev) {
-            slot.next = next;
         }
         match self.slab.get_mut(next) {
             Some(slot) => slot.prev = prev,
             None if bucket == DUE => self.due_end = prev,
             None => {}
+        }
+        if let Some(slot) = self.slab.get_mut(prev) {
+            slot.next = next;
         }
     }
 
