@@ -358,7 +358,7 @@ impl<'a> Timers<'a> {
         slot.deadline = next;
         slot.sequence = self.sequence;
         let effective = slot.effective();
-        self.file(index, effective);
+        self.file_anew(index, effective);
         missed
     }
 
@@ -404,6 +404,12 @@ impl<'a> Timers<'a> {
         self.link(index, bucket);
     }
 
+    /// [`file`](Self::file) where it is not the first time: one copy of it does for these.
+    #[inline(never)]
+    fn file_anew(&mut self, index: u32, effective: Nanos) {
+        self.file(index, effective);
+    }
+
     /// Files a timer anew whose deadline has changed, unless it may stay where it is.
     #[inline(never)]
     fn settle(&mut self, index: u32) {
@@ -414,7 +420,7 @@ impl<'a> Timers<'a> {
         // The due list's number is beyond all of them.
         if self.buckets.place(effective) < usize::from(slot.bucket) {
             self.unlink(index);
-            self.file(index, effective);
+            self.file_anew(index, effective);
         } else if effective < self.wake {
             self.wake = effective;
             self.wake_timer = index;

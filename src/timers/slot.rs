@@ -9,12 +9,15 @@ use crate::time::{FOREVER, Nanos};
 /// What a timer is, and where it stands: in the list of a bucket, in the due list, or on the slab's free chain.
 ///
 /// Most timers have no slack, so the effective deadline is not stored but computed where it is asked for.
+///
+/// What is touched to push, sort and stop a timer comes last and together, so that it mostly is one line of the cache.
+#[repr(C)]
 pub(crate) struct TimerSlot {
     pub(super) target: Target,
-    /// The deadline as it was asked for; a periodic timer's grid is counted from it, so that slack adds up to no drift.
-    pub(super) deadline: Nanos,
     /// 0 for a one-shot timer.
     pub(super) period: Nanos,
+    /// The deadline as it was asked for; a periodic timer's grid is counted from it, so that slack adds up to no drift.
+    pub(super) deadline: Nanos,
     /// When it was last armed, counted in armings. In 64 bits, for which there is room: it never comes round.
     pub(super) sequence: u64,
     generation: u32,
