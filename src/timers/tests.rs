@@ -126,6 +126,50 @@ fn stopping_the_earliest_leaves_no_wake_up_behind() {
 }
 
 #[test]
+fn stopping_a_whole_crowd_leaves_no_wake_up_behind() {
+    let mut timers = queue(64, 0);
+    once(&mut timers, 5000, 0);
+    let crowd: Vec<Token> = (1..=2 * LOOKED_AT as usize).map(|name| once(&mut timers, 600 + name as Nanos, name)).collect();
+    assert_eq!(fire(&mut timers, 500), []);
+    assert!(timers.next_wake() <= 601);
+    for token in crowd {
+        timers.stop(token).unwrap();
+        assert!(timers.is_sound());
+    }
+    assert_eq!(timers.next_wake(), 5000);
+}
+
+#[test]
+fn a_due_list_can_be_stopped_from_either_end_and_appended_to() {
+    let mut timers = queue(8, 0);
+    let tokens: Vec<Token> = (1..6).map(|name| once(&mut timers, 10 * name as Nanos, name)).collect();
+    timers.collect(50);
+    for token in [tokens[4], tokens[0], tokens[2]] {
+        timers.stop(token).unwrap();
+        assert!(timers.is_sound());
+    }
+    once(&mut timers, 60, 6);
+    assert_eq!(fire(&mut timers, 60), [2, 4, 6]);
+}
+
+#[test]
+fn the_peak_is_the_most_at_once_and_not_the_most_ever() {
+    let mut timers = queue(8, 0);
+    let tokens: Vec<Token> = (0..3).map(|name| once(&mut timers, 100, name)).collect();
+    timers.stop(tokens[1]).unwrap();
+    timers.stop(tokens[0]).unwrap();
+    for name in 0..5 {
+        let token = once(&mut timers, 100, name);
+        timers.stop(token).unwrap();
+    }
+    assert_eq!((timers.used(), timers.peak()), (1, 3));
+    for name in 0..4 {
+        once(&mut timers, 100, name);
+    }
+    assert_eq!((timers.used(), timers.peak()), (5, 5));
+}
+
+#[test]
 fn a_due_timer_can_be_stopped_or_armed_again() {
     let mut timers = queue(4, 0);
     let tokens: Vec<Token> = (1..5).map(|name| once(&mut timers, 10 * name as Nanos, name)).collect();
