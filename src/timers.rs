@@ -246,7 +246,7 @@ impl<'a> Timers<'a> {
                 let (next, effective) = (slot.next, slot.effective());
                 if effective > last {
                     self.unlink(index);
-                    self.link(index, self.buckets.place(effective));
+                    self.file_anew(index, effective);
                 } else {
                     if effective <= earliest {
                         (earliest, earliest_timer) = (effective, index);
@@ -404,7 +404,7 @@ impl<'a> Timers<'a> {
         self.link(index, bucket);
     }
 
-    /// [`file`](Self::file) where it is not the first time: one copy of it does for these.
+    /// [`file`](Self::file) for all but new timers, for which one copy of it does.
     #[inline(never)]
     fn file_anew(&mut self, index: u32, effective: Nanos) {
         self.file(index, effective);

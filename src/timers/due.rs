@@ -120,7 +120,7 @@ impl Timers<'_> {
         let mut index = chain;
         while let Some(slot) = self.slab.get(index) {
             let (next, effective) = (slot.next, slot.effective());
-            self.link(index, self.buckets.place(effective));
+            self.file_anew(index, effective);
             index = next;
         }
     }
