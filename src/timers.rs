@@ -81,7 +81,25 @@ pub(crate) struct Timers<'a> {
     sequence: u64,
     /// The timers that do not keep the loop running: few, so that there is hardly ever anything to count.
     unreferenced: u32,
+    /// `NEVER` until there was a timer that can fire.
+    late: &'static Late,
 }
+
+/// What is done when the time of a timer comes, reached by address: the first timer that can fire leaves it in the queue. So the linker
+/// leaves all of it out of a program that starts no timer: a seventh of a small one.
+struct Late {
+    collect_buckets: fn(&mut Timers<'_>, Nanos),
+    find_wake: fn(&mut Timers<'_>) -> Nanos,
+    rearm: fn(&mut Timers<'_>, u32, Nanos) -> u64,
+}
+
+/// Not called: as long as the bound of the wait is `FOREVER` nothing is due, and only a timer with a bucket of the bound makes it unknown.
+static NEVER: Late = Late { collect_buckets: |_, _| {}, find_wake: |_| FOREVER, rearm: |_, _, _| 0 };
+static LATE: Late = Late {
+    collect_buckets: |timers, now| timers.collect_buckets(now),
+    find_wake: |timers| timers.find_wake(),
+    rearm: |timers, index, now| timers.rearm(index, now),
+};
 
 impl<'a> Timers<'a> {
     /// An empty queue with room for `slots.len()` timers.
@@ -98,6 +116,7 @@ impl<'a> Timers<'a> {
             now,
             sequence: 0,
             unreferenced: 0,
+            late: &NEVER,
         }
     }
 
@@ -228,13 +247,12 @@ impl<'a> Timers<'a> {
         match self.slab.get(self.buckets.head(DUE)) {
             Some(first) => first.effective(),
             None if self.wake != UNKNOWN => self.wake,
-            None => self.find_wake(),
+            None => (self.late.find_wake)(self),
         }
     }
 
     /// Looks at the first bucket. What was pushed forward is moved on, once for each push; of the others only so many are
     /// looked at.
-    #[inline(never)]
     fn find_wake(&mut self) -> Nanos {
         while let Some(bucket) = self.buckets.first() {
             let start = self.buckets.start(bucket);
@@ -312,7 +330,7 @@ impl<'a> Timers<'a> {
         let now = now.max(self.now).min(FOREVER - 1);
         self.now = now;
         if self.wake <= now {
-            self.collect_buckets(now);
+            (self.late.collect_buckets)(self, now);
         } else if self.buckets.is_empty() {
             self.buckets.set_base(now);
         }
@@ -331,13 +349,12 @@ impl<'a> Timers<'a> {
             self.slab.remove(index);
             0
         } else {
-            self.rearm(index, now.max(self.now))
+            (self.late.rearm)(self, index, now.max(self.now))
         };
         Some(Fired { target, token, missed })
     }
 
     /// Arms a periodic timer that fires at `now` for its next tick; how many are overdue beside this one.
-    #[inline(never)]
     fn rearm(&mut self, index: u32, now: Nanos) -> u64 {
         let Some(slot) = self.slab.get_mut(index) else {
             return 0;
@@ -397,9 +414,7 @@ impl<'a> Timers<'a> {
     fn file(&mut self, index: u32, effective: Nanos) {
         let bucket = self.buckets.place(effective);
         if effective < self.wake {
-            self.wake = effective;
-            self.wake_timer = index;
-            self.wake_bucket = bucket as u16;
+            self.wake_at(effective, index, bucket as u16);
         }
         self.link(index, bucket);
     }
@@ -408,6 +423,15 @@ impl<'a> Timers<'a> {
     #[inline(never)]
     fn file_anew(&mut self, index: u32, effective: Nanos) {
         self.file(index, effective);
+    }
+
+    /// Lowers the bound of the wait. There is no other way to a bound that can be reached.
+    #[inline]
+    fn wake_at(&mut self, effective: Nanos, timer: u32, bucket: u16) {
+        self.wake = effective;
+        self.wake_timer = timer;
+        self.wake_bucket = bucket;
+        self.late = &LATE;
     }
 
     /// Files a timer anew whose deadline has changed, unless it may stay where it is.
@@ -422,9 +446,7 @@ impl<'a> Timers<'a> {
             self.unlink(index);
             self.file_anew(index, effective);
         } else if effective < self.wake {
-            self.wake = effective;
-            self.wake_timer = index;
-            self.wake_bucket = slot.bucket;
+            self.wake_at(effective, index, slot.bucket);
         }
     }
 

@@ -21,7 +21,6 @@ fn cold_path() {}
 impl Timers<'_> {
     /// [`collect`](Timers::collect), when the bound of the wait is reached or not known. Each round empties the first bucket:
     /// its timers go to the due list or to later buckets, until the first one begins after `now`.
-    #[inline(never)]
     pub(super) fn collect_buckets(&mut self, now: Nanos) {
         self.wake = UNKNOWN;
         while let Some(bucket) = self.buckets.first() {
