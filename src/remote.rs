@@ -264,16 +264,16 @@ impl<'a, W: Wake> Shared<'a, W> {
         self.state.load(Ordering::Acquire) & STOP != 0 && self.state.fetch_and(!STOP, Ordering::Acquire) & STOP != 0
     }
 
-    /// Where the mailbox ends now: a turn takes what is before. Loop thread.
+    /// Where the mailbox ends now, and how many are in it: a turn takes what is before. Loop thread.
     #[inline]
-    pub(crate) fn published_end(&self) -> Ticket {
+    pub(crate) fn published_end(&self) -> (Ticket, usize) {
         let end = self.mailbox.end();
         // Relaxed, both: a statistic.
         let length = end.0.wrapping_sub(self.mailbox.head.load(Ordering::Relaxed));
         if length > self.mailbox.peak.load(Ordering::Relaxed) {
             self.mailbox.peak.fetch_max(length, Ordering::Relaxed);
         }
-        end
+        (end, length)
     }
 
     /// The next message of those before `end`, or `None` if there is none or its poster has not finished. Loop thread.
@@ -330,6 +330,7 @@ impl<'a, W: Wake> Shared<'a, W> {
     }
 
     /// Messages accepted and not taken, those being filled in included. Loop thread.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.mailbox.len()
     }

@@ -26,15 +26,15 @@ pub(crate) struct Slab<'a, T> {
 }
 
 impl<'a, T: Slot> Slab<'a, T> {
-    /// Takes over `slots`, at most 2^32 - 1 of them, all free: their generations are even, and handles are counted from there.
-    pub(crate) fn new(slots: &'a mut [T]) -> Self {
+    /// Takes over `slots`, at most 2^32 - 1 of them, all free. Their generations are counted from `seed`, which is even.
+    pub(crate) fn new(slots: &'a mut [T], seed: u32) -> Self {
         let (mut free, mut index) = (NONE, slots.len() as u32);
         // Backwards, so that they are handed out in order. As those that were freed go first, the number of slots ever used is also the most
         // used at once.
         while let Some(before) = index.checked_sub(1)
             && let Some(slot) = slots.get_mut(before as usize)
         {
-            debug_assert!(slot.generation() & 1 == 0);
+            slot.set_generation(seed);
             slot.set_link(free);
             (free, index) = (before, before);
         }

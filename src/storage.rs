@@ -10,7 +10,7 @@ use core::mem::MaybeUninit;
 #[cfg(feature = "host")]
 use crate::host::Readiness;
 use crate::remote::{Entry, Shared, Wake};
-use crate::slab::{NONE, Slot};
+use crate::slab::NONE;
 use crate::tasks;
 use crate::timers::{MAX_TIMERS, TimerSlot};
 use crate::watch::Watcher;
@@ -180,10 +180,8 @@ impl<'a, W: Wake> Cut<'a, W> {
         let place = unsafe { place.of(block) }.first_mut()?;
         // SAFETY: as above.
         let watchers = unsafe { watchers.of(block) };
-        watchers.iter_mut().for_each(|slot| slot.set_generation(seed));
         // SAFETY: as above.
         let timers = unsafe { timers.of(block) };
-        timers.iter_mut().for_each(|slot| slot.set_generation(seed));
         // SAFETY: as above.
         let tasks = unsafe { tasks.of(block) };
         // SAFETY: as above.

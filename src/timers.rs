@@ -81,33 +81,31 @@ pub(crate) struct Timers<'a> {
     sequence: u64,
     /// The timers that do not keep the loop running: few, so that there is hardly ever anything to count.
     unreferenced: u32,
-    /// `NEVER` until there was a timer that can fire.
-    late: &'static Late,
+    /// `None` until there was a timer that can fire. Until then the bound of the wait is `FOREVER` and nothing is due.
+    late: Option<&'static Late>,
 }
 
 /// What is done when the time of a timer comes, reached by address: the first timer that can fire leaves it in the queue. So the linker
 /// leaves all of it out of a program that starts no timer: a seventh of a small one.
 struct Late {
-    collect_buckets: fn(&mut Timers<'_>, Nanos),
+    collect: fn(&mut Timers<'_>, Nanos) -> Option<Nanos>,
     find_wake: fn(&mut Timers<'_>) -> Nanos,
     rearm: fn(&mut Timers<'_>, u32, Nanos) -> u64,
 }
 
-/// Not called: as long as the bound of the wait is `FOREVER` nothing is due, and only a timer with a bucket of the bound makes it unknown.
-static NEVER: Late = Late { collect_buckets: |_, _| {}, find_wake: |_| FOREVER, rearm: |_, _, _| 0 };
 static LATE: Late = Late {
-    collect_buckets: |timers, now| timers.collect_buckets(now),
+    collect: |timers, now| timers.collect_due(now),
     find_wake: |timers| timers.find_wake(),
     rearm: |timers, index, now| timers.rearm(index, now),
 };
 
 impl<'a> Timers<'a> {
     /// An empty queue with room for `slots.len()` timers.
-    pub(crate) fn new(slots: &'a mut [TimerSlot], now: Nanos) -> Self {
+    pub(crate) fn new(slots: &'a mut [TimerSlot], seed: u32, now: Nanos) -> Self {
         // `FOREVER` is never reached.
         let now = now.min(FOREVER - 1);
         Timers {
-            slab: Slab::new(slots),
+            slab: Slab::new(slots, seed),
             buckets: Buckets::new(now),
             due_end: NONE,
             wake: FOREVER,
@@ -116,7 +114,7 @@ impl<'a> Timers<'a> {
             now,
             sequence: 0,
             unreferenced: 0,
-            late: &NEVER,
+            late: None,
         }
     }
 
@@ -247,7 +245,7 @@ impl<'a> Timers<'a> {
         match self.slab.get(self.buckets.head(DUE)) {
             Some(first) => first.effective(),
             None if self.wake != UNKNOWN => self.wake,
-            None => (self.late.find_wake)(self),
+            None => self.late.map_or(FOREVER, |late| (late.find_wake)(self)),
         }
     }
 
@@ -318,22 +316,23 @@ impl<'a> Timers<'a> {
         self.slab.get(self.buckets.head(DUE)).is_some()
     }
 
-    /// The deadline of the timer that `pop_due` would take: how late it is tells how far the loop lags.
-    pub(crate) fn first_due_deadline(&self) -> Option<Nanos> {
-        let first = self.buckets.head(DUE);
-        self.slab.get(first).map(TimerSlot::effective)
+    /// Puts every timer that is due on the due list, and returns the deadline of the first one there: how late it is tells how far the loop
+    /// lags. A clock that has stepped back is taken to have stood still. Not while the due list still holds some.
+    #[inline]
+    pub(crate) fn collect(&mut self, now: Nanos) -> Option<Nanos> {
+        if now < self.wake {
+            self.now = self.now.max(now);
+            return None;
+        }
+        self.late.and_then(|late| (late.collect)(self, now))
     }
 
-    /// Puts every timer that is due on the due list. A clock that has stepped back is taken to have stood still.
-    #[inline]
-    pub(crate) fn collect(&mut self, now: Nanos) {
+    fn collect_due(&mut self, now: Nanos) -> Option<Nanos> {
         let now = now.max(self.now).min(FOREVER - 1);
         self.now = now;
-        if self.wake <= now {
-            (self.late.collect_buckets)(self, now);
-        } else if self.buckets.is_empty() {
-            self.buckets.set_base(now);
-        }
+        self.collect_buckets(now);
+        let first = self.buckets.head(DUE);
+        self.slab.get(first).map(TimerSlot::effective)
     }
 
     /// Takes the first timer off the due list: a one-shot is gone when this returns, a periodic one armed anew.
@@ -349,7 +348,7 @@ impl<'a> Timers<'a> {
             self.slab.remove(index);
             0
         } else {
-            (self.late.rearm)(self, index, now.max(self.now))
+            self.late.map_or(0, |late| (late.rearm)(self, index, now.max(self.now)))
         };
         Some(Fired { target, token, missed })
     }
@@ -431,7 +430,7 @@ impl<'a> Timers<'a> {
         self.wake = effective;
         self.wake_timer = timer;
         self.wake_bucket = bucket;
-        self.late = &LATE;
+        self.late = Some(&LATE);
     }
 
     /// Files a timer anew whose deadline has changed, unless it may stay where it is.

@@ -189,9 +189,9 @@ pub(crate) struct Watchers<'a> {
 
 impl<'a> Watchers<'a> {
     /// `buckets` has as many entries as `slots`, all `NONE`.
-    pub(crate) fn new(slots: &'a mut [Watcher], buckets: &'a mut [u32]) -> Self {
+    pub(crate) fn new(slots: &'a mut [Watcher], buckets: &'a mut [u32], seed: u32) -> Self {
         Watchers {
-            slab: Slab::new(slots),
+            slab: Slab::new(slots, seed),
             buckets,
             first: NONE,
             last: NONE,
@@ -258,7 +258,8 @@ impl<'a> Watchers<'a> {
     }
 
     /// Adds a watcher: the head of its fd, or the one after `last`, the last of the fd's watchers. `ENOSPC` when all slots are in use.
-    #[inline(never)]
+    #[cfg_attr(for_size, inline)]
+    #[cfg_attr(not(for_size), inline(never))]
     pub(crate) fn insert(&mut self, fd: i32, interest: Interest, target: Target, last: Option<u32>) -> Result<Token> {
         self.insert_here(fd, interest, target, last).map(|(io, _)| io)
     }
@@ -282,10 +283,7 @@ impl<'a> Watchers<'a> {
         let chain = link.map_or(NONE, |link| core::mem::replace(link, index));
         let role = if last.is_none() { HEAD } else { 0 } | if fd < 0 { RAISED } else { 0 };
         self.shared += u32::from(last.is_some());
-        self.referenced += u32::from(options & UNREF == 0);
-        if options & (HIGH | LOW) != 0 {
-            self.prioritised += 1;
-        }
+        self.count(options, 1);
         let watcher = self.slab.get_mut(index).ok_or(Error::EUCLEAN)?;
         watcher.target = target;
         watcher.fd = fd;
@@ -311,38 +309,51 @@ impl<'a> Watchers<'a> {
     /// Takes a watcher out of every list and frees its slot. If it was the head and has siblings, the next of them becomes
     /// head, takes over what is known of the fd, and is returned.
     pub(crate) fn remove(&mut self, index: u32) -> Option<u32> {
+        self.unlist(index, REASONS);
         let watcher = self.slab.get(index)?;
         let (fd, chain, flags) = (watcher.fd, watcher.chain, watcher.flags);
-        if flags & LISTED != 0 {
-            self.unlist(index, REASONS);
-        }
-        let watcher = self.slab.get(index)?;
         let (kernel, position) = (watcher.kernel, watcher.position);
+        self.unchain(fd, index, chain);
+        self.slab.remove(index);
+        self.count(flags, u32::MAX);
+        if flags & HEAD != 0 && self.shared == 0 {
+            return None;
+        }
+        let heir = if flags & HEAD != 0 { Some(self.same_fd_from(chain, fd)?) } else { None };
+        self.shared -= 1;
+        let watcher = self.slab.get_mut(heir?)?;
+        watcher.flags |= HEAD;
+        watcher.kernel = kernel;
+        watcher.position = position;
+        heir
+    }
 
+    /// Takes a watcher out of its bucket, where `chain` comes next.
+    fn unchain(&mut self, fd: i32, index: u32, chain: u32) {
         let bucket = self.bucket(fd);
         let mut at = self.buckets.get(bucket).copied().unwrap_or(NONE);
         if at == index {
             self.set_bucket(bucket, chain);
+            return;
         }
         while let Some(watcher) = self.slab.get_mut(at) {
-            if watcher.chain == index {
-                watcher.chain = chain;
-                break;
-            }
             at = watcher.chain;
+            if at == index {
+                watcher.chain = chain;
+                return;
+            }
         }
+    }
 
-        let heir = if flags & HEAD != 0 && self.shared > 0 { self.same_fd_from(chain, fd) } else { None };
-        if let Some(watcher) = heir.and_then(|heir| self.slab.get_mut(heir)) {
-            watcher.flags |= HEAD;
-            watcher.kernel = kernel;
-            watcher.position = position;
+    /// Adds `one` to what a watcher with these options counts for: 1, or what takes 1 away.
+    #[inline]
+    fn count(&mut self, options: u16, one: u32) {
+        if options & UNREF == 0 {
+            self.referenced = self.referenced.wrapping_add(one);
         }
-        self.shared -= u32::from(heir.is_some() || flags & HEAD == 0);
-        self.prioritised -= u32::from(flags & (HIGH | LOW) != 0);
-        self.referenced -= u32::from(flags & UNREF == 0);
-        self.slab.remove(index);
-        heir
+        if options & (HIGH | LOW) != 0 {
+            self.prioritised = self.prioritised.wrapping_add(one);
+        }
     }
 
     fn set_bucket(&mut self, bucket: usize, index: u32) {
@@ -352,13 +363,14 @@ impl<'a> Watchers<'a> {
     }
 
     /// Puts a watcher on the attention list, if it is not there, and adds `reason`.
-    #[inline(never)]
+    #[cfg_attr(for_size, inline)]
+    #[cfg_attr(not(for_size), inline(never))]
     pub(crate) fn list(&mut self, index: u32, reason: u16) {
         self.list_here(index, reason);
     }
 
     /// As `list`, without a call: for changed interests, which are many.
-    #[inline(always)]
+    #[cfg_attr(not(for_size), inline(always))]
     pub(crate) fn list_here(&mut self, index: u32, reason: u16) {
         let last = self.last;
         let Some(watcher) = self.slab.get_mut(index) else { return };

@@ -101,8 +101,9 @@ impl<B: Backend> Reactor<'_, B> {
 
     #[inline(never)]
     fn begin_posts(&mut self) {
-        if self.shared.len() > 0 {
-            self.remote_end = self.shared.published_end();
+        let (end, length) = self.shared.published_end();
+        if length > 0 {
+            self.remote_end = end;
             self.work |= REMOTE;
         }
     }
@@ -127,8 +128,7 @@ impl<B: Backend> Reactor<'_, B> {
     #[inline(never)]
     fn collect_timers(&mut self) {
         let now = self.now();
-        self.timers.collect(now);
-        if let Some(deadline) = self.timers.first_due_deadline() {
+        if let Some(deadline) = self.timers.collect(now) {
             self.work |= TIMERS;
             self.stats.longest_lag_ns = self.stats.longest_lag_ns.max(now.saturating_sub(deadline));
         }

@@ -56,6 +56,9 @@ pub struct Limit {
     pub time: Nanos,
 }
 
+/// [`Reactor::show`].
+type Show<B> = for<'r, 'a> fn(&'r mut Reactor<'a, B>);
+
 /// In this order in memory: first what every turn and every item touches, where the machine's short addresses reach it; the timers, by far the
 /// largest, last.
 #[repr(C)]
@@ -70,8 +73,6 @@ pub(crate) struct Reactor<'a, B: Backend> {
     has_removed: bool,
     /// An event came from an fd that is watched no more: the set must be rebuilt.
     is_haunted: bool,
-    /// The application has the pollable fd: every change must show there at once.
-    is_exposed: bool,
     forked: bool,
     now_is_stale: bool,
     /// How many more callbacks this dispatch may start, what it began with, and what the next will begin with. While the clock is read
@@ -104,6 +105,9 @@ pub(crate) struct Reactor<'a, B: Backend> {
     called_at: Option<Nanos>,
     cut_at: Nanos,
 
+    /// Once the application has the pollable fd every change must show there at once. Reached by address, which the call that hands out the
+    /// fd leaves here: so the linker leaves it out of a program without that call.
+    show: Option<Show<B>>,
     holds: u32,
     block_size: u32,
     timers: Timers<'a>,
@@ -114,8 +118,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
         let now = backend.now();
         Reactor {
             backend,
-            watchers: Watchers::new(parts.watchers, parts.buckets),
-            timers: Timers::new(parts.timers, now),
+            watchers: Watchers::new(parts.watchers, parts.buckets, parts.seed),
+            timers: Timers::new(parts.timers, parts.seed, now),
             tasks: Tasks::new(parts.tasks, parts.seed),
             shared: parts.shared,
             now,
@@ -139,7 +143,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
             remote_end: Ticket::default(),
             has_removed: false,
             is_haunted: false,
-            is_exposed: false,
+            show: None,
             holds: 0,
             turns_to_fork_check: 0,
             forked: false,
@@ -285,12 +289,14 @@ impl<'a, B: Backend> Reactor<'a, B> {
     // ---- timers ----
 
     /// Whether a timer can be started with no call of anything but the timers: the turn's time is known, and nobody outside waits for news.
+    #[cfg(feature = "ffi")]
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
-        !self.now_is_stale && !self.is_exposed
+        !self.now_is_stale && self.show.is_none()
     }
 
     /// Starts a timer without flags, `delay` from the turn's time, if the reactor is quiet.
+    #[cfg(feature = "ffi")]
     #[inline]
     pub(crate) fn timer_start_quietly(
         &mut self,
@@ -437,7 +443,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
     pub(crate) fn after_fork(&mut self) -> Result<()> {
         self.rebuild()?;
         self.forked = false;
-        self.is_exposed = false;
+        self.show = None;
         Ok(())
     }
 
@@ -445,23 +451,23 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     pub(crate) fn pollable_fd(&mut self) -> Result<i32> {
         let fd = self.backend.pollable_fd()?;
-        self.is_exposed = true;
+        self.show = Some(|reactor| reactor.show());
         self.changed();
         Ok(fd)
     }
 
     /// After every change that a foreign loop must see: only once the application has the pollable fd, and not during a
     /// dispatch, whose end does it for all.
-    #[inline]
+    #[cfg_attr(for_size, inline(never))]
+    #[cfg_attr(not(for_size), inline)]
     fn changed(&mut self) {
-        if self.is_exposed {
-            self.expose();
+        if let Some(show) = self.show {
+            show(self);
         }
     }
 
     #[cold]
-    #[inline(never)]
-    fn expose(&mut self) {
+    fn show(&mut self) {
         if self.is_dispatching() {
             return;
         }

@@ -72,7 +72,7 @@ fn turn(shared: &Loop, taken: &mut Vec<usize>) {
         shared.wake_object().sleep();
     }
     shared.awake();
-    let end = shared.published_end();
+    let (end, _) = shared.published_end();
     while let Some(target) = shared.pop(end) {
         taken.push(target.user.addr());
     }

@@ -95,9 +95,10 @@ impl<'a> Epoll<'a> {
     /// One `epoll_pwait`; below a millisecond `ppoll` on the set before it.
     #[cfg_attr(not(for_size), inline(always))]
     fn fetch(&mut self, timeout: Nanos) -> io::Result<usize> {
+        // The two that need no arithmetic, and are the most frequent.
         match timeout {
-            0 => epoll::wait(&self.set, &mut *self.events, Some(&NOT_AT_ALL)),
-            FOREVER => epoll::wait(&self.set, &mut *self.events, None),
+            0 if !cfg!(for_size) => epoll::wait(&self.set, &mut *self.events, Some(&NOT_AT_ALL)),
+            FOREVER if !cfg!(for_size) => epoll::wait(&self.set, &mut *self.events, None),
             _ => self.fetch_within(timeout),
         }
     }
@@ -105,15 +106,16 @@ impl<'a> Epoll<'a> {
     #[inline(never)]
     fn fetch_within(&mut self, timeout: Nanos) -> io::Result<usize> {
         // Whole milliseconds, rounded down: what is left is waited for in the next turn, exactly.
-        let whole = timeout.min(LONGEST_WAIT) / MILLISECOND * MILLISECOND;
-        if whole == 0 {
+        let whole = timeout.min(LONGEST_WAIT) / MILLISECOND;
+        if whole == 0 && timeout > 0 {
             // epoll_pwait knows no less than a millisecond; but an epoll fd can be polled, and ppoll counts nanoseconds.
             let mut fds = [PollFd::new(&self.set, PollFlags::IN)];
-            if poll(&mut fds, timespec(timeout).as_ref())? == 0 {
+            if poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: timeout as _ }))? == 0 {
                 return Ok(0);
             }
         }
-        epoll::wait(&self.set, &mut *self.events, timespec(whole).as_ref())
+        let whole = Timespec { tv_sec: (whole / 1000) as _, tv_nsec: (whole % 1000 * MILLISECOND) as _ };
+        epoll::wait(&self.set, &mut *self.events, if timeout == FOREVER { None } else { Some(&whole) })
     }
 }
 

@@ -118,7 +118,8 @@ impl Buckets {
         Some(level * RADIX + digits.trailing_zeros() as usize)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
         self.levels == 0
     }
 

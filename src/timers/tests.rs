@@ -13,7 +13,7 @@ use crate::time::{MILLISECOND, SECOND};
 
 fn queue(capacity: usize, now: Nanos) -> Timers<'static> {
     let slots: Vec<TimerSlot> = (0..capacity).map(|_| TimerSlot::vacant(0)).collect();
-    Timers::new(Box::leak(slots.into_boxed_slice()), now)
+    Timers::new(Box::leak(slots.into_boxed_slice()), 0, now)
 }
 
 fn target(name: usize) -> Target {
