@@ -262,8 +262,20 @@ impl<B: Backend> Reactor<'_, B> {
     /// How many of the turn's tasks may be taken, cancelled ones included. None at the limit.
     #[inline]
     pub(crate) fn tasks(&mut self) -> u32 {
-        let most = if self.budget == 0 { u32::from(self.may_call_watched()) } else { self.left };
-        self.tasks.batch(most)
+        if self.budget == 0 { self.tasks_watched() } else { self.tasks.batch(self.left) }
+    }
+
+    /// One at a time while the clock is read around each.
+    #[cold]
+    fn tasks_watched(&mut self) -> u32 {
+        if !self.may_call_watched() {
+            return 0;
+        }
+        let count = self.tasks.batch(1);
+        if count == 0 {
+            self.finish(TASKS);
+        }
+        count
     }
 
     /// The next of them, unless it was cancelled.
@@ -276,7 +288,8 @@ impl<B: Backend> Reactor<'_, B> {
     #[inline]
     pub(crate) fn end_tasks(&mut self, count: u32, idle: u32) -> bool {
         if self.budget == 0 {
-            return self.end_tasks_watched(count, idle);
+            self.watched_calls -= idle;
+            return count > 0;
         }
         self.left -= count - idle;
         let has_more = self.tasks.has_turn();
@@ -284,16 +297,6 @@ impl<B: Backend> Reactor<'_, B> {
             self.work &= !TASKS;
         }
         self.left > 0 && has_more
-    }
-
-    #[cold]
-    fn end_tasks_watched(&mut self, count: u32, idle: u32) -> bool {
-        self.watched_calls -= idle;
-        // One might have been called, but there was none.
-        if count == 0 && self.called_at.is_some() {
-            self.finish(TASKS);
-        }
-        count > 0
     }
 
     // ---- I/O by the general path ----
@@ -477,6 +480,7 @@ impl<B: Backend> Reactor<'_, B> {
         }
         let now = self.backend.now();
         self.watched_calls = 0;
+        self.most_watched_calls = if self.limit.callbacks > 0 { self.limit.callbacks } else { u32::MAX };
         self.called_at = None;
         self.cut_at = if self.limit.time > 0 { now.saturating_add(self.limit.time) } else { FOREVER };
     }
@@ -490,8 +494,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// The limit of callbacks is reached, or each is timed.
     #[cold]
     fn may_call_watched(&mut self) -> bool {
-        let has_room = self.budget == 0 && (self.limit.callbacks == 0 || self.watched_calls < self.limit.callbacks);
-        if has_room {
+        if self.budget == 0 && self.watched_calls < self.most_watched_calls {
             let now = self.note_time();
             // One callback at least, or a turn would never end.
             if self.watched_calls == 0 || now < self.cut_at {

@@ -102,6 +102,8 @@ pub(crate) struct Reactor<'a, B: Backend> {
     /// The clock is read around every callback to find the longest, as it is for a limit of time.
     measure: bool,
     watched_calls: u32,
+    /// Noted when the dispatch begins: a limit that is set in it is for the next.
+    most_watched_calls: u32,
     called_at: Option<Nanos>,
     cut_at: Nanos,
 
@@ -138,6 +140,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
             limit: Limit::default(),
             measure,
             watched_calls: 0,
+            most_watched_calls: 0,
             called_at: None,
             cut_at: FOREVER,
             remote_end: Ticket::default(),

@@ -34,6 +34,7 @@ mod exhaustion;
 mod keep_alive;
 mod kernel_files;
 mod lifecycle;
+mod limits;
 mod readiness;
 mod reentrancy;
 mod remote;
