@@ -889,7 +889,7 @@ int pirn_task_cancel(struct pirn_loop *loop, struct pirn_task task);
  * Returns 1 if one was handed back, 0 if there are none left, or
  * - -EINVAL: no live loop; `callback` or `user` is NULL
  *
- * Cost: O(1). Loop thread. Since 0.1.
+ * Cost: O(1); inside a callback O(n) in those handed back there before. Loop thread, any callback. Since 0.1.
  */
 int pirn_task_reclaim(struct pirn_loop *loop,
                       pirn_task_fn *callback,

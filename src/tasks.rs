@@ -126,7 +126,7 @@ impl<'a> Tasks<'a> {
         self.turn > 0
     }
 
-    /// The oldest task of any turn: to hand back what is left at the end of the loop's life.
+    /// The oldest task of any turn: to hand back what is left at the end of the loop's life. Not while a batch is under way.
     pub(crate) fn take(&mut self) -> Option<Target> {
         while self.used > 0 {
             self.turn = self.turn.saturating_sub(1);
@@ -136,6 +136,16 @@ impl<'a> Tasks<'a> {
             }
         }
         None
+    }
+
+    /// The same while a batch is under way, whose entries are counted: its place is freed where the queue reaches it, as a cancelled one's.
+    /// O(places taken so before).
+    #[cold]
+    pub(crate) fn take_in_place(&mut self) -> Option<Target> {
+        let place = (0..self.used).find(|&place| self.is_live(place))?;
+        let index = self.wrap(self.head, place);
+        self.cancelled += 1;
+        self.slots.get_mut(index as usize)?.0.take()
     }
 
     /// Takes the oldest entry, of which there must be one, to be run now: its target unless it was cancelled. Its handle is stale and its place
@@ -316,6 +326,29 @@ mod tests {
         tasks.push(target(1)).unwrap();
         assert_eq!(next(&mut tasks), None);
         assert_eq!(tasks.len(), 1);
+    }
+
+    /// Within a batch the places of those taken back are passed by, and what is pushed then is not of the batch.
+    #[test]
+    fn batch_outlives_what_is_taken_back_in_it() {
+        let mut slots = slots(4);
+        let mut tasks = Tasks::new(&mut slots, 0);
+        for n in 0..4 {
+            tasks.push(target(n)).unwrap();
+        }
+        tasks.begin();
+        assert_eq!(tasks.batch(u32::MAX), 4);
+        assert_eq!(tasks.pop().map(number), Some(0));
+        assert_eq!(tasks.take_in_place().map(number), Some(1));
+        assert_eq!(tasks.pop(), None);
+        assert_eq!(tasks.take_in_place().map(number), Some(2));
+        assert_eq!(tasks.take_in_place().map(number), Some(3));
+        assert_eq!(tasks.take_in_place(), None);
+        assert!(tasks.is_empty() && tasks.is_sound());
+        tasks.push(target(4)).unwrap();
+        assert_eq!((tasks.pop(), tasks.pop()), (None, None));
+        assert!(!tasks.has_turn() && tasks.is_sound());
+        assert_eq!(turn(&mut tasks), [4]);
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub unsafe extern "C" fn pirn_task_cancel(loop_: *mut pirn_loop, task: pirn_task
 /// Returns 1 if one was handed back, 0 if there are none left, or
 /// - -EINVAL: no live loop; `callback` or `user` is NULL
 ///
-/// Cost: O(1). Loop thread. Since 0.1.
+/// Cost: O(1); inside a callback O(n) in those handed back there before. Loop thread, any callback. Since 0.1.
 ///
 /// # Safety
 ///

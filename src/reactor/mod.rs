@@ -384,7 +384,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
     /// Hands back one post that has not run. Closes the queues, so that the last one is the last.
     pub(crate) fn task_reclaim(&mut self) -> Option<Target> {
         self.shared.close();
-        self.tasks.take().or_else(|| self.shared.take())
+        let task = if self.is_dispatching() { self.tasks.take_in_place() } else { self.tasks.take() };
+        task.or_else(|| self.shared.take())
     }
 
     // ---- raise handlers ----

@@ -20,6 +20,8 @@ claims! {
         limit_lifted_in_a_measured_callback_is_for_the_next_dispatch
         limit_may_change_between_the_dispatches_of_a_turn
         cancelled_tasks_do_not_count_against_a_limit
+        tasks_taken_back_in_a_turn_are_not_run
+        tasks_taken_back_from_a_cut_turn_are_not_run
         what_is_fed_to_a_cut_turn_is_served_by_the_next
         interest_changed_in_a_cut_turn_counts_at_its_end
         cut_turn_is_no_wakeup_in_vain;
@@ -169,6 +171,52 @@ fn cancelled_tasks_do_not_count_against_a_limit<W: World>(_: &mut Bench<'_, W>) 
         let stats = b.event_loop.stats();
         assert_eq!((stats.callbacks, stats.task_used), (3, 0));
     }
+}
+
+/// Promise 9: `task_reclaim` too can be called anywhere.
+fn tasks_taken_back_in_a_turn_are_not_run<W: World>(_: &mut Bench<'_, W>) {
+    for is_measured in [false, true] {
+        let mut storage = Storage::<4, 4, 4>::new();
+        let mut b = Bench::<W>::make((&mut storage).into(), is_measured);
+        b.task_then("a", |event_loop, context| {
+            let mut back = 0;
+            while event_loop.task_reclaim().is_some() {
+                back += 1;
+                event_loop.verify().unwrap();
+            }
+            assert_eq!(back, 3);
+            let user = context.name("late");
+            event_loop.task_post(on_task::<W>, user).unwrap();
+        });
+        b.task("b");
+        let cancelled = b.task("cancelled");
+        b.event_loop.task_cancel(cancelled).unwrap();
+        b.task("c");
+        let user = b.context.name("post");
+        b.event_loop.remote().post(on_task::<W>, user).unwrap();
+        assert_eq!(b.turn(), ["a"]);
+        assert_eq!(b.turn(), ["late"]);
+        b.assert_silent();
+        assert_eq!(b.event_loop.stats().task_used, 0);
+    }
+}
+
+fn tasks_taken_back_from_a_cut_turn_are_not_run<W: World>(b: &mut Bench<'_, W>) {
+    b.event_loop.set_limit(ONE);
+    for name in ["a", "b", "c"] {
+        b.task(name);
+    }
+    assert_eq!(b.turn(), ["a"]);
+    assert!(b.event_loop.task_reclaim().is_some());
+    b.task("late");
+    assert_eq!(b.turn(), ["c"]);
+    assert!(b.event_loop.task_reclaim().is_some());
+    b.task("later");
+    let mut called = b.turn();
+    if called.is_empty() {
+        called = b.turn();
+    }
+    assert_eq!(called, ["later"]);
 }
 
 fn what_is_fed_to_a_cut_turn_is_served_by_the_next<W: World>(b: &mut Bench<'_, W>) {
