@@ -420,9 +420,10 @@ impl<'a> Watchers<'a> {
         self.first
     }
 
-    /// Empties the attention list and hands it over as a chain, each of which is to [`leave_list`](Watcher::leave_list).
+    /// Empties the attention list and hands it over as a chain, each of which is to [`leave_list`](Watcher::leave_list). Not during a
+    /// turn: nothing is to be visited then.
     pub(crate) fn take_list(&mut self) -> u32 {
-        self.last = NONE;
+        (self.last, self.cursor, self.end) = (NONE, NONE, NONE);
         core::mem::replace(&mut self.first, NONE)
     }
 
@@ -490,8 +491,11 @@ impl<'a> Watchers<'a> {
             }
         }
         let (mut listed, mut index, mut previous) = (0, self.first, NONE);
+        let (mut has_cursor, mut has_end) = (self.cursor == NONE, self.end == NONE);
         while let Some(watcher) = self.slab.get(index) {
             listed += 1;
+            has_cursor |= self.cursor == index;
+            has_end |= self.end == index;
             if watcher.previous != previous || watcher.flags & LISTED == 0 || listed > flagged {
                 return false;
             }
@@ -500,6 +504,8 @@ impl<'a> Watchers<'a> {
         }
         self.slab.is_sound()
             && self.last == previous
+            && has_cursor
+            && has_end
             && (seen, listed) == (self.slab.used(), flagged)
             && (shared, prioritised, referenced) == (self.shared, self.prioritised, self.referenced)
     }

@@ -323,7 +323,7 @@ impl<B: Backend> Reactor<'_, B> {
                     self.stage = Stage::Raised;
                     if !self.has_levels || self.level + 1 >= LEVELS {
                         self.level = 0;
-                        self.is_marked = false;
+                        (self.has_levels, self.is_marked) = (false, false);
                         return None;
                     }
                     self.level += 1;

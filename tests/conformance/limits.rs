@@ -2,7 +2,7 @@
 
 use pirn::{Interest, Limit, Ready, Repeat, Storage, When};
 
-use crate::bench::{Bench, on_task};
+use crate::bench::{Bench, on_io, on_task};
 use crate::os;
 use crate::world::World;
 
@@ -22,10 +22,12 @@ claims! {
         cancelled_tasks_do_not_count_against_a_limit
         tasks_taken_back_in_a_turn_are_not_run
         tasks_taken_back_from_a_cut_turn_are_not_run
+        handler_that_comes_in_a_turn_without_priorities_waits
         what_is_fed_to_a_cut_turn_is_served_by_the_next
         interest_changed_in_a_cut_turn_counts_at_its_end
         cut_turn_is_no_wakeup_in_vain;
-    kernel: ;
+    kernel:
+        always_ready_file_that_joins_a_measured_turn_waits;
     epoll:
         pollable_fd_tells_of_what_was_changed_in_a_cut_turn;
     simulation: ;
@@ -219,6 +221,29 @@ fn tasks_taken_back_from_a_cut_turn_are_not_run<W: World>(b: &mut Bench<'_, W>) 
     assert_eq!(called, ["later"]);
 }
 
+/// A turn has as many passes as its watchers had priorities when it began, not as an earlier one had.
+fn handler_that_comes_in_a_turn_without_priorities_waits<W: World>(_: &mut Bench<'_, W>) {
+    for is_measured in [false, true] {
+        let mut storage = Storage::<4, 4, 4>::new();
+        let mut b = Bench::<W>::make((&mut storage).into(), is_measured);
+        let (idle, _idle_writer) = b.pipe();
+        b.io("high", idle, READ | Interest::HIGH);
+        b.event_loop.remote().raise(3).unwrap();
+        b.raise_handler("other", 4, Interest::empty());
+        b.event_loop.remote().raise(4).unwrap();
+        assert_eq!(b.turn(), ["other R"]);
+        b.event_loop.fd_closing(idle).unwrap();
+        let (reader, _writer) = b.ready_pipe();
+        b.io_then("io", reader, READ, |event_loop, context| {
+            let user = context.name("handler");
+            event_loop.raise_add(3, Interest::LOW, on_io::<W>, user).unwrap();
+        });
+        assert_eq!(b.turn(), ["io R"], "measured: {is_measured}");
+        b.event_loop.fd_closing(reader).unwrap();
+        assert_eq!(b.turn(), ["handler R"], "measured: {is_measured}");
+    }
+}
+
 fn what_is_fed_to_a_cut_turn_is_served_by_the_next<W: World>(b: &mut Bench<'_, W>) {
     let mut names = Vec::new();
     for name in ["a", "b"] {
@@ -274,6 +299,34 @@ fn cut_turn_is_no_wakeup_in_vain<W: World>(b: &mut Bench<'_, W>) {
         b.turn();
     }
     assert_eq!(b.event_loop.stats().spurious_wakeups, 0);
+}
+
+/// On epoll nothing but this file is on the attention list when the turn begins.
+fn always_ready_file_that_joins_a_measured_turn_waits<W: World>(_: &mut Bench<'_, W>) {
+    use std::os::fd::AsRawFd;
+    for is_measured in [false, true] {
+        let mut storage = Storage::<4, 4, 4>::new();
+        let mut b = Bench::<W>::make((&mut storage).into(), is_measured);
+        let file = std::fs::File::open("/proc/self/exe").unwrap();
+        let fd = b.context.world.duplicate(file.as_raw_fd());
+        let (idle, _idle_writer) = b.pipe();
+        let idle_io = b.io("idle", idle, READ);
+        // A turn with something on the list, at its end too.
+        b.event_loop.prepare(0).unwrap();
+        b.event_loop.wait(0).unwrap();
+        b.event_loop.io_modify(idle_io, READ | WRITE).unwrap();
+        b.event_loop.dispatch(&mut b.context).unwrap();
+        b.event_loop.io_modify(idle_io, READ).unwrap();
+        let (reader, _writer) = b.ready_pipe();
+        b.io_then("joined", reader, READ, move |event_loop, context| {
+            if event_loop.stats().io_used == 2 {
+                let user = context.name("file");
+                event_loop.io_add(fd, READ, on_io::<W>, user).unwrap();
+            }
+        });
+        assert_eq!(b.turn(), ["joined R"], "measured: {is_measured}");
+        assert_eq!(b.turn_sorted(), ["file R", "joined R"], "measured: {is_measured}");
+    }
 }
 
 fn pollable_fd_tells_of_what_was_changed_in_a_cut_turn(b: &mut Bench<'_, crate::world::Epoll>) {
