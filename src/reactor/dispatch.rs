@@ -91,10 +91,7 @@ impl<B: Backend> Reactor<'_, B> {
         if raised != 0 {
             self.raised |= raised;
         }
-        if self.raised & self.handled != 0
-            || self.watchers.has_listed()
-            || (self.work & EVENTS != 0 && (self.is_marked || self.must_mark()))
-        {
+        if self.raised & self.handled != 0 || self.watchers.has_listed() || self.is_marked {
             self.begin_general();
         }
     }
@@ -119,7 +116,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// What is left of the events goes on from there by the general path.
     fn general_from(&mut self, stage: Stage) {
         if self.work & EVENTS != 0 && !self.is_marked {
-            self.mark();
+            self.mark(false);
         }
         (self.stage, self.level, self.current) = (stage, 0, None);
         self.work = self.work & !EVENTS | IO;
@@ -441,14 +438,17 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
-    /// After a wait: gives every watcher of every ready fd what was found, so that who joins later is not served by it.
-    pub(super) fn mark(&mut self) {
+    /// After a wait: gives every watcher of every ready fd what was found, so that who joins later is not served by it. Where that is
+    /// made up for later there were none that shared an fd when the wait ended: who does now has joined since, and gets nothing.
+    #[inline(never)]
+    pub(super) fn mark(&mut self, with_siblings: bool) {
         let Reactor { backend, watchers, stats, has_removed, is_haunted, .. } = self;
         backend.mark(&mut |key, found| {
-            let fd = match key {
-                Key::Fd(fd) => fd,
+            let (fd, mut next) = match key {
+                Key::Fd(fd) => (fd, watchers.find(fd)),
                 Key::Token(token) => match watchers.slab.check(token) {
-                    Ok(watcher) => watcher.fd,
+                    // The kernel carries the handle of the head.
+                    Ok(watcher) => (watcher.fd, Some(token.slot)),
                     Err(_) if token.generation == 0 => return None,
                     Err(_) => {
                         stats.stale_events += 1;
@@ -457,13 +457,12 @@ impl<B: Backend> Reactor<'_, B> {
                     }
                 },
             };
-            let mut next = watchers.find(fd);
             while let Some(index) = next {
                 if let Some(watcher) = watchers.slab.get_mut(index) {
                     let heard = found & (u32::from(watcher.mask()) | UNASKED | Ready::INVALID.bits());
                     watcher.found |= if watcher.interest == 0 { 0 } else { fold(heard) };
                 }
-                next = watchers.sibling(index);
+                next = if with_siblings { watchers.sibling(index) } else { None };
             }
             Some(fd)
         });

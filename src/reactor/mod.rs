@@ -204,15 +204,10 @@ impl<'a, B: Backend> Reactor<'a, B> {
         if self.is_unfinished() {
             return Ok(0);
         }
-        let found = self.wait_turn(timeout)?;
-        // Who joins before the dispatch is not served by what was found.
-        if found > 0 && self.must_mark() {
-            self.mark();
-        }
-        Ok(found)
+        self.wait_turn(timeout)
     }
 
-    /// The same where nothing happens before the dispatch, and nothing is unfinished.
+    /// The same where nothing is unfinished.
     #[cfg_attr(not(for_size), inline(always))]
     pub(crate) fn wait_turn(&mut self, timeout: Nanos) -> Result<u32> {
         let sleeps = timeout > 0 && self.shared.about_to_sleep();
@@ -225,6 +220,9 @@ impl<'a, B: Backend> Reactor<'a, B> {
         if found > 0 {
             self.work = EVENTS | WOKEN;
             self.stats.events += u64::from(found);
+            if self.must_mark() {
+                self.mark(true);
+            }
         }
         if self.timers.used() > 0 {
             self.update();

@@ -22,6 +22,8 @@ claims! {
         cancelled_tasks_do_not_count_against_a_limit
         tasks_taken_back_in_a_turn_are_not_run
         tasks_taken_back_from_a_cut_turn_are_not_run
+        watcher_that_joins_between_wait_and_dispatch_waits
+        watcher_that_joins_a_cut_turn_waits_whatever_the_limit_becomes
         handler_that_comes_in_a_turn_without_priorities_waits
         what_is_fed_to_a_cut_turn_is_served_by_the_next
         interest_changed_in_a_cut_turn_counts_at_its_end
@@ -219,6 +221,42 @@ fn tasks_taken_back_from_a_cut_turn_are_not_run<W: World>(b: &mut Bench<'_, W>) 
         called = b.turn();
     }
     assert_eq!(called, ["later"]);
+}
+
+/// What was found was found for those who watched then.
+fn watcher_that_joins_between_wait_and_dispatch_waits<W: World>(b: &mut Bench<'_, W>) {
+    let (reader, _writer) = b.ready_pipe();
+    b.io("old", reader, READ);
+    b.event_loop.prepare(0).unwrap();
+    b.event_loop.wait(0).unwrap();
+    b.io("new", reader, READ);
+    b.event_loop.dispatch(&mut b.context).unwrap();
+    assert_eq!(b.context.log, ["old R"]);
+    assert_eq!(b.turn(), ["old R", "new R"]);
+}
+
+fn watcher_that_joins_a_cut_turn_waits_whatever_the_limit_becomes<W: World>(_: &mut Bench<'_, W>) {
+    for limit in [NO_LIMIT, ONE, Limit { callbacks: 0, time: HOUR }] {
+        let mut storage = Storage::<4, 4, 4>::new();
+        let mut b = Bench::<W>::new(&mut storage);
+        let (reader, _writer) = b.ready_pipe();
+        b.io("old", reader, READ);
+        b.timer_then("timer", When::At(0), Repeat::Never, move |event_loop, context| {
+            let user = context.name("joins in a callback");
+            event_loop.io_add(reader, READ, on_io::<W>, user).unwrap();
+        });
+        b.event_loop.set_limit(ONE);
+        assert_eq!(b.turn(), ["timer"]);
+        b.io("joins between", reader, READ);
+        b.event_loop.set_limit(limit);
+        assert_eq!(b.turn(), ["old R"]);
+        b.event_loop.set_limit(NO_LIMIT);
+        let mut called = b.turn();
+        if called.is_empty() {
+            called = b.turn();
+        }
+        assert_eq!(called, ["old R", "joins in a callback R", "joins between R"]);
+    }
 }
 
 /// A turn has as many passes as its watchers had priorities when it began, not as an earlier one had.
