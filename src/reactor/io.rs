@@ -353,6 +353,10 @@ impl<B: Backend> Reactor<'_, B> {
         self.stats.rebuilds += 1;
         for index in 0..self.watchers.slab.capacity() {
             let Some(watcher) = self.watchers.slab.get_mut(index) else { break };
+            // What was found for it went with the old set; what was fed to it did not.
+            if watcher.flags & FED == 0 {
+                watcher.found = 0;
+            }
             let is_head = watcher.is_live() && watcher.flags & HEAD != 0;
             if is_head && watcher.fd >= 0 {
                 watcher.kernel = 0;

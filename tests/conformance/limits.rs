@@ -27,7 +27,8 @@ claims! {
         handler_that_comes_in_a_turn_without_priorities_waits
         what_is_fed_to_a_cut_turn_is_served_by_the_next
         interest_changed_in_a_cut_turn_counts_at_its_end
-        cut_turn_is_no_wakeup_in_vain;
+        cut_turn_is_no_wakeup_in_vain
+        rest_of_a_turn_that_is_rebuilt_is_found_again;
     kernel:
         always_ready_file_that_joins_a_measured_turn_waits;
     epoll:
@@ -337,6 +338,27 @@ fn cut_turn_is_no_wakeup_in_vain<W: World>(b: &mut Bench<'_, W>) {
         b.turn();
     }
     assert_eq!(b.event_loop.stats().spurious_wakeups, 0);
+}
+
+/// Whatever was found in the old set: it is asked anew.
+fn rest_of_a_turn_that_is_rebuilt_is_found_again<W: World>(b: &mut Bench<'_, W>) {
+    for priority in [Interest::empty(), Interest::LOW] {
+        let (one, other) = b.pair();
+        b.context.world.write(other, 1);
+        b.io("one", one, READ | WRITE | priority);
+        b.timer("timer", When::At(0), Repeat::Never);
+        b.event_loop.set_limit(ONE);
+        assert_eq!(b.turn(), ["timer"]);
+        b.event_loop.after_fork().unwrap();
+        b.context.world.read(one, 1);
+        b.event_loop.set_limit(NO_LIMIT);
+        let mut called = b.turn();
+        if called.is_empty() {
+            called = b.turn();
+        }
+        assert_eq!(called, ["one W"], "{priority:?}");
+        b.event_loop.fd_closing(one).unwrap();
+    }
 }
 
 /// On epoll nothing but this file is on the attention list when the turn begins.
