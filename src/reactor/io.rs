@@ -98,7 +98,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// The kernel is asked even if nothing new is watched: it tells whether this fd is still the file that the others watch. If it is
     /// not they are told, and the fd enters anew.
     fn tell_joined(&mut self, fd: i32, index: u32, head: u32) -> Result<()> {
-        let flags = self.watchers.slab.get(head).map_or(0, |watcher| watcher.flags);
+        let (flags, is_in_set) = self.watchers.slab.get(head).map_or((0, false), |watcher| (watcher.flags, watcher.kernel != 0));
         if flags & ALWAYS != 0 {
             self.watchers.list(index, ALWAYS);
             return self.backend.probe(fd);
@@ -106,18 +106,21 @@ impl<B: Backend> Reactor<'_, B> {
         if self.watchers.merged(head) == 0 {
             return self.backend.probe(fd);
         }
-        match self.tell(head, true) {
-            Err(Error::ENOENT) => {
-                let wanted = self.watchers.slab.get(index).map_or(0, |watcher| watcher.interest);
-                self.invalidate(fd);
-                if let Some(watcher) = self.watchers.slab.get_mut(index) {
-                    watcher.set_any_interest(u32::from(wanted));
-                }
-                self.watchers.unlist(index, FED);
-                self.tell(head, false)
+        let mut result = self.tell(head, true);
+        if is_in_set && matches!(result, Err(Error::ENOENT | Error::EPERM)) {
+            let wanted = self.watchers.slab.get(index).map_or(0, |watcher| watcher.interest);
+            self.invalidate(fd);
+            if let Some(watcher) = self.watchers.slab.get_mut(index) {
+                watcher.set_any_interest(u32::from(wanted));
             }
-            result => result,
+            self.watchers.unlist(index, FED);
+            result = self.tell(head, false);
         }
+        if result == Err(Error::EPERM) && flags & EDGE == 0 {
+            self.always(fd);
+            return Ok(());
+        }
+        result
     }
 
     /// Changes what a watcher waits for. Reaches the kernel before the next wait, if there is a difference then.
@@ -263,9 +266,11 @@ impl<B: Backend> Reactor<'_, B> {
         if watcher.flags & ALWAYS != 0 {
             return;
         }
+        let is_in_set = watcher.kernel != 0;
         match self.tell(head, false) {
             Ok(()) => {}
-            Err(Error::EPERM) => self.always(fd),
+            // What could be waited for before is another file now.
+            Err(Error::EPERM) if !is_in_set => self.always(fd),
             Err(_) => self.invalidate(fd),
         }
     }

@@ -30,6 +30,7 @@ claims! {
         always_ready_files_are_always_ready
         always_ready_files_take_turns_with_other_work
         always_ready_files_cannot_be_edge_triggered
+        paused_watcher_of_an_always_ready_file_is_joined
         mounts_can_be_waited_for
         closed_pseudo_terminal_is_a_hangup
         full_eventfd_is_only_readable
@@ -192,6 +193,17 @@ fn always_ready_files_cannot_be_edge_triggered<W: World>(b: &mut Bench<'_, W>) {
         assert_eq!(refused, if W::KIND == Kind::Epoll { Error::EPERM } else { Error::EOPNOTSUPP });
     }
     assert_eq!(b.event_loop.stats().io_used, 0);
+}
+
+fn paused_watcher_of_an_always_ready_file_is_joined<W: World>(b: &mut Bench<'_, W>) {
+    let file = File::open("/proc/self/exe").unwrap();
+    let paused = b.io("paused", file.as_raw_fd(), Interest::empty());
+    b.io("reader", file.as_raw_fd(), READ);
+    assert_eq!(b.turn(), ["reader R"]);
+    b.event_loop.io_modify(paused, WRITE).unwrap();
+    assert_eq!(b.turn_sorted(), ["paused W", "reader R"]);
+    b.event_loop.fd_closing(file.as_raw_fd()).unwrap();
+    b.assert_sleeps();
 }
 
 /// 14

@@ -34,7 +34,9 @@ claims! {
         ghost_under_a_reused_number_is_silent
         number_reused_behind_the_back_never_spins
         loop_dropped_with_everything_pending_calls_nothing;
-    epoll: ;
+    epoll:
+        number_that_is_a_regular_file_now_can_be_joined
+        number_that_is_a_regular_file_now_is_lost_to_who_modifies;
     simulation: ;
 }
 
@@ -358,4 +360,40 @@ fn loop_dropped_with_everything_pending_calls_nothing<W: World>(_: &mut Bench<'_
         b.task_then("task", must_not);
         b.event_loop.verify().unwrap();
     }
+}
+
+/// A pipe that is watched, closed behind the back while a duplicate lives and is ready, and whose number is a regular file now.
+fn replaced_by_a_file(b: &mut Bench<'_, crate::world::Epoll>) -> i32 {
+    use std::os::fd::AsRawFd;
+    let (reader, _writer) = b.ready_pipe();
+    b.io("old", reader, READ);
+    b.context.world.duplicate(reader);
+    b.context.world.close(reader);
+    let file = std::fs::File::open("/proc/self/exe").unwrap();
+    assert_eq!(b.context.world.duplicate(file.as_raw_fd()), reader);
+    reader
+}
+
+fn number_that_is_a_regular_file_now_can_be_joined(b: &mut Bench<'_, crate::world::Epoll>) {
+    let fd = replaced_by_a_file(b);
+    let new = b.io("new", fd, READ);
+    assert_eq!(b.turn_sorted(), ["new R", "old I"]);
+    assert_eq!(b.turn(), ["new R"]);
+    b.event_loop.io_modify(new, Interest::empty()).unwrap();
+    b.assert_sleeps();
+    assert_eq!(b.event_loop.stats().rebuilds, 1);
+}
+
+fn number_that_is_a_regular_file_now_is_lost_to_who_modifies(b: &mut Bench<'_, crate::world::Epoll>) {
+    let fd = replaced_by_a_file(b);
+    let old = b.context.io("old");
+    b.event_loop.io_modify(old, READ | WRITE).unwrap();
+    assert_eq!(b.turn(), ["old I"]);
+    b.event_loop.io_modify(old, READ).unwrap();
+    assert_eq!(b.turn(), ["old R"]);
+    assert_eq!(b.turn(), ["old R"]);
+    b.event_loop.io_modify(old, Interest::empty()).unwrap();
+    b.assert_sleeps();
+    assert_eq!(b.event_loop.stats().rebuilds, 1);
+    assert_eq!(b.event_loop.fd_closing(fd), Ok(1));
 }
