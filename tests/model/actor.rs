@@ -31,7 +31,9 @@ pub struct Actor<W: World> {
     pub timers: Vec<(usize, Timer)>,
     pub tasks: Vec<(usize, Task)>,
     pub ids: usize,
-    pub limit: u32,
+    /// Of the dispatch under way, and of those to come.
+    limit: u32,
+    pub next_limit: u32,
     pub woken: bool,
     /// The loop's own count of turns, when the oracle last looked.
     pub turns: u64,
@@ -45,7 +47,7 @@ pub struct Actor<W: World> {
 pub fn play<W: World>(script: &Script, scope: Scope) -> Vec<Vec<Entry>> {
     let mut storage = Storage::<IO_CAPACITY, TIMER_CAPACITY, TASK_CAPACITY>::new();
     let world = W::new();
-    let mut event_loop = world.open::<Actor<W>>((&mut storage).into(), false).expect("the backend opens");
+    let mut event_loop = world.open::<Actor<W>>((&mut storage).into(), script.is_measured).expect("the backend opens");
     let mut actor = Actor {
         world,
         shadow: Simulation::new(),
@@ -61,6 +63,7 @@ pub fn play<W: World>(script: &Script, scope: Scope) -> Vec<Vec<Entry>> {
         tasks: Vec::new(),
         ids: 0,
         limit: 0,
+        next_limit: 0,
         woken: false,
         turns: 0,
         idle_turns: 0,
@@ -71,7 +74,7 @@ pub fn play<W: World>(script: &Script, scope: Scope) -> Vec<Vec<Entry>> {
     actor.make(Simulation::pair);
     while actor.step(&mut event_loop) {}
     // What is left over comes, and then there is silence.
-    actor.limit = 0;
+    actor.next_limit = 0;
     event_loop.set_limit(Limit::default());
     for _ in 0..3 {
         actor.turn(&mut event_loop, 0);
@@ -181,6 +184,11 @@ impl<W: World> Actor<W> {
     pub fn turn(&mut self, event_loop: &mut Lp<'_, W>, limit: u64) {
         self.trace.push(Vec::new());
         self.called = 0;
+        self.limit = self.next_limit;
+        if !self.script.by_steps {
+            let called = event_loop.turn(limit, self).expect("a turn");
+            return self.turned(event_loop, called);
+        }
         let was_cut = self.oracle.in_turn;
         let before = self.world.now();
         let timeout = event_loop.prepare(limit).expect("prepared");
@@ -207,17 +215,21 @@ impl<W: World> Actor<W> {
             self.woken = false;
         }
         let called = event_loop.dispatch(self).expect("dispatched");
+        self.turned(event_loop, called);
+        // No spinning: a turn that was told not to sleep does something, or the next one does.
+        let is_idle = called == 0 && timeout == 0 && limit > 0 && !was_cut && !has_fed;
+        self.idle_turns = if is_idle { self.idle_turns + 1 } else { 0 };
+        assert!(self.idle_turns < 2, "two turns in a row neither slept nor called: {:#?}", self.oracle);
+    }
+
+    fn turned(&mut self, event_loop: &mut Lp<'_, W>, called: u32) {
         event_loop.verify().expect("sound after a turn");
-        assert_eq!(called, self.called, "dispatch() counts its callbacks");
+        assert_eq!(called, self.called, "a dispatch counts its callbacks");
         self.follow(event_loop);
         if self.limit == 0 || called < self.limit {
             self.oracle.end();
         }
         assert!(self.limit == 0 || called <= self.limit, "the limit was {}", self.limit);
-        // No spinning: a turn that was told not to sleep does something, or the next one does.
-        let is_idle = called == 0 && timeout == 0 && limit > 0 && !was_cut && !has_fed;
-        self.idle_turns = if is_idle { self.idle_turns + 1 } else { 0 };
-        assert!(self.idle_turns < 2, "two turns in a row neither slept nor called: {:#?}", self.oracle);
         self.trace.last_mut().expect("just pushed").sort_unstable();
     }
 

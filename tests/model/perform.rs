@@ -143,11 +143,8 @@ impl<W: World> Actor<W> {
                 assert_eq!(event_loop.remote().wake(), Ok(()));
             }
             Op::Limit(callbacks) => {
-                // In a callback it is for the next dispatch; here the model would have to remember two.
-                if !self.in_callback {
-                    self.limit = callbacks;
-                    event_loop.set_limit(Limit { callbacks, time: 0 });
-                }
+                self.next_limit = callbacks;
+                event_loop.set_limit(Limit { callbacks, time: 0 });
             }
             Op::Advance(time) => self.world.sleep(time),
             Op::Turn(limit) if self.in_callback => {

@@ -70,6 +70,10 @@ pub struct Script {
     /// How many of the next ops each callback takes, in turn.
     pub appetites: Vec<usize>,
     pub own: Vec<Own>,
+    /// The loop times its callbacks: nothing else may come of that.
+    pub is_measured: bool,
+    /// Turns are made by `prepare`, `wait` and `dispatch`.
+    pub by_steps: bool,
 }
 
 /// What a script may contain.
@@ -190,6 +194,8 @@ pub fn script(scope: Scope) -> impl Strategy<Value = Script> {
         prop::collection::vec(op(scope), 1..120),
         prop::collection::vec(prop_oneof![2 => Just(0usize), 1 => 1..4usize], 1..8),
         prop::collection::vec(own(), 1..12),
+        any::<bool>(),
+        prop::bool::weighted(0.75),
     )
-        .prop_map(|(ops, appetites, own)| Script { ops, appetites, own })
+        .prop_map(|(ops, appetites, own, is_measured, by_steps)| Script { ops, appetites, own, is_measured, by_steps })
 }
