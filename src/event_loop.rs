@@ -358,9 +358,8 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
             return Err(Error::EBUSY);
         }
         self.is_running = true;
-        let result = inside(self);
-        self.is_running = false;
-        result
+        let running = Running(self);
+        inside(running.0)
     }
 
     /// Limits what one turn may do. What is left over is served by the next turns before anything new is fetched.
@@ -481,6 +480,15 @@ impl<'s, C, H: Host> Calls<'s> for Face<'_, 's, C, H> {
         // SAFETY: every target of a task was made from an `OnTask<C, H>`, in `task_post` or `Remote::post`.
         let callback = unsafe { transmute::<*mut (), OnTask<C, H>>(target.callback.as_ptr()) };
         callback(self.this, self.context, target.user.addr());
+    }
+}
+
+/// Keeps everyone else out until it is dropped, be it by a callback that panics: what that one left undone is done in the next turn.
+struct Running<'l, 's, C, H: Host>(&'l mut Loop<'s, C, H>);
+
+impl<C, H: Host> Drop for Running<'_, '_, C, H> {
+    fn drop(&mut self) {
+        self.0.is_running = false;
     }
 }
 

@@ -14,7 +14,8 @@ claims! {
         everything_can_be_changed_in_every_callback
         everything_can_be_removed_in_every_callback
         the_world_can_be_closed_in_every_callback
-        callback_may_refill_every_queue;
+        callback_may_refill_every_queue
+        panic_of_a_callback_leaves_a_loop_that_runs;
     kernel: ;
     epoll: ;
     simulation: ;
@@ -195,4 +196,29 @@ fn callback_may_refill_every_queue<W: World>(_: &mut Bench<'_, W>) {
         let next = b.turn();
         assert!(next.iter().filter(|name| *name == "more").count() >= 30, "{kind}: {next:?}");
     });
+}
+
+/// What it had not handed over comes later; nobody is told that the loop is still running.
+fn panic_of_a_callback_leaves_a_loop_that_runs<W: World>(b: &mut Bench<'_, W>) {
+    for kind in KINDS {
+        let mut storage = pirn::Storage::<8, 8, 8>::new();
+        let mut other = Bench::<W>::new(&mut storage);
+        let mut has_panicked = false;
+        other.task("before");
+        arrange(&mut other, kind, |_, _| {});
+        other.task_then("panics", move |_, _| {
+            assert!(std::mem::replace(&mut has_panicked, true), "on purpose");
+        });
+        other.task("after");
+        let turn = std::panic::AssertUnwindSafe(|| other.event_loop.turn(0, &mut other.context));
+        assert!(std::panic::catch_unwind(turn).is_err());
+        for _ in 0..3 {
+            other.event_loop.turn(0, &mut other.context).unwrap();
+            other.event_loop.verify().unwrap();
+        }
+        for name in ["before", "after", "remote"] {
+            assert!(other.context.log.iter().any(|called| called.starts_with(name)), "{kind}: {name} of {:?}", other.context.log);
+        }
+    }
+    b.assert_silent();
 }
