@@ -90,7 +90,8 @@ impl Slot for Watcher {
 }
 
 impl Watcher {
-    /// Whether an event with this generation is for this watcher. The kernel only returns generations it was given: odd ones.
+    /// Whether an event with this generation is for this watcher. The kernel only returns generations it was given, which are odd. (That of
+    /// the loop's own fds is not, but it comes with no slot.)
     #[inline]
     pub(crate) fn is_generation(&self, generation: u32) -> bool {
         self.generation == generation

@@ -117,7 +117,7 @@ impl<B: Backend> Reactor<'_, B> {
             result = self.tell(head, false);
         }
         if result == Err(Error::EPERM) && flags & EDGE == 0 {
-            self.always(fd);
+            self.list_all(fd, ALWAYS);
             return Ok(());
         }
         result
@@ -270,7 +270,7 @@ impl<B: Backend> Reactor<'_, B> {
         match self.tell(head, false) {
             Ok(()) => {}
             // What could be waited for before is another file now.
-            Err(Error::EPERM) if !is_in_set => self.always(fd),
+            Err(Error::EPERM) if !is_in_set => self.list_all(fd, ALWAYS),
             Err(_) => self.invalidate(fd),
         }
     }
@@ -305,15 +305,7 @@ impl<B: Backend> Reactor<'_, B> {
         // If it was closed or is another file now, the old one may live on under another number, and report with the handle of a watcher that
         // lives on too: then the set has to be made anew.
         self.is_haunted |= !self.lose(head);
-        let mut next = Some(head);
-        while let Some(index) = next {
-            if let Some(watcher) = self.watchers.slab.get_mut(index) {
-                watcher.rest();
-                watcher.fed |= fold(Ready::INVALID.bits());
-            }
-            self.watchers.list(index, FED);
-            next = self.watchers.sibling(index);
-        }
+        self.list_all(fd, FED);
     }
 
     /// The fd of a head leaves the backend's set, if it is there. Whether it is known to have left.
@@ -342,11 +334,17 @@ impl<B: Backend> Reactor<'_, B> {
         result.is_ok()
     }
 
-    /// The watchers of an fd watch a file that is always ready.
-    fn always(&mut self, fd: i32) {
+    /// Puts all watchers of an fd on the attention list: they watch a file that is always ready, or are fed that it is lost, and rest.
+    fn list_all(&mut self, fd: i32, reason: u16) {
         let mut next = self.watchers.find(fd);
         while let Some(index) = next {
-            self.watchers.list(index, ALWAYS);
+            if reason == FED
+                && let Some(watcher) = self.watchers.slab.get_mut(index)
+            {
+                watcher.rest();
+                watcher.fed |= fold(Ready::INVALID.bits());
+            }
+            self.watchers.list(index, reason);
             next = self.watchers.sibling(index);
         }
     }

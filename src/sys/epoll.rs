@@ -16,11 +16,12 @@ use super::{error, timespec};
 use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
+use crate::slab::NONE;
 use crate::time::{FOREVER, MILLISECOND, Nanos};
 use crate::token::Token;
 
-/// User data of the loop's own fds: generation 0 is never a watcher's.
-const OWN: EventData = EventData::new_u64(0);
+/// User data of the loop's own fds: generation 0 is never a watcher's, and this slot is none, so that no free slot looks like it either.
+const OWN: EventData = EventData::new_u64(Token { slot: NONE, generation: 0 }.to_u64());
 /// An entry that `mark` dropped.
 const DROPPED: u64 = u64::MAX;
 const NOT_AT_ALL: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -150,8 +151,9 @@ impl Backend for Epoll<'_> {
     fn add(&mut self, source: &Source) -> Result<u32> {
         match self.put(source) {
             Ok(()) => Ok(0),
-            // An entry of the same open file under the same number, left behind by a close that a dup outlived.
-            Err(Errno::EXIST) => self.modify(source).map(|()| 0),
+            // An entry of the same open file under the same number, left behind by a close that a dup outlived. It may be an exclusive one,
+            // which cannot be modified.
+            Err(Errno::EXIST) => self.delete(source).and_then(|()| self.put(source)).map(|()| 0).map_err(error),
             Err(errno) => Err(error(errno)),
         }
     }
