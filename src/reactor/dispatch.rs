@@ -1,11 +1,12 @@
 //! Dispatch: what fires, one item at a time, in the order of a turn.
 //!
 //! A turn is a set of *work*: due timers, I/O, tasks, posts. Each has its own `next_…`, which hands over one item or clears its
-//! work when there is none left. `drive` asks them in order.
+//! work when there is none left. Plain events and tasks go in batches: how many may be called, then one after the other, then what
+//! became of them. `drive` asks them in order.
 
-use super::Reactor;
 use core::ops::Range;
 
+use super::Reactor;
 use crate::backend::{Backend, Key};
 use crate::ready::{IMPLIED, Ready, UNASKED, fold, report, unfold};
 use crate::target::Target;

@@ -88,6 +88,15 @@ impl<'a> Epoll<'a> {
         epoll::add(&self.set, borrow(source.fd), EventData::new_u64(source.token.to_u64()), Self::flags(source))
     }
 
+    /// A new entry in the place of one that cannot be modified because it is exclusive; or of one of the same open file under the same number,
+    /// left behind by a close that a dup outlived, which may be exclusive too.
+    #[cold]
+    #[inline(never)]
+    fn replace(&self, source: &Source) -> io::Result<()> {
+        self.delete(source)?;
+        self.put(source)
+    }
+
     #[inline(never)]
     fn delete(&self, source: &Source) -> io::Result<()> {
         epoll::delete(&self.set, borrow(source.fd))
@@ -151,17 +160,14 @@ impl Backend for Epoll<'_> {
     fn add(&mut self, source: &Source) -> Result<u32> {
         match self.put(source) {
             Ok(()) => Ok(0),
-            // An entry of the same open file under the same number, left behind by a close that a dup outlived. It may be an exclusive one,
-            // which cannot be modified.
-            Err(Errno::EXIST) => self.delete(source).and_then(|()| self.put(source)).map(|()| 0).map_err(error),
+            Err(Errno::EXIST) => self.replace(source).map(|()| 0).map_err(error),
             Err(errno) => Err(error(errno)),
         }
     }
 
     fn modify(&mut self, source: &Source) -> Result<()> {
         let result = if source.options.contains(Interest::EXCLUSIVE) {
-            // The kernel refuses to modify an exclusive entry.
-            self.delete(source).and_then(|()| self.put(source))
+            self.replace(source)
         } else {
             let data = EventData::new_u64(source.token.to_u64());
             epoll::modify(&self.set, borrow(source.fd), data, Self::flags(source))
