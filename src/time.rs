@@ -9,9 +9,9 @@ pub type Nanos = u64;
 pub const FOREVER: Nanos = u64::MAX;
 
 /// Nanoseconds in a millisecond.
-#[cfg(linux_epoll)]
+#[cfg(any(linux_epoll, test))]
 pub(crate) const MILLISECOND: Nanos = 1_000_000;
 
 /// Nanoseconds in a second.
-#[cfg(linux_backend)]
+#[cfg(any(linux_backend, test))]
 pub(crate) const SECOND: Nanos = 1_000_000_000;
