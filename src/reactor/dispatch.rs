@@ -7,13 +7,12 @@
 use core::ops::Range;
 
 use super::Reactor;
-use crate::backend::{Backend, Key};
-use crate::ready::{IMPLIED, Ready, UNASKED, fold, report, unfold};
+use super::general::Stage;
+use crate::backend::Backend;
 use crate::target::Target;
 use crate::time::{FOREVER, Nanos};
 use crate::timers;
 use crate::token::Token;
-use crate::watch::{ALWAYS, DIRTY, FED, HEAD, ONESHOT};
 
 /// Due timers.
 pub(crate) const TIMERS: u8 = 0x01;
@@ -32,14 +31,6 @@ const CALLING: u8 = 0x40;
 /// The wait found something, and nothing was called yet: for the count of wake-ups in vain.
 pub(super) const WOKEN: u8 = 0x80;
 
-/// Where the general path of I/O stands. The three are repeated for each priority if there are several.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Stage {
-    Raised,
-    Events,
-    Attention,
-}
-
 /// An I/O watcher to be called.
 pub(crate) struct FiredIo {
     pub(crate) target: Target,
@@ -47,8 +38,6 @@ pub(crate) struct FiredIo {
     pub(crate) fd: i32,
     pub(crate) ready: u32,
 }
-
-const LEVELS: u8 = 3;
 
 impl<B: Backend> Reactor<'_, B> {
     /// Whether watchers must be told what was found before any of them is called.
@@ -295,179 +284,6 @@ impl<B: Backend> Reactor<'_, B> {
             self.work &= !TASKS;
         }
         self.left > 0 && has_more
-    }
-
-    // ---- I/O by the general path ----
-
-    /// Raised bits, then what the wait found, then readiness made in user space; for each priority.
-    #[inline(never)]
-    fn next_general(&mut self) -> Option<FiredIo> {
-        loop {
-            let fired = match self.stage {
-                Stage::Raised => self.next_raised(),
-                Stage::Events => self.next_marked(),
-                Stage::Attention => self.next_attention(),
-            };
-            if fired.is_some() {
-                return fired;
-            }
-            self.stage = match self.stage {
-                Stage::Raised => Stage::Events,
-                Stage::Events => {
-                    self.watchers.begin_visit();
-                    Stage::Attention
-                }
-                Stage::Attention => {
-                    self.stage = Stage::Raised;
-                    if !self.has_levels || self.level + 1 >= LEVELS {
-                        self.level = 0;
-                        (self.has_levels, self.is_marked) = (false, false);
-                        return None;
-                    }
-                    self.level += 1;
-                    self.backend.rewind();
-                    Stage::Raised
-                }
-            };
-        }
-    }
-
-    fn next_raised(&mut self) -> Option<FiredIo> {
-        let mut bits = self.raised & self.handled;
-        while bits != 0 {
-            let bit = bits.trailing_zeros();
-            bits &= bits - 1;
-            let index = self.watchers.find(-1 - bit as i32)?;
-            if self.is_turn_of(index) {
-                self.raised &= !(1 << bit);
-                let io = self.watchers.slab.token(index);
-                let target = self.watchers.slab.get(index)?.target;
-                return Some(FiredIo { target, io, fd: bit as i32, ready: Ready::READ.bits() });
-            }
-        }
-        None
-    }
-
-    /// What the wait found. Every watcher concerned was given its `pending` when it ended.
-    fn next_marked(&mut self) -> Option<FiredIo> {
-        if !self.is_marked {
-            return None;
-        }
-        loop {
-            let mut next = self.current.and_then(|fd| self.watchers.find(fd));
-            while let Some(index) = next {
-                if self.is_turn_of(index)
-                    && let Some(fired) = self.hand_over(index, 0)
-                {
-                    return Some(fired);
-                }
-                next = self.watchers.sibling(index);
-            }
-            self.current = Some(self.backend.next_marked()?);
-        }
-    }
-
-    /// Readiness made in user space: files that are always ready, fed events, fds that are gone.
-    fn next_attention(&mut self) -> Option<FiredIo> {
-        while let Some(index) = self.watchers.visit() {
-            if !self.is_turn_of(index) {
-                continue;
-            }
-            let Some(watcher) = self.watchers.slab.get(index) else { continue };
-            let always = if watcher.flags & ALWAYS != 0 { IMPLIED } else { 0 };
-            // What was fed since the turn began waits for the next one.
-            if watcher.fed == 0 {
-                self.watchers.unlist(index, FED);
-            }
-            if let Some(fired) = self.hand_over(index, always) {
-                return Some(fired);
-            }
-        }
-        None
-    }
-
-    fn is_turn_of(&self, index: u32) -> bool {
-        !self.has_levels || self.watchers.slab.get(index).is_some_and(|watcher| watcher.level() == self.level)
-    }
-
-    /// The item for a watcher, if what was found for it, `more` included, concerns it.
-    fn hand_over(&mut self, index: u32, more: u32) -> Option<FiredIo> {
-        let watcher = self.watchers.slab.get_mut(index)?;
-        let found = unfold(core::mem::take(&mut watcher.found)) | more;
-        if found == 0 {
-            return None;
-        }
-        let ready = self.report(index, found);
-        if ready == 0 {
-            return None;
-        }
-        let watcher = self.watchers.slab.get(index)?;
-        Some(FiredIo { target: watcher.target, io: self.watchers.slab.token(index), fd: watcher.fd, ready })
-    }
-
-    /// What a watcher is told when `found` was found: 0 if that does not concern it.
-    ///
-    /// A oneshot watcher rests from now on, until it is modified; if that happens before the turn ends the kernel never learns of it.
-    /// One whose fd is lost rests too, and the fd leaves the backend's set, if it was not already told so.
-    #[inline(never)]
-    fn report(&mut self, index: u32, found: u32) -> u32 {
-        let Some(watcher) = self.watchers.slab.get_mut(index) else { return 0 };
-        let (fd, flags, mask) = (watcher.fd, watcher.flags, watcher.mask());
-        let is_lost = found & Ready::INVALID.bits() != 0;
-        let ready = if is_lost { Ready::INVALID.bits() } else { report(found, mask) };
-        if is_lost || (ready != 0 && flags & ONESHOT != 0) {
-            watcher.rest();
-            let head = if flags & HEAD != 0 { Some(index) } else { self.watchers.find(fd) };
-            match head {
-                Some(head) if is_lost && mask != 0 => {
-                    self.lose(head);
-                }
-                Some(head) if !is_lost => self.watchers.list(head, DIRTY),
-                _ => {}
-            }
-        }
-        ready
-    }
-
-    /// An event whose watcher is gone. If none was removed since the wait, the kernel watches an open file that no fd of ours
-    /// names any more (it was duplicated or inherited, then closed here).
-    fn stale(&mut self, token: Token) {
-        // Generation 0 marks the loop's own objects: their news is that the wait ended.
-        if token.generation != 0 {
-            self.stats.stale_events += 1;
-            self.is_haunted |= !self.has_removed;
-        }
-    }
-
-    /// After a wait: gives every watcher of every ready fd what was found, so that who joins later is not served by it. Where that is
-    /// made up for later there were none that shared an fd when the wait ended: who does now has joined since, and gets nothing.
-    #[inline(never)]
-    pub(super) fn mark(&mut self, with_siblings: bool) {
-        let Reactor { backend, watchers, stats, has_removed, is_haunted, .. } = self;
-        backend.mark(&mut |key, found| {
-            let (fd, mut next) = match key {
-                Key::Fd(fd) => (fd, watchers.find(fd)),
-                Key::Token(token) => match watchers.slab.check(token) {
-                    // The kernel carries the handle of the head.
-                    Ok(watcher) => (watcher.fd, Some(token.slot)),
-                    Err(_) if token.generation == 0 => return None,
-                    Err(_) => {
-                        stats.stale_events += 1;
-                        *is_haunted |= !*has_removed;
-                        return None;
-                    }
-                },
-            };
-            while let Some(index) = next {
-                if let Some(watcher) = watchers.slab.get_mut(index) {
-                    let heard = found & (u32::from(watcher.mask()) | UNASKED | Ready::INVALID.bits());
-                    watcher.found |= if watcher.interest == 0 { 0 } else { fold(heard) };
-                }
-                next = if with_siblings { watchers.sibling(index) } else { None };
-            }
-            Some(fd)
-        });
-        self.is_marked = true;
     }
 
     // ---- looking at the clock around callbacks ----

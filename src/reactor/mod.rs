@@ -14,6 +14,7 @@
 //! was there is served before anything of it is served twice.
 
 mod dispatch;
+mod general;
 mod io;
 
 use crate::backend::Backend;
@@ -29,8 +30,9 @@ use crate::timers::Timers;
 use crate::token::Token;
 use crate::watch::Watchers;
 
+use dispatch::WOKEN;
 pub(crate) use dispatch::{EVENTS, FiredIo, IO, REMOTE, TASKS, TIMERS};
-use dispatch::{Stage, WOKEN};
+use general::Stage;
 
 /// How many turns of `run` share one check for a fork. The check is a system call, and a turn with one event makes three.
 const TURNS_PER_FORK_CHECK: u32 = 32;
