@@ -243,10 +243,8 @@ impl Backend for Epoll<'_> {
 
     fn rebuild(&mut self) -> Result<()> {
         let set = epoll::create(CreateFlags::CLOEXEC).map_err(error)?;
-        if self.owner.is_other() {
-            wake::renew(&mut self.wake)?;
+        if wake::take_over(&mut self.wake, &mut self.owner)? {
             self.alarm = None;
-            self.owner = Owner::this();
         }
         // Under the old number: the application may have it from `pollable_fd`.
         io::dup3(set, &mut self.set, DupFlags::CLOEXEC).map_err(error)?;

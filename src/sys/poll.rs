@@ -207,10 +207,7 @@ impl Backend for Poll<'_> {
     }
 
     fn rebuild(&mut self) -> Result<()> {
-        if self.owner.is_other() {
-            wake::renew(&mut self.wake)?;
-            self.owner = Owner::this();
-        }
+        wake::take_over(&mut self.wake, &mut self.owner)?;
         (self.used, self.found, self.ready, self.cursor) = (1, 0, 1..1, 1);
         Ok(())
     }

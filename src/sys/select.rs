@@ -281,10 +281,7 @@ impl Backend for Select<'_> {
     }
 
     fn rebuild(&mut self) -> Result<()> {
-        if self.owner.is_other() {
-            wake::renew(&mut self.wake)?;
-            self.owner = Owner::this();
-        }
+        wake::take_over(&mut self.wake, &mut self.owner)?;
         for sets in [&mut self.watched, &mut self.found] {
             for set in [&mut sets.read, &mut sets.write, &mut sets.urgent] {
                 set.fill(0);
