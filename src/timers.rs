@@ -276,9 +276,7 @@ impl<'a> Timers<'a> {
                 }
             }
             if stayed > 0 {
-                self.wake = earliest;
-                self.wake_timer = earliest_timer;
-                self.wake_bucket = bucket as u16;
+                self.wake_at(earliest, earliest_timer, bucket as u16);
                 return earliest;
             }
         }
@@ -424,7 +422,7 @@ impl<'a> Timers<'a> {
         self.file(index, effective);
     }
 
-    /// Lowers the bound of the wait. There is no other way to a bound that can be reached.
+    /// Sets the bound of the wait to that of a timer, or of a bucket. There is no other way to a bound that can be reached.
     #[inline]
     fn wake_at(&mut self, effective: Nanos, timer: u32, bucket: u16) {
         self.wake = effective;

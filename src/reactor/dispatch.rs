@@ -59,7 +59,7 @@ impl<B: Backend> Reactor<'_, B> {
         self.work |= BEGUN | CALLING;
         self.budget = self.next_budget;
         self.left = self.budget;
-        if self.budget == 0 {
+        if self.is_watched() {
             self.begin_watch();
         }
         self.work
@@ -81,7 +81,7 @@ impl<B: Backend> Reactor<'_, B> {
         if raised != 0 {
             self.raised |= raised;
         }
-        if self.raised & self.handled != 0 || self.watchers.has_listed() || self.is_marked {
+        if self.has_raised() || self.watchers.has_listed() || self.is_marked {
             self.begin_general();
         }
     }
@@ -124,7 +124,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// Ends a dispatch and returns how many callbacks it started.
     #[inline]
     pub(crate) fn end_dispatch(&mut self) -> u32 {
-        let called = if self.budget == 0 { self.end_watch() } else { self.budget - self.left };
+        let called = if self.is_watched() { self.end_watch() } else { self.budget - self.left };
         self.stats.callbacks += u64::from(called);
         if called == 0 {
             self.stats.spurious_wakeups += u64::from(self.work & WOKEN != 0);
@@ -179,6 +179,12 @@ impl<B: Backend> Reactor<'_, B> {
         post
     }
 
+    /// Whether the clock is read around each callback of this dispatch, which then starts them one by one.
+    #[inline]
+    fn is_watched(&self) -> bool {
+        self.budget == 0
+    }
+
     /// Whether one more callback may be started; counts it.
     #[inline]
     fn may_call(&mut self) -> bool {
@@ -194,7 +200,7 @@ impl<B: Backend> Reactor<'_, B> {
     #[inline]
     fn finish(&mut self, work: u8) {
         self.work &= !work;
-        if self.budget == 0 {
+        if self.is_watched() {
             self.watched_calls = self.watched_calls.saturating_sub(1);
         } else {
             self.left += 1;
@@ -223,23 +229,27 @@ impl<B: Backend> Reactor<'_, B> {
     #[inline(never)]
     pub(crate) fn event_apart(&mut self, at: u32) -> Option<FiredIo> {
         let (io, found) = self.backend.event(at)?;
-        let Ok(watcher) = self.watchers.slab.check(io) else {
+        if self.watchers.slab.check(io).is_err() {
             self.stale(io);
             return None;
-        };
-        let (target, fd) = (watcher.target, watcher.fd);
-        let ready = self.report(io.slot, found);
-        (ready != 0).then_some(FiredIo { target, io, fd, ready })
+        }
+        self.fired(io.slot, found)
     }
 
     /// After the events of `places`, `idle` of which were nobody's. Whether it is worth asking for more.
     #[inline]
     pub(crate) fn end_events(&mut self, places: Range<u32>, idle: u32) -> bool {
         let has_more = self.backend.skip_to(places.end);
-        self.left -= places.end - places.start - idle;
+        self.end_batch(EVENTS, places.end - places.start - idle, has_more)
+    }
+
+    /// After a batch in which so many were called. Whether it is worth asking for more.
+    #[inline]
+    fn end_batch(&mut self, work: u8, called: u32, has_more: bool) -> bool {
+        self.left -= called;
         // At the limit the turn is not finished, as little as on the general path, which does not know that nothing is left.
         if self.left > 0 && !has_more {
-            self.work &= !EVENTS;
+            self.work &= !work;
         }
         self.left > 0 && has_more
     }
@@ -249,7 +259,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// How many of the turn's tasks may be taken, cancelled ones included. None at the limit.
     #[inline]
     pub(crate) fn tasks(&mut self) -> u32 {
-        if self.budget == 0 { self.tasks_watched() } else { self.tasks.batch(self.left) }
+        if self.is_watched() { self.tasks_watched() } else { self.tasks.batch(self.left) }
     }
 
     /// One at a time while the clock is read around each.
@@ -274,16 +284,12 @@ impl<B: Backend> Reactor<'_, B> {
     /// After `count` of them, `idle` of which were cancelled. Whether it is worth asking for more.
     #[inline]
     pub(crate) fn end_tasks(&mut self, count: u32, idle: u32) -> bool {
-        if self.budget == 0 {
+        if self.is_watched() {
             self.watched_calls -= idle;
             return count > 0;
         }
-        self.left -= count - idle;
         let has_more = self.tasks.has_turn();
-        if self.left > 0 && !has_more {
-            self.work &= !TASKS;
-        }
-        self.left > 0 && has_more
+        self.end_batch(TASKS, count - idle, has_more)
     }
 
     // ---- looking at the clock around callbacks ----
@@ -310,7 +316,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// The limit of callbacks is reached, or each is timed.
     #[cold]
     fn may_call_watched(&mut self) -> bool {
-        if self.budget == 0 && self.watched_calls < self.most_watched_calls {
+        if self.is_watched() && self.watched_calls < self.most_watched_calls {
             let now = self.note_time();
             // One callback at least, or a turn would never end.
             if self.watched_calls == 0 || now < self.cut_at {

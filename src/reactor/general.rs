@@ -116,9 +116,11 @@ impl<B: Backend> Reactor<'_, B> {
     fn hand_over(&mut self, index: u32, more: u32) -> Option<FiredIo> {
         let watcher = self.watchers.slab.get_mut(index)?;
         let found = unfold(core::mem::take(&mut watcher.found)) | more;
-        if found == 0 {
-            return None;
-        }
+        if found == 0 { None } else { self.fired(index, found) }
+    }
+
+    /// The item for a watcher, if `found` concerns it.
+    pub(super) fn fired(&mut self, index: u32, found: u32) -> Option<FiredIo> {
         let ready = self.report(index, found);
         if ready == 0 {
             return None;
@@ -132,7 +134,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// A oneshot watcher rests from now on, until it is modified; if that happens before the turn ends the kernel never learns of it.
     /// One whose fd is lost rests too, and the fd leaves the backend's set, if it was not already told so.
     #[inline(never)]
-    pub(super) fn report(&mut self, index: u32, found: u32) -> u32 {
+    fn report(&mut self, index: u32, found: u32) -> u32 {
         let Some(watcher) = self.watchers.slab.get_mut(index) else { return 0 };
         let (fd, flags, mask) = (watcher.fd, watcher.flags, watcher.mask());
         let is_lost = found & Ready::INVALID.bits() != 0;

@@ -171,7 +171,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
     #[inline]
     pub(crate) fn prepare_turn(&mut self, limit: Nanos) -> Result<Nanos> {
         let has_attention = (self.is_haunted || self.watchers.has_listed()) && self.bring_up_to_date()?;
-        if limit == 0 || has_attention || !self.tasks.is_empty() || self.raised & self.handled != 0 {
+        if limit == 0 || has_attention || self.has_queued() {
             return Ok(0);
         }
         if self.timers.used() == 0 {
@@ -240,7 +240,18 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     /// Whether anything waits to be handed over: the rest of a turn, tasks, posts or raised bits.
     fn has_work(&self) -> bool {
-        self.is_unfinished() || !self.tasks.is_empty() || self.raised & self.handled != 0 || self.shared.has_work()
+        self.is_unfinished() || self.has_queued() || self.shared.has_work()
+    }
+
+    /// Whether tasks of the loop's own wait, or raised bits that were taken and have a handler.
+    #[inline]
+    fn has_queued(&self) -> bool {
+        !self.tasks.is_empty() || self.has_raised()
+    }
+
+    #[inline]
+    fn has_raised(&self) -> bool {
+        self.raised & self.handled != 0
     }
 
     /// Why `run` should end now, if it should. Looked at between turns.
