@@ -5,7 +5,11 @@ fn main() {
     let is_linux = std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux");
 
     // rustix builds for Linux only: elsewhere the features of the operating system's backends name nothing.
-    for (feature, name) in [("EPOLL", "linux_epoll"), ("POLL", "linux_poll"), ("SELECT", "linux_select")] {
+    for (feature, name) in [
+        ("EPOLL", "linux_epoll"),
+        ("POLL", "linux_poll"),
+        ("SELECT", "linux_select"),
+    ] {
         println!("cargo::rustc-check-cfg=cfg({name})");
         if is_linux && has(feature) {
             println!("cargo::rustc-cfg={name}");
@@ -23,12 +27,6 @@ fn main() {
         println!("cargo::rustc-cfg=find_vdso");
     }
 
-    // What is worth its bytes for speed is not where bytes are all that counts.
-    println!("cargo::rustc-check-cfg=cfg(for_size)");
-    if std::env::var("OPT_LEVEL").is_ok_and(|level| level == "z") {
-        println!("cargo::rustc-cfg=for_size");
-    }
-
     println!("cargo::rerun-if-changed=build.rs");
     #[cfg(feature = "header")]
     header();
@@ -40,12 +38,20 @@ fn header() {
     println!("cargo::rerun-if-changed=src/ffi");
     println!("cargo::rerun-if-changed=cbindgen.toml");
     println!("cargo::rerun-if-env-changed=PIRN_HEADER");
-    let root = std::path::PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo"));
-    let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is valid");
-    let sources = ["init", "io", "timer", "task", "run", "ask"].map(|name| root.join(format!("src/ffi/{name}.rs")));
-    let builder = cbindgen::Builder::new().with_config(config).with_src(root.join("src/ffi/mod.rs"));
+    let root =
+        std::path::PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo"));
+    let config =
+        cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is valid");
+    let sources = ["init", "io", "timer", "task", "run", "ask"]
+        .map(|name| root.join(format!("src/ffi/{name}.rs")));
+    let builder = cbindgen::Builder::new()
+        .with_config(config)
+        .with_src(root.join("src/ffi/mod.rs"));
     let mut generated = Vec::new();
-    builder.generate().expect("the header can be generated").write(&mut generated);
+    builder
+        .generate()
+        .expect("the header can be generated")
+        .write(&mut generated);
     let mut text = String::from_utf8(generated).expect("cbindgen writes UTF-8");
 
     // `loop` is a word of Rust's, and `user` is taken where it is also an output.
@@ -57,10 +63,19 @@ fn header() {
     }
     // cbindgen writes constants as plain decimal numbers: bits read better as they were written, and are unsigned.
     for source in &sources {
-        for line in std::fs::read_to_string(source).expect("src/ffi is readable").lines() {
-            let Some(rest) = line.strip_prefix("pub const ") else { continue };
-            let Some((name, rest)) = rest.split_once(": ") else { continue };
-            let Some((kind, value)) = rest.split_once(" = ") else { continue };
+        for line in std::fs::read_to_string(source)
+            .expect("src/ffi is readable")
+            .lines()
+        {
+            let Some(rest) = line.strip_prefix("pub const ") else {
+                continue;
+            };
+            let Some((name, rest)) = rest.split_once(": ") else {
+                continue;
+            };
+            let Some((kind, value)) = rest.split_once(" = ") else {
+                continue;
+            };
             let suffix = match kind {
                 "u32" | "u64" => "u",
                 _ => continue,
@@ -69,12 +84,15 @@ fn header() {
             if !value.starts_with(|first: char| first.is_ascii_digit()) {
                 continue;
             }
-            let Some(at) = text.find(&format!("#define {name} ")) else { continue };
+            let Some(at) = text.find(&format!("#define {name} ")) else {
+                continue;
+            };
             let end = at + text[at..].find('\n').expect("every line ends");
             text.replace_range(at..end, &format!("#define {name} {value}{suffix}"));
         }
     }
 
-    let to = std::env::var_os("PIRN_HEADER").map_or_else(|| root.join("include/pirn.h"), Into::into);
+    let to =
+        std::env::var_os("PIRN_HEADER").map_or_else(|| root.join("include/pirn.h"), Into::into);
     std::fs::write(to, text).expect("the header can be written");
 }

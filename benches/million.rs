@@ -8,7 +8,10 @@ use std::hint::black_box;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use pirn::{Host, Interest, IoEvent, Loop, Nanos, Readiness, Ready, Repeat, Result, Storage, Timer, TimerEvent, Wake, When};
+use pirn::{
+    Host, Interest, IoEvent, Loop, Nanos, Readiness, Ready, Repeat, Result, Storage, Timer,
+    TimerEvent, Wake, When,
+};
 
 /// Ready connections in a turn.
 const READY: usize = 100;
@@ -42,7 +45,10 @@ impl Host for World {
         let mut world = WORLD.lock().unwrap();
         let count = world.ready.len().min(ready.len());
         for (slot, fd) in ready.iter_mut().zip(world.ready.drain(..count)) {
-            *slot = Readiness { fd, ready: Ready::READ.bits() };
+            *slot = Readiness {
+                fd,
+                ready: Ready::READ.bits(),
+            };
         }
         Ok(count)
     }
@@ -57,9 +63,15 @@ struct Connections {
     events: usize,
 }
 
-fn on_readable(event_loop: &mut Loop<'_, Connections, World>, connections: &mut Connections, event: IoEvent) {
+fn on_readable(
+    event_loop: &mut Loop<'_, Connections, World>,
+    connections: &mut Connections,
+    event: IoEvent,
+) {
     connections.events += 1;
-    event_loop.timer_again(connections.timers[event.user], IDLE).unwrap();
+    event_loop
+        .timer_again(connections.timers[event.user], IDLE)
+        .unwrap();
 }
 
 fn on_idle(_: &mut Loop<'_, Connections, World>, _: &mut Connections, _: TimerEvent) {
@@ -82,29 +94,45 @@ fn measure<const N: usize>(storage: &mut Storage<N, N, 16>) {
     let block = size_of::<Storage<N, N, 16>>();
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let mut event_loop = Loop::with_host(storage, World::default(), false).unwrap();
-    let mut connections = Connections { timers: Vec::with_capacity(N), events: 0 };
+    let mut connections = Connections {
+        timers: Vec::with_capacity(N),
+        events: 0,
+    };
 
     let start = Instant::now();
     for number in 0..N {
-        event_loop.io_add(number as i32, Interest::READ, on_readable, number).unwrap();
-        let timer = event_loop.timer_start(When::AfterNow(IDLE), Repeat::Never, on_idle, number).unwrap();
+        event_loop
+            .io_add(number as i32, Interest::READ, on_readable, number)
+            .unwrap();
+        let timer = event_loop
+            .timer_start(When::AfterNow(IDLE), Repeat::Never, on_idle, number)
+            .unwrap();
         connections.timers.push(timer);
     }
     let add = start.elapsed();
 
     let mut in_turns = 0;
     for _ in 0..ROUNDS {
-        WORLD.lock().unwrap().ready.extend((0..READY).map(|_| random.below(N) as i32));
+        WORLD
+            .lock()
+            .unwrap()
+            .ready
+            .extend((0..READY).map(|_| random.below(N) as i32));
         let start = Instant::now();
         event_loop.turn(0, &mut connections).unwrap();
         in_turns += start.elapsed().as_nanos();
     }
-    assert!(connections.events > ROUNDS * READY * 9 / 10, "only repeated numbers may be missing");
+    assert!(
+        connections.events > ROUNDS * READY * 9 / 10,
+        "only repeated numbers may be missing"
+    );
 
     let order: Vec<usize> = (0..ROUNDS * READY).map(|_| random.below(N)).collect();
     let start = Instant::now();
     for &number in &order {
-        event_loop.timer_again(connections.timers[number], IDLE).unwrap();
+        event_loop
+            .timer_again(connections.timers[number], IDLE)
+            .unwrap();
     }
     let push = start.elapsed();
 

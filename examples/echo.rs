@@ -90,14 +90,27 @@ fn on_listener(event_loop: &mut Loop<'_, Server>, server: &mut Server, event: Io
             }
         }
     }
-    event_loop.io_modify(event.io, Interest::empty()).expect("a callback's handle is live");
+    event_loop
+        .io_modify(event.io, Interest::empty())
+        .expect("a callback's handle is live");
 }
 
-fn watch(event_loop: &mut Loop<'_, Server>, stream: TcpStream, place: usize) -> Result<Client, Box<dyn Error>> {
+fn watch(
+    event_loop: &mut Loop<'_, Server>,
+    stream: TcpStream,
+    place: usize,
+) -> Result<Client, Box<dyn Error>> {
     stream.set_nonblocking(true)?;
     let idle = event_loop.timer_start(When::After(IDLE), Repeat::Never, on_idle, place)?;
     match event_loop.io_add(stream.as_raw_fd(), Interest::READ, on_client, place) {
-        Ok(io) => Ok(Client { stream, io, idle, buffer: [0; BUFFER], received: 0, sent: 0 }),
+        Ok(io) => Ok(Client {
+            stream,
+            io,
+            idle,
+            buffer: [0; BUFFER],
+            received: 0,
+            sent: 0,
+        }),
         Err(error) => {
             event_loop.timer_stop(idle)?;
             Err(error.into())
@@ -106,12 +119,18 @@ fn watch(event_loop: &mut Loop<'_, Server>, stream: TcpStream, place: usize) -> 
 }
 
 fn on_client(event_loop: &mut Loop<'_, Server>, server: &mut Server, event: IoEvent) {
-    let Some(client) = &mut server.clients[event.user] else { return };
+    let Some(client) = &mut server.clients[event.user] else {
+        return;
+    };
     match client.serve() {
         Ok(interest) => {
             // Neither costs a system call, unless the interest is another one when the turn is over.
-            event_loop.io_modify(event.io, interest).expect("a callback's handle is live");
-            event_loop.timer_again(client.idle, IDLE).expect("a client's timer is live");
+            event_loop
+                .io_modify(event.io, interest)
+                .expect("a callback's handle is live");
+            event_loop
+                .timer_again(client.idle, IDLE)
+                .expect("a client's timer is live");
         }
         Err(_) => leave(event_loop, server, event.user),
     }
@@ -128,7 +147,9 @@ fn on_rested(event_loop: &mut Loop<'_, Server>, server: &mut Server, _event: Tim
 /// Ends a client: first the watcher, then the fd, which `TcpStream` closes.
 fn leave(event_loop: &mut Loop<'_, Server>, server: &mut Server, place: usize) {
     if let Some(client) = server.clients[place].take() {
-        event_loop.io_remove(client.io).expect("a client's handle is live");
+        event_loop
+            .io_remove(client.io)
+            .expect("a client's handle is live");
         // ENOENT if it is this timer that has fired.
         let _ = event_loop.timer_stop(client.idle);
         listen_again(event_loop, server);
@@ -137,7 +158,9 @@ fn leave(event_loop: &mut Loop<'_, Server>, server: &mut Server, place: usize) {
 
 fn listen_again(event_loop: &mut Loop<'_, Server>, server: &Server) {
     if let Some(io) = server.io {
-        event_loop.io_modify(io, Interest::READ).expect("the listener's handle is live");
+        event_loop
+            .io_modify(io, Interest::READ)
+            .expect("the listener's handle is live");
     }
 }
 
@@ -151,11 +174,16 @@ fn verify(address: SocketAddr) -> io::Result<()> {
         all_connected.wait();
         let mut stream = connected?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        let chunk: Vec<u8> = (0..8192).map(|byte| (byte * 7 + number * 13) as u8).collect();
+        let chunk: Vec<u8> = (0..8192)
+            .map(|byte| (byte * 7 + number * 13) as u8)
+            .collect();
         let mut sender = stream.try_clone()?;
         thread::scope(|scope| {
-            let sending = scope
-                .spawn(|| (0..CHUNKS).try_for_each(|_| sender.write_all(&chunk)).and_then(|()| sender.shutdown(Shutdown::Write)));
+            let sending = scope.spawn(|| {
+                (0..CHUNKS)
+                    .try_for_each(|_| sender.write_all(&chunk))
+                    .and_then(|()| sender.shutdown(Shutdown::Write))
+            });
             let mut echo = vec![0; chunk.len()];
             for _ in 0..CHUNKS {
                 stream.read_exact(&mut echo)?;
@@ -166,15 +194,26 @@ fn verify(address: SocketAddr) -> io::Result<()> {
             if stream.read(&mut echo)? != 0 {
                 return Err(io::Error::other("more bytes came back"));
             }
-            sending.join().map_err(|_| io::Error::other("the sender failed"))?
+            sending
+                .join()
+                .map_err(|_| io::Error::other("the sender failed"))?
         })
     };
     thread::scope(|scope| {
         let converse = &converse;
-        let clients: Vec<_> = (0..CONNECTIONS).map(|number| scope.spawn(move || converse(number))).collect();
-        clients.into_iter().try_for_each(|client| client.join().map_err(|_| io::Error::other("a client failed"))?)
+        let clients: Vec<_> = (0..CONNECTIONS)
+            .map(|number| scope.spawn(move || converse(number)))
+            .collect();
+        clients.into_iter().try_for_each(|client| {
+            client
+                .join()
+                .map_err(|_| io::Error::other("a client failed"))?
+        })
     })?;
-    println!("{CONNECTIONS} clients, {} bytes each way, every byte as it was sent", CONNECTIONS * CHUNKS * 8192);
+    println!(
+        "{CONNECTIONS} clients, {} bytes each way, every byte as it was sent",
+        CONNECTIONS * CHUNKS * 8192
+    );
     Ok(())
 }
 
@@ -187,8 +226,13 @@ pub fn serve(port: u16, is_test: bool) -> Result<(), Box<dyn Error>> {
     // One watcher for each client and one for the listener, and as many timers: all the memory the loop will ever use.
     let mut storage = Storage::<{ CLIENTS + 1 }, { CLIENTS + 1 }, 0>::new();
     let mut event_loop = Loop::new(&mut storage, Config::default())?;
-    let mut server = Server { listener, io: None, clients: [const { None }; CLIENTS] };
-    server.io = Some(event_loop.io_add(server.listener.as_raw_fd(), Interest::READ, on_listener, 0)?);
+    let mut server = Server {
+        listener,
+        io: None,
+        clients: [const { None }; CLIENTS],
+    };
+    server.io =
+        Some(event_loop.io_add(server.listener.as_raw_fd(), Interest::READ, on_listener, 0)?);
     println!("listening on {address} ({})", event_loop.backend().name());
 
     if !is_test {
@@ -203,7 +247,9 @@ pub fn serve(port: u16, is_test: bool) -> Result<(), Box<dyn Error>> {
             remote.stop().and(Ok(result))
         });
         event_loop.run(&mut server)?;
-        test.join().map_err(|_| "the test failed")??.map_err(Box::from)
+        test.join()
+            .map_err(|_| "the test failed")??
+            .map_err(Box::from)
     })
 }
 
@@ -212,7 +258,10 @@ fn main() -> ExitCode {
     let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => serve(0, false),
         ["--self-test"] => serve(0, true),
-        [port] => port.parse().map_err(|_| format!("{port} is no port").into()).and_then(|port| serve(port, false)),
+        [port] => port
+            .parse()
+            .map_err(|_| format!("{port} is no port").into())
+            .and_then(|port| serve(port, false)),
         _ => Err("usage: echo [PORT | --self-test]".into()),
     };
     match result {

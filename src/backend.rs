@@ -34,7 +34,10 @@ pub(crate) struct Source {
 }
 
 /// How a backend names the source of an event.
-#[allow(dead_code, reason = "each backend uses one of the two, and a build may have a single backend")]
+#[allow(
+    dead_code,
+    reason = "each backend uses one of the two, and a build may have a single backend"
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Key {
     /// The user data given with `add`. It may be stale: the core compares generations.

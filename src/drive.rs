@@ -22,10 +22,8 @@ pub(crate) trait Calls<'a> {
     fn call_task(&mut self, target: Target);
 }
 
-/// Calls everything that is due, and returns how many calls that were.
-///
-/// A kind is left where the turn has no more of it, or where the limit is reached: then those that follow find it reached too.
-#[cfg_attr(not(for_size), inline(always))]
+/// Calls everything that is due, in the order of a turn, and returns how many calls that were.
+#[inline(always)]
 pub(crate) fn dispatch<'a, C: Calls<'a>>(face: &mut C) -> u32 {
     let work = face.reactor().begin_dispatch();
     if work == 0 {
@@ -56,23 +54,13 @@ fn call_timers<'a, C: Calls<'a>>(face: &mut C) {
     }
 }
 
-/// As many at a time as the limit allows.
 #[inline(never)]
 fn call_events<'a, C: Calls<'a>>(face: &mut C) {
-    loop {
-        let places = face.reactor().events();
-        let mut idle = 0;
-        for at in places.clone() {
+    while let Some(batch) = face.reactor().next_events() {
+        for at in batch {
             if let Some(fired) = face.reactor().event(at) {
                 face.call_io(fired);
-            } else if let Some(fired) = face.reactor().event_apart(at) {
-                face.call_io(fired);
-            } else {
-                idle += 1;
             }
-        }
-        if !face.reactor().end_events(places, idle) {
-            return;
         }
     }
 }
@@ -84,20 +72,13 @@ fn call_io<'a, C: Calls<'a>>(face: &mut C) {
     }
 }
 
-/// As many at a time as the limit allows.
 #[inline(never)]
 fn call_tasks<'a, C: Calls<'a>>(face: &mut C) {
-    loop {
-        let count = face.reactor().tasks();
-        let mut idle = 0;
+    while let Some(count) = face.reactor().next_tasks() {
         for _ in 0..count {
-            match face.reactor().task() {
-                Some(target) => face.call_task(target),
-                None => idle += 1,
+            if let Some(target) = face.reactor().task() {
+                face.call_task(target);
             }
-        }
-        if !face.reactor().end_tasks(count, idle) {
-            return;
         }
     }
 }
@@ -109,14 +90,11 @@ fn call_posts<'a, C: Calls<'a>>(face: &mut C) {
     }
 }
 
-/// One turn: prepare, wait, dispatch, as an embedding program would write it, without what only matters in between.
+/// One turn: prepare, wait, dispatch, as an embedding program writes it.
 #[inline(never)]
 pub(crate) fn turn<'a, C: Calls<'a>>(face: &mut C, limit: Nanos) -> Result<u32> {
-    let reactor = face.reactor();
-    if !reactor.is_unfinished() {
-        let timeout = reactor.prepare_turn(limit)?;
-        reactor.wait_turn(timeout)?;
-    }
+    let timeout = face.reactor().prepare(limit)?;
+    face.reactor().wait(timeout)?;
     Ok(dispatch(face))
 }
 

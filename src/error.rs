@@ -132,12 +132,18 @@ mod tests {
 
     #[test]
     fn each_error_has_its_own_sentence() {
-        assert_eq!(Error::EPERM.to_string(), "operation not permitted on this fd");
+        assert_eq!(
+            Error::EPERM.to_string(),
+            "operation not permitted on this fd"
+        );
         assert_eq!(Error::EINVAL.to_string(), "invalid argument");
         assert_eq!(Error::EUCLEAN.to_string(), "the loop's memory is damaged");
         // Numbers that begin or end like one of ours.
         for errno in [3, 8, 13, 20, 111, 1000, 4095] {
-            assert_eq!(Error::from_errno(errno).to_string(), "error of the kernel (see errno(3))");
+            assert_eq!(
+                Error::from_errno(errno).to_string(),
+                "error of the kernel (see errno(3))"
+            );
         }
     }
 }

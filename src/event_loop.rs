@@ -1,4 +1,7 @@
-#![expect(unsafe_code, reason = "callbacks are kept as addresses and called as the functions they were")]
+#![expect(
+    unsafe_code,
+    reason = "callbacks are kept as addresses and called as the functions they were"
+)]
 //! The loop as Rust programs see it: the reactor, and the calls that it asks for.
 //!
 //! Callbacks are plain functions over a context of the user's. They get the loop, the context and what happened; nothing of the loop is
@@ -81,7 +84,9 @@ impl<'s, C> Loop<'s, C> {
         if config.backend == Kind::Host {
             return Err(Error::EINVAL);
         }
-        Self::make(memory.into(), config.measure, |area| Platform::open(config.backend, area))
+        Self::make(memory.into(), config.measure, |area| {
+            Platform::open(config.backend, area)
+        })
     }
 }
 
@@ -95,12 +100,21 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
         Self::make(memory.into(), measure, |area| Platform::host(host, area))
     }
 
-    fn make(memory: Memory<'s>, measure: bool, open: impl FnOnce(&'s mut [u64]) -> Result<Platform<'s, H>>) -> Result<Self> {
+    fn make(
+        memory: Memory<'s>,
+        measure: bool,
+        open: impl FnOnce(&'s mut [u64]) -> Result<Platform<'s, H>>,
+    ) -> Result<Self> {
         let (cut, area) = memory.cut().ok_or(Error::EINVAL)?;
         let backend = open(area)?;
         let parts = cut.finish(backend.waker());
         let shared = parts.shared;
-        Ok(Loop { reactor: Reactor::new(backend, parts, measure), shared, is_running: false, context: PhantomData })
+        Ok(Loop {
+            reactor: Reactor::new(backend, parts, measure),
+            shared,
+            is_running: false,
+            context: PhantomData,
+        })
     }
 
     // ---- I/O ----
@@ -113,8 +127,16 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     /// fd, or options that differ from those of another watcher of the fd. [`Error::EOPNOTSUPP`]: the backend lacks the option.
     /// [`Error::EPERM`]: edge triggered or exclusive on a file that is always ready. [`Error::ERANGE`]: beyond select's range.
     /// [`Error::ECHILD`]: a copy made by fork.
-    pub fn io_add(&mut self, fd: i32, interest: Interest, callback: OnIo<C, H>, user: usize) -> Result<Io> {
-        self.reactor.io_add(fd, interest, target(callback as *mut (), user)).map(Io)
+    pub fn io_add(
+        &mut self,
+        fd: i32,
+        interest: Interest,
+        callback: OnIo<C, H>,
+        user: usize,
+    ) -> Result<Io> {
+        self.reactor
+            .io_add(fd, interest, target(callback as *mut (), user))
+            .map(Io)
     }
 
     /// Changes what a watcher waits for; an empty interest pauses it. Reaches the kernel before the next wait, if it makes a
@@ -168,8 +190,16 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     /// # Errors
     ///
     /// [`Error::EINVAL`]: no such bit, other options. [`Error::EEXIST`]: it has a handler. [`Error::ENOSPC`]: all I/O slots are in use.
-    pub fn raise_add(&mut self, bit: u32, options: Interest, callback: OnIo<C, H>, user: usize) -> Result<Io> {
-        self.reactor.raise_add(bit, options, target(callback as *mut (), user)).map(Io)
+    pub fn raise_add(
+        &mut self,
+        bit: u32,
+        options: Interest,
+        callback: OnIo<C, H>,
+        user: usize,
+    ) -> Result<Io> {
+        self.reactor
+            .raise_add(bit, options, target(callback as *mut (), user))
+            .map(Io)
     }
 
     // ---- timers ----
@@ -179,7 +209,13 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     /// # Errors
     ///
     /// [`Error::ENOSPC`]: all timer slots are in use. [`Error::EINVAL`]: a period of 0.
-    pub fn timer_start(&mut self, when: When, repeat: Repeat, callback: OnTimer<C, H>, user: usize) -> Result<Timer> {
+    pub fn timer_start(
+        &mut self,
+        when: When,
+        repeat: Repeat,
+        callback: OnTimer<C, H>,
+        user: usize,
+    ) -> Result<Timer> {
         let deadline = match when {
             When::After(delay) => self.reactor.clock().saturating_add(delay),
             When::AfterNow(delay) => self.reactor.now().saturating_add(delay),
@@ -187,12 +223,16 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
         };
         let (period, flags) = match repeat {
             Repeat::Never => (0, 0),
-            Repeat::FixedRate(0) | Repeat::FixedDelay(0) | Repeat::Skip(0) => return Err(Error::EINVAL),
+            Repeat::FixedRate(0) | Repeat::FixedDelay(0) | Repeat::Skip(0) => {
+                return Err(Error::EINVAL);
+            }
             Repeat::FixedRate(period) => (period, 0),
             Repeat::FixedDelay(period) => (period, FIXED_DELAY),
             Repeat::Skip(period) => (period, SKIP_MISSED),
         };
-        self.reactor.timer_start(deadline, period, flags, target(callback as *mut (), user)).map(Timer)
+        self.reactor
+            .timer_start(deadline, period, flags, target(callback as *mut (), user))
+            .map(Timer)
     }
 
     /// As [`timer_start`](Self::timer_start), for a timer that does not keep [`run`](Self::run) going.
@@ -265,7 +305,9 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     ///
     /// [`Error::EAGAIN`]: the queue is full.
     pub fn task_post(&mut self, callback: OnTask<C, H>, user: usize) -> Result<Task> {
-        self.reactor.task_post(target(callback as *mut (), user)).map(Task)
+        self.reactor
+            .task_post(target(callback as *mut (), user))
+            .map(Task)
     }
 
     /// Takes a queued task back.
@@ -288,7 +330,10 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     /// A handle for other threads and signal handlers. It may outlive the loop; its calls are then refused.
     #[must_use]
     pub fn remote(&self) -> Remote<'s, C, H> {
-        Remote { shared: self.shared, context: PhantomData }
+        Remote {
+            shared: self.shared,
+            context: PhantomData,
+        }
     }
 
     // ---- running ----
@@ -331,7 +376,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     pub fn prepare(&mut self, limit: Nanos) -> Result<Nanos> {
         self.enter(|this| {
             this.reactor.check_fork()?;
-            this.reactor.prepare(limit)
+            this.reactor.prepare_foreign(limit)
         })
     }
 
@@ -464,8 +509,13 @@ impl<'s, C, H: Host> Calls<'s> for Face<'_, 's, C, H> {
 
     fn call_timer(&mut self, fired: Fired) {
         // SAFETY: every target of a timer was made from an `OnTimer<C, H>`, in `timer_start`.
-        let callback = unsafe { transmute::<*mut (), OnTimer<C, H>>(fired.target.callback.as_ptr()) };
-        let event = TimerEvent { timer: Timer(fired.token), missed: fired.missed, user: fired.target.user.addr() };
+        let callback =
+            unsafe { transmute::<*mut (), OnTimer<C, H>>(fired.target.callback.as_ptr()) };
+        let event = TimerEvent {
+            timer: Timer(fired.token),
+            missed: fired.missed,
+            user: fired.target.user.addr(),
+        };
         callback(self.this, self.context, event);
     }
 
@@ -473,7 +523,16 @@ impl<'s, C, H: Host> Calls<'s> for Face<'_, 's, C, H> {
         // SAFETY: every target of a watcher was made from an `OnIo<C, H>`, in `io_add` or `raise_add`.
         let callback = unsafe { transmute::<*mut (), OnIo<C, H>>(fired.target.callback.as_ptr()) };
         let ready = Ready::from_bits_truncate(fired.ready);
-        callback(self.this, self.context, IoEvent { io: Io(fired.io), fd: fired.fd, ready, user: fired.target.user.addr() });
+        callback(
+            self.this,
+            self.context,
+            IoEvent {
+                io: Io(fired.io),
+                fd: fired.fd,
+                ready,
+                user: fired.target.user.addr(),
+            },
+        );
     }
 
     fn call_task(&mut self, target: Target) {

@@ -71,7 +71,12 @@ pub(crate) struct HostBackend<'a, H> {
 impl<'a, H: Host> HostBackend<'a, H> {
     /// `ready` has room for as many as there are watchers.
     pub(crate) fn new(host: H, ready: &'a mut [Readiness]) -> Self {
-        HostBackend { host, ready, found: 0, cursor: 0 }
+        HostBackend {
+            host,
+            ready,
+            found: 0,
+            cursor: 0,
+        }
     }
 
     fn ask(&mut self, fd: i32, interest: u32) -> Result<()> {
@@ -106,6 +111,7 @@ impl<H: Host> Backend for HostBackend<'_, H> {
         false
     }
 
+    #[inline(never)]
     fn add(&mut self, source: &Source) -> Result<u32> {
         self.ask(source.fd, source.interest).map(|()| 0)
     }
@@ -114,6 +120,7 @@ impl<H: Host> Backend for HostBackend<'_, H> {
         self.ask(source.fd, source.interest)
     }
 
+    #[inline(never)]
     fn remove(&mut self, source: &Source, _moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
         self.ask(source.fd, 0)
     }
@@ -122,6 +129,7 @@ impl<H: Host> Backend for HostBackend<'_, H> {
         Ok(())
     }
 
+    #[inline(never)]
     fn wait(&mut self, timeout: Nanos) -> Result<u32> {
         (self.found, self.cursor) = (0, 0);
         match self.host.wait(timeout, self.ready) {

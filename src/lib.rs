@@ -1,5 +1,8 @@
 #![no_std]
-#![cfg_attr(not(any(linux_backend, feature = "host")), allow(dead_code, reason = "a build without any backend can make no loop"))]
+#![cfg_attr(
+    not(any(linux_backend, feature = "host")),
+    allow(dead_code, reason = "a build without any backend can make no loop")
+)]
 //! pirn is an event loop that lives in memory its caller gives it: no heap, no libc, no global state.
 //!
 //! A loop waits for file descriptors, timers, tasks and other threads, and calls back. It is made for being embedded: in a C program
@@ -89,7 +92,9 @@ mod watch;
 
 pub use backend::{Capabilities, Kind};
 pub use error::{Error, Result};
-pub use event_loop::{Config, IoEvent, Loop, NoHost, OnIo, OnTask, OnTimer, Remote, Repeat, TimerEvent, When};
+pub use event_loop::{
+    Config, IoEvent, Loop, NoHost, OnIo, OnTask, OnTimer, Remote, Repeat, TimerEvent, When,
+};
 pub use host::{Host, Readiness};
 pub use reactor::{Ended, Limit};
 pub use ready::{Interest, Ready};

@@ -48,14 +48,26 @@ impl<'a, H: Host> Platform<'a, H> {
     pub(crate) fn open(kind: Kind, area: &'a mut [u64]) -> Result<Self> {
         let is_auto = kind == Kind::Auto;
         let kind = if is_auto { Self::best(area)? } else { kind };
-        let reason = |error| if is_auto && is_refusal(error) { Error::EOPNOTSUPP } else { error };
+        let reason = |error| {
+            if is_auto && is_refusal(error) {
+                Error::EOPNOTSUPP
+            } else {
+                error
+            }
+        };
         match kind {
             #[cfg(linux_epoll)]
-            Kind::Epoll => sys::epoll::Epoll::new(area).map_err(reason).map(Platform::Epoll),
+            Kind::Epoll => sys::epoll::Epoll::new(area)
+                .map_err(reason)
+                .map(Platform::Epoll),
             #[cfg(linux_poll)]
-            Kind::Poll => sys::poll::Poll::new(area).map_err(reason).map(Platform::Poll),
+            Kind::Poll => sys::poll::Poll::new(area)
+                .map_err(reason)
+                .map(Platform::Poll),
             #[cfg(linux_select)]
-            Kind::Select => sys::select::Select::new(area).map_err(reason).map(Platform::Select),
+            Kind::Select => sys::select::Select::new(area)
+                .map_err(reason)
+                .map(Platform::Select),
             _ => {
                 let _ = (area, reason);
                 Err(Error::EOPNOTSUPP)
@@ -66,7 +78,10 @@ impl<'a, H: Host> Platform<'a, H> {
     /// A backend over a host. `EOPNOTSUPP` if this build does not have it.
     pub(crate) fn host(host: H, area: &'a mut [u64]) -> Result<Self> {
         #[cfg(feature = "host")]
-        return Ok(Platform::Host(HostBackend::new(host, crate::storage::host_area(area))));
+        return Ok(Platform::Host(HostBackend::new(
+            host,
+            crate::storage::host_area(area),
+        )));
         #[cfg(not(feature = "host"))]
         {
             let _ = (host, area);
@@ -91,7 +106,10 @@ impl<'a, H: Host> Platform<'a, H> {
 
 /// Whether an error says that the kernel has not, or does not allow, what a backend needs.
 fn is_refusal(error: Error) -> bool {
-    matches!(error, Error::EOPNOTSUPP | Error::ENOSYS | Error::EPERM | Error::EINVAL)
+    matches!(
+        error,
+        Error::EOPNOTSUPP | Error::ENOSYS | Error::EPERM | Error::EINVAL
+    )
 }
 
 /// The backends of the operating system, the best first.
@@ -119,44 +137,6 @@ macro_rules! delegate {
             Platform::None(never, _) => match *never {},
         }
     };
-}
-
-/// The same where the turn spends its time: epoll in line, and all others behind one call.
-macro_rules! delegate_hot {
-    ($self:expr, $backend:ident => $call:expr, else $other:ident($($argument:expr),*)) => {
-        match $self {
-            #[cfg(linux_epoll)]
-            Platform::Epoll($backend) => $call,
-            other => other.$other($($argument),*),
-        }
-    };
-}
-
-impl<H: Host> Platform<'_, H> {
-    #[inline(never)]
-    fn wait_apart(&mut self, timeout: Nanos) -> Result<u32> {
-        delegate!(self, backend => backend.wait(timeout))
-    }
-
-    #[inline(never)]
-    fn owns_apart(&self, fd: i32) -> bool {
-        delegate!(self, backend => backend.owns(fd))
-    }
-
-    #[inline(never)]
-    fn remove_apart(&mut self, source: &Source, moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
-        delegate!(self, backend => backend.remove(source, moved))
-    }
-
-    #[inline(never)]
-    fn add_apart(&mut self, source: &Source) -> Result<u32> {
-        delegate!(self, backend => backend.add(source))
-    }
-
-    #[inline(never)]
-    fn is_forked_apart(&self) -> bool {
-        delegate!(self, backend => backend.is_forked())
-    }
 }
 
 impl<W: Wake> Wake for PlatformWaker<W> {
@@ -197,12 +177,12 @@ impl<H: Host> Backend for Platform<'_, H> {
 
     #[inline]
     fn owns(&self, fd: i32) -> bool {
-        delegate_hot!(self, backend => backend.owns(fd), else owns_apart(fd))
+        delegate!(self, backend => backend.owns(fd))
     }
 
     #[inline]
     fn add(&mut self, source: &Source) -> Result<u32> {
-        delegate_hot!(self, backend => backend.add(source), else add_apart(source))
+        delegate!(self, backend => backend.add(source))
     }
 
     fn modify(&mut self, source: &Source) -> Result<()> {
@@ -211,16 +191,16 @@ impl<H: Host> Backend for Platform<'_, H> {
 
     #[inline]
     fn remove(&mut self, source: &Source, moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
-        delegate_hot!(self, backend => backend.remove(source, moved), else remove_apart(source, moved))
+        delegate!(self, backend => backend.remove(source, moved))
     }
 
     fn probe(&self, fd: i32) -> Result<()> {
         delegate!(self, backend => backend.probe(fd))
     }
 
-    #[cfg_attr(not(for_size), inline(always))]
+    #[inline(always)]
     fn wait(&mut self, timeout: Nanos) -> Result<u32> {
-        delegate_hot!(self, backend => backend.wait(timeout), else wait_apart(timeout))
+        delegate!(self, backend => backend.wait(timeout))
     }
 
     fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {
@@ -270,7 +250,7 @@ impl<H: Host> Backend for Platform<'_, H> {
 
     #[inline]
     fn is_forked(&self) -> bool {
-        delegate_hot!(self, backend => backend.is_forked(), else is_forked_apart())
+        delegate!(self, backend => backend.is_forked())
     }
 
     fn pollable_fd(&mut self) -> Result<i32> {

@@ -52,7 +52,10 @@ bitflags! {
 }
 
 /// The three bits a caller may ask for.
-pub(crate) const ASKABLE: u32 = Interest::READ.union(Interest::URGENT).union(Interest::WRITE).bits();
+pub(crate) const ASKABLE: u32 = Interest::READ
+    .union(Interest::URGENT)
+    .union(Interest::WRITE)
+    .bits();
 /// Error and hang-up: reported to every watcher whose interest is not empty.
 pub(crate) const UNASKED: u32 = Ready::ERROR.union(Ready::HANGUP).bits();
 /// What error and hang-up imply: the next call in either direction returns at once.
@@ -70,13 +73,21 @@ pub(crate) const fn mask_of(interest: u32) -> u16 {
 
 /// Readiness in a byte: the peer's close takes the place of a bit that is never found.
 pub(crate) const fn fold(ready: u32) -> u8 {
-    let peer = if ready & Ready::PEER_CLOSED.bits() != 0 { FOLDED_PEER } else { 0 };
+    let peer = if ready & Ready::PEER_CLOSED.bits() != 0 {
+        FOLDED_PEER
+    } else {
+        0
+    };
     ready as u8 & (FOLDED_PEER - 1) | peer
 }
 
 /// The opposite of [`fold`].
 pub(crate) const fn unfold(folded: u8) -> u32 {
-    let peer = if folded & FOLDED_PEER != 0 { Ready::PEER_CLOSED.bits() } else { 0 };
+    let peer = if folded & FOLDED_PEER != 0 {
+        Ready::PEER_CLOSED.bits()
+    } else {
+        0
+    };
     (folded & (FOLDED_PEER - 1)) as u32 | peer
 }
 
@@ -87,7 +98,11 @@ const FOLDED_PEER: u8 = 0x40;
 pub(crate) const fn report(found: u32, mask: u16) -> u32 {
     let mask = mask as u32;
     let ready = found & mask;
-    if ready & UNASKED != 0 { ready | (mask & IMPLIED) } else { ready }
+    if ready & UNASKED != 0 {
+        ready | (mask & IMPLIED)
+    } else {
+        ready
+    }
 }
 
 #[cfg(test)]
@@ -97,9 +112,15 @@ mod tests {
     #[test]
     fn hangup_implies_what_is_watched_and_nothing_else() {
         let reader = mask_of(Interest::READ.bits());
-        assert_eq!(report(Ready::HANGUP.bits(), reader), (Ready::READ | Ready::HANGUP).bits());
+        assert_eq!(
+            report(Ready::HANGUP.bits(), reader),
+            (Ready::READ | Ready::HANGUP).bits()
+        );
         let writer = mask_of(Interest::WRITE.bits());
-        assert_eq!(report(Ready::ERROR.bits(), writer), (Ready::WRITE | Ready::ERROR).bits());
+        assert_eq!(
+            report(Ready::ERROR.bits(), writer),
+            (Ready::WRITE | Ready::ERROR).bits()
+        );
         assert_eq!(report(Ready::READ.bits(), writer), 0);
         assert_eq!(report(Ready::PEER_CLOSED.bits(), writer), 0);
     }

@@ -176,12 +176,21 @@ impl<'a, W: Wake> Shared<'a, W> {
                 return Err(Error::ESHUTDOWN);
             }
             let ends_sleep = state & SLEEPING != 0;
-            let next = if ends_sleep { (state & !SLEEPING).wrapping_add(ONE_WAKER) } else { state } | flags;
+            let next = if ends_sleep {
+                (state & !SLEEPING).wrapping_add(ONE_WAKER)
+            } else {
+                state
+            } | flags;
             // Release: the loop that finds a flag, or itself woken, sees what was done before. Done even where nothing
             // changes, for a flag that another has set does not release what we did. All changes of one word have one
             // order, so it needs no fence: either the loop's SLEEPING comes first and we find it, or our flag does and
             // the loop finds that.
-            match self.state.compare_exchange_weak(state, next, Ordering::Release, Ordering::Relaxed) {
+            match self.state.compare_exchange_weak(
+                state,
+                next,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => break ends_sleep,
                 Err(now) => state = now,
             }
@@ -239,7 +248,11 @@ impl<'a, W: Wake> Shared<'a, W> {
     /// Whether a message can be taken or a bit is raised. Loop thread.
     pub(crate) fn has_work(&self) -> bool {
         // Relaxed: only whether, not what; taking them acquires.
-        self.mailbox.is_published() || self.raised.iter().any(|word| word.load(Ordering::Relaxed) != 0)
+        self.mailbox.is_published()
+            || self
+                .raised
+                .iter()
+                .any(|word| word.load(Ordering::Relaxed) != 0)
     }
 
     /// The bits raised since the last call. Loop thread.
@@ -261,7 +274,8 @@ impl<'a, W: Wake> Shared<'a, W> {
     #[inline]
     pub(crate) fn take_stop(&self) -> bool {
         // Acquire, both, as in `awake`.
-        self.state.load(Ordering::Acquire) & STOP != 0 && self.state.fetch_and(!STOP, Ordering::Acquire) & STOP != 0
+        self.state.load(Ordering::Acquire) & STOP != 0
+            && self.state.fetch_and(!STOP, Ordering::Acquire) & STOP != 0
     }
 
     /// Where the mailbox ends now, and how many are in it: a turn takes what is before. Loop thread.
@@ -269,7 +283,9 @@ impl<'a, W: Wake> Shared<'a, W> {
     pub(crate) fn published_end(&self) -> (Ticket, usize) {
         let end = self.mailbox.end();
         // Relaxed, both: a statistic.
-        let length = end.0.wrapping_sub(self.mailbox.head.load(Ordering::Relaxed));
+        let length = end
+            .0
+            .wrapping_sub(self.mailbox.head.load(Ordering::Relaxed));
         if length > self.mailbox.peak.load(Ordering::Relaxed) {
             self.mailbox.peak.fetch_max(length, Ordering::Relaxed);
         }

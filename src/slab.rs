@@ -38,7 +38,12 @@ impl<'a, T: Slot> Slab<'a, T> {
             slot.set_link(free);
             (free, index) = (before, before);
         }
-        Slab { slots, free, used: 0, peak: 0 }
+        Slab {
+            slots,
+            free,
+            used: 0,
+            peak: 0,
+        }
     }
 
     pub(crate) fn capacity(&self) -> u32 {
@@ -75,7 +80,10 @@ impl<'a, T: Slot> Slab<'a, T> {
     #[inline]
     pub(crate) fn vacancy(&self) -> Result<Token> {
         let slot = self.get(self.free).ok_or(Error::ENOSPC)?;
-        Ok(Token { slot: self.free, generation: slot.generation().wrapping_add(1) })
+        Ok(Token {
+            slot: self.free,
+            generation: slot.generation().wrapping_add(1),
+        })
     }
 
     /// Frees a slot in use: its handles are stale from now on.
@@ -95,14 +103,19 @@ impl<'a, T: Slot> Slab<'a, T> {
     /// The handle of a slot in use.
     #[inline]
     pub(crate) fn token(&self, index: u32) -> Token {
-        Token { slot: index, generation: self.get(index).map_or(0, Slot::generation) }
+        Token {
+            slot: index,
+            generation: self.get(index).map_or(0, Slot::generation),
+        }
     }
 
     /// The slot a handle names, or `ENOENT` if it is stale or made up.
     #[inline]
     pub(crate) fn check(&self, token: Token) -> Result<&T> {
         match self.slots.get(token.slot as usize) {
-            Some(slot) if slot.generation() == token.generation && token.generation & 1 == 1 => Ok(slot),
+            Some(slot) if slot.generation() == token.generation && token.generation & 1 == 1 => {
+                Ok(slot)
+            }
             _ => Err(Error::ENOENT),
         }
     }
@@ -111,7 +124,9 @@ impl<'a, T: Slot> Slab<'a, T> {
     #[inline]
     pub(crate) fn check_mut(&mut self, token: Token) -> Result<&mut T> {
         match self.slots.get_mut(token.slot as usize) {
-            Some(slot) if slot.generation() == token.generation && token.generation & 1 == 1 => Ok(slot),
+            Some(slot) if slot.generation() == token.generation && token.generation & 1 == 1 => {
+                Ok(slot)
+            }
             _ => Err(Error::ENOENT),
         }
     }

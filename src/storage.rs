@@ -1,4 +1,7 @@
-#![expect(unsafe_code, reason = "memory lent by the caller is cut into the loop's parts")]
+#![expect(
+    unsafe_code,
+    reason = "memory lent by the caller is cut into the loop's parts"
+)]
 //! The memory of a loop: one block, cut into its parts once, at init.
 //!
 //! A C program hands over a block of bytes; a Rust program a [`Storage`]. Both hold the same parts, and the sizes that
@@ -80,7 +83,11 @@ impl Plan {
         const { assert!(align_of::<T>() <= ALIGNMENT) };
         let offset = self.end.saturating_add(align_of::<T>() - 1) & !(align_of::<T>() - 1);
         self.end = offset.saturating_add(count.saturating_mul(size_of::<T>()));
-        Place { offset, count, of: PhantomData }
+        Place {
+            offset,
+            count,
+            of: PhantomData,
+        }
     }
 }
 
@@ -149,7 +156,12 @@ impl<'a, W: Wake> Cut<'a, W> {
     /// # Safety
     ///
     /// The `size` bytes from `memory` are writable and lent for 'a to the result alone.
-    pub(crate) unsafe fn new(memory: *mut u8, size: usize, capacity: Capacity, epoch: u32) -> Option<(Self, &'a mut [u64])> {
+    pub(crate) unsafe fn new(
+        memory: *mut u8,
+        size: usize,
+        capacity: Capacity,
+        epoch: u32,
+    ) -> Option<(Self, &'a mut [u64])> {
         // Never true but on small machines, where an index of a timer has two bytes.
         if capacity.timers > MAX_TIMERS {
             return None;
@@ -166,7 +178,9 @@ impl<'a, W: Wake> Cut<'a, W> {
         let tasks = plan.place::<tasks::Slot>(capacity.tasks as usize);
         let mailbox = plan.place::<Entry>(capacity.remote() as usize);
         let buckets = plan.place::<u32>(io);
-        let mut area = plan.place::<u64>(AREA_BASE_WORDS + io.saturating_mul(AREA_PER_IO).div_ceil(size_of::<u64>()));
+        let mut area = plan.place::<u64>(
+            AREA_BASE_WORDS + io.saturating_mul(AREA_PER_IO).div_ceil(size_of::<u64>()),
+        );
         if plan.end > size {
             return None;
         }
@@ -190,7 +204,19 @@ impl<'a, W: Wake> Cut<'a, W> {
         let buckets = unsafe { buckets.of(block) };
         // SAFETY: as above.
         let area = unsafe { area.of(block) };
-        Some((Cut { place, mailbox, watchers, buckets, timers, tasks, block_size: 0, seed }, area))
+        Some((
+            Cut {
+                place,
+                mailbox,
+                watchers,
+                buckets,
+                timers,
+                tasks,
+                block_size: 0,
+                seed,
+            },
+            area,
+        ))
     }
 
     /// What the block is to be reported as.
@@ -231,7 +257,10 @@ pub(crate) const PER_TASK: usize = size_of::<tasks::Slot>() + size_of::<Entry>()
 /// Bytes of a block beside the above and beside what its owner takes: the shared half, what does not depend on the number of
 /// watchers, half a mailbox entry for an odd number of tasks, and alignment.
 pub(crate) const fn fixed_size<W>() -> usize {
-    size_of::<Shared<'static, W>>() + AREA_BASE_WORDS * size_of::<u64>() + size_of::<Entry>() / 2 + 3 * size_of::<u64>()
+    size_of::<Shared<'static, W>>()
+        + AREA_BASE_WORDS * size_of::<u64>()
+        + size_of::<Entry>() / 2
+        + 3 * size_of::<u64>()
 }
 
 /// Memory for a loop in a Rust program: for `IO` watchers, `TIMERS` timers and `TASKS` tasks.
@@ -267,7 +296,9 @@ impl<const IO: usize, const TIMERS: usize, const TASKS: usize> Storage<IO, TIMER
     }
 }
 
-impl<const IO: usize, const TIMERS: usize, const TASKS: usize> Default for Storage<IO, TIMERS, TASKS> {
+impl<const IO: usize, const TIMERS: usize, const TASKS: usize> Default
+    for Storage<IO, TIMERS, TASKS>
+{
     fn default() -> Self {
         Self::new()
     }
@@ -280,10 +311,16 @@ pub struct Memory<'s> {
     epoch: u32,
 }
 
-impl<'s, const IO: usize, const TIMERS: usize, const TASKS: usize> From<&'s mut Storage<IO, TIMERS, TASKS>> for Memory<'s> {
+impl<'s, const IO: usize, const TIMERS: usize, const TASKS: usize>
+    From<&'s mut Storage<IO, TIMERS, TASKS>> for Memory<'s>
+{
     fn from(storage: &'s mut Storage<IO, TIMERS, TASKS>) -> Self {
         storage.epoch = storage.epoch.wrapping_add(1);
-        let capacity = Capacity { io: IO as u32, timers: TIMERS as u32, tasks: TASKS as u32 };
+        let capacity = Capacity {
+            io: IO as u32,
+            timers: TIMERS as u32,
+            tasks: TASKS as u32,
+        };
         let epoch = storage.epoch;
         let skipped = core::mem::offset_of!(Storage<IO, TIMERS, TASKS>, fixed);
         let words = (size_of::<Storage<IO, TIMERS, TASKS>>() - skipped) / size_of::<u64>();
@@ -293,7 +330,11 @@ impl<'s, const IO: usize, const TIMERS: usize, const TASKS: usize> From<&'s mut 
         // SAFETY: the storage is aligned to 8 and so is the field, a word's offset; from it to the end of the storage there are
         // `words` words, all of them `MaybeUninit` or padding, lent for 's.
         let block = unsafe { core::slice::from_raw_parts_mut(first, words) };
-        Memory { block, capacity, epoch }
+        Memory {
+            block,
+            capacity,
+            epoch,
+        }
     }
 }
 
@@ -301,7 +342,14 @@ impl<'s> Memory<'s> {
     pub(crate) fn cut<W: Wake>(self) -> Option<(Cut<'s, W>, &'s mut [u64])> {
         let size = size_of_val(self.block);
         // SAFETY: the block is writable and lent for 's; it is given away here.
-        let (cut, area) = unsafe { Cut::new(self.block.as_mut_ptr().cast(), size, self.capacity, self.epoch)? };
+        let (cut, area) = unsafe {
+            Cut::new(
+                self.block.as_mut_ptr().cast(),
+                size,
+                self.capacity,
+                self.epoch,
+            )?
+        };
         Some((cut.sized(size), area))
     }
 }

@@ -14,5 +14,10 @@ use core::sync::atomic;
 #[cfg(loom)]
 use loom::sync::atomic;
 
-#[allow(unused_imports, reason = "one list for the whole crate; no single build needs to use all of it")]
-pub(crate) use atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence};
+#[allow(
+    unused_imports,
+    reason = "one list for the whole crate; no single build needs to use all of it"
+)]
+pub(crate) use atomic::{
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence,
+};

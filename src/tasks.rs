@@ -59,7 +59,17 @@ impl<'a> Tasks<'a> {
         let capacity = slots.len().min(MAX_CAPACITY);
         let slots = slots.get_mut(..capacity).unwrap_or_default();
         slots.fill_with(|| Slot::EMPTY);
-        Tasks { slots, head: 0, tail: 0, lap: seed | 1, used: 0, turn: 0, cancelled: 0, peak: 0, refused: 0 }
+        Tasks {
+            slots,
+            head: 0,
+            tail: 0,
+            lap: seed | 1,
+            used: 0,
+            turn: 0,
+            cancelled: 0,
+            peak: 0,
+            refused: 0,
+        }
     }
 
     /// Queues a task behind all others and returns its handle, or `EAGAIN` if there is no room: then nothing has changed but
@@ -68,7 +78,10 @@ impl<'a> Tasks<'a> {
     pub(crate) fn push(&mut self, target: Target) -> Result<Token> {
         let capacity = self.slots.len() as u32;
         let slot = self.tail;
-        let token = Token { slot, generation: self.lap };
+        let token = Token {
+            slot,
+            generation: self.lap,
+        };
         match self.slots.get_mut(slot as usize) {
             Some(place) if self.used < capacity => place.0 = Some(target),
             _ => return Err(self.refuse()),
@@ -94,12 +107,19 @@ impl<'a> Tasks<'a> {
     /// Takes a queued task back: it will not run. `ENOENT` if it has run, is the one running, was cancelled before, or never was.
     pub(crate) fn cancel(&mut self, token: Token) -> Result<()> {
         // From `tail` on stands what was pushed in the lap before.
-        let lap = if token.slot < self.tail { self.lap } else { self.lap.wrapping_sub(2) };
+        let lap = if token.slot < self.tail {
+            self.lap
+        } else {
+            self.lap.wrapping_sub(2)
+        };
         if token.generation != lap {
             return Err(Error::ENOENT);
         }
         // What has run, and what was cancelled, left no target behind.
-        let place = self.slots.get_mut(token.slot as usize).ok_or(Error::ENOENT)?;
+        let place = self
+            .slots
+            .get_mut(token.slot as usize)
+            .ok_or(Error::ENOENT)?;
         place.0.take().ok_or(Error::ENOENT)?;
         self.cancelled += 1;
         Ok(())
@@ -118,12 +138,6 @@ impl<'a> Tasks<'a> {
         let count = self.turn.min(most);
         self.turn -= count;
         count
-    }
-
-    /// Whether this turn has entries that are in no batch yet.
-    #[inline]
-    pub(crate) fn has_turn(&self) -> bool {
-        self.turn > 0
     }
 
     /// The oldest task of any turn: to hand back what is left at the end of the loop's life. Not while a batch is under way.
@@ -153,7 +167,10 @@ impl<'a> Tasks<'a> {
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Target> {
         debug_assert!(self.used > 0);
-        let target = self.slots.get_mut(self.head as usize).and_then(|place| place.0.take());
+        let target = self
+            .slots
+            .get_mut(self.head as usize)
+            .and_then(|place| place.0.take());
         self.head = self.wrap(self.head, 1);
         self.used -= 1;
         if target.is_none() {
@@ -190,19 +207,27 @@ impl<'a> Tasks<'a> {
     /// Whether the counts agree with the slots. For `verify`: O(n).
     pub(crate) fn is_sound(&self) -> bool {
         let capacity = self.capacity();
-        if self.used > capacity || self.turn > self.used || self.peak < self.used || (self.head != 0 && self.head >= capacity) {
+        if self.used > capacity
+            || self.turn > self.used
+            || self.peak < self.used
+            || (self.head != 0 && self.head >= capacity)
+        {
             return false;
         }
         let live = (0..self.used).filter(|&place| self.is_live(place)).count();
         let all = self.slots.iter().filter(|place| place.0.is_some()).count();
         // Every target stands in the queue, and every queued entry without one was cancelled.
-        live == all && live + self.cancelled as usize == self.used as usize && self.wrap(self.head, self.used) == self.tail
+        live == all
+            && live + self.cancelled as usize == self.used as usize
+            && self.wrap(self.head, self.used) == self.tail
     }
 
     /// Whether the entry that many places behind the oldest is there and not cancelled.
     fn is_live(&self, place: u32) -> bool {
         let index = self.wrap(self.head, place);
-        self.slots.get(index as usize).is_some_and(|place| place.0.is_some())
+        self.slots
+            .get(index as usize)
+            .is_some_and(|place| place.0.is_some())
     }
 
     /// The index `distance` places after `index`, around the end; both at most the capacity, so that the sum fits and one
@@ -211,7 +236,11 @@ impl<'a> Tasks<'a> {
     fn wrap(&self, index: u32, distance: u32) -> u32 {
         let capacity = self.slots.len() as u32;
         let sum = index.wrapping_add(distance);
-        if sum >= capacity { sum.wrapping_sub(capacity) } else { sum }
+        if sum >= capacity {
+            sum.wrapping_sub(capacity)
+        } else {
+            sum
+        }
     }
 }
 
@@ -230,7 +259,10 @@ mod tests {
 
     /// A target told from others by its user word.
     fn target(number: usize) -> Target {
-        Target { callback: NonNull::dangling(), user: without_provenance_mut(number) }
+        Target {
+            callback: NonNull::dangling(),
+            user: without_provenance_mut(number),
+        }
     }
 
     fn number(target: Target) -> usize {
@@ -260,7 +292,10 @@ mod tests {
             let mut tasks = Tasks::new(&mut slots, 0);
             for round in 0..3 {
                 for n in 0..capacity {
-                    assert!(tasks.push(target(n)).is_ok(), "capacity {capacity} round {round} push {n}");
+                    assert!(
+                        tasks.push(target(n)).is_ok(),
+                        "capacity {capacity} round {round} push {n}"
+                    );
                 }
                 assert_eq!(tasks.push(target(999)), Err(Error::EAGAIN));
                 assert_eq!(tasks.len() as usize, capacity);
@@ -302,7 +337,10 @@ mod tests {
         let first = tasks.push(target(1)).unwrap();
         tasks.push(target(2)).unwrap();
         assert_eq!(tasks.push(target(3)), Err(Error::EAGAIN));
-        assert_eq!((tasks.len(), tasks.peak(), tasks.refused_count()), (2, 2, 1));
+        assert_eq!(
+            (tasks.len(), tasks.peak(), tasks.refused_count()),
+            (2, 2, 1)
+        );
         assert_eq!(tasks.cancel(first), Ok(()));
         assert_eq!(turn(&mut tasks), [2]);
     }
@@ -347,7 +385,7 @@ mod tests {
         assert!(tasks.is_empty() && tasks.is_sound());
         tasks.push(target(4)).unwrap();
         assert_eq!((tasks.pop(), tasks.pop()), (None, None));
-        assert!(!tasks.has_turn() && tasks.is_sound());
+        assert!(tasks.is_sound());
         assert_eq!(turn(&mut tasks), [4]);
     }
 
@@ -387,12 +425,30 @@ mod tests {
         let live = tasks.push(target(1)).unwrap();
         for made_up in [
             Token::default(),
-            Token { slot: 1, generation: 1 },
-            Token { slot: 2, generation: live.generation },
-            Token { slot: u32::MAX, generation: u32::MAX },
-            Token { slot: live.slot, generation: 0 },
-            Token { slot: live.slot, generation: live.generation ^ 2 },
-            Token { slot: live.slot, generation: live.generation + 1 },
+            Token {
+                slot: 1,
+                generation: 1,
+            },
+            Token {
+                slot: 2,
+                generation: live.generation,
+            },
+            Token {
+                slot: u32::MAX,
+                generation: u32::MAX,
+            },
+            Token {
+                slot: live.slot,
+                generation: 0,
+            },
+            Token {
+                slot: live.slot,
+                generation: live.generation ^ 2,
+            },
+            Token {
+                slot: live.slot,
+                generation: live.generation + 1,
+            },
         ] {
             assert_eq!(tasks.cancel(made_up), Err(Error::ENOENT), "{made_up:?}");
         }
@@ -406,7 +462,10 @@ mod tests {
         tasks.push(target(1)).unwrap();
         let newest = tasks.push(target(2)).unwrap();
         tasks.cancel(newest).unwrap();
-        assert_eq!((tasks.len(), tasks.push(target(3))), (1, Err(Error::EAGAIN)));
+        assert_eq!(
+            (tasks.len(), tasks.push(target(3))),
+            (1, Err(Error::EAGAIN))
+        );
         assert_eq!(turn(&mut tasks), [1]);
         assert!(tasks.push(target(3)).is_ok() && tasks.push(target(4)).is_ok());
         assert_eq!(turn(&mut tasks), [3, 4]);
@@ -499,17 +558,28 @@ mod tests {
                     0..=2 => match tasks.push(target(step)) {
                         Ok(handle) => {
                             assert!(queue.len() < capacity, "seed {seed}");
-                            assert!(!handles.contains(&handle), "seed {seed}: a handle was given out twice");
+                            assert!(
+                                !handles.contains(&handle),
+                                "seed {seed}: a handle was given out twice"
+                            );
                             queue.push_back((step, Some(handle)));
                             handles.push(handle);
                         }
-                        Err(error) => assert_eq!((error, queue.len()), (Error::EAGAIN, capacity), "seed {seed}"),
+                        Err(error) => assert_eq!(
+                            (error, queue.len()),
+                            (Error::EAGAIN, capacity),
+                            "seed {seed}"
+                        ),
                     },
                     3 | 4 if !handles.is_empty() => {
                         let recent = handles.len().min(2 * capacity + 1) as u64;
                         let handle = handles[handles.len() - 1 - roll(recent) as usize];
                         let entry = queue.iter_mut().find(|entry| entry.1 == Some(handle));
-                        let expected = if entry.is_some() { Ok(()) } else { Err(Error::ENOENT) };
+                        let expected = if entry.is_some() {
+                            Ok(())
+                        } else {
+                            Err(Error::ENOENT)
+                        };
                         assert_eq!(tasks.cancel(handle), expected, "seed {seed} step {step}");
                         if let Some(entry) = entry {
                             entry.1 = None;
@@ -523,14 +593,27 @@ mod tests {
                         let mut expected = None;
                         while in_turn > 0 && expected.is_none() {
                             in_turn -= 1;
-                            expected = queue.pop_front().and_then(|(number, handle)| handle.map(|_| number));
+                            expected = queue
+                                .pop_front()
+                                .and_then(|(number, handle)| handle.map(|_| number));
                         }
-                        assert_eq!(next(&mut tasks).map(number), expected, "seed {seed} step {step}");
+                        assert_eq!(
+                            next(&mut tasks).map(number),
+                            expected,
+                            "seed {seed} step {step}"
+                        );
                     }
                 }
                 assert!(tasks.is_sound(), "seed {seed} step {step}");
-                assert_eq!(tasks.len() as usize, queue.iter().filter(|entry| entry.1.is_some()).count(), "seed {seed}");
-                assert_eq!(tasks.is_empty(), queue.iter().all(|entry| entry.1.is_none()));
+                assert_eq!(
+                    tasks.len() as usize,
+                    queue.iter().filter(|entry| entry.1.is_some()).count(),
+                    "seed {seed}"
+                );
+                assert_eq!(
+                    tasks.is_empty(),
+                    queue.iter().all(|entry| entry.1.is_none())
+                );
             }
         }
     }

@@ -122,7 +122,12 @@ impl<'a> Timers<'a> {
 
     /// Arms a new timer without flags, or `ENOSPC`. `period` 0 is a one-shot; a deadline of `FOREVER` is armed and never reached.
     #[inline]
-    pub(crate) fn start(&mut self, deadline: Nanos, period: Nanos, target: Target) -> Result<Token> {
+    pub(crate) fn start(
+        &mut self,
+        deadline: Nanos,
+        period: Nanos,
+        target: Target,
+    ) -> Result<Token> {
         let mut token = Token::default();
         self.start_and_tell(deadline, period, target, |started| token = started)?;
         Ok(token)
@@ -287,7 +292,10 @@ impl<'a> Timers<'a> {
     /// The earliest effective deadline, exactly; `FOREVER` without timers. Looks at every timer of the first bucket, and at
     /// further buckets only if all of these were pushed forward.
     pub(crate) fn next_deadline(&self) -> Nanos {
-        let mut earliest = self.slab.get(self.buckets.head(DUE)).map_or(FOREVER, TimerSlot::effective);
+        let mut earliest = self
+            .slab
+            .get(self.buckets.head(DUE))
+            .map_or(FOREVER, TimerSlot::effective);
         let mut bucket = self.buckets.first();
         // The bucket of `base` may hold deadlines before its beginning, but then it is the first.
         let mut is_first = true;
@@ -346,9 +354,14 @@ impl<'a> Timers<'a> {
             self.slab.remove(index);
             0
         } else {
-            self.late.map_or(0, |late| (late.rearm)(self, index, now.max(self.now)))
+            self.late
+                .map_or(0, |late| (late.rearm)(self, index, now.max(self.now)))
         };
-        Some(Fired { target, token, missed })
+        Some(Fired {
+            target,
+            token,
+            missed,
+        })
     }
 
     /// Arms a periodic timer that fires at `now` for its next tick; how many are overdue beside this one.
@@ -359,12 +372,21 @@ impl<'a> Timers<'a> {
         let (deadline, period) = (slot.deadline, slot.period);
         let overdue = now.saturating_sub(deadline);
         // A division only for those that are late.
-        let late = if overdue < period { 0 } else { overdue.checked_div(period).unwrap_or(0) };
+        let late = if overdue < period {
+            0
+        } else {
+            overdue.checked_div(period).unwrap_or(0)
+        };
         let (next, missed) = if slot.flags & FIXED_DELAY != 0 {
             (now.saturating_add(period), 0)
         } else if slot.flags & SKIP_MISSED != 0 {
             // The product is at most `overdue`: it neither overflows nor passes `now`.
-            (deadline.saturating_add(late.wrapping_mul(period)).saturating_add(period), late)
+            (
+                deadline
+                    .saturating_add(late.wrapping_mul(period))
+                    .saturating_add(period),
+                late,
+            )
         } else {
             (deadline.saturating_add(period), late)
         };
@@ -498,11 +520,20 @@ impl<'a> Timers<'a> {
             let first = self.buckets.head(bucket);
             let (mut index, mut prev, mut rank) = (first, NONE, 0);
             while let Some(slot) = self.slab.get(index) {
-                let place = if bucket == DUE { DUE } else { self.buckets.place(slot.effective()) };
+                let place = if bucket == DUE {
+                    DUE
+                } else {
+                    self.buckets.place(slot.effective())
+                };
                 let is_in_order = bucket != DUE || rank < slot.rank();
                 let is_linked = index == first || slot.prev == prev;
                 let is_live = self.slab.check(self.slab.token(index)).is_ok();
-                if usize::from(slot.bucket) != bucket || place < bucket || !is_in_order || !is_linked || !is_live {
+                if usize::from(slot.bucket) != bucket
+                    || place < bucket
+                    || !is_in_order
+                    || !is_linked
+                    || !is_live
+                {
                     return false;
                 }
                 listed += 1;

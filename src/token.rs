@@ -12,10 +12,16 @@ pub(crate) struct Token {
     pub(crate) generation: u32,
 }
 
-#[cfg_attr(not(linux_epoll), expect(dead_code, reason = "only epoll carries user data"))]
+#[cfg_attr(
+    not(linux_epoll),
+    expect(dead_code, reason = "only epoll carries user data")
+)]
 impl Token {
     pub(crate) const fn from_u64(value: u64) -> Token {
-        Token { slot: value as u32, generation: (value >> 32) as u32 }
+        Token {
+            slot: value as u32,
+            generation: (value >> 32) as u32,
+        }
     }
 
     pub(crate) const fn to_u64(self) -> u64 {

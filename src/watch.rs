@@ -215,7 +215,11 @@ impl<'a> Watchers<'a> {
     #[inline]
     pub(crate) fn find(&self, fd: i32) -> Option<u32> {
         let first = *self.buckets.get(self.bucket(fd))?;
-        if first == NONE { None } else { self.same_fd_from(first, fd) }
+        if first == NONE {
+            None
+        } else {
+            self.same_fd_from(first, fd)
+        }
     }
 
     /// The next watcher of the same fd.
@@ -259,10 +263,15 @@ impl<'a> Watchers<'a> {
     }
 
     /// Adds a watcher: the head of its fd, or the one after `last`, the last of the fd's watchers. `ENOSPC` when all slots are in use.
-    #[cfg_attr(for_size, inline)]
-    #[cfg_attr(not(for_size), inline(never))]
-    pub(crate) fn insert(&mut self, fd: i32, interest: Interest, target: Target, last: Option<u32>) -> Result<Token> {
-        self.insert_here(fd, interest, target, last).map(|(io, _)| io)
+    pub(crate) fn insert(
+        &mut self,
+        fd: i32,
+        interest: Interest,
+        target: Target,
+        last: Option<u32>,
+    ) -> Result<Token> {
+        self.insert_here(fd, interest, target, last)
+            .map(|(io, _)| io)
     }
 
     /// As `insert`, without a call, and hands over the watcher too: for the first of an fd, of which there are many.
@@ -291,12 +300,22 @@ impl<'a> Watchers<'a> {
         watcher.chain = chain;
         watcher.position = 0;
         watcher.interest = interest.bits() as u8;
-        watcher.plain = if options & ONESHOT == 0 { interest.bits() as u8 } else { 0 };
+        watcher.plain = if options & ONESHOT == 0 {
+            interest.bits() as u8
+        } else {
+            0
+        };
         watcher.found = 0;
         watcher.fed = 0;
         watcher.kernel = 0;
         watcher.flags = options | role;
-        Ok((Token { slot: index, generation: watcher.generation }, watcher))
+        Ok((
+            Token {
+                slot: index,
+                generation: watcher.generation,
+            },
+            watcher,
+        ))
     }
 
     /// The last watcher of an fd, from any of them.
@@ -320,7 +339,11 @@ impl<'a> Watchers<'a> {
         if flags & HEAD != 0 && self.shared == 0 {
             return None;
         }
-        let heir = if flags & HEAD != 0 { Some(self.same_fd_from(chain, fd)?) } else { None };
+        let heir = if flags & HEAD != 0 {
+            Some(self.same_fd_from(chain, fd)?)
+        } else {
+            None
+        };
         self.shared -= 1;
         let watcher = self.slab.get_mut(heir?)?;
         watcher.flags |= HEAD;
@@ -364,17 +387,17 @@ impl<'a> Watchers<'a> {
     }
 
     /// Puts a watcher on the attention list, if it is not there, and adds `reason`.
-    #[cfg_attr(for_size, inline)]
-    #[cfg_attr(not(for_size), inline(never))]
     pub(crate) fn list(&mut self, index: u32, reason: u16) {
         self.list_here(index, reason);
     }
 
     /// As `list`, without a call: for changed interests, which are many.
-    #[cfg_attr(not(for_size), inline(always))]
+    #[inline]
     pub(crate) fn list_here(&mut self, index: u32, reason: u16) {
         let last = self.last;
-        let Some(watcher) = self.slab.get_mut(index) else { return };
+        let Some(watcher) = self.slab.get_mut(index) else {
+            return;
+        };
         let flags = watcher.flags;
         watcher.flags = flags | LISTED | reason;
         if flags & LISTED != 0 {
@@ -391,7 +414,9 @@ impl<'a> Watchers<'a> {
 
     /// Drops `reasons` for attention; without any left the watcher leaves the list.
     pub(crate) fn unlist(&mut self, index: u32, reasons: u16) {
-        let Some(watcher) = self.slab.get_mut(index) else { return };
+        let Some(watcher) = self.slab.get_mut(index) else {
+            return;
+        };
         let was_listed = watcher.flags & LISTED != 0;
         watcher.flags &= !reasons;
         if !was_listed || watcher.flags & REASONS != 0 {
@@ -454,7 +479,11 @@ impl<'a> Watchers<'a> {
     pub(crate) fn visit(&mut self) -> Option<u32> {
         let index = self.cursor;
         let watcher = self.slab.get(index)?;
-        self.cursor = if index == self.end { NONE } else { watcher.next };
+        self.cursor = if index == self.end {
+            NONE
+        } else {
+            watcher.next
+        };
         Some(index)
     }
 
@@ -463,14 +492,19 @@ impl<'a> Watchers<'a> {
         let watcher = self.slab.check_mut(token)?;
         if (watcher.flags & UNREF == 0) != holds {
             watcher.flags ^= UNREF;
-            self.referenced = if holds { self.referenced + 1 } else { self.referenced - 1 };
+            self.referenced = if holds {
+                self.referenced + 1
+            } else {
+                self.referenced - 1
+            };
         }
         Ok(())
     }
 
     /// Whether chains, list and counts agree with each other. For `verify`: O(n).
     pub(crate) fn is_sound(&self) -> bool {
-        let (mut seen, mut shared, mut prioritised, mut referenced, mut flagged) = (0u32, 0u32, 0u32, 0u32, 0u32);
+        let (mut seen, mut shared, mut prioritised, mut referenced, mut flagged) =
+            (0u32, 0u32, 0u32, 0u32, 0u32);
         for (bucket, &first) in self.buckets.iter().enumerate() {
             let mut index = first;
             while let Some(watcher) = self.slab.get(index) {

@@ -20,12 +20,23 @@ const LIMIT: Duration = Duration::from_secs(280);
 fn complaint(outcome: &Outcome) -> Option<String> {
     let checked = |backend: &str| {
         outcome.output.lines().any(|line| {
-            let count = line.strip_prefix(backend).and_then(|rest| rest.strip_prefix(": ok, ")?.strip_suffix(" checks"));
-            count.and_then(|count| count.parse::<u64>().ok()).is_some_and(|count| count > 0)
+            let count = line
+                .strip_prefix(backend)
+                .and_then(|rest| rest.strip_prefix(": ok, ")?.strip_suffix(" checks"));
+            count
+                .and_then(|count| count.parse::<u64>().ok())
+                .is_some_and(|count| count > 0)
         })
     };
-    let silent: Vec<&str> = BACKENDS.into_iter().filter(|backend| !checked(backend)).collect();
-    if outcome.is_success() && silent.is_empty() { None } else { Some(format!("not ok: {silent:?}: {}", outcome.excerpt())) }
+    let silent: Vec<&str> = BACKENDS
+        .into_iter()
+        .filter(|backend| !checked(backend))
+        .collect();
+    if outcome.is_success() && silent.is_empty() {
+        None
+    } else {
+        Some(format!("not ok: {silent:?}: {}", outcome.excerpt()))
+    }
 }
 
 /// Runs a program of tests/c on every backend: optimised, and under the address and undefined-behaviour sanitizers of two compilers.
@@ -77,8 +88,15 @@ fn failures_are_noticed() {
     for way in ["claim", "silence", "crash", "hang", "errno"] {
         let mut command = std::process::Command::new(&program);
         let outcome = run(command.env("FAIL_BY", way), LIMIT);
-        assert!(complaint(&outcome).is_some(), "failing by {way} goes unnoticed: {}", outcome.excerpt());
+        assert!(
+            complaint(&outcome).is_some(),
+            "failing by {way} goes unnoticed: {}",
+            outcome.excerpt()
+        );
     }
-    let outcome = run(std::process::Command::new(&program).env("FAIL_BY", "nothing"), LIMIT);
+    let outcome = run(
+        std::process::Command::new(&program).env("FAIL_BY", "nothing"),
+        LIMIT,
+    );
     assert!(complaint(&outcome).is_none(), "{}", outcome.excerpt());
 }

@@ -7,17 +7,26 @@
 mod actor;
 #[path = "model/oracle.rs"]
 mod oracle;
-#[allow(dead_code, reason = "shared with the conformance suite, which uses all of it")]
+#[allow(
+    dead_code,
+    reason = "shared with the conformance suite, which uses all of it"
+)]
 #[path = "conformance/os.rs"]
 mod os;
 #[path = "model/perform.rs"]
 mod perform;
 #[path = "model/script.rs"]
 mod script;
-#[allow(dead_code, reason = "shared with the conformance suite, which uses all of it")]
+#[allow(
+    dead_code,
+    reason = "shared with the conformance suite, which uses all of it"
+)]
 #[path = "conformance/simulation.rs"]
 mod simulation;
-#[allow(dead_code, reason = "shared with the conformance suite, which uses all of it")]
+#[allow(
+    dead_code,
+    reason = "shared with the conformance suite, which uses all of it"
+)]
 #[path = "conformance/world.rs"]
 mod world;
 
@@ -48,7 +57,11 @@ fn keep_objections() {
         let print = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |failure| {
             let text = failure.to_string();
-            if text.contains("PIRN_MODEL_SEED") { print(failure) } else { OBJECTION.set(text) }
+            if text.contains("PIRN_MODEL_SEED") {
+                print(failure)
+            } else {
+                OBJECTION.set(text)
+            }
         }));
     });
 }
@@ -57,12 +70,22 @@ fn keep_objections() {
 fn check(scope: Scope, cases: u32, judge: impl Fn(&Script)) {
     keep_objections();
     let cases = number("PIRN_MODEL_CASES").map_or(cases, |cases| cases as u32);
-    let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
+    let clock = || {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |time| time.as_nanos() as u64)
+    };
     let seed = number("PIRN_MODEL_SEED").unwrap_or_else(clock);
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 20_000,
+        ..Config::default()
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let result = runner.run(&script(scope), |script| {
         judge(&script);
         Ok::<(), TestCaseError>(())
@@ -112,7 +135,11 @@ fn time_obeys_the_model() {
 fn all_backends_leave_the_same_trace() {
     check(Scope::Comparable, 1_000, |script| {
         let expected = play::<Simulation>(script, Scope::Comparable);
-        assert_eq!(play::<Select>(script, Scope::Comparable), expected, "select");
+        assert_eq!(
+            play::<Select>(script, Scope::Comparable),
+            expected,
+            "select"
+        );
         assert_eq!(play::<Poll>(script, Scope::Comparable), expected, "poll");
         assert_eq!(play::<Epoll>(script, Scope::Comparable), expected, "epoll");
     });

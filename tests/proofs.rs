@@ -19,12 +19,20 @@ use support::{GCC, MINUTES, cargo, has, has_target, library, root, run, scratch,
 fn words_of(command: &mut Command) -> Vec<Vec<String>> {
     let outcome = run(command, MINUTES);
     assert!(outcome.is_success(), "{command:?}: {}", outcome.excerpt());
-    outcome.output.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
+    outcome
+        .output
+        .lines()
+        .map(|line| line.split_whitespace().map(str::to_owned).collect())
+        .collect()
 }
 
 fn lines_of(file: &str) -> Vec<String> {
-    let text = std::fs::read_to_string(root().join("tests").join(file)).expect("the list is committed");
-    text.lines().map(str::to_owned).filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+    let text =
+        std::fs::read_to_string(root().join("tests").join(file)).expect("the list is committed");
+    text.lines()
+        .map(str::to_owned)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect()
 }
 
 /// The functions that make up the C API.
@@ -43,15 +51,25 @@ struct Symbol {
 
 fn symbols(file: &Path, dynamic: bool) -> Vec<Symbol> {
     let mut command = Command::new("readelf");
-    command.arg("-W").arg(if dynamic { "--dyn-syms" } else { "--syms" }).arg(file);
+    command
+        .arg("-W")
+        .arg(if dynamic { "--dyn-syms" } else { "--syms" })
+        .arg(file);
     words_of(&mut command)
         .into_iter()
         .filter(|words| words.len() == 8 && words[0].trim_end_matches(':').parse::<u32>().is_ok())
         .map(|words| {
             let mut words = words.into_iter().skip(3);
             let mut next = || words.next().unwrap_or_default();
-            let (kind, binding, visibility, section, name) = (next(), next(), next(), next(), next());
-            Symbol { kind, binding, visibility, section, name: name.split('@').next().unwrap_or("").to_owned() }
+            let (kind, binding, visibility, section, name) =
+                (next(), next(), next(), next(), next());
+            Symbol {
+                kind,
+                binding,
+                visibility,
+                section,
+                name: name.split('@').next().unwrap_or("").to_owned(),
+            }
         })
         .collect()
 }
@@ -69,11 +87,21 @@ fn nothing_is_allocated() {
     let outcome = run(&mut Command::new(&program), MINUTES);
     assert!(outcome.is_success(), "{}", outcome.excerpt());
     for backend in ["select", "poll", "epoll"] {
-        assert!(outcome.output.contains(&format!("{backend}: 0 allocations")), "{}", outcome.excerpt());
+        assert!(
+            outcome
+                .output
+                .contains(&format!("{backend}: 0 allocations")),
+            "{}",
+            outcome.excerpt()
+        );
     }
     for breach in ["malloc", "mmap"] {
         let outcome = run(Command::new(&program).arg(breach), MINUTES);
-        assert!(!outcome.is_success(), "a forbidden {breach} goes unnoticed: {}", outcome.excerpt());
+        assert!(
+            !outcome.is_success(),
+            "a forbidden {breach} goes unnoticed: {}",
+            outcome.excerpt()
+        );
     }
 }
 
@@ -83,9 +111,23 @@ fn nothing_is_allocated() {
 fn linked_alone(archive: &Path, name: &str) -> PathBuf {
     let program = scratch("bin").join(name);
     let mut command = Command::new("gcc");
-    command.args(["-nostdlib", "-static", "-O2", "-ffreestanding", "-fno-stack-protector", "-Wl,--gc-sections"]);
-    command.arg("-I").arg(root().join("include")).arg(source("nolibc.c"));
-    command.args(listed_symbols().iter().map(|symbol| format!("-Wl,-u,{symbol}")));
+    command.args([
+        "-nostdlib",
+        "-static",
+        "-O2",
+        "-ffreestanding",
+        "-fno-stack-protector",
+        "-Wl,--gc-sections",
+    ]);
+    command
+        .arg("-I")
+        .arg(root().join("include"))
+        .arg(source("nolibc.c"));
+    command.args(
+        listed_symbols()
+            .iter()
+            .map(|symbol| format!("-Wl,-u,{symbol}")),
+    );
     let outcome = run(command.arg(archive).arg("-o").arg(&program), MINUTES);
     assert!(outcome.is_success(), "{}", outcome.excerpt());
     program
@@ -97,10 +139,20 @@ fn a_program_without_a_c_library_links_and_works() {
         return;
     }
     let program = linked_alone(&library().archive, "nolibc");
-    let outcome = run(&mut Command::new(&program), std::time::Duration::from_secs(20));
-    assert!(outcome.is_success(), "its exit status is the line of nolibc.c: {}", outcome.excerpt());
-    let undefined: Vec<String> =
-        symbols(&program, false).into_iter().filter(|symbol| symbol.section == "UND").map(|symbol| symbol.name).collect();
+    let outcome = run(
+        &mut Command::new(&program),
+        std::time::Duration::from_secs(20),
+    );
+    assert!(
+        outcome.is_success(),
+        "its exit status is the line of nolibc.c: {}",
+        outcome.excerpt()
+    );
+    let undefined: Vec<String> = symbols(&program, false)
+        .into_iter()
+        .filter(|symbol| symbol.section == "UND")
+        .map(|symbol| symbol.name)
+        .collect();
     assert!(undefined.iter().all(String::is_empty), "{undefined:?}");
 }
 
@@ -113,22 +165,36 @@ fn nothing_is_needed_from_others() {
     let object = scratch("bin").join("relocatable.o");
     let mut command = Command::new("ld");
     command.args(["-r", "--gc-sections", "-e", "pirn_init"]);
-    command.args(listed_symbols().iter().flat_map(|symbol| ["-u".to_owned(), symbol.clone()]));
+    command.args(
+        listed_symbols()
+            .iter()
+            .flat_map(|symbol| ["-u".to_owned(), symbol.clone()]),
+    );
     let outcome = run(command.arg(archive).arg("-o").arg(&object), MINUTES);
     assert!(outcome.is_success(), "{}", outcome.excerpt());
     let needed: BTreeSet<String> = symbols(&object, false)
         .into_iter()
-        .filter(|symbol| symbol.section == "UND" && !symbol.name.is_empty() && symbol.binding != "WEAK")
+        .filter(|symbol| {
+            symbol.section == "UND" && !symbol.name.is_empty() && symbol.binding != "WEAK"
+        })
         .map(|symbol| symbol.name)
         .filter(|name| name != "_GLOBAL_OFFSET_TABLE_")
         .collect();
-    assert!(needed.is_empty(), "the archive wants {needed:?} from others");
+    assert!(
+        needed.is_empty(),
+        "the archive wants {needed:?} from others"
+    );
     let dynamic: BTreeSet<String> = symbols(&library().shared, true)
         .into_iter()
-        .filter(|symbol| symbol.section == "UND" && !symbol.name.is_empty() && symbol.binding != "WEAK")
+        .filter(|symbol| {
+            symbol.section == "UND" && !symbol.name.is_empty() && symbol.binding != "WEAK"
+        })
         .map(|symbol| symbol.name)
         .collect();
-    assert!(dynamic.is_empty(), "the shared library wants {dynamic:?} from others");
+    assert!(
+        dynamic.is_empty(),
+        "the shared library wants {dynamic:?} from others"
+    );
 }
 
 // ---- names ----
@@ -142,22 +208,33 @@ fn exactly_the_listed_symbols_are_exported() {
     let listed: BTreeSet<String> = listed_symbols().into_iter().collect();
     let exported: BTreeSet<String> = symbols(&library().shared, true)
         .into_iter()
-        .filter(|symbol| symbol.section != "UND" && symbol.kind != "NOTYPE" && !symbol.name.is_empty())
+        .filter(|symbol| {
+            symbol.section != "UND" && symbol.kind != "NOTYPE" && !symbol.name.is_empty()
+        })
         .map(|symbol| symbol.name)
         .collect();
-    assert_eq!(exported, listed, "libpirn.so exports these, tests/symbols.txt lists those");
+    assert_eq!(
+        exported, listed,
+        "libpirn.so exports these, tests/symbols.txt lists those"
+    );
 
     // Hidden ones are no names to the program that links the archive statically, unless it defines the same: those are weak.
     let visible: BTreeSet<String> = symbols(&library().archive, false)
         .into_iter()
-        .filter(|symbol| symbol.section != "UND" && symbol.binding == "GLOBAL" && symbol.visibility == "DEFAULT")
+        .filter(|symbol| {
+            symbol.section != "UND" && symbol.binding == "GLOBAL" && symbol.visibility == "DEFAULT"
+        })
         .filter(|symbol| symbol.kind != "FILE" && symbol.kind != "SECTION")
         .map(|symbol| symbol.name)
         .collect();
-    assert_eq!(visible, listed, "libpirn.a defines these, tests/symbols.txt lists those");
+    assert_eq!(
+        visible, listed,
+        "libpirn.a defines these, tests/symbols.txt lists those"
+    );
 
     // What the header declares, no more and no less.
-    let header = std::fs::read_to_string(root().join("include/pirn.h")).expect("the header is committed");
+    let header =
+        std::fs::read_to_string(root().join("include/pirn.h")).expect("the header is committed");
     let declared: BTreeSet<String> = header
         .lines()
         .filter(|line| !line.starts_with([' ', '/', '#', '}']) && !line.starts_with("typedef"))
@@ -166,14 +243,19 @@ fn exactly_the_listed_symbols_are_exported() {
         .filter(|name| name.starts_with("pirn_"))
         .map(str::to_owned)
         .collect();
-    assert_eq!(declared, listed, "include/pirn.h declares these, tests/symbols.txt lists those");
+    assert_eq!(
+        declared, listed,
+        "include/pirn.h declares these, tests/symbols.txt lists those"
+    );
 }
 
 // ---- sizes ----
 
 /// A number that tests/c/sizes.c prints.
 fn number(output: &str, name: &str) -> u64 {
-    let line = output.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    let line = output
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
     line.unwrap_or_else(|| panic!("no {name} in {output}"))
 }
 
@@ -201,14 +283,30 @@ fn an_echo_server_without_a_c_library_is_small() {
     }
     let target = scratch("capi-small");
     let mut build = cargo(&target);
-    build.args(["rustc", "--profile", "small", "--quiet", "--package", "pirn-capi", "--crate-type", "staticlib"]);
+    build.args([
+        "rustc",
+        "--profile",
+        "small",
+        "--quiet",
+        "--package",
+        "pirn-capi",
+        "--crate-type",
+        "staticlib",
+    ]);
     build.args(["--no-default-features", "--features", "epoll"]);
     let outcome = run(&mut build, MINUTES);
     assert!(outcome.is_success(), "{}", outcome.excerpt());
     let program = target.join("nolibc_echo");
     let mut link = Command::new("make");
-    link.arg("-s").arg("-C").arg(root().join("c-examples")).arg(&program);
-    link.arg(format!("LIBPIRN={}", target.join("small/libpirn.a").display())).arg(format!("BUILD={}", target.display()));
+    link.arg("-s")
+        .arg("-C")
+        .arg(root().join("c-examples"))
+        .arg(&program);
+    link.arg(format!(
+        "LIBPIRN={}",
+        target.join("small/libpirn.a").display()
+    ))
+    .arg(format!("BUILD={}", target.display()));
     let outcome = run(&mut link, MINUTES);
     assert!(outcome.is_success(), "{}", outcome.excerpt());
     let size = std::fs::metadata(&program).unwrap().len();
@@ -224,21 +322,45 @@ fn a_loop_without_an_operating_system_is_smaller() {
     }
     let target = scratch("capi-i686");
     let mut build = cargo(&target);
-    build.args(["rustc", "--release", "--quiet", "--package", "pirn-capi", "--crate-type", "staticlib"]);
-    build.args(["--target", "i686-unknown-linux-gnu", "--no-default-features", "--features", "host"]);
+    build.args([
+        "rustc",
+        "--release",
+        "--quiet",
+        "--package",
+        "pirn-capi",
+        "--crate-type",
+        "staticlib",
+    ]);
+    build.args([
+        "--target",
+        "i686-unknown-linux-gnu",
+        "--no-default-features",
+        "--features",
+        "host",
+    ]);
     let outcome = run(&mut build, MINUTES);
     assert!(outcome.is_success(), "{}", outcome.excerpt());
     let program = scratch("bin").join("sizes.i686");
     let mut command = GCC.command();
-    command.args(["-m32", "-DPIRN_HOST_ONLY"]).arg(source("sizes.c"));
-    command.arg(target.join("i686-unknown-linux-gnu/release/libpirn.a")).arg("-o").arg(&program);
+    command
+        .args(["-m32", "-DPIRN_HOST_ONLY"])
+        .arg(source("sizes.c"));
+    command
+        .arg(target.join("i686-unknown-linux-gnu/release/libpirn.a"))
+        .arg("-o")
+        .arg(&program);
     let outcome = run(&mut command, MINUTES);
-    if !outcome.is_success() && (outcome.output.contains("cannot find") || outcome.output.contains("fatal error: bits/")) {
+    if !outcome.is_success()
+        && (outcome.output.contains("cannot find") || outcome.output.contains("fatal error: bits/"))
+    {
         support::skip("libraries of 32 bits");
         return;
     }
     assert!(outcome.is_success(), "{}", outcome.excerpt());
-    let outcome = run(&mut Command::new(&program), std::time::Duration::from_secs(20));
+    let outcome = run(
+        &mut Command::new(&program),
+        std::time::Duration::from_secs(20),
+    );
     assert!(outcome.is_success(), "{}", outcome.excerpt());
     println!("32 bits, a host only:\n{}", outcome.output);
     assert_eq!(number(&outcome.output, "pointer "), 4);

@@ -23,13 +23,20 @@ fn text(path: &str) -> String {
 fn blocks(markdown: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     let parts = markdown.split(&fence).skip(1);
-    parts.map(|rest| rest.split("\n```").next().unwrap_or(rest).to_owned() + "\n").collect()
+    parts
+        .map(|rest| rest.split("\n```").next().unwrap_or(rest).to_owned() + "\n")
+        .collect()
 }
 
 /// What stands between backquotes outside of fenced blocks.
 fn quoted(markdown: &str) -> Vec<String> {
     let prose: String = markdown.split("```").step_by(2).collect();
-    prose.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    prose
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Writes a C program and compiles it as the README's reader would, with every warning an error.
@@ -38,15 +45,33 @@ fn compile(name: &str, source: &str, flags: &[&str], libraries: &[&str]) -> Path
     std::fs::write(&file, source).expect("the target directory is writable");
     let program = file.with_extension("");
     let mut command = GCC.command();
-    command.args(flags).arg(&file).args(libraries).arg("-o").arg(&program);
+    command
+        .args(flags)
+        .arg(&file)
+        .args(libraries)
+        .arg("-o")
+        .arg(&program);
     let outcome = run(&mut command, MINUTES);
-    assert!(outcome.is_success(), "{name} does not compile: {}", outcome.excerpt());
+    assert!(
+        outcome.is_success(),
+        "{name} does not compile: {}",
+        outcome.excerpt()
+    );
     program
 }
 
 fn output(command: &mut Command, input: &str) -> String {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it was compiled just now");
-    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("the program reads");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it was compiled just now");
+    child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(input.as_bytes())
+        .expect("the program reads");
     let output = child.wait_with_output().expect("the child is ours");
     assert!(output.status.success(), "{}", output.status);
     String::from_utf8(output.stdout).expect("the program writes text")
@@ -64,9 +89,19 @@ fn first_program_in_c_counts_its_input() {
         let program = compile("first", &first, &[standard], &[&archive]);
         assert_eq!(output(&mut Command::new(program), "hello"), "5 bytes\n");
     }
-    let directory = library.shared.parent().expect("a file has a directory").display().to_string();
+    let directory = library
+        .shared
+        .parent()
+        .expect("a file has a directory")
+        .display()
+        .to_string();
     let rpath = format!("-Wl,-rpath,{directory}");
-    let program = compile("first_shared", &first, &[], &["-L", &directory, "-lpirn", &rpath]);
+    let program = compile(
+        "first_shared",
+        &first,
+        &[],
+        &["-L", &directory, "-lpirn", &rpath],
+    );
     assert_eq!(output(&mut Command::new(program), "hello"), "5 bytes\n");
 }
 
@@ -80,27 +115,68 @@ fn echo_example_verifies_itself() {
 fn commands_exist() {
     let manifests = text("Cargo.toml") + &text("capi/Cargo.toml");
     let readme = text("README.md");
-    let mut commands: Vec<String> = blocks(&readme, "sh").concat().lines().map(str::to_owned).collect();
-    commands.extend(quoted(&readme).into_iter().filter(|quoted| quoted.starts_with("make ") || quoted.starts_with("cargo ")));
-    assert!(commands.iter().any(|command| command.starts_with("make -C c-examples demo")));
-    assert!(commands.iter().any(|command| command.starts_with("cargo test --workspace")));
+    let mut commands: Vec<String> = blocks(&readme, "sh")
+        .concat()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    commands.extend(
+        quoted(&readme)
+            .into_iter()
+            .filter(|quoted| quoted.starts_with("make ") || quoted.starts_with("cargo ")),
+    );
+    assert!(
+        commands
+            .iter()
+            .any(|command| command.starts_with("make -C c-examples demo"))
+    );
+    assert!(
+        commands
+            .iter()
+            .any(|command| command.starts_with("cargo test --workspace"))
+    );
     for command in commands {
-        let words: Vec<&str> = command.split('#').next().unwrap_or("").split_whitespace().collect();
-        let after = |option: &str| words.iter().position(|word| *word == option).and_then(|at| words.get(at + 1).copied());
+        let words: Vec<&str> = command
+            .split('#')
+            .next()
+            .unwrap_or("")
+            .split_whitespace()
+            .collect();
+        let after = |option: &str| {
+            words
+                .iter()
+                .position(|word| *word == option)
+                .and_then(|at| words.get(at + 1).copied())
+        };
         match words.first() {
             Some(&"make") if has("make") => {
-                let outcome = run(Command::new("make").arg("-n").args(&words[1..]).current_dir(root()), MINUTES);
+                let outcome = run(
+                    Command::new("make")
+                        .arg("-n")
+                        .args(&words[1..])
+                        .current_dir(root()),
+                    MINUTES,
+                );
                 assert!(outcome.is_success(), "{command}: {}", outcome.excerpt());
             }
             Some(&"cargo") => {
                 if let Some(package) = after("-p") {
-                    assert!(manifests.contains(&format!("name = \"{package}\"")), "{command}");
+                    assert!(
+                        manifests.contains(&format!("name = \"{package}\"")),
+                        "{command}"
+                    );
                 }
                 if let Some(feature) = after("--features") {
-                    assert!(text("capi/Cargo.toml").contains(&format!("\n{feature} = ")), "{command}");
+                    assert!(
+                        text("capi/Cargo.toml").contains(&format!("\n{feature} = ")),
+                        "{command}"
+                    );
                 }
                 if let Some(example) = after("--example") {
-                    assert!(root().join(format!("examples/{example}.rs")).is_file(), "{command}");
+                    assert!(
+                        root().join(format!("examples/{example}.rs")).is_file(),
+                        "{command}"
+                    );
                 }
             }
             Some(&"make" | &"cc") | None => {}
@@ -113,7 +189,11 @@ fn commands_exist() {
 #[test]
 fn features_are_told() {
     let manifest = text("Cargo.toml");
-    let section = manifest.split("[features]\n").nth(1).and_then(|rest| rest.split("\n[").next()).expect("there are features");
+    let section = manifest
+        .split("[features]\n")
+        .nth(1)
+        .and_then(|rest| rest.split("\n[").next())
+        .expect("there are features");
     let real: BTreeSet<&str> = section
         .lines()
         .filter(|line| !line.starts_with('#'))
@@ -121,9 +201,19 @@ fn features_are_told() {
         .filter(|name| *name != "default")
         .collect();
     let readme = text("README.md");
-    let table = readme.split("| feature |").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("there is a table");
-    let rows = table.lines().skip(2).filter_map(|row| row.strip_prefix('|')).filter_map(|row| row.split('|').next());
-    let told: BTreeSet<&str> = rows.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let table = readme
+        .split("| feature |")
+        .nth(1)
+        .and_then(|rest| rest.split("\n\n").next())
+        .expect("there is a table");
+    let rows = table
+        .lines()
+        .skip(2)
+        .filter_map(|row| row.strip_prefix('|'))
+        .filter_map(|row| row.split('|').next());
+    let told: BTreeSet<&str> = rows
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
     assert_eq!(told, real);
 }
 
@@ -133,10 +223,19 @@ fn names_exist() {
     let header = text("include/pirn.h") + &text("include/pirn_co.h");
     let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let known: BTreeSet<&str> = header.split(|letter| !is_word(letter)).collect();
-    for document in ["README.md", "docs/TURN.md", "docs/DESIGN.md", "CHANGELOG.md"] {
+    for document in [
+        "README.md",
+        "docs/TURN.md",
+        "docs/DESIGN.md",
+        "CHANGELOG.md",
+    ] {
         for name in text(document).split(|letter| !is_word(letter)) {
-            let is_name = name.len() > 5 && (name.starts_with("pirn_") || name.starts_with("PIRN_"));
-            assert!(!is_name || known.contains(name), "{document} names {name}, which is not in the header");
+            let is_name =
+                name.len() > 5 && (name.starts_with("pirn_") || name.starts_with("PIRN_"));
+            assert!(
+                !is_name || known.contains(name),
+                "{document} names {name}, which is not in the header"
+            );
         }
     }
 }
@@ -146,11 +245,19 @@ fn names_exist() {
 fn paths_exist() {
     for document in ["README.md", "docs/TURN.md", "docs/DESIGN.md"] {
         let markdown = text(document);
-        let linked = markdown.split("](").skip(1).filter_map(|rest| rest.split(')').next()).map(str::to_owned);
+        let linked = markdown
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+            .map(str::to_owned);
         let linked = linked.filter(|target| !target.contains("://"));
         let is_path = |quoted: &String| {
-            let ends = [".rs", ".h", ".c", ".md", "/"].iter().any(|end| quoted.ends_with(end));
-            ends && quoted.contains('/') && !quoted.starts_with('/') && !quoted.contains([' ', '*', '<'])
+            let ends = [".rs", ".h", ".c", ".md", "/"]
+                .iter()
+                .any(|end| quoted.ends_with(end));
+            ends && quoted.contains('/')
+                && !quoted.starts_with('/')
+                && !quoted.contains([' ', '*', '<'])
         };
         for path in linked.chain(quoted(&markdown).into_iter().filter(is_path)) {
             assert!(root().join(&path).exists(), "{document} names {path}");
@@ -169,17 +276,36 @@ fn figures_are_right() {
                   PIRN_STORAGE_SIZE(0, 0, 2) - base >> 1, PIRN_STORAGE_SIZE(8, 4, 4));\n    return 0;\n}\n";
     let program = compile("figures", source, &["-Wno-parentheses"], &[]);
     let printed = output(&mut Command::new(program), "");
-    let [base, io, timer, task, sum] = printed.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{printed}") };
+    let [base, io, timer, task, sum] = printed.split_whitespace().collect::<Vec<_>>()[..] else {
+        panic!("{printed}")
+    };
     let readme = text("README.md");
-    let column = if cfg!(target_pointer_width = "64") { 1 } else { 2 };
+    let column = if cfg!(target_pointer_width = "64") {
+        1
+    } else {
+        2
+    };
     for (row, expected) in [
         ("the loop itself, once", base),
         ("each I/O watcher or handler of a raised bit", io),
         ("each timer", timer),
         ("each task", task),
     ] {
-        let line = readme.lines().find(|line| line.starts_with(&format!("| {row} |"))).unwrap_or_else(|| panic!("no row {row}"));
-        assert_eq!(line.trim_matches('|').split('|').nth(column).map(str::trim), Some(expected), "{row}");
+        let line = readme
+            .lines()
+            .find(|line| line.starts_with(&format!("| {row} |")))
+            .unwrap_or_else(|| panic!("no row {row}"));
+        assert_eq!(
+            line.trim_matches('|').split('|').nth(column).map(str::trim),
+            Some(expected),
+            "{row}"
+        );
     }
-    assert!(column != 1 || readme.replace('\n', " ").contains(&format!("= {sum} bytes on a 64-bit machine")), "{sum}");
+    assert!(
+        column != 1
+            || readme
+                .replace('\n', " ")
+                .contains(&format!("= {sum} bytes on a 64-bit machine")),
+        "{sum}"
+    );
 }

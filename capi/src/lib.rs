@@ -1,5 +1,11 @@
 #![cfg_attr(panic = "abort", no_std)]
-#![cfg_attr(panic = "abort", expect(unsafe_code, reason = "the symbol that the language's runtime would supply"))]
+#![cfg_attr(
+    panic = "abort",
+    expect(
+        unsafe_code,
+        reason = "the symbol that the language's runtime would supply"
+    )
+)]
 //! The artifact: `libpirn.a` and `libpirn.so` for C programs.
 //!
 //! A crate of its own, for a no_std library needs a panic handler, and that cannot share a crate with tests that link std. It adds nothing

@@ -97,5 +97,8 @@ pub enum Repeat {
 pub(super) fn target(callback: *mut (), user: usize) -> Target {
     // The address of a function is not null.
     let callback = NonNull::new(callback).unwrap_or(NonNull::dangling());
-    Target { callback, user: without_provenance_mut(user) }
+    Target {
+        callback,
+        user: without_provenance_mut(user),
+    }
 }

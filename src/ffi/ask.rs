@@ -20,8 +20,14 @@ pub const PIRN_CAN_FD: u32 = 0x4;
 pub const PIRN_CAN_NANOSECONDS: u32 = 0x8;
 
 const _: () = {
-    assert!(PIRN_CAN_EDGE == Capabilities::EDGE.bits() && PIRN_CAN_EXCLUSIVE == Capabilities::EXCLUSIVE.bits());
-    assert!(PIRN_CAN_FD == Capabilities::FD.bits() && PIRN_CAN_NANOSECONDS == Capabilities::NANOSECONDS.bits());
+    assert!(
+        PIRN_CAN_EDGE == Capabilities::EDGE.bits()
+            && PIRN_CAN_EXCLUSIVE == Capabilities::EXCLUSIVE.bits()
+    );
+    assert!(
+        PIRN_CAN_FD == Capabilities::FD.bits()
+            && PIRN_CAN_NANOSECONDS == Capabilities::NANOSECONDS.bits()
+    );
 };
 
 /// What a loop counts about itself.
@@ -91,9 +97,14 @@ pub struct pirn_stats {
 /// The head of `pirn_stats` before what it has in common with [`Stats`].
 const HEAD: usize = 8;
 const _: () = {
-    assert!(size_of::<pirn_stats>() == HEAD + size_of::<Stats>() && core::mem::offset_of!(pirn_stats, turns) == HEAD);
+    assert!(
+        size_of::<pirn_stats>() == HEAD + size_of::<Stats>()
+            && core::mem::offset_of!(pirn_stats, turns) == HEAD
+    );
     // No padding: what is copied to the caller is all written.
-    assert!(size_of::<pirn_stats>() == core::mem::offset_of!(pirn_stats, block_size) + size_of::<u32>());
+    assert!(
+        size_of::<pirn_stats>() == core::mem::offset_of!(pirn_stats, block_size) + size_of::<u32>()
+    );
 };
 
 /// Tell the fd that is readable whenever the loop has something to do.
@@ -249,7 +260,11 @@ pub unsafe extern "C" fn pirn_verify(loop_: *mut pirn_loop) -> c_int {
 /// thread, async-signal-safe. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pirn_strerror(error: c_int) -> *const c_char {
-    let text = if error == 0 { b"success\0" } else { Error::from_errno(error.wrapping_abs()).text() };
+    let text = if error == 0 {
+        b"success\0"
+    } else {
+        Error::from_errno(error.wrapping_abs()).text()
+    };
     text.as_ptr().cast()
 }
 

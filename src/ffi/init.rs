@@ -52,22 +52,29 @@ pub(super) fn live_magic(loop_: *const pirn_loop) -> u64 {
 pub const PIRN_STORAGE_MAGIC: u64 = 0x6b63_6f6c_6e72_6970;
 
 /// Bytes of a block beside those for watchers, timers and tasks. The header says the same; tests hold the two together.
-pub const PIRN_STORAGE_BASE: usize = if cfg!(any(feature = "select", feature = "poll", feature = "epoll")) {
-    3584
-} else if POINTER == 8 {
-    1536
-} else {
-    1016
-};
+pub const PIRN_STORAGE_BASE: usize =
+    if cfg!(any(feature = "select", feature = "poll", feature = "epoll")) {
+        3584
+    } else if POINTER == 8 {
+        1536
+    } else {
+        1016
+    };
 
 /// What `PIRN_STORAGE_SIZE` says in C, worked out from the real parts.
 const fn storage_size(capacity: Capacity) -> Option<usize> {
     let io = PER_C_IO.checked_mul(capacity.io as usize);
     let timers = PER_C_TIMER.checked_mul(capacity.timers as usize);
     let tasks = PER_C_TASK.checked_mul(capacity.tasks as usize);
-    let (Some(io), Some(timers), Some(tasks)) = (io, timers, tasks) else { return None };
-    let Some(sum) = io.checked_add(timers) else { return None };
-    let Some(sum) = sum.checked_add(tasks) else { return None };
+    let (Some(io), Some(timers), Some(tasks)) = (io, timers, tasks) else {
+        return None;
+    };
+    let Some(sum) = io.checked_add(timers) else {
+        return None;
+    };
+    let Some(sum) = sum.checked_add(tasks) else {
+        return None;
+    };
     match sum.checked_add(PIRN_STORAGE_BASE + 7) {
         Some(size) => Some(size / 8 * 8),
         None => None,
@@ -84,7 +91,11 @@ const _: () = {
     assert!(size_of::<pirn_loop>() + fixed_size::<CWaker>() <= PIRN_STORAGE_BASE);
     assert!(align_of::<pirn_loop>() <= align_of::<u64>());
     assert!(offset_of!(pirn_loop, 0) == 0);
-    assert!(offset_of!(Head, magic) == 0 && offset_of!(Head, io_and_timers) == 8 && offset_of!(Head, tasks_and_epoch) == 16);
+    assert!(
+        offset_of!(Head, magic) == 0
+            && offset_of!(Head, io_and_timers) == 8
+            && offset_of!(Head, tasks_and_epoch) == 16
+    );
 };
 
 /// Let the library choose: epoll, then poll, then select, tried in this order.
@@ -125,7 +136,14 @@ pub struct pirn_host {
     pub now: Option<unsafe extern "C" fn(user: *mut c_void) -> u64>,
     /// Waits at most `timeout_ns` (0: not at all, `PIRN_FOREVER`: for ever), writes up to `capacity` ready sources, each once,
     /// and returns how many, or a negative errno, which ends the run. -EINTR is an empty wait. Required.
-    pub wait: Option<unsafe extern "C" fn(timeout_ns: u64, ready: *mut pirn_ready, capacity: usize, user: *mut c_void) -> c_int>,
+    pub wait: Option<
+        unsafe extern "C" fn(
+            timeout_ns: u64,
+            ready: *mut pirn_ready,
+            capacity: usize,
+            user: *mut c_void,
+        ) -> c_int,
+    >,
     /// From now on `interest` is asked for at `fd`; 0: nothing more. Returns 0, or a negative errno to refuse. May be NULL.
     pub watch: Option<unsafe extern "C" fn(fd: c_int, interest: u32, user: *mut c_void) -> c_int>,
     /// Ends a wait. Called from any thread, signal handler or interrupt that posts, raises, wakes or stops. May be NULL.
@@ -195,19 +213,25 @@ impl Host for CHost {
 
     fn wait(&mut self, timeout: Nanos, ready: &mut [Readiness]) -> Result<usize> {
         // SAFETY: called as `pirn_host.wait` documents; `Readiness` has the layout of `pirn_ready`, asserted below.
-        let found = unsafe { (self.wait)(timeout, ready.as_mut_ptr().cast(), ready.len(), self.user) };
+        let found =
+            unsafe { (self.wait)(timeout, ready.as_mut_ptr().cast(), ready.len(), self.user) };
         host_result(found)
     }
 
     fn watch(&mut self, fd: i32, interest: Interest) -> Result<()> {
-        let Some(watch) = self.watch else { return Ok(()) };
+        let Some(watch) = self.watch else {
+            return Ok(());
+        };
         // SAFETY: called as `pirn_host.watch` documents.
         let result = unsafe { watch(fd, interest.bits(), self.user) };
         host_result(result).map(drop)
     }
 
     fn waker(&self) -> CHostWaker {
-        CHostWaker { user: self.user, wake: self.wake }
+        CHostWaker {
+            user: self.user,
+            wake: self.wake,
+        }
     }
 }
 
@@ -269,7 +293,11 @@ pub unsafe extern "C" fn pirn_init(
     }
 }
 
-unsafe fn init(block: *mut c_void, size: usize, config: *const pirn_config) -> Result<*mut pirn_loop> {
+unsafe fn init(
+    block: *mut c_void,
+    size: usize,
+    config: *const pirn_config,
+) -> Result<*mut pirn_loop> {
     let made = block.cast::<pirn_loop>();
     if block.is_null() || !block.cast::<u64>().is_aligned() || size < PIRN_STORAGE_BASE {
         return Err(Error::EINVAL);
@@ -281,12 +309,20 @@ unsafe fn init(block: *mut c_void, size: usize, config: *const pirn_config) -> R
     }
     // SAFETY: passed on.
     let config = unsafe { extended::<pirn_config>(config, offset_of!(pirn_config, host))? };
-    let mut capacity = Capacity { io: config.io, timers: config.timers, tasks: config.tasks };
+    let mut capacity = Capacity {
+        io: config.io,
+        timers: config.timers,
+        tasks: config.tasks,
+    };
     if capacity == Capacity::default() {
         if magic != STORAGE_MAGIC {
             return Err(Error::EINVAL);
         }
-        capacity = Capacity { io: io_and_timers as u32, timers: (io_and_timers >> 32) as u32, tasks: tasks_and_epoch as u32 };
+        capacity = Capacity {
+            io: io_and_timers as u32,
+            timers: (io_and_timers >> 32) as u32,
+            tasks: tasks_and_epoch as u32,
+        };
     }
     let kind = match config.backend {
         PIRN_BACKEND_AUTO => Kind::Auto,
@@ -328,20 +364,36 @@ unsafe fn init(block: *mut c_void, size: usize, config: *const pirn_config) -> R
 }
 
 #[cfg(feature = "host")]
-unsafe fn open(kind: Kind, host: *const pirn_host, area: &'static mut [u64]) -> Result<Platform<'static, CHost>> {
+unsafe fn open(
+    kind: Kind,
+    host: *const pirn_host,
+    area: &'static mut [u64],
+) -> Result<Platform<'static, CHost>> {
     if kind != Kind::Host {
         return Platform::open(kind, area);
     }
     // SAFETY: passed on.
     let host = unsafe { extended::<pirn_host>(host, offset_of!(pirn_host, user))? };
-    let (Some(now), Some(wait), 0) = (host.now, host.wait, host.reserved) else { return Err(Error::EINVAL) };
-    let host = CHost { user: host.user, now, wait, watch: host.watch, wake: host.wake };
+    let (Some(now), Some(wait), 0) = (host.now, host.wait, host.reserved) else {
+        return Err(Error::EINVAL);
+    };
+    let host = CHost {
+        user: host.user,
+        now,
+        wait,
+        watch: host.watch,
+        wake: host.wake,
+    };
     Platform::host(host, area)
 }
 
 /// A build without hosts does not look at one.
 #[cfg(not(feature = "host"))]
-unsafe fn open(kind: Kind, _host: *const pirn_host, area: &'static mut [u64]) -> Result<Platform<'static, CHost>> {
+unsafe fn open(
+    kind: Kind,
+    _host: *const pirn_host,
+    area: &'static mut [u64],
+) -> Result<Platform<'static, CHost>> {
     Platform::open(kind, area)
 }
 
@@ -355,7 +407,14 @@ unsafe fn extended<T: Copy>(from: *const T, numbers: usize) -> Result<T> {
     let mut known = core::mem::MaybeUninit::<T>::zeroed();
     if !from.is_null() {
         // SAFETY: not NULL, hence readable for the size it says; `known` is writable for its own.
-        unsafe { extend(from.cast(), known.as_mut_ptr().cast(), size_of::<T>(), numbers)? };
+        unsafe {
+            extend(
+                from.cast(),
+                known.as_mut_ptr().cast(),
+                size_of::<T>(),
+                numbers,
+            )?
+        };
     }
     // SAFETY: all zero is valid, and so is what the caller filled in.
     Ok(unsafe { known.assume_init() })
@@ -383,7 +442,11 @@ unsafe fn extend(from: *const u8, to: *mut u8, size: usize, numbers: usize) -> R
     }
     let length = said.min(size);
     // Half a field is not a field. The numbers come first, four bytes each, then the pointers.
-    let field = if length > numbers { size_of::<usize>() } else { size_of::<u32>() };
+    let field = if length > numbers {
+        size_of::<usize>()
+    } else {
+        size_of::<u32>()
+    };
     if !length.is_multiple_of(field) {
         return Err(Error::EINVAL);
     }

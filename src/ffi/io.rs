@@ -40,11 +40,19 @@ pub const PIRN_LOW: u32 = 0x0010_0000;
 pub const PIRN_UNREF: u32 = 0x0020_0000;
 
 const _: () = {
-    assert!(PIRN_READ == Interest::READ.bits() && PIRN_URGENT == Interest::URGENT.bits() && PIRN_WRITE == Interest::WRITE.bits());
+    assert!(
+        PIRN_READ == Interest::READ.bits()
+            && PIRN_URGENT == Interest::URGENT.bits()
+            && PIRN_WRITE == Interest::WRITE.bits()
+    );
     assert!(PIRN_EDGE == Interest::EDGE.bits() && PIRN_ONESHOT == Interest::ONESHOT.bits());
     assert!(PIRN_EXCLUSIVE == Interest::EXCLUSIVE.bits() && PIRN_UNREF == Interest::UNREF.bits());
     assert!(PIRN_HIGH == Interest::HIGH.bits() && PIRN_LOW == Interest::LOW.bits());
-    assert!(PIRN_READ == Ready::READ.bits() && PIRN_URGENT == Ready::URGENT.bits() && PIRN_WRITE == Ready::WRITE.bits());
+    assert!(
+        PIRN_READ == Ready::READ.bits()
+            && PIRN_URGENT == Ready::URGENT.bits()
+            && PIRN_WRITE == Ready::WRITE.bits()
+    );
     assert!(PIRN_ERROR == Ready::ERROR.bits() && PIRN_HANGUP == Ready::HANGUP.bits());
     assert!(PIRN_INVALID == Ready::INVALID.bits() && PIRN_PEER_CLOSED == Ready::PEER_CLOSED.bits());
 };
@@ -114,7 +122,11 @@ pub unsafe extern "C" fn pirn_io_add(
 ///
 /// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_io_modify(loop_: *mut pirn_loop, io: pirn_io, interest: u32) -> c_int {
+pub unsafe extern "C" fn pirn_io_modify(
+    loop_: *mut pirn_loop,
+    io: pirn_io,
+    interest: u32,
+) -> c_int {
     status(enter!(loop_).io_modify(io.into(), interest))
 }
 

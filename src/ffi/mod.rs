@@ -1,4 +1,7 @@
-#![expect(unsafe_code, reason = "the C face: raw pointers come in, C functions are called")]
+#![expect(
+    unsafe_code,
+    reason = "the C face: raw pointers come in, C functions are called"
+)]
 #![allow(non_camel_case_types)]
 //! The C functions. What they promise is written here, once; include/pirn.h is generated from it.
 //!
@@ -65,11 +68,21 @@ pub struct pirn_task {
 
 /// Called when an fd is ready, a raised bit arrives (`fd` is then the bit), or an fd turns out to be lost (`PIRN_INVALID`).
 /// `ready` is never 0. Runs on the loop's thread. Must not unwind or longjmp out.
-pub type pirn_io_fn = Option<unsafe extern "C" fn(loop_: *mut pirn_loop, io: pirn_io, fd: c_int, ready: u32, user: *mut c_void)>;
+pub type pirn_io_fn = Option<
+    unsafe extern "C" fn(
+        loop_: *mut pirn_loop,
+        io: pirn_io,
+        fd: c_int,
+        ready: u32,
+        user: *mut c_void,
+    ),
+>;
 
 /// Called when a timer is due. `missed`: how many ticks of a periodic timer are overdue besides this one; 0 for a one-shot
 /// timer, whose handle is already stale and whose slot is free again. Runs on the loop's thread. Must not unwind or longjmp out.
-pub type pirn_timer_fn = Option<unsafe extern "C" fn(loop_: *mut pirn_loop, timer: pirn_timer, missed: u64, user: *mut c_void)>;
+pub type pirn_timer_fn = Option<
+    unsafe extern "C" fn(loop_: *mut pirn_loop, timer: pirn_timer, missed: u64, user: *mut c_void),
+>;
 
 /// Called for a task or a post. Its place in the queue is free again. Runs on the loop's thread. Must not unwind or longjmp out.
 pub type pirn_task_fn = Option<unsafe extern "C" fn(loop_: *mut pirn_loop, user: *mut c_void)>;
@@ -79,14 +92,20 @@ macro_rules! handle {
         impl From<Token> for $name {
             #[inline]
             fn from(token: Token) -> Self {
-                $name { slot: token.slot, generation: token.generation }
+                $name {
+                    slot: token.slot,
+                    generation: token.generation,
+                }
             }
         }
 
         impl From<$name> for Token {
             #[inline]
             fn from(handle: $name) -> Self {
-                Token { slot: handle.slot, generation: handle.generation }
+                Token {
+                    slot: handle.slot,
+                    generation: handle.generation,
+                }
             }
         }
     };
@@ -142,7 +161,10 @@ unsafe fn give<T: From<Token>>(result: Result<Token>, out: *mut T) -> c_int {
 macro_rules! target {
     ($callback:expr, $user:expr) => {
         match $callback {
-            Some(callback) => $crate::target::Target { callback: $crate::ffi::address(callback as *mut ()), user: $user.cast() },
+            Some(callback) => $crate::target::Target {
+                callback: $crate::ffi::address(callback as *mut ()),
+                user: $user.cast(),
+            },
             None => return $crate::ffi::failure($crate::error::Error::EINVAL),
         }
     };
@@ -181,7 +203,11 @@ unsafe fn check(loop_: *const pirn_loop) -> Result<()> {
     // SAFETY: not NULL, hence readable as the caller promises. Read without regard to alignment: a misaligned pointer is no loop
     // and is found out by the comparison.
     let magic = unsafe { loop_.cast::<u64>().read_unaligned() };
-    if magic == init::live_magic(loop_) { Ok(()) } else { Err(Error::EINVAL) }
+    if magic == init::live_magic(loop_) {
+        Ok(())
+    } else {
+        Err(Error::EINVAL)
+    }
 }
 
 /// The loop's own half.

@@ -1,4 +1,7 @@
-#![expect(unsafe_code, reason = "the C face: callbacks are called here, and nowhere else")]
+#![expect(
+    unsafe_code,
+    reason = "the C face: callbacks are called here, and nowhere else"
+)]
 //! Running the loop: the one place from which callbacks are called.
 
 use core::ffi::c_int;
@@ -13,7 +16,9 @@ use crate::time::FOREVER;
 use crate::timers::Fired;
 
 use super::init::{CBackend, CReactor};
-use super::{count, enter, failure, pirn_io_fn, pirn_loop, pirn_task_fn, pirn_timer_fn, status, user};
+use super::{
+    count, enter, failure, pirn_io_fn, pirn_loop, pirn_task_fn, pirn_timer_fn, status, user,
+};
 
 /// `pirn_run` returned because nothing is left that keeps the loop going.
 pub const PIRN_DONE: c_int = 0;
@@ -23,7 +28,9 @@ pub const PIRN_STOPPED: c_int = 1;
 pub const PIRN_EXPIRED: c_int = 2;
 
 const _: () = assert!(
-    PIRN_DONE == Ended::Done as c_int && PIRN_STOPPED == Ended::Stopped as c_int && PIRN_EXPIRED == Ended::Expired as c_int
+    PIRN_DONE == Ended::Done as c_int
+        && PIRN_STOPPED == Ended::Stopped as c_int
+        && PIRN_EXPIRED == Ended::Expired as c_int
 );
 
 /// Keeps everyone else out of a run or a dispatch, until it is dropped.
@@ -41,7 +48,11 @@ impl Running {
         // SAFETY: a live loop. The flag is atomic and only ever borrowed shared.
         let is_running = unsafe { &(*loop_).0.is_running };
         // A swap: of two threads that try at once, which is a mistake, one is told so for certain.
-        if is_running.swap(true, Ordering::Acquire) { Err(Error::EBUSY) } else { Ok(Running(loop_)) }
+        if is_running.swap(true, Ordering::Acquire) {
+            Err(Error::EBUSY)
+        } else {
+            Ok(Running(loop_))
+        }
     }
 }
 
@@ -61,7 +72,11 @@ impl Drop for Running {
 pub(super) unsafe fn idle(loop_: *mut pirn_loop) -> Result<()> {
     // SAFETY: a live loop. The flag is atomic and only ever borrowed shared.
     let is_running = unsafe { &(*loop_).0.is_running };
-    if is_running.load(Ordering::Acquire) { Err(Error::EBUSY) } else { Ok(()) }
+    if is_running.load(Ordering::Acquire) {
+        Err(Error::EBUSY)
+    } else {
+        Ok(())
+    }
 }
 
 /// The face of a loop for C: everything is reached through its address, and nothing stays borrowed while a callback runs, for the
@@ -81,10 +96,18 @@ impl Calls<'static> for Face {
     #[inline]
     fn call_timer(&mut self, fired: Fired) {
         // SAFETY: every target of a timer was made from a `pirn_timer_fn` that was not NULL.
-        let callback = unsafe { transmute::<*mut (), pirn_timer_fn>(fired.target.callback.as_ptr()) };
+        let callback =
+            unsafe { transmute::<*mut (), pirn_timer_fn>(fired.target.callback.as_ptr()) };
         if let Some(callback) = callback {
             // SAFETY: called as documented there.
-            unsafe { callback(self.0, fired.token.into(), fired.missed, user(&fired.target)) };
+            unsafe {
+                callback(
+                    self.0,
+                    fired.token.into(),
+                    fired.missed,
+                    user(&fired.target),
+                )
+            };
         }
     }
 
@@ -94,7 +117,15 @@ impl Calls<'static> for Face {
         let callback = unsafe { transmute::<*mut (), pirn_io_fn>(fired.target.callback.as_ptr()) };
         if let Some(callback) = callback {
             // SAFETY: called as documented there.
-            unsafe { callback(self.0, fired.io.into(), fired.fd, fired.ready, user(&fired.target)) };
+            unsafe {
+                callback(
+                    self.0,
+                    fired.io.into(),
+                    fired.fd,
+                    fired.ready,
+                    user(&fired.target),
+                )
+            };
         }
     }
 
@@ -208,7 +239,11 @@ pub unsafe extern "C" fn pirn_turn(loop_: *mut pirn_loop, timeout_ns: u64) -> c_
 ///
 /// `loop` is NULL or came from `pirn_init`; `timeout_ns` is NULL or writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_prepare(loop_: *mut pirn_loop, limit_ns: u64, timeout_ns: *mut u64) -> c_int {
+pub unsafe extern "C" fn pirn_prepare(
+    loop_: *mut pirn_loop,
+    limit_ns: u64,
+    timeout_ns: *mut u64,
+) -> c_int {
     if timeout_ns.is_null() {
         return failure(Error::EINVAL);
     }
@@ -216,7 +251,7 @@ pub unsafe extern "C" fn pirn_prepare(loop_: *mut pirn_loop, limit_ns: u64, time
     let result = unsafe {
         inside(loop_, |face| {
             face.reactor().check_fork()?;
-            face.reactor().prepare(limit_ns)
+            face.reactor().prepare_foreign(limit_ns)
         })
     };
     status(result.map(|timeout| {
@@ -283,7 +318,10 @@ pub unsafe extern "C" fn pirn_dispatch(loop_: *mut pirn_loop) -> c_int {
 /// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_limit(loop_: *mut pirn_loop, callbacks: u32, time_ns: u64) -> c_int {
-    enter!(loop_).set_limit(Limit { callbacks, time: time_ns });
+    enter!(loop_).set_limit(Limit {
+        callbacks,
+        time: time_ns,
+    });
     0
 }
 

@@ -5,7 +5,9 @@ use core::ffi::{c_int, c_void};
 
 use crate::error::Error;
 
-use super::{enter, failure, give, pirn_loop, pirn_task, pirn_task_fn, shared, status, target, user};
+use super::{
+    enter, failure, give, pirn_loop, pirn_task, pirn_task_fn, shared, status, target, user,
+};
 
 /// Queue a callback for the next turn.
 ///
@@ -83,9 +85,12 @@ pub unsafe extern "C" fn pirn_task_reclaim(
     if callback.is_null() || user_out.is_null() {
         return failure(Error::EINVAL);
     }
-    let Some(target) = reactor.task_reclaim() else { return 0 };
+    let Some(target) = reactor.task_reclaim() else {
+        return 0;
+    };
     // SAFETY: every target of a task was made from a `pirn_task_fn` that was not NULL.
-    let function = unsafe { core::mem::transmute::<*mut (), pirn_task_fn>(target.callback.as_ptr()) };
+    let function =
+        unsafe { core::mem::transmute::<*mut (), pirn_task_fn>(target.callback.as_ptr()) };
     // SAFETY: not NULL, hence writable as documented.
     unsafe { callback.write(function) };
     // SAFETY: as above.
@@ -113,7 +118,11 @@ pub unsafe extern "C" fn pirn_task_reclaim(
 ///
 /// `loop` is NULL or came from `pirn_init` and is not being ended meanwhile.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_remote_post(loop_: *mut pirn_loop, callback: pirn_task_fn, user: *mut c_void) -> c_int {
+pub unsafe extern "C" fn pirn_remote_post(
+    loop_: *mut pirn_loop,
+    callback: pirn_task_fn,
+    user: *mut c_void,
+) -> c_int {
     // SAFETY: passed on.
     let shared = match unsafe { shared(loop_) } {
         Ok(shared) => shared,

@@ -25,7 +25,8 @@ pub const PIRN_TIMER_FIXED_DELAY: u32 = 0x4;
 /// policy the rate is fixed: every tick is called, at most one in a turn, and `missed` says how many more are due already.
 pub const PIRN_TIMER_SKIP: u32 = 0x8;
 
-const OPTIONS: u32 = PIRN_TIMER_ABSOLUTE | PIRN_TIMER_CACHED | PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP | PIRN_UNREF;
+const OPTIONS: u32 =
+    PIRN_TIMER_ABSOLUTE | PIRN_TIMER_CACHED | PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP | PIRN_UNREF;
 
 /// Start a timer.
 ///
@@ -67,10 +68,12 @@ pub unsafe extern "C" fn pirn_timer_start(
         // SAFETY: passed on.
         return unsafe { start_otherwise(reactor, delay_ns, period_ns, options, target, timer) };
     }
-    status(reactor.timer_start_quietly(delay_ns, period_ns, target, |token| {
-        // SAFETY: passed on.
-        unsafe { give(Ok(token), timer) };
-    }))
+    status(
+        reactor.timer_start_quietly(delay_ns, period_ns, target, |token| {
+            // SAFETY: passed on.
+            unsafe { give(Ok(token), timer) };
+        }),
+    )
 }
 
 /// [`pirn_timer_start`] but for its commonest case, which shall not pay for the options and for the calls that are made here.
@@ -88,7 +91,10 @@ unsafe fn start_otherwise(
     timer: *mut pirn_timer,
 ) -> c_int {
     let policy = options & (PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP);
-    if options & !OPTIONS != 0 || policy == PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP || (policy != 0 && period_ns == 0) {
+    if options & !OPTIONS != 0
+        || policy == PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP
+        || (policy != 0 && period_ns == 0)
+    {
         return failure(Error::EINVAL);
     }
     // Whatever the option: a timer is started only when the turn's time is known.
@@ -103,7 +109,11 @@ unsafe fn start_otherwise(
         PIRN_TIMER_SKIP => SKIP_MISSED,
         _ => 0,
     };
-    let flags = if options & PIRN_UNREF != 0 { flags | UNREFERENCED } else { flags };
+    let flags = if options & PIRN_UNREF != 0 {
+        flags | UNREFERENCED
+    } else {
+        flags
+    };
     let result = reactor.timer_start(deadline, period_ns, flags, target);
     // SAFETY: passed on.
     unsafe { give(result, timer) }
@@ -125,7 +135,11 @@ unsafe fn start_otherwise(
 ///
 /// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_timer_again(loop_: *mut pirn_loop, timer: pirn_timer, delay_ns: u64) -> c_int {
+pub unsafe extern "C" fn pirn_timer_again(
+    loop_: *mut pirn_loop,
+    timer: pirn_timer,
+    delay_ns: u64,
+) -> c_int {
     status(enter!(loop_).timer_again(timer.into(), delay_ns))
 }
 
@@ -159,7 +173,11 @@ pub unsafe extern "C" fn pirn_timer_stop(loop_: *mut pirn_loop, timer: pirn_time
 ///
 /// `loop` is NULL or came from `pirn_init`; `remaining_ns` is NULL or writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_timer_remaining(loop_: *mut pirn_loop, timer: pirn_timer, remaining_ns: *mut u64) -> c_int {
+pub unsafe extern "C" fn pirn_timer_remaining(
+    loop_: *mut pirn_loop,
+    timer: pirn_timer,
+    remaining_ns: *mut u64,
+) -> c_int {
     let reactor = enter!(loop_);
     if remaining_ns.is_null() {
         return failure(Error::EINVAL);
@@ -183,7 +201,11 @@ pub unsafe extern "C" fn pirn_timer_remaining(loop_: *mut pirn_loop, timer: pirn
 ///
 /// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_timer_slack(loop_: *mut pirn_loop, timer: pirn_timer, slack_ns: u64) -> c_int {
+pub unsafe extern "C" fn pirn_timer_slack(
+    loop_: *mut pirn_loop,
+    timer: pirn_timer,
+    slack_ns: u64,
+) -> c_int {
     status(enter!(loop_).timer_slack(timer.into(), slack_ns))
 }
 

@@ -47,7 +47,7 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// Begins the turn's dispatch, or goes on with one that was cut short. What there is to do; if nothing, the turn has ended.
-    #[cfg_attr(not(for_size), inline(always))]
+    #[inline(always)]
     pub(crate) fn begin_dispatch(&mut self) -> u8 {
         if self.work & BEGUN == 0 {
             self.begin_turn();
@@ -65,7 +65,7 @@ impl<B: Backend> Reactor<'_, B> {
         self.work
     }
 
-    #[cfg_attr(not(for_size), inline(always))]
+    #[inline(always)]
     fn begin_turn(&mut self) {
         self.stats.turns += 1;
         if self.timers.used() > 0 {
@@ -124,7 +124,11 @@ impl<B: Backend> Reactor<'_, B> {
     /// Ends a dispatch and returns how many callbacks it started.
     #[inline]
     pub(crate) fn end_dispatch(&mut self) -> u32 {
-        let called = if self.is_watched() { self.end_watch() } else { self.budget - self.left };
+        let called = if self.is_watched() {
+            self.end_watch()
+        } else {
+            self.budget - self.left
+        };
         self.stats.callbacks += u64::from(called);
         if called == 0 {
             self.stats.spurious_wakeups += u64::from(self.work & WOKEN != 0);
@@ -209,87 +213,98 @@ impl<B: Backend> Reactor<'_, B> {
 
     // ---- events that need no more than a look at their watcher ----
 
-    /// Where the next of them stand, as many as may be called.
+    /// Where the next of them stand, as many as may still be called; they are counted as called. `None` when there are no more, or at the limit.
     #[inline]
-    pub(crate) fn events(&mut self) -> Range<u32> {
-        self.backend.events(self.left)
+    pub(crate) fn next_events(&mut self) -> Option<Range<u32>> {
+        if self.left == 0 {
+            return None;
+        }
+        let places = self.backend.events(self.left);
+        if places.is_empty() {
+            self.work &= !EVENTS;
+            return None;
+        }
+        self.left -= places.end - places.start;
+        self.backend.skip_to(places.end);
+        Some(places)
     }
 
-    /// The watcher of the event at a place, if all it takes is to call it.
+    /// The watcher of the event at a place.
     #[inline]
     pub(crate) fn event(&mut self, at: u32) -> Option<FiredIo> {
         let (io, found) = self.backend.event(at)?;
-        let watcher = self.watchers.slab.get(io.slot)?;
-        let is_plain = watcher.is_generation(io.generation) && watcher.is_plain(found);
-        is_plain.then_some(FiredIo { target: watcher.target, io, fd: watcher.fd, ready: found })
+        match self.watchers.slab.get(io.slot) {
+            Some(watcher) if watcher.is_generation(io.generation) && watcher.is_plain(found) => {
+                Some(FiredIo {
+                    target: watcher.target,
+                    io,
+                    fd: watcher.fd,
+                    ready: found,
+                })
+            }
+            _ => self.event_apart(io, found),
+        }
     }
 
     /// The same where it takes more: a watcher that is gone, an error, a hang-up, a oneshot.
     #[cold]
     #[inline(never)]
-    pub(crate) fn event_apart(&mut self, at: u32) -> Option<FiredIo> {
-        let (io, found) = self.backend.event(at)?;
-        if self.watchers.slab.check(io).is_err() {
+    fn event_apart(&mut self, io: Token, found: u32) -> Option<FiredIo> {
+        let fired = if self.watchers.slab.check(io).is_ok() {
+            self.fired(io.slot, found)
+        } else {
             self.stale(io);
-            return None;
-        }
-        self.fired(io.slot, found)
-    }
-
-    /// After the events of `places`, `idle` of which were nobody's. Whether it is worth asking for more.
-    #[inline]
-    pub(crate) fn end_events(&mut self, places: Range<u32>, idle: u32) -> bool {
-        let has_more = self.backend.skip_to(places.end);
-        self.end_batch(EVENTS, places.end - places.start - idle, has_more)
-    }
-
-    /// After a batch in which so many were called. Whether it is worth asking for more.
-    #[inline]
-    fn end_batch(&mut self, work: u8, called: u32, has_more: bool) -> bool {
-        self.left -= called;
-        // At the limit the turn is not finished, as little as on the general path, which does not know that nothing is left.
-        if self.left > 0 && !has_more {
-            self.work &= !work;
-        }
-        self.left > 0 && has_more
+            None
+        };
+        self.left += u32::from(fired.is_none());
+        fired
     }
 
     // ---- the loop's own tasks ----
 
-    /// How many of the turn's tasks may be taken, cancelled ones included. None at the limit.
+    /// How many of the turn's tasks may be taken, cancelled ones included; they are counted as called.
     #[inline]
-    pub(crate) fn tasks(&mut self) -> u32 {
-        if self.is_watched() { self.tasks_watched() } else { self.tasks.batch(self.left) }
-    }
-
-    /// One at a time while the clock is read around each.
-    #[cold]
-    fn tasks_watched(&mut self) -> u32 {
-        if !self.may_call_watched() {
-            return 0;
+    pub(crate) fn next_tasks(&mut self) -> Option<u32> {
+        let most = if !self.is_watched() {
+            self.left
+        } else if self.may_call_watched() {
+            1
+        } else {
+            0
+        };
+        if most == 0 {
+            return None;
         }
-        let count = self.tasks.batch(1);
+        let count = self.tasks.batch(most);
         if count == 0 {
-            self.finish(TASKS);
+            self.work &= !TASKS;
+            self.watched_calls = self.watched_calls.saturating_sub(1);
+            return None;
         }
-        count
+        if !self.is_watched() {
+            self.left -= count;
+        }
+        Some(count)
     }
 
     /// The next of them, unless it was cancelled.
     #[inline]
     pub(crate) fn task(&mut self) -> Option<Target> {
-        self.tasks.pop()
+        let task = self.tasks.pop();
+        if task.is_none() {
+            self.uncount();
+        }
+        task
     }
 
-    /// After `count` of them, `idle` of which were cancelled. Whether it is worth asking for more.
-    #[inline]
-    pub(crate) fn end_tasks(&mut self, count: u32, idle: u32) -> bool {
+    #[cold]
+    #[inline(never)]
+    fn uncount(&mut self) {
         if self.is_watched() {
-            self.watched_calls -= idle;
-            return count > 0;
+            self.watched_calls -= 1;
+        } else {
+            self.left += 1;
         }
-        let has_more = self.tasks.has_turn();
-        self.end_batch(TASKS, count - idle, has_more)
     }
 
     // ---- looking at the clock around callbacks ----
@@ -302,9 +317,17 @@ impl<B: Backend> Reactor<'_, B> {
         }
         let now = self.backend.now();
         self.watched_calls = 0;
-        self.most_watched_calls = if self.limit.callbacks > 0 { self.limit.callbacks } else { u32::MAX };
+        self.most_watched_calls = if self.limit.callbacks > 0 {
+            self.limit.callbacks
+        } else {
+            u32::MAX
+        };
         self.called_at = None;
-        self.cut_at = if self.limit.time > 0 { now.saturating_add(self.limit.time) } else { FOREVER };
+        self.cut_at = if self.limit.time > 0 {
+            now.saturating_add(self.limit.time)
+        } else {
+            FOREVER
+        };
     }
 
     #[cold]
@@ -331,7 +354,10 @@ impl<B: Backend> Reactor<'_, B> {
     fn note_time(&mut self) -> Nanos {
         let now = self.backend.now();
         if let Some(called_at) = self.called_at.take() {
-            self.stats.longest_callback_ns = self.stats.longest_callback_ns.max(now.saturating_sub(called_at));
+            self.stats.longest_callback_ns = self
+                .stats
+                .longest_callback_ns
+                .max(now.saturating_sub(called_at));
         }
         now
     }

@@ -64,7 +64,12 @@ impl<B: Backend> Reactor<'_, B> {
                 self.raised &= !(1 << bit);
                 let io = self.watchers.slab.token(index);
                 let target = self.watchers.slab.get(index)?.target;
-                return Some(FiredIo { target, io, fd: bit as i32, ready: Ready::READ.bits() });
+                return Some(FiredIo {
+                    target,
+                    io,
+                    fd: bit as i32,
+                    ready: Ready::READ.bits(),
+                });
             }
         }
         None
@@ -95,8 +100,14 @@ impl<B: Backend> Reactor<'_, B> {
             if !self.is_turn_of(index) {
                 continue;
             }
-            let Some(watcher) = self.watchers.slab.get(index) else { continue };
-            let always = if watcher.flags & ALWAYS != 0 { IMPLIED } else { 0 };
+            let Some(watcher) = self.watchers.slab.get(index) else {
+                continue;
+            };
+            let always = if watcher.flags & ALWAYS != 0 {
+                IMPLIED
+            } else {
+                0
+            };
             // What was fed since the turn began waits for the next one.
             if watcher.fed == 0 {
                 self.watchers.unlist(index, FED);
@@ -109,14 +120,23 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     fn is_turn_of(&self, index: u32) -> bool {
-        !self.has_levels || self.watchers.slab.get(index).is_some_and(|watcher| watcher.level() == self.level)
+        !self.has_levels
+            || self
+                .watchers
+                .slab
+                .get(index)
+                .is_some_and(|watcher| watcher.level() == self.level)
     }
 
     /// The item for a watcher, if what was found for it, `more` included, concerns it.
     fn hand_over(&mut self, index: u32, more: u32) -> Option<FiredIo> {
         let watcher = self.watchers.slab.get_mut(index)?;
         let found = unfold(core::mem::take(&mut watcher.found)) | more;
-        if found == 0 { None } else { self.fired(index, found) }
+        if found == 0 {
+            None
+        } else {
+            self.fired(index, found)
+        }
     }
 
     /// The item for a watcher, if `found` concerns it.
@@ -126,7 +146,12 @@ impl<B: Backend> Reactor<'_, B> {
             return None;
         }
         let watcher = self.watchers.slab.get(index)?;
-        Some(FiredIo { target: watcher.target, io: self.watchers.slab.token(index), fd: watcher.fd, ready })
+        Some(FiredIo {
+            target: watcher.target,
+            io: self.watchers.slab.token(index),
+            fd: watcher.fd,
+            ready,
+        })
     }
 
     /// What a watcher is told when `found` was found: 0 if that does not concern it.
@@ -135,13 +160,23 @@ impl<B: Backend> Reactor<'_, B> {
     /// One whose fd is lost rests too, and the fd leaves the backend's set, if it was not already told so.
     #[inline(never)]
     fn report(&mut self, index: u32, found: u32) -> u32 {
-        let Some(watcher) = self.watchers.slab.get_mut(index) else { return 0 };
+        let Some(watcher) = self.watchers.slab.get_mut(index) else {
+            return 0;
+        };
         let (fd, flags, mask) = (watcher.fd, watcher.flags, watcher.mask());
         let is_lost = found & Ready::INVALID.bits() != 0;
-        let ready = if is_lost { Ready::INVALID.bits() } else { report(found, mask) };
+        let ready = if is_lost {
+            Ready::INVALID.bits()
+        } else {
+            report(found, mask)
+        };
         if is_lost || (ready != 0 && flags & ONESHOT != 0) {
             watcher.rest();
-            let head = if flags & HEAD != 0 { Some(index) } else { self.watchers.find(fd) };
+            let head = if flags & HEAD != 0 {
+                Some(index)
+            } else {
+                self.watchers.find(fd)
+            };
             match head {
                 Some(head) if is_lost && mask != 0 => {
                     self.lose(head);
@@ -167,7 +202,14 @@ impl<B: Backend> Reactor<'_, B> {
     /// made up for later there were none that shared an fd when the wait ended: who does now has joined since, and gets nothing.
     #[inline(never)]
     pub(super) fn mark(&mut self, with_siblings: bool) {
-        let Reactor { backend, watchers, stats, has_removed, is_haunted, .. } = self;
+        let Reactor {
+            backend,
+            watchers,
+            stats,
+            has_removed,
+            is_haunted,
+            ..
+        } = self;
         backend.mark(&mut |key, found| {
             let (fd, mut next) = match key {
                 Key::Fd(fd) => (fd, watchers.find(fd)),
@@ -184,10 +226,19 @@ impl<B: Backend> Reactor<'_, B> {
             };
             while let Some(index) = next {
                 if let Some(watcher) = watchers.slab.get_mut(index) {
-                    let heard = found & (u32::from(watcher.mask()) | UNASKED | Ready::INVALID.bits());
-                    watcher.found |= if watcher.interest == 0 { 0 } else { fold(heard) };
+                    let heard =
+                        found & (u32::from(watcher.mask()) | UNASKED | Ready::INVALID.bits());
+                    watcher.found |= if watcher.interest == 0 {
+                        0
+                    } else {
+                        fold(heard)
+                    };
                 }
-                next = if with_siblings { watchers.sibling(index) } else { None };
+                next = if with_siblings {
+                    watchers.sibling(index)
+                } else {
+                    None
+                };
             }
             Some(fd)
         });

@@ -33,7 +33,11 @@ impl<B: Backend> Reactor<'_, B> {
             return Err(Error::EINVAL);
         }
         // Most ask for nothing special.
-        if interest.bits() & !ASKABLE == 0 { Ok(()) } else { self.check_special(interest) }
+        if interest.bits() & !ASKABLE == 0 {
+            Ok(())
+        } else {
+            self.check_special(interest)
+        }
     }
 
     #[inline(never)]
@@ -60,11 +64,23 @@ impl<B: Backend> Reactor<'_, B> {
     fn enter(&mut self, fd: i32, interest: Interest, target: Target) -> Result<Token> {
         let asked = interest.bits() & ASKABLE;
         let token = self.watchers.slab.vacancy()?;
-        let source = Source { fd, token, interest: asked, options: interest, position: 0 };
-        let answer = if asked == 0 { self.backend.probe(fd).map(|()| 0) } else { self.backend.add(&source) };
+        let source = Source {
+            fd,
+            token,
+            interest: asked,
+            options: interest,
+            position: 0,
+        };
+        let answer = if asked == 0 {
+            self.backend.probe(fd).map(|()| 0)
+        } else {
+            self.backend.add(&source)
+        };
         let (position, kernel) = match answer {
             Ok(position) => (position, asked as u16),
-            Err(Error::EPERM) if !interest.intersects(Interest::EDGE | Interest::EXCLUSIVE) => (0, 0),
+            Err(Error::EPERM) if !interest.intersects(Interest::EDGE | Interest::EXCLUSIVE) => {
+                (0, 0)
+            }
             Err(error) => return Err(error),
         };
         let (io, watcher) = self.watchers.insert_here(fd, interest, target, None)?;
@@ -80,9 +96,16 @@ impl<B: Backend> Reactor<'_, B> {
     #[cold]
     #[inline(never)]
     fn join(&mut self, fd: i32, interest: Interest, target: Target, head: u32) -> Result<Token> {
-        let flags = self.watchers.slab.get(head).map_or(0, |watcher| watcher.flags);
+        let flags = self
+            .watchers
+            .slab
+            .get(head)
+            .map_or(0, |watcher| watcher.flags);
         let is_edge = interest.contains(Interest::EDGE);
-        if (flags & EDGE != 0) != is_edge || flags & EXCLUSIVE != 0 || interest.contains(Interest::EXCLUSIVE) {
+        if (flags & EDGE != 0) != is_edge
+            || flags & EXCLUSIVE != 0
+            || interest.contains(Interest::EXCLUSIVE)
+        {
             return Err(Error::EINVAL);
         }
         let last = self.watchers.last_of(head);
@@ -98,7 +121,11 @@ impl<B: Backend> Reactor<'_, B> {
     /// The kernel is asked even if nothing new is watched: it tells whether this fd is still the file that the others watch. If it is
     /// not they are told, and the fd enters anew.
     fn tell_joined(&mut self, fd: i32, index: u32, head: u32) -> Result<()> {
-        let (flags, is_in_set) = self.watchers.slab.get(head).map_or((0, false), |watcher| (watcher.flags, watcher.kernel != 0));
+        let (flags, is_in_set) = self
+            .watchers
+            .slab
+            .get(head)
+            .map_or((0, false), |watcher| (watcher.flags, watcher.kernel != 0));
         if flags & ALWAYS != 0 {
             self.watchers.list(index, ALWAYS);
             return self.backend.probe(fd);
@@ -108,7 +135,11 @@ impl<B: Backend> Reactor<'_, B> {
         }
         let mut result = self.tell(head, true);
         if is_in_set && matches!(result, Err(Error::ENOENT | Error::EPERM)) {
-            let wanted = self.watchers.slab.get(index).map_or(0, |watcher| watcher.interest);
+            let wanted = self
+                .watchers
+                .slab
+                .get(index)
+                .map_or(0, |watcher| watcher.interest);
             self.invalidate(fd);
             if let Some(watcher) = self.watchers.slab.get_mut(index) {
                 watcher.set_any_interest(u32::from(wanted));
@@ -150,7 +181,9 @@ impl<B: Backend> Reactor<'_, B> {
     fn modify_apart(&mut self, io: Token, interest: u32) -> Result<()> {
         let watcher = self.watchers.slab.check_mut(io)?;
         let (fd, flags) = (watcher.fd, watcher.flags);
-        if flags & RAISED != 0 || (flags & EXCLUSIVE != 0 && interest & Interest::URGENT.bits() != 0) {
+        if flags & RAISED != 0
+            || (flags & EXCLUSIVE != 0 && interest & Interest::URGENT.bits() != 0)
+        {
             return Err(Error::EINVAL);
         }
         watcher.set_any_interest(interest);
@@ -175,7 +208,9 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     fn drop_watcher(&mut self, index: u32) {
-        let Some(watcher) = self.watchers.slab.get(index) else { return };
+        let Some(watcher) = self.watchers.slab.get(index) else {
+            return;
+        };
         let (fd, is_head) = (watcher.fd, watcher.flags & HEAD != 0);
         self.has_removed = true;
         if fd < 0 {
@@ -218,7 +253,8 @@ impl<B: Backend> Reactor<'_, B> {
     /// Reports `ready` to a watcher in the next dispatch, as if the kernel had.
     pub(crate) fn io_feed(&mut self, io: Token, ready: u32) -> Result<()> {
         let watcher = self.watchers.slab.check_mut(io)?;
-        let feedable = ASKABLE | Ready::ERROR.bits() | Ready::HANGUP.bits() | Ready::PEER_CLOSED.bits();
+        let feedable =
+            ASKABLE | Ready::ERROR.bits() | Ready::HANGUP.bits() | Ready::PEER_CLOSED.bits();
         if ready == 0 || ready & !feedable != 0 || watcher.fd < 0 {
             return Err(Error::EINVAL);
         }
@@ -242,7 +278,8 @@ impl<B: Backend> Reactor<'_, B> {
         while let Some(watcher) = self.watchers.slab.get_mut(index) {
             let (next, flags) = watcher.leave_list();
             // There and back again: nothing to be told.
-            let is_in_step = watcher.kernel == u16::from(watcher.interest) && self.watchers.shared == 0;
+            let is_in_step =
+                watcher.kernel == u16::from(watcher.interest) && self.watchers.shared == 0;
             if flags & DIRTY != 0 && !is_in_step {
                 self.sync(index);
             }
@@ -253,7 +290,8 @@ impl<B: Backend> Reactor<'_, B> {
         }
         index = self.watchers.listed();
         while let Some(watcher) = self.watchers.slab.get(index) {
-            attention |= watcher.flags & FED != 0 || (watcher.flags & ALWAYS != 0 && u32::from(watcher.interest) & IMPLIED != 0);
+            attention |= watcher.flags & FED != 0
+                || (watcher.flags & ALWAYS != 0 && u32::from(watcher.interest) & IMPLIED != 0);
             index = watcher.next();
         }
         attention
@@ -261,7 +299,9 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// Makes the backend's set agree with the watchers of one fd. A failure is delivered to them.
     fn sync(&mut self, head: u32) {
-        let Some(watcher) = self.watchers.slab.get(head) else { return };
+        let Some(watcher) = self.watchers.slab.get(head) else {
+            return;
+        };
         let fd = watcher.fd;
         if watcher.flags & ALWAYS != 0 {
             return;
@@ -301,7 +341,9 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// The watchers of an fd are told that it can no longer be watched, and rest.
     fn invalidate(&mut self, fd: i32) {
-        let Some(head) = self.watchers.find(fd) else { return };
+        let Some(head) = self.watchers.find(fd) else {
+            return;
+        };
         // If it was closed or is another file now, the old one may live on under another number, and report with the handle of a watcher that
         // lives on too: then the set has to be made anew.
         self.is_haunted |= !self.lose(head);
@@ -311,15 +353,22 @@ impl<B: Backend> Reactor<'_, B> {
     /// The fd of a head leaves the backend's set, if it is there. Whether it is known to have left.
     #[inline(never)]
     pub(super) fn lose(&mut self, head: u32) -> bool {
-        let Reactor { backend, watchers, .. } = self;
+        let Reactor {
+            backend, watchers, ..
+        } = self;
         let token = watchers.slab.token(head);
-        let Some(watcher) = watchers.slab.get_mut(head) else { return true };
+        let Some(watcher) = watchers.slab.get_mut(head) else {
+            return true;
+        };
         if core::mem::take(&mut watcher.kernel) == 0 {
             return true;
         }
         let source = watcher.source(token, 0);
         let result = backend.remove(&source, &mut |fd, position| {
-            if let Some(watcher) = watchers.find(fd).and_then(|head| watchers.slab.get_mut(head)) {
+            if let Some(watcher) = watchers
+                .find(fd)
+                .and_then(|head| watchers.slab.get_mut(head))
+            {
                 watcher.position = position;
             }
         });
@@ -329,7 +378,11 @@ impl<B: Backend> Reactor<'_, B> {
             if let Some(watcher) = watchers.slab.get_mut(index) {
                 watcher.found &= fold(Ready::INVALID.bits());
             }
-            next = if watchers.shared > 0 { watchers.sibling(index) } else { None };
+            next = if watchers.shared > 0 {
+                watchers.sibling(index)
+            } else {
+                None
+            };
         }
         result.is_ok()
     }
@@ -355,7 +408,9 @@ impl<B: Backend> Reactor<'_, B> {
         self.is_haunted = false;
         self.stats.rebuilds += 1;
         for index in 0..self.watchers.slab.capacity() {
-            let Some(watcher) = self.watchers.slab.get_mut(index) else { break };
+            let Some(watcher) = self.watchers.slab.get_mut(index) else {
+                break;
+            };
             // What was found for it went with the old set; what was fed to it did not.
             if watcher.flags & FED == 0 {
                 watcher.found = 0;

@@ -160,17 +160,13 @@ impl<'a, B: Backend> Reactor<'a, B> {
     // ---- the turn ----
 
     /// Brings the backend up to date and says how long may be waited: 0 if there is work, at most `limit`.
+    #[inline]
     pub(crate) fn prepare(&mut self, limit: Nanos) -> Result<Nanos> {
         if self.is_unfinished() {
             return Ok(0);
         }
-        self.prepare_turn(if self.shared.has_work() { 0 } else { limit })
-    }
-
-    /// The same where nothing is unfinished, and without a look at what others have posted, for which `wait_turn` looks.
-    #[inline]
-    pub(crate) fn prepare_turn(&mut self, limit: Nanos) -> Result<Nanos> {
-        let has_attention = (self.is_haunted || self.watchers.has_listed()) && self.bring_up_to_date()?;
+        let has_attention =
+            (self.is_haunted || self.watchers.has_listed()) && self.bring_up_to_date()?;
         if limit == 0 || has_attention || self.has_queued() {
             return Ok(0);
         }
@@ -189,6 +185,12 @@ impl<'a, B: Backend> Reactor<'a, B> {
         Ok(self.apply_changes())
     }
 
+    /// As [`prepare`](Self::prepare), for whoever may wait by other means than [`wait`](Self::wait), which looks for posts itself.
+    pub(crate) fn prepare_foreign(&mut self, limit: Nanos) -> Result<Nanos> {
+        let timeout = self.prepare(limit)?;
+        Ok(if self.shared.has_work() { 0 } else { timeout })
+    }
+
     /// How long may be slept for the timers.
     #[inline(never)]
     fn time_to_timer(&mut self) -> Nanos {
@@ -202,16 +204,11 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     /// Waits at most `timeout` for readiness and returns how many sources are ready. Does nothing while an earlier wait
     /// or a limited turn still has something to hand over.
+    #[inline(always)]
     pub(crate) fn wait(&mut self, timeout: Nanos) -> Result<u32> {
         if self.is_unfinished() {
             return Ok(0);
         }
-        self.wait_turn(timeout)
-    }
-
-    /// The same where nothing is unfinished.
-    #[cfg_attr(not(for_size), inline(always))]
-    pub(crate) fn wait_turn(&mut self, timeout: Nanos) -> Result<u32> {
         let sleeps = timeout > 0 && self.shared.about_to_sleep();
         let found = self.backend.wait(if sleeps { timeout } else { 0 });
         self.shared.awake();
@@ -260,7 +257,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
         if self.shared.take_stop() {
             return Some(Ended::Stopped);
         }
-        let keeps_going = self.watchers.referenced > 0 || self.timers.referenced() > 0 || self.holds > 0;
+        let keeps_going =
+            self.watchers.referenced > 0 || self.timers.referenced() > 0 || self.holds > 0;
         if !keeps_going && !self.has_work() {
             return Some(Ended::Done);
         }
@@ -272,7 +270,11 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     /// How long a turn of a run until `deadline` may wait.
     pub(crate) fn limit_until(&self, deadline: Nanos) -> Nanos {
-        if deadline == FOREVER { FOREVER } else { deadline.saturating_sub(self.now) }
+        if deadline == FOREVER {
+            FOREVER
+        } else {
+            deadline.saturating_sub(self.now)
+        }
     }
 
     // ---- time ----
@@ -280,7 +282,11 @@ impl<'a, B: Backend> Reactor<'a, B> {
     /// The turn's time: read after the wait, or at the first call that needs it.
     #[inline]
     pub(crate) fn now(&mut self) -> Nanos {
-        if self.now_is_stale { self.update() } else { self.now }
+        if self.now_is_stale {
+            self.update()
+        } else {
+            self.now
+        }
     }
 
     /// Reads the clock. A clock that goes back is taken to stand still.
@@ -320,10 +326,17 @@ impl<'a, B: Backend> Reactor<'a, B> {
         tell: impl FnOnce(Token),
     ) -> Result<()> {
         debug_assert!(self.is_quiet());
-        self.timers.start_and_tell(self.now.saturating_add(delay), period, target, tell)
+        self.timers
+            .start_and_tell(self.now.saturating_add(delay), period, target, tell)
     }
 
-    pub(crate) fn timer_start(&mut self, deadline: Nanos, period: Nanos, flags: u8, target: Target) -> Result<Token> {
+    pub(crate) fn timer_start(
+        &mut self,
+        deadline: Nanos,
+        period: Nanos,
+        flags: u8,
+        target: Target,
+    ) -> Result<Token> {
         if self.now_is_stale {
             self.update();
         }
@@ -395,21 +408,35 @@ impl<'a, B: Backend> Reactor<'a, B> {
     /// Hands back one post that has not run. Closes the queues, so that the last one is the last.
     pub(crate) fn task_reclaim(&mut self) -> Option<Target> {
         self.shared.close();
-        let task = if self.is_dispatching() { self.tasks.take_in_place() } else { self.tasks.take() };
+        let task = if self.is_dispatching() {
+            self.tasks.take_in_place()
+        } else {
+            self.tasks.take()
+        };
         task.or_else(|| self.shared.take())
     }
 
     // ---- raise handlers ----
 
-    pub(crate) fn raise_add(&mut self, bit: u32, options: Interest, target: Target) -> Result<Token> {
+    pub(crate) fn raise_add(
+        &mut self,
+        bit: u32,
+        options: Interest,
+        target: Target,
+    ) -> Result<Token> {
         let allowed = Interest::HIGH | Interest::LOW | Interest::UNREF;
-        if bit > 63 || !allowed.contains(options) || options.contains(Interest::HIGH | Interest::LOW) {
+        if bit > 63
+            || !allowed.contains(options)
+            || options.contains(Interest::HIGH | Interest::LOW)
+        {
             return Err(Error::EINVAL);
         }
         if self.handled & (1 << bit) != 0 {
             return Err(Error::EEXIST);
         }
-        let io = self.watchers.insert(-1 - bit as i32, Interest::READ | options, target, None)?;
+        let io = self
+            .watchers
+            .insert(-1 - bit as i32, Interest::READ | options, target, None)?;
         self.handled |= 1 << bit;
         Ok(io)
     }
@@ -428,19 +455,27 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     pub(crate) fn set_limit(&mut self, limit: Limit) {
         self.limit = limit;
-        self.next_budget = if limit.callbacks == 0 { u32::MAX } else { limit.callbacks };
+        self.next_budget = if limit.callbacks == 0 {
+            u32::MAX
+        } else {
+            limit.callbacks
+        };
         if self.measure || limit.time > 0 {
             self.next_budget = 0;
         }
     }
 
     /// `ECHILD` in a copy of the loop made by fork. A system call.
-    #[cfg_attr(not(for_size), inline(always))]
+    #[inline(always)]
     pub(crate) fn check_fork(&mut self) -> Result<()> {
         if !self.forked {
             self.forked = self.backend.is_forked();
         }
-        if self.forked { Err(Error::ECHILD) } else { Ok(()) }
+        if self.forked {
+            Err(Error::ECHILD)
+        } else {
+            Ok(())
+        }
     }
 
     /// The same between the turns of a run: only every so often a system call.
@@ -473,8 +508,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     /// After every change that a foreign loop must see: only once the application has the pollable fd, and not during a
     /// dispatch, whose end does it for all.
-    #[cfg_attr(for_size, inline(never))]
-    #[cfg_attr(not(for_size), inline)]
+    #[inline]
     fn changed(&mut self) {
         if let Some(show) = self.show {
             show(self);
@@ -523,8 +557,14 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     /// `EUCLEAN` if any structure contradicts itself. O(everything).
     pub(crate) fn verify(&self) -> Result<()> {
-        let handled = (0..64).all(|bit| (self.handled >> bit & 1 == 1) == self.watchers.find(-1 - bit).is_some());
-        if self.watchers.is_sound() && self.timers.is_sound() && self.tasks.is_sound() && self.shared.is_sound() && handled {
+        let handled = (0..64)
+            .all(|bit| (self.handled >> bit & 1 == 1) == self.watchers.find(-1 - bit).is_some());
+        if self.watchers.is_sound()
+            && self.timers.is_sound()
+            && self.tasks.is_sound()
+            && self.shared.is_sound()
+            && handled
+        {
             Ok(())
         } else {
             Err(Error::EUCLEAN)

@@ -25,7 +25,10 @@ struct Bed {
 
 impl Wake for Bed {
     fn wake(&self) {
-        assert!(self.is_open.load(Ordering::Relaxed), "a late waker writes into what is not ours any more");
+        assert!(
+            self.is_open.load(Ordering::Relaxed),
+            "a late waker writes into what is not ours any more"
+        );
         self.is_inside.store(true, Ordering::Relaxed);
         *self.rung.lock().unwrap() = true;
         self.changed.notify_one();
@@ -57,7 +60,10 @@ fn new_loop(first: usize, capacity: usize) -> &'static Loop {
 }
 
 fn target(number: usize) -> Target {
-    Target { callback: NonNull::dangling(), user: without_provenance_mut(number) }
+    Target {
+        callback: NonNull::dangling(),
+        user: without_provenance_mut(number),
+    }
 }
 
 fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
@@ -139,7 +145,10 @@ fn loom_places_are_reused_only_when_they_are_free() {
             taken.extend(shared.take().map(|target| target.user.addr()));
             thread::yield_now();
         }
-        let accepted: usize = posters.into_iter().map(|poster| poster.join().unwrap()).sum();
+        let accepted: usize = posters
+            .into_iter()
+            .map(|poster| poster.join().unwrap())
+            .sum();
         drain(shared, &mut taken);
         assert_eq!(taken.len(), accepted);
         assert_eq!(shared.len(), 0);
@@ -172,7 +181,8 @@ fn loom_a_raised_bit_is_not_lost_to_the_sleep() {
 fn loom_what_comes_before_a_raise_is_seen_with_it() {
     check(3, || {
         let shared = new_loop(0, 0);
-        let done: &'static [AtomicBool; 2] = Box::leak(Box::new([AtomicBool::new(false), AtomicBool::new(false)]));
+        let done: &'static [AtomicBool; 2] =
+            Box::leak(Box::new([AtomicBool::new(false), AtomicBool::new(false)]));
         for flag in done {
             thread::spawn(move || {
                 flag.store(true, Ordering::Relaxed);
@@ -207,7 +217,8 @@ fn loom_a_wake_ends_the_current_or_the_next_wait() {
 fn loom_what_comes_before_a_second_wake_is_seen_too() {
     check(3, || {
         let shared = new_loop(0, 0);
-        let done: &'static [AtomicBool; 2] = Box::leak(Box::new([AtomicBool::new(false), AtomicBool::new(false)]));
+        let done: &'static [AtomicBool; 2] =
+            Box::leak(Box::new([AtomicBool::new(false), AtomicBool::new(false)]));
         for flag in done {
             thread::spawn(move || {
                 flag.store(true, Ordering::Relaxed);
@@ -260,13 +271,19 @@ fn loom_a_stop_is_not_lost_to_the_sleep() {
 fn loom_no_waker_is_inside_after_retiring() {
     check(3, || {
         let shared = new_loop(0, 1);
-        let posters = [thread::spawn(move || shared.post(target(1))), thread::spawn(move || shared.wake())];
+        let posters = [
+            thread::spawn(move || shared.post(target(1))),
+            thread::spawn(move || shared.wake()),
+        ];
         // It looked, was not woken and went on: whoever has seen it sleep may come late.
         let _ = shared.about_to_sleep();
         while shared.retire().is_err() {
             thread::yield_now();
         }
-        assert!(!shared.wake_object().is_inside.load(Ordering::Relaxed), "closed while a waker writes");
+        assert!(
+            !shared.wake_object().is_inside.load(Ordering::Relaxed),
+            "closed while a waker writes"
+        );
         shared.wake_object().is_open.store(false, Ordering::Relaxed);
         let mut taken = Vec::new();
         drain(shared, &mut taken);

@@ -29,7 +29,10 @@ const_assert!(size_of::<Entry>() == 2 * size_of::<usize>());
 impl Entry {
     /// A free place.
     pub(crate) fn new() -> Entry {
-        Entry { callback: AtomicPtr::new(null_mut()), user: AtomicPtr::new(null_mut()) }
+        Entry {
+            callback: AtomicPtr::new(null_mut()),
+            user: AtomicPtr::new(null_mut()),
+        }
     }
 }
 
@@ -95,7 +98,12 @@ impl<'a> Mailbox<'a> {
             }
             // Relaxed: reserving tells nobody anything; publishing does. If it succeeds there is room, for tail is what
             // we compared and head only moves forward.
-            match self.tail.compare_exchange_weak(tail, tail.wrapping_add(1), Ordering::Relaxed, Ordering::Relaxed) {
+            match self.tail.compare_exchange_weak(
+                tail,
+                tail.wrapping_add(1),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => break,
                 Err(now) => tail = now,
             }
@@ -112,7 +120,9 @@ impl<'a> Mailbox<'a> {
         // Relaxed: the next line publishes it.
         entry.user.store(target.user, Ordering::Relaxed);
         // Release: who sees the callback sees its user word, and all that this thread did before it posted.
-        entry.callback.store(target.callback.as_ptr(), Ordering::Release);
+        entry
+            .callback
+            .store(target.callback.as_ptr(), Ordering::Release);
         Ok(())
     }
 
@@ -156,9 +166,14 @@ impl<'a> Mailbox<'a> {
 
     /// Whether `pop` would find a message. The consumer alone.
     pub(super) fn is_published(&self) -> bool {
-        let index = self.head.load(Ordering::Relaxed).wrapping_sub(self.lap.load(Ordering::Relaxed));
+        let index = self
+            .head
+            .load(Ordering::Relaxed)
+            .wrapping_sub(self.lap.load(Ordering::Relaxed));
         // Acquire as in `pop`, though nothing is read through it here.
-        self.entries.get(index).is_some_and(|entry| !entry.callback.load(Ordering::Acquire).is_null())
+        self.entries
+            .get(index)
+            .is_some_and(|entry| !entry.callback.load(Ordering::Acquire).is_null())
     }
 
     /// Refuses all further reservations. At most once.
@@ -174,7 +189,11 @@ impl<'a> Mailbox<'a> {
         let head = self.head.load(Ordering::Acquire);
         // Relaxed: what it misses the turn leaves to the next, and going to sleep looks at the entries themselves.
         let tail = self.tail.load(Ordering::Relaxed);
-        if tail.wrapping_sub(head) >= CLOSED_DISTANCE { Ticket(tail.wrapping_sub(CLOSED_DISTANCE)) } else { Ticket(tail) }
+        if tail.wrapping_sub(head) >= CLOSED_DISTANCE {
+            Ticket(tail.wrapping_sub(CLOSED_DISTANCE))
+        } else {
+            Ticket(tail)
+        }
     }
 
     /// Messages reserved and not taken.
@@ -188,14 +207,23 @@ impl<'a> Mailbox<'a> {
         let head = self.head.load(Ordering::Relaxed);
         (0..self.len()).any(|distance| {
             let index = head.wrapping_add(distance).wrapping_sub(lap);
-            let index = if index >= self.entries.len() { index.wrapping_sub(self.entries.len()) } else { index };
+            let index = if index >= self.entries.len() {
+                index.wrapping_sub(self.entries.len())
+            } else {
+                index
+            };
             // Acquire as in `pop`: a published entry will be read without looking again.
-            self.entries.get(index).is_some_and(|entry| entry.callback.load(Ordering::Acquire).is_null())
+            self.entries
+                .get(index)
+                .is_some_and(|entry| entry.callback.load(Ordering::Acquire).is_null())
         })
     }
 
     pub(super) fn is_sound(&self) -> bool {
-        let index = self.head.load(Ordering::Relaxed).wrapping_sub(self.lap.load(Ordering::Relaxed));
+        let index = self
+            .head
+            .load(Ordering::Relaxed)
+            .wrapping_sub(self.lap.load(Ordering::Relaxed));
         let capacity = self.entries.len();
         self.len() <= capacity && (index < capacity || (index == 0 && capacity == 0))
     }

@@ -32,13 +32,18 @@ fn entries(count: usize) -> Vec<Entry> {
 
 /// A target told from others by its user word.
 fn target(number: usize) -> Target {
-    Target { callback: NonNull::dangling(), user: without_provenance_mut(number) }
+    Target {
+        callback: NonNull::dangling(),
+        user: without_provenance_mut(number),
+    }
 }
 
 /// Takes what is there now, as one turn does.
 fn turn<W: Wake>(shared: &Shared<'_, W>) -> Vec<usize> {
     let (end, _) = shared.published_end();
-    core::iter::from_fn(|| shared.pop(end)).map(|target| target.user.addr()).collect()
+    core::iter::from_fn(|| shared.pop(end))
+        .map(|target| target.user.addr())
+        .collect()
 }
 
 /// What a poster does first, for one that is to be stopped there: the reserved entry.
@@ -51,7 +56,9 @@ fn reserve<'s>(shared: &'s Shared<'_, Bell>) -> &'s Entry {
 /// What it does last.
 fn publish(shared: &Shared<'_, Bell>, entry: &Entry, target: Target) {
     entry.user.store(target.user, Ordering::Relaxed);
-    entry.callback.store(target.callback.as_ptr(), Ordering::Release);
+    entry
+        .callback
+        .store(target.callback.as_ptr(), Ordering::Release);
     shared.rouse();
 }
 
@@ -62,7 +69,11 @@ fn every_capacity_holds_exactly_that_many() {
         let shared = Shared::new(&entries, Bell::default());
         for round in 0..3 {
             for n in 0..capacity {
-                assert_eq!(shared.post(target(n)), Ok(()), "capacity {capacity} round {round} post {n}");
+                assert_eq!(
+                    shared.post(target(n)),
+                    Ok(()),
+                    "capacity {capacity} round {round} post {n}"
+                );
                 assert!(shared.is_sound());
             }
             assert_eq!(shared.post(target(999)), Err(Error::EAGAIN));
@@ -119,7 +130,15 @@ fn full_is_answered_while_tickets_wrap() {
 
 #[test]
 fn closing_works_wherever_the_tickets_are() {
-    for first in [0, 1, CLOSED_DISTANCE - 2, CLOSED_DISTANCE - 1, CLOSED_DISTANCE, usize::MAX - 1, usize::MAX] {
+    for first in [
+        0,
+        1,
+        CLOSED_DISTANCE - 2,
+        CLOSED_DISTANCE - 1,
+        CLOSED_DISTANCE,
+        usize::MAX - 1,
+        usize::MAX,
+    ] {
         let entries = entries(3);
         let shared = Shared::starting_at(first, &entries, Bell::default());
         shared.post(target(1)).unwrap();
@@ -358,7 +377,9 @@ static RETIRED_INSIDE: OnceLock<Shared<'static, Inside>> = OnceLock::new();
 
 impl Wake for Inside {
     fn wake(&self) {
-        self.answer.set(RETIRED_INSIDE.get().unwrap().retire()).unwrap();
+        self.answer
+            .set(RETIRED_INSIDE.get().unwrap().retire())
+            .unwrap();
     }
 }
 
@@ -386,7 +407,9 @@ fn a_retired_loop_is_not_woken_even_if_it_sleeps() {
 #[test]
 fn entries_left_over_from_before_are_forgotten() {
     let entries = entries(2);
-    Shared::new(&entries, Bell::default()).post(target(1)).unwrap();
+    Shared::new(&entries, Bell::default())
+        .post(target(1))
+        .unwrap();
     let shared = Shared::new(&entries, Bell::default());
     assert!(!shared.has_work());
     assert_eq!(turn(&shared), []);
@@ -490,7 +513,10 @@ fn what_was_accepted_before_closing_is_handed_back() {
             while shared.take().is_some() {
                 taken += 1;
             }
-            let accepted: usize = posters.into_iter().map(|poster| poster.join().unwrap()).sum();
+            let accepted: usize = posters
+                .into_iter()
+                .map(|poster| poster.join().unwrap())
+                .sum();
             assert_eq!((taken, shared.accepted_count()), (accepted, accepted));
         });
     }

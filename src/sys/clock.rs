@@ -1,4 +1,7 @@
-#![cfg_attr(find_vdso, expect(unsafe_code, reason = "rustix is told where the kernel's vDSO is"))]
+#![cfg_attr(
+    find_vdso,
+    expect(unsafe_code, reason = "rustix is told where the kernel's vDSO is")
+)]
 //! The kernel's monotonic clock.
 
 use rustix::time::{ClockId, clock_gettime};
@@ -9,7 +12,9 @@ use crate::time::{Nanos, SECOND};
 #[inline(never)]
 pub(crate) fn monotonic() -> Nanos {
     let time = clock_gettime(ClockId::Monotonic);
-    (time.tv_sec as u64).wrapping_mul(SECOND).wrapping_add(time.tv_nsec as u64)
+    (time.tv_sec as u64)
+        .wrapping_mul(SECOND)
+        .wrapping_add(time.tv_nsec as u64)
 }
 
 /// Looks for the vDSO, once in a process, before the clock is read for the first time.
@@ -32,8 +37,16 @@ pub(crate) fn find_vdso() {
     // As the kernel lays them out at the start of a process: the end of the environment, then the vector.
     let mut words = [0usize; 1 + 2 * (PAIRS + 1)];
     let mut bytes = [0u8; 2 * PAIRS * WORD];
-    let Ok(file) = open(c"/proc/self/auxv", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) else { return };
-    let Ok(length) = io::read(&file, &mut bytes) else { return };
+    let Ok(file) = open(
+        c"/proc/self/auxv",
+        OFlags::RDONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    ) else {
+        return;
+    };
+    let Ok(length) = io::read(&file, &mut bytes) else {
+        return;
+    };
     let (read, _) = bytes.as_chunks::<WORD>();
     for (word, read) in words.iter_mut().skip(1).zip(read).take(length / WORD) {
         *word = usize::from_ne_bytes(*read);

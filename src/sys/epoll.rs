@@ -1,4 +1,7 @@
-#![expect(unsafe_code, reason = "the lent words become the kernel's event records")]
+#![expect(
+    unsafe_code,
+    reason = "the lent words become the kernel's event records"
+)]
 //! The epoll backend.
 
 use core::ops::Range;
@@ -7,7 +10,9 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::{self, DupFlags, Errno};
-use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
+};
 
 use super::clock::{find_vdso, monotonic};
 use super::fd::{Owner, borrow, probe};
@@ -21,10 +26,19 @@ use crate::time::{FOREVER, MILLISECOND, Nanos};
 use crate::token::Token;
 
 /// User data of the loop's own fds: generation 0 is never a watcher's, and this slot is none, so that no free slot looks like it either.
-const OWN: EventData = EventData::new_u64(Token { slot: NONE, generation: 0 }.to_u64());
+const OWN: EventData = EventData::new_u64(
+    Token {
+        slot: NONE,
+        generation: 0,
+    }
+    .to_u64(),
+);
 /// An entry that `mark` dropped.
 const DROPPED: u64 = u64::MAX;
-const NOT_AT_ALL: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+const NOT_AT_ALL: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
 /// The longest wait in one call: epoll_pwait counts milliseconds in an int. The loop then waits again.
 const LONGEST_WAIT: Nanos = i32::MAX as Nanos * MILLISECOND;
 
@@ -50,8 +64,16 @@ impl<'a> Epoll<'a> {
         let (_, events, _) = unsafe { area.align_to_mut::<Event>() };
         find_vdso();
         let set = epoll::create(CreateFlags::CLOEXEC).map_err(error)?;
-        let mut epoll =
-            Epoll { set, wake: wake::open()?, alarm: None, owner: Owner::this(), events, found: 0, cursor: 0, first: 0 };
+        let mut epoll = Epoll {
+            set,
+            wake: wake::open()?,
+            alarm: None,
+            owner: Owner::this(),
+            events,
+            found: 0,
+            cursor: 0,
+            first: 0,
+        };
         epoll.add_own()?;
         // Tried, not assumed: a container may let the set be made and not be waited for.
         epoll.wait(0)?;
@@ -71,12 +93,20 @@ impl<'a> Epoll<'a> {
     #[inline]
     fn flags(source: &Source) -> EventFlags {
         let mut flags = EventFlags::from_bits_retain(source.interest);
-        flags.set(EventFlags::RDHUP, source.interest & Interest::READ.bits() != 0);
-        if source.options.intersects(Interest::EDGE | Interest::EXCLUSIVE) {
+        flags.set(
+            EventFlags::RDHUP,
+            source.interest & Interest::READ.bits() != 0,
+        );
+        if source
+            .options
+            .intersects(Interest::EDGE | Interest::EXCLUSIVE)
+        {
             flags.set(EventFlags::ET, source.options.contains(Interest::EDGE));
             if source.options.contains(Interest::EXCLUSIVE) {
                 // With it the kernel refuses all but in and out.
-                flags = flags.difference(EventFlags::RDHUP).union(EventFlags::EXCLUSIVE);
+                flags = flags
+                    .difference(EventFlags::RDHUP)
+                    .union(EventFlags::EXCLUSIVE);
             }
         }
         flags
@@ -85,7 +115,12 @@ impl<'a> Epoll<'a> {
     /// A new entry.
     #[inline]
     fn put(&self, source: &Source) -> io::Result<()> {
-        epoll::add(&self.set, borrow(source.fd), EventData::new_u64(source.token.to_u64()), Self::flags(source))
+        epoll::add(
+            &self.set,
+            borrow(source.fd),
+            EventData::new_u64(source.token.to_u64()),
+            Self::flags(source),
+        )
     }
 
     /// A new entry in the place of one that cannot be modified because it is exclusive; or of one of the same open file under the same number,
@@ -103,12 +138,12 @@ impl<'a> Epoll<'a> {
     }
 
     /// One `epoll_pwait`; below a millisecond `ppoll` on the set before it.
-    #[cfg_attr(not(for_size), inline(always))]
+    #[inline(always)]
     fn fetch(&mut self, timeout: Nanos) -> io::Result<usize> {
         // The two that need no arithmetic, and are the most frequent.
         match timeout {
-            0 if !cfg!(for_size) => epoll::wait(&self.set, &mut *self.events, Some(&NOT_AT_ALL)),
-            FOREVER if !cfg!(for_size) => epoll::wait(&self.set, &mut *self.events, None),
+            0 => epoll::wait(&self.set, &mut *self.events, Some(&NOT_AT_ALL)),
+            FOREVER => epoll::wait(&self.set, &mut *self.events, None),
             _ => self.fetch_within(timeout),
         }
     }
@@ -120,12 +155,30 @@ impl<'a> Epoll<'a> {
         if whole == 0 && timeout > 0 {
             // epoll_pwait knows no less than a millisecond; but an epoll fd can be polled, and ppoll counts nanoseconds.
             let mut fds = [PollFd::new(&self.set, PollFlags::IN)];
-            if poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: timeout as _ }))? == 0 {
+            if poll(
+                &mut fds,
+                Some(&Timespec {
+                    tv_sec: 0,
+                    tv_nsec: timeout as _,
+                }),
+            )? == 0
+            {
                 return Ok(0);
             }
         }
-        let whole = Timespec { tv_sec: (whole / 1000) as _, tv_nsec: (whole % 1000 * MILLISECOND) as _ };
-        epoll::wait(&self.set, &mut *self.events, if timeout == FOREVER { None } else { Some(&whole) })
+        let whole = Timespec {
+            tv_sec: (whole / 1000) as _,
+            tv_nsec: (whole % 1000 * MILLISECOND) as _,
+        };
+        epoll::wait(
+            &self.set,
+            &mut *self.events,
+            if timeout == FOREVER {
+                None
+            } else {
+                Some(&whole)
+            },
+        )
     }
 }
 
@@ -183,7 +236,7 @@ impl Backend for Epoll<'_> {
         probe(fd)
     }
 
-    #[cfg_attr(not(for_size), inline(always))]
+    #[inline(always)]
     fn wait(&mut self, timeout: Nanos) -> Result<u32> {
         (self.found, self.cursor) = (0, 0);
         match self.fetch(timeout) {
@@ -197,7 +250,11 @@ impl Backend for Epoll<'_> {
     }
 
     fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {
-        let events = self.events.iter_mut().take(self.found as usize).skip(self.cursor as usize);
+        let events = self
+            .events
+            .iter_mut()
+            .take(self.found as usize)
+            .skip(self.cursor as usize);
         for event in events {
             let token = Token::from_u64(event.data.u64());
             // The record is packed: its fields are copied before they are looked at.
@@ -210,7 +267,10 @@ impl Backend for Epoll<'_> {
 
     fn next_marked(&mut self) -> Option<i32> {
         loop {
-            let event = self.events.get(..self.found as usize)?.get(self.cursor as usize)?;
+            let event = self
+                .events
+                .get(..self.found as usize)?
+                .get(self.cursor as usize)?;
             self.cursor += 1;
             if event.data.u64() != DROPPED {
                 return Some(event.data.u64() as i32);
@@ -263,8 +323,11 @@ impl Backend for Epoll<'_> {
 
     fn pollable_fd(&mut self) -> Result<i32> {
         if self.alarm.is_none() {
-            let alarm =
-                timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC).map_err(error)?;
+            let alarm = timerfd_create(
+                TimerfdClockId::Monotonic,
+                TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
+            )
+            .map_err(error)?;
             epoll::add(&self.set, &alarm, OWN, EventFlags::IN | EventFlags::ET).map_err(error)?;
             self.alarm = Some((alarm, FOREVER));
         }
@@ -272,7 +335,9 @@ impl Backend for Epoll<'_> {
     }
 
     fn set_alarm(&mut self, deadline: Nanos) -> Result<()> {
-        let Some((alarm, armed)) = &mut self.alarm else { return Err(Error::EINVAL) };
+        let Some((alarm, armed)) = &mut self.alarm else {
+            return Err(Error::EINVAL);
+        };
         // An alarm in the past has rung, and must ring again.
         if *armed == deadline && deadline == FOREVER {
             return Ok(());
@@ -280,8 +345,15 @@ impl Backend for Epoll<'_> {
         let zero = timespec(0).ok_or(Error::EINVAL)?;
         // Zero would disarm; "for ever" is meant to.
         let value = timespec(deadline.max(1)).unwrap_or(zero);
-        timerfd_settime(&*alarm, TimerfdTimerFlags::ABSTIME, &Itimerspec { it_interval: zero, it_value: value })
-            .map_err(error)?;
+        timerfd_settime(
+            &*alarm,
+            TimerfdTimerFlags::ABSTIME,
+            &Itimerspec {
+                it_interval: zero,
+                it_value: value,
+            },
+        )
+        .map_err(error)?;
         *armed = deadline;
         Ok(())
     }
@@ -304,7 +376,16 @@ impl Backend for Epoll<'_> {
 // - rustix would turn a wait beyond 2^31 ms into epoll_pwait2: `LONGEST_WAIT` keeps below.
 
 const _: () = {
-    assert!(EventFlags::IN.bits() == Ready::READ.bits() && EventFlags::OUT.bits() == Ready::WRITE.bits());
-    assert!(EventFlags::PRI.bits() == Ready::URGENT.bits() && EventFlags::ERR.bits() == Ready::ERROR.bits());
-    assert!(EventFlags::HUP.bits() == Ready::HANGUP.bits() && EventFlags::RDHUP.bits() == Ready::PEER_CLOSED.bits());
+    assert!(
+        EventFlags::IN.bits() == Ready::READ.bits()
+            && EventFlags::OUT.bits() == Ready::WRITE.bits()
+    );
+    assert!(
+        EventFlags::PRI.bits() == Ready::URGENT.bits()
+            && EventFlags::ERR.bits() == Ready::ERROR.bits()
+    );
+    assert!(
+        EventFlags::HUP.bits() == Ready::HANGUP.bits()
+            && EventFlags::RDHUP.bits() == Ready::PEER_CLOSED.bits()
+    );
 };

@@ -1,4 +1,7 @@
-#![expect(unsafe_code, reason = "an fd number given by the caller must be lent to rustix as a BorrowedFd")]
+#![expect(
+    unsafe_code,
+    reason = "an fd number given by the caller must be lent to rustix as a BorrowedFd"
+)]
 //! File descriptors as rustix wants them.
 
 use rustix::fd::BorrowedFd;

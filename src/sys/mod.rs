@@ -32,5 +32,8 @@ const LONGEST_WAIT: Nanos = 365 * 86_400 * SECOND;
 
 /// A timeout as the kernel wants it; `None` is for ever.
 pub(crate) fn timespec(timeout: Nanos) -> Option<Timespec> {
-    (timeout != FOREVER).then_some(Timespec { tv_sec: (timeout / SECOND) as i64, tv_nsec: (timeout % SECOND) as _ })
+    (timeout != FOREVER).then_some(Timespec {
+        tv_sec: (timeout / SECOND) as i64,
+        tv_nsec: (timeout % SECOND) as _,
+    })
 }

@@ -1,4 +1,7 @@
-#![expect(unsafe_code, reason = "the lent words become the kernel's pollfd records")]
+#![expect(
+    unsafe_code,
+    reason = "the lent words become the kernel's pollfd records"
+)]
 //! The poll backend.
 
 use core::ops::Range;
@@ -48,20 +51,36 @@ impl<'a> Poll<'a> {
         // for 'a as the records are.
         let (_, records, _) = unsafe { area.align_to_mut::<Record>() };
         find_vdso();
-        let mut poll = Poll { wake: wake::open()?, owner: Owner::this(), records, used: 0, found: 0, ready: 1..1, cursor: 1 };
+        let mut poll = Poll {
+            wake: wake::open()?,
+            owner: Owner::this(),
+            records,
+            used: 0,
+            found: 0,
+            ready: 1..1,
+            cursor: 1,
+        };
         poll.put(poll.wake.as_raw_fd(), PollFlags::IN.bits())?;
         poll.wait(0)?;
         Ok(poll)
     }
 
     fn put(&mut self, fd: i32, asked: u16) -> Result<()> {
-        *self.records.get_mut(self.used).ok_or(Error::ENOSPC)? = Record { fd, asked, found: 0 };
+        *self.records.get_mut(self.used).ok_or(Error::ENOSPC)? = Record {
+            fd,
+            asked,
+            found: 0,
+        };
         self.used += 1;
         Ok(())
     }
 
     fn asked(source: &Source) -> u16 {
-        let peer = if source.interest & Interest::READ.bits() != 0 { PollFlags::RDHUP.bits() } else { 0 };
+        let peer = if source.interest & Interest::READ.bits() != 0 {
+            PollFlags::RDHUP.bits()
+        } else {
+            0
+        };
         source.interest as u16 | peer
     }
 
@@ -87,7 +106,10 @@ impl<'a> Poll<'a> {
     fn record(&mut self, source: &Source) -> Result<&mut Record> {
         let position = source.position as usize;
         let used = self.records.get_mut(1..self.used).unwrap_or(&mut []);
-        match position.checked_sub(1).and_then(|index| used.get_mut(index)) {
+        match position
+            .checked_sub(1)
+            .and_then(|index| used.get_mut(index))
+        {
             Some(record) if record.fd == source.fd => Ok(record),
             _ => Err(Error::ENOENT),
         }
@@ -120,6 +142,7 @@ impl Backend for Poll<'_> {
         fd == self.wake.as_raw_fd()
     }
 
+    #[inline(never)]
     fn add(&mut self, source: &Source) -> Result<u32> {
         probe(source.fd)?;
         let position = self.used as u32;
@@ -133,6 +156,7 @@ impl Backend for Poll<'_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn remove(&mut self, source: &Source, moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
         self.record(source)?;
         let mut gap = source.position as usize;
@@ -153,9 +177,14 @@ impl Backend for Poll<'_> {
         probe(fd)
     }
 
+    #[inline(never)]
     fn wait(&mut self, timeout: Nanos) -> Result<u32> {
         self.cursor = self.used;
-        let timeout = if timeout == FOREVER { FOREVER } else { timeout.min(LONGEST_WAIT) };
+        let timeout = if timeout == FOREVER {
+            FOREVER
+        } else {
+            timeout.min(LONGEST_WAIT)
+        };
         let found = match self.ask_kernel(timeout) {
             Ok(found) => found as u32,
             Err(Errno::INTR) => 0,
@@ -239,8 +268,17 @@ impl Backend for Poll<'_> {
 // - SIGSTOP and SIGCONT do not end the wait; every handled signal does, SA_RESTART or not (signal(7)).
 
 const _: () = {
-    assert!(PollFlags::IN.bits() as u32 == Ready::READ.bits() && PollFlags::OUT.bits() as u32 == Ready::WRITE.bits());
-    assert!(PollFlags::PRI.bits() as u32 == Ready::URGENT.bits() && PollFlags::ERR.bits() as u32 == Ready::ERROR.bits());
-    assert!(PollFlags::HUP.bits() as u32 == Ready::HANGUP.bits() && PollFlags::NVAL.bits() as u32 == Ready::INVALID.bits());
+    assert!(
+        PollFlags::IN.bits() as u32 == Ready::READ.bits()
+            && PollFlags::OUT.bits() as u32 == Ready::WRITE.bits()
+    );
+    assert!(
+        PollFlags::PRI.bits() as u32 == Ready::URGENT.bits()
+            && PollFlags::ERR.bits() as u32 == Ready::ERROR.bits()
+    );
+    assert!(
+        PollFlags::HUP.bits() as u32 == Ready::HANGUP.bits()
+            && PollFlags::NVAL.bits() as u32 == Ready::INVALID.bits()
+    );
     assert!(PollFlags::RDHUP.bits() as u32 == Ready::PEER_CLOSED.bits());
 };

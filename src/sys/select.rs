@@ -34,11 +34,17 @@ impl Sets<'_> {
     /// Sets the bits of an fd to what `interest` says.
     fn put(&mut self, fd: i32, interest: u32) {
         let (word, bit) = (fd as usize / BITS, 1 << (fd as usize % BITS));
-        for (set, wanted) in
-            [(&mut self.read, Interest::READ), (&mut self.write, Interest::WRITE), (&mut self.urgent, Interest::URGENT)]
-        {
+        for (set, wanted) in [
+            (&mut self.read, Interest::READ),
+            (&mut self.write, Interest::WRITE),
+            (&mut self.urgent, Interest::URGENT),
+        ] {
             if let Some(element) = set.get_mut(word) {
-                *element = if interest & wanted.bits() != 0 { *element | bit } else { *element & !bit };
+                *element = if interest & wanted.bits() != 0 {
+                    *element | bit
+                } else {
+                    *element & !bit
+                };
             }
         }
     }
@@ -51,12 +57,20 @@ impl Sets<'_> {
 
     fn interest(&self, fd: i32) -> u32 {
         let (word, shift) = (fd as usize / BITS, fd as usize % BITS);
-        let of = |set: &[usize], interest: Interest| (set.get(word).copied().unwrap_or(0) >> shift & 1) as u32 * interest.bits();
-        of(self.read, Interest::READ) | of(self.write, Interest::WRITE) | of(self.urgent, Interest::URGENT)
+        let of = |set: &[usize], interest: Interest| {
+            (set.get(word).copied().unwrap_or(0) >> shift & 1) as u32 * interest.bits()
+        };
+        of(self.read, Interest::READ)
+            | of(self.write, Interest::WRITE)
+            | of(self.urgent, Interest::URGENT)
     }
 
     fn copy(&mut self, from: &Sets<'_>, words: usize) {
-        for (to, from) in [(&mut self.read, &from.read), (&mut self.write, &from.write), (&mut self.urgent, &from.urgent)] {
+        for (to, from) in [
+            (&mut self.read, &from.read),
+            (&mut self.write, &from.write),
+            (&mut self.urgent, &from.urgent),
+        ] {
             for (to, from) in to.iter_mut().zip(from.iter()).take(words) {
                 *to = *from;
             }
@@ -87,10 +101,26 @@ impl<'a> Select<'a> {
         let length = words.len() / 6;
         let mut sets = words.chunks_exact_mut(length.max(1));
         let mut set = || sets.next().unwrap_or(&mut []);
-        let watched = Sets { read: set(), write: set(), urgent: set() };
-        let found = Sets { read: set(), write: set(), urgent: set() };
+        let watched = Sets {
+            read: set(),
+            write: set(),
+            urgent: set(),
+        };
+        let found = Sets {
+            read: set(),
+            write: set(),
+            urgent: set(),
+        };
         let range = (length * BITS).min(i32::MAX as usize) as i32;
-        let mut select = Select { wake: wake::open()?, owner: Owner::this(), watched, found, range, bound: 0, cursor: 0 };
+        let mut select = Select {
+            wake: wake::open()?,
+            owner: Owner::this(),
+            watched,
+            found,
+            range,
+            bound: 0,
+            cursor: 0,
+        };
         select.add_own()?;
         select.wait(0)?;
         Ok(select)
@@ -183,6 +213,7 @@ impl Backend for Select<'_> {
         fd == self.wake.as_raw_fd()
     }
 
+    #[inline(never)]
     fn add(&mut self, source: &Source) -> Result<u32> {
         probe(source.fd)?;
         if source.fd >= self.range {
@@ -199,12 +230,17 @@ impl Backend for Select<'_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn remove(&mut self, source: &Source, _moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
         self.watched.put(source.fd, 0);
         self.found.put(source.fd, 0);
         while self.bound > 0 && self.watched.interest(self.bound - 1) == 0 {
             let below = (self.bound - 1) as usize / BITS * BITS;
-            self.bound = if self.watched.word(below / BITS) == 0 { below as i32 } else { self.bound - 1 };
+            self.bound = if self.watched.word(below / BITS) == 0 {
+                below as i32
+            } else {
+                self.bound - 1
+            };
         }
         Ok(())
     }
@@ -213,8 +249,13 @@ impl Backend for Select<'_> {
         probe(fd)
     }
 
+    #[inline(never)]
     fn wait(&mut self, timeout: Nanos) -> Result<u32> {
-        let timeout = if timeout == FOREVER { FOREVER } else { timeout.min(LONGEST_WAIT) };
+        let timeout = if timeout == FOREVER {
+            FOREVER
+        } else {
+            timeout.min(LONGEST_WAIT)
+        };
         let mut found = match self.ask_kernel(timeout) {
             Ok(found) => found,
             Err(Errno::INTR) => 0,
@@ -261,7 +302,11 @@ impl Backend for Select<'_> {
             for record in &chunk {
                 use rustix::fd::AsFd;
                 let fd = record.as_fd().as_raw_fd();
-                let found = if known { u32::from(record.revents().bits()) } else { self.found.interest(fd) };
+                let found = if known {
+                    u32::from(record.revents().bits())
+                } else {
+                    self.found.interest(fd)
+                };
                 if found == 0 {
                     self.found.put(fd, 0);
                 } else {

@@ -14,7 +14,12 @@ use crate::time::Nanos;
 /// The bits of a digit. More bits mean fewer moves in a timer's life and more memory for heads, which stand in the loop's
 /// own block: 1.7 KiB with 5 bits, 2.8 KiB with 6 for one move less in a minute's timeout. A build for the host backend
 /// alone is one for a small machine: 2 bits, 0.5 KiB.
-pub(super) const DIGIT_BITS: u32 = if cfg!(any(feature = "select", feature = "poll", feature = "epoll")) { 5 } else { 2 };
+pub(super) const DIGIT_BITS: u32 =
+    if cfg!(any(feature = "select", feature = "poll", feature = "epoll")) {
+        5
+    } else {
+        2
+    };
 
 /// The values of a digit.
 pub(super) const RADIX: usize = 1 << DIGIT_BITS;
@@ -32,13 +37,26 @@ pub(super) type Digits = u32;
 pub(super) type Digits = u8;
 
 /// A slot's index as a head keeps it. On a small machine two bytes do, for heads are most of what a loop there takes.
-#[cfg(any(feature = "select", feature = "poll", feature = "epoll", target_pointer_width = "64"))]
+#[cfg(any(
+    feature = "select",
+    feature = "poll",
+    feature = "epoll",
+    target_pointer_width = "64"
+))]
 pub(super) type Head = u32;
-#[cfg(not(any(feature = "select", feature = "poll", feature = "epoll", target_pointer_width = "64")))]
+#[cfg(not(any(
+    feature = "select",
+    feature = "poll",
+    feature = "epoll",
+    target_pointer_width = "64"
+)))]
 pub(super) type Head = u16;
 
 /// How many timers the heads can tell apart; the last index stands for none.
-#[allow(clippy::unnecessary_cast, reason = "a head is narrower on small machines")]
+#[allow(
+    clippy::unnecessary_cast,
+    reason = "a head is narrower on small machines"
+)]
 pub(crate) const MAX_TIMERS: u32 = Head::MAX as u32 - 1;
 
 /// `NONE`, or an index below `MAX_TIMERS`, as a head.
@@ -49,7 +67,10 @@ pub(super) const fn pack(index: u32) -> Head {
 
 /// The opposite of [`pack`].
 #[inline]
-#[allow(clippy::unnecessary_cast, reason = "a head is narrower on small machines")]
+#[allow(
+    clippy::unnecessary_cast,
+    reason = "a head is narrower on small machines"
+)]
 pub(super) const fn unpack(head: Head) -> u32 {
     if head == Head::MAX { NONE } else { head as u32 }
 }
@@ -70,7 +91,12 @@ pub(super) struct Buckets {
 
 impl Buckets {
     pub(super) fn new(base: Nanos) -> Buckets {
-        Buckets { base, levels: 0, digits: [0; LEVELS], heads: [pack(NONE); DUE + 1] }
+        Buckets {
+            base,
+            levels: 0,
+            digits: [0; LEVELS],
+            heads: [pack(NONE); DUE + 1],
+        }
     }
 
     /// Moves `base` forward. No bucket in use may begin before or at the new one.
@@ -112,7 +138,8 @@ impl Buckets {
         let (mut level, digit) = (bucket / RADIX, (bucket % RADIX) as u32);
         let mut digits = self.digits.get(level)? & Digits::MAX.checked_shl(digit + 1).unwrap_or(0);
         if digits == 0 {
-            level = (self.levels & u32::MAX.checked_shl(level as u32 + 1).unwrap_or(0)).trailing_zeros() as usize;
+            level = (self.levels & u32::MAX.checked_shl(level as u32 + 1).unwrap_or(0))
+                .trailing_zeros() as usize;
             digits = *self.digits.get(level)?;
         }
         Some(level * RADIX + digits.trailing_zeros() as usize)
@@ -169,14 +196,20 @@ impl Buckets {
     /// The heads and the bitmap of an empty level, to be filled; then [`mark`](Self::mark) is due.
     #[inline]
     pub(super) fn row(&mut self, level: u32) -> Option<(&mut [Head; RADIX], &mut Digits)> {
-        let heads = self.heads.get_mut(level as usize * RADIX..)?.first_chunk_mut()?;
+        let heads = self
+            .heads
+            .get_mut(level as usize * RADIX..)?
+            .first_chunk_mut()?;
         Some((heads, self.digits.get_mut(level as usize)?))
     }
 
     /// Takes a level into use if it was filled.
     #[inline]
     pub(super) fn mark(&mut self, level: u32) {
-        let is_used = self.digits.get(level as usize).is_some_and(|digits| *digits != 0);
+        let is_used = self
+            .digits
+            .get(level as usize)
+            .is_some_and(|digits| *digits != 0);
         self.levels |= u32::from(is_used) << level;
     }
 
@@ -188,7 +221,8 @@ impl Buckets {
                 && (0..RADIX).all(|digit| {
                     let bucket = level * RADIX + digit;
                     let is_used = self.head(bucket) != NONE;
-                    is_used == (*digits >> digit & 1 == 1) && (!is_used || self.start(bucket) >= self.base)
+                    is_used == (*digits >> digit & 1 == 1)
+                        && (!is_used || self.start(bucket) >= self.base)
                 })
         })
     }
@@ -216,7 +250,17 @@ pub(super) fn digit(point: Nanos, shift: u32) -> usize {
 mod tests {
     use super::*;
 
-    const POINTS: [Nanos; 9] = [0, 1, 31, 32, 1023, 1 << 35, 1 << 63, Nanos::MAX - 1, Nanos::MAX];
+    const POINTS: [Nanos; 9] = [
+        0,
+        1,
+        31,
+        32,
+        1023,
+        1 << 35,
+        1 << 63,
+        Nanos::MAX - 1,
+        Nanos::MAX,
+    ];
 
     #[test]
     fn every_deadline_is_inside_its_bucket() {
@@ -226,7 +270,10 @@ mod tests {
                 let bucket = buckets.place(deadline);
                 let start = buckets.start(bucket);
                 let key = deadline.max(base);
-                assert!(bucket < DUE && start <= key && key <= last(bucket, start), "{base} {deadline}");
+                assert!(
+                    bucket < DUE && start <= key && key <= last(bucket, start),
+                    "{base} {deadline}"
+                );
             }
         }
     }
@@ -262,7 +309,10 @@ mod tests {
         assert_eq!(buckets.first(), Some(far));
         buckets.set_head(near, 1);
         buckets.open(near);
-        assert_eq!((buckets.first(), buckets.after(near)), (Some(near), Some(far)));
+        assert_eq!(
+            (buckets.first(), buckets.after(near)),
+            (Some(near), Some(far))
+        );
         assert!(buckets.is_sound());
         assert_eq!((buckets.take(near), buckets.take(far)), (1, 0));
         assert!(buckets.is_empty() && buckets.is_sound());

@@ -217,8 +217,15 @@ impl Timers<'_> {
         let sorted = self.sort(chain);
         let rank = |index| self.slab.get(index).map_or(0, TimerSlot::rank);
         // What is on the due list from earlier turns can only be later than a deadline that had passed when it was set.
-        let mut prev = if rank(before) < rank(sorted) { before } else { NONE };
-        let rest = self.slab.get(prev).map_or(self.buckets.head(DUE), |prev| prev.next);
+        let mut prev = if rank(before) < rank(sorted) {
+            before
+        } else {
+            NONE
+        };
+        let rest = self
+            .slab
+            .get(prev)
+            .map_or(self.buckets.head(DUE), |prev| prev.next);
         let mut index = self.merge(rest, sorted);
         match self.slab.get_mut(prev) {
             Some(prev) => prev.next = index,
@@ -249,7 +256,8 @@ impl Timers<'_> {
                 carry = self.merge(other, carry);
             }
         }
-        bins.into_iter().fold(NONE, |sorted, bin| self.merge(bin, sorted))
+        bins.into_iter()
+            .fold(NONE, |sorted, bin| self.merge(bin, sorted))
     }
 
     /// Merges two sorted chains.

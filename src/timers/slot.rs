@@ -42,7 +42,10 @@ impl TimerSlot {
     #[cfg(test)]
     pub(crate) const fn vacant(seed: u32) -> TimerSlot {
         TimerSlot {
-            target: Target { callback: core::ptr::NonNull::dangling(), user: core::ptr::null_mut() },
+            target: Target {
+                callback: core::ptr::NonNull::dangling(),
+                user: core::ptr::null_mut(),
+            },
             deadline: 0,
             period: 0,
             sequence: 0,
@@ -58,7 +61,11 @@ impl TimerSlot {
     /// The point in time from which it may fire.
     #[inline]
     pub(super) fn effective(&self) -> Nanos {
-        if self.slack == 0 { self.deadline } else { round_up(self.deadline, self.slack) }
+        if self.slack == 0 {
+            self.deadline
+        } else {
+            round_up(self.deadline, self.slack)
+        }
     }
 
     /// What timers fire in the order of: the effective deadline, then the arming; as one number, so that one comparison
@@ -94,7 +101,9 @@ impl Slot for TimerSlot {
 /// The first multiple of 2^slack that is not before `deadline`; `FOREVER` if there is none.
 fn round_up(deadline: Nanos, slack: u8) -> Nanos {
     let below = (1 << (slack & 63)) - 1;
-    deadline.checked_add(below).map_or(FOREVER, |sum| sum & !below)
+    deadline
+        .checked_add(below)
+        .map_or(FOREVER, |sum| sum & !below)
 }
 
 #[cfg(test)]

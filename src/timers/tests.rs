@@ -17,7 +17,10 @@ fn queue(capacity: usize, now: Nanos) -> Timers<'static> {
 }
 
 fn target(name: usize) -> Target {
-    Target { callback: NonNull::dangling(), user: without_provenance_mut(name) }
+    Target {
+        callback: NonNull::dangling(),
+        user: without_provenance_mut(name),
+    }
 }
 
 fn name(fired: Fired) -> usize {
@@ -30,7 +33,13 @@ fn once(timers: &mut Timers<'_>, deadline: Nanos, name: usize) -> Token {
 }
 
 /// Arms a timer of any kind.
-fn arm(timers: &mut Timers<'_>, deadline: Nanos, period: Nanos, flags: u8, name: usize) -> Result<Token> {
+fn arm(
+    timers: &mut Timers<'_>,
+    deadline: Nanos,
+    period: Nanos,
+    flags: u8,
+    name: usize,
+) -> Result<Token> {
     let token = timers.start(deadline, period, target(name))?;
     timers.set_flags(token, flags)?;
     Ok(token)
@@ -40,7 +49,9 @@ fn arm(timers: &mut Timers<'_>, deadline: Nanos, period: Nanos, flags: u8, name:
 fn fire(timers: &mut Timers<'_>, now: Nanos) -> Vec<usize> {
     timers.collect(now);
     assert!(timers.is_sound());
-    let fired = core::iter::from_fn(|| timers.pop_due(now)).map(name).collect();
+    let fired = core::iter::from_fn(|| timers.pop_due(now))
+        .map(name)
+        .collect();
     assert!(timers.is_sound());
     fired
 }
@@ -48,7 +59,10 @@ fn fire(timers: &mut Timers<'_>, now: Nanos) -> Vec<usize> {
 #[test]
 fn an_empty_queue_never_wakes_the_loop() {
     let mut timers = queue(0, 7);
-    assert_eq!((timers.next_wake(), timers.next_deadline()), (FOREVER, FOREVER));
+    assert_eq!(
+        (timers.next_wake(), timers.next_deadline()),
+        (FOREVER, FOREVER)
+    );
     assert_eq!(timers.start(9, 0, target(1)), Err(Error::ENOSPC));
     assert_eq!(fire(&mut timers, FOREVER), []);
     assert_eq!((timers.used(), timers.referenced()), (0, 0));
@@ -89,7 +103,15 @@ fn a_full_queue_refuses_and_keeps_the_others() {
     let first = once(&mut timers, 10, 1);
     once(&mut timers, 20, 2);
     assert_eq!(timers.start(5, 0, target(3)), Err(Error::ENOSPC));
-    assert_eq!((timers.used(), timers.peak(), timers.capacity(), timers.referenced()), (2, 2, 2, 2));
+    assert_eq!(
+        (
+            timers.used(),
+            timers.peak(),
+            timers.capacity(),
+            timers.referenced()
+        ),
+        (2, 2, 2, 2)
+    );
     timers.stop(first).unwrap();
     once(&mut timers, 5, 4);
     assert_eq!(fire(&mut timers, 30), [4, 2]);
@@ -100,7 +122,14 @@ fn a_fired_one_shot_is_stale_and_its_successor_untouched() {
     let mut timers = queue(1, 0);
     let old = once(&mut timers, 10, 1);
     timers.collect(10);
-    assert_eq!(timers.pop_due(10), Some(Fired { target: target(1), token: old, missed: 0 }));
+    assert_eq!(
+        timers.pop_due(10),
+        Some(Fired {
+            target: target(1),
+            token: old,
+            missed: 0
+        })
+    );
     once(&mut timers, 20, 2);
     assert_eq!(timers.stop(old), Err(Error::ENOENT));
     assert_eq!(timers.again(old, 99), Err(Error::ENOENT));
@@ -129,7 +158,9 @@ fn stopping_the_earliest_leaves_no_wake_up_behind() {
 fn stopping_a_whole_crowd_leaves_no_wake_up_behind() {
     let mut timers = queue(64, 0);
     once(&mut timers, 5000, 0);
-    let crowd: Vec<Token> = (1..=2 * LOOKED_AT as usize).map(|name| once(&mut timers, 600 + name as Nanos, name)).collect();
+    let crowd: Vec<Token> = (1..=2 * LOOKED_AT as usize)
+        .map(|name| once(&mut timers, 600 + name as Nanos, name))
+        .collect();
     assert_eq!(fire(&mut timers, 500), []);
     assert!(timers.next_wake() <= 601);
     for token in crowd {
@@ -142,7 +173,9 @@ fn stopping_a_whole_crowd_leaves_no_wake_up_behind() {
 #[test]
 fn a_due_list_can_be_stopped_from_either_end_and_appended_to() {
     let mut timers = queue(8, 0);
-    let tokens: Vec<Token> = (1..6).map(|name| once(&mut timers, 10 * name as Nanos, name)).collect();
+    let tokens: Vec<Token> = (1..6)
+        .map(|name| once(&mut timers, 10 * name as Nanos, name))
+        .collect();
     timers.collect(50);
     for token in [tokens[4], tokens[0], tokens[2]] {
         timers.stop(token).unwrap();
@@ -172,7 +205,9 @@ fn the_peak_is_the_most_at_once_and_not_the_most_ever() {
 #[test]
 fn a_due_timer_can_be_stopped_or_armed_again() {
     let mut timers = queue(4, 0);
-    let tokens: Vec<Token> = (1..5).map(|name| once(&mut timers, 10 * name as Nanos, name)).collect();
+    let tokens: Vec<Token> = (1..5)
+        .map(|name| once(&mut timers, 10 * name as Nanos, name))
+        .collect();
     timers.collect(100);
     assert_eq!(timers.pop_due(100).map(name), Some(1));
     timers.stop(tokens[1]).unwrap();
@@ -239,7 +274,10 @@ fn forever_is_armed_but_never_reached() {
     once(&mut timers, FOREVER, 1);
     once(&mut timers, FOREVER - 1, 2);
     assert_eq!(fire(&mut timers, FOREVER), [2]);
-    assert_eq!((timers.used(), timers.referenced(), timers.next_wake()), (1, 1, FOREVER));
+    assert_eq!(
+        (timers.used(), timers.referenced(), timers.next_wake()),
+        (1, 1, FOREVER)
+    );
     assert_eq!(fire(&mut timers, FOREVER), []);
 }
 
@@ -302,7 +340,10 @@ fn a_period_that_leaves_the_range_ends_in_forever() {
     let mut timers = queue(1, 0);
     arm(&mut timers, 0, 1, SKIP_MISSED, 1).unwrap();
     timers.collect(FOREVER);
-    assert_eq!(timers.pop_due(FOREVER).map(|fired| fired.missed), Some(FOREVER));
+    assert_eq!(
+        timers.pop_due(FOREVER).map(|fired| fired.missed),
+        Some(FOREVER)
+    );
 }
 
 #[test]
@@ -336,7 +377,10 @@ fn slack_can_be_taken_back_and_sends_a_due_timer_back() {
     let token = once(&mut timers, 1000, 1);
     timers.set_slack(token, SECOND).unwrap();
     timers.set_slack(token, 0).unwrap();
-    assert_eq!((timers.next_wake(), timers.deadline(token)), (1000, Ok(1000)));
+    assert_eq!(
+        (timers.next_wake(), timers.deadline(token)),
+        (1000, Ok(1000))
+    );
     timers.collect(1000);
     timers.set_slack(token, 1024).unwrap();
     assert_eq!(timers.pop_due(1000), None);
@@ -351,7 +395,10 @@ fn only_referenced_timers_are_counted() {
     arm(&mut timers, 10, 0, UNREFERENCED, 2).unwrap();
     let periodic = arm(&mut timers, 10, 10, 0, 3).unwrap();
     assert_eq!(timers.referenced(), 2);
-    assert_eq!((timers.set_ref(token, false), timers.set_ref(token, false)), (Ok(true), Ok(false)));
+    assert_eq!(
+        (timers.set_ref(token, false), timers.set_ref(token, false)),
+        (Ok(true), Ok(false))
+    );
     assert_eq!(timers.set_ref(periodic, true), Ok(false));
     assert_eq!(timers.referenced(), 1);
     fire(&mut timers, 10);
@@ -367,7 +414,10 @@ fn equal_deadlines_keep_their_order_at_every_count() {
         for name in 0..count {
             once(&mut timers, 60 * SECOND, name);
         }
-        assert_eq!(fire(&mut timers, 61 * SECOND), (0..count).collect::<Vec<_>>());
+        assert_eq!(
+            fire(&mut timers, 61 * SECOND),
+            (0..count).collect::<Vec<_>>()
+        );
     }
 }
 
@@ -375,7 +425,9 @@ fn equal_deadlines_keep_their_order_at_every_count() {
 fn equal_deadlines_pushed_to_in_any_order_fire_in_the_order_of_the_pushes() {
     let count = 1000;
     let mut timers = queue(count, 0);
-    let tokens: Vec<Token> = (0..count).map(|name| once(&mut timers, 100 + name as Nanos % 3, name)).collect();
+    let tokens: Vec<Token> = (0..count)
+        .map(|name| once(&mut timers, 100 + name as Nanos % 3, name))
+        .collect();
     let order: Vec<usize> = (0..count).map(|step| step * 377 % count).collect();
     for &name in &order {
         timers.again(tokens[name], 102).unwrap();
@@ -393,7 +445,11 @@ fn timers_far_in_the_past_fire_in_order_too() {
     assert_eq!(timers.next_deadline(), 0);
     assert!(timers.next_wake() <= SECOND && timers.is_sound());
     let fired = fire(&mut timers, SECOND);
-    assert!(fired.windows(2).all(|pair| pair[0] * 377 % count < pair[1] * 377 % count));
+    assert!(
+        fired
+            .windows(2)
+            .all(|pair| pair[0] * 377 % count < pair[1] * 377 % count)
+    );
     assert_eq!(fired.len(), count);
 }
 
@@ -409,7 +465,9 @@ fn a_crowd_fires_in_order_however_long_the_loop_was_away() {
             expected.push((deadline, name));
         }
         expected.sort_unstable();
-        let (soon, late): (Vec<_>, Vec<_>) = expected.into_iter().partition(|entry| entry.0 <= SECOND + 1234 * step);
+        let (soon, late): (Vec<_>, Vec<_>) = expected
+            .into_iter()
+            .partition(|entry| entry.0 <= SECOND + 1234 * step);
         for (now, group) in [(SECOND + 1234 * step, soon), (FOREVER, late)] {
             let names: Vec<usize> = group.into_iter().map(|entry| entry.1).collect();
             assert_eq!(fire(&mut timers, now), names);
@@ -442,7 +500,9 @@ fn idle_timeouts_that_are_pushed_in_time_wake_the_loop_a_few_times_at_most() {
     let (count, timeout, step) = (10_000, 60 * SECOND, 5 * MILLISECOND);
     let mut now = 123 * SECOND;
     let mut timers = queue(count, now);
-    let tokens: Vec<Token> = (0..count).map(|name| once(&mut timers, now + timeout, name)).collect();
+    let tokens: Vec<Token> = (0..count)
+        .map(|name| once(&mut timers, now + timeout, name))
+        .collect();
     let mut idle = 0;
     for turn in 0..60_000 {
         now += step;
@@ -459,7 +519,11 @@ fn a_crowd_that_fires_costs_few_wake_ups_for_nothing() {
     let count = 10_000;
     let mut timers = queue(count, 0);
     for name in 0..count {
-        once(&mut timers, 30 * SECOND + name as Nanos * 7_919 % 10_007 * 4 * MILLISECOND, name);
+        once(
+            &mut timers,
+            30 * SECOND + name as Nanos * 7_919 % 10_007 * 4 * MILLISECOND,
+            name,
+        );
     }
     let (wakes, idle) = sleep_until(&mut timers, 100 * SECOND);
     assert_eq!(timers.used(), 0);
@@ -492,13 +556,19 @@ struct Entry {
 impl Entry {
     fn effective(&self) -> Nanos {
         let grid = u128::from(1_u64 << self.slack.checked_ilog2().unwrap_or(0));
-        u128::from(self.deadline).next_multiple_of(grid).min(u128::from(FOREVER)) as Nanos
+        u128::from(self.deadline)
+            .next_multiple_of(grid)
+            .min(u128::from(FOREVER)) as Nanos
     }
 }
 
 impl Model {
     fn next_deadline(&self) -> Nanos {
-        self.timers.iter().map(Entry::effective).min().unwrap_or(FOREVER)
+        self.timers
+            .iter()
+            .map(Entry::effective)
+            .min()
+            .unwrap_or(FOREVER)
     }
 
     fn collect(&mut self, now: Nanos) {
@@ -508,7 +578,11 @@ impl Model {
     }
 
     fn pop_due(&mut self, now: Nanos) -> Option<(Token, u64)> {
-        let due = self.timers.iter().enumerate().filter(|(_, entry)| entry.is_due);
+        let due = self
+            .timers
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| entry.is_due);
         let (index, _) = due.min_by_key(|(_, entry)| (entry.effective(), entry.armed))?;
         let entry = &mut self.timers[index];
         let token = entry.token;
@@ -516,7 +590,11 @@ impl Model {
             self.timers.remove(index);
             return Some((token, 0));
         }
-        let (deadline, period, time) = (u128::from(entry.deadline), u128::from(entry.period), u128::from(now));
+        let (deadline, period, time) = (
+            u128::from(entry.deadline),
+            u128::from(entry.period),
+            u128::from(now),
+        );
         let late = (time - deadline) / period;
         let (next, missed) = match entry.flags & (FIXED_DELAY | SKIP_MISSED) {
             FIXED_DELAY => (time + period, 0),
@@ -607,7 +685,12 @@ fn when() -> impl Strategy<Value = When> {
 
 fn step() -> impl Strategy<Value = Step> {
     let which = 0..1000_usize;
-    let flags = prop_oneof![Just(0), Just(FIXED_DELAY), Just(SKIP_MISSED), Just(UNREFERENCED)];
+    let flags = prop_oneof![
+        Just(0),
+        Just(FIXED_DELAY),
+        Just(SKIP_MISSED),
+        Just(UNREFERENCED)
+    ];
     let period = prop_oneof![2 => Just(0), 1 => length()];
     let limit = || prop_oneof![0..4_usize, Just(1000)];
     prop_oneof![
@@ -633,7 +716,10 @@ fn turn(timers: &mut Timers<'_>, model: &mut Model, now: Nanos, limit: usize) ->
             break;
         }
     }
-    prop_assert_eq!(timers.has_due(), model.timers.iter().any(|entry| entry.is_due));
+    prop_assert_eq!(
+        timers.has_due(),
+        model.timers.iter().any(|entry| entry.is_due)
+    );
     if model.next_deadline() > now {
         prop_assert!(timers.next_wake() > now || now >= FOREVER - 1);
     }
@@ -646,7 +732,11 @@ fn run_script(start: Nanos, asks: bool, steps: &[Step]) -> TestCaseResult {
     let mut model = Model::default();
     for step in steps {
         match *step {
-            Step::Start { ref when, period, flags } => {
+            Step::Start {
+                ref when,
+                period,
+                flags,
+            } => {
                 let deadline = when.resolve(now);
                 let started = arm(&mut timers, deadline, period, flags, 0);
                 if model.timers.len() == 64 {
@@ -655,7 +745,15 @@ fn run_script(start: Nanos, asks: bool, steps: &[Step]) -> TestCaseResult {
                     let token = started.unwrap();
                     model.armings += 1;
                     let armed = model.armings;
-                    model.timers.push(Entry { token, deadline, period, flags, slack: 0, armed, is_due: false });
+                    model.timers.push(Entry {
+                        token,
+                        deadline,
+                        period,
+                        flags,
+                        slack: 0,
+                        armed,
+                        is_due: false,
+                    });
                 }
             }
             Step::Again { which, ref when } => {
@@ -685,13 +783,17 @@ fn run_script(start: Nanos, asks: bool, steps: &[Step]) -> TestCaseResult {
                     entry.is_due &= entry.effective() == before;
                 }
             }
-            Step::Ref { which, is_referenced } => {
+            Step::Ref {
+                which,
+                is_referenced,
+            } => {
                 let count = model.timers.len().max(1);
                 if let Some(entry) = model.timers.get_mut(which % count) {
                     let was_referenced = entry.flags & UNREFERENCED == 0;
                     let changed = timers.set_ref(entry.token, is_referenced).unwrap();
                     prop_assert_eq!(changed, was_referenced != is_referenced);
-                    entry.flags = entry.flags & !UNREFERENCED | if is_referenced { 0 } else { UNREFERENCED };
+                    entry.flags =
+                        entry.flags & !UNREFERENCED | if is_referenced { 0 } else { UNREFERENCED };
                 }
             }
             Step::Advance { by } => now = now.saturating_add(by),
@@ -706,7 +808,11 @@ fn run_script(start: Nanos, asks: bool, steps: &[Step]) -> TestCaseResult {
         prop_assert!(timers.is_sound());
         prop_assert_eq!(timers.used() as usize, model.timers.len());
         prop_assert_eq!(timers.next_deadline(), model.next_deadline());
-        let referenced = model.timers.iter().filter(|entry| entry.flags & UNREFERENCED == 0).count();
+        let referenced = model
+            .timers
+            .iter()
+            .filter(|entry| entry.flags & UNREFERENCED == 0)
+            .count();
         prop_assert_eq!(timers.referenced() as usize, referenced);
         if asks {
             // To ask may move what was pushed forward: half of the scripts do not, and find it where it was.

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::{GCC, MINUTES, STRICT, cargo, find, has, library, root, run, scratch, skip, source};
+use crate::support::{
+    GCC, MINUTES, STRICT, cargo, find, has, library, root, run, scratch, skip, source,
+};
 
 /// What is committed is what src/ffi says. Torture 123.
 #[test]
@@ -11,19 +13,42 @@ fn the_committed_header_is_fresh() {
     // Another file each time: cargo then has to make it.
     let fresh = scratch("header").join(format!("pirn-{}.h", std::process::id()));
     let mut build = cargo(&scratch("header-target"));
-    build.args(["check", "--quiet", "--package", "pirn", "--features", "header"]).env("PIRN_HEADER", &fresh);
+    build
+        .args([
+            "check",
+            "--quiet",
+            "--package",
+            "pirn",
+            "--features",
+            "header",
+        ])
+        .env("PIRN_HEADER", &fresh);
     let outcome = run(&mut build, MINUTES);
     assert!(outcome.is_success(), "{}", outcome.excerpt());
     let made = std::fs::read_to_string(&fresh).expect("the header was made");
-    let committed = std::fs::read_to_string(root().join("include/pirn.h")).expect("the header is committed");
+    let committed =
+        std::fs::read_to_string(root().join("include/pirn.h")).expect("the header is committed");
     let _ = std::fs::remove_file(&fresh);
-    assert!(made.len() > 10_000, "a header was made, and not an empty file");
-    if let Some((number, (old, new))) =
-        committed.lines().zip(made.lines()).enumerate().find(|(_, (committed, made))| committed != made)
+    assert!(
+        made.len() > 10_000,
+        "a header was made, and not an empty file"
+    );
+    if let Some((number, (old, new))) = committed
+        .lines()
+        .zip(made.lines())
+        .enumerate()
+        .find(|(_, (committed, made))| committed != made)
     {
-        panic!("include/pirn.h is not what src/ffi says: `cargo build --features header`\nline {}:\n-{old}\n+{new}", number + 1);
+        panic!(
+            "include/pirn.h is not what src/ffi says: `cargo build --features header`\nline {}:\n-{old}\n+{new}",
+            number + 1
+        );
     }
-    assert_eq!(committed.len(), made.len(), "include/pirn.h is shorter or longer than what src/ffi says");
+    assert_eq!(
+        committed.len(),
+        made.len(),
+        "include/pirn.h is shorter or longer than what src/ffi says"
+    );
 }
 
 /// A way to read the header: compiler, language, standard.
@@ -34,25 +59,79 @@ struct Dialect {
 }
 
 const DIALECTS: &[Dialect] = &[
-    Dialect { program: "gcc", language: "c", standard: "c99" },
-    Dialect { program: "gcc", language: "c", standard: "c11" },
-    Dialect { program: "gcc", language: "c", standard: "c17" },
-    Dialect { program: "gcc", language: "c", standard: "c2x" },
-    Dialect { program: "g++", language: "c++", standard: "c++11" },
-    Dialect { program: "g++", language: "c++", standard: "c++17" },
-    Dialect { program: "g++", language: "c++", standard: "c++20" },
-    Dialect { program: "clang-14", language: "c", standard: "c99" },
-    Dialect { program: "clang-14", language: "c", standard: "c11" },
-    Dialect { program: "clang-14", language: "c", standard: "c17" },
-    Dialect { program: "clang++-14", language: "c++", standard: "c++17" },
-    Dialect { program: "clang++-14", language: "c++", standard: "c++20" },
+    Dialect {
+        program: "gcc",
+        language: "c",
+        standard: "c99",
+    },
+    Dialect {
+        program: "gcc",
+        language: "c",
+        standard: "c11",
+    },
+    Dialect {
+        program: "gcc",
+        language: "c",
+        standard: "c17",
+    },
+    Dialect {
+        program: "gcc",
+        language: "c",
+        standard: "c2x",
+    },
+    Dialect {
+        program: "g++",
+        language: "c++",
+        standard: "c++11",
+    },
+    Dialect {
+        program: "g++",
+        language: "c++",
+        standard: "c++17",
+    },
+    Dialect {
+        program: "g++",
+        language: "c++",
+        standard: "c++20",
+    },
+    Dialect {
+        program: "clang-14",
+        language: "c",
+        standard: "c99",
+    },
+    Dialect {
+        program: "clang-14",
+        language: "c",
+        standard: "c11",
+    },
+    Dialect {
+        program: "clang-14",
+        language: "c",
+        standard: "c17",
+    },
+    Dialect {
+        program: "clang++-14",
+        language: "c++",
+        standard: "c++17",
+    },
+    Dialect {
+        program: "clang++-14",
+        language: "c++",
+        standard: "c++20",
+    },
 ];
 
 impl Dialect {
     fn command(&self) -> Command {
         let mut command = Command::new(self.program);
-        command.args(["-x", self.language]).arg(format!("-std={}", self.standard));
-        command.args(STRICT).args(["-pedantic-errors", "-Wundef"]).arg("-I").arg(root().join("include"));
+        command
+            .args(["-x", self.language])
+            .arg(format!("-std={}", self.standard));
+        command
+            .args(STRICT)
+            .args(["-pedantic-errors", "-Wundef"])
+            .arg("-I")
+            .arg(root().join("include"));
         // In C++ a function hides the constructor of a struct of its name: pirn_stats, as stat in POSIX.
         if self.language == "c" {
             command.arg("-Wshadow");
@@ -72,22 +151,44 @@ fn the_header_is_clean_in_every_dialect() {
     for dialect in DIALECTS.iter().filter(|dialect| has(dialect.program)) {
         let program = scratch("bin").join(format!("header.{}", dialect.name()));
         let mut command = dialect.command();
-        command.arg(source("header.c")).args(["-x", "none"]).arg(archive).arg("-o").arg(&program);
+        command
+            .arg(source("header.c"))
+            .args(["-x", "none"])
+            .arg(archive)
+            .arg("-o")
+            .arg(&program);
         let outcome = run(&mut command, MINUTES);
-        assert!(outcome.is_success(), "{}: {}", dialect.name(), outcome.excerpt());
+        assert!(
+            outcome.is_success(),
+            "{}: {}",
+            dialect.name(),
+            outcome.excerpt()
+        );
         let outcome = run(&mut Command::new(&program), MINUTES);
-        assert!(outcome.is_success(), "{}, when run: {}", dialect.name(), outcome.excerpt());
+        assert!(
+            outcome.is_success(),
+            "{}, when run: {}",
+            dialect.name(),
+            outcome.excerpt()
+        );
     }
     if has("tcc") {
         let program = scratch("bin").join("header.tcc");
         let mut command = Command::new("tcc");
-        command.args(["-Wall", "-Werror"]).arg("-I").arg(root().join("include")).arg(source("header.c"));
+        command
+            .args(["-Wall", "-Werror"])
+            .arg("-I")
+            .arg(root().join("include"))
+            .arg(source("header.c"));
         // Our archive is made of ELF objects with sections that tcc's linker does not know: the shared library will do.
         command.arg(&library().shared).arg("-o").arg(&program);
         let outcome = run(&mut command, MINUTES);
         assert!(outcome.is_success(), "tcc: {}", outcome.excerpt());
         let directory = library().shared.parent().expect("a file has a directory");
-        let outcome = run(Command::new(&program).env("LD_LIBRARY_PATH", directory), MINUTES);
+        let outcome = run(
+            Command::new(&program).env("LD_LIBRARY_PATH", directory),
+            MINUTES,
+        );
         assert!(outcome.is_success(), "tcc, when run: {}", outcome.excerpt());
     }
 }
@@ -96,48 +197,92 @@ fn the_header_is_clean_in_every_dialect() {
 #[test]
 fn an_unclean_header_is_noticed() {
     let unclean = scratch("header").join("unclean.c");
-    std::fs::write(&unclean, "// a comment of C99, and a conversion\nint f(long x);\nint f(long x) { return x; }\n")
-        .expect("writable");
-    for dialect in DIALECTS.iter().filter(|dialect| find(dialect.program).is_some()) {
-        let outcome = run(dialect.command().arg("-fsyntax-only").arg(&unclean), MINUTES);
-        assert!(!outcome.is_success(), "{} sees nothing wrong", dialect.name());
+    std::fs::write(
+        &unclean,
+        "// a comment of C99, and a conversion\nint f(long x);\nint f(long x) { return x; }\n",
+    )
+    .expect("writable");
+    for dialect in DIALECTS
+        .iter()
+        .filter(|dialect| find(dialect.program).is_some())
+    {
+        let outcome = run(
+            dialect.command().arg("-fsyntax-only").arg(&unclean),
+            MINUTES,
+        );
+        assert!(
+            !outcome.is_success(),
+            "{} sees nothing wrong",
+            dialect.name()
+        );
     }
 }
 
 /// Beside the headers of the other loops, and of ELF, which is fond of short names; first, last and in between.
 #[test]
 fn the_header_keeps_company() {
-    let others: Vec<&str> = ["uv.h", "ev.h", "event.h", "elf.h", "sys/epoll.h", "sys/select.h", "signal.h"]
-        .into_iter()
-        .filter(|name| {
-            let found = PathBuf::from("/usr/include").join(name).is_file() || name.starts_with("sys/");
-            if !found {
-                skip(name);
-            }
-            found
-        })
-        .collect();
+    let others: Vec<&str> = [
+        "uv.h",
+        "ev.h",
+        "event.h",
+        "elf.h",
+        "sys/epoll.h",
+        "sys/select.h",
+        "signal.h",
+    ]
+    .into_iter()
+    .filter(|name| {
+        let found = PathBuf::from("/usr/include").join(name).is_file() || name.starts_with("sys/");
+        if !found {
+            skip(name);
+        }
+        found
+    })
+    .collect();
     // The others do not all get along with each other: ev.h defines what event.h and elf.h define too.
     let companies = [["event.h", "elf.h"].as_slice(), &["ev.h"]];
-    for (program, language, standard) in [("gcc", "c", "gnu11"), ("g++", "c++", "gnu++17"), ("clang-14", "c", "gnu99")] {
+    for (program, language, standard) in [
+        ("gcc", "c", "gnu11"),
+        ("g++", "c++", "gnu++17"),
+        ("clang-14", "c", "gnu99"),
+    ] {
         if !has(program) {
             continue;
         }
         for absent in companies {
-            let mut company: Vec<&str> = others.iter().copied().filter(|name| !absent.contains(name)).collect();
+            let mut company: Vec<&str> = others
+                .iter()
+                .copied()
+                .filter(|name| !absent.contains(name))
+                .collect();
             for direction in ["forward", "backward"] {
                 for place in [0, company.len() / 2, company.len()] {
                     let mut order = company.clone();
                     order.insert(place, "pirn.h");
-                    let text: String = order.iter().map(|name| format!("#include <{name}>\n")).collect();
-                    let file = scratch("header").join(format!("{language}-{standard}-{}-{direction}-{place}.c", absent[0]));
+                    let text: String = order
+                        .iter()
+                        .map(|name| format!("#include <{name}>\n"))
+                        .collect();
+                    let file = scratch("header").join(format!(
+                        "{language}-{standard}-{}-{direction}-{place}.c",
+                        absent[0]
+                    ));
                     std::fs::write(&file, text + "PIRN_STORAGE(block, 1, 1, 1);\nint main(void) { return block[0] == 0; }\n")
                         .expect("writable");
                     let mut command = Command::new(program);
-                    command.args(["-fsyntax-only", "-x", language]).arg(format!("-std={standard}"));
+                    command
+                        .args(["-fsyntax-only", "-x", language])
+                        .arg(format!("-std={standard}"));
                     command.args(["-Wall", "-Wextra", "-Werror", "-Wno-comment"]);
-                    let outcome = run(command.arg("-I").arg(root().join("include")).arg(&file), MINUTES);
-                    assert!(outcome.is_success(), "{program}, {order:?}: {}", outcome.excerpt());
+                    let outcome = run(
+                        command.arg("-I").arg(root().join("include")).arg(&file),
+                        MINUTES,
+                    );
+                    assert!(
+                        outcome.is_success(),
+                        "{program}, {order:?}: {}",
+                        outcome.excerpt()
+                    );
                 }
                 company.reverse();
             }
@@ -151,7 +296,8 @@ fn the_first_program_of_the_header_works() {
     if !has(GCC.program) {
         return;
     }
-    let header = std::fs::read_to_string(root().join("include/pirn.h")).expect("the header is committed");
+    let header =
+        std::fs::read_to_string(root().join("include/pirn.h")).expect("the header is committed");
     let shown: String = header
         .lines()
         .skip_while(|line| !line.contains("PIRN_STORAGE(block, 64, 16, 32);"))
@@ -159,17 +305,46 @@ fn the_first_program_of_the_header_works() {
         .map(|line| line.trim_start_matches(" *").to_owned() + "\n")
         .collect();
     // What stands in the right margin is a remark.
-    let without_remarks: String =
-        shown.lines().map(|line| line.split("    ").find(|part| !part.is_empty()).unwrap_or("").to_owned() + "\n").collect();
-    assert!(without_remarks.contains("pirn_run(loop)"), "the example is where it was:\n{shown}");
+    let without_remarks: String = shown
+        .lines()
+        .map(|line| {
+            line.split("    ")
+                .find(|part| !part.is_empty())
+                .unwrap_or("")
+                .to_owned()
+                + "\n"
+        })
+        .collect();
+    assert!(
+        without_remarks.contains("pirn_run(loop)"),
+        "the example is where it was:\n{shown}"
+    );
     let file = scratch("header").join("first.c");
-    std::fs::write(&file, format!("#include <unistd.h>\n#include <pirn.h>\n{without_remarks}")).expect("writable");
+    std::fs::write(
+        &file,
+        format!("#include <unistd.h>\n#include <pirn.h>\n{without_remarks}"),
+    )
+    .expect("writable");
     let program = scratch("bin").join("first");
     let mut command = Command::new("gcc");
-    command.args(["-std=gnu11", "-Wall", "-Wno-unused-parameter"]).arg("-I").arg(root().join("include")).arg(&file);
-    let outcome = run(command.arg(&library().archive).arg("-o").arg(&program), MINUTES);
-    assert!(outcome.is_success(), "{}\n{without_remarks}", outcome.excerpt());
+    command
+        .args(["-std=gnu11", "-Wall", "-Wno-unused-parameter"])
+        .arg("-I")
+        .arg(root().join("include"))
+        .arg(&file);
+    let outcome = run(
+        command.arg(&library().archive).arg("-o").arg(&program),
+        MINUTES,
+    );
+    assert!(
+        outcome.is_success(),
+        "{}\n{without_remarks}",
+        outcome.excerpt()
+    );
     // Standard input is /dev/null: it reads the end, and is done.
-    let outcome = run(&mut Command::new(&program), std::time::Duration::from_secs(20));
+    let outcome = run(
+        &mut Command::new(&program),
+        std::time::Duration::from_secs(20),
+    );
     assert!(outcome.is_success(), "{}", outcome.excerpt());
 }

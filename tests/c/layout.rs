@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use pirn::ffi::{
-    PIRN_BACKEND_AUTO, PIRN_BACKEND_EPOLL, PIRN_BACKEND_HOST, PIRN_BACKEND_POLL, PIRN_BACKEND_SELECT, PIRN_CAN_EDGE,
-    PIRN_CAN_EXCLUSIVE, PIRN_CAN_FD, PIRN_CAN_NANOSECONDS, PIRN_DONE, PIRN_EDGE, PIRN_ERROR, PIRN_EXCLUSIVE, PIRN_EXPIRED,
-    PIRN_FOREVER, PIRN_HANGUP, PIRN_HIGH, PIRN_INVALID, PIRN_LOW, PIRN_MEASURE, PIRN_ONESHOT, PIRN_PEER_CLOSED, PIRN_READ,
-    PIRN_STOPPED, PIRN_STORAGE_BASE, PIRN_STORAGE_MAGIC, PIRN_TIMER_ABSOLUTE, PIRN_TIMER_CACHED, PIRN_TIMER_FIXED_DELAY,
-    PIRN_TIMER_SKIP, PIRN_UNREF, PIRN_URGENT, PIRN_VERSION, PIRN_WRITE, pirn_config, pirn_host, pirn_io, pirn_ready, pirn_stats,
-    pirn_storage_size, pirn_task, pirn_timer,
+    PIRN_BACKEND_AUTO, PIRN_BACKEND_EPOLL, PIRN_BACKEND_HOST, PIRN_BACKEND_POLL,
+    PIRN_BACKEND_SELECT, PIRN_CAN_EDGE, PIRN_CAN_EXCLUSIVE, PIRN_CAN_FD, PIRN_CAN_NANOSECONDS,
+    PIRN_DONE, PIRN_EDGE, PIRN_ERROR, PIRN_EXCLUSIVE, PIRN_EXPIRED, PIRN_FOREVER, PIRN_HANGUP,
+    PIRN_HIGH, PIRN_INVALID, PIRN_LOW, PIRN_MEASURE, PIRN_ONESHOT, PIRN_PEER_CLOSED, PIRN_READ,
+    PIRN_STOPPED, PIRN_STORAGE_BASE, PIRN_STORAGE_MAGIC, PIRN_TIMER_ABSOLUTE, PIRN_TIMER_CACHED,
+    PIRN_TIMER_FIXED_DELAY, PIRN_TIMER_SKIP, PIRN_UNREF, PIRN_URGENT, PIRN_VERSION, PIRN_WRITE,
+    pirn_config, pirn_host, pirn_io, pirn_ready, pirn_stats, pirn_storage_size, pirn_task,
+    pirn_timer,
 };
 
 use crate::support::{Compiler, GCC, MINUTES, has, root, run};
@@ -75,7 +77,10 @@ fn structs_and_constants_agree() {
     }
     let c = what_c_makes_of_it(&GCC);
     let rust = what_rust_makes_of_it();
-    let c: Vec<&str> = c.lines().filter(|line| !line.starts_with("size ")).collect();
+    let c: Vec<&str> = c
+        .lines()
+        .filter(|line| !line.starts_with("size "))
+        .collect();
     let rust: Vec<&str> = rust.lines().collect();
     assert_eq!(c, rust);
 }
@@ -87,12 +92,24 @@ fn sizes_agree() {
         return;
     }
     let mut count = 0;
-    for line in what_c_makes_of_it(&GCC).lines().filter_map(|line| line.strip_prefix("size ")) {
+    for line in what_c_makes_of_it(&GCC)
+        .lines()
+        .filter_map(|line| line.strip_prefix("size "))
+    {
         let words: Vec<&str> = line.split(' ').collect();
-        let [capacities, constant, function] = words[..] else { panic!("{line}") };
-        let capacities: Vec<u32> = capacities.split('/').map(|number| number.parse().expect("a number")).collect();
+        let [capacities, constant, function] = words[..] else {
+            panic!("{line}")
+        };
+        let capacities: Vec<u32> = capacities
+            .split('/')
+            .map(|number| number.parse().expect("a number"))
+            .collect();
         let rust = pirn_storage_size(capacities[0], capacities[1], capacities[2]).to_string();
-        assert_eq!((constant, function), (rust.as_str(), rust.as_str()), "{line}");
+        assert_eq!(
+            (constant, function),
+            (rust.as_str(), rust.as_str()),
+            "{line}"
+        );
         count += 1;
     }
     assert!(count >= 15);
@@ -106,11 +123,19 @@ fn structs_have_no_holes() {
     let mut holes = Vec::new();
     for line in text.lines().chain(["struct end 0 0"]) {
         let words: Vec<&str> = line.split(' ').collect();
-        let number = |at: usize| words.get(at).and_then(|word| word.parse::<usize>().ok()).unwrap_or(0);
+        let number = |at: usize| {
+            words
+                .get(at)
+                .and_then(|word| word.parse::<usize>().ok())
+                .unwrap_or(0)
+        };
         match words[0] {
             "struct" => {
                 if end.1 != end.2 {
-                    holes.push(format!("{}: {} of {} bytes have a name", end.0, end.1, end.2));
+                    holes.push(format!(
+                        "{}: {} of {} bytes have a name",
+                        end.0, end.1, end.2
+                    ));
                 }
                 end = (words[1].to_owned(), 0, number(2));
             }
@@ -129,9 +154,14 @@ fn structs_have_no_holes() {
 /// The comparison leaves nothing out that the header has.
 #[test]
 fn every_struct_and_constant_is_compared() {
-    let header = std::fs::read_to_string(root().join("include/pirn.h")).expect("the header is committed");
+    let header =
+        std::fs::read_to_string(root().join("include/pirn.h")).expect("the header is committed");
     let compared = what_rust_makes_of_it();
-    let is_compared = |kind: &str, name: &str| compared.lines().any(|line| line.starts_with(&format!("{kind} {name} ")));
+    let is_compared = |kind: &str, name: &str| {
+        compared
+            .lines()
+            .any(|line| line.starts_with(&format!("{kind} {name} ")))
+    };
     let constants: BTreeSet<&str> = header
         .lines()
         .filter_map(|line| line.strip_prefix("#define "))
@@ -145,7 +175,10 @@ fn every_struct_and_constant_is_compared() {
     let mut name = "";
     let mut fields = 0;
     for line in header.lines() {
-        if let Some(rest) = line.strip_prefix("struct ").and_then(|rest| rest.strip_suffix(" {")) {
+        if let Some(rest) = line
+            .strip_prefix("struct ")
+            .and_then(|rest| rest.strip_suffix(" {"))
+        {
             name = rest;
             assert!(is_compared("struct", name), "struct {name} is not compared");
         } else if line.starts_with('}') {
@@ -157,7 +190,10 @@ fn every_struct_and_constant_is_compared() {
                 None => declared.rsplit([' ', '*']).next().unwrap_or(""),
             };
             let line = format!("field {name}.{field} ");
-            assert!(compared.lines().any(|compared| compared.starts_with(&line)), "{line}is not compared");
+            assert!(
+                compared.lines().any(|compared| compared.starts_with(&line)),
+                "{line}is not compared"
+            );
             fields += 1;
         }
     }

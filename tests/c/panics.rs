@@ -13,8 +13,15 @@ fn library_with_lines() -> PathBuf {
     let mut build = cargo(&target);
     build.args(["build", "--release", "--quiet", "--package", "pirn-capi"]);
     build.env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only");
-    let passes = ["enable-tail-merge", "simplifycfg-sink-common", "simplifycfg-hoist-common"];
-    let flags: Vec<String> = passes.iter().map(|pass| format!("-C llvm-args=-{pass}=false")).collect();
+    let passes = [
+        "enable-tail-merge",
+        "simplifycfg-sink-common",
+        "simplifycfg-hoist-common",
+    ];
+    let flags: Vec<String> = passes
+        .iter()
+        .map(|pass| format!("-C llvm-args=-{pass}=false"))
+        .collect();
     let outcome = run(build.env("RUSTFLAGS", flags.join(" ")), MINUTES);
     assert!(outcome.is_success(), "{}", outcome.excerpt());
     target.join("release/libpirn.a")
@@ -44,7 +51,12 @@ fn is_panic(name: &str) -> bool {
 
 /// Where code that is not the core library's can start a panic: crate, file and line.
 fn panic_sites(program: &Path) -> BTreeMap<String, BTreeSet<String>> {
-    let outcome = run(Command::new("objdump").args(["-d", "-C", "--no-show-raw-insn"]).arg(program), MINUTES);
+    let outcome = run(
+        Command::new("objdump")
+            .args(["-d", "-C", "--no-show-raw-insn"])
+            .arg(program),
+        MINUTES,
+    );
     assert!(outcome.is_success(), "{}", outcome.excerpt());
     let mut function = String::new();
     let mut addresses = Vec::new();
@@ -64,7 +76,10 @@ fn panic_sites(program: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let mut sites: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut command = Command::new("addr2line");
     command.args(["-i", "-f", "-C", "-a", "-e"]).arg(program);
-    let outcome = run(command.args(addresses.iter().map(|(address, _)| format!("0x{address}"))), MINUTES);
+    let outcome = run(
+        command.args(addresses.iter().map(|(address, _)| format!("0x{address}"))),
+        MINUTES,
+    );
     assert!(outcome.is_success(), "{}", outcome.excerpt());
     let mut functions = addresses.iter().map(|(_, function)| function);
     let mut current: Option<&String> = None;
@@ -76,7 +91,10 @@ fn panic_sites(program: &Path) -> BTreeMap<String, BTreeSet<String>> {
         } else if !is_found && line.contains('/') && !line.contains("/library/core/") {
             is_found = true;
             let place = line.split(" (discriminator").next().unwrap_or(line);
-            sites.entry(short(place)).or_default().extend(current.cloned());
+            sites
+                .entry(short(place))
+                .or_default()
+                .extend(current.cloned());
         }
     }
     assert!(is_found, "a panic without a place, in {current:?}");
@@ -90,10 +108,14 @@ fn short(place: &str) -> String {
     }
     match place.find("/registry/src/") {
         Some(at) => {
-            let rest = place[at + "/registry/src/".len()..].split_once('/').map_or("", |(_, rest)| rest);
+            let rest = place[at + "/registry/src/".len()..]
+                .split_once('/')
+                .map_or("", |(_, rest)| rest);
             match rest.split_once('/') {
                 Some((versioned, path)) => {
-                    let name = versioned.rsplit_once('-').map_or(versioned, |(name, _)| name);
+                    let name = versioned
+                        .rsplit_once('-')
+                        .map_or(versioned, |(name, _)| name);
                     format!("{name}/{path}")
                 }
                 None => rest.to_owned(),
@@ -110,14 +132,36 @@ fn nothing_of_ours_panics() {
         return;
     }
     let found = panic_sites(&linked_alone(&library_with_lines(), "lines"));
-    let listed: BTreeSet<String> =
-        lines_of("panics.txt").iter().filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect();
-    let new: Vec<_> = found.iter().filter(|(place, _)| !listed.contains(*place)).collect();
-    let gone: Vec<_> = listed.iter().filter(|place| !found.contains_key(*place)).collect();
-    assert!(new.is_empty(), "a panic that is not in tests/panics.txt, and the functions it ended up in: {new:#?}");
-    assert!(gone.is_empty(), "strike these out of tests/panics.txt, they are gone: {gone:#?}");
-    assert!(listed.iter().all(|place| !place.starts_with("pirn/")), "nothing of ours may be listed");
-    assert!(lines_of("panics.txt").iter().all(|line| line.split_whitespace().count() > 2), "each has a reason");
+    let listed: BTreeSet<String> = lines_of("panics.txt")
+        .iter()
+        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+        .collect();
+    let new: Vec<_> = found
+        .iter()
+        .filter(|(place, _)| !listed.contains(*place))
+        .collect();
+    let gone: Vec<_> = listed
+        .iter()
+        .filter(|place| !found.contains_key(*place))
+        .collect();
+    assert!(
+        new.is_empty(),
+        "a panic that is not in tests/panics.txt, and the functions it ended up in: {new:#?}"
+    );
+    assert!(
+        gone.is_empty(),
+        "strike these out of tests/panics.txt, they are gone: {gone:#?}"
+    );
+    assert!(
+        listed.iter().all(|place| !place.starts_with("pirn/")),
+        "nothing of ours may be listed"
+    );
+    assert!(
+        lines_of("panics.txt")
+            .iter()
+            .all(|line| line.split_whitespace().count() > 2),
+        "each has a reason"
+    );
 }
 
 /// What is shipped holds no formatting and no unwinding tables of its own; panics are the few functions that the list above leads to.
@@ -127,10 +171,17 @@ fn the_artifact_holds_no_formatting_and_no_unwinding() {
         return;
     }
     let program = linked_alone(&library().archive, "shipped");
-    let outcome = run(Command::new("objdump").args(["-t", "-C"]).arg(&program), MINUTES);
+    let outcome = run(
+        Command::new("objdump").args(["-t", "-C"]).arg(&program),
+        MINUTES,
+    );
     assert!(outcome.is_success(), "{}", outcome.excerpt());
     for part in ["core::fmt", "_Unwind", "rust_panic", "alloc::", "std::"] {
-        let found: Vec<&str> = outcome.output.lines().filter(|line| line.contains(part)).collect();
+        let found: Vec<&str> = outcome
+            .output
+            .lines()
+            .filter(|line| line.contains(part))
+            .collect();
         assert!(found.is_empty(), "{part}: {found:#?}");
     }
     let sections = run(Command::new("readelf").arg("-SW").arg(&program), MINUTES).output;
@@ -138,16 +189,30 @@ fn the_artifact_holds_no_formatting_and_no_unwinding() {
     // 127: no global mutable state. What rustix remembers of the vDSO is three words.
     let state: Vec<String> = sections
         .lines()
-        .filter(|line| [" .data ", " .bss ", " .tdata ", " .tbss "].iter().any(|name| line.contains(name)))
+        .filter(|line| {
+            [" .data ", " .bss ", " .tdata ", " .tbss "]
+                .iter()
+                .any(|name| line.contains(name))
+        })
         .map(str::to_owned)
         .collect();
     let bytes = |name: &str| -> u64 {
-        let line = state.iter().find(|line| line.contains(name)).map_or("", String::as_str);
+        let line = state
+            .iter()
+            .find(|line| line.contains(name))
+            .map_or("", String::as_str);
         let after = line.split(name).nth(1).unwrap_or("");
-        after.split_whitespace().nth(3).and_then(|size| u64::from_str_radix(size, 16).ok()).unwrap_or(0)
+        after
+            .split_whitespace()
+            .nth(3)
+            .and_then(|size| u64::from_str_radix(size, 16).ok())
+            .unwrap_or(0)
     };
     // nolibc.c has a block and a counter of its own in .data and .bss.
     let own = pirn::ffi::pirn_storage_size(4, 4, 4) as u64 + 128;
-    assert!(bytes(" .data ") + bytes(" .bss ") <= own, "global state: {state:#?}");
+    assert!(
+        bytes(" .data ") + bytes(" .bss ") <= own,
+        "global state: {state:#?}"
+    );
     assert_eq!(bytes(" .tdata ") + bytes(" .tbss "), 0, "{state:#?}");
 }

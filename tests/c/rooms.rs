@@ -9,10 +9,29 @@ fn every_combination_of_backends_builds() {
     let names = ["select", "poll", "epoll", "host"];
     let mut complaints = Vec::new();
     for bits in 0..1u32 << names.len() {
-        let chosen: Vec<&str> = names.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1).map(|(_, name)| *name).collect();
-        let features = chosen.iter().copied().chain(["ffi"]).collect::<Vec<_>>().join(",");
+        let chosen: Vec<&str> = names
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| bits >> at & 1 == 1)
+            .map(|(_, name)| *name)
+            .collect();
+        let features = chosen
+            .iter()
+            .copied()
+            .chain(["ffi"])
+            .collect::<Vec<_>>()
+            .join(",");
         let mut check = cargo(&scratch("combinations"));
-        check.args(["check", "--quiet", "--package", "pirn", "--lib", "--no-default-features", "--features", &features]);
+        check.args([
+            "check",
+            "--quiet",
+            "--package",
+            "pirn",
+            "--lib",
+            "--no-default-features",
+            "--features",
+            &features,
+        ]);
         let outcome = run(&mut check, MINUTES);
         if !outcome.is_success() {
             complaints.push(format!("{features}: {}", outcome.excerpt()));
@@ -29,14 +48,28 @@ fn the_core_builds_without_an_operating_system() {
     }
     for features in ["host,ffi", "host", "ffi"] {
         let mut check = cargo(&scratch("combinations"));
-        check.args(["check", "--quiet", "--package", "pirn", "--lib", "--target", "thumbv7em-none-eabi"]);
-        let outcome = run(check.args(["--no-default-features", "--features", features]), MINUTES);
+        check.args([
+            "check",
+            "--quiet",
+            "--package",
+            "pirn",
+            "--lib",
+            "--target",
+            "thumbv7em-none-eabi",
+        ]);
+        let outcome = run(
+            check.args(["--no-default-features", "--features", features]),
+            MINUTES,
+        );
         assert!(outcome.is_success(), "{features}: {}", outcome.excerpt());
     }
 }
 
 fn rust_files(directory: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(directory).expect("src is readable").flatten() {
+    for entry in std::fs::read_dir(directory)
+        .expect("src is readable")
+        .flatten()
+    {
         let path = entry.path();
         if path.is_dir() {
             rust_files(&path, files);
@@ -61,30 +94,48 @@ fn every_room_keeps_its_walls() {
     let mut breaches = Vec::new();
     for file in &files {
         let text = std::fs::read_to_string(file).expect("src is readable");
-        let name = file.strip_prefix(root()).expect("inside the repository").display().to_string();
-        let allows_unsafe = text.lines().any(|line| line.starts_with("#![") && line.contains("expect(unsafe_code"));
+        let name = file
+            .strip_prefix(root())
+            .expect("inside the repository")
+            .display()
+            .to_string();
+        let allows_unsafe = text
+            .lines()
+            .any(|line| line.starts_with("#![") && line.contains("expect(unsafe_code"));
         for (number, line) in text.lines().enumerate() {
             let bare = line.split("//").next().unwrap_or("");
             let code = code(line);
-            let mut breach = |what: &str| breaches.push(format!("{name}:{}: {what}: {}", number + 1, line.trim()));
+            let mut breach = |what: &str| {
+                breaches.push(format!("{name}:{}: {what}: {}", number + 1, line.trim()))
+            };
             if code.contains("rustix") && !name.starts_with("src/sys/") {
                 breach("rustix outside of src/sys");
             }
             if bare.contains("extern \"C\"") && !name.starts_with("src/ffi/") {
                 breach("extern \"C\" outside of src/ffi");
             }
-            let words: Vec<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+            let words: Vec<&str> = code
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .collect();
             if words.contains(&"unsafe") && !allows_unsafe {
                 breach("unsafe in a file that does not say so");
             }
             if code.contains("allow(unsafe_code") {
                 breach("unsafe is expected with a reason, not allowed");
             }
-            if words.contains(&"std") && code.contains("std::") && !text.contains("cfg(test)") && !name.contains("tests") {
+            if words.contains(&"std")
+                && code.contains("std::")
+                && !text.contains("cfg(test)")
+                && !name.contains("tests")
+            {
                 breach("the standard library");
             }
         }
-        if allows_unsafe && !text.lines().any(|line| code(line).contains("unsafe {") || code(line).contains("unsafe ")) {
+        if allows_unsafe
+            && !text
+                .lines()
+                .any(|line| code(line).contains("unsafe {") || code(line).contains("unsafe "))
+        {
             breaches.push(format!("{name}: says it has unsafe, and has none"));
         }
     }

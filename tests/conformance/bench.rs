@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::sync::RwLock;
 
-use pirn::{Interest, Io, IoEvent, Loop, Memory, Nanos, Ready, Repeat, Storage, Task, Timer, TimerEvent, When};
+use pirn::{
+    Interest, Io, IoEvent, Loop, Memory, Nanos, Ready, Repeat, Storage, Task, Timer, TimerEvent,
+    When,
+};
 
 use crate::world::World;
 
@@ -35,7 +38,11 @@ impl<W: World> Context<W> {
     }
 
     /// The same, for one that goes on to do something.
-    pub fn name_then(&mut self, name: &'static str, action: impl FnMut(&mut Lp<'_, W>, &mut Context<W>) + 'static) -> usize {
+    pub fn name_then(
+        &mut self,
+        name: &'static str,
+        action: impl FnMut(&mut Lp<'_, W>, &mut Context<W>) + 'static,
+    ) -> usize {
         self.names.push((name, Some(Box::new(action))));
         self.names.len() - 1
     }
@@ -54,7 +61,11 @@ impl<W: World> Context<W> {
 
     fn called(&mut self, event_loop: &mut Lp<'_, W>, user: usize, detail: &str) {
         let name = self.names[user].0;
-        self.log.push(if detail.is_empty() { name.to_owned() } else { format!("{name} {detail}") });
+        self.log.push(if detail.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{name} {detail}")
+        });
         self.times.push(self.world.now());
         if let Some(mut action) = self.names[user].1.take() {
             action(event_loop, self);
@@ -77,7 +88,10 @@ pub fn letters(ready: Ready) -> String {
         (Ready::INVALID, 'I'),
         (Ready::PEER_CLOSED, 'P'),
     ];
-    all.iter().filter(|(bit, _)| ready.contains(*bit)).map(|(_, letter)| letter).collect()
+    all.iter()
+        .filter(|(bit, _)| ready.contains(*bit))
+        .map(|(_, letter)| letter)
+        .collect()
 }
 
 pub fn on_io<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>, event: IoEvent) {
@@ -85,7 +99,11 @@ pub fn on_io<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>, eve
 }
 
 pub fn on_timer<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>, event: TimerEvent) {
-    let missed = if event.missed > 0 { format!("+{}", event.missed) } else { String::new() };
+    let missed = if event.missed > 0 {
+        format!("+{}", event.missed)
+    } else {
+        String::new()
+    };
     context.called(event_loop, event.user, &missed);
 }
 
@@ -120,7 +138,10 @@ impl<'s, W: World> Bench<'s, W> {
             verifies: true,
             times: Vec::new(),
         };
-        Bench { event_loop, context }
+        Bench {
+            event_loop,
+            context,
+        }
     }
 
     pub fn pipe(&self) -> (i32, i32) {
@@ -158,7 +179,10 @@ impl<'s, W: World> Bench<'s, W> {
 
     pub fn raise_handler(&mut self, name: &'static str, bit: u32, options: Interest) -> Io {
         let user = self.context.name(name);
-        let io = self.event_loop.raise_add(bit, options, on_io::<W>, user).expect(name);
+        let io = self
+            .event_loop
+            .raise_add(bit, options, on_io::<W>, user)
+            .expect(name);
         self.context.ios.insert(name, io);
         io
     }
@@ -187,19 +211,29 @@ impl<'s, W: World> Bench<'s, W> {
         self.start(name, when, repeat, user)
     }
 
-    pub fn task_then(&mut self, name: &'static str, action: impl FnMut(&mut Lp<'_, W>, &mut Context<W>) + 'static) -> Task {
+    pub fn task_then(
+        &mut self,
+        name: &'static str,
+        action: impl FnMut(&mut Lp<'_, W>, &mut Context<W>) + 'static,
+    ) -> Task {
         let user = self.context.name_then(name, action);
         self.post(name, user)
     }
 
     fn add(&mut self, name: &'static str, fd: i32, interest: Interest, user: usize) -> Io {
-        let io = self.event_loop.io_add(fd, interest, on_io::<W>, user).expect(name);
+        let io = self
+            .event_loop
+            .io_add(fd, interest, on_io::<W>, user)
+            .expect(name);
         self.context.ios.insert(name, io);
         io
     }
 
     fn start(&mut self, name: &'static str, when: When, repeat: Repeat, user: usize) -> Timer {
-        let timer = self.event_loop.timer_start(when, repeat, on_timer::<W>, user).expect(name);
+        let timer = self
+            .event_loop
+            .timer_start(when, repeat, on_timer::<W>, user)
+            .expect(name);
         self.context.timers.insert(name, timer);
         timer
     }
@@ -220,9 +254,16 @@ impl<'s, W: World> Bench<'s, W> {
     /// One turn that waits at most that long.
     pub fn turn_for(&mut self, timeout: Nanos) -> Vec<String> {
         self.context.log.clear();
-        let called = self.event_loop.turn(timeout, &mut self.context).expect("a turn");
+        let called = self
+            .event_loop
+            .turn(timeout, &mut self.context)
+            .expect("a turn");
         self.event_loop.verify().expect("sound after a turn");
-        assert_eq!(called as usize, self.context.log.len(), "turn() counts its callbacks");
+        assert_eq!(
+            called as usize,
+            self.context.log.len(),
+            "turn() counts its callbacks"
+        );
         std::mem::take(&mut self.context.log)
     }
 
@@ -260,7 +301,11 @@ impl<'s, W: World> Bench<'s, W> {
             let called = self.turn_for(5_000_000);
             assert!(called.is_empty(), "nothing was due: {called:?}");
             let waits = self.event_loop.stats().waits - before;
-            assert!(waits < 30, "the loop spins: {waits} waits in {} ns", self.context.world.now() - start);
+            assert!(
+                waits < 30,
+                "the loop spins: {waits} waits in {} ns",
+                self.context.world.now() - start
+            );
         }
     }
 }
@@ -271,7 +316,9 @@ pub static PROCESSES: RwLock<()> = RwLock::new(());
 
 /// Runs a claim on a bench of 32 watchers, 32 timers and 32 tasks.
 pub fn check<W: World>(claim: fn(&mut Bench<'_, W>)) {
-    let _shared = PROCESSES.read().unwrap_or_else(|poison| poison.into_inner());
+    let _shared = PROCESSES
+        .read()
+        .unwrap_or_else(|poison| poison.into_inner());
     let mut storage = Storage::<32, 32, 32>::new();
     let mut bench = Bench::new(&mut storage);
     claim(&mut bench);

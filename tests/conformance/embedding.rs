@@ -76,7 +76,11 @@ fn steps_by_hand_are_a_turn<W: World>(b: &mut Bench<'_, W>) {
             }
             other.event_loop.verify().unwrap();
         }
-        traces.push((other.context.log, other.event_loop.stats().turns, other.event_loop.stats().waits));
+        traces.push((
+            other.context.log,
+            other.event_loop.stats().turns,
+            other.event_loop.stats().waits,
+        ));
     }
     assert_eq!(traces[0], traces[1]);
     assert_eq!(traces[0].0, ["timer", "io R", "task", "io R", "io R"]);
@@ -96,7 +100,11 @@ fn two_waits_before_a_dispatch_lose_nothing<W: World>(b: &mut Bench<'_, W>) {
     b.io("once", reader, READ | Interest::ONESHOT);
     b.event_loop.prepare(0).unwrap();
     assert_eq!(b.event_loop.wait(0), Ok(1));
-    assert_eq!(b.event_loop.prepare(FOREVER), Ok(0), "something is still to be handed over");
+    assert_eq!(
+        b.event_loop.prepare(FOREVER),
+        Ok(0),
+        "something is still to be handed over"
+    );
     b.event_loop.wait(FOREVER).unwrap();
     assert_eq!(b.event_loop.dispatch(&mut b.context), Ok(1));
     b.assert_sleeps();
@@ -241,7 +249,10 @@ fn pollable_fd_tells_of_posts_and_tasks(b: &mut Bench<'_, Epoll>) {
 
 fn pollable_fd_tells_of_leftovers(b: &mut Bench<'_, Epoll>) {
     let fd = exposed(b);
-    b.event_loop.set_limit(Limit { callbacks: 1, time: 0 });
+    b.event_loop.set_limit(Limit {
+        callbacks: 1,
+        time: 0,
+    });
     b.task("a");
     b.task("b");
     assert_eq!(b.turn(), ["a"]);
@@ -271,7 +282,11 @@ fn foreign_loop_serves_ten_thousand_timers(_: &mut Bench<'_, Epoll>) {
     let fd = exposed(&mut b);
     let start = b.context.world.now();
     for index in 0..COUNT as u64 {
-        b.timer("timer", When::At(start + index * 7919 % (30 * MS)), Repeat::Never);
+        b.timer(
+            "timer",
+            When::At(start + index * 7919 % (30 * MS)),
+            Repeat::Never,
+        );
     }
     let mut called = 0;
     while called < COUNT {
@@ -293,7 +308,10 @@ fn loop_watches_another_loop(b: &mut Bench<'_, Epoll>) {
     assert_eq!(b.turn(), ["inner R"]);
     assert_eq!(inner.turn(), ["task"]);
     let user = inner.context.name("never");
-    let cycle = inner.event_loop.io_add(own, READ, crate::bench::on_io::<Epoll>, user).unwrap_err();
+    let cycle = inner
+        .event_loop
+        .io_add(own, READ, crate::bench::on_io::<Epoll>, user)
+        .unwrap_err();
     assert_ne!(cycle, Error::ENOSPC, "the kernel's ELOOP: {cycle:?}");
     inner.event_loop.verify().unwrap();
 }

@@ -33,7 +33,11 @@ fn all_tables_fill_drain_and_fill_again<W: World>(_: &mut Bench<'_, W>) {
             ios.push(io);
         }
         let mut timers = 0;
-        while b.event_loop.timer_start(When::At(0), Repeat::Never, on_timer::<W>, user).is_ok() {
+        while b
+            .event_loop
+            .timer_start(When::At(0), Repeat::Never, on_timer::<W>, user)
+            .is_ok()
+        {
             timers += 1;
         }
         let mut tasks = 0;
@@ -44,7 +48,11 @@ fn all_tables_fill_drain_and_fill_again<W: World>(_: &mut Bench<'_, W>) {
         while b.event_loop.remote().post(on_task::<W>, user).is_ok() {
             posts += 1;
         }
-        assert_eq!((ios.len(), timers, tasks, posts), (4, 4, 4, 2), "round {round}");
+        assert_eq!(
+            (ios.len(), timers, tasks, posts),
+            (4, 4, 4, 2),
+            "round {round}"
+        );
         assert_eq!(b.turn().len(), 14, "round {round}");
         for io in ios {
             b.event_loop.io_remove(io).unwrap();
@@ -65,7 +73,10 @@ fn watcher_table_answers_at_its_bound<W: World>(_: &mut Bench<'_, W>) {
         }
         let (extra, _writer) = b.ready_pipe();
         let user = b.context.name("extra");
-        assert_eq!(b.event_loop.io_add(extra, READ, on_io::<W>, user), Err(Error::ENOSPC));
+        assert_eq!(
+            b.event_loop.io_add(extra, READ, on_io::<W>, user),
+            Err(Error::ENOSPC)
+        );
         assert_eq!(b.turn(), vec!["io R"; N]);
         if let Some((_, io)) = fds.pop() {
             b.event_loop.io_remove(io).unwrap();
@@ -85,9 +96,16 @@ fn raise_handlers_take_slots_of_watchers<W: World>(_: &mut Bench<'_, W>) {
     let first = b.raise_handler("first", 0, Interest::empty());
     b.raise_handler("second", 1, Interest::empty());
     let user = b.context.name("third");
-    assert_eq!(b.event_loop.raise_add(2, Interest::empty(), on_io::<W>, user), Err(Error::ENOSPC));
+    assert_eq!(
+        b.event_loop
+            .raise_add(2, Interest::empty(), on_io::<W>, user),
+        Err(Error::ENOSPC)
+    );
     let (reader, _writer) = b.ready_pipe();
-    assert_eq!(b.event_loop.io_add(reader, READ, on_io::<W>, user), Err(Error::ENOSPC));
+    assert_eq!(
+        b.event_loop.io_add(reader, READ, on_io::<W>, user),
+        Err(Error::ENOSPC)
+    );
     b.event_loop.io_remove(first).unwrap();
     assert!(b.event_loop.io_add(reader, READ, on_io::<W>, user).is_ok());
     assert_eq!(b.turn(), ["third R"]);
@@ -102,7 +120,11 @@ fn refused_watcher_leaves_the_fd_unwatched<W: World>(_: &mut Bench<'_, W>) {
     let io = b.io("idle", idle, READ);
     let user = b.context.name("refused");
     for fd in [ready, idle] {
-        assert_eq!(b.event_loop.io_add(fd, READ | Interest::HIGH, on_io::<W>, user), Err(Error::ENOSPC));
+        assert_eq!(
+            b.event_loop
+                .io_add(fd, READ | Interest::HIGH, on_io::<W>, user),
+            Err(Error::ENOSPC)
+        );
     }
     b.assert_silent();
     b.assert_sleeps();
@@ -117,8 +139,15 @@ fn loop_without_any_capacity_turns<W: World>(_: &mut Bench<'_, W>) {
     let mut b = Bench::<W>::new(&mut storage);
     let user = b.context.name("never");
     let (reader, _writer) = b.ready_pipe();
-    assert_eq!(b.event_loop.io_add(reader, READ, on_io::<W>, user), Err(Error::ENOSPC));
-    assert_eq!(b.event_loop.timer_start(When::At(0), Repeat::Never, on_timer::<W>, user), Err(Error::ENOSPC));
+    assert_eq!(
+        b.event_loop.io_add(reader, READ, on_io::<W>, user),
+        Err(Error::ENOSPC)
+    );
+    assert_eq!(
+        b.event_loop
+            .timer_start(When::At(0), Repeat::Never, on_timer::<W>, user),
+        Err(Error::ENOSPC)
+    );
     assert_eq!(b.event_loop.fd_closing(reader), Ok(0));
     b.assert_silent();
     b.assert_sleeps();
@@ -134,13 +163,23 @@ fn churn_leaks_no_slot<W: World>(_: &mut Bench<'_, W>) {
     let user = b.context.name("any");
     for round in 0..2000usize {
         let io = b.event_loop.io_add(one, READ, on_io::<W>, user).unwrap();
-        let second = b.event_loop.io_add(one, Interest::WRITE, on_io::<W>, user).unwrap();
-        let timer = b.event_loop.timer_start(When::After(1 << 40), Repeat::Never, on_timer::<W>, user).unwrap();
+        let second = b
+            .event_loop
+            .io_add(one, Interest::WRITE, on_io::<W>, user)
+            .unwrap();
+        let timer = b
+            .event_loop
+            .timer_start(When::After(1 << 40), Repeat::Never, on_timer::<W>, user)
+            .unwrap();
         let task = b.event_loop.task_post(on_task::<W>, user).unwrap();
         if round % 7 == 0 {
             b.turn();
         }
-        let (first, last) = if round % 2 == 0 { (io, second) } else { (second, io) };
+        let (first, last) = if round % 2 == 0 {
+            (io, second)
+        } else {
+            (second, io)
+        };
         b.event_loop.io_remove(first).unwrap();
         b.event_loop.io_remove(last).unwrap();
         b.event_loop.timer_stop(timer).unwrap();
@@ -149,7 +188,10 @@ fn churn_leaks_no_slot<W: World>(_: &mut Bench<'_, W>) {
         }
     }
     let stats = b.event_loop.stats();
-    assert_eq!((stats.io_used, stats.timer_used, stats.task_used), (0, 0, 0));
+    assert_eq!(
+        (stats.io_used, stats.timer_used, stats.task_used),
+        (0, 0, 0)
+    );
     assert_eq!((stats.io_peak, stats.timer_peak), (2, 1));
 }
 
@@ -179,8 +221,14 @@ fn more_fds_are_ready_than_one_wait_brings<W: World>(_: &mut Bench<'_, W>) {
     assert!(turns <= 3 * COUNT);
     // Fair: after three rounds' worth of calls nobody is more than one wait behind.
     for index in 0..COUNT {
-        let own = calls.iter().filter(|called| called.starts_with(&format!("{index:03}"))).count();
-        assert!((2..=4).contains(&own), "{index}: {own} calls in {turns} turns");
+        let own = calls
+            .iter()
+            .filter(|called| called.starts_with(&format!("{index:03}")))
+            .count();
+        assert!(
+            (2..=4).contains(&own),
+            "{index}: {own} calls in {turns} turns"
+        );
     }
     for copy in copies {
         b.event_loop.fd_closing(copy).unwrap();

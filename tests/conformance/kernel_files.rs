@@ -82,7 +82,11 @@ fn unconnected_socket_reports_while_it_is_watched<W: World>(b: &mut Bench<'_, W>
 
 /// 9
 fn refused_connect_is_reported_until_the_watcher_stops<W: World>(b: &mut Bench<'_, W>) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let fd = os::tcp_socket();
     assert!(os::connect_locally(fd, port) < 0);
     let io = b.io("socket", fd, WRITE);
@@ -133,7 +137,11 @@ fn fifo_is_at_its_end_once_it_had_a_writer<W: World>(b: &mut Bench<'_, W>) {
     let path = std::env::temp_dir().join(format!("pirn-{}-{}", std::process::id(), W::KIND.name()));
     let _ = std::fs::remove_file(&path);
     os::make_fifo(path.to_str().unwrap());
-    let reader = OpenOptions::new().read(true).custom_flags(0o4000).open(&path).unwrap();
+    let reader = OpenOptions::new()
+        .read(true)
+        .custom_flags(0o4000)
+        .open(&path)
+        .unwrap();
     let io = b.io("fifo", reader.as_raw_fd(), READ);
     b.assert_silent();
     let writer = OpenOptions::new().write(true).open(&path).unwrap();
@@ -148,7 +156,14 @@ fn fifo_is_at_its_end_once_it_had_a_writer<W: World>(b: &mut Bench<'_, W>) {
 
 /// 14
 fn always_ready_files_are_always_ready<W: World>(b: &mut Bench<'_, W>) {
-    for path in ["/proc/self/exe", "/", "/dev/null", "/dev/zero", "/dev/urandom", "/proc/self/stat"] {
+    for path in [
+        "/proc/self/exe",
+        "/",
+        "/dev/null",
+        "/dev/zero",
+        "/dev/urandom",
+        "/proc/self/stat",
+    ] {
         let file = File::open(path).unwrap();
         let fd = file.as_raw_fd();
         let io = b.io("file", fd, READ);
@@ -189,8 +204,18 @@ fn always_ready_files_cannot_be_edge_triggered<W: World>(b: &mut Bench<'_, W>) {
     let file = File::open("/dev/null").unwrap();
     let user = b.context.name("never");
     for option in [Interest::EDGE, Interest::EXCLUSIVE] {
-        let refused = b.event_loop.io_add(file.as_raw_fd(), READ | option, on_io::<W>, user).unwrap_err();
-        assert_eq!(refused, if W::KIND == Kind::Epoll { Error::EPERM } else { Error::EOPNOTSUPP });
+        let refused = b
+            .event_loop
+            .io_add(file.as_raw_fd(), READ | option, on_io::<W>, user)
+            .unwrap_err();
+        assert_eq!(
+            refused,
+            if W::KIND == Kind::Epoll {
+                Error::EPERM
+            } else {
+                Error::EOPNOTSUPP
+            }
+        );
     }
     assert_eq!(b.event_loop.stats().io_used, 0);
 }
@@ -216,12 +241,22 @@ fn mounts_can_be_waited_for<W: World>(b: &mut Bench<'_, W>) {
 /// 15
 fn closed_pseudo_terminal_is_a_hangup<W: World>(b: &mut Bench<'_, W>) {
     let (master, path) = os::open_terminal();
-    let slave = OpenOptions::new().read(true).write(true).custom_flags(0o400).open(&path).unwrap();
+    let slave = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(0o400)
+        .open(&path)
+        .unwrap();
     b.io("master", master, BOTH);
     assert_eq!(b.turn(), ["master W"]);
     drop(slave);
     assert_eq!(b.turn(), ["master RWH"]);
-    let slave = OpenOptions::new().read(true).write(true).custom_flags(0o400).open(&path).unwrap();
+    let slave = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(0o400)
+        .open(&path)
+        .unwrap();
     b.event_loop.fd_closing(master).unwrap();
     b.io("slave", slave.as_raw_fd(), READ);
     b.assert_silent();
@@ -323,7 +358,9 @@ fn exclusive_interest_can_be_changed(b: &mut Bench<'_, Epoll>) {
 
 #[test]
 fn ended_process_is_reported_by_its_fd_on_all_kernels() {
-    let _alone = PROCESSES.write().unwrap_or_else(|poison| poison.into_inner());
+    let _alone = PROCESSES
+        .write()
+        .unwrap_or_else(|poison| poison.into_inner());
     ended_process_is_reported_by_its_fd::<Select>();
     ended_process_is_reported_by_its_fd::<Poll>();
     ended_process_is_reported_by_its_fd::<Epoll>();
@@ -332,7 +369,9 @@ fn ended_process_is_reported_by_its_fd_on_all_kernels() {
 /// The bits of the fd's files are the kernel's: `Ready` names them alike whatever the backend.
 #[test]
 fn readiness_of_one_file_is_the_same_on_all_kernels() {
-    let _shared = PROCESSES.read().unwrap_or_else(|poison| poison.into_inner());
+    let _shared = PROCESSES
+        .read()
+        .unwrap_or_else(|poison| poison.into_inner());
     fn found<W: World>() -> Vec<String> {
         let mut storage = Storage::<8, 1, 1>::new();
         let mut b = Bench::<W>::new(&mut storage);

@@ -104,7 +104,10 @@ fn number_reused_in_the_same_turn_hears_nothing_of_before<W: World>(b: &mut Benc
 fn heir_of_a_removed_watcher_waits_for_its_own_turn<W: World>(b: &mut Bench<'_, W>) {
     let (reader_a, _x) = b.ready_pipe();
     let (reader_b, _y) = b.ready_pipe();
-    for (name, fd, other, victim) in [("a", reader_a, reader_b, "b"), ("b", reader_b, reader_a, "a")] {
+    for (name, fd, other, victim) in [
+        ("a", reader_a, reader_b, "b"),
+        ("b", reader_b, reader_a, "a"),
+    ] {
         b.io_then(name, fd, READ, move |event_loop, context| {
             if context.log.len() == 1 && event_loop.stats().turns == 1 {
                 let user = context.name("heir");
@@ -189,8 +192,14 @@ fn stale_handles_are_answered<W: World>(b: &mut Bench<'_, W>) {
     for stale in [io, pirn::Io::default()] {
         assert_eq!(b.event_loop.io_modify(stale, READ), Err(Error::ENOENT));
         assert_eq!(b.event_loop.io_remove(stale), Err(Error::ENOENT));
-        assert_eq!(b.event_loop.io_feed(stale, pirn::Ready::READ), Err(Error::ENOENT));
-        assert_eq!(b.event_loop.io_set_reference(stale, true), Err(Error::ENOENT));
+        assert_eq!(
+            b.event_loop.io_feed(stale, pirn::Ready::READ),
+            Err(Error::ENOENT)
+        );
+        assert_eq!(
+            b.event_loop.io_set_reference(stale, true),
+            Err(Error::ENOENT)
+        );
     }
     assert_eq!(b.event_loop.io_modify(live, WRITE | READ), Ok(()));
 }
@@ -199,9 +208,15 @@ fn stale_handles_are_answered<W: World>(b: &mut Bench<'_, W>) {
 fn bad_numbers_are_refused<W: World>(b: &mut Bench<'_, W>) {
     let user = b.context.name("never");
     for fd in [-1, i32::MIN] {
-        assert_eq!(b.event_loop.io_add(fd, READ, on_io::<W>, user), Err(Error::EBADF));
+        assert_eq!(
+            b.event_loop.io_add(fd, READ, on_io::<W>, user),
+            Err(Error::EBADF)
+        );
     }
-    assert_eq!(b.event_loop.io_add(i32::MAX, READ, on_io::<W>, user), Err(Error::EBADF));
+    assert_eq!(
+        b.event_loop.io_add(i32::MAX, READ, on_io::<W>, user),
+        Err(Error::EBADF)
+    );
     assert_eq!(b.event_loop.stats().io_used, 0);
     b.assert_silent();
 }
@@ -254,7 +269,10 @@ fn one_bad_fd_among_fifty_good_ones_harms_nobody<W: World>(_: &mut Bench<'_, W>)
     b.io("bad", bad, READ);
     b.context.world.close(bad);
     for _ in 0..3 {
-        assert_eq!(b.turn().iter().filter(|called| *called == "good R").count(), 25);
+        assert_eq!(
+            b.turn().iter().filter(|called| *called == "good R").count(),
+            25
+        );
     }
 }
 
@@ -264,7 +282,10 @@ fn closed_number_is_refused<W: World>(b: &mut Bench<'_, W>) {
     b.context.world.close(reader);
     let user = b.context.name("never");
     for interest in [READ, WRITE, Interest::empty()] {
-        assert_eq!(b.event_loop.io_add(reader, interest, on_io::<W>, user), Err(Error::EBADF));
+        assert_eq!(
+            b.event_loop.io_add(reader, interest, on_io::<W>, user),
+            Err(Error::EBADF)
+        );
     }
     assert_eq!(b.event_loop.stats().io_used, 0);
 }
@@ -275,7 +296,9 @@ fn own_fds_are_refused<W: World>(b: &mut Bench<'_, W>) {
     let user = b.context.name("never");
     let mut refused = 0;
     for fd in 3..1024 {
-        let Ok(name) = std::fs::read_link(format!("/proc/self/fd/{fd}")) else { continue };
+        let Ok(name) = std::fs::read_link(format!("/proc/self/fd/{fd}")) else {
+            continue;
+        };
         if !name.to_string_lossy().starts_with("anon_inode:[event") {
             continue;
         }
@@ -354,7 +377,8 @@ fn loop_dropped_with_everything_pending_calls_nothing<W: World>(_: &mut Bench<'_
     for _ in 0..3 {
         let mut b = Bench::<W>::new(&mut storage);
         let (reader, _writer) = b.ready_pipe();
-        let must_not = |_: &mut crate::bench::Lp<'_, W>, _: &mut crate::bench::Context<W>| panic!("called");
+        let must_not =
+            |_: &mut crate::bench::Lp<'_, W>, _: &mut crate::bench::Context<W>| panic!("called");
         b.io_then("io", reader, READ, must_not);
         b.timer_then("timer", pirn::When::At(0), pirn::Repeat::Never, must_not);
         b.task_then("task", must_not);
@@ -384,7 +408,9 @@ fn number_that_is_a_regular_file_now_can_be_joined(b: &mut Bench<'_, crate::worl
     assert_eq!(b.event_loop.stats().rebuilds, 1);
 }
 
-fn number_that_is_a_regular_file_now_is_lost_to_who_modifies(b: &mut Bench<'_, crate::world::Epoll>) {
+fn number_that_is_a_regular_file_now_is_lost_to_who_modifies(
+    b: &mut Bench<'_, crate::world::Epoll>,
+) {
     let fd = replaced_by_a_file(b);
     let old = b.context.io("old");
     b.event_loop.io_modify(old, READ | WRITE).unwrap();

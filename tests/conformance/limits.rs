@@ -8,8 +8,14 @@ use crate::world::World;
 
 const READ: Interest = Interest::READ;
 const WRITE: Interest = Interest::WRITE;
-const NO_LIMIT: Limit = Limit { callbacks: 0, time: 0 };
-const ONE: Limit = Limit { callbacks: 1, time: 0 };
+const NO_LIMIT: Limit = Limit {
+    callbacks: 0,
+    time: 0,
+};
+const ONE: Limit = Limit {
+    callbacks: 1,
+    time: 0,
+};
 const HOUR: u64 = 3_600_000_000_000;
 
 claims! {
@@ -56,10 +62,16 @@ fn more_work<W: World>(b: &mut Bench<'_, W>) {
     }
 }
 
-const ALL_OF_EACH: [&str; 7] = ["timer", "a R", "b R", "task 1", "task 2", "post 1", "post 2"];
+const ALL_OF_EACH: [&str; 7] = [
+    "timer", "a R", "b R", "task 1", "task 2", "post 1", "post 2",
+];
 
 /// The calls of the one turn, cut into dispatches; fds in the order of their names.
-fn served<W: World>(b: &mut Bench<'_, W>, mut before: impl FnMut(&mut Bench<'_, W>, usize), most: usize) -> Vec<String> {
+fn served<W: World>(
+    b: &mut Bench<'_, W>,
+    mut before: impl FnMut(&mut Bench<'_, W>, usize),
+    most: usize,
+) -> Vec<String> {
     let turns = b.event_loop.stats().turns;
     let mut served = Vec::new();
     for dispatch in 0.. {
@@ -83,18 +95,31 @@ fn limit_holds_while_callbacks_are_measured<W: World>(_: &mut Bench<'_, W>) {
         let mut storage = Storage::<8, 8, 8>::new();
         let mut b = Bench::<W>::make((&mut storage).into(), true);
         two_of_each(&mut b);
-        b.event_loop.set_limit(Limit { callbacks: limit, time: 0 });
-        assert_eq!(served(&mut b, |_, _| (), limit as usize), ALL_OF_EACH, "limit {limit}");
+        b.event_loop.set_limit(Limit {
+            callbacks: limit,
+            time: 0,
+        });
+        assert_eq!(
+            served(&mut b, |_, _| (), limit as usize),
+            ALL_OF_EACH,
+            "limit {limit}"
+        );
         assert_eq!(b.event_loop.stats().callbacks, 7);
     }
 }
 
 fn limit_of_both_kinds_is_the_stricter<W: World>(b: &mut Bench<'_, W>) {
     two_of_each(b);
-    b.event_loop.set_limit(Limit { callbacks: 2, time: HOUR });
+    b.event_loop.set_limit(Limit {
+        callbacks: 2,
+        time: HOUR,
+    });
     assert_eq!(served(b, |_, _| (), 2), ALL_OF_EACH);
     more_work(b);
-    b.event_loop.set_limit(Limit { callbacks: 1000, time: 1 });
+    b.event_loop.set_limit(Limit {
+        callbacks: 1000,
+        time: 1,
+    });
     let called = served(b, |_, _| (), 5);
     assert_eq!(called.len(), 5, "{called:?}");
     assert_eq!(b.event_loop.stats().callbacks, 12);
@@ -117,7 +142,10 @@ fn limit_set_in_a_measured_callback_is_for_the_next_dispatch<W: World>(_: &mut B
 fn limit_lifted_in_a_measured_callback_is_for_the_next_dispatch<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<4, 4, 8>::new();
     let mut b = Bench::<W>::make((&mut storage).into(), true);
-    b.event_loop.set_limit(Limit { callbacks: 2, time: 0 });
+    b.event_loop.set_limit(Limit {
+        callbacks: 2,
+        time: 0,
+    });
     b.task_then("a", |event_loop, _| event_loop.set_limit(NO_LIMIT));
     for name in ["b", "c", "d"] {
         b.task(name);
@@ -129,9 +157,24 @@ fn limit_lifted_in_a_measured_callback_is_for_the_next_dispatch<W: World>(_: &mu
 
 /// Limits of a number, of a time, of both and of neither in every order, over turns with and without priorities and shared fds.
 fn limit_may_change_between_the_dispatches_of_a_turn<W: World>(_: &mut Bench<'_, W>) {
-    const BRIEFLY: Limit = Limit { callbacks: 0, time: 1 };
-    const LONG: Limit = Limit { callbacks: 1, time: HOUR };
-    let limits = [ONE, BRIEFLY, LONG, Limit { callbacks: 2, time: 0 }, NO_LIMIT];
+    const BRIEFLY: Limit = Limit {
+        callbacks: 0,
+        time: 1,
+    };
+    const LONG: Limit = Limit {
+        callbacks: 1,
+        time: HOUR,
+    };
+    let limits = [
+        ONE,
+        BRIEFLY,
+        LONG,
+        Limit {
+            callbacks: 2,
+            time: 0,
+        },
+        NO_LIMIT,
+    ];
     for script in 0..625usize {
         for is_measured in [false, true] {
             let mut storage = Storage::<8, 8, 8>::new();
@@ -143,10 +186,21 @@ fn limit_may_change_between_the_dispatches_of_a_turn<W: World>(_: &mut Bench<'_,
                 b.io("low", idle, READ | Interest::LOW);
             }
             let limit = |dispatch: usize| limits[script / 5usize.pow(dispatch as u32 % 4) % 5];
-            let called = served(&mut b, |b, dispatch| b.event_loop.set_limit(limit(dispatch)), 7);
-            assert_eq!(called, ALL_OF_EACH, "script {script}, measured: {is_measured}");
+            let called = served(
+                &mut b,
+                |b, dispatch| b.event_loop.set_limit(limit(dispatch)),
+                7,
+            );
+            assert_eq!(
+                called, ALL_OF_EACH,
+                "script {script}, measured: {is_measured}"
+            );
             let stats = b.event_loop.stats();
-            assert_eq!((stats.callbacks, stats.spurious_wakeups), (7, 0), "script {script}, measured: {is_measured}");
+            assert_eq!(
+                (stats.callbacks, stats.spurious_wakeups),
+                (7, 0),
+                "script {script}, measured: {is_measured}"
+            );
             for fd in std::mem::take(&mut b.context.fds) {
                 b.event_loop.fd_closing(fd).unwrap();
             }
@@ -158,14 +212,19 @@ fn cancelled_tasks_do_not_count_against_a_limit<W: World>(_: &mut Bench<'_, W>) 
     for is_measured in [false, true] {
         let mut storage = Storage::<4, 4, 16>::new();
         let mut b = Bench::<W>::make((&mut storage).into(), is_measured);
-        b.event_loop.set_limit(Limit { callbacks: 2, time: 0 });
+        b.event_loop.set_limit(Limit {
+            callbacks: 2,
+            time: 0,
+        });
         for name in ["x", "a", "x", "x"] {
             let task = b.task(name);
             if name == "x" {
                 b.event_loop.task_cancel(task).unwrap();
             }
         }
-        b.task_then("b", |event_loop, context| event_loop.task_cancel(context.task("victim")).unwrap());
+        b.task_then("b", |event_loop, context| {
+            event_loop.task_cancel(context.task("victim")).unwrap()
+        });
         b.task("victim");
         b.task("c");
         let last = b.task("last");
@@ -237,15 +296,27 @@ fn watcher_that_joins_between_wait_and_dispatch_waits<W: World>(b: &mut Bench<'_
 }
 
 fn watcher_that_joins_a_cut_turn_waits_whatever_the_limit_becomes<W: World>(_: &mut Bench<'_, W>) {
-    for limit in [NO_LIMIT, ONE, Limit { callbacks: 0, time: HOUR }] {
+    for limit in [
+        NO_LIMIT,
+        ONE,
+        Limit {
+            callbacks: 0,
+            time: HOUR,
+        },
+    ] {
         let mut storage = Storage::<4, 4, 4>::new();
         let mut b = Bench::<W>::new(&mut storage);
         let (reader, _writer) = b.ready_pipe();
         b.io("old", reader, READ);
-        b.timer_then("timer", When::At(0), Repeat::Never, move |event_loop, context| {
-            let user = context.name("joins in a callback");
-            event_loop.io_add(reader, READ, on_io::<W>, user).unwrap();
-        });
+        b.timer_then(
+            "timer",
+            When::At(0),
+            Repeat::Never,
+            move |event_loop, context| {
+                let user = context.name("joins in a callback");
+                event_loop.io_add(reader, READ, on_io::<W>, user).unwrap();
+            },
+        );
         b.event_loop.set_limit(ONE);
         assert_eq!(b.turn(), ["timer"]);
         b.io("joins between", reader, READ);
@@ -256,7 +327,10 @@ fn watcher_that_joins_a_cut_turn_waits_whatever_the_limit_becomes<W: World>(_: &
         if called.is_empty() {
             called = b.turn();
         }
-        assert_eq!(called, ["old R", "joins in a callback R", "joins between R"]);
+        assert_eq!(
+            called,
+            ["old R", "joins in a callback R", "joins between R"]
+        );
     }
 }
 
@@ -275,7 +349,9 @@ fn handler_that_comes_in_a_turn_without_priorities_waits<W: World>(_: &mut Bench
         let (reader, _writer) = b.ready_pipe();
         b.io_then("io", reader, READ, |event_loop, context| {
             let user = context.name("handler");
-            event_loop.raise_add(3, Interest::LOW, on_io::<W>, user).unwrap();
+            event_loop
+                .raise_add(3, Interest::LOW, on_io::<W>, user)
+                .unwrap();
         });
         assert_eq!(b.turn(), ["io R"], "measured: {is_measured}");
         b.event_loop.fd_closing(reader).unwrap();
@@ -293,7 +369,9 @@ fn what_is_fed_to_a_cut_turn_is_served_by_the_next<W: World>(b: &mut Bench<'_, W
     b.event_loop.set_limit(ONE);
     let first = b.turn();
     for name in ["a", "b"] {
-        b.event_loop.io_feed(b.context.io(name), Ready::READ).unwrap();
+        b.event_loop
+            .io_feed(b.context.io(name), Ready::READ)
+            .unwrap();
     }
     for fd in std::mem::take(&mut b.context.fds) {
         b.context.world.read(fd, 1);
@@ -385,7 +463,11 @@ fn always_ready_file_that_joins_a_measured_turn_waits<W: World>(_: &mut Bench<'_
             }
         });
         assert_eq!(b.turn(), ["joined R"], "measured: {is_measured}");
-        assert_eq!(b.turn_sorted(), ["file R", "joined R"], "measured: {is_measured}");
+        assert_eq!(
+            b.turn_sorted(),
+            ["file R", "joined R"],
+            "measured: {is_measured}"
+        );
     }
 }
 

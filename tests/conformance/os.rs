@@ -1,4 +1,7 @@
-#![expect(unsafe_code, reason = "what std does not offer: system calls on bare fd numbers")]
+#![expect(
+    unsafe_code,
+    reason = "what std does not offer: system calls on bare fd numbers"
+)]
 //! The few system calls that the tests need and std has no name for. Each returns a count or a negative errno.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_short, c_uint, c_ulong, c_void};
@@ -67,7 +70,11 @@ unsafe extern "C" {
 }
 
 fn answer(result: isize) -> i32 {
-    if result >= 0 { result as i32 } else { -std::io::Error::last_os_error().raw_os_error().unwrap_or(0) }
+    if result >= 0 {
+        result as i32
+    } else {
+        -std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+    }
 }
 
 /// Reads at most `count` bytes.
@@ -104,14 +111,16 @@ pub fn close_fd(fd: i32) -> i32 {
 pub fn pipe() -> (i32, i32) {
     let mut fds = [-1; 2];
     // SAFETY: there is room for two numbers.
-    assert_eq!(answer(unsafe { pipe2(fds.as_mut_ptr(), O_NONBLOCK_CLOEXEC) } as isize), 0, "pipe2");
+    let result = unsafe { pipe2(fds.as_mut_ptr(), O_NONBLOCK_CLOEXEC) };
+    assert_eq!(answer(result as isize), 0, "pipe2");
     (fds[0], fds[1])
 }
 
 pub fn stream_pair() -> (i32, i32) {
     let mut fds = [-1; 2];
     // SAFETY: there is room for two numbers.
-    assert_eq!(answer(unsafe { socketpair(AF_UNIX, SOCK_STREAM_NONBLOCK, 0, fds.as_mut_ptr()) } as isize), 0, "socketpair");
+    let result = unsafe { socketpair(AF_UNIX, SOCK_STREAM_NONBLOCK, 0, fds.as_mut_ptr()) };
+    assert_eq!(answer(result as isize), 0, "socketpair");
     (fds[0], fds[1])
 }
 
@@ -123,15 +132,27 @@ pub fn tcp_socket() -> i32 {
 
 /// Begins to connect to a port of this machine.
 pub fn connect_locally(fd: i32, port: u16) -> i32 {
-    let address = InternetAddress { family: AF_INET as u16, port: port.to_be_bytes(), address: [127, 0, 0, 1], zero: [0; 8] };
+    let address = InternetAddress {
+        family: AF_INET as u16,
+        port: port.to_be_bytes(),
+        address: [127, 0, 0, 1],
+        zero: [0; 8],
+    };
     // SAFETY: the address is as long as is said.
-    answer(unsafe { connect(fd, &raw const address, size_of::<InternetAddress>() as c_uint) } as isize)
+    answer(unsafe {
+        connect(
+            fd,
+            &raw const address,
+            size_of::<InternetAddress>() as c_uint,
+        )
+    } as isize)
 }
 
 pub fn make_fifo(path: &str) {
     let path = CString::new(path).expect("no NUL inside");
     // SAFETY: the path is a C string.
-    assert_eq!(answer(unsafe { mkfifo(path.as_ptr(), 0o600) } as isize), 0, "mkfifo");
+    let result = unsafe { mkfifo(path.as_ptr(), 0o600) };
+    assert_eq!(answer(result as isize), 0, "mkfifo");
 }
 
 /// A new pseudo terminal's master, and the path of its slave.
@@ -142,7 +163,8 @@ pub fn open_terminal() -> (i32, String) {
     assert_eq!(answer(unsafe { unlockpt(master) } as isize), 0, "unlockpt");
     let mut name = [0; 64];
     // SAFETY: the name has 64 bytes.
-    assert_eq!(unsafe { ptsname_r(master, name.as_mut_ptr(), name.len()) }, 0);
+    let result = unsafe { ptsname_r(master, name.as_mut_ptr(), name.len()) };
+    assert_eq!(result, 0);
     // SAFETY: ptsname_r has ended it with NUL.
     let name = unsafe { CStr::from_ptr(name.as_ptr()) };
     (master, name.to_string_lossy().into_owned())
@@ -180,7 +202,11 @@ pub fn event_fd(count: u32) -> i32 {
 
 /// Whether `fd` is readable within `timeout_ms`.
 pub fn is_readable(fd: i32, timeout_ms: i32) -> bool {
-    let mut record = PollRecord { fd, asked: POLLIN, found: 0 };
+    let mut record = PollRecord {
+        fd,
+        asked: POLLIN,
+        found: 0,
+    };
     // SAFETY: there is one record.
     let found = unsafe { poll(&raw mut record, 1, timeout_ms) };
     found == 1 && record.found & POLLIN != 0

@@ -205,9 +205,19 @@ fn options_of_a_shared_fd_must_agree<W: World>(b: &mut Bench<'_, W>) {
     b.io("plain", one, READ);
     let user = b.context.name("never");
     for options in [Interest::EDGE, Interest::EXCLUSIVE] {
-        let refused = b.event_loop.io_add(one, READ | options, crate::bench::on_io::<W>, user).unwrap_err();
+        let refused = b
+            .event_loop
+            .io_add(one, READ | options, crate::bench::on_io::<W>, user)
+            .unwrap_err();
         let is_epoll = W::KIND == pirn::Kind::Epoll;
-        assert_eq!(refused, if is_epoll { Error::EINVAL } else { Error::EOPNOTSUPP });
+        assert_eq!(
+            refused,
+            if is_epoll {
+                Error::EINVAL
+            } else {
+                Error::EOPNOTSUPP
+            }
+        );
     }
     assert_eq!(b.event_loop.stats().io_used, 1);
 }
@@ -235,9 +245,14 @@ fn oneshot_reports_once_and_rests_until_modified<W: World>(b: &mut Bench<'_, W>)
 /// 19
 fn oneshot_armed_in_its_callback_reports_again<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
-    b.io_then("once", reader, READ | Interest::ONESHOT, |event_loop, context| {
-        event_loop.io_modify(context.io("once"), READ).unwrap();
-    });
+    b.io_then(
+        "once",
+        reader,
+        READ | Interest::ONESHOT,
+        |event_loop, context| {
+            event_loop.io_modify(context.io("once"), READ).unwrap();
+        },
+    );
     let before = b.event_loop.stats().interest_syscalls;
     for _ in 0..3 {
         assert_eq!(b.turn(), ["once R"]);
@@ -254,9 +269,14 @@ fn fed_readiness_is_reported_in_the_next_turn<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop.io_feed(io, Ready::HANGUP).unwrap();
     assert_eq!(b.turn(), ["r RH"]);
     // From a callback it is the next dispatch too.
-    b.timer_then("feeds", pirn::When::At(0), pirn::Repeat::Never, |event_loop, context| {
-        event_loop.io_feed(context.io("r"), Ready::READ).unwrap();
-    });
+    b.timer_then(
+        "feeds",
+        pirn::When::At(0),
+        pirn::Repeat::Never,
+        |event_loop, context| {
+            event_loop.io_feed(context.io("r"), Ready::READ).unwrap();
+        },
+    );
     assert_eq!(b.turn(), ["feeds"]);
     assert_eq!(b.turn(), ["r R"]);
 }
@@ -275,7 +295,9 @@ fn fed_readiness_is_cut_to_the_interest<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop.io_feed(io, Ready::WRITE).unwrap();
     b.assert_silent();
     b.event_loop.io_modify(io, Interest::empty()).unwrap();
-    b.event_loop.io_feed(io, Ready::READ | Ready::HANGUP).unwrap();
+    b.event_loop
+        .io_feed(io, Ready::READ | Ready::HANGUP)
+        .unwrap();
     b.assert_silent();
     b.assert_sleeps();
 }
@@ -301,7 +323,10 @@ fn feeding_refuses_what_it_cannot_report<W: World>(b: &mut Bench<'_, W>) {
     for ready in [Ready::empty(), Ready::INVALID, Ready::READ | Ready::INVALID] {
         assert_eq!(b.event_loop.io_feed(io, ready), Err(Error::EINVAL));
     }
-    assert_eq!(b.event_loop.io_feed(raised, Ready::READ), Err(Error::EINVAL));
+    assert_eq!(
+        b.event_loop.io_feed(raised, Ready::READ),
+        Err(Error::EINVAL)
+    );
     b.event_loop.io_remove(io).unwrap();
     assert_eq!(b.event_loop.io_feed(io, Ready::READ), Err(Error::ENOENT));
     b.assert_silent();
@@ -313,7 +338,9 @@ fn readiness_that_vanished_is_not_reported<W: World>(b: &mut Bench<'_, W>) {
     let (c, _y) = b.ready_pipe();
     for (name, fd, victim) in [("a", a, "c"), ("c", c, "a")] {
         b.io_then(name, fd, READ, move |event_loop, context| {
-            event_loop.io_modify(context.io(victim), Interest::empty()).unwrap();
+            event_loop
+                .io_modify(context.io(victim), Interest::empty())
+                .unwrap();
         });
     }
     assert_eq!(b.turn().len(), 1, "whoever comes first silences the other");
@@ -331,10 +358,18 @@ fn interest_that_is_not_one_is_refused<W: World>(b: &mut Bench<'_, W>) {
         READ | Interest::ONESHOT | Interest::EXCLUSIVE,
     ];
     for interest in bad {
-        assert_eq!(b.event_loop.io_add(reader, interest, crate::bench::on_io::<W>, user), Err(Error::EINVAL));
+        assert_eq!(
+            b.event_loop
+                .io_add(reader, interest, crate::bench::on_io::<W>, user),
+            Err(Error::EINVAL)
+        );
     }
     let io = b.io("r", reader, READ);
-    for interest in [READ | Interest::ONESHOT, Interest::UNREF, Interest::from_bits_retain(8)] {
+    for interest in [
+        READ | Interest::ONESHOT,
+        Interest::UNREF,
+        Interest::from_bits_retain(8),
+    ] {
         assert_eq!(b.event_loop.io_modify(io, interest), Err(Error::EINVAL));
     }
     assert_eq!(b.event_loop.stats().io_used, 1);

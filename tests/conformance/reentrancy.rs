@@ -32,12 +32,22 @@ fn arrange<W: World>(b: &mut Bench<'_, W>, kind: &str, step: Step<W>) {
     let user = b.context.name_then("steps", step);
     let remote = b.event_loop.remote();
     match kind {
-        "timer" => drop(b.event_loop.timer_start(When::At(0), Repeat::Never, on_timer::<W>, user).unwrap()),
+        "timer" => drop(
+            b.event_loop
+                .timer_start(When::At(0), Repeat::Never, on_timer::<W>, user)
+                .unwrap(),
+        ),
         "raised" => {
-            b.event_loop.raise_add(0, Interest::HIGH, on_io::<W>, user).unwrap();
+            b.event_loop
+                .raise_add(0, Interest::HIGH, on_io::<W>, user)
+                .unwrap();
             remote.raise(0).unwrap();
         }
-        "io" => drop(b.event_loop.io_add(second, READ | Interest::HIGH, on_io::<W>, user).unwrap()),
+        "io" => drop(
+            b.event_loop
+                .io_add(second, READ | Interest::HIGH, on_io::<W>, user)
+                .unwrap(),
+        ),
         "task" => drop(b.event_loop.task_post(on_task::<W>, user).unwrap()),
         _ => remote.post(on_task::<W>, user).unwrap(),
     }
@@ -52,7 +62,10 @@ fn arrange<W: World>(b: &mut Bench<'_, W>, kind: &str, step: Step<W>) {
 }
 
 /// Runs `step` in every kind of callback, each on a bench of its own, and hands the calls of the turn to `judge`.
-fn in_every_callback<W: World>(step: Step<W>, judge: impl Fn(&mut Bench<'_, W>, &str, Vec<String>)) {
+fn in_every_callback<W: World>(
+    step: Step<W>,
+    judge: impl Fn(&mut Bench<'_, W>, &str, Vec<String>),
+) {
     for kind in KINDS {
         let mut storage = pirn::Storage::<16, 16, 16>::new();
         let mut b = Bench::<W>::new(&mut storage);
@@ -99,10 +112,17 @@ fn everything_can_be_added_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
         let user = context.name("new");
         let (reader, writer) = context.world.pipe();
         context.world.write(writer, 1);
-        context.ios.insert("new", event_loop.io_add(reader, READ, on_io::<W>, user).unwrap());
-        event_loop.raise_add(30, Interest::empty(), on_io::<W>, user).unwrap();
+        context.ios.insert(
+            "new",
+            event_loop.io_add(reader, READ, on_io::<W>, user).unwrap(),
+        );
+        event_loop
+            .raise_add(30, Interest::empty(), on_io::<W>, user)
+            .unwrap();
         event_loop.remote().raise(30).unwrap();
-        event_loop.timer_start(When::At(0), Repeat::Never, on_timer::<W>, user).unwrap();
+        event_loop
+            .timer_start(When::At(0), Repeat::Never, on_timer::<W>, user)
+            .unwrap();
         event_loop.task_post(on_task::<W>, user).unwrap();
         event_loop.remote().post(on_task::<W>, user).unwrap();
     }
@@ -120,10 +140,18 @@ fn everything_can_be_changed_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
         for interest in [Interest::empty(), Interest::WRITE, READ] {
             event_loop.io_modify(context.io("io"), interest).unwrap();
         }
-        event_loop.io_set_reference(context.io("io"), false).unwrap();
-        event_loop.timer_again(context.timer("periodic"), FOREVER).unwrap();
-        event_loop.timer_slack(context.timer("periodic"), 12345).unwrap();
-        event_loop.timer_set_reference(context.timer("periodic"), false).unwrap();
+        event_loop
+            .io_set_reference(context.io("io"), false)
+            .unwrap();
+        event_loop
+            .timer_again(context.timer("periodic"), FOREVER)
+            .unwrap();
+        event_loop
+            .timer_slack(context.timer("periodic"), 12345)
+            .unwrap();
+        event_loop
+            .timer_set_reference(context.timer("periodic"), false)
+            .unwrap();
         event_loop.set_limit(Limit::default());
         event_loop.hold().unwrap();
         event_loop.release().unwrap();
@@ -134,8 +162,15 @@ fn everything_can_be_changed_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
         event_loop.verify().unwrap();
     }
     in_every_callback::<W>(step::<W>, |_, kind, called| {
-        let expected: Vec<_> = REST.iter().filter(|name| kind != "timer" || **name != "periodic").collect();
-        assert_eq!(called, expected.iter().map(|name| **name).collect::<Vec<_>>(), "{kind}");
+        let expected: Vec<_> = REST
+            .iter()
+            .filter(|name| kind != "timer" || **name != "periodic")
+            .collect();
+        assert_eq!(
+            called,
+            expected.iter().map(|name| **name).collect::<Vec<_>>(),
+            "{kind}"
+        );
     });
 }
 
@@ -176,8 +211,14 @@ fn the_world_can_be_closed_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
     in_every_callback::<W>(step::<W>, |b, kind, called| {
         let is_before = matches!(kind, "timer" | "raised" | "io");
         assert_eq!(called.contains(&"io R".to_owned()), !is_before, "{kind}");
-        assert!(!called.iter().any(|name| name.starts_with("fresh")), "{kind}");
-        assert!(!b.turn().iter().any(|name| name.starts_with("fresh")), "{kind}: it is not ready");
+        assert!(
+            !called.iter().any(|name| name.starts_with("fresh")),
+            "{kind}"
+        );
+        assert!(
+            !b.turn().iter().any(|name| name.starts_with("fresh")),
+            "{kind}: it is not ready"
+        );
     });
 }
 
@@ -187,14 +228,20 @@ fn callback_may_refill_every_queue<W: World>(_: &mut Bench<'_, W>) {
         let user = context.name("more");
         while event_loop.task_post(on_task::<W>, user).is_ok() {}
         while event_loop.remote().post(on_task::<W>, user).is_ok() {}
-        while event_loop.timer_start(When::At(0), Repeat::Never, on_timer::<W>, user).is_ok() {}
+        while event_loop
+            .timer_start(When::At(0), Repeat::Never, on_timer::<W>, user)
+            .is_ok()
+        {}
         event_loop.io_feed(context.io("io"), Ready::READ).unwrap();
     }
     in_every_callback::<W>(step::<W>, |b, kind, called| {
         assert_eq!(called, REST, "{kind}");
         // 16 timers less the periodic one, 16 tasks, and half as many posts; fewer where some waited when it was called.
         let next = b.turn();
-        assert!(next.iter().filter(|name| *name == "more").count() >= 30, "{kind}: {next:?}");
+        assert!(
+            next.iter().filter(|name| *name == "more").count() >= 30,
+            "{kind}: {next:?}"
+        );
     });
 }
 
@@ -217,7 +264,15 @@ fn panic_of_a_callback_leaves_a_loop_that_runs<W: World>(b: &mut Bench<'_, W>) {
             other.event_loop.verify().unwrap();
         }
         for name in ["before", "after", "remote"] {
-            assert!(other.context.log.iter().any(|called| called.starts_with(name)), "{kind}: {name} of {:?}", other.context.log);
+            assert!(
+                other
+                    .context
+                    .log
+                    .iter()
+                    .any(|called| called.starts_with(name)),
+                "{kind}: {name} of {:?}",
+                other.context.log
+            );
         }
     }
     b.assert_silent();

@@ -128,7 +128,12 @@ fn stop_during_the_wait_ends_the_run<W: World>(b: &mut Bench<'_, W>) {
 /// 92
 fn stop_in_a_callback_ends_the_run_after_the_turn<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop.hold().unwrap();
-    b.timer_then("stops", pirn::When::At(0), pirn::Repeat::Never, |event_loop, _| event_loop.remote().stop().unwrap());
+    b.timer_then(
+        "stops",
+        pirn::When::At(0),
+        pirn::Repeat::Never,
+        |event_loop, _| event_loop.remote().stop().unwrap(),
+    );
     b.timer("timer", pirn::When::At(1), pirn::Repeat::Never);
     b.task_then("posts", |event_loop, context| {
         let user = context.name("later");
@@ -181,8 +186,12 @@ fn raised_bits_are_served_lowest_first<W: World>(b: &mut Bench<'_, W>) {
 }
 
 fn bit_raised_in_its_handler_comes_next_turn<W: World>(b: &mut Bench<'_, W>) {
-    let user = b.context.name_then("raised", |event_loop, _| event_loop.remote().raise(1).unwrap());
-    b.event_loop.raise_add(1, Interest::empty(), crate::bench::on_io::<W>, user).unwrap();
+    let user = b.context.name_then("raised", |event_loop, _| {
+        event_loop.remote().raise(1).unwrap()
+    });
+    b.event_loop
+        .raise_add(1, Interest::empty(), crate::bench::on_io::<W>, user)
+        .unwrap();
     b.event_loop.remote().raise(1).unwrap();
     for _ in 0..4 {
         assert_eq!(b.turn_for(FOREVER), ["raised R"]);
@@ -200,26 +209,51 @@ fn raise_refuses_what_is_no_bit<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.event_loop.remote().raise(u32::MAX), Err(Error::EINVAL));
     let user = b.context.name("never");
     let on_io = crate::bench::on_io::<W>;
-    assert_eq!(b.event_loop.raise_add(64, Interest::empty(), on_io, user), Err(Error::EINVAL));
-    for options in [Interest::READ, Interest::ONESHOT, Interest::EDGE, Interest::HIGH | Interest::LOW] {
-        assert_eq!(b.event_loop.raise_add(2, options, on_io, user), Err(Error::EINVAL));
+    assert_eq!(
+        b.event_loop.raise_add(64, Interest::empty(), on_io, user),
+        Err(Error::EINVAL)
+    );
+    for options in [
+        Interest::READ,
+        Interest::ONESHOT,
+        Interest::EDGE,
+        Interest::HIGH | Interest::LOW,
+    ] {
+        assert_eq!(
+            b.event_loop.raise_add(2, options, on_io, user),
+            Err(Error::EINVAL)
+        );
     }
     let io = b.raise_handler("two", 2, Interest::HIGH);
-    assert_eq!(b.event_loop.raise_add(2, Interest::empty(), on_io, user), Err(Error::EEXIST));
-    assert_eq!(b.event_loop.io_modify(io, Interest::READ), Err(Error::EINVAL));
+    assert_eq!(
+        b.event_loop.raise_add(2, Interest::empty(), on_io, user),
+        Err(Error::EEXIST)
+    );
+    assert_eq!(
+        b.event_loop.io_modify(io, Interest::READ),
+        Err(Error::EINVAL)
+    );
     assert_eq!(b.event_loop.stats().io_used, 1);
 }
 
 fn removed_handler_is_not_called<W: World>(b: &mut Bench<'_, W>) {
     let one = b.raise_handler("one", 1, Interest::empty());
-    let user = b.context.name_then("zero", move |event_loop, _| event_loop.io_remove(one).unwrap());
-    b.event_loop.raise_add(0, Interest::empty(), crate::bench::on_io::<W>, user).unwrap();
+    let user = b.context.name_then("zero", move |event_loop, _| {
+        event_loop.io_remove(one).unwrap()
+    });
+    b.event_loop
+        .raise_add(0, Interest::empty(), crate::bench::on_io::<W>, user)
+        .unwrap();
     b.event_loop.remote().raise(1).unwrap();
     b.event_loop.remote().raise(0).unwrap();
     assert_eq!(b.turn(), ["zero R"]);
     assert_eq!(b.event_loop.io_remove(one), Err(Error::ENOENT));
     b.assert_sleeps();
-    assert!(b.event_loop.raise_add(1, Interest::empty(), crate::bench::on_io::<W>, user).is_ok());
+    assert!(
+        b.event_loop
+            .raise_add(1, Interest::empty(), crate::bench::on_io::<W>, user)
+            .is_ok()
+    );
 }
 
 /// 70
@@ -261,7 +295,9 @@ fn every_post_of_four_threads_runs_once<W: World>(_: &mut Bench<'_, W>) {
             let left = &left;
             scope.spawn(move || {
                 for number in 0..POSTS {
-                    while remote.post(count::<W::Host>, thread * POSTS + number) == Err(Error::EAGAIN) {
+                    while remote.post(count::<W::Host>, thread * POSTS + number)
+                        == Err(Error::EAGAIN)
+                    {
                         thread::yield_now();
                     }
                 }

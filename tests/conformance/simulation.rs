@@ -7,7 +7,9 @@ use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use pirn::{Error, FOREVER, Host, Interest, Kind, Loop, Memory, Nanos, Readiness, Ready, Result, Wake};
+use pirn::{
+    Error, FOREVER, Host, Interest, Kind, Loop, Memory, Nanos, Readiness, Ready, Result, Wake,
+};
 
 use crate::os::{EAGAIN, EBADF, ECONNRESET, EPIPE};
 use crate::world::World;
@@ -55,20 +57,29 @@ struct State {
 
 impl State {
     fn insert(&mut self, description: usize) -> i32 {
-        let fd = (FIRST..).find(|fd| !self.fds.contains_key(fd)).expect("a number is free");
+        let fd = (FIRST..)
+            .find(|fd| !self.fds.contains_key(fd))
+            .expect("a number is free");
         self.fds.insert(fd, description);
         self.descriptions[description].fds += 1;
         fd
     }
 
     fn describe(&mut self, file: File, peer: usize) -> usize {
-        self.descriptions.push(Description { file, fds: 0, reset: false, peer });
+        self.descriptions.push(Description {
+            file,
+            fds: 0,
+            reset: false,
+            peer,
+        });
         self.descriptions.len() - 1
     }
 
     /// What poll(2) would say of an fd, unmasked.
     fn readiness(&self, fd: i32) -> Ready {
-        let Some(&description) = self.fds.get(&fd) else { return Ready::INVALID };
+        let Some(&description) = self.fds.get(&fd) else {
+            return Ready::INVALID;
+        };
         let mut ready = Ready::empty();
         let description = &self.descriptions[description];
         match description.file {
@@ -93,7 +104,9 @@ impl State {
     }
 
     fn close(&mut self, fd: i32) -> i32 {
-        let Some(index) = self.fds.remove(&fd) else { return EBADF };
+        let Some(index) = self.fds.remove(&fd) else {
+            return EBADF;
+        };
         self.descriptions[index].fds -= 1;
         if self.descriptions[index].fds > 0 {
             return 0;
@@ -170,8 +183,15 @@ impl Host for SimulatedHost {
             state.now = state.now.saturating_add(timeout);
             return Ok(0);
         }
-        let (mut rung, expired) = self.bell.changed.wait_timeout_while(rung, PATIENCE, |rung| !*rung).unwrap();
-        assert!(!expired.timed_out(), "the loop sleeps for ever, and nobody wakes it");
+        let (mut rung, expired) = self
+            .bell
+            .changed
+            .wait_timeout_while(rung, PATIENCE, |rung| !*rung)
+            .unwrap();
+        assert!(
+            !expired.timed_out(),
+            "the loop sleeps for ever, and nobody wakes it"
+        );
         *rung = false;
         Ok(0)
     }
@@ -230,7 +250,10 @@ impl World for Simulation {
     }
 
     fn open<'s, C>(&self, memory: Memory<'s>, measure: bool) -> Result<Loop<'s, C, SimulatedHost>> {
-        let host = SimulatedHost { state: Rc::clone(&self.state), bell: Arc::clone(&self.bell) };
+        let host = SimulatedHost {
+            state: Rc::clone(&self.state),
+            bell: Arc::clone(&self.bell),
+        };
         Loop::with_host(memory, host, measure)
     }
 
@@ -248,8 +271,20 @@ impl World for Simulation {
         let (a, b) = (state.queues.len(), state.queues.len() + 1);
         state.queues.extend([Queue::default(), Queue::default()]);
         let next = state.descriptions.len();
-        let one = state.describe(File::Socket { receives: a, sends: b }, next + 1);
-        let other = state.describe(File::Socket { receives: b, sends: a }, next);
+        let one = state.describe(
+            File::Socket {
+                receives: a,
+                sends: b,
+            },
+            next + 1,
+        );
+        let other = state.describe(
+            File::Socket {
+                receives: b,
+                sends: a,
+            },
+            next,
+        );
         (state.insert(one), state.insert(other))
     }
 
@@ -261,7 +296,9 @@ impl World for Simulation {
 
     fn write(&self, fd: i32, count: usize) -> i32 {
         let mut state = self.state.borrow_mut();
-        let Some(&index) = state.fds.get(&fd) else { return EBADF };
+        let Some(&index) = state.fds.get(&fd) else {
+            return EBADF;
+        };
         let queue = match state.descriptions[index].file {
             File::Reader { .. } => return EBADF,
             File::Writer { queue } | File::Socket { sends: queue, .. } => &mut state.queues[queue],
@@ -276,10 +313,15 @@ impl World for Simulation {
 
     fn read(&self, fd: i32, count: usize) -> i32 {
         let mut state = self.state.borrow_mut();
-        let Some(&index) = state.fds.get(&fd) else { return EBADF };
+        let Some(&index) = state.fds.get(&fd) else {
+            return EBADF;
+        };
         let queue = match state.descriptions[index].file {
             File::Writer { .. } => return EBADF,
-            File::Reader { queue } | File::Socket { receives: queue, .. } => &mut state.queues[queue],
+            File::Reader { queue }
+            | File::Socket {
+                receives: queue, ..
+            } => &mut state.queues[queue],
         };
         let taken = count.min(queue.queued);
         queue.queued -= taken;
@@ -287,12 +329,18 @@ impl World for Simulation {
         if taken == 0 && std::mem::take(&mut state.descriptions[index].reset) {
             return ECONNRESET;
         }
-        if taken > 0 || is_over { taken as i32 } else { EAGAIN }
+        if taken > 0 || is_over {
+            taken as i32
+        } else {
+            EAGAIN
+        }
     }
 
     fn shutdown(&self, fd: i32) {
         let mut state = self.state.borrow_mut();
-        let Some(&index) = state.fds.get(&fd) else { return };
+        let Some(&index) = state.fds.get(&fd) else {
+            return;
+        };
         if let File::Socket { sends, .. } = state.descriptions[index].file {
             state.queues[sends].writer_gone = true;
         }

@@ -106,7 +106,14 @@ fn longest_lag_is_that_of_the_latest_timer<W: World>(b: &mut Bench<'_, W>) {
 fn use_and_peak_follow_each_kind<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.pipe();
     let capacities = b.event_loop.stats();
-    assert_eq!((capacities.io_capacity, capacities.timer_capacity, capacities.task_capacity), (32, 32, 32));
+    assert_eq!(
+        (
+            capacities.io_capacity,
+            capacities.timer_capacity,
+            capacities.task_capacity
+        ),
+        (32, 32, 32)
+    );
     assert_eq!(capacities.remote_capacity, 16);
     for _ in 0..3 {
         b.io("io", reader, READ);
@@ -118,12 +125,26 @@ fn use_and_peak_follow_each_kind<W: World>(b: &mut Bench<'_, W>) {
         b.event_loop.remote().post(on_task::<W>, user).unwrap();
     }
     let stats = b.event_loop.stats();
-    assert_eq!((stats.io_used, stats.timer_used, stats.task_used), (3, 2, 3));
+    assert_eq!(
+        (stats.io_used, stats.timer_used, stats.task_used),
+        (3, 2, 3)
+    );
     b.turn();
     b.event_loop.fd_closing(reader).unwrap();
     let stats = b.event_loop.stats();
-    assert_eq!((stats.io_used, stats.timer_used, stats.task_used), (0, 0, 0));
-    assert_eq!((stats.io_peak, stats.timer_peak, stats.task_peak, stats.remote_peak), (3, 2, 3, 2));
+    assert_eq!(
+        (stats.io_used, stats.timer_used, stats.task_used),
+        (0, 0, 0)
+    );
+    assert_eq!(
+        (
+            stats.io_peak,
+            stats.timer_peak,
+            stats.task_peak,
+            stats.remote_peak
+        ),
+        (3, 2, 3, 2)
+    );
     assert_eq!(stats.remote_posts, 2);
 }
 
@@ -135,7 +156,10 @@ fn refusals_are_counted<W: World>(_: &mut Bench<'_, W>) {
         let _ = b.event_loop.remote().post(on_task::<W>, 0);
     }
     let stats = b.event_loop.stats();
-    assert_eq!((stats.task_refused, stats.remote_refused, stats.remote_posts), (3, 4, 1));
+    assert_eq!(
+        (stats.task_refused, stats.remote_refused, stats.remote_posts),
+        (3, 4, 1)
+    );
     while b.event_loop.task_reclaim().is_some() {}
 }
 
@@ -152,7 +176,11 @@ fn wake_writes_are_one_for_a_sleeping_loop<W: World>(b: &mut Bench<'_, W>) {
         remote.wake().unwrap();
     }
     b.turn_for(pirn::FOREVER);
-    assert_eq!(b.event_loop.stats().wake_writes, 0, "awake: nothing to write");
+    assert_eq!(
+        b.event_loop.stats().wake_writes,
+        0,
+        "awake: nothing to write"
+    );
     std::thread::scope(|scope| {
         scope.spawn(move || {
             std::thread::sleep(std::time::Duration::from_millis(20));

@@ -45,7 +45,9 @@ fn order_holds_around_the_end_of_the_ring<W: World>(_: &mut Bench<'_, W>) {
 
 fn repost<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>) {
     let user = context.name_then("again", repost::<W>);
-    event_loop.task_post(on_task::<W>, user).expect("its own place is free");
+    event_loop
+        .task_post(on_task::<W>, user)
+        .expect("its own place is free");
 }
 
 /// 62
@@ -68,7 +70,10 @@ fn full_queue_refuses_and_keeps_what_it_has<W: World>(_: &mut Bench<'_, W>) {
             b.task(name);
         }
         let user = b.context.name("too many");
-        assert_eq!(b.event_loop.task_post(on_task::<W>, user), Err(Error::EAGAIN));
+        assert_eq!(
+            b.event_loop.task_post(on_task::<W>, user),
+            Err(Error::EAGAIN)
+        );
         assert_eq!(b.event_loop.stats().task_refused, round);
         assert_eq!(b.turn(), ["a", "b", "c"]);
     }
@@ -89,9 +94,18 @@ fn queue_of_none_refuses_everything<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<0, 0, 0>::new();
     let mut b = Bench::<W>::new(&mut storage);
     let user = b.context.name("never");
-    assert_eq!(b.event_loop.task_post(on_task::<W>, user), Err(Error::EAGAIN));
-    assert_eq!(b.event_loop.remote().post(on_task::<W>, user), Err(Error::EAGAIN));
-    assert_eq!(b.event_loop.task_cancel(pirn::Task::default()), Err(Error::ENOENT));
+    assert_eq!(
+        b.event_loop.task_post(on_task::<W>, user),
+        Err(Error::EAGAIN)
+    );
+    assert_eq!(
+        b.event_loop.remote().post(on_task::<W>, user),
+        Err(Error::EAGAIN)
+    );
+    assert_eq!(
+        b.event_loop.task_cancel(pirn::Task::default()),
+        Err(Error::ENOENT)
+    );
     b.assert_silent();
     assert_eq!(b.event_loop.run(&mut b.context), Ok(pirn::Ended::Done));
 }
@@ -121,7 +135,10 @@ fn task_cancelled_by_an_earlier_one_does_not_run<W: World>(b: &mut Bench<'_, W>)
 /// 65
 fn running_task_cannot_be_cancelled<W: World>(b: &mut Bench<'_, W>) {
     b.task_then("a", |event_loop, context| {
-        assert_eq!(event_loop.task_cancel(context.task("a")), Err(Error::ENOENT));
+        assert_eq!(
+            event_loop.task_cancel(context.task("a")),
+            Err(Error::ENOENT)
+        );
     });
     assert_eq!(b.turn(), ["a"]);
     let task = b.context.task("a");
@@ -153,7 +170,10 @@ fn handle_of_an_earlier_lap_is_stale<W: World>(_: &mut Bench<'_, W>) {
 
 /// Promise 4: what was accepted runs once or comes back.
 fn what_did_not_run_is_handed_back_in_order<W: World>(b: &mut Bench<'_, W>) {
-    let words: Vec<usize> = ["a", "b", "c", "d"].iter().map(|name| b.context.name(name)).collect();
+    let words: Vec<usize> = ["a", "b", "c", "d"]
+        .iter()
+        .map(|name| b.context.name(name))
+        .collect();
     b.event_loop.task_post(on_task::<W>, words[0]).unwrap();
     let cancelled = b.event_loop.task_post(on_task::<W>, words[1]).unwrap();
     b.event_loop.task_cancel(cancelled).unwrap();

@@ -37,7 +37,14 @@ claims! {
 
 /// 50
 fn due_timers_fire_by_deadline_and_then_by_arming<W: World>(b: &mut Bench<'_, W>) {
-    for (name, deadline) in [("7", 7), ("3a", 3), ("3b", 3), ("5", 5), ("3c", 3), ("0", 0)] {
+    for (name, deadline) in [
+        ("7", 7),
+        ("3a", 3),
+        ("3b", 3),
+        ("5", 5),
+        ("3c", 3),
+        ("0", 0),
+    ] {
         b.timer(name, When::At(deadline), ONCE);
     }
     let moved = b.context.timer("3a");
@@ -50,9 +57,15 @@ fn due_timers_fire_by_deadline_and_then_by_arming<W: World>(b: &mut Bench<'_, W>
 /// 46
 fn timer_of_no_delay_fires_in_the_next_turn<W: World>(b: &mut Bench<'_, W>) {
     b.timer_then("first", When::At(0), ONCE, |event_loop, context| {
-        for (name, when) in [("at 0", When::At(0)), ("after 0", When::After(0)), ("after now 0", When::AfterNow(0))] {
+        for (name, when) in [
+            ("at 0", When::At(0)),
+            ("after 0", When::After(0)),
+            ("after now 0", When::AfterNow(0)),
+        ] {
             let user = context.name(name);
-            event_loop.timer_start(when, ONCE, on_timer::<W>, user).unwrap();
+            event_loop
+                .timer_start(when, ONCE, on_timer::<W>, user)
+                .unwrap();
         }
     });
     assert_eq!(b.turn(), ["first"]);
@@ -66,9 +79,14 @@ fn timer_of_no_delay_fires_in_the_next_turn<W: World>(b: &mut Bench<'_, W>) {
 fn callback_that_starts_timers_without_delay_starves_nothing<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     b.io("io", reader, pirn::Interest::READ);
-    fn again<W: World>(event_loop: &mut crate::bench::Lp<'_, W>, context: &mut crate::bench::Context<W>) {
+    fn again<W: World>(
+        event_loop: &mut crate::bench::Lp<'_, W>,
+        context: &mut crate::bench::Context<W>,
+    ) {
         let user = context.name_then("timer", again::<W>);
-        event_loop.timer_start(When::At(0), ONCE, on_timer::<W>, user).unwrap();
+        event_loop
+            .timer_start(When::At(0), ONCE, on_timer::<W>, user)
+            .unwrap();
     }
     b.timer_then("timer", When::At(0), ONCE, again::<W>);
     for _ in 0..10 {
@@ -79,7 +97,17 @@ fn callback_that_starts_timers_without_delay_starves_nothing<W: World>(b: &mut B
 
 /// 42, 44, 59: waits may end early, callbacks may not.
 fn timer_is_never_early_and_the_wait_not_short_of_it<W: World>(b: &mut Bench<'_, W>) {
-    for delay in [1, 999, 1_000, 400_000, MS - 1, MS, MS + 1, 2 * MS + 500_000, 7 * MS] {
+    for delay in [
+        1,
+        999,
+        1_000,
+        400_000,
+        MS - 1,
+        MS,
+        MS + 1,
+        2 * MS + 500_000,
+        7 * MS,
+    ] {
         let start = b.context.world.now();
         b.timer("timer", When::After(delay), ONCE);
         b.context.times.clear();
@@ -89,7 +117,11 @@ fn timer_is_never_early_and_the_wait_not_short_of_it<W: World>(b: &mut Bench<'_,
             assert!(turns < 40, "{delay} ns took {turns} turns");
         }
         let fired = b.context.times[0];
-        assert!(fired >= start + delay, "{delay} ns: {} ns early", start + delay - fired);
+        assert!(
+            fired >= start + delay,
+            "{delay} ns: {} ns early",
+            start + delay - fired
+        );
         if W::KIND == Kind::Host {
             assert_eq!(fired, start + delay, "virtual time is exact");
         }
@@ -104,25 +136,42 @@ fn hundred_thousand_timers_are_never_early<W: World>(_: &mut Bench<'_, W>) {
         early: usize,
         last: u64,
     }
-    fn fire<H: pirn::Host>(event_loop: &mut pirn::Loop<'_, Counted, H>, counted: &mut Counted, event: pirn::TimerEvent) {
+    fn fire<H: pirn::Host>(
+        event_loop: &mut pirn::Loop<'_, Counted, H>,
+        counted: &mut Counted,
+        event: pirn::TimerEvent,
+    ) {
         let deadline = event.user as u64;
         counted.fired += 1;
         counted.early += usize::from(event_loop.now() < deadline);
-        assert!(deadline >= counted.last || event_loop.stats().turns > 1, "deadlines in order within a turn");
+        assert!(
+            deadline >= counted.last || event_loop.stats().turns > 1,
+            "deadlines in order within a turn"
+        );
         counted.last = deadline;
     }
     let mut storage = Box::new(Storage::<1, COUNT, 1>::new());
     let world = W::new();
-    let mut event_loop = world.open::<Counted>((&mut *storage).into(), false).unwrap();
+    let mut event_loop = world
+        .open::<Counted>((&mut *storage).into(), false)
+        .unwrap();
     let start = world.now();
     let mut random = 0x9E37_79B9_7F4A_7C15u64;
     for _ in 0..COUNT {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let deadline = start + (random >> 20) % (50 * MS);
-        event_loop.timer_start(When::At(deadline), ONCE, fire::<W::Host>, deadline as usize).unwrap();
+        event_loop
+            .timer_start(When::At(deadline), ONCE, fire::<W::Host>, deadline as usize)
+            .unwrap();
     }
     event_loop.verify().unwrap();
-    let mut counted = Counted { fired: 0, early: 0, last: 0 };
+    let mut counted = Counted {
+        fired: 0,
+        early: 0,
+        last: 0,
+    };
     assert_eq!(event_loop.run(&mut counted), Ok(pirn::Ended::Done));
     event_loop.verify().unwrap();
     assert_eq!((counted.fired, counted.early), (COUNT, 0));
@@ -158,11 +207,16 @@ fn stopped_timers_never_fire<W: World>(b: &mut Bench<'_, W>) {
 
 /// 49
 fn timer_stopped_by_an_earlier_one_of_the_turn_does_not_fire<W: World>(b: &mut Bench<'_, W>) {
-    b.timer_then("own", When::At(1), Repeat::FixedDelay(1), |event_loop, context| {
-        event_loop.timer_stop(context.timer("own")).unwrap();
-        event_loop.timer_stop(context.timer("other")).unwrap();
-        event_loop.timer_stop(context.timer("later")).unwrap();
-    });
+    b.timer_then(
+        "own",
+        When::At(1),
+        Repeat::FixedDelay(1),
+        |event_loop, context| {
+            event_loop.timer_stop(context.timer("own")).unwrap();
+            event_loop.timer_stop(context.timer("other")).unwrap();
+            event_loop.timer_stop(context.timer("later")).unwrap();
+        },
+    );
     b.timer("other", When::At(2), ONCE);
     b.timer("kept", When::At(3), ONCE);
     b.timer("later", When::After(MS), ONCE);
@@ -179,19 +233,31 @@ fn handle_of_a_fired_timer_is_stale<W: World>(b: &mut Bench<'_, W>) {
         assert_eq!(event_loop.timer_again(own, 5), Err(Error::ENOENT));
         assert_eq!(event_loop.timer_slack(own, 5), Err(Error::ENOENT));
         assert_eq!(event_loop.timer_remaining(own), Err(Error::ENOENT));
-        assert_eq!(event_loop.timer_set_reference(own, false), Err(Error::ENOENT));
+        assert_eq!(
+            event_loop.timer_set_reference(own, false),
+            Err(Error::ENOENT)
+        );
     });
     assert_eq!(b.turn(), ["once"]);
     let old = b.context.timer("once");
     b.timer("new", When::At(0), ONCE);
     assert_eq!(b.event_loop.timer_stop(old), Err(Error::ENOENT));
-    assert_eq!(b.event_loop.timer_stop(pirn::Timer::default()), Err(Error::ENOENT));
+    assert_eq!(
+        b.event_loop.timer_stop(pirn::Timer::default()),
+        Err(Error::ENOENT)
+    );
     assert_eq!(b.turn(), ["new"]);
 }
 
 /// 45, 52
 fn deadlines_beyond_every_clock_never_come<W: World>(b: &mut Bench<'_, W>) {
-    for when in [When::After(1 << 63), When::After(u64::MAX), When::AfterNow(u64::MAX), When::At(u64::MAX), When::At(1 << 63)] {
+    for when in [
+        When::After(1 << 63),
+        When::After(u64::MAX),
+        When::AfterNow(u64::MAX),
+        When::At(u64::MAX),
+        When::At(1 << 63),
+    ] {
         b.timer("never", when, ONCE);
     }
     b.timer("periodic", When::At(FOREVER), Repeat::FixedRate(u64::MAX));
@@ -204,7 +270,13 @@ fn deadlines_beyond_every_clock_never_come<W: World>(b: &mut Bench<'_, W>) {
 
 /// 45: 2^31 milliseconds and more are waited for, not taken for nothing, nor for "for ever".
 fn long_waits_do_not_end_at_once<W: World>(b: &mut Bench<'_, W>) {
-    for delay in [(1u64 << 31) * MS, (1 << 32) * MS, i32::MAX as u64 * MS, (1u64 << 31) * 1000 * MS, 1 << 62] {
+    for delay in [
+        (1u64 << 31) * MS,
+        (1 << 32) * MS,
+        i32::MAX as u64 * MS,
+        (1u64 << 31) * 1000 * MS,
+        1 << 62,
+    ] {
         let timer = b.timer("far", When::After(delay), ONCE);
         let start = b.context.world.now();
         let waits = b.event_loop.stats().waits;
@@ -219,7 +291,11 @@ fn long_waits_do_not_end_at_once<W: World>(b: &mut Bench<'_, W>) {
 fn period_of_zero_is_refused<W: World>(b: &mut Bench<'_, W>) {
     let user = b.context.name("never");
     for repeat in [Repeat::FixedRate(0), Repeat::FixedDelay(0), Repeat::Skip(0)] {
-        assert_eq!(b.event_loop.timer_start(When::At(0), repeat, on_timer::<W>, user), Err(Error::EINVAL));
+        assert_eq!(
+            b.event_loop
+                .timer_start(When::At(0), repeat, on_timer::<W>, user),
+            Err(Error::EINVAL)
+        );
     }
     assert_eq!(b.event_loop.stats().timer_used, 0);
 }
@@ -232,9 +308,19 @@ fn periodic_timer_fires_once_in_a_turn<W: World>(b: &mut Bench<'_, W>) {
     for _ in 0..5 {
         let called = b.turn();
         for name in ["rate", "delay", "skip"] {
-            assert!(called.iter().filter(|called| called.starts_with(name)).count() <= 1, "{called:?}");
+            assert!(
+                called
+                    .iter()
+                    .filter(|called| called.starts_with(name))
+                    .count()
+                    <= 1,
+                "{called:?}"
+            );
         }
-        assert!(called.iter().any(|called| called.starts_with("rate +")), "{called:?}");
+        assert!(
+            called.iter().any(|called| called.starts_with("rate +")),
+            "{called:?}"
+        );
         b.context.world.sleep(10);
     }
 }
@@ -264,7 +350,9 @@ fn again_counts_as_armed_now<W: World>(b: &mut Bench<'_, W>) {
 /// 49: from the callback of an earlier timer of the same turn.
 fn again_for_a_timer_that_is_due_takes_it_back<W: World>(b: &mut Bench<'_, W>) {
     b.timer_then("first", When::At(1), ONCE, |event_loop, context| {
-        event_loop.timer_again(context.timer("pushed"), 3600 * 1000 * MS).unwrap();
+        event_loop
+            .timer_again(context.timer("pushed"), 3600 * 1000 * MS)
+            .unwrap();
         event_loop.timer_again(context.timer("now"), 0).unwrap();
     });
     b.timer("pushed", When::At(2), ONCE);
@@ -314,7 +402,11 @@ fn capacity_is_an_answer<W: World>(_: &mut Bench<'_, W>) {
         b.timer("2", When::At(2), ONCE);
         b.timer("3", When::At(3), ONCE);
         let user = b.context.name("too many");
-        assert_eq!(b.event_loop.timer_start(When::At(0), ONCE, on_timer::<W>, user), Err(Error::ENOSPC));
+        assert_eq!(
+            b.event_loop
+                .timer_start(When::At(0), ONCE, on_timer::<W>, user),
+            Err(Error::ENOSPC)
+        );
         if round == 1 {
             b.event_loop.timer_stop(one).unwrap();
             b.timer("4", When::At(4), ONCE);
@@ -330,7 +422,10 @@ fn slack_makes_late_never_early<W: World>(b: &mut Bench<'_, W>) {
     let timer = b.timer("slack", When::At(start + 2 * MS), ONCE);
     b.event_loop.timer_slack(timer, 3 * MS).unwrap();
     let effective = b.event_loop.next_deadline();
-    assert!((start + 2 * MS..start + 5 * MS).contains(&effective), "{effective} after {start}");
+    assert!(
+        (start + 2 * MS..start + 5 * MS).contains(&effective),
+        "{effective} after {start}"
+    );
     b.context.times.clear();
     assert_eq!(b.turns_until(1), ["slack"]);
     assert!(b.context.times[0] >= effective);

@@ -57,11 +57,24 @@ fn priorities_order_io_and_raised<W: World>(b: &mut Bench<'_, W>) {
         let (reader, _writer) = b.ready_pipe();
         b.io(name, reader, READ | option);
     }
-    for (name, bit, option) in [("raised low", 1, Interest::LOW), ("raised high", 60, Interest::HIGH)] {
+    for (name, bit, option) in [
+        ("raised low", 1, Interest::LOW),
+        ("raised high", 60, Interest::HIGH),
+    ] {
         b.raise_handler(name, bit, option);
         b.event_loop.remote().raise(bit).unwrap();
     }
-    let expected = ["timer", "raised high R", "high R", "raised R", "io R", "raised low R", "low R", "task", "remote"];
+    let expected = [
+        "timer",
+        "raised high R",
+        "high R",
+        "raised R",
+        "io R",
+        "raised low R",
+        "low R",
+        "task",
+        "remote",
+    ];
     assert_eq!(b.turn(), expected);
     assert_eq!(b.turn(), ["high R", "io R", "low R"]);
 }
@@ -83,8 +96,12 @@ fn priority_added_in_a_callback_calls_nobody_twice<W: World>(b: &mut Bench<'_, W
         let (reader, _writer) = b.ready_pipe();
         b.io_then(name, reader, READ, move |event_loop, context| {
             let user = context.name("late");
-            event_loop.io_add(idle, READ | Interest::LOW, on_io::<W>, user).unwrap();
-            event_loop.io_add(idle, READ | Interest::HIGH, on_io::<W>, user).unwrap();
+            event_loop
+                .io_add(idle, READ | Interest::LOW, on_io::<W>, user)
+                .unwrap();
+            event_loop
+                .io_add(idle, READ | Interest::HIGH, on_io::<W>, user)
+                .unwrap();
         });
     }
     assert_eq!(b.turn_sorted(), ["a R", "b R"]);
@@ -97,7 +114,10 @@ fn limited_turn_serves_everything_once_before_anything_twice<W: World>(b: &mut B
         b.io(name, reader, READ);
     }
     for limit in [1, 2, 3, 4, 7] {
-        b.event_loop.set_limit(Limit { callbacks: limit, time: 0 });
+        b.event_loop.set_limit(Limit {
+            callbacks: limit,
+            time: 0,
+        });
         for _ in 0..4 {
             let mut served = Vec::new();
             while served.len() < 5 {
@@ -118,7 +138,10 @@ fn limited_turn_serves_everything_once_before_anything_twice<W: World>(b: &mut B
 
 fn leftovers_are_served_without_another_wait<W: World>(b: &mut Bench<'_, W>) {
     one_of_each(b);
-    b.event_loop.set_limit(Limit { callbacks: 2, time: 0 });
+    b.event_loop.set_limit(Limit {
+        callbacks: 2,
+        time: 0,
+    });
     let before = b.event_loop.stats();
     assert_eq!(b.turn(), ["timer", "raised R"]);
     assert_eq!(b.turn_for(FOREVER), ["io R", "task"]);
@@ -130,7 +153,10 @@ fn leftovers_are_served_without_another_wait<W: World>(b: &mut Bench<'_, W>) {
 
 fn limited_turn_keeps_the_order<W: World>(b: &mut Bench<'_, W>) {
     one_of_each(b);
-    b.event_loop.set_limit(Limit { callbacks: 1, time: 0 });
+    b.event_loop.set_limit(Limit {
+        callbacks: 1,
+        time: 0,
+    });
     let mut served = Vec::new();
     for _ in 0..5 {
         served.extend(b.turn());
@@ -140,7 +166,10 @@ fn limited_turn_keeps_the_order<W: World>(b: &mut Bench<'_, W>) {
 
 fn what_joins_a_cut_turn_waits_for_the_next<W: World>(b: &mut Bench<'_, W>) {
     one_of_each(b);
-    b.event_loop.set_limit(Limit { callbacks: 1, time: 0 });
+    b.event_loop.set_limit(Limit {
+        callbacks: 1,
+        time: 0,
+    });
     assert_eq!(b.turn(), ["timer"]);
     let (reader, _writer) = b.ready_pipe();
     b.io("late io", reader, READ);
@@ -170,9 +199,15 @@ fn removed_leftovers_are_skipped<W: World>(b: &mut Bench<'_, W>) {
         readers.push((name, reader));
         b.io(name, reader, READ);
     }
-    b.event_loop.set_limit(Limit { callbacks: 1, time: 0 });
+    b.event_loop.set_limit(Limit {
+        callbacks: 1,
+        time: 0,
+    });
     let first = b.turn();
-    let rest: Vec<_> = readers.iter().filter(|(name, _)| !first[0].starts_with(name)).collect();
+    let rest: Vec<_> = readers
+        .iter()
+        .filter(|(name, _)| !first[0].starts_with(name))
+        .collect();
     let (removed, kept) = (rest[0], rest[1]);
     let io = b.context.io(removed.0);
     b.event_loop.io_remove(io).unwrap();
@@ -189,7 +224,10 @@ fn leftover_of_a_paused_watcher_is_forgotten<W: World>(b: &mut Bench<'_, W>) {
     let io = b.io("one", one, READ);
     b.io("low", idle, READ | Interest::LOW);
     b.timer("timer", When::At(0), ONCE);
-    b.event_loop.set_limit(Limit { callbacks: 1, time: 0 });
+    b.event_loop.set_limit(Limit {
+        callbacks: 1,
+        time: 0,
+    });
     assert_eq!(b.turn(), ["timer"]);
     b.event_loop.io_modify(io, Interest::empty()).unwrap();
     b.event_loop.set_limit(Limit::default());
@@ -206,11 +244,17 @@ fn always_ready_fds_take_turns_under_a_limit<W: World>(b: &mut Bench<'_, W>) {
         let (one, _other) = b.pair();
         b.io(name, one, Interest::WRITE);
     }
-    b.event_loop.set_limit(Limit { callbacks: 1, time: 0 });
+    b.event_loop.set_limit(Limit {
+        callbacks: 1,
+        time: 0,
+    });
     let mut counts = [0; 4];
     for _ in 0..60 {
         for called in b.turn() {
-            counts[names.iter().position(|name| called.starts_with(name)).unwrap()] += 1;
+            counts[names
+                .iter()
+                .position(|name| called.starts_with(name))
+                .unwrap()] += 1;
         }
     }
     let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
@@ -219,7 +263,12 @@ fn always_ready_fds_take_turns_under_a_limit<W: World>(b: &mut Bench<'_, W>) {
 
 /// Promise 9: `set_limit` too can be called anywhere.
 fn limit_set_in_a_callback_is_for_the_next_dispatch<W: World>(b: &mut Bench<'_, W>) {
-    b.task_then("a", |event_loop, _| event_loop.set_limit(Limit { callbacks: 1, time: 0 }));
+    b.task_then("a", |event_loop, _| {
+        event_loop.set_limit(Limit {
+            callbacks: 1,
+            time: 0,
+        })
+    });
     b.task("b");
     b.task("c");
     assert_eq!(b.turn(), ["a", "b", "c"]);
@@ -230,7 +279,10 @@ fn limit_set_in_a_callback_is_for_the_next_dispatch<W: World>(b: &mut Bench<'_, 
 }
 
 fn limit_lifted_in_a_callback_is_for_the_next_dispatch<W: World>(b: &mut Bench<'_, W>) {
-    b.event_loop.set_limit(Limit { callbacks: 2, time: 0 });
+    b.event_loop.set_limit(Limit {
+        callbacks: 2,
+        time: 0,
+    });
     b.task_then("a", |event_loop, _| event_loop.set_limit(Limit::default()));
     for name in ["b", "c", "d"] {
         b.task(name);
@@ -242,11 +294,17 @@ fn limit_lifted_in_a_callback_is_for_the_next_dispatch<W: World>(b: &mut Bench<'
 
 /// 48
 fn time_limit_ends_a_turn_after_a_slow_callback<W: World>(b: &mut Bench<'_, W>) {
-    b.event_loop.set_limit(Limit { callbacks: 0, time: 1_000_000_000 });
+    b.event_loop.set_limit(Limit {
+        callbacks: 0,
+        time: 1_000_000_000,
+    });
     b.task_then("slow", |_, context| context.world.sleep(5_000_000));
     b.task("quick");
     assert_eq!(b.turn(), ["slow", "quick"]);
-    b.event_loop.set_limit(Limit { callbacks: 0, time: 2_000_000 });
+    b.event_loop.set_limit(Limit {
+        callbacks: 0,
+        time: 2_000_000,
+    });
     b.task_then("slow", |_, context| context.world.sleep(5_000_000));
     b.task("left over");
     assert_eq!(b.turn(), ["slow"]);
@@ -255,7 +313,10 @@ fn time_limit_ends_a_turn_after_a_slow_callback<W: World>(b: &mut Bench<'_, W>) 
 
 /// I6: a turn that has something to do does something.
 fn shortest_time_limit_makes_progress<W: World>(b: &mut Bench<'_, W>) {
-    b.event_loop.set_limit(Limit { callbacks: 0, time: 1 });
+    b.event_loop.set_limit(Limit {
+        callbacks: 0,
+        time: 1,
+    });
     for _ in 0..10 {
         b.task("task");
         let mut turns = 0;

@@ -49,7 +49,10 @@ fn until(b: &mut B<'_>, start: u64, end: u64) -> Vec<(u64, String)> {
 }
 
 fn named(expected: &[(u64, &str)]) -> Vec<(u64, String)> {
-    expected.iter().map(|(time, name)| (*time, (*name).to_owned())).collect()
+    expected
+        .iter()
+        .map(|(time, name)| (*time, (*name).to_owned()))
+        .collect()
 }
 
 /// 43, 44
@@ -77,13 +80,26 @@ fn waits_end_at_the_callers_limit(b: &mut B<'_>) {
 fn fixed_rate_keeps_its_grid_and_calls_every_tick(b: &mut B<'_>) {
     let start = b.context.world.now();
     let mut calls = 0;
-    b.timer_then("tick", When::After(10), Repeat::FixedRate(10), move |_, context| {
-        calls += 1;
-        if calls == 2 {
-            context.world.sleep(35);
-        }
-    });
-    let expected = [(10, "tick"), (55, "tick"), (55, "tick +2"), (55, "tick +1"), (55, "tick"), (60, "tick"), (70, "tick")];
+    b.timer_then(
+        "tick",
+        When::After(10),
+        Repeat::FixedRate(10),
+        move |_, context| {
+            calls += 1;
+            if calls == 2 {
+                context.world.sleep(35);
+            }
+        },
+    );
+    let expected = [
+        (10, "tick"),
+        (55, "tick"),
+        (55, "tick +2"),
+        (55, "tick +1"),
+        (55, "tick"),
+        (60, "tick"),
+        (70, "tick"),
+    ];
     // The second call began at 20 and took 35; its turn ended at 55.
     assert_eq!(until(b, start, start + 70), named(&expected));
 }
@@ -92,43 +108,84 @@ fn fixed_rate_keeps_its_grid_and_calls_every_tick(b: &mut B<'_>) {
 fn fixed_delay_counts_from_the_call(b: &mut B<'_>) {
     let start = b.context.world.now();
     let mut calls = 0;
-    b.timer_then("tick", When::After(10), Repeat::FixedDelay(10), move |_, context| {
-        calls += 1;
-        if calls == 2 {
-            context.world.sleep(35);
-        }
-    });
+    b.timer_then(
+        "tick",
+        When::After(10),
+        Repeat::FixedDelay(10),
+        move |_, context| {
+            calls += 1;
+            if calls == 2 {
+                context.world.sleep(35);
+            }
+        },
+    );
     // Handed over at 20, so due at 30; it had to wait for its own call to end at 55.
-    assert_eq!(until(b, start, start + 75), named(&[(10, "tick"), (55, "tick"), (55, "tick"), (65, "tick"), (75, "tick")]));
+    assert_eq!(
+        until(b, start, start + 75),
+        named(&[
+            (10, "tick"),
+            (55, "tick"),
+            (55, "tick"),
+            (65, "tick"),
+            (75, "tick")
+        ])
+    );
 }
 
 /// 51
 fn skip_drops_missed_ticks_and_keeps_its_grid(b: &mut B<'_>) {
     let start = b.context.world.now();
     let mut calls = 0;
-    b.timer_then("tick", When::After(10), Repeat::Skip(10), move |_, context| {
-        calls += 1;
-        if calls == 2 {
-            context.world.sleep(35);
-        }
-    });
-    let expected = [(10, "tick"), (55, "tick"), (55, "tick +2"), (60, "tick"), (70, "tick")];
+    b.timer_then(
+        "tick",
+        When::After(10),
+        Repeat::Skip(10),
+        move |_, context| {
+            calls += 1;
+            if calls == 2 {
+                context.world.sleep(35);
+            }
+        },
+    );
+    let expected = [
+        (10, "tick"),
+        (55, "tick"),
+        (55, "tick +2"),
+        (60, "tick"),
+        (70, "tick"),
+    ];
     assert_eq!(until(b, start, start + 70), named(&expected));
 }
 
 fn late_first_tick_counts_what_is_overdue(b: &mut B<'_>) {
     let start = b.context.world.now();
-    for (name, repeat) in [("rate", Repeat::FixedRate(10)), ("delay", Repeat::FixedDelay(10)), ("skip", Repeat::Skip(10))] {
+    for (name, repeat) in [
+        ("rate", Repeat::FixedRate(10)),
+        ("delay", Repeat::FixedDelay(10)),
+        ("skip", Repeat::Skip(10)),
+    ] {
         b.timer(name, When::At(start - 35), repeat);
     }
     assert_eq!(b.turn(), ["rate +3", "delay", "skip +3"]);
-    assert_eq!(b.event_loop.next_deadline(), start - 25, "the rate's next tick");
+    assert_eq!(
+        b.event_loop.next_deadline(),
+        start - 25,
+        "the rate's next tick"
+    );
     let (rate, delay) = (b.context.timer("rate"), b.context.timer("delay"));
     b.event_loop.timer_stop(rate).unwrap();
-    assert_eq!(b.event_loop.next_deadline(), start + 5, "the grid's next point");
+    assert_eq!(
+        b.event_loop.next_deadline(),
+        start + 5,
+        "the grid's next point"
+    );
     let skip = b.context.timer("skip");
     b.event_loop.timer_stop(skip).unwrap();
-    assert_eq!(b.event_loop.next_deadline(), start + 10, "one period from the call");
+    assert_eq!(
+        b.event_loop.next_deadline(),
+        start + 10,
+        "one period from the call"
+    );
     b.event_loop.timer_stop(delay).unwrap();
 }
 
@@ -154,7 +211,11 @@ fn slack_lets_timers_fire_together(b: &mut B<'_>) {
     }
     // The next multiple of the greatest power of two within the slack.
     let together = (start + 1300).next_multiple_of(1 << 20);
-    assert_eq!((start + 100).next_multiple_of(1 << 20), together, "the test's own numbers");
+    assert_eq!(
+        (start + 100).next_multiple_of(1 << 20),
+        together,
+        "the test's own numbers"
+    );
     assert_eq!(b.event_loop.next_deadline(), together);
     let called = until(b, start, together);
     let expected = ["a", "b", "c"].map(|name| (together - start, name));
@@ -188,7 +249,12 @@ fn clock_that_steps_back_is_taken_to_stand_still(b: &mut B<'_>) {
 
 /// 52, 45
 fn clock_near_its_end_is_no_special_case(b: &mut B<'_>) {
-    for start in [(1u64 << 31) * SECOND, (1 << 32) * SECOND, 1 << 63, u64::MAX - 1000] {
+    for start in [
+        (1u64 << 31) * SECOND,
+        (1 << 32) * SECOND,
+        1 << 63,
+        u64::MAX - 1000,
+    ] {
         b.context.world.set_clock(start - 5);
         b.timer("a", When::After(5), ONCE);
         b.timer("b", When::After(100), ONCE);
@@ -212,9 +278,14 @@ fn after_counts_from_the_clock_and_after_now_from_the_turn(b: &mut B<'_>) {
     let start = b.context.world.now();
     b.timer_then("slow", When::At(0), ONCE, |event_loop, context| {
         context.world.sleep(30);
-        for (name, when) in [("after", When::After(10)), ("after now", When::AfterNow(20))] {
+        for (name, when) in [
+            ("after", When::After(10)),
+            ("after now", When::AfterNow(20)),
+        ] {
             let user = context.name(name);
-            event_loop.timer_start(when, ONCE, crate::bench::on_timer::<Simulation>, user).unwrap();
+            event_loop
+                .timer_start(when, ONCE, crate::bench::on_timer::<Simulation>, user)
+                .unwrap();
         }
     });
     let expected = [(30, "slow"), (30, "after now"), (40, "after")];
@@ -241,10 +312,16 @@ fn deadline_of_a_run_is_exact(b: &mut B<'_>) {
     b.event_loop.hold().unwrap();
     for delay in [0, 1, 999, SECOND] {
         let begun = b.context.world.now();
-        assert_eq!(b.event_loop.run_until(begun + delay, &mut b.context), Ok(pirn::Ended::Expired));
+        assert_eq!(
+            b.event_loop.run_until(begun + delay, &mut b.context),
+            Ok(pirn::Ended::Expired)
+        );
         assert_eq!(b.context.world.now(), begun + delay);
     }
-    assert_eq!(b.event_loop.run_until(start, &mut b.context), Ok(pirn::Ended::Expired));
+    assert_eq!(
+        b.event_loop.run_until(start, &mut b.context),
+        Ok(pirn::Ended::Expired)
+    );
 }
 
 /// 49

@@ -59,10 +59,16 @@ static RANGES_MADE: Mutex<i32> = Mutex::new(0);
 
 fn take_range() -> i32 {
     loop {
-        if let Some(range) = FREE_RANGES.lock().unwrap_or_else(|poison| poison.into_inner()).pop_first() {
+        if let Some(range) = FREE_RANGES
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner())
+            .pop_first()
+        {
             return range;
         }
-        let mut made = RANGES_MADE.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut made = RANGES_MADE
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner());
         if *made < RANGES {
             *made += 1;
             return FIRST + (*made - 1) * RANGE;
@@ -102,11 +108,20 @@ impl<const KIND: u32> World for Kernel<KIND> {
     };
 
     fn new() -> Self {
-        Kernel { range: take_range(), open: RefCell::default() }
+        Kernel {
+            range: take_range(),
+            open: RefCell::default(),
+        }
     }
 
     fn open<'s, C>(&self, memory: Memory<'s>, measure: bool) -> Result<Loop<'s, C>> {
-        Loop::new(memory, Config { backend: Self::KIND, measure })
+        Loop::new(
+            memory,
+            Config {
+                backend: Self::KIND,
+                measure,
+            },
+        )
     }
 
     fn pipe(&self) -> (i32, i32) {
@@ -121,7 +136,10 @@ impl<const KIND: u32> World for Kernel<KIND> {
 
     fn duplicate(&self, fd: i32) -> i32 {
         let copy = os::duplicate_from(fd, self.range);
-        assert!((self.range..self.range + RANGE).contains(&copy), "too many fds in one test, or not open: {copy}");
+        assert!(
+            (self.range..self.range + RANGE).contains(&copy),
+            "too many fds in one test, or not open: {copy}"
+        );
         self.open.borrow_mut().insert(copy);
         copy
     }
@@ -139,7 +157,11 @@ impl<const KIND: u32> World for Kernel<KIND> {
     }
 
     fn close(&self, fd: i32) -> i32 {
-        if self.open.borrow_mut().remove(&fd) { os::close_fd(fd) } else { os::EBADF }
+        if self.open.borrow_mut().remove(&fd) {
+            os::close_fd(fd)
+        } else {
+            os::EBADF
+        }
     }
 
     fn now(&self) -> Nanos {
@@ -156,6 +178,9 @@ impl<const KIND: u32> Drop for Kernel<KIND> {
         for &fd in self.open.borrow().iter() {
             os::close_fd(fd);
         }
-        FREE_RANGES.lock().unwrap_or_else(|poison| poison.into_inner()).insert(self.range);
+        FREE_RANGES
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner())
+            .insert(self.range);
     }
 }

@@ -47,7 +47,9 @@ pub struct Actor<W: World> {
 pub fn play<W: World>(script: &Script, scope: Scope) -> Vec<Vec<Entry>> {
     let mut storage = Storage::<IO_CAPACITY, TIMER_CAPACITY, TASK_CAPACITY>::new();
     let world = W::new();
-    let mut event_loop = world.open::<Actor<W>>((&mut storage).into(), script.is_measured).expect("the backend opens");
+    let mut event_loop = world
+        .open::<Actor<W>>((&mut storage).into(), script.is_measured)
+        .expect("the backend opens");
     let mut actor = Actor {
         world,
         shadow: Simulation::new(),
@@ -87,21 +89,39 @@ pub fn play<W: World>(script: &Script, scope: Scope) -> Vec<Vec<Entry>> {
 fn readiness<W: World>(shadow: &Simulation, fd: i32, asked: Interest) -> Ready {
     let ready = shadow.readiness(fd);
     let is_seen = asked.contains(Interest::READ) || ready.intersects(Ready::WRITE | Ready::ERROR);
-    if W::KIND == Kind::Select && !is_seen { ready - Ready::HANGUP } else { ready }
+    if W::KIND == Kind::Select && !is_seen {
+        ready - Ready::HANGUP
+    } else {
+        ready
+    }
 }
 
 pub fn on_io<W: World>(event_loop: &mut Lp<'_, W>, actor: &mut Actor<W>, event: IoEvent) {
     actor.follow(event_loop);
     let id = event.user;
-    let io = actor.ios.iter().find(|(known, _)| *known == id).expect("known").1;
+    let io = actor
+        .ios
+        .iter()
+        .find(|(known, _)| *known == id)
+        .expect("known")
+        .1;
     assert_eq!(io, event.io, "the handle that was given out");
     if actor.oracle.handlers.contains_key(&id) {
         assert_eq!(event.ready, Ready::READ);
         let level = actor.oracle.called_raised(id);
-        actor.note(Place::Level(level, Source::Raised), id, 0, event.ready.bits());
+        actor.note(
+            Place::Level(level, Source::Raised),
+            id,
+            0,
+            event.ready.bits(),
+        );
         return actor.react(event_loop);
     }
-    let watched = actor.oracle.watchers.get(&id).map(|watcher| watcher.fd + actor.offset);
+    let watched = actor
+        .oracle
+        .watchers
+        .get(&id)
+        .map(|watcher| watcher.fd + actor.offset);
     assert_eq!(watched, Some(event.fd), "its own fd");
     let level = actor.oracle.called_io(id, event.ready);
     actor.note(Place::Level(level, Source::Fd), id, id, event.ready.bits());
@@ -120,7 +140,9 @@ pub fn on_io<W: World>(event_loop: &mut Lp<'_, W>, actor: &mut Actor<W>, event: 
 
 pub fn on_timer<W: World>(event_loop: &mut Lp<'_, W>, actor: &mut Actor<W>, event: TimerEvent) {
     actor.follow(event_loop);
-    actor.oracle.called_timer(event.user, event.missed, actor.scope == Scope::Timed);
+    actor
+        .oracle
+        .called_timer(event.user, event.missed, actor.scope == Scope::Timed);
     actor.note(Place::Timer, event.user, 0, 0);
     actor.react(event_loop);
 }
@@ -144,7 +166,11 @@ impl<W: World> Actor<W> {
 
     /// The clock as the oracle is to see it.
     fn now(&self) -> u64 {
-        if self.scope == Scope::Timed { self.world.now() } else { LATER - 1 }
+        if self.scope == Scope::Timed {
+            self.world.now()
+        } else {
+            LATER - 1
+        }
     }
 
     /// Follows the loop into a new turn: the oracle's begins with the first callback in it, or at its end if there was none. After a
@@ -160,14 +186,23 @@ impl<W: World> Actor<W> {
         if self.oracle.in_turn {
             self.oracle.end();
         }
-        self.oracle.begin(self.now(), |fd, asked| readiness::<W>(&self.shadow, fd, asked));
+        self.oracle.begin(self.now(), |fd, asked| {
+            readiness::<W>(&self.shadow, fd, asked)
+        });
     }
 
     fn note(&mut self, place: Place, id: usize, order: usize, ready: u32) {
         self.called += 1;
         self.idle_turns = 0;
-        let order = if matches!(place, Place::Level(_, Source::Fd)) { order } else { self.called as usize };
-        self.trace.last_mut().expect("inside a turn").push((place, order, id, ready));
+        let order = if matches!(place, Place::Level(_, Source::Fd)) {
+            order
+        } else {
+            self.called as usize
+        };
+        self.trace
+            .last_mut()
+            .expect("inside a turn")
+            .push((place, order, id, ready));
     }
 
     /// A callback goes on with the script.
@@ -193,14 +228,19 @@ impl<W: World> Actor<W> {
         let before = self.world.now();
         let timeout = event_loop.prepare(limit).expect("prepared");
         assert!(timeout <= limit);
-        let is_ready = self.oracle.would_find(|fd, asked| readiness::<W>(&self.shadow, fd, asked));
+        let is_ready = self
+            .oracle
+            .would_find(|fd, asked| readiness::<W>(&self.shadow, fd, asked));
         let has_fed = self.oracle.has_fed();
         if !was_cut && (self.oracle.has_queued() || has_fed) {
             assert_eq!(timeout, 0, "there is work");
         }
         if self.scope == Scope::Timed && !was_cut {
             let due = self.oracle.next_deadline().saturating_sub(before);
-            assert!(timeout <= due, "it would sleep {timeout} ns, and a timer is due in {due}");
+            assert!(
+                timeout <= due,
+                "it would sleep {timeout} ns, and a timer is due in {due}"
+            );
         }
         event_loop.wait(timeout).expect("waited");
         if self.scope == Scope::Timed && !was_cut {
@@ -219,7 +259,11 @@ impl<W: World> Actor<W> {
         // No spinning: a turn that was told not to sleep does something, or the next one does.
         let is_idle = called == 0 && timeout == 0 && limit > 0 && !was_cut && !has_fed;
         self.idle_turns = if is_idle { self.idle_turns + 1 } else { 0 };
-        assert!(self.idle_turns < 2, "two turns in a row neither slept nor called: {:#?}", self.oracle);
+        assert!(
+            self.idle_turns < 2,
+            "two turns in a row neither slept nor called: {:#?}",
+            self.oracle
+        );
     }
 
     fn turned(&mut self, event_loop: &mut Lp<'_, W>, called: u32) {
@@ -229,7 +273,11 @@ impl<W: World> Actor<W> {
         if self.limit == 0 || called < self.limit {
             self.oracle.end();
         }
-        assert!(self.limit == 0 || called <= self.limit, "the limit was {}", self.limit);
+        assert!(
+            self.limit == 0 || called <= self.limit,
+            "the limit was {}",
+            self.limit
+        );
         self.trace.last_mut().expect("just pushed").sort_unstable();
     }
 
@@ -237,7 +285,9 @@ impl<W: World> Actor<W> {
 
     /// The next op; `false` at the end.
     fn step(&mut self, event_loop: &mut Lp<'_, W>) -> bool {
-        let Some(&op) = self.script.ops.get(self.cursor) else { return false };
+        let Some(&op) = self.script.ops.get(self.cursor) else {
+            return false;
+        };
         self.cursor += 1;
         self.perform(event_loop, op);
         event_loop.verify().expect("sound after a call");

@@ -86,7 +86,9 @@ impl Timer {
         if self.slack < 2 {
             self.deadline
         } else {
-            self.deadline.checked_next_multiple_of(1 << self.slack.ilog2()).unwrap_or(u64::MAX)
+            self.deadline
+                .checked_next_multiple_of(1 << self.slack.ilog2())
+                .unwrap_or(u64::MAX)
         }
     }
 }
@@ -111,7 +113,11 @@ pub struct Oracle {
 }
 
 pub fn level_of(interest: Interest) -> u8 {
-    if interest.contains(Interest::HIGH) { 0 } else { 1 + u8::from(interest.contains(Interest::LOW)) }
+    if interest.contains(Interest::HIGH) {
+        0
+    } else {
+        1 + u8::from(interest.contains(Interest::LOW))
+    }
 }
 
 impl Oracle {
@@ -125,18 +131,35 @@ impl Oracle {
         let asked = interest & (Interest::READ | Interest::WRITE);
         let (level, once) = (level_of(interest), interest.contains(Interest::ONESHOT));
         let none = Ready::empty();
-        self.watchers.insert(id, Watcher { fd, asked, once, level, heard: none, fed: none, fed_later: none, certain: false });
+        self.watchers.insert(
+            id,
+            Watcher {
+                fd,
+                asked,
+                once,
+                level,
+                heard: none,
+                fed: none,
+                fed_later: none,
+                certain: false,
+            },
+        );
     }
 
     pub fn modify(&mut self, id: usize, asked: Interest) -> bool {
-        let Some(watcher) = self.watchers.get_mut(&id) else { return false };
+        let Some(watcher) = self.watchers.get_mut(&id) else {
+            return false;
+        };
         watcher.asked = asked;
         watcher.certain &= !watcher.owed().is_empty();
         true
     }
 
     pub fn feed(&mut self, id: usize, ready: Ready) -> bool {
-        self.watchers.get_mut(&id).map(|watcher| watcher.fed_later |= ready).is_some()
+        self.watchers
+            .get_mut(&id)
+            .map(|watcher| watcher.fed_later |= ready)
+            .is_some()
     }
 
     /// Removes a watcher or a handler.
@@ -149,12 +172,20 @@ impl Oracle {
     }
 
     pub fn raise_add(&mut self, id: usize, bit: u32, interest: Interest) {
-        self.handlers.insert(id, Handler { bit, level: level_of(interest) });
+        self.handlers.insert(
+            id,
+            Handler {
+                bit,
+                level: level_of(interest),
+            },
+        );
     }
 
     /// Whether it is a handler that is going to be called.
     pub fn is_raised(&self, id: usize) -> bool {
-        self.handlers.get(&id).is_some_and(|handler| (self.raised | self.raised_now) >> handler.bit & 1 == 1)
+        self.handlers
+            .get(&id)
+            .is_some_and(|handler| (self.raised | self.raised_now) >> handler.bit & 1 == 1)
     }
 
     pub fn raise(&mut self, bit: u32) {
@@ -166,19 +197,33 @@ impl Oracle {
             return false;
         }
         self.sequence += 1;
-        self.timers.insert(id, Timer { deadline, sequence: self.sequence, period, slack: 0, due: false });
+        self.timers.insert(
+            id,
+            Timer {
+                deadline,
+                sequence: self.sequence,
+                period,
+                slack: 0,
+                due: false,
+            },
+        );
         true
     }
 
     pub fn again(&mut self, id: usize, deadline: u64) -> bool {
         self.sequence += 1;
-        let Some(timer) = self.timers.get_mut(&id) else { return false };
+        let Some(timer) = self.timers.get_mut(&id) else {
+            return false;
+        };
         (timer.deadline, timer.sequence, timer.due) = (deadline, self.sequence, false);
         true
     }
 
     pub fn slack(&mut self, id: usize, slack: u64) -> bool {
-        self.timers.get_mut(&id).map(|timer| timer.slack = slack).is_some()
+        self.timers
+            .get_mut(&id)
+            .map(|timer| timer.slack = slack)
+            .is_some()
     }
 
     pub fn post(&mut self, id: usize) -> bool {
@@ -210,11 +255,17 @@ impl Oracle {
     }
 
     pub fn has_fed(&self) -> bool {
-        self.watchers.values().any(|watcher| !watcher.fed_later.is_empty())
+        self.watchers
+            .values()
+            .any(|watcher| !watcher.fed_later.is_empty())
     }
 
     pub fn next_deadline(&self) -> u64 {
-        self.timers.values().map(Timer::effective).min().unwrap_or(u64::MAX)
+        self.timers
+            .values()
+            .map(Timer::effective)
+            .min()
+            .unwrap_or(u64::MAX)
     }
 
     /// What all watchers of each fd ask for together.
@@ -229,7 +280,9 @@ impl Oracle {
     /// Whether a wait would find something.
     pub fn would_find(&self, readiness: impl Fn(i32, Interest) -> Ready) -> bool {
         let asked = self.asked();
-        self.watchers.values().any(|watcher| readiness(watcher.fd, asked[&watcher.fd]).intersects(watcher.mask()))
+        self.watchers
+            .values()
+            .any(|watcher| readiness(watcher.fd, asked[&watcher.fd]).intersects(watcher.mask()))
     }
 
     /// The dispatch begins: everything that is there now belongs to it.
@@ -263,20 +316,36 @@ impl Oracle {
 
     /// The place of what must be called next.
     pub fn first_owed(&self) -> Option<Place> {
-        let handlers = self.handlers.values().filter(|handler| self.raised_now >> handler.bit & 1 == 1);
-        let watchers = self.watchers.values().filter(|watcher| watcher.certain && !watcher.owed().is_empty());
+        let handlers = self
+            .handlers
+            .values()
+            .filter(|handler| self.raised_now >> handler.bit & 1 == 1);
+        let watchers = self
+            .watchers
+            .values()
+            .filter(|watcher| watcher.certain && !watcher.owed().is_empty());
         let timers = self.timers.values().filter(|timer| timer.due);
         timers
             .map(|_| Place::Timer)
             .chain(handlers.map(|handler| Place::Level(handler.level, Source::Raised)))
             .chain(watchers.map(|watcher| Place::Level(watcher.level, Source::Fd)))
-            .chain(self.tasks.iter().take(self.tasks_now).flatten().map(|_| Place::Task))
+            .chain(
+                self.tasks
+                    .iter()
+                    .take(self.tasks_now)
+                    .flatten()
+                    .map(|_| Place::Task),
+            )
             .chain(self.posts.iter().take(self.posts_now).map(|_| Place::Post))
             .min()
     }
 
     fn enter(&mut self, place: Place) {
-        assert!(self.place.is_none_or(|before| before <= place), "{place:?} after {:?}", self.place);
+        assert!(
+            self.place.is_none_or(|before| before <= place),
+            "{place:?} after {:?}",
+            self.place
+        );
         if let Some(owed) = self.first_owed() {
             assert!(owed >= place, "{place:?} before {owed:?}: {self:#?}");
         }
@@ -285,13 +354,26 @@ impl Oracle {
 
     pub fn called_timer(&mut self, id: usize, missed: u64, is_timed: bool) {
         self.enter(Place::Timer);
-        let first =
-            self.timers.iter().filter(|(_, timer)| timer.due).min_by_key(|(_, timer)| (timer.effective(), timer.sequence));
-        assert_eq!(first.map(|(id, _)| *id), Some(id), "the first of the due timers: {self:#?}");
+        let first = self
+            .timers
+            .iter()
+            .filter(|(_, timer)| timer.due)
+            .min_by_key(|(_, timer)| (timer.effective(), timer.sequence));
+        assert_eq!(
+            first.map(|(id, _)| *id),
+            Some(id),
+            "the first of the due timers: {self:#?}"
+        );
         self.sequence += 1;
         let now = self.now;
         let timer = self.timers.get_mut(&id).expect("it was found");
-        let late = |period: u64| if is_timed { (now - timer.deadline) / period } else { 0 };
+        let late = |period: u64| {
+            if is_timed {
+                (now - timer.deadline) / period
+            } else {
+                0
+            }
+        };
         let (next, expected) = match timer.period {
             Period::Once => {
                 assert_eq!(missed, 0);
@@ -300,16 +382,25 @@ impl Oracle {
             }
             Period::Rate(period) => (timer.deadline.saturating_add(period), late(period)),
             Period::Delay(period) => (now.saturating_add(period), 0),
-            Period::Skip(period) => (timer.deadline + late(period) * period + period, late(period)),
+            Period::Skip(period) => (
+                timer.deadline + late(period) * period + period,
+                late(period),
+            ),
         };
         assert_eq!(missed, expected, "missed ticks");
         (timer.deadline, timer.sequence, timer.due) = (next, self.sequence, false);
     }
 
     pub fn called_io(&mut self, id: usize, ready: Ready) -> u8 {
-        let watcher = self.watchers.get(&id).unwrap_or_else(|| panic!("watcher {id} was removed"));
+        let watcher = self
+            .watchers
+            .get(&id)
+            .unwrap_or_else(|| panic!("watcher {id} was removed"));
         let level = watcher.level;
-        assert!(!ready.is_empty() && watcher.owed() == ready, "watcher {id} was told {ready:?}: {self:#?}");
+        assert!(
+            !ready.is_empty() && watcher.owed() == ready,
+            "watcher {id} was told {ready:?}: {self:#?}"
+        );
         self.enter(Place::Level(level, Source::Fd));
         let watcher = self.watchers.get_mut(&id).expect("it was found");
         (watcher.heard, watcher.fed, watcher.certain) = (Ready::empty(), Ready::empty(), false);
@@ -320,12 +411,24 @@ impl Oracle {
     }
 
     pub fn called_raised(&mut self, id: usize) -> u8 {
-        let handler = self.handlers.get(&id).unwrap_or_else(|| panic!("handler {id} was removed"));
+        let handler = self
+            .handlers
+            .get(&id)
+            .unwrap_or_else(|| panic!("handler {id} was removed"));
         let (bit, level) = (handler.bit, handler.level);
         assert!(self.raised_now >> bit & 1 == 1, "bit {bit} was not raised");
         self.enter(Place::Level(level, Source::Raised));
-        let lower = self.handlers.values().filter(|other| other.level == level && other.bit < bit);
-        assert_eq!(lower.filter(|other| self.raised_now >> other.bit & 1 == 1).count(), 0, "lower bits come first");
+        let lower = self
+            .handlers
+            .values()
+            .filter(|other| other.level == level && other.bit < bit);
+        assert_eq!(
+            lower
+                .filter(|other| self.raised_now >> other.bit & 1 == 1)
+                .count(),
+            0,
+            "lower bits come first"
+        );
         self.raised_now &= !(1 << bit);
         level
     }

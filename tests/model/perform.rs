@@ -13,7 +13,9 @@ const MAX_FDS: usize = 12;
 /// One of `all`, or `None` if there is none.
 fn pick<T: Copy>(all: &[T], number: usize) -> Option<T> {
     // The latest are the most likely to live.
-    all.len().checked_sub(1).map(|last| all[last - number % all.len().min(10)])
+    all.len()
+        .checked_sub(1)
+        .map(|last| all[last - number % all.len().min(10)])
 }
 
 impl<W: World> Actor<W> {
@@ -32,7 +34,10 @@ impl<W: World> Actor<W> {
             Op::Duplicate(fd) => self.duplicate(fd),
             Op::Close(fd) => self.close(event_loop, fd),
             Op::Write(fd) => self.on_fd(fd, |this, fd| {
-                let (real, model) = (this.world.write(fd + this.offset, 1), this.shadow.write(fd, 1));
+                let (real, model) = (
+                    this.world.write(fd + this.offset, 1),
+                    this.shadow.write(fd, 1),
+                );
                 assert_eq!(real, model, "write to {fd}");
             }),
             Op::Drain(fd) => self.on_fd(fd, Self::drain),
@@ -115,7 +120,11 @@ impl<W: World> Actor<W> {
                 let id = self.next_id();
                 let has_room = self.oracle.remote_post(id);
                 let result = event_loop.remote().post(on_post::<W>, id);
-                assert_eq!(result.err(), (!has_room).then_some(Error::EAGAIN), "of {POST_CAPACITY}");
+                assert_eq!(
+                    result.err(),
+                    (!has_room).then_some(Error::EAGAIN),
+                    "of {POST_CAPACITY}"
+                );
             }
             Op::RaiseAdd(bit, level) => {
                 let id = self.next_id();
@@ -166,11 +175,19 @@ impl<W: World> Actor<W> {
         }
         let is_pipe = std::ptr::fn_addr_eq(make, Simulation::pipe as fn(&Simulation) -> (i32, i32));
         let model = make(&self.shadow);
-        let real = if is_pipe { self.world.pipe() } else { self.world.pair() };
+        let real = if is_pipe {
+            self.world.pipe()
+        } else {
+            self.world.pair()
+        };
         if self.fds.is_empty() {
             self.offset = real.0 - model.0;
         }
-        assert_eq!(real, (model.0 + self.offset, model.1 + self.offset), "the lowest free numbers");
+        assert_eq!(
+            real,
+            (model.0 + self.offset, model.1 + self.offset),
+            "the lowest free numbers"
+        );
         self.fds.extend([model.0, model.1]);
     }
 
@@ -203,7 +220,10 @@ impl<W: World> Actor<W> {
                 watcher.fd != fd
             });
             assert_eq!(event_loop.fd_closing(fd + this.offset), Ok(count));
-            assert_eq!((this.world.close(fd + this.offset), this.shadow.close(fd)), (0, 0));
+            assert_eq!(
+                (this.world.close(fd + this.offset), this.shadow.close(fd)),
+                (0, 0)
+            );
             this.fds.retain(|known| *known != fd);
         });
         if self.fds.is_empty() {
@@ -233,7 +253,11 @@ impl<W: World> Actor<W> {
     fn turn_time(&mut self, event_loop: &mut Lp<'_, W>) -> u64 {
         let now = event_loop.now();
         assert!(now <= self.world.now());
-        if self.scope == Scope::Timed { now } else { LATER - 1 }
+        if self.scope == Scope::Timed {
+            now
+        } else {
+            LATER - 1
+        }
     }
 
     fn start(&mut self, event_loop: &mut Lp<'_, W>, start: Start, period: Period) {
@@ -241,7 +265,10 @@ impl<W: World> Actor<W> {
         let (when, deadline) = match start {
             Start::Past(deadline) => (When::At(deadline), deadline),
             Start::After(delay) => (When::After(delay), self.world.now().saturating_add(delay)),
-            Start::AfterNow(delay) => (When::AfterNow(delay), self.turn_time(event_loop).saturating_add(delay)),
+            Start::AfterNow(delay) => (
+                When::AfterNow(delay),
+                self.turn_time(event_loop).saturating_add(delay),
+            ),
             Start::Never => (When::At(FOREVER), FOREVER),
         };
         let repeat = match period {

@@ -89,7 +89,11 @@ pub enum Scope {
 
 /// Who writes reads as well where traces are compared: without, select does not see a hang-up that comes alone.
 fn asked(scope: Scope) -> impl Strategy<Value = Interest> {
-    let write = if scope == Scope::Comparable { Interest::READ | Interest::WRITE } else { Interest::WRITE };
+    let write = if scope == Scope::Comparable {
+        Interest::READ | Interest::WRITE
+    } else {
+        Interest::WRITE
+    };
     prop_oneof![
         3 => Just(Interest::READ),
         3 => Just(write),
@@ -106,7 +110,13 @@ fn start(scope: Scope) -> BoxedStrategy<Start> {
     let past = (0..6u64).prop_map(Start::Past);
     if scope == Scope::Timed {
         let delay = || prop_oneof![0..4u64, 0..300u64, 0..5_000_000u64, Just(1 << 62)];
-        prop_oneof![past, delay().prop_map(Start::After), delay().prop_map(Start::AfterNow), Just(Start::Never)].boxed()
+        prop_oneof![
+            past,
+            delay().prop_map(Start::After),
+            delay().prop_map(Start::AfterNow),
+            Just(Start::Never)
+        ]
+        .boxed()
     } else {
         prop_oneof![4 => past, 2 => Just(Start::AfterNow(0)), 1 => Just(Start::Never)].boxed()
     }
@@ -114,7 +124,11 @@ fn start(scope: Scope) -> BoxedStrategy<Start> {
 
 fn period(scope: Scope) -> BoxedStrategy<Period> {
     // On a real clock a period is so long that only the first tick comes; only "delay" reckons from there.
-    let length = if scope == Scope::Timed { prop_oneof![1..5u64, 1..400u64].boxed() } else { Just(1 << 62).boxed() };
+    let length = if scope == Scope::Timed {
+        prop_oneof![1..5u64, 1..400u64].boxed()
+    } else {
+        Just(1 << 62).boxed()
+    };
     let periodic = (0..3, length).prop_map(|(kind, length)| match kind {
         0 => Period::Rate(length),
         1 => Period::Delay(length),
@@ -197,5 +211,11 @@ pub fn script(scope: Scope) -> impl Strategy<Value = Script> {
         any::<bool>(),
         prop::bool::weighted(0.75),
     )
-        .prop_map(|(ops, appetites, own, is_measured, by_steps)| Script { ops, appetites, own, is_measured, by_steps })
+        .prop_map(|(ops, appetites, own, is_measured, by_steps)| Script {
+            ops,
+            appetites,
+            own,
+            is_measured,
+            by_steps,
+        })
 }

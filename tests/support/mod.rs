@@ -33,13 +33,18 @@ static SKIPPED: AtomicU32 = AtomicU32::new(0);
 pub fn skip(what: &str) {
     let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
     // Nobody reads it if that fails.
-    let _ = writeln!(std::io::stderr(), "skipped: no {what} ({count} skipped in this file)");
+    let _ = writeln!(
+        std::io::stderr(),
+        "skipped: no {what} ({count} skipped in this file)"
+    );
 }
 
 /// Where a program is, if it is installed.
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(program))
+        .find(|file| file.is_file())
 }
 
 /// Whether a program is installed; says so if it is not.
@@ -55,10 +60,17 @@ pub fn has(program: &str) -> bool {
 pub fn has_target(target: &str) -> bool {
     static SYSROOT: OnceLock<PathBuf> = OnceLock::new();
     let sysroot = SYSROOT.get_or_init(|| {
-        let output = Command::new(rustc()).args(["--print", "sysroot"]).output().expect("rustc runs");
+        let output = Command::new(rustc())
+            .args(["--print", "sysroot"])
+            .output()
+            .expect("rustc runs");
         PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
     });
-    let found = sysroot.join("lib/rustlib").join(target).join("lib").is_dir();
+    let found = sysroot
+        .join("lib/rustlib")
+        .join(target)
+        .join("lib")
+        .is_dir();
     if !found {
         skip(&format!("target {target}"));
     }
@@ -72,8 +84,16 @@ fn rustc() -> std::ffi::OsString {
 /// Cargo in the repository, free of what the running `cargo test` has set for its own build.
 pub fn cargo(target_directory: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root()).env("CARGO_TARGET_DIR", target_directory);
-    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER", "PIRN_HEADER"] {
+    command
+        .current_dir(root())
+        .env("CARGO_TARGET_DIR", target_directory);
+    for name in [
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "CARGO_BUILD_TARGET",
+        "RUSTC_WRAPPER",
+        "PIRN_HEADER",
+    ] {
         command.env_remove(name);
     }
     command
@@ -95,8 +115,15 @@ pub fn library() -> &'static Library {
         let mut build = cargo(&target);
         build.args(["build", "--release", "--quiet", "--package", "pirn-capi"]);
         let outcome = run(&mut build, MINUTES);
-        assert!(outcome.is_success(), "the library does not build:\n{}", outcome.output);
-        Library { archive: target.join("release/libpirn.a"), shared: target.join("release/libpirn.so") }
+        assert!(
+            outcome.is_success(),
+            "the library does not build:\n{}",
+            outcome.output
+        );
+        Library {
+            archive: target.join("release/libpirn.a"),
+            shared: target.join("release/libpirn.so"),
+        }
     })
 }
 
@@ -121,9 +148,26 @@ impl Outcome {
     /// The output, shortened to what a person reads.
     pub fn excerpt(&self) -> String {
         let lines: Vec<&str> = self.output.lines().collect();
-        let shown = lines.iter().take(60).copied().collect::<Vec<_>>().join("\n");
-        let more = if lines.len() > 60 { format!("\n… {} lines more", lines.len() - 60) } else { String::new() };
-        format!("{}{}\n{shown}{more}", self.status, if self.timed_out { ", ended for taking too long" } else { "" })
+        let shown = lines
+            .iter()
+            .take(60)
+            .copied()
+            .collect::<Vec<_>>()
+            .join("\n");
+        let more = if lines.len() > 60 {
+            format!("\n… {} lines more", lines.len() - 60)
+        } else {
+            String::new()
+        };
+        format!(
+            "{}{}\n{shown}{more}",
+            self.status,
+            if self.timed_out {
+                ", ended for taking too long"
+            } else {
+                ""
+            }
+        )
     }
 }
 
@@ -155,7 +199,11 @@ pub fn run(command: &mut Command, limit: Duration) -> Outcome {
     };
     let output = String::from_utf8_lossy(&std::fs::read(&file).unwrap_or_default()).into_owned();
     let _ = std::fs::remove_file(&file);
-    Outcome { status, output, timed_out }
+    Outcome {
+        status,
+        output,
+        timed_out,
+    }
 }
 
 /// A way to compile C.
@@ -166,12 +214,29 @@ pub struct Compiler {
     pub flags: &'static [&'static str],
 }
 
-const SANITIZERS: &[&str] =
-    &["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"];
+const SANITIZERS: &[&str] = &[
+    "-g",
+    "-O1",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=undefined",
+    "-fno-omit-frame-pointer",
+];
 
-pub const GCC: Compiler = Compiler { name: "gcc", program: "gcc", flags: &["-g", "-O2"] };
-pub const GCC_SANITIZED: Compiler = Compiler { name: "gcc-sanitized", program: "gcc", flags: SANITIZERS };
-pub const CLANG_SANITIZED: Compiler = Compiler { name: "clang-sanitized", program: "clang-14", flags: SANITIZERS };
+pub const GCC: Compiler = Compiler {
+    name: "gcc",
+    program: "gcc",
+    flags: &["-g", "-O2"],
+};
+pub const GCC_SANITIZED: Compiler = Compiler {
+    name: "gcc-sanitized",
+    program: "gcc",
+    flags: SANITIZERS,
+};
+pub const CLANG_SANITIZED: Compiler = Compiler {
+    name: "clang-sanitized",
+    program: "clang-14",
+    flags: SANITIZERS,
+};
 
 /// What every C test is compiled with.
 pub const STRICT: &[&str] = &["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"];
@@ -180,7 +245,12 @@ impl Compiler {
     /// The command so far: language, warnings, the header's directory.
     pub fn command(&self) -> Command {
         let mut command = Command::new(self.program);
-        command.args(["-std=c11", "-D_GNU_SOURCE"]).args(STRICT).args(self.flags).arg("-I").arg(root().join("include"));
+        command
+            .args(["-std=c11", "-D_GNU_SOURCE"])
+            .args(STRICT)
+            .args(self.flags)
+            .arg("-I")
+            .arg(root().join("include"));
         command
     }
 
@@ -192,9 +262,20 @@ impl Compiler {
         let library = library();
         let program = scratch("bin").join(format!("{name}.{}.{number}", self.name));
         let mut command = self.command();
-        command.arg(source(&format!("{name}.c"))).arg(&library.archive).args(more).arg("-pthread").arg("-o").arg(&program);
+        command
+            .arg(source(&format!("{name}.c")))
+            .arg(&library.archive)
+            .args(more)
+            .arg("-pthread")
+            .arg("-o")
+            .arg(&program);
         let outcome = run(&mut command, MINUTES);
-        assert!(outcome.is_success(), "{name} does not compile with {}: {}", self.name, outcome.excerpt());
+        assert!(
+            outcome.is_success(),
+            "{name} does not compile with {}: {}",
+            self.name,
+            outcome.excerpt()
+        );
         program
     }
 }
