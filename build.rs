@@ -1,4 +1,8 @@
-//! Names the backends this build has, and rewrites the C header when asked to.
+//! Names the backends this build has, and rewrites the C header and its Rust twin when asked to.
+
+#[cfg(feature = "header")]
+#[path = "build/abi.rs"]
+mod abi;
 
 fn main() {
     let has = |feature: &str| std::env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
@@ -92,7 +96,17 @@ fn header() {
         }
     }
 
-    let to =
-        std::env::var_os("PIRN_HEADER").map_or_else(|| root.join("include/pirn.h"), Into::into);
-    std::fs::write(to, text).expect("the header can be written");
+    // A test has both written elsewhere, side by side, to compare them with what is committed.
+    let elsewhere = std::env::var_os("PIRN_HEADER").map(std::path::PathBuf::from);
+    let header = elsewhere
+        .clone()
+        .unwrap_or_else(|| root.join("include/pirn.h"));
+    std::fs::write(header, text).expect("the header can be written");
+
+    let mut all = vec![root.join("src/ffi/mod.rs")];
+    all.extend(sources);
+    let declarations = elsewhere
+        .map(|header| header.with_extension("rs"))
+        .unwrap_or_else(|| root.join("crates/abi/src/declarations.rs"));
+    std::fs::write(declarations, abi::declarations(&all)).expect("the declarations can be written");
 }

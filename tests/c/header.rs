@@ -1,6 +1,6 @@
 //! include/pirn.h: fresh, and clean in every dialect, alone and in company.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{
@@ -25,14 +25,19 @@ fn the_committed_header_is_fresh() {
         .env("PIRN_HEADER", &fresh);
     let outcome = run(&mut build, MINUTES);
     assert!(outcome.is_success(), "{}", outcome.excerpt());
-    let made = std::fs::read_to_string(&fresh).expect("the header was made");
-    let committed =
-        std::fs::read_to_string(root().join("include/pirn.h")).expect("the header is committed");
-    let _ = std::fs::remove_file(&fresh);
-    assert!(
-        made.len() > 10_000,
-        "a header was made, and not an empty file"
+    compare(&fresh, "include/pirn.h");
+    compare(
+        &fresh.with_extension("rs"),
+        "crates/abi/src/declarations.rs",
     );
+}
+
+/// Fails at the first line in which the committed file differs from the one just made.
+fn compare(fresh: &Path, name: &str) {
+    let made = std::fs::read_to_string(fresh).expect("it was made");
+    let committed = std::fs::read_to_string(root().join(name)).expect("it is committed");
+    let _ = std::fs::remove_file(fresh);
+    assert!(made.len() > 10_000, "{name} was made, and is not empty");
     if let Some((number, (old, new))) = committed
         .lines()
         .zip(made.lines())
@@ -40,14 +45,14 @@ fn the_committed_header_is_fresh() {
         .find(|(_, (committed, made))| committed != made)
     {
         panic!(
-            "include/pirn.h is not what src/ffi says: `cargo build --features header`\nline {}:\n-{old}\n+{new}",
+            "{name} is not what src/ffi says: `cargo build --features header`\nline {}:\n-{old}\n+{new}",
             number + 1
         );
     }
     assert_eq!(
         committed.len(),
         made.len(),
-        "include/pirn.h is shorter or longer than what src/ffi says"
+        "{name} is shorter or longer than what src/ffi says"
     );
 }
 
