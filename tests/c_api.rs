@@ -6,11 +6,6 @@ use std::time::Duration;
 
 use support::{CLANG_SANITIZED, Compiler, GCC, GCC_SANITIZED, Outcome, has, run};
 
-#[path = "c/header.rs"]
-mod header;
-#[path = "c/layout.rs"]
-mod layout;
-
 const BACKENDS: [&str; 4] = ["select", "poll", "epoll", "host"];
 
 /// How long a program may take with all its backends. Each backend has its own alarm clock of 60 seconds besides.

@@ -17,7 +17,7 @@
 pub use pirn_core::ffi::*;
 
 /// Nothing panics: the main crate has no panicking path, and what remains of its dependencies is listed, with the reason why it
-/// is not reached, in tests/panics.txt. Should it be wrong the thread stops here and harms nobody.
+/// is not reached, in tests/artifact/panics.txt. Should it be wrong the thread stops here and harms nobody.
 #[cfg(panic = "abort")]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

@@ -146,11 +146,11 @@ fn nothing_of_ours_panics() {
         .collect();
     assert!(
         new.is_empty(),
-        "a panic that is not in tests/panics.txt, and the functions it ended up in: {new:#?}"
+        "a panic that is not in tests/artifact/panics.txt, and the functions it ended up in: {new:#?}"
     );
     assert!(
         gone.is_empty(),
-        "strike these out of tests/panics.txt, they are gone: {gone:#?}"
+        "strike these out of tests/artifact/panics.txt, they are gone: {gone:#?}"
     );
     assert!(
         listed.iter().all(|place| !place.starts_with("pirn/")),

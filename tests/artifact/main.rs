@@ -1,13 +1,12 @@
 //! What the library promises about itself: no heap, no C library, no panic, no foreign names, no walls moved.
 
-mod support;
-
-#[path = "c/links.rs"]
+mod header;
+mod layout;
 mod links;
-#[path = "c/panics.rs"]
 mod panics;
-#[path = "c/rooms.rs"]
 mod rooms;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -27,8 +26,8 @@ fn words_of(command: &mut Command) -> Vec<Vec<String>> {
 }
 
 fn lines_of(file: &str) -> Vec<String> {
-    let text =
-        std::fs::read_to_string(root().join("tests").join(file)).expect("the list is committed");
+    let text = std::fs::read_to_string(root().join("tests/artifact").join(file))
+        .expect("the list is committed");
     text.lines()
         .map(str::to_owned)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
@@ -215,7 +214,7 @@ fn exactly_the_listed_symbols_are_exported() {
         .collect();
     assert_eq!(
         exported, listed,
-        "libpirn.so exports these, tests/symbols.txt lists those"
+        "libpirn.so exports these, tests/artifact/symbols.txt lists those"
     );
 
     // Hidden ones are no names to the program that links the archive statically, unless it defines the same: those are weak.
@@ -229,7 +228,7 @@ fn exactly_the_listed_symbols_are_exported() {
         .collect();
     assert_eq!(
         visible, listed,
-        "libpirn.a defines these, tests/symbols.txt lists those"
+        "libpirn.a defines these, tests/artifact/symbols.txt lists those"
     );
 
     // What the header declares, no more and no less.
@@ -245,7 +244,7 @@ fn exactly_the_listed_symbols_are_exported() {
         .collect();
     assert_eq!(
         declared, listed,
-        "include/pirn.h declares these, tests/symbols.txt lists those"
+        "include/pirn.h declares these, tests/artifact/symbols.txt lists those"
     );
 }
 

@@ -3,31 +3,27 @@
 //! `PIRN_MODEL_CASES` sets how many scripts each test plays, `PIRN_MODEL_SEED` repeats a failure: the seed is printed with it, beside the
 //! smallest script that still fails.
 
-#[path = "model/actor.rs"]
 mod actor;
-#[path = "model/oracle.rs"]
 mod oracle;
 #[allow(
     dead_code,
     reason = "shared with the conformance suite, which uses all of it"
 )]
-#[path = "conformance/os.rs"]
+#[path = "../conformance/os.rs"]
 mod os;
-#[path = "model/perform.rs"]
 mod perform;
-#[path = "model/script.rs"]
 mod script;
 #[allow(
     dead_code,
     reason = "shared with the conformance suite, which uses all of it"
 )]
-#[path = "conformance/simulation.rs"]
+#[path = "../conformance/simulation.rs"]
 mod simulation;
 #[allow(
     dead_code,
     reason = "shared with the conformance suite, which uses all of it"
 )]
-#[path = "conformance/world.rs"]
+#[path = "../conformance/world.rs"]
 mod world;
 
 use std::cell::RefCell;
