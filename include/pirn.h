@@ -30,7 +30,9 @@
  * CONVENTIONS
  *
  * Results     An int is 0 or a count on success and a negative errno on failure. On failure nothing has changed and outputs are not
- *             written. The variable errno is not touched. pirn_strerror explains.
+ *             written. pirn_strerror explains. The variable errno is not touched where pirn makes
+ *             its own system calls: on x86_64, i686, aarch64, arm and riscv64. On other machines pirn
+ *             calls the C library, which changes errno.
  * Handles     struct pirn_io, pirn_timer and pirn_task are small values; copy and keep them. One that has become stale is answered with
  *             -ENOENT (until its slot was used 2^31 times more). All zero is never live.
  * Arguments   The loop first, then handles, inputs, callback, user data, outputs. Outputs may be NULL where they say so.

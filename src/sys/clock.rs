@@ -51,9 +51,22 @@ pub(crate) fn find_vdso() {
     for (word, read) in words.iter_mut().skip(1).zip(read).take(length / WORD) {
         *word = usize::from_ne_bytes(*read);
     }
-    // SAFETY: rustix asks for the environment of the process, which it skips to its end, and the vector behind it, of which it copies
-    // what it knows. Here the environment is empty, and the vector ends with zeroes, for the last pair was not written.
-    unsafe { param::init(words.as_mut_ptr().cast()) };
+    /// What the name below means where rustix goes through the C library, because another crate of the
+    /// program asked for that: rustix then has no `init`, and its `page_size` is never 0.
+    #[allow(
+        dead_code,
+        reason = "the inner block's import comes first, if it has the name"
+    )]
+    unsafe fn init(_environment: *mut *mut u8) {}
+    {
+        #[allow(unused_imports, reason = "as above")]
+        use rustix::param::*;
+
+        // SAFETY: rustix asks for the environment of the process, which it skips to its end, and the vector
+        // behind it, of which it copies what it knows. Here the environment is empty, and the vector ends
+        // with zeroes, for the last pair was not written.
+        unsafe { init(words.as_mut_ptr().cast()) };
+    }
 }
 
 /// rustix looks for itself or, with the feature `own-auxv`, does without.

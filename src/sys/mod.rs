@@ -30,6 +30,12 @@ pub(crate) fn error(errno: rustix::io::Errno) -> Error {
 #[cfg(any(linux_poll, linux_select))]
 const LONGEST_WAIT: Nanos = 365 * 86_400 * SECOND;
 
+/// The bits of poll's flags. rustix has them as signed numbers where it goes through the C library.
+#[cfg(any(linux_poll, linux_select))]
+fn poll_bits(flags: rustix::event::PollFlags) -> u16 {
+    flags.bits() as _
+}
+
 /// A timeout as the kernel wants it; `None` is for ever.
 pub(crate) fn timespec(timeout: Nanos) -> Option<Timespec> {
     (timeout != FOREVER).then_some(Timespec {

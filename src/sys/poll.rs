@@ -14,7 +14,7 @@ use static_assertions::{assert_eq_align, assert_eq_size};
 use super::clock::{find_vdso, monotonic};
 use super::fd::{Owner, probe};
 use super::wake::{self, FdWaker};
-use super::{LONGEST_WAIT, error, timespec};
+use super::{LONGEST_WAIT, error, poll_bits, timespec};
 use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
@@ -60,7 +60,7 @@ impl<'a> Poll<'a> {
             ready: 1..1,
             cursor: 1,
         };
-        poll.put(poll.wake.as_raw_fd(), PollFlags::IN.bits())?;
+        poll.put(poll.wake.as_raw_fd(), poll_bits(PollFlags::IN))?;
         poll.wait(0)?;
         Ok(poll)
     }
@@ -77,7 +77,7 @@ impl<'a> Poll<'a> {
 
     fn asked(source: &Source) -> u16 {
         let peer = if source.interest & Interest::READ.bits() != 0 {
-            PollFlags::RDHUP.bits()
+            poll_bits(PollFlags::RDHUP)
         } else {
             0
         };

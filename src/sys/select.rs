@@ -9,7 +9,7 @@ use static_assertions::{assert_eq_align, assert_eq_size};
 use super::clock::{find_vdso, monotonic};
 use super::fd::{Owner, borrow, probe};
 use super::wake::{self, FdWaker};
-use super::{LONGEST_WAIT, error, timespec};
+use super::{LONGEST_WAIT, error, poll_bits, timespec};
 use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
@@ -289,7 +289,7 @@ impl Backend for Select<'_> {
                 && let Some(fd) = self.advance()
             {
                 let interest = self.watched.interest(fd);
-                let mut asked = PollFlags::from_bits_retain(interest as u16);
+                let mut asked = PollFlags::from_bits_retain(interest as _);
                 asked.set(PollFlags::RDHUP, interest & Interest::READ.bits() != 0);
                 if fd != wake {
                     let _ = chunk.push(PollFd::from_borrowed_fd(borrow(fd), asked));
@@ -303,7 +303,7 @@ impl Backend for Select<'_> {
                 use rustix::fd::AsFd;
                 let fd = record.as_fd().as_raw_fd();
                 let found = if known {
-                    u32::from(record.revents().bits())
+                    u32::from(poll_bits(record.revents()))
                 } else {
                     self.found.interest(fd)
                 };

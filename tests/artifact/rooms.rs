@@ -65,6 +65,32 @@ fn the_core_builds_without_an_operating_system() {
     }
 }
 
+/// On s390x and powerpc rustix goes through the C library, and everywhere else if any crate of the
+/// program asks for that.
+#[test]
+fn the_core_builds_through_the_c_library() {
+    let check = |arguments: &[&str], flags: &str| {
+        let mut command = cargo(&scratch("through-libc"));
+        command
+            .args(["clippy", "--quiet", "--lib"])
+            .args(arguments)
+            .args(["--", "-D", "warnings"]);
+        let outcome = run(command.env("RUSTFLAGS", flags), MINUTES);
+        assert!(outcome.is_success(), "{arguments:?}: {}", outcome.excerpt());
+    };
+    check(&["--package", "pirn", "--features", "rustix/use-libc"], "");
+    check(
+        &["--package", "pirn", "--features", "vdso"],
+        "--cfg rustix_use_libc",
+    );
+    for target in ["s390x-unknown-linux-gnu", "powerpc64le-unknown-linux-gnu"] {
+        if has_target(target) {
+            check(&["--package", "pirn", "--target", target], "");
+            check(&["--package", "pirn-capi", "--target", target], "");
+        }
+    }
+}
+
 fn rust_files(directory: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(directory)
         .expect("src is readable")
