@@ -222,6 +222,12 @@ static void parking(void)
     run();
     ends_with(&a, 7, 1);
 
+    start(&a, PARK, PIRN_FOREVER);                  /* what was granted stays granted */
+    turn();
+    CHECK(pirn_co_wake(&a.co, 7) == 0 && pirn_co_cancel(&a.co) == 0);
+    run();
+    ends_with(&a, 7, 1);
+
     start(&a, PARK, 5 * MS);
     run();
     ends_with(&a, -ETIMEDOUT, 1);

@@ -104,7 +104,7 @@ struct pirn_co {
     } on;
     struct pirn_timer timer;     /* zero: none */
     uint32_t state;
-    uint32_t reserved;
+    uint32_t is_cancelled;       /* 1: the next await ends with -ECANCELED */
 };
 
 enum {
@@ -112,6 +112,7 @@ enum {
     PIRN_CO_ENDED_,
     PIRN_CO_RUNNING_,
     PIRN_CO_QUEUED_,             /* on.task will resume it */
+    PIRN_CO_WOKEN_,              /* the same, with a value that pirn_co_wake granted */
     PIRN_CO_AWAIT_FD_,           /* on.io, and maybe the timer */
     PIRN_CO_DELAYED_,            /* the timer */
     PIRN_CO_PARKED_,             /* maybe the timer */
@@ -178,7 +179,7 @@ static inline void pirn_co_disarm_(struct pirn_co *co)
 {
     if (co->state == PIRN_CO_AWAIT_FD_)
         (void)pirn_io_remove(co->loop, co->on.io);
-    else if (co->state == PIRN_CO_QUEUED_)
+    else if (co->state == PIRN_CO_QUEUED_ || co->state == PIRN_CO_WOKEN_)
         (void)pirn_task_cancel(co->loop, co->on.task);
     else if (co->state == PIRN_CO_JOINING_ || co->state == PIRN_CO_CALLING_)
         co->on.other->waiter = NULL;
@@ -265,12 +266,28 @@ static inline int pirn_co_queue_(struct pirn_co *co, int result)
     return 0;
 }
 
+/* The first step of every await. 1 if a cancellation has waited for it, of co itself or of a
+ * coroutine that has called co: it is used up, and the await is to end at once. */
+static inline int pirn_co_take_cancel_(struct pirn_co *co, int line)
+{
+    struct pirn_co *of = co;
+
+    co->line = line;
+    while (of->is_cancelled == 0) {
+        of = of->waiter;
+        if (of == NULL || of->state != PIRN_CO_CALLING_)
+            return 0;
+    }
+    of->is_cancelled = 0;
+    return 1;
+}
+
 /* The last step of every wait: the time limit. */
-static inline struct pirn_co_step pirn_co_wait_(struct pirn_co *co, int line, uint32_t state, uint64_t timeout_ns)
+static inline struct pirn_co_step pirn_co_wait_(struct pirn_co *co, uint32_t state,
+                                                uint64_t timeout_ns)
 {
     int rc = 0;
 
-    co->line = line;
     co->state = state;
     if (timeout_ns != PIRN_FOREVER)
         rc = pirn_timer_start(co->loop, timeout_ns, 0, 0, pirn_co_on_timer_, co, &co->timer);
@@ -288,25 +305,30 @@ static inline struct pirn_co_step pirn_co_await_fd_(struct pirn_co *co, int line
 
     if (co->state != PIRN_CO_RUNNING_)
         return pirn_co_step_(NULL);
-    co->line = line;
+    if (pirn_co_take_cancel_(co, line))
+        return pirn_co_go_on_(co, -ECANCELED);
     rc = pirn_io_add(co->loop, fd, interest, pirn_co_on_ready_, co, &co->on.io);
     if (rc < 0)
         return pirn_co_go_on_(co, rc);
-    return pirn_co_wait_(co, line, PIRN_CO_AWAIT_FD_, timeout_ns);
+    return pirn_co_wait_(co, PIRN_CO_AWAIT_FD_, timeout_ns);
 }
 
 static inline struct pirn_co_step pirn_co_delay_(struct pirn_co *co, int line, uint64_t delay_ns)
 {
     if (co->state != PIRN_CO_RUNNING_)
         return pirn_co_step_(NULL);
-    return pirn_co_wait_(co, line, PIRN_CO_DELAYED_, delay_ns);
+    if (pirn_co_take_cancel_(co, line))
+        return pirn_co_go_on_(co, -ECANCELED);
+    return pirn_co_wait_(co, PIRN_CO_DELAYED_, delay_ns);
 }
 
 static inline struct pirn_co_step pirn_co_park_(struct pirn_co *co, int line, uint64_t timeout_ns)
 {
     if (co->state != PIRN_CO_RUNNING_)
         return pirn_co_step_(NULL);
-    return pirn_co_wait_(co, line, PIRN_CO_PARKED_, timeout_ns);
+    if (pirn_co_take_cancel_(co, line))
+        return pirn_co_go_on_(co, -ECANCELED);
+    return pirn_co_wait_(co, PIRN_CO_PARKED_, timeout_ns);
 }
 
 static inline struct pirn_co_step pirn_co_yield_(struct pirn_co *co, int line)
@@ -315,7 +337,8 @@ static inline struct pirn_co_step pirn_co_yield_(struct pirn_co *co, int line)
 
     if (co->state != PIRN_CO_RUNNING_)
         return pirn_co_step_(NULL);
-    co->line = line;
+    if (pirn_co_take_cancel_(co, line))
+        return pirn_co_go_on_(co, -ECANCELED);
     rc = pirn_co_queue_(co, 0);
     return rc < 0 ? pirn_co_go_on_(co, rc) : pirn_co_step_(NULL);
 }
@@ -346,7 +369,8 @@ static inline struct pirn_co_step pirn_co_join_(struct pirn_co *co, int line, st
 
     if (co->state != PIRN_CO_RUNNING_)
         return pirn_co_step_(NULL);
-    co->line = line;
+    if (pirn_co_take_cancel_(co, line))
+        return pirn_co_go_on_(co, -ECANCELED);
     rc = pirn_co_check_join_(co, other);
     if (rc < 0)
         return pirn_co_go_on_(co, rc);
@@ -354,7 +378,7 @@ static inline struct pirn_co_step pirn_co_join_(struct pirn_co *co, int line, st
         return pirn_co_go_on_(co, other->result);
     co->on.other = other;
     other->waiter = co;
-    return pirn_co_wait_(co, line, PIRN_CO_JOINING_, timeout_ns);
+    return pirn_co_wait_(co, PIRN_CO_JOINING_, timeout_ns);
 }
 
 static inline int pirn_co_is_live(const struct pirn_co *co);
@@ -364,7 +388,8 @@ static inline struct pirn_co_step pirn_co_call_(struct pirn_co *co, int line, st
 {
     if (co->state != PIRN_CO_RUNNING_)
         return pirn_co_step_(NULL);
-    co->line = line;
+    if (pirn_co_take_cancel_(co, line))
+        return pirn_co_go_on_(co, -ECANCELED);
     if (callee == NULL || body == NULL)
         return pirn_co_go_on_(co, -EINVAL);
     if (pirn_co_is_live(callee))
@@ -375,6 +400,7 @@ static inline struct pirn_co_step pirn_co_call_(struct pirn_co *co, int line, st
     callee->user = user;
     callee->waiter = co;
     callee->timer.slot = callee->timer.generation = 0;
+    callee->is_cancelled = 0;
     co->on.other = callee;
     co->state = PIRN_CO_CALLING_;
     return pirn_co_step_(callee);
@@ -411,6 +437,7 @@ static inline int pirn_co_start(struct pirn_loop *loop, struct pirn_co *co, pirn
     co->waiter = NULL;
     co->on.task = task;
     co->timer.slot = co->timer.generation = 0;
+    co->is_cancelled = 0;
     co->state = PIRN_CO_QUEUED_;
     return 0;
 }
@@ -421,34 +448,54 @@ static inline int pirn_co_is_live(const struct pirn_co *co)
     return co != NULL && co->state != PIRN_CO_IDLE_ && co->state != PIRN_CO_ENDED_;
 }
 
-/* Ends a PIRN_CO_PARK with `value`; the body goes on in the coming turn. 0; -EINVAL: NULL; -ENOENT: it is not parked, nothing
- * is remembered; -EAGAIN: the task queue is full and it is still parked. O(1). */
+/* Ends a PIRN_CO_PARK with `value`; the body goes on in the coming turn. Once this has returned 0
+ * the body receives the value: a later pirn_co_cancel does not take it away, only pirn_co_stop
+ * does.
+ * 0; -EINVAL: NULL; -ENOENT: it is not parked, nothing is remembered; -EAGAIN: the task queue is
+ * full and it is still parked. O(1). */
 static inline int pirn_co_wake(struct pirn_co *co, int value)
 {
+    int rc;
+
     if (co == NULL)
         return -EINVAL;
-    return co->state == PIRN_CO_PARKED_ ? pirn_co_queue_(co, value) : -ENOENT;
+    if (co->state != PIRN_CO_PARKED_)
+        return -ENOENT;
+    rc = pirn_co_queue_(co, value);
+    if (rc == 0)
+        co->state = PIRN_CO_WOKEN_;
+    return rc;
 }
 
-/* Cancels politely: the await in progress (of the innermost callee, if it has called) ends with -ECANCELED in the coming turn, its
- * watcher and timer are gone when this returns, and the body can clean up; it may await again. One that has not begun to run ends
- * with -ECANCELED and never runs. Twice is once.
- * 0; -EINVAL: NULL; -ENOENT: not live; -EBUSY: it is running, that is, calling this; -EAGAIN: the task queue is full and
- * nothing has changed. O(depth of calls). */
+/* Cancels politely: the await in progress (of the innermost callee, if it has called) ends with
+ * -ECANCELED in the coming turn, its watcher and timer are gone when this returns, and the body
+ * can clean up; it may await again. One that has not begun to run ends with -ECANCELED and never
+ * runs. Twice is once.
+ * A PIRN_CO_PARK that pirn_co_wake has already ended keeps its value. The next await of the
+ * coroutine, or of one that it calls, ends at once with -ECANCELED instead. Without a next await
+ * the cancellation has no effect.
+ * 0; -EINVAL: NULL; -ENOENT: not live; -EBUSY: it is running, that is, calling this; -EAGAIN: the
+ * task queue is full and nothing has changed. O(depth of calls). */
 static inline int pirn_co_cancel(struct pirn_co *co)
 {
+    struct pirn_co *innermost;
+
     if (co == NULL)
         return -EINVAL;
     if (!pirn_co_is_live(co))
         return -ENOENT;
-    co = pirn_co_innermost_(co);
-    if (co->state == PIRN_CO_RUNNING_)
+    innermost = pirn_co_innermost_(co);
+    if (innermost->state == PIRN_CO_RUNNING_)
         return -EBUSY;
-    if (co->state == PIRN_CO_QUEUED_) {      /* its turn comes anyway: no second task */
-        co->result = -ECANCELED;
+    if (innermost->state == PIRN_CO_WOKEN_) {
+        co->is_cancelled = 1;
         return 0;
     }
-    return pirn_co_queue_(co, -ECANCELED);
+    if (innermost->state == PIRN_CO_QUEUED_) {      /* its turn comes anyway: no second task */
+        innermost->result = -ECANCELED;
+        return 0;
+    }
+    return pirn_co_queue_(innermost, -ECANCELED);
 }
 
 /* Stops at once: neither the body nor any callee's ever runs again, every slot is free when this returns, and the memory is the

@@ -71,6 +71,7 @@ programs! {
     fd_numbers_and_limits_do_not_matter: "fd_limits";
     a_foreign_loop_can_wait_for_it: "embedding";
     what_the_kernel_refuses_is_passed_on: "kernel";
+    coroutines_keep_what_was_granted: "coroutines";
 }
 
 /// The check above is not blind: a claim that fails, a backend that says nothing and a program that crashes are noticed.
