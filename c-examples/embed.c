@@ -145,9 +145,8 @@ static void by_descriptor(void)
     CHECK(write(inner[1], "xx", 2) == 2 && write(own[1], "y", 1) == 1);
 
     start_all(loop, &seen, inner[0], &poster, &thread);
-    turn_pirn(loop);                                /* once before the first sleep: what was set up so far takes effect */
 
-    sources[0].fd = pirn_fd(loop);
+    sources[0].fd = pirn_fd(loop);      /* shows what was set up so far, and all that follows */
     sources[0].events = POLLIN;
     sources[0].callback = turn_pirn;
     sources[0].user = loop;

@@ -1,0 +1,40 @@
+//! The programs of c-examples when the kernel refuses: `make check` runs them when all is well.
+
+mod support;
+
+use std::process::Command;
+use std::time::Duration;
+
+use support::{GCC, MINUTES, has, library, root, run, scratch};
+
+/// One `epoll_ctl` after the other fails. The self-test then reports a failure or none, and ends.
+#[test]
+fn the_state_machine_survives_a_refused_epoll_ctl() {
+    if !has(GCC.program) || !has("strace") {
+        return;
+    }
+    let program = scratch("bin").join("state_machine");
+    let mut command = GCC.command();
+    command
+        .arg(root().join("c-examples/state_machine.c"))
+        .arg(&library().archive)
+        .arg("-o")
+        .arg(&program);
+    let outcome = run(&mut command, MINUTES);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    // The first two are pirn_init's, the third is the acceptor's, then come clients and sessions.
+    for refused in 1..8 {
+        let mut command = Command::new("strace");
+        command
+            .args(["-f", "-qq", "-o", "/dev/null", "-e"])
+            .arg(format!("inject=epoll_ctl:error=ENOMEM:when={refused}"))
+            .arg(&program)
+            .arg("--self-test");
+        let outcome = run(&mut command, Duration::from_secs(60));
+        assert!(
+            matches!(outcome.status.code(), Some(0 | 1)) && !outcome.timed_out,
+            "the refusal of call {refused}: {}",
+            outcome.excerpt()
+        );
+    }
+}
