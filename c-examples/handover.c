@@ -232,38 +232,41 @@ static void print_statistics(void)
 
 static int self_test(void)
 {
-    int fds[LOAD_CLIENTS], late_fds[LATE_CLIENTS];
+    struct load load = { .clients = SELF_TEST_CLIENTS, .messages = 1, .length = SELF_TEST_LENGTH,
+                         .half_closers = 1, .slow_readers = 4 };
+    int late_fds[LATE_CLIENTS];
     uint64_t short_writes = 0;
     uint16_t port = 0;
     char byte;
 
     /* While no worker runs, the mailboxes fill up; the acceptor keeps one connection, the rest wait in the kernel. */
     open_loops(2, &port);
-    for (unsigned i = 0; i < LOAD_CLIENTS; ++i)
-        fds[i] = load_connect(port, i);
+    load.port = port;
+    load_connect(&load);
     while (acceptor.times_full < 2)                 /* found full, and found so again by the timer */
         CHECK(pirn_turn(acceptor.loop, RETRY_NS * 1000) > 0);
     CHECK(acceptor.handed_over == 2 * MAILBOX_ROOM && acceptor.kept_fd >= 0);
 
     /* Now all are served, every byte. */
     start_loops();
-    load_verify(fds);
+    load_run(&load);
+    load_free(&load);
     CHECK(pirn_stop(acceptor.loop) == 0);
     join_loops();
-    CHECK(acceptor.handed_over == LOAD_CLIENTS && acceptor.kept_fd < 0);
+    CHECK(acceptor.handed_over == SELF_TEST_CLIENTS && acceptor.kept_fd < 0);
     for (unsigned i = 0; i < worker_count; ++i) {
         const struct echo_pool *pool = &workers[i].pool;
 
         CHECK(pool->admitted > 0 && pool->connected == 0 && pool->refused == 0 && pool->failed == 0);
-        CHECK(pool->echoed == pool->admitted * LOAD_LENGTH);
+        CHECK(pool->echoed == pool->admitted * SELF_TEST_LENGTH);
         short_writes += pool->short_writes;
     }
-    CHECK(workers[0].pool.admitted + workers[1].pool.admitted == LOAD_CLIENTS);
+    CHECK(workers[0].pool.admitted + workers[1].pool.admitted == SELF_TEST_CLIENTS);
 
     /* What is posted to a worker that runs no more is reclaimed, and its client sees the end. */
     for (unsigned i = 0; i < LATE_CLIENTS; ++i)
-        late_fds[i] = load_connect(port, i);
-    while (acceptor.handed_over < LOAD_CLIENTS + LATE_CLIENTS)
+        late_fds[i] = load_dial(port, 0);
+    while (acceptor.handed_over < SELF_TEST_CLIENTS + LATE_CLIENTS)
         CHECK(pirn_turn(acceptor.loop, RETRY_NS * 1000) > 0);
     CHECK(close_loops() == 0);
     CHECK(workers[0].reclaimed + workers[1].reclaimed == LATE_CLIENTS);
@@ -271,7 +274,7 @@ static int self_test(void)
         CHECK(recv(late_fds[i], &byte, 1, 0) == 0 && close(late_fds[i]) == 0);
     printf("handover: %d clients, each %u bytes verified, %" PRIu64 " and %" PRIu64 " to a worker; %" PRIu64
            " times full, %d reclaimed; %" PRIu64 " short writes\n",
-           LOAD_CLIENTS, LOAD_LENGTH, workers[0].pool.admitted, workers[1].pool.admitted, acceptor.times_full, LATE_CLIENTS,
+           SELF_TEST_CLIENTS, SELF_TEST_LENGTH, workers[0].pool.admitted, workers[1].pool.admitted, acceptor.times_full, LATE_CLIENTS,
            short_writes);
     return 0;
 }

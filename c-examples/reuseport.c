@@ -148,29 +148,31 @@ static void print_statistics(void)
 
 static int self_test(void)
 {
-    int fds[LOAD_CLIENTS];
+    struct load load = { .clients = SELF_TEST_CLIENTS, .messages = 1, .length = SELF_TEST_LENGTH,
+                         .half_closers = 1, .slow_readers = 4 };
     uint64_t admitted = 0, short_writes = 0;
     uint16_t port = 0;
 
     open_servers(2, &port);
     start_servers();
-    for (unsigned i = 0; i < LOAD_CLIENTS; ++i)
-        fds[i] = load_connect(port, i);
-    load_verify(fds);
+    load.port = port;
+    load_connect(&load);
+    load_run(&load);
+    load_free(&load);
     stop_all();
     join_servers();
     for (unsigned i = 0; i < server_count; ++i) {
         const struct echo_pool *pool = &servers[i].pool;
 
         CHECK(pool->admitted > 0 && pool->connected == 0 && pool->refused == 0 && pool->failed == 0);
-        CHECK(pool->echoed == pool->admitted * LOAD_LENGTH);
+        CHECK(pool->echoed == pool->admitted * SELF_TEST_LENGTH);
         admitted += pool->admitted;
         short_writes += pool->short_writes;
     }
-    CHECK(admitted == LOAD_CLIENTS);
+    CHECK(admitted == SELF_TEST_CLIENTS);
     CHECK(close_servers() == 0);
     printf("reuseport: %d clients, each %u bytes verified, %" PRIu64 " and %" PRIu64 " to a loop; %" PRIu64 " short writes\n",
-           LOAD_CLIENTS, LOAD_LENGTH, servers[0].pool.admitted, servers[1].pool.admitted, short_writes);
+           SELF_TEST_CLIENTS, SELF_TEST_LENGTH, servers[0].pool.admitted, servers[1].pool.admitted, short_writes);
     return 0;
 }
 
