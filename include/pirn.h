@@ -207,7 +207,8 @@
 #define PIRN_TIMER_CACHED 0x2u
 
 /**
- * Policy of a periodic timer: the next tick is one period after this one is handed over.
+ * Policy of a periodic timer: the next tick is one period after this one is handed over, by a fresh
+ * reading of the clock.
  */
 #define PIRN_TIMER_FIXED_DELAY 0x4u
 
@@ -1029,10 +1030,10 @@ int pirn_prepare(struct pirn_loop *loop,
  * - -EBUSY: inside a callback or a run
  * - what the kernel said, as `pirn_run`
  *
- * Blocks unless 0; the only place that does. Cost: one system call, or two for less than a millisecond on epoll. Loop thread. Since 0.1.
+ * Blocks unless 0; the only place that does. Cost: one system call, or two for less than a millisecond
+ * on epoll; one more if `pirn_fd` is in use and something was found. Loop thread. Since 0.1.
  */
-int pirn_wait(struct pirn_loop *loop,
-              uint64_t timeout_ns);
+int pirn_wait(struct pirn_loop *loop, uint64_t timeout_ns);
 
 /**
  * Third part of a turn: call what is due.

@@ -386,7 +386,11 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     ///
     /// [`Error::EBUSY`]: inside a callback. Else what the kernel said.
     pub fn wait(&mut self, timeout: Nanos) -> Result<usize> {
-        self.enter(|this| this.reactor.wait(timeout).map(|found| found as usize))
+        self.enter(|this| {
+            this.reactor
+                .wait_foreign(timeout)
+                .map(|found| found as usize)
+        })
     }
 
     /// Third part of a turn: calls what is due, and returns how many callbacks ran.

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use support::{CLANG_SANITIZED, Compiler, GCC, GCC_SANITIZED, Outcome, has, run};
@@ -72,6 +73,28 @@ programs! {
     a_foreign_loop_can_wait_for_it: "embedding";
     what_the_kernel_refuses_is_passed_on: "kernel";
     coroutines_keep_what_was_granted: "coroutines";
+    the_pollable_fd_shows_what_a_turn_would_call: "pollable";
+    system_calls_are_as_few_as_is_said: "syscalls";
+}
+
+/// A table-driven test leaves no function out: its program lists those that it calls.
+#[test]
+fn tables_cover_every_function() {
+    if !has(GCC.program) {
+        return;
+    }
+    let text = std::fs::read_to_string(support::root().join("tests/artifact/symbols.txt"))
+        .expect("the list is committed");
+    let listed: BTreeSet<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    for name in ["pollable"] {
+        let program = GCC.build(name, &[]);
+        let outcome = run(std::process::Command::new(program).arg("--list"), LIMIT);
+        let called: BTreeSet<&str> = outcome.output.lines().collect();
+        assert_eq!(
+            called, listed,
+            "{name} calls these, tests/artifact/symbols.txt lists those"
+        );
+    }
 }
 
 /// The check above is not blind: a claim that fails, a backend that says nothing and a program that crashes are noticed.

@@ -271,7 +271,8 @@ pub unsafe extern "C" fn pirn_prepare(
 /// - -EBUSY: inside a callback or a run
 /// - what the kernel said, as `pirn_run`
 ///
-/// Blocks unless 0; the only place that does. Cost: one system call, or two for less than a millisecond on epoll. Loop thread. Since 0.1.
+/// Blocks unless 0; the only place that does. Cost: one system call, or two for less than a millisecond
+/// on epoll; one more if `pirn_fd` is in use and something was found. Loop thread. Since 0.1.
 ///
 /// # Safety
 ///
@@ -279,7 +280,7 @@ pub unsafe extern "C" fn pirn_prepare(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_wait(loop_: *mut pirn_loop, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.
-    let result = unsafe { inside(loop_, |face| face.reactor().wait(timeout_ns)) };
+    let result = unsafe { inside(loop_, |face| face.reactor().wait_foreign(timeout_ns)) };
     count(result)
 }
 

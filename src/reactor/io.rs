@@ -17,12 +17,13 @@ impl<B: Backend> Reactor<'_, B> {
     pub(crate) fn io_add(&mut self, fd: i32, interest: Interest, target: Target) -> Result<Token> {
         self.check_fork()?;
         self.check_options(fd, interest)?;
-        let io = match self.watchers.find(fd) {
-            None => self.enter(fd, interest, target)?,
-            Some(head) => self.join(fd, interest, target, head)?,
+        let result = match self.watchers.find(fd) {
+            None => self.enter(fd, interest, target),
+            Some(head) => self.join(fd, interest, target, head),
         };
+        // After a refusal too: the fd's other watchers may have to be told that it is lost.
         self.changed();
-        Ok(io)
+        result
     }
 
     fn check_options(&self, fd: i32, interest: Interest) -> Result<()> {

@@ -112,6 +112,8 @@ pub(crate) struct Reactor<'a, B: Backend> {
     /// Once the application has the pollable fd every change must show there at once. Reached by address, which the call that hands out the
     /// fd leaves here: so the linker leaves it out of a program without that call.
     show: Option<Show<B>>,
+    /// Until when the pollable fd's alarm is set: `FOREVER` while it is off.
+    alarm: Nanos,
     holds: u32,
     block_size: u32,
     timers: Timers<'a>,
@@ -149,6 +151,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
             has_removed: false,
             is_haunted: false,
             show: None,
+            alarm: FOREVER,
             holds: 0,
             turns_to_fork_check: 0,
             forked: false,
@@ -210,11 +213,22 @@ impl<'a, B: Backend> Reactor<'a, B> {
             return Ok(0);
         }
         let sleeps = timeout > 0 && self.shared.about_to_sleep();
-        let found = self.backend.wait(if sleeps { timeout } else { 0 });
+        let result = self.backend.wait(if sleeps { timeout } else { 0 });
         self.shared.awake();
         self.stats.waits += 1;
         self.now_is_stale = true;
-        let found = found?;
+        // After a failed wait too: `timer_again` relies on it.
+        if self.timers.used() > 0 {
+            self.update();
+        }
+        let found = match result {
+            Ok(found) => found,
+            Err(error) => {
+                // No dispatch follows, whose end would say so.
+                self.changed();
+                return Err(error);
+            }
+        };
         self.has_removed = false;
         if found > 0 {
             self.work = EVENTS | WOKEN;
@@ -223,10 +237,37 @@ impl<'a, B: Backend> Reactor<'a, B> {
                 self.mark(true);
             }
         }
-        if self.timers.used() > 0 {
-            self.update();
-        }
         Ok(found)
+    }
+
+    /// As [`wait`](Self::wait), for a caller that may wait for the pollable fd before it dispatches: what
+    /// was found, and what comes from now on, shows there.
+    pub(crate) fn wait_foreign(&mut self, timeout: Nanos) -> Result<u32> {
+        let found = self.wait(timeout)?;
+        if self.show.is_none() {
+            return Ok(found);
+        }
+        if found > 0 && !self.has_found_sources() {
+            // Only the loop's own fds. If that counted as something to do, the fd would be made readable
+            // again, and the next wait would find that: for ever.
+            (self.work, self.is_marked) = (0, false);
+        }
+        self.changed();
+        Ok(found)
+    }
+
+    /// True if the last wait found anything but the loop's own fds.
+    fn has_found_sources(&mut self) -> bool {
+        if self.is_marked {
+            let has_any = self.backend.next_marked().is_some();
+            self.backend.rewind();
+            return has_any;
+        }
+        let mut places = self.backend.events(u32::MAX);
+        places.any(|at| {
+            let event = self.backend.event(at);
+            event.is_some_and(|(token, _)| token.generation != 0)
+        })
     }
 
     /// Whether something that was there at the last wait is still to be handed over.
@@ -438,6 +479,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
             .watchers
             .insert(-1 - bit as i32, Interest::READ | options, target, None)?;
         self.handled |= 1 << bit;
+        // The bit may be raised already.
+        self.changed();
         Ok(io)
     }
 
@@ -521,13 +564,25 @@ impl<'a, B: Backend> Reactor<'a, B> {
             return;
         }
         let attention = self.is_unfinished() || self.apply_changes();
-        let wake = self.timers.next_wake();
-        // A failure leaves the foreign loop with its own timeout, which `prepare` told it.
-        let _ = self.backend.set_alarm(wake);
+        self.move_alarm();
         // To posters the loop sleeps while the foreign loop has the fd: what they bring must make it readable.
         let may_sleep = self.shared.about_to_sleep();
         if !may_sleep || attention || self.has_work() {
             self.backend.waker().wake();
+        }
+    }
+
+    /// Makes the pollable fd readable when the loop must wake for a timer.
+    fn move_alarm(&mut self) {
+        let wake = self.timers.next_wake();
+        // One that is still to ring stands. One whose time has passed may have rung and been heard, so that
+        // it must ring again. (While there are timers `now` was read after the last wait.)
+        if wake == self.alarm && (wake > self.now || wake == FOREVER) {
+            return;
+        }
+        // A failure leaves the foreign loop with its own timeout, which `prepare` told it.
+        if self.backend.set_alarm(wake).is_ok() {
+            self.alarm = wake;
         }
     }
 

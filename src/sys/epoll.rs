@@ -46,7 +46,7 @@ pub(crate) struct Epoll<'a> {
     set: OwnedFd,
     wake: OwnedFd,
     /// Makes the set readable when a timer is due; only once the application asked for the fd.
-    alarm: Option<(OwnedFd, Nanos)>,
+    alarm: Option<OwnedFd>,
     owner: Owner,
     events: &'a mut [Event],
     found: u32,
@@ -84,7 +84,7 @@ impl<'a> Epoll<'a> {
         // Edge triggered and never read: every write to the eventfd is a new edge.
         let flags = EventFlags::IN | EventFlags::ET;
         epoll::add(&self.set, &self.wake, OWN, flags).map_err(error)?;
-        if let Some((alarm, _)) = &self.alarm {
+        if let Some(alarm) = &self.alarm {
             epoll::add(&self.set, alarm, OWN, flags).map_err(error)?;
         }
         Ok(())
@@ -205,7 +205,7 @@ impl Backend for Epoll<'_> {
     }
 
     fn owns(&self, fd: i32) -> bool {
-        let alarm = self.alarm.as_ref().map(|(alarm, _)| alarm.as_raw_fd());
+        let alarm = self.alarm.as_ref().map(AsRawFd::as_raw_fd);
         fd == self.set.as_raw_fd() || fd == self.wake.as_raw_fd() || Some(fd) == alarm
     }
 
@@ -329,33 +329,26 @@ impl Backend for Epoll<'_> {
             )
             .map_err(error)?;
             epoll::add(&self.set, &alarm, OWN, EventFlags::IN | EventFlags::ET).map_err(error)?;
-            self.alarm = Some((alarm, FOREVER));
+            self.alarm = Some(alarm);
         }
         Ok(self.set.as_raw_fd())
     }
 
     fn set_alarm(&mut self, deadline: Nanos) -> Result<()> {
-        let Some((alarm, armed)) = &mut self.alarm else {
-            return Err(Error::EINVAL);
-        };
-        // An alarm in the past has rung, and must ring again.
-        if *armed == deadline && deadline == FOREVER {
-            return Ok(());
-        }
+        let alarm = self.alarm.as_ref().ok_or(Error::EINVAL)?;
         let zero = timespec(0).ok_or(Error::EINVAL)?;
         // Zero would disarm; "for ever" is meant to.
         let value = timespec(deadline.max(1)).unwrap_or(zero);
         timerfd_settime(
-            &*alarm,
+            alarm,
             TimerfdTimerFlags::ABSTIME,
             &Itimerspec {
                 it_interval: zero,
                 it_value: value,
             },
         )
-        .map_err(error)?;
-        *armed = deadline;
-        Ok(())
+        .map(drop)
+        .map_err(error)
     }
 }
 
