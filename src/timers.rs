@@ -42,7 +42,8 @@ use crate::token::Token;
 /// Flags of a timer. Of the first two at most one: what a periodic timer does about ticks that were due before it could
 /// fire for them. Without either each of them is fired for, one in a turn.
 pub(crate) const FIXED_DELAY: u8 = 1;
-/// See [`FIXED_DELAY`]: it counts the next period from when it fires. This one drops the ticks that were missed.
+/// See [`FIXED_DELAY`], which counts the next period from when it fires. This one drops the ticks that
+/// were missed.
 pub(crate) const SKIP_MISSED: u8 = 2;
 /// The timer does not keep the loop running.
 pub(crate) const UNREFERENCED: u8 = 4;
@@ -341,7 +342,16 @@ impl<'a> Timers<'a> {
         self.slab.get(first).map(TimerSlot::effective)
     }
 
-    /// Takes the first timer off the due list: a one-shot is gone when this returns, a periodic one armed anew.
+    /// True if the next timer that [`pop_due`](Self::pop_due) takes counts its next period from the time
+    /// given there, which must then be a fresh reading of the clock.
+    #[inline]
+    pub(crate) fn is_next_fixed_delay(&self) -> bool {
+        let slot = self.slab.get(self.buckets.head(DUE));
+        slot.is_some_and(|slot| slot.flags & FIXED_DELAY != 0)
+    }
+
+    /// Takes the first timer off the due list: a one-shot is gone when this returns, a periodic one armed
+    /// for its next tick. `now` is the turn's time or later.
     #[inline]
     pub(crate) fn pop_due(&mut self, now: Nanos) -> Option<Fired> {
         let index = self.buckets.head(DUE);

@@ -19,7 +19,8 @@ pub const PIRN_TIMER_ABSOLUTE: u32 = 0x1;
 /// Option of `pirn_timer_start`: the delay counts from `pirn_now`, the turn's time, and not from a fresh reading of the clock. Cheaper,
 /// and shorter by what the callbacks of this turn have taken.
 pub const PIRN_TIMER_CACHED: u32 = 0x2;
-/// Policy of a periodic timer: the next tick is one period after this one is handed over.
+/// Policy of a periodic timer: the next tick is one period after this one is handed over, by a fresh
+/// reading of the clock.
 pub const PIRN_TIMER_FIXED_DELAY: u32 = 0x4;
 /// Policy of a periodic timer: one call stands for all ticks due, `missed` says how many besides one; the grid is kept. Without either
 /// policy the rate is fixed: every tick is called, at most one in a turn, and `missed` says how many more are due already.

@@ -151,7 +151,13 @@ impl<B: Backend> Reactor<'_, B> {
         if !self.may_call() {
             return None;
         }
-        let fired = self.timers.pop_due(self.now);
+        // The turn's time is older by what the callbacks before this one have taken.
+        let now = if self.timers.is_next_fixed_delay() {
+            self.backend.now()
+        } else {
+            self.now
+        };
+        let fired = self.timers.pop_due(now);
         if fired.is_none() {
             self.finish(TIMERS);
         }

@@ -53,6 +53,8 @@ struct State {
     fds: BTreeMap<i32, usize>,
     watched: BTreeMap<i32, Interest>,
     timeouts: Vec<Nanos>,
+    /// What the next wait fails with, when its time is over.
+    failure: Option<Error>,
 }
 
 impl State {
@@ -161,6 +163,10 @@ impl Host for SimulatedHost {
     fn wait(&mut self, timeout: Nanos, ready: &mut [Readiness]) -> Result<usize> {
         let mut state = self.state.borrow_mut();
         state.timeouts.push(timeout);
+        if let Some(error) = state.failure.take() {
+            state.now = state.now.saturating_add(timeout);
+            return Err(error);
+        }
         let mut found = 0;
         for (&fd, &interest) in &state.watched {
             let unasked = Ready::ERROR | Ready::HANGUP | Ready::INVALID;
@@ -229,6 +235,12 @@ impl Simulation {
     /// Sets the clock, backwards too.
     pub fn set_clock(&self, now: Nanos) {
         self.state.borrow_mut().now = now;
+    }
+
+    /// Has the next wait fail, when its time is over.
+    #[allow(dead_code, reason = "the model's waits do not fail")]
+    pub fn fail_next_wait(&self, error: Error) {
+        self.state.borrow_mut().failure = Some(error);
     }
 
     /// What poll(2) would say. For the model.

@@ -1,6 +1,6 @@
 //! Time to the nanosecond, on a clock that stands still until the loop waits: only a simulation can say these things.
 
-use pirn::{FOREVER, Repeat, When};
+use pirn::{Error, FOREVER, Repeat, When};
 
 use crate::bench::Bench;
 use crate::world::{Simulation, World};
@@ -17,6 +17,7 @@ claims! {
         waits_end_at_the_callers_limit
         fixed_rate_keeps_its_grid_and_calls_every_tick
         fixed_delay_counts_from_the_call
+        fixed_delay_is_not_shortened_by_callbacks_before_it
         skip_drops_missed_ticks_and_keeps_its_grid
         late_first_tick_counts_what_is_overdue
         million_periods_do_not_drift
@@ -26,6 +27,7 @@ claims! {
         clock_near_its_end_is_no_special_case
         after_counts_from_the_clock_and_after_now_from_the_turn
         again_counts_from_the_turn
+        again_after_a_failed_wait_counts_from_the_time_after_it
         deadline_of_a_run_is_exact
         stopped_timer_does_not_shorten_the_wait
         pushed_timer_wakes_for_its_new_deadline;
@@ -129,6 +131,19 @@ fn fixed_delay_counts_from_the_call(b: &mut B<'_>) {
             (65, "tick"),
             (75, "tick")
         ])
+    );
+}
+
+/// Promise 6: the callbacks of the same turn may have taken any time since the turn's own was read.
+fn fixed_delay_is_not_shortened_by_callbacks_before_it(b: &mut B<'_>) {
+    let start = b.context.world.now();
+    b.timer_then("slow", When::After(10), ONCE, |_, context| {
+        context.world.sleep(80);
+    });
+    b.timer("tick", When::After(10), Repeat::FixedDelay(100));
+    assert_eq!(
+        until(b, start, start + 290),
+        named(&[(90, "slow"), (90, "tick"), (190, "tick"), (290, "tick")])
     );
 }
 
@@ -305,6 +320,19 @@ fn again_counts_from_the_turn(b: &mut B<'_>) {
     });
     let expected = [(60, "slow"), (260, "idle")];
     assert_eq!(until(b, start, start + 300), named(&expected));
+}
+
+fn again_after_a_failed_wait_counts_from_the_time_after_it(b: &mut B<'_>) {
+    let start = b.context.world.now();
+    let timer = b.timer("timer", When::After(100), ONCE);
+    b.context.world.fail_next_wait(Error::ENOMEM);
+    let failed = b.event_loop.turn(FOREVER, &mut b.context);
+    assert_eq!(failed, Err(Error::ENOMEM));
+    assert_eq!(b.context.world.now(), start + 100);
+    b.event_loop.timer_again(timer, 50).unwrap();
+    assert_eq!(b.event_loop.next_deadline(), start + 150);
+    assert_eq!(b.turns_until(1), ["timer"]);
+    assert_eq!(b.context.world.now(), start + 150);
 }
 
 fn deadline_of_a_run_is_exact(b: &mut B<'_>) {

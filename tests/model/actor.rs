@@ -140,9 +140,8 @@ pub fn on_io<W: World>(event_loop: &mut Lp<'_, W>, actor: &mut Actor<W>, event: 
 
 pub fn on_timer<W: World>(event_loop: &mut Lp<'_, W>, actor: &mut Actor<W>, event: TimerEvent) {
     actor.follow(event_loop);
-    actor
-        .oracle
-        .called_timer(event.user, event.missed, actor.scope == Scope::Timed);
+    let clock = (actor.scope == Scope::Timed).then(|| actor.world.now());
+    actor.oracle.called_timer(event.user, event.missed, clock);
     actor.note(Place::Timer, event.user, 0, 0);
     actor.react(event_loop);
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use pirn::{Interest, Ready};
+use pirn::{Interest, Nanos, Ready};
 
 use super::script::Period;
 
@@ -352,7 +352,8 @@ impl Oracle {
         self.place = Some(place);
     }
 
-    pub fn called_timer(&mut self, id: usize, missed: u64, is_timed: bool) {
+    /// `clock`: what it shows now, where that is known to the nanosecond.
+    pub fn called_timer(&mut self, id: usize, missed: u64, clock: Option<Nanos>) {
         self.enter(Place::Timer);
         let first = self
             .timers
@@ -368,7 +369,7 @@ impl Oracle {
         let now = self.now;
         let timer = self.timers.get_mut(&id).expect("it was found");
         let late = |period: u64| {
-            if is_timed {
+            if clock.is_some() {
                 (now - timer.deadline) / period
             } else {
                 0
@@ -381,7 +382,7 @@ impl Oracle {
                 return;
             }
             Period::Rate(period) => (timer.deadline.saturating_add(period), late(period)),
-            Period::Delay(period) => (now.saturating_add(period), 0),
+            Period::Delay(period) => (clock.unwrap_or(now).saturating_add(period), 0),
             Period::Skip(period) => (
                 timer.deadline + late(period) * period + period,
                 late(period),
