@@ -1150,7 +1150,14 @@ int pirn_stats(struct pirn_loop *loop,
 /**
  * Check every internal structure against itself: for tests, and for finding out who overwrote the block.
  *
- * Returns 0, or -EUCLEAN: something contradicts itself; -EINVAL: no live loop. Cost: O(everything). Loop thread, any callback. Since 0.1.
+ * It neither crashes nor hangs, whatever was written into the block: no pointer and no index in it
+ * is followed before it was checked.
+ *
+ * Returns 0, or
+ * - -EUCLEAN: something contradicts itself
+ * - -EINVAL: no live loop, which includes a block whose first word was overwritten
+ *
+ * Cost: O(everything). Loop thread, any callback. Since 0.1.
  */
 int pirn_verify(struct pirn_loop *loop);
 

@@ -372,6 +372,12 @@ impl<'a, W: Wake> Shared<'a, W> {
         self.mailbox.peak.load(Ordering::Relaxed)
     }
 
+    /// Where the entries are.
+    #[cfg(feature = "ffi")]
+    pub(crate) fn place(&self) -> *const [Entry] {
+        core::ptr::from_ref(self.mailbox.entries)
+    }
+
     /// Whether the tickets agree with the ring. For `verify`. Loop thread.
     pub(crate) fn is_sound(&self) -> bool {
         self.mailbox.is_sound()

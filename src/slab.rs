@@ -141,6 +141,12 @@ impl<'a, T: Slot> Slab<'a, T> {
         self.slots.get_mut(index as usize)
     }
 
+    /// Where the slots are.
+    #[cfg(feature = "ffi")]
+    pub(crate) fn place(&self) -> *const [T] {
+        core::ptr::from_ref(&*self.slots)
+    }
+
     /// Whether every free slot is on the free chain exactly once, and every other one is in use. For `verify`: O(n).
     pub(crate) fn is_sound(&self) -> bool {
         let mut free = 0;
@@ -152,6 +158,9 @@ impl<'a, T: Slot> Slab<'a, T> {
             free += 1;
             index = slot.link();
         }
-        index == NONE && free + self.used as usize == self.slots.len()
+        index == NONE
+            && free.checked_add(self.used as usize) == Some(self.slots.len())
+            && self.used <= self.peak
+            && self.peak <= self.capacity()
     }
 }

@@ -115,6 +115,14 @@ unsafe impl<T> Blank for MaybeUninit<T> {}
 
 const _: () = assert!(NONE == u32::MAX);
 
+impl<T> Place<T> {
+    /// Where it is in a block.
+    #[cfg(feature = "ffi")]
+    fn at(&self, block: *const u8) -> *const [T] {
+        core::ptr::slice_from_raw_parts(block.wrapping_add(self.offset).cast(), self.count)
+    }
+}
+
 impl<T: Blank> Place<T> {
     /// What stands there.
     ///
@@ -128,6 +136,74 @@ impl<T: Blank> Place<T> {
         // bytes, they are lent for 'a as the caller promises, and what they hold is valid, as `Blank` says.
         unsafe { core::slice::from_raw_parts_mut(first, self.count) }
     }
+}
+
+/// Where each part of a block is, counted from where the block is aligned: a matter of the
+/// capacities alone.
+struct Layout<'a, W> {
+    shared: Place<MaybeUninit<Shared<'a, W>>>,
+    watchers: Place<Watcher>,
+    timers: Place<TimerSlot>,
+    tasks: Place<tasks::Slot>,
+    mailbox: Place<Entry>,
+    buckets: Place<u32>,
+    area: Place<u64>,
+    end: usize,
+}
+
+impl<W> Layout<'_, W> {
+    /// `None` on small machines, where an index of a timer has two bytes, for more timers than
+    /// that.
+    fn new(capacity: Capacity) -> Option<Self> {
+        if capacity.timers > MAX_TIMERS {
+            return None;
+        }
+        let io = capacity.io as usize;
+        let area = AREA_BASE_WORDS + io.saturating_mul(AREA_PER_IO).div_ceil(size_of::<u64>());
+        let mut plan = Plan { end: 0 };
+        Some(Layout {
+            shared: plan.place(1),
+            watchers: plan.place(io),
+            timers: plan.place(capacity.timers as usize),
+            tasks: plan.place(capacity.tasks as usize),
+            mailbox: plan.place(capacity.remote() as usize),
+            buckets: plan.place(io),
+            area: plan.place(area),
+            end: plan.end,
+        })
+    }
+}
+
+/// What must be skipped to align a block.
+fn skipped(memory: *const u8) -> usize {
+    memory.addr().wrapping_neg() % ALIGNMENT
+}
+
+/// Where the parts of a loop are, as the loop itself has it: to be compared before any of them is
+/// followed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Places {
+    pub(crate) shared: *const (),
+    pub(crate) watchers: *const [Watcher],
+    pub(crate) buckets: *const [u32],
+    pub(crate) timers: *const [TimerSlot],
+    pub(crate) tasks: *const [tasks::Slot],
+}
+
+/// Where the parts of a loop in a block like this are, and its mailbox. `None` if there is no such
+/// loop.
+#[cfg(feature = "ffi")]
+pub(crate) fn places<W>(memory: *const u8, capacity: Capacity) -> Option<(Places, *const [Entry])> {
+    let layout = Layout::<W>::new(capacity)?;
+    let block = memory.wrapping_add(skipped(memory));
+    let places = Places {
+        shared: block.wrapping_add(layout.shared.offset).cast(),
+        watchers: layout.watchers.at(block),
+        buckets: layout.buckets.at(block),
+        timers: layout.timers.at(block),
+        tasks: layout.tasks.at(block),
+    };
+    Some((places, layout.mailbox.at(block)))
 }
 
 /// Where generations start: elsewhere in each life of a block and in each block, so that handles of an earlier life and those of
@@ -162,28 +238,14 @@ impl<'a, W: Wake> Cut<'a, W> {
         capacity: Capacity,
         epoch: u32,
     ) -> Option<(Self, &'a mut [u64])> {
-        // Never true but on small machines, where an index of a timer has two bytes.
-        if capacity.timers > MAX_TIMERS {
-            return None;
-        }
-        let skipped = memory.addr().wrapping_neg() % ALIGNMENT;
+        let skipped = skipped(memory);
         let (block, size) = (memory.wrapping_add(skipped), size.saturating_sub(skipped));
         let seed = seed(memory, epoch);
-        let io = capacity.io as usize;
-
-        let mut plan = Plan { end: 0 };
-        let place = plan.place::<MaybeUninit<Shared<'a, W>>>(1);
-        let watchers = plan.place::<Watcher>(io);
-        let timers = plan.place::<TimerSlot>(capacity.timers as usize);
-        let tasks = plan.place::<tasks::Slot>(capacity.tasks as usize);
-        let mailbox = plan.place::<Entry>(capacity.remote() as usize);
-        let buckets = plan.place::<u32>(io);
-        let mut area = plan.place::<u64>(
-            AREA_BASE_WORDS + io.saturating_mul(AREA_PER_IO).div_ceil(size_of::<u64>()),
-        );
-        if plan.end > size {
+        let layout = Layout::<W>::new(capacity)?;
+        if layout.end > size {
             return None;
         }
+        let mut area = layout.area;
         // All that is left.
         area.count = (size - area.offset) / size_of::<u64>();
 
@@ -191,17 +253,17 @@ impl<'a, W: Wake> Cut<'a, W> {
         unsafe { block.write_bytes(u8::MAX, size) };
         // SAFETY: the block was aligned and filled above, the plan is no longer than it, with the last place as with all before it, and the
         // rest the caller promises; so in all that follow.
-        let place = unsafe { place.of(block) }.first_mut()?;
+        let place = unsafe { layout.shared.of(block) }.first_mut()?;
         // SAFETY: as above.
-        let watchers = unsafe { watchers.of(block) };
+        let watchers = unsafe { layout.watchers.of(block) };
         // SAFETY: as above.
-        let timers = unsafe { timers.of(block) };
+        let timers = unsafe { layout.timers.of(block) };
         // SAFETY: as above.
-        let tasks = unsafe { tasks.of(block) };
+        let tasks = unsafe { layout.tasks.of(block) };
         // SAFETY: as above.
-        let mailbox = unsafe { mailbox.of(block) };
+        let mailbox = unsafe { layout.mailbox.of(block) };
         // SAFETY: as above.
-        let buckets = unsafe { buckets.of(block) };
+        let buckets = unsafe { layout.buckets.of(block) };
         // SAFETY: as above.
         let area = unsafe { area.of(block) };
         Some((

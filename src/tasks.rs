@@ -204,6 +204,12 @@ impl<'a> Tasks<'a> {
         self.refused
     }
 
+    /// Where the slots are.
+    #[cfg(feature = "ffi")]
+    pub(crate) fn place(&self) -> *const [Slot] {
+        core::ptr::from_ref(&*self.slots)
+    }
+
     /// Whether the counts agree with the slots. For `verify`: O(n).
     pub(crate) fn is_sound(&self) -> bool {
         let capacity = self.capacity();
@@ -211,6 +217,7 @@ impl<'a> Tasks<'a> {
             || self.turn > self.used
             || self.peak < self.used
             || (self.head != 0 && self.head >= capacity)
+            || self.lap & 1 == 0
         {
             return false;
         }
@@ -218,7 +225,7 @@ impl<'a> Tasks<'a> {
         let all = self.slots.iter().filter(|place| place.0.is_some()).count();
         // Every target stands in the queue, and every queued entry without one was cancelled.
         live == all
-            && live + self.cancelled as usize == self.used as usize
+            && self.used.checked_sub(self.cancelled) == Some(live as u32)
             && self.wrap(self.head, self.used) == self.tail
     }
 

@@ -521,8 +521,15 @@ impl<'a> Timers<'a> {
         }
     }
 
-    /// Whether every armed timer stands on exactly one list, not after its deadline; the lists are whole, the due one in
-    /// order; and the bitmaps, the counts and the bound of the wait are right. For `verify`: O(n).
+    /// Where the slots are.
+    #[cfg(feature = "ffi")]
+    pub(crate) fn place(&self) -> *const [TimerSlot] {
+        self.slab.place()
+    }
+
+    /// Whether every armed timer stands on exactly one list, not after its deadline; the lists are
+    /// whole, the due one in order; and the bitmaps, the counts and the bound of the wait are
+    /// right. For `verify`: O(n), and whatever stands in the slots.
     pub(crate) fn is_sound(&self) -> bool {
         let mut listed = 0;
         let mut unreferenced = 0;
@@ -547,7 +554,7 @@ impl<'a> Timers<'a> {
                     return false;
                 }
                 listed += 1;
-                if listed > self.slab.used() {
+                if listed > self.slab.capacity() {
                     return false;
                 }
                 unreferenced += u32::from(slot.flags & UNREFERENCED != 0);
@@ -561,8 +568,8 @@ impl<'a> Timers<'a> {
         }
         listed == self.slab.used()
             && unreferenced == self.unreferenced
-            && (self.has_due() || self.wake <= self.next_deadline().max(self.now))
             && self.slab.is_sound()
             && self.buckets.is_sound()
+            && (self.has_due() || self.wake <= self.next_deadline().max(self.now))
     }
 }

@@ -501,29 +501,58 @@ impl<'a> Watchers<'a> {
         Ok(())
     }
 
-    /// Whether chains, list and counts agree with each other. For `verify`: O(n).
-    pub(crate) fn is_sound(&self) -> bool {
-        let (mut seen, mut shared, mut prioritised, mut referenced, mut flagged) =
-            (0u32, 0u32, 0u32, 0u32, 0u32);
+    /// Where the buckets are.
+    #[cfg(feature = "ffi")]
+    pub(crate) fn place(&self) -> *const [u32] {
+        core::ptr::from_ref(&*self.buckets)
+    }
+
+    /// Whether each bucket's chain ends, and holds live watchers of its own. How many watchers
+    /// stand in all of them together.
+    fn chained(&self) -> Option<u32> {
+        let mut seen = 0;
         for (bucket, &first) in self.buckets.iter().enumerate() {
             let mut index = first;
             while let Some(watcher) = self.slab.get(index) {
                 seen += 1;
-                let is_head = self.find(watcher.fd) == Some(index);
-                if seen > self.slab.used()
+                let is_raised = watcher.flags & RAISED != 0;
+                if seen > self.slab.capacity()
                     || self.bucket(watcher.fd) != bucket
-                    || self.slab.token(index).generation & 1 == 0
-                    || is_head != (watcher.flags & HEAD != 0)
+                    || !watcher.is_live()
+                    || is_raised != (watcher.fd < 0)
+                    || watcher.fd < -64
                     || (watcher.flags & REASONS != 0) != (watcher.flags & LISTED != 0)
                 {
-                    return false;
+                    return None;
                 }
-                shared += u32::from(!is_head);
-                prioritised += u32::from(watcher.level() != 1);
-                referenced += u32::from(watcher.flags & UNREF == 0);
-                flagged += u32::from(watcher.flags & LISTED != 0);
                 index = watcher.chain;
             }
+            if index != NONE {
+                return None;
+            }
+        }
+        Some(seen)
+    }
+
+    /// Whether chains, list and counts agree with each other. For `verify`: O(n), and whatever
+    /// stands in the slots.
+    pub(crate) fn is_sound(&self) -> bool {
+        if self.chained() != Some(self.slab.used()) {
+            return false;
+        }
+        let (mut shared, mut prioritised, mut referenced, mut flagged) = (0u32, 0u32, 0u32, 0u32);
+        for index in 0..self.slab.capacity() {
+            let Some(watcher) = self.slab.get(index).filter(|watcher| watcher.is_live()) else {
+                continue;
+            };
+            let is_head = self.find(watcher.fd) == Some(index);
+            if is_head != (watcher.flags & HEAD != 0) {
+                return false;
+            }
+            shared += u32::from(!is_head);
+            prioritised += u32::from(watcher.level() != 1);
+            referenced += u32::from(watcher.flags & UNREF == 0);
+            flagged += u32::from(watcher.flags & LISTED != 0);
         }
         let (mut listed, mut index, mut previous) = (0, self.first, NONE);
         let (mut has_cursor, mut has_end) = (self.cursor == NONE, self.end == NONE);
@@ -538,10 +567,10 @@ impl<'a> Watchers<'a> {
             index = watcher.next;
         }
         self.slab.is_sound()
-            && self.last == previous
+            && (index, previous) == (NONE, self.last)
             && has_cursor
             && has_end
-            && (seen, listed) == (self.slab.used(), flagged)
+            && listed == flagged
             && (shared, prioritised, referenced) == (self.shared, self.prioritised, self.referenced)
     }
 }

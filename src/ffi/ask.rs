@@ -8,7 +8,8 @@ use crate::error::Error;
 use crate::stats::Stats;
 use crate::time::FOREVER;
 
-use super::{count, enter, failure, pirn_loop, reactor, status};
+use super::init::is_in_place;
+use super::{check, count, enter, failure, pirn_loop, reactor, status};
 
 /// Capability: `PIRN_EDGE`.
 pub const PIRN_CAN_EDGE: u32 = 0x1;
@@ -242,13 +243,28 @@ pub unsafe extern "C" fn pirn_stats(loop_: *mut pirn_loop, stats: *mut pirn_stat
 
 /// Check every internal structure against itself: for tests, and for finding out who overwrote the block.
 ///
-/// Returns 0, or -EUCLEAN: something contradicts itself; -EINVAL: no live loop. Cost: O(everything). Loop thread, any callback. Since 0.1.
+/// It neither crashes nor hangs, whatever was written into the block: no pointer and no index in it
+/// is followed before it was checked.
+///
+/// Returns 0, or
+/// - -EUCLEAN: something contradicts itself
+/// - -EINVAL: no live loop, which includes a block whose first word was overwritten
+///
+/// Cost: O(everything). Loop thread, any callback. Since 0.1.
 ///
 /// # Safety
 ///
 /// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_verify(loop_: *mut pirn_loop) -> c_int {
+    // SAFETY: passed on.
+    if let Err(error) = unsafe { check(loop_) } {
+        return failure(error);
+    }
+    // SAFETY: a live loop, as was checked; its reactor is not borrowed yet.
+    if !unsafe { is_in_place(loop_) } {
+        return failure(Error::EUCLEAN);
+    }
     status(enter!(loop_).verify())
 }
 

@@ -11,7 +11,7 @@ use crate::platform::{Platform, PlatformWaker};
 use crate::reactor::Reactor;
 use crate::ready::Interest;
 use crate::remote::{Shared, Wake};
-use crate::storage::{Capacity, Cut, PER_IO, PER_TASK, PER_TIMER, fixed_size};
+use crate::storage::{self, Capacity, Cut, PER_IO, PER_TASK, PER_TIMER, fixed_size};
 use crate::sync::AtomicBool;
 use crate::time::Nanos;
 
@@ -37,6 +37,38 @@ pub(super) struct Head {
     /// Someone is inside `pirn_run`, a turn, or a callback.
     pub(super) is_running: AtomicBool,
     pub(super) reactor: CReactor,
+}
+
+impl Head {
+    /// The capacities that the loop was made for.
+    fn capacity(&self) -> Capacity {
+        Capacity {
+            io: self.io_and_timers as u32,
+            timers: (self.io_and_timers >> 32) as u32,
+            tasks: self.tasks_and_epoch as u32,
+        }
+    }
+}
+
+/// True if the loop's pointers into its block are those that `pirn_init` wrote: where the parts are
+/// follows from the block's address and the capacities. Nothing is followed before it was compared.
+///
+/// # Safety
+///
+/// A live loop, but for what may have been written into its block since.
+pub(super) unsafe fn is_in_place(loop_: *const pirn_loop) -> bool {
+    // SAFETY: passed on. Only compared: what a damaged pointer points at is not looked at.
+    let head = unsafe { &(*loop_).0 };
+    let rest = loop_.wrapping_add(1).cast::<u8>();
+    let Some((places, mailbox)) = storage::places::<CWaker>(rest, head.capacity()) else {
+        return false;
+    };
+    if head.reactor.places() != places || head.shared.cast() != places.shared {
+        return false;
+    }
+    // SAFETY: that is where `pirn_init` made it, and it stays as long as the loop lives.
+    let shared = unsafe { &*head.shared };
+    core::ptr::eq(shared.place(), mailbox)
 }
 
 /// A block that knows its capacities and holds no loop.

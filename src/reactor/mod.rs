@@ -23,6 +23,8 @@ use crate::ready::Interest;
 use crate::remote::{Shared, Ticket, Wake};
 use crate::stats::Stats;
 use crate::storage::Parts;
+#[cfg(feature = "ffi")]
+use crate::storage::Places;
 use crate::target::Target;
 use crate::tasks::Tasks;
 use crate::time::{FOREVER, Nanos};
@@ -610,15 +612,27 @@ impl<'a, B: Backend> Reactor<'a, B> {
         }
     }
 
-    /// `EUCLEAN` if any structure contradicts itself. O(everything).
+    /// Where its parts are, to be compared before any of them is looked into.
+    #[cfg(feature = "ffi")]
+    pub(crate) fn places(&self) -> Places {
+        Places {
+            shared: core::ptr::from_ref(self.shared).cast(),
+            watchers: self.watchers.slab.place(),
+            buckets: self.watchers.place(),
+            timers: self.timers.place(),
+            tasks: self.tasks.place(),
+        }
+    }
+
+    /// `EUCLEAN` if any structure contradicts itself. O(everything), and whatever stands in the
+    /// parts.
     pub(crate) fn verify(&self) -> Result<()> {
-        let handled = (0..64)
-            .all(|bit| (self.handled >> bit & 1 == 1) == self.watchers.find(-1 - bit).is_some());
+        let is_handled = |bit| self.handled >> bit & 1 == 1;
         if self.watchers.is_sound()
+            && (0..64).all(|bit| is_handled(bit) == self.watchers.find(-1 - bit).is_some())
             && self.timers.is_sound()
             && self.tasks.is_sound()
             && self.shared.is_sound()
-            && handled
         {
             Ok(())
         } else {
