@@ -2,6 +2,11 @@
 //!
 //! Written once for both faces. `Calls` is what they differ in: how the reactor is reached while nothing else is borrowed, and how a target
 //! becomes the function it was.
+//!
+//! A callback may unwind where the program is built for that. Then a batch gives back what was not reached and the dispatch ends, as
+//! if a limit had cut it short there: the next one continues the turn.
+
+use core::mem;
 
 use crate::backend::Backend;
 use crate::error::Result;
@@ -29,6 +34,10 @@ pub(crate) fn dispatch<'a, C: Calls<'a>>(face: &mut C) -> u32 {
     if work == 0 {
         return 0;
     }
+    let dispatch = OnUnwind::new(face, |face| {
+        face.reactor().end_dispatch();
+    });
+    let face = &mut *dispatch.state;
     if work & TIMERS != 0 {
         call_timers(face);
     }
@@ -44,7 +53,34 @@ pub(crate) fn dispatch<'a, C: Calls<'a>>(face: &mut C) -> u32 {
     if work & REMOTE != 0 {
         call_posts(face);
     }
-    face.reactor().end_dispatch()
+    let called = face.reactor().end_dispatch();
+    dispatch.disarm();
+    called
+}
+
+/// Cleans up after a callback that unwinds. Costs nothing in a program that aborts instead.
+struct OnUnwind<S, F: FnMut(&mut S)> {
+    state: S,
+    clean_up: F,
+}
+
+impl<S, F: FnMut(&mut S)> OnUnwind<S, F> {
+    #[inline(always)]
+    fn new(state: S, clean_up: F) -> Self {
+        OnUnwind { state, clean_up }
+    }
+
+    /// Nothing has unwound.
+    #[inline(always)]
+    fn disarm(self) {
+        mem::forget(self);
+    }
+}
+
+impl<S, F: FnMut(&mut S)> Drop for OnUnwind<S, F> {
+    fn drop(&mut self) {
+        (self.clean_up)(&mut self.state);
+    }
 }
 
 #[inline(never)]
@@ -57,11 +93,16 @@ fn call_timers<'a, C: Calls<'a>>(face: &mut C) {
 #[inline(never)]
 fn call_events<'a, C: Calls<'a>>(face: &mut C) {
     while let Some(batch) = face.reactor().next_events() {
-        for at in batch {
+        let mut rest = OnUnwind::new((&mut *face, batch), |(face, batch)| {
+            face.reactor().give_back_events(batch);
+        });
+        let (face, batch) = &mut rest.state;
+        for at in batch.by_ref() {
             if let Some(fired) = face.reactor().event(at) {
                 face.call_io(fired);
             }
         }
+        rest.disarm();
     }
 }
 
@@ -75,11 +116,17 @@ fn call_io<'a, C: Calls<'a>>(face: &mut C) {
 #[inline(never)]
 fn call_tasks<'a, C: Calls<'a>>(face: &mut C) {
     while let Some(count) = face.reactor().next_tasks() {
-        for _ in 0..count {
+        let mut rest = OnUnwind::new((&mut *face, count), |(face, count)| {
+            face.reactor().give_back_tasks(*count);
+        });
+        let (face, count) = &mut rest.state;
+        while *count > 0 {
+            *count -= 1;
             if let Some(target) = face.reactor().task() {
                 face.call_task(target);
             }
         }
+        rest.disarm();
     }
 }
 

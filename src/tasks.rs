@@ -140,6 +140,11 @@ impl<'a> Tasks<'a> {
         count
     }
 
+    /// Takes back as many entries of a batch as were not popped: they are of this turn again.
+    pub(crate) fn give_back(&mut self, count: u32) {
+        self.turn += count;
+    }
+
     /// The oldest task of any turn: to hand back what is left at the end of the loop's life. Not while a batch is under way.
     pub(crate) fn take(&mut self) -> Option<Target> {
         while self.used > 0 {

@@ -235,6 +235,13 @@ impl<B: Backend> Reactor<'_, B> {
         Some(places)
     }
 
+    /// Takes back the rest of a batch that was not reached.
+    #[cold]
+    pub(crate) fn give_back_events(&mut self, rest: &Range<u32>) {
+        self.left += rest.end - rest.start;
+        self.backend.skip_to(rest.start);
+    }
+
     /// The watcher of the event at a place.
     #[inline]
     pub(crate) fn event(&mut self, at: u32) -> Option<FiredIo> {
@@ -291,6 +298,15 @@ impl<B: Backend> Reactor<'_, B> {
             self.left -= count;
         }
         Some(count)
+    }
+
+    /// Takes back as many of a batch as were not reached.
+    #[cold]
+    pub(crate) fn give_back_tasks(&mut self, count: u32) {
+        self.tasks.give_back(count);
+        if !self.is_watched() {
+            self.left += count;
+        }
     }
 
     /// The next of them, unless it was cancelled.

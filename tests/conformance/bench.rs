@@ -179,12 +179,7 @@ impl<'s, W: World> Bench<'s, W> {
 
     pub fn raise_handler(&mut self, name: &'static str, bit: u32, options: Interest) -> Io {
         let user = self.context.name(name);
-        let io = self
-            .event_loop
-            .raise_add(bit, options, on_io::<W>, user)
-            .expect(name);
-        self.context.ios.insert(name, io);
-        io
+        self.handle(name, bit, options, user)
     }
 
     // ---- and those that go on to do something ----
@@ -220,7 +215,7 @@ impl<'s, W: World> Bench<'s, W> {
         self.post(name, user)
     }
 
-    fn add(&mut self, name: &'static str, fd: i32, interest: Interest, user: usize) -> Io {
+    pub fn add(&mut self, name: &'static str, fd: i32, interest: Interest, user: usize) -> Io {
         let io = self
             .event_loop
             .io_add(fd, interest, on_io::<W>, user)
@@ -229,7 +224,16 @@ impl<'s, W: World> Bench<'s, W> {
         io
     }
 
-    fn start(&mut self, name: &'static str, when: When, repeat: Repeat, user: usize) -> Timer {
+    pub fn handle(&mut self, name: &'static str, bit: u32, options: Interest, user: usize) -> Io {
+        let io = self
+            .event_loop
+            .raise_add(bit, options, on_io::<W>, user)
+            .expect(name);
+        self.context.ios.insert(name, io);
+        io
+    }
+
+    pub fn start(&mut self, name: &'static str, when: When, repeat: Repeat, user: usize) -> Timer {
         let timer = self
             .event_loop
             .timer_start(when, repeat, on_timer::<W>, user)
@@ -238,7 +242,7 @@ impl<'s, W: World> Bench<'s, W> {
         timer
     }
 
-    fn post(&mut self, name: &'static str, user: usize) -> Task {
+    pub fn post(&mut self, name: &'static str, user: usize) -> Task {
         let task = self.event_loop.task_post(on_task::<W>, user).expect(name);
         self.context.tasks.insert(name, task);
         task

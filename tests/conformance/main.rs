@@ -35,6 +35,7 @@ mod keep_alive;
 mod kernel_files;
 mod lifecycle;
 mod limits;
+mod panics;
 mod readiness;
 mod reentrancy;
 mod remote;
