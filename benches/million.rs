@@ -26,6 +26,7 @@ struct World {
 }
 
 /// Nobody else is there to wake the loop.
+#[derive(Clone, Copy)]
 struct Nobody;
 
 impl Wake for Nobody {

@@ -286,9 +286,10 @@ struct pirn_host {
    */
   uint32_t size;
   /**
-   * 0.
+   * What `watch` can do: `PIRN_CAN_EDGE`, `PIRN_CAN_EXCLUSIVE`, or 0. A watcher with an option
+   * that is not among them is refused.
    */
-  uint32_t reserved;
+  uint32_t capabilities;
   /**
    * Passed to each function.
    */
@@ -303,7 +304,12 @@ struct pirn_host {
    */
   int (*wait)(uint64_t timeout_ns, struct pirn_ready *ready, size_t capacity, void *user);
   /**
-   * From now on `interest` is asked for at `fd`; 0: nothing more. Returns 0, or a negative errno to refuse. May be NULL.
+   * Watch `fd` for `interest` from now on: for `PIRN_READ`, `PIRN_WRITE` and `PIRN_URGENT` as
+   * far as any watcher of the fd asks for them. 0: watch it no longer. With these bits come the
+   * options of all watchers of the fd, such as `PIRN_EDGE` and `PIRN_HIGH`, so compare single
+   * bits. A call with the same interest arms an edge again, or tells that a watcher has joined.
+   * A change of options alone makes no call. Returns 0, or a negative errno to refuse. May be
+   * NULL.
    */
   int (*watch)(int fd, uint32_t interest, void *user);
   /**

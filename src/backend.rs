@@ -27,7 +27,7 @@ pub(crate) struct Source {
     pub(crate) token: Token,
     /// `READ | WRITE | URGENT`, never empty: who asks for nothing is not in the set.
     pub(crate) interest: u32,
-    /// Of these `EDGE` and `EXCLUSIVE` are for the backend.
+    /// The options of all watchers of the fd. The kernel knows `EDGE` and `EXCLUSIVE`.
     pub(crate) options: Interest,
     /// Where the backend keeps the entry, as `add` and `moved` said. Only backends that ask for it use it.
     pub(crate) position: u32,

@@ -3,8 +3,9 @@
 //! Written once for both faces. `Calls` is what they differ in: how the reactor is reached while nothing else is borrowed, and how a target
 //! becomes the function it was.
 //!
-//! A callback may unwind where the program is built for that. Then a batch gives back what was not reached and the dispatch ends, as
-//! if a limit had cut it short there: the next one continues the turn.
+//! A callback may unwind where the program is built for that. Then a batch gives back what was not
+//! reached and the dispatch ends, as if a limit had cut it short there: the next one continues the
+//! turn.
 
 use core::mem;
 

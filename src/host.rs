@@ -6,10 +6,11 @@
 //! # Quirks
 //!
 //! - Files that are always ready, hang-up and errors are what the host says they are.
-//! - There is no pollable fd, no edge triggering and no exclusive wait.
+//! - There is no pollable fd. Edge triggering and exclusive waits are there if the host has them.
 
+use crate::backend::Capabilities;
 #[cfg(feature = "host")]
-use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
+use crate::backend::{Backend, Clock, Key, Kind, Source};
 #[cfg(feature = "host")]
 use crate::error::Error;
 use crate::error::Result;
@@ -29,8 +30,10 @@ pub struct Readiness {
 
 /// What a host supplies. None of these may call the loop they serve.
 pub trait Host {
-    /// Ends a wait from elsewhere.
-    type Waker: Wake;
+    /// Ends a wait from other threads, signal handlers and interrupts. It is `Copy`, because a
+    /// [`Remote`](crate::Remote) may outlive the loop: a waker that owned something could never be
+    /// dropped. Use a reference to what the threads share.
+    type Waker: Wake + Copy;
 
     /// Nanoseconds on a monotonic clock. May stand still, must not go back.
     fn now(&mut self) -> Nanos;
@@ -44,12 +47,27 @@ pub trait Host {
     /// Whatever the host likes; it ends `run`.
     fn wait(&mut self, timeout: Nanos, ready: &mut [Readiness]) -> Result<usize>;
 
-    /// From now on `interest` (`READ`, `WRITE`, `URGENT`) is asked for at `fd`; empty: nothing more. A host that finds out by itself
-    /// ignores this.
+    /// Return what the host can do beyond the common ground.
+    ///
+    /// [`watch`](Self::watch) is passed [`Interest::EDGE`] and [`Interest::EXCLUSIVE`] only if the
+    /// capability is among them; otherwise a watcher with that option is refused.
+    /// [`Capabilities::FD`] is ignored: a host has no pollable fd.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NANOSECONDS
+    }
+
+    /// Watch `fd` for `interest` from now on.
+    ///
+    /// The interest is `READ`, `WRITE` and `URGENT` as far as any watcher of the fd asks for them;
+    /// empty: watch the fd no longer. With these bits come the options of all watchers of the fd,
+    /// such as `EDGE` and `HIGH`. A call with the same interest arms an edge again, or tells that a
+    /// watcher has joined. A change of options alone makes no call. A host that finds out by itself
+    /// what is ready ignores all this.
     ///
     /// # Errors
     ///
-    /// If the host knows no such source; the watcher is then not added, or is told [`Ready::INVALID`](crate::Ready::INVALID).
+    /// Return an error if there is no such source. The watcher is then not added or, if it was
+    /// added before, is called with [`Ready::INVALID`](crate::Ready::INVALID).
     fn watch(&mut self, fd: i32, interest: Interest) -> Result<()> {
         let _ = (fd, interest);
         Ok(())
@@ -79,8 +97,9 @@ impl<'a, H: Host> HostBackend<'a, H> {
         }
     }
 
-    fn ask(&mut self, fd: i32, interest: u32) -> Result<()> {
-        self.host.watch(fd, Interest::from_bits_truncate(interest))
+    fn ask(&mut self, source: &Source) -> Result<()> {
+        let interest = Interest::from_bits_truncate(source.interest);
+        self.host.watch(source.fd, interest | source.options)
     }
 }
 
@@ -100,7 +119,7 @@ impl<H: Host> Backend for HostBackend<'_, H> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NANOSECONDS
+        self.host.capabilities().difference(Capabilities::FD)
     }
 
     fn must_mark(&self) -> bool {
@@ -113,16 +132,16 @@ impl<H: Host> Backend for HostBackend<'_, H> {
 
     #[inline(never)]
     fn add(&mut self, source: &Source) -> Result<u32> {
-        self.ask(source.fd, source.interest).map(|()| 0)
+        self.ask(source).map(|()| 0)
     }
 
     fn modify(&mut self, source: &Source) -> Result<()> {
-        self.ask(source.fd, source.interest)
+        self.ask(source)
     }
 
     #[inline(never)]
     fn remove(&mut self, source: &Source, _moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
-        self.ask(source.fd, 0)
+        self.host.watch(source.fd, Interest::empty())
     }
 
     fn probe(&self, _fd: i32) -> Result<()> {

@@ -51,6 +51,13 @@ bitflags! {
     }
 }
 
+impl Interest {
+    /// How a watcher is served, without what it waits for.
+    pub(crate) const fn options(self) -> Interest {
+        self.difference(Interest::from_bits_truncate(ASKABLE))
+    }
+}
+
 /// The three bits a caller may ask for.
 pub(crate) const ASKABLE: u32 = Interest::READ
     .union(Interest::URGENT)

@@ -14,7 +14,7 @@ use static_assertions::const_assert_eq;
 
 use crate::backend::Source;
 use crate::error::{Error, Result};
-use crate::ready::{Interest, Ready, fold, mask_of};
+use crate::ready::{ASKABLE, Interest, Ready, fold, mask_of};
 use crate::slab::{NONE, Slab, Slot};
 use crate::target::Target;
 use crate::token::Token;
@@ -124,19 +124,25 @@ impl Watcher {
         (self.interest, self.plain) = (0, 0);
     }
 
+    /// What it asks for, with its options.
+    #[inline]
+    fn asked(&self) -> Interest {
+        Interest::from_bits_truncate(u32::from(self.interest) | u32::from(self.flags) << 16)
+    }
+
     /// What it listens to: 0 while it is paused.
     pub(crate) fn mask(&self) -> u16 {
         mask_of(u32::from(self.interest))
     }
 
-    /// Of a head: the fd as the backend is to see it, when its watchers together listen to `merged`.
+    /// Of a head: the fd as the backend is to see it, whose watchers together ask for `merged`.
     #[inline]
-    pub(crate) fn source(&self, token: Token, merged: u32) -> Source {
+    pub(crate) fn source(&self, token: Token, merged: Interest) -> Source {
         Source {
             fd: self.fd,
             token,
-            interest: merged,
-            options: Interest::from_bits_truncate(u32::from(self.flags) << 16),
+            interest: merged.bits() & ASKABLE,
+            options: merged.options(),
             position: self.position,
         }
     }
@@ -240,17 +246,22 @@ impl<'a> Watchers<'a> {
         None
     }
 
-    /// Everything the watchers of an fd ask for.
-    pub(crate) fn merged(&self, head: u32) -> u32 {
-        let mut merged = self.slab.get(head).map_or(0, |watcher| watcher.interest);
+    /// Everything the watchers of an fd ask for, and the options of all of them.
+    pub(crate) fn merged(&self, head: u32) -> Interest {
+        let asked = |index| {
+            self.slab
+                .get(index)
+                .map_or(Interest::empty(), Watcher::asked)
+        };
+        let mut merged = asked(head);
         if self.shared > 0 {
             let mut next = self.sibling(head);
             while let Some(index) = next {
-                merged |= self.slab.get(index).map_or(0, |watcher| watcher.interest);
+                merged |= asked(index);
                 next = self.sibling(index);
             }
         }
-        u32::from(merged)
+        merged
     }
 
     /// Of a head: whatever its watchers ask for next differs from what the kernel has, if the fd is in its set.

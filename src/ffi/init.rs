@@ -4,7 +4,7 @@
 use core::ffi::{c_int, c_void};
 use core::mem::offset_of;
 
-use crate::backend::{Backend, Kind};
+use crate::backend::{Backend, Capabilities, Kind};
 use crate::error::{Error, Result};
 use crate::host::{Host, Readiness};
 use crate::platform::{Platform, PlatformWaker};
@@ -15,7 +15,7 @@ use crate::storage::{self, Capacity, Cut, PER_IO, PER_TASK, PER_TIMER, fixed_siz
 use crate::sync::AtomicBool;
 use crate::time::Nanos;
 
-use super::{failure, reactor, status};
+use super::{PIRN_CAN_EDGE, PIRN_CAN_EXCLUSIVE, failure, reactor, status};
 
 pub(super) type CBackend = Platform<'static, CHost>;
 pub(super) type CReactor = Reactor<'static, CBackend>;
@@ -160,8 +160,9 @@ pub struct pirn_ready {
 pub struct pirn_host {
     /// `sizeof(struct pirn_host)`.
     pub size: u32,
-    /// 0.
-    pub reserved: u32,
+    /// What `watch` can do: `PIRN_CAN_EDGE`, `PIRN_CAN_EXCLUSIVE`, or 0. A watcher with an option
+    /// that is not among them is refused.
+    pub capabilities: u32,
     /// Passed to each function.
     pub user: *mut c_void,
     /// The monotonic clock in nanoseconds. Required. May stand still; must not go back.
@@ -176,7 +177,12 @@ pub struct pirn_host {
             user: *mut c_void,
         ) -> c_int,
     >,
-    /// From now on `interest` is asked for at `fd`; 0: nothing more. Returns 0, or a negative errno to refuse. May be NULL.
+    /// Watch `fd` for `interest` from now on: for `PIRN_READ`, `PIRN_WRITE` and `PIRN_URGENT` as
+    /// far as any watcher of the fd asks for them. 0: watch it no longer. With these bits come the
+    /// options of all watchers of the fd, such as `PIRN_EDGE` and `PIRN_HIGH`, so compare single
+    /// bits. A call with the same interest arms an edge again, or tells that a watcher has joined.
+    /// A change of options alone makes no call. Returns 0, or a negative errno to refuse. May be
+    /// NULL.
     pub watch: Option<unsafe extern "C" fn(fd: c_int, interest: u32, user: *mut c_void) -> c_int>,
     /// Ends a wait. Called from any thread, signal handler or interrupt that posts, raises, wakes or stops. May be NULL.
     pub wake: Option<unsafe extern "C" fn(user: *mut c_void)>,
@@ -204,6 +210,7 @@ pub struct pirn_config {
 
 /// A host's functions, checked.
 pub struct CHost {
+    capabilities: Capabilities,
     user: *mut c_void,
     now: unsafe extern "C" fn(*mut c_void) -> u64,
     wait: unsafe extern "C" fn(u64, *mut pirn_ready, usize, *mut c_void) -> c_int,
@@ -212,6 +219,7 @@ pub struct CHost {
 }
 
 /// The one function of a host that is called from elsewhere.
+#[derive(Clone, Copy)]
 pub struct CHostWaker {
     user: *mut c_void,
     wake: Option<unsafe extern "C" fn(*mut c_void)>,
@@ -248,6 +256,10 @@ impl Host for CHost {
         let found =
             unsafe { (self.wait)(timeout, ready.as_mut_ptr().cast(), ready.len(), self.user) };
         host_result(found)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
     }
 
     fn watch(&mut self, fd: i32, interest: Interest) -> Result<()> {
@@ -406,10 +418,15 @@ unsafe fn open(
     }
     // SAFETY: passed on.
     let host = unsafe { extended::<pirn_host>(host, offset_of!(pirn_host, user))? };
-    let (Some(now), Some(wait), 0) = (host.now, host.wait, host.reserved) else {
+    let (Some(now), Some(wait)) = (host.now, host.wait) else {
         return Err(Error::EINVAL);
     };
+    if host.capabilities & !(PIRN_CAN_EDGE | PIRN_CAN_EXCLUSIVE) != 0 {
+        return Err(Error::EINVAL);
+    }
+    let capabilities = Capabilities::from_bits_truncate(host.capabilities);
     let host = CHost {
+        capabilities: capabilities | Capabilities::NANOSECONDS,
         user: host.user,
         now,
         wait,

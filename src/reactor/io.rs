@@ -69,7 +69,7 @@ impl<B: Backend> Reactor<'_, B> {
             fd,
             token,
             interest: asked,
-            options: interest,
+            options: interest.options(),
             position: 0,
         };
         let answer = if asked == 0 {
@@ -131,7 +131,7 @@ impl<B: Backend> Reactor<'_, B> {
             self.watchers.list(index, ALWAYS);
             return self.backend.probe(fd);
         }
-        if self.watchers.merged(head) == 0 {
+        if self.watchers.merged(head).bits() & ASKABLE == 0 {
             return self.backend.probe(fd);
         }
         let mut result = self.tell(head, true);
@@ -364,7 +364,7 @@ impl<B: Backend> Reactor<'_, B> {
         if core::mem::take(&mut watcher.kernel) == 0 {
             return true;
         }
-        let source = watcher.source(token, 0);
+        let source = watcher.source(token, Interest::empty());
         let result = backend.remove(&source, &mut |fd, position| {
             if let Some(watcher) = watchers
                 .find(fd)

@@ -44,7 +44,7 @@ fn what_rust_makes_of_it() -> String {
         pirn_timer { slot, generation }
         pirn_task { slot, generation }
         pirn_ready { fd, ready }
-        pirn_host { size, reserved, user, now, wait, watch, wake }
+        pirn_host { size, capabilities, user, now, wait, watch, wake }
         pirn_config { size, backend, io, timers, tasks, flags, host }
         pirn_stats {
             size, backend, turns, waits, events, stale_events, spurious_wakeups, callbacks, longest_callback_ns, longest_lag_ns,

@@ -272,9 +272,9 @@ static void a_host_must_be_whole(void)
     given.host.wait = NULL;
     REFUSES(block, sizeof block, &config, -EINVAL);
     given.host.wait = host_wait;
-    given.host.reserved = 1;
+    given.host.capabilities = PIRN_CAN_FD;
     REFUSES(block, sizeof block, &config, -EINVAL);
-    given.host.reserved = 0;
+    given.host.capabilities = 0;
     /* What is missing is zero, and half a pointer is missing. */
     for (uint32_t size = 0; size < offsetof(struct pirn_host, wait) + sizeof given.host.wait; size++) {
         given.host.size = size;

@@ -35,7 +35,7 @@ int main(void)
     FIELD(ready, ready);
     STRUCT(host);
     FIELD(host, size);
-    FIELD(host, reserved);
+    FIELD(host, capabilities);
     FIELD(host, user);
     FIELD(host, now);
     FIELD(host, wait);

@@ -31,6 +31,7 @@ mod world;
 
 mod embedding;
 mod exhaustion;
+mod host;
 mod keep_alive;
 mod kernel_files;
 mod lifecycle;

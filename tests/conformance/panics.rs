@@ -1,4 +1,5 @@
-//! A callback panics, and the application catches it: what was left is served once, by the next turns.
+//! A callback panics, and the application catches it: what was left is served once, by the next
+//! turns.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -4,11 +4,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use pirn::{
-    Error, FOREVER, Host, Interest, Kind, Loop, Memory, Nanos, Readiness, Ready, Result, Wake,
+    Capabilities, Error, FOREVER, Host, Interest, Kind, Loop, Memory, Nanos, Readiness, Ready,
+    Result, Wake,
 };
 
 use crate::os::{EAGAIN, EBADF, ECONNRESET, EPIPE};
@@ -55,6 +56,9 @@ struct State {
     timeouts: Vec<Nanos>,
     /// What the next wait fails with, when its time is over.
     failure: Option<Error>,
+    /// What the host says it can do beside the common ground, and what it was asked to watch.
+    extra: Capabilities,
+    watch_calls: Vec<(i32, Interest)>,
 }
 
 impl State {
@@ -137,8 +141,8 @@ struct Bell {
     changed: Condvar,
 }
 
-#[derive(Clone)]
-pub struct Ringer(Arc<Bell>);
+#[derive(Clone, Copy)]
+pub struct Ringer(&'static Bell);
 
 impl Wake for Ringer {
     fn wake(&self) {
@@ -150,7 +154,7 @@ impl Wake for Ringer {
 /// The host's half: what the loop asks.
 pub struct SimulatedHost {
     state: Rc<RefCell<State>>,
-    bell: Arc<Bell>,
+    bell: &'static Bell,
 }
 
 impl Host for SimulatedHost {
@@ -202,8 +206,13 @@ impl Host for SimulatedHost {
         Ok(0)
     }
 
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NANOSECONDS | self.state.borrow().extra
+    }
+
     fn watch(&mut self, fd: i32, interest: Interest) -> Result<()> {
         let mut state = self.state.borrow_mut();
+        state.watch_calls.push((fd, interest));
         if interest.is_empty() {
             state.watched.remove(&fd);
         } else if state.fds.contains_key(&fd) {
@@ -215,7 +224,7 @@ impl Host for SimulatedHost {
     }
 
     fn waker(&self) -> Ringer {
-        Ringer(Arc::clone(&self.bell))
+        Ringer(self.bell)
     }
 }
 
@@ -223,10 +232,19 @@ impl Host for SimulatedHost {
 #[derive(Default)]
 pub struct Simulation {
     state: Rc<RefCell<State>>,
-    bell: Arc<Bell>,
 }
 
 impl Simulation {
+    /// Lets the host say from now on that it can do this too.
+    pub fn can(&self, extra: Capabilities) {
+        self.state.borrow_mut().extra |= extra;
+    }
+
+    /// What the host was asked to watch since the last call.
+    pub fn watch_calls(&self) -> Vec<(i32, Interest)> {
+        std::mem::take(&mut self.state.borrow_mut().watch_calls)
+    }
+
     /// The timeouts of all waits since the last call.
     pub fn timeouts(&self) -> Vec<Nanos> {
         std::mem::take(&mut self.state.borrow_mut().timeouts)
@@ -264,7 +282,8 @@ impl World for Simulation {
     fn open<'s, C>(&self, memory: Memory<'s>, measure: bool) -> Result<Loop<'s, C, SimulatedHost>> {
         let host = SimulatedHost {
             state: Rc::clone(&self.state),
-            bell: Arc::clone(&self.bell),
+            // Threads may ring it when the loop is gone.
+            bell: Box::leak(Box::default()),
         };
         Loop::with_host(memory, host, measure)
     }

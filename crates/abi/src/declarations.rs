@@ -90,8 +90,9 @@ pub struct pirn_ready {
 pub struct pirn_host {
     /// `sizeof(struct pirn_host)`.
     pub size: u32,
-    /// 0.
-    pub reserved: u32,
+    /// What `watch` can do: `PIRN_CAN_EDGE`, `PIRN_CAN_EXCLUSIVE`, or 0. A watcher with an option
+    /// that is not among them is refused.
+    pub capabilities: u32,
     /// Passed to each function.
     pub user: *mut c_void,
     /// The monotonic clock in nanoseconds. Required. May stand still; must not go back.
@@ -106,7 +107,12 @@ pub struct pirn_host {
             user: *mut c_void,
         ) -> c_int,
     >,
-    /// From now on `interest` is asked for at `fd`; 0: nothing more. Returns 0, or a negative errno to refuse. May be NULL.
+    /// Watch `fd` for `interest` from now on: for `PIRN_READ`, `PIRN_WRITE` and `PIRN_URGENT` as
+    /// far as any watcher of the fd asks for them. 0: watch it no longer. With these bits come the
+    /// options of all watchers of the fd, such as `PIRN_EDGE` and `PIRN_HIGH`, so compare single
+    /// bits. A call with the same interest arms an edge again, or tells that a watcher has joined.
+    /// A change of options alone makes no call. Returns 0, or a negative errno to refuse. May be
+    /// NULL.
     pub watch: Option<
         unsafe extern "C" fn(fd: c_int, interest: u32, user: *mut c_void) -> c_int,
     >,
