@@ -83,10 +83,16 @@ fn rustc() -> std::ffi::OsString {
 
 /// Cargo in the repository, free of what the running `cargo test` has set for its own build.
 pub fn cargo(target_directory: &Path) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = without_cargo(Command::new(
+        std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
+    ));
     command
         .current_dir(root())
         .env("CARGO_TARGET_DIR", target_directory);
+    command
+}
+
+fn without_cargo(mut command: Command) -> Command {
     for name in [
         "RUSTFLAGS",
         "CARGO_ENCODED_RUSTFLAGS",
@@ -124,6 +130,28 @@ pub fn library() -> &'static Library {
             archive: target.join("release/libpirn.a"),
             shared: target.join("release/libpirn.so"),
         }
+    })
+}
+
+/// The archive with the layers in it, as it is installed: built once for each test binary.
+pub fn layers() -> &'static Path {
+    static ARCHIVE: OnceLock<PathBuf> = OnceLock::new();
+    ARCHIVE.get_or_init(|| {
+        let target = scratch("layers");
+        let out = target.join(std::process::id().to_string());
+        let mut build = without_cargo(Command::new(root().join("capi/archive.sh")));
+        build.arg(&out).env("CARGO_TARGET_DIR", &target);
+        let outcome = run(&mut build, MINUTES);
+        assert!(
+            outcome.is_success(),
+            "the archive does not build:\n{}",
+            outcome.output
+        );
+        // Under the same name for all test binaries: whoever comes last has replaced an equal one.
+        let archive = target.join("libpirn.a");
+        std::fs::rename(out.join("libpirn.a"), &archive).expect("the target directory is writable");
+        std::fs::remove_dir(&out).expect("it held the archive alone");
+        archive
     })
 }
 
@@ -206,6 +234,30 @@ pub fn run(command: &mut Command, limit: Duration) -> Outcome {
     }
 }
 
+/// What is wrong with the way a program ended, if anything is: every backend must have reported claims, and none that failed.
+pub fn complaint(outcome: &Outcome, backends: &[&str]) -> Option<String> {
+    let checked = |backend: &str| {
+        outcome.output.lines().any(|line| {
+            let count = line
+                .strip_prefix(backend)
+                .and_then(|rest| rest.strip_prefix(": ok, ")?.strip_suffix(" checks"));
+            count
+                .and_then(|count| count.parse::<u64>().ok())
+                .is_some_and(|count| count > 0)
+        })
+    };
+    let silent: Vec<&str> = backends
+        .iter()
+        .copied()
+        .filter(|backend| !checked(backend))
+        .collect();
+    if outcome.is_success() && silent.is_empty() {
+        None
+    } else {
+        Some(format!("not ok: {silent:?}: {}", outcome.excerpt()))
+    }
+}
+
 /// A way to compile C.
 #[derive(Clone, Copy)]
 pub struct Compiler {
@@ -256,15 +308,20 @@ impl Compiler {
 
     /// A program of `tests/c`, linked with the library. Panics if it does not compile, for that is a failed test.
     pub fn build(&self, name: &str, more: &[&str]) -> PathBuf {
+        self.link(&source(&format!("{name}.c")), &library().archive, more)
+    }
+
+    /// A C program, linked with an archive.
+    pub fn link(&self, file: &Path, archive: &Path, more: &[&str]) -> PathBuf {
         // Two tests may want the same program at the same time, and a file that is being written cannot be run.
         static BUILT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let number = BUILT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let library = library();
+        let name = file.file_stem().expect("a C file").to_string_lossy();
         let program = scratch("bin").join(format!("{name}.{}.{number}", self.name));
         let mut command = self.command();
         command
-            .arg(source(&format!("{name}.c")))
-            .arg(&library.archive)
+            .arg(file)
+            .arg(archive)
             .args(more)
             .arg("-pthread")
             .arg("-o")

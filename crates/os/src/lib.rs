@@ -1,0 +1,41 @@
+//! A layer above the core of pirn: what a program waits for besides fds, timers, tasks and threads.
+//!
+//! | module | what it watches | through |
+//! |---|---|---|
+//! | `signal` | signals | signalfd |
+//!
+//! Each of them is a *source*: an fd that the layer opens and owns, and an I/O watcher for it in
+//! the loop. What is known of a source stands in a struct that the caller provides, because the
+//! core has no room for it and nothing here allocates. `source` has what all sources share, `sys`
+//! every system call.
+//!
+//! The layer knows the core only by its C interface, through the crate `pirn-abi`. What the
+//! functions promise is written at each of them, once; `include/pirn/os.h` is generated from
+//! that.
+
+#![no_std]
+#![allow(non_camel_case_types)]
+
+#[cfg(not(all(
+    target_os = "linux",
+    any(
+        target_arch = "x86_64",
+        target_arch = "x86",
+        target_arch = "aarch64",
+        target_arch = "arm",
+        target_arch = "riscv64"
+    )
+)))]
+compile_error!(
+    "pirn-os makes system calls itself, which it can do on Linux only, \
+     on x86_64, x86, aarch64, arm and riscv64"
+);
+
+#[cfg(feature = "artifact")]
+use pirn_artifact as _;
+
+mod signal;
+mod source;
+mod sys;
+
+pub use signal::*;

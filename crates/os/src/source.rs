@@ -1,0 +1,110 @@
+#![expect(
+    unsafe_code,
+    reason = "the functions of the core are called, which are C functions"
+)]
+//! What all sources have in common: an fd of their own, and a watcher for it in the loop.
+
+use core::ffi::{c_int, c_void};
+
+use pirn_abi::{
+    PIRN_BACKEND_HOST, PIRN_HIGH, PIRN_INVALID, PIRN_LOW, PIRN_READ, PIRN_UNREF, pirn_backend,
+    pirn_io, pirn_io_add, pirn_io_fn, pirn_io_remove, pirn_loop,
+};
+
+use crate::sys::{self, AsRawFd, Errno, IntoRawFd, OwnedFd, Result};
+
+/// The options that every source passes on to its watcher.
+const WATCHER_OPTIONS: u32 = PIRN_HIGH | PIRN_LOW | PIRN_UNREF;
+
+/// The handle of a source that is not added.
+pub(crate) const NO_IO: pirn_io = pirn_io {
+    slot: 0,
+    generation: 0,
+};
+
+/// What a C function returns that has nothing to tell but success.
+pub(crate) fn status(result: Result<()>) -> c_int {
+    match result {
+        Ok(()) => 0,
+        Err(error) => -error.raw_os_error(),
+    }
+}
+
+/// What a function of the core has returned.
+fn result(status: c_int) -> Result<()> {
+    match status {
+        0.. => Ok(()),
+        _ => Err(Errno::from_raw_os_error(status.wrapping_neg())),
+    }
+}
+
+/// Refuses a loop or options with which no source can be added. `own` are the options that only
+/// this kind of source has.
+///
+/// # Safety
+///
+/// `loop_` is NULL or came from `pirn_init`.
+pub(crate) unsafe fn check(loop_: *mut pirn_loop, options: u32, own: u32) -> Result<()> {
+    // SAFETY: passed on.
+    let backend = unsafe { pirn_backend(loop_) };
+    result(backend)?;
+    // The fds of a host are its own numbers, which it chooses: ours would be taken for one of them.
+    if backend == PIRN_BACKEND_HOST as c_int {
+        return Err(Errno::OPNOTSUPP);
+    }
+    if options & !(WATCHER_OPTIONS | own) != 0 {
+        return Err(Errno::INVAL);
+    }
+    Ok(())
+}
+
+/// Watches the fd of a source, which is closed if that fails.
+///
+/// # Safety
+///
+/// `loop_` is NULL or came from `pirn_init`; `callback` may be called with `source` until
+/// `unwatch`.
+pub(crate) unsafe fn watch(
+    loop_: *mut pirn_loop,
+    fd: OwnedFd,
+    options: u32,
+    callback: pirn_io_fn,
+    source: *mut c_void,
+) -> Result<(pirn_io, c_int)> {
+    let mut io = NO_IO;
+    let interest = PIRN_READ | options & WATCHER_OPTIONS;
+    // SAFETY: the loop is passed on, and `io` is writable.
+    let status = unsafe { pirn_io_add(loop_, fd.as_raw_fd(), interest, callback, source, &mut io) };
+    result(status)?;
+    Ok((io, fd.into_raw_fd()))
+}
+
+/// Ends what `watch` began, and closes the fd unless it is lost. Only in a copy of the loop that
+/// does not belong to this process nothing is done.
+///
+/// # Safety
+///
+/// `loop_` came from `pirn_init` and is readable; the fd is the source's own.
+pub(crate) unsafe fn unwatch(loop_: *mut pirn_loop, io: pirn_io, fd: c_int) -> Result<()> {
+    // SAFETY: passed on.
+    let removed = result(unsafe { pirn_io_remove(loop_, io) });
+    // With any other error the loop has ended, or the watcher was removed by its handle before.
+    if removed == Err(Errno::CHILD) {
+        return removed;
+    }
+    if fd >= 0 {
+        // SAFETY: not negative, and passed on.
+        unsafe { sys::close(fd) };
+    }
+    Ok(())
+}
+
+/// True if the watcher of a source was told `PIRN_INVALID`. If somebody else has closed the fd, its
+/// number becomes -1: it may be another's by now, and must not be closed again.
+pub(crate) fn is_lost(ready: u32, fd: &mut c_int) -> bool {
+    let is_lost = ready & PIRN_INVALID != 0;
+    if is_lost && *fd >= 0 && !sys::is_open(*fd) {
+        *fd = -1;
+    }
+    is_lost
+}

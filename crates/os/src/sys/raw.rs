@@ -1,0 +1,81 @@
+#![expect(unsafe_code, reason = "system calls that rustix does not have")]
+//! System calls that rustix does not have, by the assembly of the crate `syscalls`.
+//!
+//! rustix has no signalfd4, and it has rt_sigprocmask only in a feature whose interface may change.
+
+use core::ffi::c_int;
+
+use rustix::fd::{FromRawFd, OwnedFd};
+use syscalls::{Sysno, syscall};
+
+use super::{Errno, Result};
+
+/// Bytes of a set of signals as the kernel takes it: bit 0 is signal 1.
+const SET_SIZE: usize = size_of::<u64>();
+
+// The same numbers on all machines that the layer is built for.
+const SIG_BLOCK: usize = 0;
+const SIG_UNBLOCK: usize = 1;
+const SFD_NONBLOCK: usize = 0o4000;
+const SFD_CLOEXEC: usize = 0o2_000_000;
+
+fn error(errno: syscalls::Errno) -> Errno {
+    Errno::from_raw_os_error(errno.into_raw())
+}
+
+/// The set that holds one signal, from 1 to 64.
+fn set_of(signo: c_int) -> u64 {
+    1u64.wrapping_shl((signo as u32).wrapping_sub(1))
+}
+
+/// Changes the calling thread's mask, and returns what it was before.
+fn change_mask(how: usize, set: u64) -> Result<u64> {
+    let mut old = 0u64;
+    // SAFETY: rt_sigprocmask(2) reads SET_SIZE bytes at the second argument and writes as many at
+    // the third. Both are variables of that size, which live until the call has returned.
+    let result = unsafe {
+        syscall!(
+            Sysno::rt_sigprocmask,
+            how,
+            &raw const set,
+            &raw mut old,
+            SET_SIZE
+        )
+    };
+    result.map(|_| old).map_err(error)
+}
+
+/// True if the calling thread blocks the signal.
+pub(crate) fn is_signal_blocked(signo: c_int) -> Result<bool> {
+    Ok(change_mask(SIG_BLOCK, 0)? & set_of(signo) != 0)
+}
+
+/// Blocks the signal in the calling thread. True if it was blocked before.
+pub(crate) fn block_signal(signo: c_int) -> Result<bool> {
+    let set = set_of(signo);
+    Ok(change_mask(SIG_BLOCK, set)? & set != 0)
+}
+
+/// Lets the signal through to the calling thread.
+pub(crate) fn unblock_signal(signo: c_int) -> Result<()> {
+    change_mask(SIG_UNBLOCK, set_of(signo)).map(drop)
+}
+
+/// A signalfd for one signal: non-blocking, closed on exec.
+pub(crate) fn open_signal(signo: c_int) -> Result<OwnedFd> {
+    let set = set_of(signo);
+    // SAFETY: signalfd4(2) with -1 makes a new fd, and reads SET_SIZE bytes at the second argument,
+    // which is a variable of that size.
+    let result = unsafe {
+        syscall!(
+            Sysno::signalfd4,
+            -1isize,
+            &raw const set,
+            SET_SIZE,
+            SFD_NONBLOCK | SFD_CLOEXEC
+        )
+    };
+    let fd = result.map_err(error)? as c_int;
+    // SAFETY: the kernel has just made this fd, so that it is open and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}

@@ -1,0 +1,265 @@
+/*
+ * pirn/os.h: signals, as a layer above pirn.h.
+ *
+ * The layer is in the same library. A program that does not call it does not contain it. Version
+ * 0 of this header: nothing in it is frozen yet. Linux only, on x86_64, x86, aarch64, ARM and
+ * riscv64.
+ *
+ *
+ * IN ONE PAGE
+ *
+ * A source is something of the operating system that a loop waits for through an fd of pirn's
+ * own: a signal. You provide a struct for each source. pirn writes into it what it knows of the
+ * source, so it must be zero before it is added for the first time, and must stay where it is
+ * until it is removed. A daemon that ends in an orderly way:
+ *
+ *     static struct pirn_signal terminate;                  static: zero
+ *
+ *     static void on_terminate(struct pirn_loop *loop, struct pirn_signal *signal,
+ *                              const struct pirn_signal_info *info, void *user)
+ *     {
+ *         pirn_stop(loop);                                  pirn_run returns after this turn
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         struct pirn_loop *loop;
+ *         if (pirn_init(&loop, block, sizeof block, NULL) < 0 ||
+ *             pirn_signal_add(loop, &terminate, SIGTERM, PIRN_SIGNAL_BLOCK, on_terminate,
+ *                             NULL) < 0)
+ *             return 1;
+ *         pirn_run(loop);
+ *         pirn_signal_remove(&terminate);
+ *         return pirn_deinit(loop);
+ *     }
+ *
+ *
+ * CONVENTIONS
+ *
+ * Those of pirn.h, and:
+ *
+ * Watchers    A source is also an I/O watcher, with the handle `io` of its struct. pirn_io_modify
+ *             with 0 pauses it and with PIRN_READ resumes it; pirn_io_ref and pirn_io_unref work;
+ *             PIRN_HIGH, PIRN_LOW and PIRN_UNREF are options of every source. It takes an I/O
+ *             slot of the loop, and one fd, which is closed on exec. Do not use that fd yourself.
+ * Removal     Is by the function of the source, not by pirn_io_remove, which would leave the fd
+ *             open. The struct is zero afterwards, and can be added again, in a callback too.
+ *             Remove the sources of a loop before you end it.
+ * Lost fds    If somebody else closes the fd of a source (closefrom), select and poll find out,
+ *             and its callback runs once without an event: each says how. The source is still to
+ *             be removed. epoll does not find out.
+ * Host        A loop on PIRN_BACKEND_HOST has no fds: -EOPNOTSUPP.
+ *
+ *
+ * SIGNALS
+ *
+ * The kernel hands a signal to any thread that does not block it, and only if all block it does
+ * it wait for the loop. Threads inherit the mask of the thread that makes them. So block before
+ * the first:
+ *
+ *     sigset_t set;
+ *     sigemptyset(&set);
+ *     sigaddset(&set, SIGTERM);
+ *     sigaddset(&set, SIGHUP);
+ *     pthread_sigmask(SIG_BLOCK, &set, NULL);
+ *     pthread_create(...);
+ *
+ * A program without threads can leave it to PIRN_SIGNAL_BLOCK. Without that option pirn never
+ * changes a mask, and a signal that is not blocked is refused with -EBUSY, not lost.
+ *
+ * Processes inherit the mask too, even those that exec: a child that starts with SIGTERM blocked
+ * cannot be ended by it. Give children an empty mask:
+ *
+ *     posix_spawnattr_t attributes;
+ *     posix_spawnattr_init(&attributes);
+ *     sigemptyset(&set);
+ *     posix_spawnattr_setsigmask(&attributes, &set);
+ *     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+ *     posix_spawn(&child, path, NULL, &attributes, argv, environ);
+ *
+ * or between fork and exec: sigprocmask(SIG_SETMASK, &set, NULL).
+ *
+ * If you would rather have a handler, call pirn_raise in it, and give the bit a callback with
+ * pirn_raise_add. After a fork, pirn_after_fork makes the child's loop hear the child's own
+ * signals.
+ */
+
+
+#ifndef PIRN_OS_H
+#define PIRN_OS_H
+
+/* Generated from crates/os by `cargo build --features header`. Do not edit. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pirn.h>
+
+struct pirn_signal;
+
+
+/**
+ * Option of `pirn_signal_add`: block the signal in the calling thread if it is not blocked
+ * there, and let it through again when the source is removed.
+ */
+#define PIRN_SIGNAL_BLOCK 0x1u
+
+/**
+ * What is told of a signal. The fields that its sender does not set are 0.
+ */
+struct pirn_signal_info {
+  /**
+   * `sizeof(struct pirn_signal_info)` as this library knows it: fields are only ever appended.
+   */
+  uint32_t size;
+  /**
+   * The signal. 0: none, the source has lost its fd, as the first page tells.
+   */
+  int32_t signo;
+  /**
+   * Why it was sent: `SI_USER`, `SI_QUEUE`, `SI_TIMER`, `CLD_EXITED` and so on, as
+   * sigaction(2) lists.
+   */
+  int32_t code;
+  /**
+   * The process that sent it; of SIGCHLD the child.
+   */
+  int32_t pid;
+  /**
+   * The user that sent it; of SIGCHLD the child's.
+   */
+  uint32_t uid;
+  /**
+   * Of SIGCHLD: the exit status or the signal. It may be that of one child out of several.
+   */
+  int32_t status;
+  /**
+   * Of sigqueue(3) and timers: the value as a number.
+   */
+  int32_t value;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Of sigqueue(3) and timers: the value as a pointer.
+   */
+  uint64_t pointer;
+};
+
+/**
+ * Called with one signal. `signal` may be removed, and its memory used for something else. Runs on
+ * the loop's thread. Must not unwind or longjmp out.
+ */
+typedef void (*pirn_signal_fn)(struct pirn_loop *loop,
+                               struct pirn_signal *signal,
+                               const struct pirn_signal_info *info,
+                               void *user);
+
+/**
+ * A signal that is watched. Zero it before it is added for the first time, and leave it where it
+ * is until it is removed. The fields may be read; pirn alone writes them.
+ */
+struct pirn_signal {
+  /**
+   * The watcher: for `pirn_io_modify` (0 pauses, `PIRN_READ` resumes), `pirn_io_ref`,
+   * `pirn_io_unref`.
+   */
+  struct pirn_io io;
+  /**
+   * The loop; NULL if it is not added.
+   */
+  struct pirn_loop *loop;
+  /**
+   * What is called.
+   */
+  pirn_signal_fn callback;
+  /**
+   * What the callback is called with.
+   */
+  void *user;
+  /**
+   * The signalfd, which is pirn's; -1 if it is lost.
+   */
+  int fd;
+  /**
+   * The signal.
+   */
+  int signo;
+  /**
+   * The options, and what pirn notes beside them.
+   */
+  uint32_t options;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Watch a signal.
+ *
+ * The signal must be blocked in every thread of the process: a thread that does not block it
+ * takes it away from the loop. So block it before the first thread is made (the first page has a
+ * program), or let pirn do it by `PIRN_SIGNAL_BLOCK` if there is but one thread. A signal that
+ * is ignored is delivered all the same while it is blocked.
+ *
+ * A standard signal that is raised several times before the loop gets to it comes once.
+ * Real-time signals queue, with their values, and come one in a turn. A signal that was directed
+ * at another thread, as pthread_kill(3) does, stays with that thread. If two sources in the
+ * process wait for one signal, in one loop or in several, each signal comes to one of them.
+ *
+ * @param signal    where what pirn knows of it is kept: zero, or removed before
+ * @param signo     1 to 64, but none that cannot be watched: SIGKILL, SIGSTOP, and what the
+ *                  processor or the kernel raises for a fault (SIGSEGV, SIGBUS, SIGFPE, SIGILL,
+ *                  SIGTRAP, SIGSYS)
+ * @param options   `PIRN_SIGNAL_BLOCK`, `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
+ * @param callback  called with each signal
+ * @param user      passed to the callback, never looked at
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; `signal` or callback NULL; not such a signal; other options
+ * - -EEXIST: `signal` is added already, or was never zeroed
+ * - -EBUSY: the calling thread does not block the signal, and `PIRN_SIGNAL_BLOCK` was not given
+ * - -EOPNOTSUPP: backend host
+ * - -ENOSPC, -ERANGE, -ECHILD: as `pirn_io_add`
+ * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
+ *
+ * Takes an I/O slot and an fd. Cost: as `pirn_io_add`, and two system calls. Loop thread, any
+ * callback. Since 0.1.
+ */
+int pirn_signal_add(struct pirn_loop *loop,
+                    struct pirn_signal *signal,
+                    int signo,
+                    uint32_t options,
+                    pirn_signal_fn callback,
+                    void *user);
+
+/**
+ * Stop watching a signal.
+ *
+ * When this returns the callback will not run again; the struct is zero and can be added again. If
+ * `PIRN_SIGNAL_BLOCK` has blocked the signal it is let through to the calling thread: one that is
+ * pending then does what it would have done without pirn, which may end the process.
+ *
+ * Works after `pirn_deinit` too, as long as the block is readable: the fd is then closed.
+ *
+ * Returns 0, or
+ * - -EINVAL: `signal` is NULL
+ * - -ENOENT: it is not added
+ * - -ECHILD: a copy made by fork
+ *
+ * Cost: as `pirn_io_remove`, and one or two system calls. Loop thread, any callback, its own too.
+ * Since 0.1.
+ */
+int pirn_signal_remove(struct pirn_signal *signal);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* PIRN_OS_H */

@@ -1,0 +1,237 @@
+//! The layer for signals, called from C: programs of tests/os compiled, run on every backend that
+//! has fds, and their claims counted.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use support::{
+    CLANG_SANITIZED, GCC, GCC_SANITIZED, MINUTES, STRICT, complaint, has, layers, library, root,
+    run, scratch,
+};
+
+const BACKENDS: [&str; 3] = ["select", "poll", "epoll"];
+
+/// How long a program may take with all its backends.
+const LIMIT: Duration = Duration::from_secs(280);
+
+fn source(name: &str) -> PathBuf {
+    root().join("tests/os").join(format!("{name}.c"))
+}
+
+/// Where the headers of the tests are.
+fn headers() -> String {
+    format!("-I{}", root().join("tests/c").display())
+}
+
+/// Runs a program of tests/os: optimised, and under the sanitizers of two compilers.
+fn holds_on_every_backend(name: &str) {
+    let complaints: Vec<String> = [GCC, GCC_SANITIZED, CLANG_SANITIZED]
+        .iter()
+        .filter(|compiler| has(compiler.program))
+        .filter_map(|compiler| {
+            let program = compiler.link(&source(name), layers(), &[&headers()]);
+            let outcome = run(Command::new(program).args(BACKENDS), LIMIT);
+            complaint(&outcome, &BACKENDS)
+                .map(|complaint| format!("{name}, {}: {complaint}", compiler.name))
+        })
+        .collect();
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n\n"));
+}
+
+macro_rules! programs {
+    ($($claim:ident: $name:literal;)*) => {$(
+        #[test]
+        fn $claim() {
+            holds_on_every_backend($name);
+        }
+    )*};
+}
+
+programs! {
+    signals_come_to_the_loop: "signals";
+}
+
+/// Compiles and links a few lines, with nothing else said to the compiler.
+fn linked_plainly(name: &str, text: &str) -> PathBuf {
+    let file = scratch("layers").join(format!("{name}.c"));
+    std::fs::write(&file, text).expect("the target directory is writable");
+    let program = file.with_extension("");
+    let mut command = Command::new("gcc");
+    command
+        .arg("-I")
+        .arg(root().join("include"))
+        .arg(&file)
+        .arg(layers());
+    let outcome = run(command.arg("-o").arg(&program), MINUTES);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    program
+}
+
+/// The names in a program, of functions that it has.
+fn names(program: &Path) -> Vec<String> {
+    let outcome = run(Command::new("nm").arg(program), MINUTES);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    let name = |line: &str| line.rsplit(' ').next().unwrap_or("").to_owned();
+    outcome.output.lines().map(name).collect()
+}
+
+/// The functions that the layer exports.
+fn listed_symbols() -> Vec<String> {
+    let list = root().join("crates/os/symbols.txt");
+    let text = std::fs::read_to_string(list).expect("the list is committed");
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_program_that_does_not_call_the_layer_does_not_have_it() {
+    if !has("gcc") || !has("nm") {
+        return;
+    }
+    let without = "#include <pirn.h>\nint main(void) { return pirn_version() == 0; }\n";
+    let program = linked_plainly("without", without);
+    assert!(run(&mut Command::new(&program), LIMIT).is_success());
+    let listed = listed_symbols();
+    let found: Vec<String> = names(&program)
+        .into_iter()
+        .filter(|name| name.contains("pirn_os") || listed.contains(name))
+        .collect();
+    assert!(found.is_empty(), "{found:?}");
+
+    let with = "#include <pirn/os.h>\n\
+                int main(void) { return pirn_signal_add(0, 0, 0, 0, 0, 0) != -22; }\n";
+    let program = linked_plainly("with", with);
+    assert!(run(&mut Command::new(&program), LIMIT).is_success());
+    let names = names(&program);
+    for symbol in ["pirn_signal_add", "pirn_io_add"] {
+        assert!(names.iter().any(|name| name == symbol), "no {symbol}");
+    }
+}
+
+/// What the layer's object defines for others, what the header declares, and the list are one.
+#[test]
+fn exactly_the_listed_symbols_are_exported() {
+    if !has("nm") || !has("ar") {
+        return;
+    }
+    let directory = scratch("layers").join("member");
+    std::fs::create_dir_all(&directory).expect("the target directory is writable");
+    let mut extract = Command::new("ar");
+    extract.arg("x").arg(layers()).arg("pirn_os.o");
+    assert!(run(extract.current_dir(&directory), MINUTES).is_success());
+    let object = directory.join("pirn_os.o");
+    let outcome = run(
+        Command::new("nm")
+            .args(["-g", "--defined-only"])
+            .arg(&object),
+        MINUTES,
+    );
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    let mut exported: Vec<&str> = outcome
+        .output
+        .lines()
+        .filter_map(|line| line.rsplit(' ').next())
+        .filter(|name| *name != "rust_eh_personality")
+        .collect();
+    exported.sort_unstable();
+    assert_eq!(exported, listed_symbols());
+
+    let header = std::fs::read_to_string(root().join("include/pirn/os.h")).expect("committed");
+    let mut declared: Vec<&str> = header
+        .lines()
+        .filter(|line| line.starts_with("int "))
+        .filter_map(|line| line.split(['(', ' ']).nth(1))
+        .collect();
+    declared.sort_unstable();
+    assert_eq!(declared, listed_symbols());
+
+    // It asks the core for its functions, and nobody else for anything.
+    let outcome = run(Command::new("nm").arg("-u").arg(&object), MINUTES);
+    let core = std::fs::read_to_string(root().join("tests/symbols.txt")).expect("committed");
+    for name in outcome
+        .output
+        .lines()
+        .filter_map(|line| line.rsplit(' ').next())
+    {
+        assert!(
+            core.lines().any(|symbol| symbol == name) || name == "_GLOBAL_OFFSET_TABLE_",
+            "the layer wants {name} from others"
+        );
+    }
+}
+
+#[test]
+fn the_header_is_clean_in_every_dialect() {
+    for (program, language, standards) in [
+        ("gcc", "c", ["c99", "c11", "c2x"].as_slice()),
+        ("g++", "c++", &["c++11", "c++20"]),
+        ("clang-14", "c", &["c99", "c17"]),
+        ("clang++-14", "c++", &["c++17"]),
+    ] {
+        if !has(program) {
+            continue;
+        }
+        for standard in standards {
+            let mut command = Command::new(program);
+            command
+                .args([
+                    "-fsyntax-only",
+                    "-pedantic-errors",
+                    "-Wundef",
+                    "-x",
+                    language,
+                ])
+                .arg(format!("-std={standard}"))
+                .args(STRICT)
+                .arg("-I")
+                .arg(root().join("include"))
+                .arg(source("header"));
+            let outcome = run(&mut command, MINUTES);
+            assert!(
+                outcome.is_success(),
+                "{program}, {standard}: {}",
+                outcome.excerpt()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_program_without_a_c_library_works() {
+    if !has(GCC.program) || !cfg!(target_arch = "x86_64") {
+        return;
+    }
+    let program = scratch("bin").join("os-nolibc");
+    let mut command = Command::new("gcc");
+    command.args(["-nostdlib", "-static", "-O2", "-ffreestanding"]);
+    command.args(["-fno-stack-protector", "-I"]);
+    command.arg(root().join("include")).arg(source("nolibc"));
+    let outcome = run(command.arg(layers()).arg("-o").arg(&program), MINUTES);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    let outcome = run(&mut Command::new(&program), LIMIT);
+    assert!(
+        outcome.is_success(),
+        "its exit status is the line of nolibc.c: {}",
+        outcome.excerpt()
+    );
+    // The program that does without the layer is linked with the same archive, and is no larger
+    // for it.
+    let size = |archive: &Path, name: &str| {
+        let program = scratch("bin").join(name);
+        let mut command = Command::new("gcc");
+        command.args(["-nostdlib", "-static", "-O2", "-ffreestanding", "-s"]);
+        command.args(["-fno-stack-protector", "-I"]);
+        command
+            .arg(root().join("include"))
+            .arg(root().join("tests/c/nolibc.c"));
+        let outcome = run(command.arg(archive).arg("-o").arg(&program), MINUTES);
+        assert!(outcome.is_success(), "{}", outcome.excerpt());
+        std::fs::metadata(&program).expect("it was linked").len()
+    };
+    assert_eq!(
+        size(layers(), "core-of-layers"),
+        size(&library().archive, "core-alone")
+    );
+}
