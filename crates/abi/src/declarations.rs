@@ -174,7 +174,8 @@ pub const PIRN_TIMER_ABSOLUTE: u32 = 0x1;
 /// Option of `pirn_timer_start`: the delay counts from `pirn_now`, the turn's time, and not from a fresh reading of the clock. Cheaper,
 /// and shorter by what the callbacks of this turn have taken.
 pub const PIRN_TIMER_CACHED: u32 = 0x2;
-/// Policy of a periodic timer: the next tick is one period after this one is handed over.
+/// Policy of a periodic timer: the next tick is one period after this one is handed over, by a fresh
+/// reading of the clock.
 pub const PIRN_TIMER_FIXED_DELAY: u32 = 0x4;
 /// Policy of a periodic timer: one call stands for all ticks due, `missed` says how many besides one; the grid is kept. Without either
 /// policy the rate is fixed: every tick is called, at most one in a turn, and `missed` says how many more are due already.
@@ -802,7 +803,8 @@ unsafe extern "C" {
     /// - -EBUSY: inside a callback or a run
     /// - what the kernel said, as `pirn_run`
     ///
-    /// Blocks unless 0; the only place that does. Cost: one system call, or two for less than a millisecond on epoll. Loop thread. Since 0.1.
+    /// Blocks unless 0; the only place that does. Cost: one system call, or two for less than a millisecond
+    /// on epoll; one more if `pirn_fd` is in use and something was found. Loop thread. Since 0.1.
     ///
     /// # Safety
     ///
@@ -931,7 +933,14 @@ unsafe extern "C" {
     pub unsafe fn pirn_stats(loop_: *mut pirn_loop, stats: *mut pirn_stats) -> c_int;
     /// Check every internal structure against itself: for tests, and for finding out who overwrote the block.
     ///
-    /// Returns 0, or -EUCLEAN: something contradicts itself; -EINVAL: no live loop. Cost: O(everything). Loop thread, any callback. Since 0.1.
+    /// It neither crashes nor hangs, whatever was written into the block: no pointer and no index in it
+    /// is followed before it was checked.
+    ///
+    /// Returns 0, or
+    /// - -EUCLEAN: something contradicts itself
+    /// - -EINVAL: no live loop, which includes a block whose first word was overwritten
+    ///
+    /// Cost: O(everything). Loop thread, any callback. Since 0.1.
     ///
     /// # Safety
     ///
