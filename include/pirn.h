@@ -586,7 +586,9 @@ int pirn_init(struct pirn_loop **loop,
  *
  * Returns 0, or
  * - -EINVAL: no live loop
- * - -EBUSY: inside a callback or a run; or another thread is just waking the loop: call again
+ * - -EBUSY: inside a callback or a run; or another thread is just posting to the loop: call again
+ *
+ * Nothing has changed on an error.
  *
  * Cost: O(1), up to three system calls. Loop thread. Since 0.1.
  */

@@ -558,6 +558,7 @@ impl<C, H: Host> Drop for Running<'_, '_, C, H> {
 impl<C, H: Host> Drop for Loop<'_, C, H> {
     /// Closes the queues. Waits for a thread that is just writing to the wake-up fd: one system call of that thread's.
     fn drop(&mut self) {
+        self.shared.close();
         while self.shared.retire().is_err() {
             core::hint::spin_loop();
         }

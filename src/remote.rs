@@ -312,19 +312,34 @@ impl<'a, W: Wake> Shared<'a, W> {
         }
     }
 
-    /// Closes, and says whether the wake object may go: `EBUSY`, with nothing else changed, while somebody is inside
-    /// [`Wake::wake`], or has been promised a place in the mailbox and not filled it; try again. Once it has succeeded,
-    /// no late caller touches more than this struct and the entries, no further message appears, and what
-    /// [`take`](Self::take) yields is all. Loop thread.
+    /// Closes, if the wake object may go: `EBUSY`, with nothing changed, while a poster is inside
+    /// [`Wake::wake`], or has been promised a place in the mailbox and not filled it; try again.
+    /// Once it has succeeded, no late caller touches more than this struct and the entries, no
+    /// further message appears, and what [`take`](Self::take) yields is all. Loop thread.
     pub(crate) fn retire(&self) -> Result<()> {
-        self.close();
-        // Acquire, with the Release with which wakers leave: their calls are over. A waker enters by changing this very
-        // word from a value without CLOSED, and we have read or written one with it: who is not counted here never
-        // enters.
-        if self.state.load(Ordering::Acquire) >= ONE_WAKER || self.mailbox.is_pending() {
+        // Acquire, here and below, with the Release with which wakers leave: their calls are over.
+        let before = self.state.load(Ordering::Acquire);
+        if before >= ONE_WAKER || self.mailbox.is_pending() {
             return Err(Error::EBUSY);
         }
-        Ok(())
+        if before & CLOSED != 0 {
+            return Ok(());
+        }
+        // A waker enters by changing this very word from a value without CLOSED: if none is counted
+        // in the value that this replaces, none enters any more.
+        let close = |state| (state < ONE_WAKER).then_some(state | CLOSED);
+        self.state
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, close)
+            .map_err(|_| Error::EBUSY)?;
+        if self.mailbox.try_close() {
+            return Ok(());
+        }
+        // A poster has reserved a place since the look above. Whoever posted in this instant has
+        // not woken the loop; so this does, if the loop counts as asleep for those who watch its
+        // fd.
+        self.state.fetch_and(!CLOSED, Ordering::Relaxed);
+        self.rouse();
+        Err(Error::EBUSY)
     }
 
     // To look at.

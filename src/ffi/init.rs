@@ -74,10 +74,12 @@ pub(super) unsafe fn is_in_place(loop_: *const pirn_loop) -> bool {
 /// A block that knows its capacities and holds no loop.
 const STORAGE_MAGIC: u64 = PIRN_STORAGE_MAGIC;
 
-/// A block that holds a loop: its own address, so that a copy elsewhere is no loop. Nothing more, for it is compared in every call.
+/// The first word of a block that holds a loop. It is made of the block's address, so that a copy
+/// elsewhere is no loop, and moved by an odd number, so that memory that points to itself (an empty
+/// list) is none either. No more than that: it is compared in every call.
 #[inline]
 pub(super) fn live_magic(loop_: *const pirn_loop) -> u64 {
-    loop_.addr() as u64
+    loop_.addr().wrapping_add(107) as u64
 }
 
 /// The first word of a block that `PIRN_STORAGE` declared.
@@ -514,7 +516,9 @@ unsafe fn extend(from: *const u8, to: *mut u8, size: usize, numbers: usize) -> R
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop
-/// - -EBUSY: inside a callback or a run; or another thread is just waking the loop: call again
+/// - -EBUSY: inside a callback or a run; or another thread is just posting to the loop: call again
+///
+/// Nothing has changed on an error.
 ///
 /// Cost: O(1), up to three system calls. Loop thread. Since 0.1.
 ///

@@ -190,7 +190,8 @@ macro_rules! enter {
 }
 use enter;
 
-/// Whether the pointer is a live loop: what it points at knows its own address.
+/// Whether the pointer is a live loop: what it points at begins with a word that is made of its
+/// address.
 ///
 /// # Safety
 ///

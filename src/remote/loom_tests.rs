@@ -315,3 +315,29 @@ fn loom_what_was_accepted_before_closing_is_handed_back() {
         assert_eq!(shared.take(), None);
     });
 }
+
+/// A loop counts as asleep, for its fd is watched elsewhere, and is asked to end while a post is
+/// under way. If it lives on the post wakes it.
+#[test]
+fn loom_a_refused_end_loses_no_post() {
+    check(4, || {
+        let shared = new_loop(0, 2);
+        let poster = thread::spawn(move || shared.post(target(1)));
+        let sleeps = shared.about_to_sleep();
+        let mut taken = Vec::new();
+        if shared.retire().is_ok() {
+            drain(shared, &mut taken);
+            let post = poster.join().unwrap();
+            assert_eq!(taken.len(), usize::from(post.is_ok()));
+            return;
+        }
+        if sleeps {
+            shared.wake_object().sleep();
+        }
+        shared.awake();
+        while taken.is_empty() {
+            turn(shared, &mut taken);
+        }
+        assert_eq!(poster.join().unwrap(), Ok(()));
+    });
+}

@@ -182,6 +182,29 @@ impl<'a> Mailbox<'a> {
         self.tail.fetch_add(CLOSED_DISTANCE, Ordering::Relaxed);
     }
 
+    /// The same, unless a poster stands between reserving and publishing. Not if it is closed
+    /// already. The consumer alone.
+    pub(super) fn try_close(&self) -> bool {
+        // Relaxed, both, as in `close`; what was published is acquired by looking at it.
+        let mut tail = self.tail.load(Ordering::Relaxed);
+        loop {
+            if self.is_pending() {
+                return false;
+            }
+            // If nobody has reserved a place since, all that were reserved are published.
+            let closed = tail.wrapping_add(CLOSED_DISTANCE);
+            match self.tail.compare_exchange_weak(
+                tail,
+                closed,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => tail = now,
+            }
+        }
+    }
+
     /// The ticket after the last one given out, whether closed or not. The consumer alone, for the exact answer.
     #[inline]
     pub(super) fn end(&self) -> Ticket {

@@ -361,10 +361,30 @@ fn retire_is_busy_until_a_reserved_place_is_filled() {
     assert_eq!(shared.retire(), Err(Error::EBUSY));
     assert!(shared.take().is_some());
     assert_eq!(shared.retire(), Err(Error::EBUSY));
+    // Until it succeeds the loop lives on, as if it had not been asked.
+    shared.post(target(3)).unwrap();
+    shared.raise(5).unwrap();
+    shared.stop().unwrap();
+    assert_eq!((shared.take_raised(), shared.take_stop()), (1 << 5, true));
+    publish(&shared, reserved, target(2));
+    assert_eq!(shared.retire(), Ok(()));
+    assert_eq!(shared.post(target(4)), Err(Error::ESHUTDOWN));
+    assert_eq!(turn(&shared), [2, 3]);
+    assert_eq!(shared.retire(), Ok(()));
+}
+
+#[test]
+fn queues_that_were_closed_stay_closed_when_retire_is_busy() {
+    let entries = entries(3);
+    let shared = Shared::new(&entries, Bell::default());
+    let reserved = reserve(&shared);
+    shared.close();
+    assert_eq!(shared.retire(), Err(Error::EBUSY));
+    assert_eq!(shared.post(target(1)), Err(Error::ESHUTDOWN));
+    assert_eq!(shared.wake(), Err(Error::ESHUTDOWN));
     publish(&shared, reserved, target(2));
     assert_eq!(shared.retire(), Ok(()));
     assert_eq!(turn(&shared), [2]);
-    assert_eq!(shared.retire(), Ok(()));
 }
 
 /// A wake object that tries to retire its loop, the one below, from inside its own call.
@@ -377,9 +397,10 @@ static RETIRED_INSIDE: OnceLock<Shared<'static, Inside>> = OnceLock::new();
 
 impl Wake for Inside {
     fn wake(&self) {
-        self.answer
-            .set(RETIRED_INSIDE.get().unwrap().retire())
-            .unwrap();
+        let shared = RETIRED_INSIDE.get().unwrap();
+        self.answer.set(shared.retire()).unwrap();
+        // A refused end has changed nothing.
+        shared.raise(1).unwrap();
     }
 }
 

@@ -1,6 +1,8 @@
 /* pirn_init and pirn_deinit given what they must refuse: blocks, configurations, hosts. Torture 63, 109 to 112, 115, 116. */
 #include "test.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 
 DECLARE_BLOCK(block);
@@ -113,6 +115,22 @@ static void garbage_is_no_loop_and_no_obstacle(void)
         GIVES(pirn_wake(fake), -EINVAL);
         GIVES(pirn_deinit(fake), -EINVAL);
         REFUSES(plain, sizeof plain, &none, -EINVAL);
+        ACCEPTS(plain, sizeof plain, &given);
+    }
+}
+
+/* An empty list, or a ring of one, points to itself: it is no loop. */
+static void memory_that_points_to_itself_is_no_loop(void)
+{
+    struct pirn_config given = config_of(IO, TIMERS, TASKS);
+    struct pirn_loop *fake = (struct pirn_loop *)(void *)plain;
+    for (size_t words = 1; words <= sizeof plain / 8; words *= 2) {
+        memset(plain, 0, sizeof plain);
+        for (size_t at = 0; at < words; at++)
+            plain[at] = (uintptr_t)plain;
+        GIVES(pirn_remote_post(fake, see_task, NULL), -EINVAL);
+        GIVES(pirn_turn(fake, 0), -EINVAL);
+        GIVES(pirn_deinit(fake), -EINVAL);
         ACCEPTS(plain, sizeof plain, &given);
     }
 }
@@ -349,12 +367,70 @@ static void a_lack_of_fds_is_reported(void)
     MUST(setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 
+/* A host whose wake-up is held up, and the thread that holds it. */
+static atomic_int wake_state;
+
+static int lazy_wait(uint64_t timeout_ns, struct pirn_ready *ready, size_t capacity, void *user)
+{
+    (void)ready, (void)capacity, (void)user;
+    /* A poster comes while the loop sleeps; the wait ends while the poster is still at it. */
+    while (timeout_ns > 0 && atomic_load(&wake_state) == 0)
+        usleep(100);
+    return 0;
+}
+
+static void held_up_wake(void *user)
+{
+    (void)user;
+    atomic_store(&wake_state, 1);
+    while (atomic_load(&wake_state) == 1)
+        usleep(100);
+}
+
+static void *post_one(void *user)
+{
+    CHECK(pirn_remote_post(user, see_task, NULL) == 0);
+    return NULL;
+}
+
+/* -EBUSY: a poster is just waking the loop. The loop lives on as if nothing had been asked. */
+static void a_refused_deinit_changes_nothing(void)
+{
+    struct pirn_host host = { 0 };
+    struct pirn_config config = config_of(0, 0, 0);
+    struct pirn_loop *loop;
+    struct seen task = { 0 };
+    pthread_t thread;
+    if (the_backend != PIRN_BACKEND_HOST)
+        return;
+    host.size = sizeof host;
+    host.now = host_now;
+    host.wait = lazy_wait;
+    host.wake = held_up_wake;
+    config.host = &host;
+    MUST(pirn_init(&loop, block, sizeof block, &config) == 0);
+    MUST(pthread_create(&thread, NULL, post_one, loop) == 0);
+    GIVES(pirn_turn(loop, PIRN_FOREVER), 1);
+    GIVES(pirn_deinit(loop), -EBUSY);
+    OK(pirn_remote_post(loop, see_task, &task));
+    OK(pirn_raise(loop, 1));
+    OK(pirn_stop(loop));
+    GIVES(pirn_turn(loop, 0), 1);
+    EQUAL(task.calls, 1);
+    GIVES(pirn_run(loop), PIRN_STOPPED);
+    GIVES(pirn_deinit(loop), -EBUSY);
+    atomic_store(&wake_state, 2);
+    MUST(pthread_join(thread, NULL) == 0);
+    OK(pirn_deinit(loop));
+}
+
 static void test(uint32_t backend)
 {
     the_backend = backend;
     nulls_are_refused();
     blocks_too_small_or_misaligned_are_refused();
     garbage_is_no_loop_and_no_obstacle();
+    memory_that_points_to_itself_is_no_loop();
     init_and_deinit_alternate();
     a_moved_loop_is_found_out();
     unknown_backends_and_flags_are_refused();
@@ -362,6 +438,7 @@ static void test(uint32_t backend)
     a_host_must_be_whole();
     capacities_come_from_config_or_block();
     a_lack_of_fds_is_reported();
+    a_refused_deinit_changes_nothing();
 }
 
 int main(int argc, char **argv)
