@@ -2,7 +2,7 @@
  * nolibc_echo: an echo server without a C library: own _start, own system calls, linked with -nostdlib -static.
  *
  * Shows that libpirn.a needs nothing but the kernel. The event loop's memory and the clients' buffers are in .bss, so the
- * file holds code only. What the compiler expects to find (memcpy and the like) comes out of libpirn.a.
+ * file holds code only.
  *
  *     make && ./build/nolibc_echo 7002 &           prints `listening on 127.0.0.1:7002`; serves until a signal ends it
  *     ./build/nolibc_echo 7002 --clients 3         ends by itself when three clients have come and gone
@@ -118,6 +118,28 @@ struct client {
 static uint64_t block[PIRN_STORAGE_SIZE(CLIENTS + 1, 0, 0) / sizeof(uint64_t)];
 static struct client clients[CLIENTS];
 static unsigned long departed, departures_wanted;   /* 0: serve for ever */
+
+/*
+ * A compiler may call these two (and memmove and memcmp) where a program without a C library copies or clears, so that
+ * such a program must bring them. libpirn.a has its own, which only libpirn.a can see. volatile keeps the compiler
+ * from making the loop a call of the function that it is in.
+ */
+void *memcpy(void *to, const void *from, size_t length);
+void *memset(void *to, int value, size_t length);
+
+void *memcpy(void *to, const void *from, size_t length)
+{
+    for (size_t at = 0; at < length; ++at)
+        ((volatile char *)to)[at] = ((const char *)from)[at];
+    return to;
+}
+
+void *memset(void *to, int value, size_t length)
+{
+    for (size_t at = 0; at < length; ++at)
+        ((volatile char *)to)[at] = (char)value;
+    return to;
+}
 
 static size_t length_of(const char *text)
 {

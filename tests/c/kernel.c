@@ -13,6 +13,8 @@
 /* Machines that came later never had the older calls. */
 #ifndef SYS_poll
 #define SYS_poll SYS_ppoll
+#endif
+#ifndef SYS_select
 #define SYS_select SYS_pselect6
 #define SYS_epoll_wait SYS_epoll_pwait
 #define SYS_eventfd SYS_eventfd2

@@ -26,7 +26,25 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     }
 }
 
-#[cfg(panic = "abort")]
+#[cfg(all(
+    panic = "abort",
+    target_os = "linux",
+    any(target_arch = "arm", target_arch = "x86")
+))]
+mod arithmetic;
+#[cfg(all(panic = "abort", target_arch = "aarch64"))]
+mod atomics;
+#[cfg(all(
+    panic = "abort",
+    target_os = "linux",
+    any(
+        target_arch = "x86_64",
+        target_arch = "x86",
+        target_arch = "aarch64",
+        target_arch = "arm",
+        target_arch = "riscv64"
+    )
+))]
 mod memory;
 
 // The precompiled core library names the personality routine of unwinding, which never runs here.
@@ -39,4 +57,13 @@ core::arch::global_asm!(
     "rust_eh_personality:",
     ".long 0",
     ".text"
+);
+
+// On ARM each entry of the tables for unwinding names the routine that would read it. The linker wants
+// the names, and nobody calls them: a program that unwinds has its own, which it finds by number.
+#[cfg(all(panic = "abort", target_arch = "arm", target_os = "linux"))]
+core::arch::global_asm!(
+    "__aeabi_unwind_cpp_pr0 = 0",
+    "__aeabi_unwind_cpp_pr1 = 0",
+    "__aeabi_unwind_cpp_pr2 = 0",
 );

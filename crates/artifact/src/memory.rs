@@ -7,16 +7,31 @@
 
 use core::arch::global_asm;
 
+/// Assembly in which `function NAME` begins a function. The type matters: on ARM the linker changes
+/// between the two instruction sets only where it knows that the target is a function.
+macro_rules! functions {
+    ($($line:literal),* $(,)?) => {
+        global_asm!(
+            ".macro function name",
+            ".type \\name, %function",
+            "\\name:",
+            ".endm",
+            $($line,)*
+            ".purgem function",
+        );
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
-global_asm!(
+functions!(
     ".section .text.memcpy,\"ax\"",
-    "memcpy:",
+    "function memcpy",
     "    mov rax, rdi",
     "    mov rcx, rdx",
     "    rep movsb",
     "    ret",
     ".section .text.memmove,\"ax\"",
-    "memmove:",
+    "function memmove",
     "    mov rax, rdi",
     "    mov rcx, rdx",
     "    cmp rdi, rsi",
@@ -31,7 +46,7 @@ global_asm!(
     "1:  rep movsb",
     "    ret",
     ".section .text.memset,\"ax\"",
-    "memset:",
+    "function memset",
     "    mov r8, rdi",
     "    mov eax, esi",
     "    mov rcx, rdx",
@@ -39,8 +54,8 @@ global_asm!(
     "    mov rax, r8",
     "    ret",
     ".section .text.memcmp,\"ax\"",
-    "bcmp:",
-    "memcmp:",
+    "function bcmp",
+    "function memcmp",
     "    xor eax, eax",
     "    mov rcx, rdx",
     "    cmp rcx, rcx",
@@ -51,7 +66,7 @@ global_asm!(
     "    sub eax, ecx",
     "1:  ret",
     ".section .text.strlen,\"ax\"",
-    "strlen:",
+    "function strlen",
     "    xor eax, eax",
     "1:  cmp byte ptr [rdi + rax], 0",
     "    je 2f",
@@ -62,10 +77,10 @@ global_asm!(
 );
 
 #[cfg(target_arch = "x86")]
-global_asm!(
+functions!(
     ".section .text.memcpy,\"ax\"",
-    "memcpy:",
-    "memmove:",
+    "function memcpy",
+    "function memmove",
     "    push esi",
     "    push edi",
     "    mov edi, [esp + 12]",
@@ -85,7 +100,7 @@ global_asm!(
     "    pop esi",
     "    ret",
     ".section .text.memset,\"ax\"",
-    "memset:",
+    "function memset",
     "    push edi",
     "    mov edi, [esp + 8]",
     "    mov eax, [esp + 12]",
@@ -95,8 +110,8 @@ global_asm!(
     "    pop edi",
     "    ret",
     ".section .text.memcmp,\"ax\"",
-    "bcmp:",
-    "memcmp:",
+    "function bcmp",
+    "function memcmp",
     "    push esi",
     "    push edi",
     "    mov esi, [esp + 12]",
@@ -113,7 +128,7 @@ global_asm!(
     "    pop esi",
     "    ret",
     ".section .text.strlen,\"ax\"",
-    "strlen:",
+    "function strlen",
     "    mov edx, [esp + 4]",
     "    xor eax, eax",
     "1:  cmp byte ptr [edx + eax], 0",
@@ -125,13 +140,13 @@ global_asm!(
 );
 
 #[cfg(target_arch = "aarch64")]
-global_asm!(
+functions!(
     ".section .text.memmove,\"ax\"",
     ".balign 4",
-    "memmove:",
+    "function memmove",
     "    cmp x0, x1",
     "    b.hi 3f",
-    "memcpy:",
+    "function memcpy",
     "    mov x3, #0",
     "1:  cmp x3, x2",
     "    b.eq 2f",
@@ -147,7 +162,7 @@ global_asm!(
     "    b 3b",
     ".section .text.memset,\"ax\"",
     ".balign 4",
-    "memset:",
+    "function memset",
     "    mov x3, #0",
     "1:  cmp x3, x2",
     "    b.eq 2f",
@@ -157,8 +172,8 @@ global_asm!(
     "2:  ret",
     ".section .text.memcmp,\"ax\"",
     ".balign 4",
-    "bcmp:",
-    "memcmp:",
+    "function bcmp",
+    "function memcmp",
     "    mov x3, #0",
     "    mov w6, #0",
     "1:  cmp x3, x2",
@@ -172,7 +187,7 @@ global_asm!(
     "    ret",
     ".section .text.strlen,\"ax\"",
     ".balign 4",
-    "strlen:",
+    "function strlen",
     "    mov x1, x0",
     "    mov x0, #0",
     "1:  ldrb w2, [x1, x0]",
@@ -183,22 +198,22 @@ global_asm!(
     ".text",
 );
 
-#[cfg(all(target_arch = "arm", target_os = "linux"))]
-global_asm!(
+#[cfg(target_arch = "arm")]
+functions!(
     ".arm",
     // The run-time ABI of ARM has names of its own for the same functions; its memset takes size and value the other way round.
     ".section .text.memmove,\"ax\"",
     ".balign 4",
-    "__aeabi_memmove8:",
-    "__aeabi_memmove4:",
-    "__aeabi_memmove:",
-    "memmove:",
+    "function __aeabi_memmove8",
+    "function __aeabi_memmove4",
+    "function __aeabi_memmove",
+    "function memmove",
     "    cmp r0, r1",
     "    bhi 3f",
-    "__aeabi_memcpy8:",
-    "__aeabi_memcpy4:",
-    "__aeabi_memcpy:",
-    "memcpy:",
+    "function __aeabi_memcpy8",
+    "function __aeabi_memcpy4",
+    "function __aeabi_memcpy",
+    "function memcpy",
     "    mov r12, #0",
     "1:  cmp r12, r2",
     "    bxeq lr",
@@ -214,17 +229,17 @@ global_asm!(
     "    b 3b",
     ".section .text.memset,\"ax\"",
     ".balign 4",
-    "__aeabi_memclr8:",
-    "__aeabi_memclr4:",
-    "__aeabi_memclr:",
+    "function __aeabi_memclr8",
+    "function __aeabi_memclr4",
+    "function __aeabi_memclr",
     "    mov r2, #0",
-    "__aeabi_memset8:",
-    "__aeabi_memset4:",
-    "__aeabi_memset:",
+    "function __aeabi_memset8",
+    "function __aeabi_memset4",
+    "function __aeabi_memset",
     "    mov r3, r1",
     "    mov r1, r2",
     "    mov r2, r3",
-    "memset:",
+    "function memset",
     "    mov r12, #0",
     "1:  cmp r12, r2",
     "    bxeq lr",
@@ -233,8 +248,8 @@ global_asm!(
     "    b 1b",
     ".section .text.memcmp,\"ax\"",
     ".balign 4",
-    "bcmp:",
-    "memcmp:",
+    "function bcmp",
+    "function memcmp",
     "    push {{r4, lr}}",
     "    mov r12, #0",
     "    mov r4, #0",
@@ -249,7 +264,7 @@ global_asm!(
     "    pop {{r4, pc}}",
     ".section .text.strlen,\"ax\"",
     ".balign 4",
-    "strlen:",
+    "function strlen",
     "    mov r1, r0",
     "    mov r0, #0",
     "1:  ldrb r2, [r1, r0]",
@@ -261,12 +276,12 @@ global_asm!(
 );
 
 #[cfg(target_arch = "riscv64")]
-global_asm!(
+functions!(
     ".section .text.memmove,\"ax\"",
     ".balign 4",
-    "memmove:",
+    "function memmove",
     "    bgtu a0, a1, 3f",
-    "memcpy:",
+    "function memcpy",
     "    mv a3, a0",
     "    add a2, a2, a1",
     "1:  beq a1, a2, 2f",
@@ -286,7 +301,7 @@ global_asm!(
     "    j 4b",
     ".section .text.memset,\"ax\"",
     ".balign 4",
-    "memset:",
+    "function memset",
     "    mv a3, a0",
     "    add a2, a2, a0",
     "1:  beq a3, a2, 2f",
@@ -296,8 +311,8 @@ global_asm!(
     "2:  ret",
     ".section .text.memcmp,\"ax\"",
     ".balign 4",
-    "bcmp:",
-    "memcmp:",
+    "function bcmp",
+    "function memcmp",
     "    add a2, a2, a0",
     "    li a5, 0",
     "1:  beq a0, a2, 2f",
@@ -311,7 +326,7 @@ global_asm!(
     "    ret",
     ".section .text.strlen,\"ax\"",
     ".balign 4",
-    "strlen:",
+    "function strlen",
     "    mv a1, a0",
     "1:  lbu a2, 0(a1)",
     "    beqz a2, 2f",
