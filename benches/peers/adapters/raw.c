@@ -1,5 +1,4 @@
 /* The hand-written loop with a heap for its timers. */
-#define _GNU_SOURCE
 #define PEER "raw"
 #include "../workloads/bench.h"
 #include "heap.h"

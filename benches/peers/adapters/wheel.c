@@ -1,5 +1,4 @@
 /* The hand-written loop with a hierarchical wheel for its timers. */
-#define _GNU_SOURCE
 #define PEER "wheel"
 #include "../workloads/bench.h"
 #include "wheel.h"

@@ -1,4 +1,4 @@
-"""Runs executables and reads what they say: times, instructions, system calls, memory."""
+"""Runs executables and reads what they print: times, instructions, system calls, memory."""
 
 import json
 import os
@@ -7,16 +7,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .peers import BUILD, Peer
 from .plan import Cell
 
-
-class WrongResult(Exception):
-    """A peer lost, invented or disordered something."""
+# A peer lost, invented or disordered something.
+wrong_results: list[str] = []
 
 
 def execute(command: list, timeout: float, **environment: str) -> subprocess.CompletedProcess:
@@ -38,159 +37,103 @@ def execute(command: list, timeout: float, **environment: str) -> subprocess.Com
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
-def results(peer: Peer, arguments, done: subprocess.CompletedProcess) -> dict[str, dict] | None:
-    """The metrics of one run; None if the peer cannot do the workload."""
+def results(peer: Peer, arguments, done: subprocess.CompletedProcess) -> dict[str, dict]:
+    """The metrics of one run; none if the peer cannot do the workload, or did it wrong."""
     if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if "wrong result" in line] or done.stderr.splitlines()[-3:]
-        raise WrongResult(f"{peer.name} {' '.join(arguments)}: " + "; ".join(lines) + f" (exit code {done.returncode})")
+        lines = done.stderr.splitlines()
+        lines = [line for line in lines if "wrong result" in line] or lines[-3:]
+        text = f"{peer.name} {' '.join(arguments)}: {'; '.join(lines)} (status {done.returncode})"
+        if text not in wrong_results:
+            wrong_results.append(text)
+            print(f"WRONG RESULT: {text}", flush=True)
+        return {}
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    if any("skip" in line for line in lines):
-        return None
-    return {line["metric"]: line for line in lines}
+    return {} if any("skip" in line for line in lines) else {line["metric"]: line for line in lines}
 
 
-def timed(peer: Peer, cell: Cell) -> dict[str, dict] | None:
-    under = [BUILD / cell.under[0], *cell.under[1:]] if cell.under else []
-    done = execute([*under, peer.executable, "--seconds", cell.seconds, *cell.arguments], timeout=cell.seconds * 40 + 400)
-    return results(peer, [cell.title], done)
+def timed(peer: Peer, cell: Cell) -> dict[str, dict]:
+    command = [peer.executable, "--seconds", cell.seconds, *cell.arguments]
+    return results(peer, cell.arguments, execute(command, timeout=cell.seconds * 40 + 400))
 
 
-# ---- memory ----
-
-
-def memory(peer: Peer) -> dict[str, dict] | None:
-    done = execute([peer.executable, "memory"], timeout=120, LD_PRELOAD=str(BUILD / "allocations.so"))
+def memory(peer: Peer) -> dict[str, dict]:
+    preload = str(BUILD / "allocations.so")
+    done = execute([peer.executable, "memory"], timeout=120, LD_PRELOAD=preload)
     return results(peer, ["memory"], done)
+
+
+def counted(run, peers: list[Peer], rows) -> list[tuple]:
+    """(row, peer -> count per operation), from one run per workload and peer, several at a time:
+    counts do not depend on what else runs."""
+    workloads = dict.fromkeys(row.arguments for row in rows)
+    pairs = [(peer, words) for words in workloads for peer in peers if peer.takes_part(words)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = {(peer.name, words): pool.submit(run, peer, words) for peer, words in pairs}
+    table = []
+    for row in rows:
+        values = {}
+        for peer in peers:
+            job = jobs.get((peer.name, row.arguments))
+            totals, said = job.result() if job else ({}, {})
+            if row.metric in said:
+                spent = totals[row.metric]
+                only = getattr(row, "only", "")
+                number = spent[only] if only else sum(spent.values())
+                values[peer.name] = number / said[row.metric]["operations"]
+        table.append((row, values))
+    return table
 
 
 # ---- instructions ----
 
 
-def callgrind_totals(text: str) -> dict[str, int]:
-    """Instructions inside each measured_ function, what it calls included.
-
-    A function's block has lines "position cost": its own, and after each "calls=" the cost of the callee.
-    """
-    totals: dict[str, int] = defaultdict(int)
-    names: dict[str, str] = {}
-    current = None
-    for line in text.splitlines():
-        if line.startswith("fn="):
-            number, _, name = line[3:].partition(" ")
-            current = names.setdefault(number, name)
-        elif line.startswith("cfn="):
-            number, _, name = line[4:].partition(" ")
-            names.setdefault(number, name)
-        elif current and current.startswith("measured_") and re.match(r"[0-9+*-]", line):
-            totals[current.split(".")[0]] += int(line.split()[-1])
-    return totals
-
-
-def instructions(peer: Peer, arguments) -> tuple[dict[str, int], dict[str, dict]] | None:
-    """What each measured function cost, and how many operations it did."""
+def instructions(peer: Peer, arguments) -> tuple[dict, dict]:
+    """What callgrind collected in the regions of each metric. It dumps under the metric's name;
+    what entering and leaving a region takes is known from an empty one."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "callgrind.out"
-        command = [BUILD / "without_auxv", "valgrind", "--tool=callgrind", f"--callgrind-out-file={file}", "--toggle-collect=measured_*", "--toggle-collect=driver_*"]
+        options = ["--collect-atstart=no", "--combine-dumps=yes", f"--callgrind-out-file={file}"]
+        command = [BUILD / "without_auxv", "valgrind", "--tool=callgrind", *options]
         done = execute([*command, peer.executable, "--fixed", *arguments], timeout=400)
         said = results(peer, arguments, done)
-        return None if said is None else (callgrind_totals(file.read_text()), said)
-
-
-def all_instructions(peers: list[Peer], counts) -> dict[str, dict[str, float | None]]:
-    """title -> peer -> instructions per operation"""
-    workloads = list(dict.fromkeys(count.arguments for count in counts))
-    table: dict[str, dict[str, float | None]] = {count.title: {} for count in counts}
-    # Counts do not depend on what else runs, so all processors may be used.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = {(peer.name, arguments): pool.submit(instructions, peer, arguments) for arguments in workloads for peer in peers if peer.takes_part(arguments)}
-    for count in counts:
-        for peer in peers:
-            if not peer.takes_part(count.arguments):
-                continue
-            try:
-                got = jobs[peer.name, count.arguments].result()
-            except WrongResult as wrong:
-                table[count.title][peer.name] = None
-                note_wrong(wrong)
-                continue
-            totals, said = got if got else ({}, {})
-            spent = instructions_of(count, totals, said)
-            table[count.title][peer.name] = spent
-    return table
-
-
-def instructions_of(count, totals: dict[str, int], said: dict[str, dict]) -> float | None:
-    metric = said.get(count.metric)
-    if not metric:
-        return None
-    regions = [region for region in count.regions if totals.get(region)]
-    if count.metric == "chain":  # a library with means of its own for chains does two kinds
-        regions = regions[:1]
-    return sum(totals[region] for region in regions) / metric["operations"] if regions else None
-
-
-wrong_results: list[str] = []
-
-
-def note_wrong(wrong: WrongResult) -> None:
-    text = str(wrong)
-    if text not in wrong_results:
-        wrong_results.append(text)
-        print(f"WRONG RESULT: {text}", flush=True)
+        text = file.read_text() if said else ""
+    totals: dict = defaultdict(Counter)
+    for part in text.split("\npart: ")[1:]:
+        metric = re.search(r"^desc: Trigger: Client Request: (\w+)$", part, re.MULTILINE)
+        if metric:
+            total = re.search(r"^totals: (\d+)$", part, re.MULTILINE)
+            totals[metric[1]]["instructions"] += int(total[1])
+    empty = totals["empty"]["instructions"]
+    for metric, line in said.items():
+        totals[metric]["instructions"] -= empty * line.get("rounds", 0)
+    return totals, said
 
 
 # ---- system calls ----
 
 
-def trace_totals(text: str) -> dict[str, dict[str, int]]:
+def system_calls(peer: Peer, arguments) -> tuple[dict, dict]:
     """metric -> system call -> how often, between the marks of its regions"""
-    totals: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "trace"
+        command = ["strace", "-f", "-qq", "-e", "signal=none", "-o", file]
+        done = execute([*command, peer.executable, "--mark", *arguments], timeout=400)
+        said = results(peer, arguments, done)
+        text = file.read_text() if said else ""
+    totals: dict = defaultdict(Counter)
     metric = None
     for line in text.splitlines():
         mark = re.search(r'access\("//bench/(begin|end)/(\w+)"', line)
+        call = re.match(r"(?:\d+ +)?(\w+)\(", line)
         if mark:
             metric = mark[2] if mark[1] == "begin" else None
-            continue
-        call = re.match(r"(?:\d+ +)?(\w+)\(", line)
-        if metric and call and call[1] != "sched_yield":  # the producers', when a queue is full
+        elif metric and call and call[1] != "sched_yield":  # the producers', when a queue is full
             totals[metric][call[1]] += 1
-    return totals
+    return totals, said
 
 
-def system_calls(peer: Peer, arguments) -> tuple[dict, dict] | None:
-    with tempfile.TemporaryDirectory() as directory:
-        file = Path(directory) / "trace"
-        done = execute(["strace", "-f", "-qq", "-e", "signal=none", "-o", file, peer.executable, "--mark", *arguments], timeout=400)
-        said = results(peer, arguments, done)
-        return None if said is None else (trace_totals(file.read_text()), said)
-
-
-def all_system_calls(peers: list[Peer], rows) -> dict[str, dict[str, float | None]] | None:
-    if not shutil.which("strace"):
-        print("not found, skipped: system calls (Debian package strace)")
-        return None
-    table: dict[str, dict[str, float | None]] = {row.title: {} for row in rows}
-    seen: dict = {}
-    for row in rows:
-        for peer in peers:
-            if not peer.takes_part(row.arguments):
-                continue
-            key = (peer.name, row.arguments)
-            try:
-                if key not in seen:
-                    seen[key] = system_calls(peer, row.arguments)
-            except WrongResult as wrong:
-                seen[key] = None
-                note_wrong(wrong)
-            totals, said = seen[key] or ({}, {})
-            metric = said.get(row.metric)
-            if not metric:
-                table[row.title][peer.name] = None
-                continue
-            made = totals.get(row.metric) or {}
-            # a chain is told under the name it was begun with
-            if row.metric == "chain" and not made:
-                made = totals.get("chain_no_poll") or {}
-            number = sum(times for name, times in made.items() if not row.only or name in row.only)
-            table[row.title][peer.name] = number / metric["operations" if row.per == "operation" else "rounds"]
-    return table
+def has(tool: str) -> bool:
+    if shutil.which(tool):
+        return True
+    print(f"not found, skipped: {tool} (Debian package {tool})")
+    return False

@@ -3,33 +3,38 @@
 import os
 import shutil
 import subprocess
-import tempfile
-from dataclasses import dataclass, field
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
 ROOT = HERE.parent.parent
 BUILD = HERE / "build"
+LOAD = ROOT / "c-examples" / "load.c"
+RUST = HERE / "rust"
 
-C_FLAGS = "-std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -pthread".split()
+C_FLAGS = (
+    "-std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wno-unused-parameter -Wno-unused-function "
+    f"-pthread -I{ROOT}/include"
+).split()
 # Every symbol is bound before main: no peer is charged for looking up its own functions.
 LINK_FLAGS = ["-Wl,-z,now"]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Peer:
     name: str
-    package: str  # what has to be there, for the message when it is not
-    headers: list[str] = field(default_factory=list)
-    pkg_config: str = ""
-    libraries: list[str] = field(default_factory=list)
-    rust: bool = False
-    is_limit: bool = False  # hand-written, not a library
+    origin: str  # "package NAME" of Debian, "crate NAME", "pirn", or "" for the hand-written ones
+    libraries: str = ""
     workloads: tuple[str, ...] = ()  # takes part in these alone; empty: in all
 
     @property
     def executable(self) -> Path:
         return BUILD / self.name
+
+    @property
+    def is_limit(self) -> bool:
+        return not self.origin
 
     @property
     def is_pirn(self) -> bool:
@@ -40,122 +45,94 @@ class Peer:
 
 
 # Where it matters what the loop asks the kernel with.
-BACKEND_WORKLOADS = ("dispatch", "idle", "lateness")
+BACKEND_WORKLOADS = ("dispatch", "idle", "lateness", "periodic")
+
+# What the Rust face differs in from the C face.
+FACE_WORKLOADS = "dispatch idle register timers expire tasks posts pingpong".split()
 
 # Static libraries where there are any, as programs that count instructions would link them.
 PEERS = [
-    Peer("raw", "", is_limit=True),
-    Peer("wheel", "", is_limit=True),
-    Peer("libev", "Debian package libev-dev", ["ev.h"], libraries=["-l:libev.a", "-lm"]),
-    Peer("libuv", "Debian package libuv1-dev", ["uv.h"], libraries=["-l:libuv_a.a", "-ldl", "-lrt"]),
-    Peer("libevent", "Debian package libevent-dev", ["event2/event.h"], libraries=["-l:libevent.a", "-l:libevent_pthreads.a"]),
-    Peer("libuev", "Debian package libuev-dev", ["uev/uev.h"], libraries=["-l:libuev.a"]),
-    Peer("sd-event", "Debian package libsystemd-dev", ["systemd/sd-event.h"], libraries=["-lsystemd"]),
-    Peer("glib", "Debian package libglib2.0-dev", ["glib.h"], pkg_config="glib-2.0"),
-    Peer("mio", "crate mio", rust=True),
-    Peer("polling", "crate polling", rust=True),
-    Peer("calloop", "crate calloop", rust=True),
-    Peer("pirn", "cargo"),
-    Peer("pirn-poll", "cargo", workloads=BACKEND_WORKLOADS),
-    Peer("pirn-select", "cargo", workloads=BACKEND_WORKLOADS),
-    Peer("pirn-rust", "crate pirn", rust=True),
+    Peer("raw", ""),
+    Peer("wheel", "", workloads=("timers", "expire")),
+    Peer("libev", "package libev-dev", "-l:libev.a -lm"),
+    Peer("libuv", "package libuv1-dev", "-l:libuv_a.a -ldl -lrt"),
+    Peer("libevent", "package libevent-dev", "-l:libevent.a -l:libevent_pthreads.a"),
+    Peer("libuev", "package libuev-dev", "-l:libuev.a"),
+    Peer("sd-event", "package libsystemd-dev", "-lsystemd"),
+    Peer("mio", "crate mio"),
+    Peer("polling", "crate polling"),
+    Peer("pirn", "pirn"),
+    Peer("pirn-poll", "pirn", workloads=BACKEND_WORKLOADS),
+    Peer("pirn-select", "pirn", workloads=BACKEND_WORKLOADS),
+    Peer("pirn-rust", "crate pirn", workloads=tuple(FACE_WORKLOADS)),
 ]
 
 
-def run(command, **options) -> subprocess.CompletedProcess:
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True, **options)
+def run(*command, **options) -> subprocess.CompletedProcess:
+    words = [str(word) for word in command]
+    return subprocess.run(words, capture_output=True, text=True, **options)
 
 
-def flags_of(peer: Peer) -> list[str]:
-    if not peer.pkg_config:
-        return peer.libraries
-    return run(["pkg-config", "--cflags", "--libs", peer.pkg_config]).stdout.split()
-
-
-def probe(peer: Peer) -> str:
-    """Says what is missing; empty if the peer is there."""
-    if peer.is_pirn or peer.rust:
-        return "" if shutil.which("cargo") else "not found"
-    if peer.pkg_config and run(["pkg-config", "--exists", peer.pkg_config]).returncode != 0:
-        return "not found"
-    if not peer.headers:
-        return ""
-    with tempfile.TemporaryDirectory() as directory:
-        source = Path(directory) / "probe.c"
-        source.write_text("".join(f"#include <{header}>\n" for header in peer.headers) + "int main(void) { return 0; }\n")
-        linked = run(["cc", source, "-o", Path(directory) / "probe", *flags_of(peer)])
-    return "" if linked.returncode == 0 else "not found"
+def must_run(*command, **options) -> str:
+    done = run(*command, **options)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))}:\n{done.stderr}")
+    return done.stdout
 
 
 def cargo_target(workspace: Path) -> Path:
     return Path(os.environ.get("CARGO_TARGET_DIR") or workspace / "target")
 
 
-def build_c(peer: Peer, pirn_library: str) -> str:
-    libraries = flags_of(peer)
-    if peer.is_pirn:
-        if not pirn_library:
-            built = run(["cargo", "build", "--quiet", "--release", "-p", "pirn-capi"], cwd=ROOT)
-            if built.returncode != 0:
-                return built.stderr
-        libraries = [f"-I{ROOT / 'include'}", pirn_library or cargo_target(ROOT) / "release" / "libpirn.a"]
-    command = ["cc", *C_FLAGS, HERE / "adapters" / f"{peer.name}.c", "-o", peer.executable, *LINK_FLAGS, *libraries]
-    built = run(command)
-    return built.stderr if built.returncode != 0 else ""
+def is_there(peer: Peer) -> bool:
+    """True if what the peer's adapter needs is installed."""
+    if peer.origin.startswith("package "):
+        package = peer.origin.split()[1]
+        return run("dpkg", "-s", package).returncode == 0 if shutil.which("dpkg") else True
+    return not peer.origin or shutil.which("cargo") is not None
 
 
-def build_rust(peer: Peer) -> str:
-    workspace = HERE / "rust"
-    features = ["--features", "pirn"] if peer.name == "pirn-rust" else []
-    built = run(["cargo", "build", "--quiet", "--release", *features, "--bin", peer.name], cwd=workspace)
-    if built.returncode != 0:
-        return built.stderr
-    shutil.copy(cargo_target(workspace) / "release" / peer.name, peer.executable)
-    return ""
-
-
-def build_tools() -> None:
-    for command in (
-        ["cc", *C_FLAGS, HERE / "client.c", "-o", BUILD / "client"],
-        ["cc", *C_FLAGS, HERE / "without_auxv.c", "-o", BUILD / "without_auxv"],
-        ["cc", *C_FLAGS, HERE / "without_pwait2.c", "-o", BUILD / "without_pwait2"],
-        ["cc", *C_FLAGS, "-fPIC", "-shared", HERE / "allocations.c", "-o", BUILD / "allocations.so"],
-    ):
-        run(command).check_returncode()
+def build(peer: Peer, pirn_library: str) -> str:
+    """Returns the compiler's complaint; empty if there is none."""
+    libraries = peer.libraries.split()
+    if peer.origin == "pirn":
+        libraries = [pirn_library or cargo_target(ROOT) / "release" / "libpirn.a"]
+    elif peer.origin.startswith("crate "):
+        libraries = [cargo_target(RUST) / "release" / "libpeers.a", "-ldl"]
+    source = HERE / "adapters" / f"{peer.name}.c"
+    output = ["-o", peer.executable, *LINK_FLAGS, *libraries]
+    return run("cc", *C_FLAGS, source, BUILD / "load.o", *output).stderr
 
 
 def find_and_build(wanted: list[str], pirn_library: str) -> list[Peer]:
     """Builds every wanted peer that is there, and says what became of the others."""
     BUILD.mkdir(exist_ok=True)
-    build_tools()
+    must_run("cc", *C_FLAGS, "-c", LOAD, "-o", BUILD / "load.o")
+    must_run("cc", *C_FLAGS, HERE / "without_auxv.c", "-o", BUILD / "without_auxv")
+    shared = ["-fPIC", "-shared", HERE / "allocations.c", "-o", BUILD / "allocations.so"]
+    must_run("cc", *C_FLAGS, *shared)
+    peers = [peer for peer in PEERS if not wanted or peer.name in wanted]
+    if any(peer.origin == "pirn" for peer in peers) and not pirn_library:
+        must_run("cargo", "build", "--quiet", "--release", "-p", "pirn-capi", cwd=ROOT)
+    if any(peer.origin.startswith("crate ") for peer in peers):
+        must_run("cargo", "build", "--quiet", "--release", cwd=RUST)
     found = []
-    for peer in PEERS:
-        if wanted and peer.name not in wanted:
-            continue
-        missing = probe(peer)
-        if missing:
-            print(f"not found, skipped: {peer.name} ({peer.package})")
-            continue
-        error = build_rust(peer) if peer.rust else build_c(peer, pirn_library)
-        if error:
-            print(f"does not build, skipped: {peer.name} ({peer.package}):\n    " + "\n    ".join(error.strip().splitlines()[-8:]))
-            continue
-        found.append(peer)
+    for peer in peers:
+        complaint = "not found" if not is_there(peer) else build(peer, pirn_library)
+        if complaint:
+            print(f"skipped: {peer.name} ({peer.origin}): {complaint.strip()}")
+        else:
+            found.append(peer)
     print("peers: " + ", ".join(peer.name for peer in found), flush=True)
     return found
 
 
-def versions(peers: list[Peer]) -> dict[str, str]:
-    """As the package manager or the lock file says."""
-    told = {}
-    for peer in peers:
-        if peer.package.startswith("Debian package "):
-            package = peer.package.removeprefix("Debian package ")
-            told[peer.name] = run(["dpkg-query", "-W", "-f", "${Version}", package]).stdout if shutil.which("dpkg-query") else ""
-        elif peer.package.startswith("crate "):
-            lock = (HERE / "rust" / "Cargo.lock").read_text().split("[[package]]")
-            name = f'name = "{peer.package.removeprefix("crate ")}"'
-            told[peer.name] = next((entry.split('version = "')[1].split('"')[0] for entry in lock if name in entry), "")
-        elif peer.name == "pirn":
-            told[peer.name] = run(["git", "-C", ROOT, "describe", "--always", "--dirty"]).stdout.strip()
-    return told
+def version(peer: Peer) -> str:
+    """As the package manager, the lock file or git says."""
+    kind, _, name = peer.origin.partition(" ")
+    if kind == "package" and shutil.which("dpkg-query"):
+        return run("dpkg-query", "-W", "-f", "${Version}", name).stdout
+    if kind == "crate":
+        lock = (RUST / "Cargo.lock").read_text().split(f'name = "{name}"\nversion = "')
+        return lock[1].split('"')[0] if len(lock) > 1 else ""
+    return run("git", "-C", ROOT, "describe", "--always", "--dirty").stdout.strip() if kind else ""

@@ -1,193 +1,171 @@
-"""What is measured: the cells of the tables."""
+"""What is measured: the rows of the tables."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of one executable: a workload with its arguments."""
+    """One run of one executable for its times: a workload with its arguments."""
 
     group: str
-    arguments: tuple[str, ...]
+    title: str
     seconds: float
     quick: bool = False  # in --quick too
-    most_rounds: int = 1000
-    under: tuple[str, ...] = ()  # a program of the bench that runs the executable, with its arguments
 
     @property
-    def title(self) -> str:
-        return " ".join(self.arguments) + (f" ({' '.join(self.under)})" if self.under else "")
-
-    @property
-    def command(self) -> str:
-        under = f"build/{' '.join(self.under)} " if self.under else ""
-        return f"{under}build/PEER --seconds {self.seconds:g} {' '.join(self.arguments)}"
-
-
-def cell(group: str, arguments: str, seconds: float, quick: bool = False, most_rounds: int = 1000, under: str = "") -> Cell:
-    return Cell(group, tuple(arguments.split()), seconds, quick, most_rounds, tuple(under.split()))
+    def arguments(self) -> tuple[str, ...]:
+        return tuple(self.title.split())
 
 
 GROUPS = {
-    "dispatch": "Readiness: fds watched, of these ready before each round; the callback reads and writes one byte (16000: eventfds). ns per event",
-    "register": "Watchers: register, modify, toggle and toggle back between two waits, stop and start between two waits, remove. ns per operation",
-    "idle": "A turn that does not wait and finds nothing ready, with as many far timers. ns per turn",
-    "timers": "Timers pending, and the order of their deadlines: add, add with a fresh clock, add one and cancel it, push forward "
-    "(turns_: with a turn after every 64), cancel, expire. ns per operation",
-    "tasks": "Deferred calls: a task that defers itself with a poll between (chain), without one, and 1000 in one go. ns per call",
-    "posts": "Messages from as many threads as fast as they can; a round trip between two loops. ns per message or round trip",
-    "echo": "TCP echo, 64 bytes, as many connections: answers per second, latency, server CPU per request",
-    "mix": "The same with an idle timer per connection, pushed forward on every message, and a thread that posts",
-    "lateness": "Timers on an idle machine, one after the other and a thousand at once: how late, how early, turns for nothing. "
-    "Alone: 1 to 4 ms; short: 50 to 950 us, where the library's unit is finer than a millisecond",
-    "refused": "The same where epoll_pwait2 is refused: with ENOSYS as by kernels before 5.11, with EPERM as by containers whose filter "
-    "is older than the call",
+    "dispatch": "Readiness: fds watched, and of these ready before each round; the callback reads "
+    "and writes one byte. ns per event",
+    "register": "Watchers: register, modify with a wait after it, toggle and toggle back between "
+    "two waits, stop and start between two waits, pause and resume with a wait after each, remove; "
+    "lose: one of 16,000 fds is closed while it is watched, then modified and removed. ns each",
+    "idle": "A turn that does not wait and finds nothing ready, with as many far timers. ns per "
+    "turn",
+    "timers": "Timers pending: add, add with a fresh clock, add one and cancel it, push forward "
+    "(turns_: with a turn after every 64), cancel a random one. ns per operation",
+    "expire": "Timers with random deadlines within 20 ms, all due when the turn begins; each is "
+    "called once and in order. ns per timer",
+    "tasks": "Deferred calls: a task that defers itself with a poll between (chain), and 1000 in "
+    "one go. ns per call",
+    "posts": "A million messages from as many threads as fast as they can, beside a ring of the "
+    "program's own; a round trip between two loops. ns per message or round trip",
+    "echo": "TCP echo, 64 bytes, as many connections: answers per second, latency, server CPU per "
+    "request",
+    "lateness": "Timers on an idle machine, one after the other and a thousand at once: how late, "
+    "how early, turns for nothing. Alone: 1 to 4 ms; short: 50 to 950 us, where the library's "
+    "unit is finer than a millisecond",
 }
 
-FDS = (100, 1000, 4000, 16000)
-TIMERS = (10, 1000, 10000, 100000, 1000000)
+FDS = (100, 1000, 4000)
+TIMERS = (1000, 10_000, 100_000, 1_000_000)
 
 CELLS = [
-    *(
-        cell("dispatch", f"dispatch {count} {active}", 0.05, quick=(count, active) in ((100, 1), (1000, 1), (4000, 1), (1000, 100), (4000, 4000)))
-        for count in FDS
-        for active in (1, count // 10, count)
-    ),
-    cell("register", "register 1000", 0.02, quick=True),
-    cell("idle", "idle 0", 0.05, quick=True),
-    cell("idle", "idle 1", 0.05),
-    cell("timers", "timers 10 random", 0.01),
-    cell("timers", "timers 1000 random", 0.01, quick=True),
-    cell("timers", "timers 10000 random", 0.01),
-    cell("timers", "timers 10000 equal", 0.01),
-    cell("timers", "timers 10000 increasing", 0.01),
-    cell("timers", "timers 10000 decreasing", 0.01),
-    cell("timers", "timers 100000 random", 0.01, quick=True),
-    cell("timers", "timers 1000000 random", 0.01, most_rounds=3),
-    cell("tasks", "tasks", 0.05, quick=True),
-    cell("posts", "posts 1", 0.1, quick=True),
-    cell("posts", "posts 4", 0.1),
-    cell("posts", "pingpong", 0.1, quick=True),
-    cell("echo", "echo 1", 0.4, quick=True),
-    cell("echo", "echo 100", 0.4, quick=True),
-    cell("echo", "echo 1000", 0.4),
-    cell("mix", "mix 100", 0.4, quick=True),
-    cell("lateness", "lateness", 0.3, quick=True),
-    cell("lateness", "lateness short", 0.3, quick=True),
-    *(
-        cell("refused", arguments, 0.3, most_rounds=3, under=f"without_pwait2 {answer}")
-        for arguments in ("lateness", "lateness short")
-        for answer in ("ENOSYS", "EPERM")
-    ),
+    *(Cell("dispatch", f"dispatch {fds} 1", 0.05, quick=True) for fds in FDS),
+    *(Cell("dispatch", f"dispatch {fds} {fds // 10}", 0.05, quick=fds == 1000) for fds in FDS),
+    *(Cell("dispatch", f"dispatch {fds} {fds}", 0.05, quick=fds == 4000) for fds in FDS),
+    Cell("register", "register 1000", 0.02, quick=True),
+    Cell("register", "lose 16000", 0.02),
+    Cell("idle", "idle 0", 0.05, quick=True),
+    Cell("idle", "idle 1", 0.05),
+    *(Cell("timers", f"timers {count}", 0.01, quick=count < 1_000_000) for count in TIMERS),
+    *(Cell("expire", f"expire {count}", 0.05, quick=count < 1_000_000) for count in TIMERS),
+    Cell("tasks", "tasks", 0.05, quick=True),
+    Cell("posts", "posts 1", 0.2, quick=True),
+    Cell("posts", "posts 4", 0.2, quick=True),
+    Cell("posts", "pingpong", 0.1, quick=True),
+    Cell("echo", "echo 1", 0.4),
+    Cell("echo", "echo 100", 0.4, quick=True),
+    Cell("echo", "echo 1000", 0.4),
+    Cell("lateness", "lateness 0", 0.3, quick=True),
+    Cell("lateness", "lateness 1", 0.3, quick=True),
 ]
-
-
-# What pirn is to reach on an idle machine, in the unit that the table shows.
-TIME_TARGETS = {f"{kind}_{percentile}": target for kind in ("alone", "short", "thousand") for percentile, target in (("p50", 80), ("p99", 200))}
 
 
 @dataclass(frozen=True)
 class Growth:
-    """A chart with a line for each peer: one metric of a workload whose arguments hold `{n}`, over n."""
+    """A chart with a line for each peer: one metric of a workload over the number in its title."""
 
     name: str
     title: str
     axis: str
-    arguments: str
     metric: str
     numbers: tuple[int, ...]
+    arguments: str  # with {} for the number
 
-    def arguments_for(self, number: int) -> tuple[str, ...]:
-        return tuple(self.arguments.format(n=number).split())
+    def arguments_for(self, number: int) -> str:
+        return self.arguments.format(number)
 
 
-GROWTHS = [
-    Growth("growth-fds", "A turn with one ready fd, by fds watched", "fds", "dispatch {n} 1", "dispatch", FDS),
-    *(
-        Growth(f"growth-timer-{metric.replace('_', '-')}", f"Timer: {title}, by timers pending", "timers", "timers {n} random", metric, TIMERS)
-        for metric, title in (("add", "add"), ("push_random", "push forward, random one"), ("cancel", "cancel"), ("expire", "expire"))
-    ),
+# What docs/PERFORMANCE.md shows.
+COUNTS_GROWTH = Growth(
+    "growth-fds", "A turn with one ready fd", "fds watched", "dispatch", FDS, "dispatch {} 1"
+)
+TIMES_GROWTHS = [
+    Growth("growth-expire", "A timer expires", "timers due at once", "expire", TIMERS, "expire {}"),
+    Growth("growth-cancel", "Cancel a random timer", "timers", "cancel", TIMERS, "timers {}"),
 ]
 
 
 @dataclass(frozen=True)
 class Count:
-    """A row of the table of instructions: `region` is a measured_ function, or several."""
+    """A row of the table of instructions: a workload, the metric that names its regions."""
 
     title: str
-    arguments: tuple[str, ...]
+    workload: str
     metric: str
-    regions: tuple[str, ...]
     target: int | None = None
 
     @property
-    def toggles(self) -> str:
-        return " ".join(f"--toggle-collect='{region}'" for region in self.regions)
+    def arguments(self) -> tuple[str, ...]:
+        return tuple(self.workload.split())
 
 
-def count(title: str, arguments: str, metric: str, regions: str, target: int | None = None) -> Count:
-    return Count(title, tuple(arguments.split()), metric, tuple(regions.split()), target)
-
-
-# `target`: what pirn is to reach.
 COUNTS = [
-    count("event, 1000 fds, 100 ready per turn", "dispatch 1000 100", "dispatch", "measured_dispatch driver_next_round", 76),
-    count("event, 100 fds, 1 ready per turn (the whole turn)", "dispatch 100 1", "dispatch", "measured_dispatch driver_next_round", 200),
-    count("event, 1000 fds, 1 ready per turn", "dispatch 1000 1", "dispatch", "measured_dispatch driver_next_round"),
-    count("event, 4000 fds, 1 ready per turn", "dispatch 4000 1", "dispatch", "measured_dispatch driver_next_round"),
-    count("register one fd (plus 1 system call)", "register 1000", "register", "measured_register", 100),
-    count("READ <-> READ+WRITE toggle between two waits", "register 1000", "toggle", "measured_toggle", 40),
-    count("READ -> READ+WRITE, then a wait", "register 1000", "modify", "measured_modify"),
-    count("stop + start between two waits", "register 1000", "stopstart", "measured_stopstart"),
-    count("remove", "register 1000", "remove", "measured_remove"),
-    count("idle turn (non-blocking, nothing ready)", "idle 0", "idle", "measured_idle", 110),
-    count("idle turn, a timer an hour away", "idle 1", "idle", "measured_idle"),
-    count("timer: add, 10k pending", "timers 10000 random", "add", "measured_add", 80),
-    count("timer: add, clock read afresh", "timers 10000 random", "add_fresh", "measured_add_fresh"),
-    count("timer: add one and cancel it", "timers 10000 random", "pair", "measured_pair"),
-    count("timer: push forward, random one", "timers 10000 random", "push_random", "measured_push_random", 25),
-    count("timer: push forward, round robin", "timers 10000 random", "push_robin", "measured_push_robin", 25),
-    count("timer: push, random, a turn after every 64", "timers 10000 random", "turns_random", "measured_turns_random"),
-    count("timer: push, round robin, a turn after every 64", "timers 10000 random", "turns_robin", "measured_turns_robin"),
-    count("timer: cancel", "timers 10000 random", "cancel", "measured_cancel", 60),
-    count("timer: expire", "timers 10000 random", "expire", "measured_expire", 80),
-    count("post from another thread, in a burst", "posts 1", "burst", "measured_post measured_receive", 45),
-    count("task that defers itself (a chain, a poll between)", "tasks", "chain", "measured_chain measured_defer_chain", 110),
-    count("task that defers itself (no poll between)", "tasks", "chain_no_poll", "measured_defer_chain"),
-    count("task, 1000 deferred in one go", "tasks", "batch", "measured_batch", 33),
+    Count("event, 1000 fds, 100 ready per turn", "dispatch 1000 100", "dispatch", 76),
+    Count("event, 100 fds, 1 ready per turn (the whole turn)", "dispatch 100 1", "dispatch", 200),
+    Count("event, 1000 fds, 1 ready per turn", "dispatch 1000 1", "dispatch"),
+    Count("event, 4000 fds, 1 ready per turn", "dispatch 4000 1", "dispatch"),
+    Count("register one fd (plus 1 system call)", "register 1000", "register", 100),
+    Count("READ <-> READ+WRITE toggle between two waits", "register 1000", "toggle", 40),
+    Count("READ -> READ+WRITE, then a wait", "register 1000", "modify"),
+    Count("stop + start between two waits", "register 1000", "stopstart"),
+    Count("pause, then a wait", "register 1000", "pause"),
+    Count("resume, then a wait", "register 1000", "resume"),
+    Count("remove", "register 1000", "remove"),
+    Count("oneshot: event and re-arm in its callback", "oneshot", "oneshot"),
+    Count("idle turn (non-blocking, nothing ready)", "idle 0", "idle", 110),
+    Count("idle turn, a timer an hour away", "idle 1", "idle"),
+    Count("idle turn that a foreign loop calls for", "foreign", "foreign"),
+    Count("timer: add, 10k pending", "timers 10000", "add", 80),
+    Count("timer: add, clock read afresh", "timers 10000", "add_fresh"),
+    Count("timer: add one and cancel it", "timers 10000", "pair"),
+    Count("timer: push forward, random one", "timers 10000", "push_random", 25),
+    Count("timer: push forward, round robin", "timers 10000", "push_robin", 25),
+    Count("timer: push, random, a turn after every 64", "timers 10000", "turns_random"),
+    Count("timer: push, round robin, a turn after every 64", "timers 10000", "turns_robin"),
+    Count("timer: cancel", "timers 10000", "cancel", 60),
+    Count("timer: expire, 1k due at once", "expire 1000", "expire"),
+    Count("timer: expire, 10k due at once", "expire 10000", "expire", 80),
+    Count("timer: expire, 100k due at once", "expire 100000", "expire"),
+    Count("post from another thread, in a burst", "posts 1", "burst", 45),
+    Count("post from four other threads, in a burst", "posts 4", "burst"),
+    Count("task that defers itself (a chain, a poll between)", "tasks", "chain", 110),
+    Count("task, 1000 deferred in one go", "tasks", "batch", 33),
 ]
 
 
 @dataclass(frozen=True)
-class Calls:
-    """A row of the table of system calls. `only`: count these, else all."""
+class Calls(Count):
+    """A row of the table of system calls. `only`: count this one, else all."""
 
-    title: str
-    arguments: tuple[str, ...]
-    metric: str
-    only: tuple[str, ...] = ()
-    per: str = "operation"
-
-
-def calls(title: str, arguments: str, metric: str, only: str = "", per: str = "operation") -> Calls:
-    return Calls(title, tuple(arguments.split()), metric, tuple(only.split()), per)
+    only: str = ""
 
 
 CALLS = [
-    calls("event, one ready per turn (wait, read, write)", "dispatch 100 1", "dispatch"),
-    calls("event, 1000 fds, 100 ready per turn", "dispatch 1000 100", "dispatch"),
-    calls("idle turn", "idle 0", "idle"),
-    calls("register one fd", "register 1000", "register"),
-    calls("READ -> READ+WRITE, then a wait", "register 1000", "modify"),
-    calls("READ <-> READ+WRITE toggle between two waits", "register 1000", "toggle"),
-    calls("10,000 stop + start pairs of 1000 fds between two waits: epoll_ctl calls", "register 1000", "stopstart", "epoll_ctl", "round"),
-    calls("remove", "register 1000", "remove"),
-    calls("timer: add", "timers 1000 random", "add"),
-    calls("timer: expire, 1000 at once", "timers 1000 random", "expire"),
-    calls("timer of 1 to 4 ms, alone: until it fires", "lateness", "alone"),
-    calls("timer of 50 to 950 us, alone: until it fires", "lateness short", "short"),
-    calls("timer of 50 to 950 us, alone: epoll_pwait2 calls", "lateness short", "short", "epoll_pwait2"),
-    calls("post from another thread, in a burst", "posts 1", "burst"),
-    calls("cross-thread round trip", "pingpong", "pingpong"),
-    calls("task that defers itself (a chain, a poll between)", "tasks", "chain"),
+    Calls("event, one ready per turn (wait, read, write)", "dispatch 100 1", "dispatch"),
+    Calls("event, 1000 fds, 100 ready per turn", "dispatch 1000 100", "dispatch"),
+    Calls("oneshot: event and re-arm in its callback", "oneshot", "oneshot"),
+    Calls("a turn by hand with nothing ready", "idle 0", "idle"),
+    Calls("the same, called for by a foreign loop", "foreign", "foreign"),
+    Calls("of these timerfd_settime", "foreign", "foreign", only="timerfd_settime"),
+    Calls("register one fd", "register 1000", "register"),
+    Calls("READ -> READ+WRITE, then a wait", "register 1000", "modify"),
+    Calls("READ <-> READ+WRITE toggle between two waits", "register 1000", "toggle"),
+    Calls("stop + start between two waits", "register 1000", "stopstart"),
+    Calls("pause, then a wait", "register 1000", "pause"),
+    Calls("resume, then a wait", "register 1000", "resume"),
+    Calls("remove", "register 1000", "remove"),
+    Calls("lose one of 16,000 fds: closed, modified, removed", "lose 16000", "lose"),
+    Calls("timer: add", "timers 1000", "add"),
+    Calls("timer: expire, 1000 at once", "expire 1000", "expire"),
+    Calls("timer of 1 to 4 ms, alone: until it fires", "lateness 0", "alone"),
+    Calls("timer of 50 to 950 us, alone: until it fires", "lateness 1", "short"),
+    Calls("a periodic timer alone, for each tick", "periodic", "periodic"),
+    Calls("post from another thread, in a burst", "posts 1", "burst"),
+    Calls("cross-thread round trip", "pingpong", "pingpong"),
+    Calls("task that defers itself (a chain, a poll between)", "tasks", "chain"),
 ]

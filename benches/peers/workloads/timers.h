@@ -1,382 +1,282 @@
 /* Timers: add, push forward, cancel, expire.
  *
- * Timers are added, pushed and cancelled in a callback, as programs do it: there a library has its cached time, if it has
- * one, and deadlines count from that. To count from a fresh reading of the clock is a row of its own. */
-
-enum pattern { PATTERN_RANDOM, PATTERN_EQUAL, PATTERN_INCREASING, PATTERN_DECREASING };
-
-static const char *const pattern_names[] = {"random", "equal", "increasing", "decreasing"};
-
-/* The deadline of timer `i`, `least` to `least + span` from now. */
-static uint64_t pattern_ns(enum pattern pattern, uint32_t i, uint32_t count, uint64_t least, uint64_t span)
-{
-	switch (pattern) {
-	case PATTERN_RANDOM:
-		return least + random_below(span);
-	case PATTERN_EQUAL:
-		return least + span / 2;
-	case PATTERN_INCREASING:
-		return least + span * i / count;
-	case PATTERN_DECREASING:
-		return least + span - span * i / count;
-	}
-	return 0;
-}
+ * Timers are added, pushed and cancelled in a callback, as programs do it: there a library has its
+ * cached time, if it has one, and deadlines count from that. To count from a fresh reading of the
+ * clock is a row of its own. */
 
 struct clocked {
-	struct timer timer;
-	delay_t delay; /* in the library's own unit: the conversion is not measured */
+    struct timer timer;
+    delay_t delay; /* in the library's own unit: the conversion is not measured */
 };
 
 /* What "add one, then cancel it" is done with, and how often a timer is pushed at least. */
 enum { TIMER_EXTRAS = 1000 };
 
 static struct {
-	uint32_t count, pushes, fired;
-	struct clocked *clocked;
-	struct clocked **fired_order;
-	const uint32_t *order;		/* random: cancelled in this order */
-	uint32_t *push_random, *push_robin; /* which timer each push is for */
-	struct clocked extras[TIMER_EXTRAS];
+    uint32_t count, pushes, fired;
+    struct clocked *clocked;
+    struct clocked **fired_order;
+    const uint32_t *order;             /* random: cancelled in this order */
+    uint32_t *push_random, *push_robin; /* which timer each push is for */
+    delay_t *delays;                   /* of each push */
+    struct clocked extras[TIMER_EXTRAS];
 } timers;
 
 static TIMER_CALLBACK(on_expire)
 {
-	timers.fired_order[timers.fired++] = TIMER_USER(struct clocked);
-	TIMER_DONE;
+    timers.fired_order[timers.fired++] = (struct clocked *)user;
+    DONE;
 }
 
 static TIMER_CALLBACK(on_too_early)
 {
-	wrong("a timer of more than a minute fired");
-	TIMER_DONE;
+    wrong("a timer of more than a minute fired");
+    DONE;
 }
 
-/* ---- what is measured ---- */
+/* A region for in_callback: `count` times a statement. */
+#define REGION_OF(name, count, ...)                                                                \
+    static void run_##name(loop_t *loop, struct meter *meter)                                      \
+    {                                                                                              \
+        meter_begin(meter);                                                                        \
+        for (uint32_t i = 0; i < (count); i++)                                                     \
+            __VA_ARGS__;                                                                           \
+        meter_end(meter, count);                                                                   \
+    }
 
-MEASURED void measured_add(loop_t *loop)
-{
-	for (uint32_t i = 0; i < timers.count; i++)
-		timer_add(loop, &timers.clocked[i].timer, timers.clocked[i].delay, on_too_early);
-}
+#define TIMER(i) &timers.clocked[i].timer
+#define DELAY(i) timers.clocked[i].delay
+#define EXTRA(i) &timers.extras[i].timer
 
-#ifdef TIMER_FRESH
-MEASURED void measured_add_fresh(loop_t *loop)
-{
-	for (uint32_t i = 0; i < timers.count; i++)
-		timer_add_fresh(loop, &timers.clocked[i].timer, timers.clocked[i].delay, on_too_early);
-}
-#endif
+REGION_OF(add, timers.count, timer_add(loop, TIMER(i), DELAY(i), on_too_early))
+REGION_OF(add_fresh, timers.count, timer_add_fresh(loop, TIMER(i), DELAY(i), on_too_early))
+REGION_OF(add_expiring, timers.count, timer_add(loop, TIMER(i), DELAY(i), on_expire))
 
 /* A request's timeout, and the answer arrives: one timer comes and goes beside all the others. */
-MEASURED void measured_pair(loop_t *loop)
-{
-	for (uint32_t i = 0; i < TIMER_EXTRAS; i++) {
-		timer_add(loop, &timers.extras[i].timer, timers.extras[i].delay, on_too_early);
-		timer_cancel(loop, &timers.extras[i].timer);
-	}
-}
+REGION_OF(pair, TIMER_EXTRAS, {
+    timer_add(loop, EXTRA(i), timers.extras[i].delay, on_too_early);
+    timer_cancel(loop, EXTRA(i));
+})
 
-/* Idle timeouts: each push is to a little later than the one before it. Whose it is, is random, or goes round. */
-MEASURED void measured_push_random(loop_t *loop, const delay_t *delays)
-{
-	for (uint32_t i = 0; i < timers.pushes; i++)
-		timer_push(loop, &timers.clocked[timers.push_random[i]].timer, delays[i]);
-}
+/* Idle timeouts: each push is to a little later than the one before it. Whose it is, is random, or
+ * goes round. */
+#define PUSH(i, whose) timer_push(loop, TIMER(timers.whose[i]), timers.delays[i])
+REGION_OF(push_random, timers.pushes, PUSH(i, push_random))
+REGION_OF(push_robin, timers.pushes, PUSH(i, push_robin))
 
-MEASURED void measured_push_robin(loop_t *loop, const delay_t *delays)
-{
-	for (uint32_t i = 0; i < timers.pushes; i++)
-		timer_push(loop, &timers.clocked[timers.push_robin[i]].timer, delays[i]);
-}
+/* The same with a turn after every 64: a library that puts work off has to do it there. These are
+ * not in a callback. */
+REGION_OF(turns_random, timers.pushes, {
+    PUSH(i, push_random);
+    if (i % 64 == 63)
+        loop_poll(loop);
+})
+REGION_OF(turns_robin, timers.pushes, {
+    PUSH(i, push_robin);
+    if (i % 64 == 63)
+        loop_poll(loop);
+})
 
-#ifndef TIMER_RESTARTS
-/* The same with a turn after every 64: a library that puts work off has to do it there. */
-MEASURED void measured_turns_random(loop_t *loop, const delay_t *delays)
-{
-	for (uint32_t i = 0; i < timers.pushes; i++) {
-		timer_push(loop, &timers.clocked[timers.push_random[i]].timer, delays[i]);
-		if (i % 64 == 63)
-			loop_poll(loop);
-	}
-}
-
-MEASURED void measured_turns_robin(loop_t *loop, const delay_t *delays)
-{
-	for (uint32_t i = 0; i < timers.pushes; i++) {
-		timer_push(loop, &timers.clocked[timers.push_robin[i]].timer, delays[i]);
-		if (i % 64 == 63)
-			loop_poll(loop);
-	}
-}
-#endif
-
-MEASURED void measured_cancel(loop_t *loop)
-{
-	for (uint32_t i = 0; i < timers.count; i++)
-		timer_cancel(loop, &timers.clocked[timers.order[i]].timer);
-}
-
-#ifndef TIMER_RESTARTS
-MEASURED void measured_expire(loop_t *loop)
-{
-	while (timers.fired < timers.count)
-		loop_poll(loop);
-}
-#endif
+/* A random one out of `count`: of those a tenth, so that the others are still there. */
+#define TENTH (timers.count / 10)
+REGION_OF(cancel, TENTH, timer_cancel(loop, TIMER(timers.order[i])))
+REGION_OF(cancel_rest, timers.count - TENTH, timer_cancel(loop, TIMER(timers.order[i + TENTH])))
 
 /* ---- around it ---- */
 
-enum { ADD, ADD_FRESH, PAIR, PUSH_RANDOM, PUSH_ROBIN, TURNS_RANDOM, TURNS_ROBIN, CANCEL, EXPIRE, CLOCKWORK_METERS };
-
-static struct {
-	enum pattern pattern;
-	delay_t *pushes;
-	struct meter meters[CLOCKWORK_METERS];
-} clockwork = {
-	.meters = {
-		[ADD] = {.metric = "add"},
-		[ADD_FRESH] = {.metric = "add_fresh"},
-		[PAIR] = {.metric = "pair"},
-		[PUSH_RANDOM] = {.metric = "push_random"},
-		[PUSH_ROBIN] = {.metric = "push_robin"},
-		[TURNS_RANDOM] = {.metric = "turns_random"},
-		[TURNS_ROBIN] = {.metric = "turns_robin"},
-		[CANCEL] = {.metric = "cancel"},
-		[EXPIRE] = {.metric = "expire"},
-	},
-};
-
 static void timers_set(uint64_t least, uint64_t span)
 {
-	for (uint32_t i = 0; i < timers.count; i++)
-		timers.clocked[i].delay = delay_from_ns(pattern_ns(clockwork.pattern, i, timers.count, least, span));
-}
-
-static void timers_set_far(void)
-{
-	timers_set(61 * NS_PER_S, 58 * NS_PER_S);
+    for (uint32_t i = 0; i < timers.count; i++)
+        timers.clocked[i].delay = delay_from_ns(least + random_below(span));
 }
 
 /* The deadlines of the `phase`-th series of pushes: later than any before. */
 static void timers_set_pushes(unsigned phase)
 {
-	for (uint32_t i = 0; i < timers.pushes; i++)
-		clockwork.pushes[i] = delay_from_ns((120 + 2 * (uint64_t)phase) * NS_PER_S + i * NS_PER_S / timers.pushes);
+    for (uint32_t i = 0; i < timers.pushes; i++)
+        timers.delays[i] = delay_from_ns((120 + 2 * (uint64_t)phase) * NS_PER_S
+                                         + i * NS_PER_S / timers.pushes);
 }
 
 /* After cancelling or expiry: what a library still holds of them. */
 static void timers_free(loop_t *loop)
 {
-	for (uint32_t i = 0; i < timers.count; i++)
-		timer_free(loop, &timers.clocked[i].timer);
-	loop_poll(loop);
-	loop_poll(loop);
+    for (uint32_t i = 0; i < timers.count; i++)
+        timer_free(loop, TIMER(i));
+    loop_poll(loop);
+    loop_poll(loop);
 }
 
-/* What runs inside a callback. */
-
-static void run_add_unmeasured(loop_t *loop)
+/* Opens the loop, and lets tables grow and memory be touched. */
+static loop_t *timers_open(uint32_t count)
 {
-	for (uint32_t i = 0; i < timers.count; i++)
-		timer_add(loop, &timers.clocked[i].timer, timers.clocked[i].delay, on_too_early);
+    struct limits limits = {.io = 1, .timers = count + 1};
+    struct meter unmeasured = {.metric = "unmeasured"};
+    if (count > TIMER_MAX)
+        skip("no timers, or fewer");
+    loop_t *loop = loop_open(&limits);
+    errand_open(loop);
+    timers.count = count;
+    timers.pushes = count < 1000 ? 1000 : count;
+    timers.clocked = zeroed(count, sizeof *timers.clocked);
+    timers.fired_order = zeroed(count, sizeof *timers.fired_order);
+    timers.order = random_order(count);
+    timers.push_random = zeroed(timers.pushes, sizeof(uint32_t));
+    timers.push_robin = zeroed(timers.pushes, sizeof(uint32_t));
+    timers.delays = zeroed(timers.pushes, sizeof *timers.delays);
+    for (uint32_t i = 0; i < timers.pushes; i++) {
+        timers.push_random[i] = (uint32_t)random_below(count);
+        timers.push_robin[i] = i % count;
+    }
+    timers_set(61 * NS_PER_S, 58 * NS_PER_S);
+    in_callback(run_add, &unmeasured);
+    in_callback(run_cancel, &unmeasured);
+    in_callback(run_cancel_rest, &unmeasured);
+    timers_free(loop);
+    return loop;
 }
 
-static void run_cancel_unmeasured(loop_t *loop)
+/* timers COUNT. With few timers a region would be shorter than the clock is precise: then only
+ * pushes and pairs. */
+static void workload_timers(uint32_t count, uint32_t unused)
 {
-	for (uint32_t i = 0; i < timers.count; i++)
-		timer_cancel(loop, &timers.clocked[i].timer);
-}
+    enum { ADD, ADD_FRESH, PAIR, RANDOM, ROBIN, TURNS_RANDOM, TURNS_ROBIN, CANCEL, METERS, NONE };
+    struct meter meters[NONE + 1] = {
+        [ADD] = {.metric = "add"},
+        [ADD_FRESH] = {.metric = "add_fresh"},
+        [PAIR] = {.metric = "pair"},
+        [RANDOM] = {.metric = "push_random"},
+        [ROBIN] = {.metric = "push_robin"},
+        [TURNS_RANDOM] = {.metric = "turns_random"},
+        [TURNS_ROBIN] = {.metric = "turns_robin"},
+        [CANCEL] = {.metric = "cancel"},
+        [NONE] = {.metric = "unmeasured"},
+    };
+    bool many = count >= 1000;
+    loop_t *loop = timers_open(count);
+    while (meter_goes_on(&meters[PAIR], 1) && meter_goes_on(&meters[RANDOM], 1)) {
+        timers_set(61 * NS_PER_S, 58 * NS_PER_S);
+        if (many) {
+            in_callback(run_add_fresh, &meters[ADD_FRESH]);
+            in_callback(run_cancel, &meters[NONE]);
+            in_callback(run_cancel_rest, &meters[NONE]);
+            timers_free(loop);
+        }
+        in_callback(run_add, &meters[many ? ADD : NONE]);
 
-/* From then on the first to expire is the next in turn. */
-static void run_push_robin_unmeasured(loop_t *loop)
-{
-	for (uint32_t i = 0; i < timers.pushes; i++)
-		timer_push(loop, &timers.clocked[timers.push_robin[i]].timer, clockwork.pushes[i]);
-}
+        for (uint32_t i = 0; i < TIMER_EXTRAS; i++)
+            timers.extras[i].delay = delay_from_ns(61 * NS_PER_S + random_below(58 * NS_PER_S));
+        in_callback(run_pair, &meters[PAIR]);
+        for (uint32_t i = 0; i < TIMER_EXTRAS; i++)
+            timer_free(loop, EXTRA(i));
+        loop_poll(loop);
 
-static void run_add(loop_t *loop)
-{
-	meter_begin(&clockwork.meters[ADD]);
-	measured_add(loop);
-	meter_end(&clockwork.meters[ADD], timers.count);
-}
-
-static void run_pair(loop_t *loop)
-{
-	meter_begin(&clockwork.meters[PAIR]);
-	measured_pair(loop);
-	meter_end(&clockwork.meters[PAIR], TIMER_EXTRAS);
-}
-
-static void run_push_random(loop_t *loop)
-{
-	meter_begin(&clockwork.meters[PUSH_RANDOM]);
-	measured_push_random(loop, clockwork.pushes);
-	meter_end(&clockwork.meters[PUSH_RANDOM], timers.pushes);
-}
-
-static void run_push_robin(loop_t *loop)
-{
-	meter_begin(&clockwork.meters[PUSH_ROBIN]);
-	measured_push_robin(loop, clockwork.pushes);
-	meter_end(&clockwork.meters[PUSH_ROBIN], timers.pushes);
-}
-
-static void run_cancel(loop_t *loop)
-{
-	meter_begin(&clockwork.meters[CANCEL]);
-	measured_cancel(loop);
-	meter_end(&clockwork.meters[CANCEL], timers.count);
-}
-
-static MAYBE_UNUSED void run_add_expiring(loop_t *loop)
-{
-	for (uint32_t i = 0; i < timers.count; i++)
-		timer_add(loop, &timers.clocked[i].timer, timers.clocked[i].delay, on_expire);
-}
-
-/* Tables grow and memory is touched, unmeasured. */
-static void timers_grow(loop_t *loop)
-{
-	timers_set_far();
-	in_callback(run_add_unmeasured);
-	in_callback(run_cancel_unmeasured);
-	timers_free(loop);
-}
-
-#ifdef TIMER_FRESH
-static void run_add_fresh(loop_t *loop)
-{
-	meter_begin(&clockwork.meters[ADD_FRESH]);
-	measured_add_fresh(loop);
-	meter_end(&clockwork.meters[ADD_FRESH], timers.count);
-}
-#endif
-
-static void timers_add_fresh(loop_t *loop)
-{
-#ifdef TIMER_FRESH
-	timers_set_far();
-	in_callback(run_add_fresh);
-	in_callback(run_cancel_unmeasured);
-	timers_free(loop);
-#endif
-}
-
-static void timers_pair(loop_t *loop)
-{
-	for (uint32_t i = 0; i < TIMER_EXTRAS; i++)
-		timers.extras[i].delay = delay_from_ns(61 * NS_PER_S + random_below(58 * NS_PER_S));
-	in_callback(run_pair);
-	for (uint32_t i = 0; i < TIMER_EXTRAS; i++)
-		timer_free(loop, &timers.extras[i].timer);
-	loop_poll(loop);
-	loop_poll(loop);
-}
-
-static void timers_push(loop_t *loop)
-{
-	timers_set_pushes(0);
-	in_callback(run_push_random);
-	timers_set_pushes(1);
-	in_callback(run_push_robin_unmeasured);
-	timers_set_pushes(2);
-	in_callback(run_push_robin);
-
+        timers_set_pushes(0);
+        in_callback(run_push_random, &meters[RANDOM]);
+        timers_set_pushes(1); /* from then on the first to expire is the next in turn */
+        in_callback(run_push_robin, &meters[NONE]);
+        timers_set_pushes(2);
+        in_callback(run_push_robin, &meters[ROBIN]);
 #ifndef TIMER_RESTARTS
-	/* These have turns in them, so they are not in a callback. */
-	timers_set_pushes(3);
-	meter_begin(&clockwork.meters[TURNS_ROBIN]);
-	measured_turns_robin(loop, clockwork.pushes);
-	meter_end(&clockwork.meters[TURNS_ROBIN], timers.pushes);
-	timers_set_pushes(4);
-	meter_begin(&clockwork.meters[TURNS_RANDOM]);
-	measured_turns_random(loop, clockwork.pushes);
-	meter_end(&clockwork.meters[TURNS_RANDOM], timers.pushes);
+        timers_set_pushes(3);
+        run_turns_robin(loop, &meters[TURNS_ROBIN]);
+        timers_set_pushes(4);
+        run_turns_random(loop, &meters[TURNS_RANDOM]);
 #endif
+        in_callback(run_cancel, &meters[many ? CANCEL : NONE]);
+        in_callback(run_cancel_rest, &meters[NONE]);
+        timers_free(loop);
+    }
+    meters_report(meters, METERS);
 }
 
-#ifndef TIMER_RESTARTS
-/* Each timer once; by deadline, and among equal deadlines as armed, where the library promises it. */
-static void timers_check_order(void)
+/* ---- expire: random deadlines within 20 ms, all due when the turn begins ---- */
+
+enum { EXPIRE_SPAN = 20 * 1000 * 1000 };
+
+/* For counts: what it takes to order timers depends on where between two powers of two of the clock
+ * they lie. So they are added where a multiple of 2^25 ns, but not of 2^30, is 10 ms away; within
+ * half a millisecond, else that is tried again. */
+static uint64_t expire_phase(void)
 {
-	uint64_t seen = 0;
-	for (uint32_t i = 0; i < timers.count; i++) {
-		const struct clocked *now = timers.fired_order[i], *before = i > 0 ? timers.fired_order[i - 1] : NULL;
-		seen += (uint64_t)(now - timers.clocked);
-		if (before && TIMER_ORDERED && delay_ns(now->delay) < delay_ns(before->delay))
-			wrong("timers out of order: %" PRIu64 " ns after %" PRIu64 " ns", delay_ns(now->delay), delay_ns(before->delay));
-		if (before && TIMER_TIES_ORDERED && delay_ns(now->delay) == delay_ns(before->delay) && now < before)
-			wrong("timers of equal deadlines not in the order in which they were armed");
-	}
-	if (seen != (uint64_t)timers.count * (timers.count - 1) / 2)
-		wrong("a timer fired twice, and another not at all");
+    return (clock_ns() + EXPIRE_SPAN / 2) & ((UINT64_C(1) << 30) - 1);
 }
 
-static void timers_expire(loop_t *loop)
+static bool expire_added, expire_began;
+
+static TIMER_CALLBACK(on_beginning)
 {
-	const uint64_t least = 2 * NS_PER_MS, span = 98 * NS_PER_MS;
-	timers_set(least, span);
-	timers.fired = 0;
-	in_callback(run_add_expiring);
-	sleep_ns(least + span + 20 * NS_PER_MS); /* now all are due, however a library rounds */
-	meter_begin(&clockwork.meters[EXPIRE]);
-	measured_expire(loop);
-	meter_end(&clockwork.meters[EXPIRE], timers.count);
-	for (int i = 0; i < 3; i++)
-		loop_poll(loop);
-	if (timers.fired != timers.count)
-		wrong("%" PRIu32 " calls for %" PRIu32 " timers", timers.fired, timers.count);
-	timers_check_order();
-	timers_free(loop);
+    expire_began = true;
+    DONE;
 }
+
+static void run_add_in_phase(loop_t *loop, struct meter *meter)
+{
+    uint64_t phase = expire_phase(), lower = phase & ((UINT64_C(1) << 25) - 1);
+    expire_added = !options.fixed || (phase != lower && lower < NS_PER_MS / 2);
+    if (expire_added)
+        run_add_expiring(loop, meter);
+}
+
+static void expire_add(loop_t *loop)
+{
+    struct meter unmeasured = {.metric = "unmeasured"};
+    for (expire_added = false; !expire_added;) {
+        if (options.fixed)
+            sleep_ns((UINT64_C(1) << 25) - expire_phase() % (UINT64_C(1) << 25));
+        /* A timer has just fired, as in a program that has been running for a while. */
+        expire_began = false;
+        timer_add(loop, EXTRA(0), delay_from_ns(0), on_beginning);
+        while (!expire_began)
+            loop_poll(loop);
+        timer_free(loop, EXTRA(0));
+        in_callback(run_add_in_phase, &unmeasured);
+    }
+}
+
+/* Each timer once; by deadline, and among equal deadlines as armed, where the library says so. */
+static void expire_check(void)
+{
+    uint64_t seen = 0;
+    if (timers.fired != timers.count)
+        wrong("%" PRIu32 " calls for %" PRIu32 " timers", timers.fired, timers.count);
+    for (uint32_t i = 0; i < timers.count; i++) {
+        const struct clocked *now = timers.fired_order[i];
+        const struct clocked *before = timers.fired_order[i > 0 ? i - 1 : 0];
+        seen += (uint64_t)(now - timers.clocked);
+        if (TIMER_ORDERED && delay_ns(now->delay) < delay_ns(before->delay))
+            wrong("timers out of order: %" PRIu64 " ns after %" PRIu64 " ns", delay_ns(now->delay),
+                  delay_ns(before->delay));
+        if (TIMER_TIES_ORDERED && delay_ns(now->delay) == delay_ns(before->delay) && now < before)
+            wrong("timers of equal deadlines not in the order in which they were armed");
+    }
+    if (seen != (uint64_t)timers.count * (timers.count - 1) / 2)
+        wrong("a timer fired twice, and another not at all");
+}
+
+/* expire COUNT */
+static void workload_expire(uint32_t count, uint32_t unused)
+{
+#ifdef TIMER_RESTARTS
+    skip("a turn starts its timers anew");
+#else
+    struct meter meter = {.metric = "expire"};
+    loop_t *loop = timers_open(count);
+    while (meter_goes_on(&meter, 1) && meter.rounds < 5) {
+        timers_set(1, EXPIRE_SPAN);
+        timers.fired = 0;
+        expire_add(loop);
+        sleep_ns(EXPIRE_SPAN + 20 * NS_PER_MS); /* now all are due, however a library rounds */
+        uint32_t before = timers.fired; /* where adding them took so long that some were due */
+        meter_begin(&meter);
+        while (timers.fired < timers.count)
+            loop_poll(loop);
+        meter_end(&meter, timers.count - before);
+        for (int i = 0; i < 3; i++)
+            loop_poll(loop);
+        expire_check();
+        timers_free(loop);
+    }
+    meters_report(&meter, 1);
 #endif
-
-static void timers_open(uint32_t count)
-{
-	timers.count = count;
-	timers.pushes = count < 1000 ? 1000 : count;
-	timers.clocked = zeroed(count, sizeof *timers.clocked);
-	timers.fired_order = zeroed(count, sizeof *timers.fired_order);
-	timers.order = random_order(count);
-	timers.push_random = zeroed(timers.pushes, sizeof(uint32_t));
-	timers.push_robin = zeroed(timers.pushes, sizeof(uint32_t));
-	for (uint32_t i = 0; i < timers.pushes; i++) {
-		timers.push_random[i] = (uint32_t)random_below(count);
-		timers.push_robin[i] = i % count;
-	}
-	clockwork.pushes = zeroed(timers.pushes, sizeof *clockwork.pushes);
-}
-
-/* timers COUNT PATTERN. With few timers a region would be shorter than the clock is precise: then only pushes and pairs. */
-static void workload_timers(uint32_t count, const char *pattern_name)
-{
-	if (TIMER_MAX == 0)
-		skip("no timers");
-	if (count > TIMER_MAX)
-		skip("too many timers for this peer");
-	while (strcmp(pattern_names[clockwork.pattern], pattern_name) != 0)
-		MUST(++clockwork.pattern <= PATTERN_DECREASING);
-	struct limits limits = {.io = 1, .timers = count + 1};
-	loop_t *loop = loop_open(&limits);
-	bool many = count >= 1000;
-	errand_open(loop);
-	timers_open(count);
-	timers_grow(loop);
-	while (meter_goes_on(&clockwork.meters[PAIR], 1) && meter_goes_on(&clockwork.meters[PUSH_RANDOM], 1)) {
-		if (many)
-			timers_add_fresh(loop);
-		timers_set_far();
-		in_callback(many ? run_add : run_add_unmeasured);
-		timers_pair(loop);
-		timers_push(loop);
-		in_callback(many ? run_cancel : run_cancel_unmeasured);
-		timers_free(loop);
-	}
-#ifndef TIMER_RESTARTS
-	while (many && clockwork.meters[EXPIRE].rounds < 2 && meter_goes_on(&clockwork.meters[EXPIRE], 1))
-		timers_expire(loop);
-#endif
-	meters_report(clockwork.meters, CLOCKWORK_METERS);
 }

@@ -1,0 +1,4 @@
+/* mio */
+#define PEER "mio"
+#define FACE(function) mio_##function
+#include "readiness.h"

@@ -1,0 +1,4 @@
+/* polling */
+#define PEER "polling"
+#define FACE(function) polling_##function
+#include "readiness.h"

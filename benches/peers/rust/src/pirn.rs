@@ -1,0 +1,110 @@
+//! pirn, through its Rust interface. Each watcher, timer, task and message of the harness begins
+//! with the function to be called and room for a handle.
+
+use pirn::{
+    Config, FOREVER, Interest, Io, IoEvent, Kind, Loop as PirnLoop, Memory, Remote, Repeat,
+    Storage, Timer, TimerEvent, When,
+};
+
+type Loop = PirnLoop<'static, ()>;
+
+/// A handle is the first or the second, both are two numbers.
+#[repr(C)]
+union Handle {
+    io: Io,
+    timer: Timer,
+}
+
+#[repr(C)]
+pub struct Called {
+    callback: unsafe extern "C" fn(*mut Called),
+    handle: Handle,
+}
+
+/// # Safety
+/// `user` is the address of a `Called` that lives.
+unsafe fn call(user: usize) {
+    let called = user as *mut Called;
+    unsafe { ((*called).callback)(called) };
+}
+
+fn on_io(_: &mut PirnLoop<'_, ()>, _: &mut (), event: IoEvent) {
+    unsafe { call(event.user) };
+}
+
+fn on_timer(_: &mut PirnLoop<'_, ()>, _: &mut (), event: TimerEvent) {
+    unsafe { call(event.user) };
+}
+
+fn on_task(_: &mut PirnLoop<'_, ()>, _: &mut (), user: usize) {
+    unsafe { call(user) };
+}
+
+/// Zeroed and never given back, as the C adapter gives it.
+fn memory<const IO: usize, const TIMERS: usize, const TASKS: usize>() -> Memory<'static> {
+    let storage: Box<Storage<IO, TIMERS, TASKS>> = unsafe { Box::new_zeroed().assume_init() };
+    Box::leak(storage).into()
+}
+
+/// A program knows its sizes; the workloads come in these.
+#[unsafe(no_mangle)]
+extern "C" fn pirn_rust_open(io: u32, timers: u32, threads: bool) -> *mut Loop {
+    let memory = match (io, timers) {
+        (_, 110_000..) => memory::<16, 1_001_010, 16>(),
+        (_, 2_000..) => memory::<16, 101_010, 16>(),
+        (1_100.., _) => memory::<4_010, 16, 16>(),
+        _ => memory::<1_100, 2_000, 8_200>(),
+    };
+    let config = Config {
+        backend: Kind::Epoll,
+        ..Config::default()
+    };
+    let mut event_loop = Loop::new(memory, config).unwrap();
+    if threads {
+        event_loop.hold().unwrap();
+    }
+    Box::into_raw(Box::new(event_loop))
+}
+
+functions! {
+    pirn_rust_turn(this: Loop, waits: bool) -> () {
+        (*this).turn(if waits { FOREVER } else { 0 }, &mut ()).unwrap();
+    }
+    pirn_rust_run(this: Loop) -> () {
+        (*this).run(&mut ()).unwrap();
+    }
+    pirn_rust_stop(this: Loop) -> () {
+        (*this).remote().stop().unwrap();
+    }
+    pirn_rust_update(this: Loop) -> () {
+        (*this).update();
+    }
+    pirn_rust_io_add(this: Loop, io: *mut Called, fd: i32) -> () {
+        (*io).handle.io = (*this).io_add(fd, Interest::READ, on_io, io as usize).unwrap();
+    }
+    pirn_rust_io_modify(this: Loop, io: *mut Called, interest: u32) -> () {
+        (*this).io_modify((*io).handle.io, Interest::from_bits_truncate(interest)).unwrap();
+    }
+    pirn_rust_io_remove(this: Loop, io: *mut Called) -> () {
+        (*this).io_remove((*io).handle.io).unwrap();
+    }
+    pirn_rust_timer_add(this: Loop, timer: *mut Called, delay: u64) -> () {
+        let (when, user) = (When::AfterNow(delay), timer as usize);
+        (*timer).handle.timer = (*this).timer_start(when, Repeat::Never, on_timer, user).unwrap();
+    }
+    pirn_rust_timer_push(this: Loop, timer: *mut Called, delay: u64) -> () {
+        (*this).timer_again((*timer).handle.timer, delay).unwrap();
+    }
+    pirn_rust_timer_cancel(this: Loop, timer: *mut Called) -> () {
+        (*this).timer_stop((*timer).handle.timer).unwrap();
+    }
+    pirn_rust_task_defer(this: Loop, task: *mut Called) -> () {
+        (*this).task_post(on_task, task as usize).unwrap();
+    }
+    pirn_rust_remote(this: Loop) -> *mut Remote<'static, ()> {
+        Box::into_raw(Box::new((*this).remote()))
+    }
+    pirn_rust_post(this: Remote<'static, ()>, post: *mut Called) -> bool {
+        (*this).post(on_task, post as usize).is_ok()
+    }
+}
