@@ -1,7 +1,8 @@
 //! The turn's calls: asks the reactor for one item after the other, and has each called.
 //!
-//! Written once for both faces. `Calls` is what they differ in: how the reactor is reached while nothing else is borrowed, and how a target
-//! becomes the function it was.
+//! Written once for both faces. `Calls` is what they differ in: how the reactor is reached while
+//! nothing else is borrowed, and how a target becomes the function it was. A third caller,
+//! [`Taker`], calls nothing: it hands each item over as data.
 //!
 //! A callback may unwind where the program is built for that. Then a batch gives back what was not
 //! reached and the dispatch ends, as if a limit had cut it short there: the next one continues the
@@ -15,6 +16,7 @@ use crate::reactor::{EVENTS, Ended, FiredIo, IO, REMOTE, Reactor, TASKS, TIMERS}
 use crate::target::Target;
 use crate::time::Nanos;
 use crate::timers::Fired;
+use crate::token::Token;
 
 /// A face of the loop, as the driver sees it.
 pub(crate) trait Calls<'a> {
@@ -26,6 +28,12 @@ pub(crate) trait Calls<'a> {
     fn call_timer(&mut self, fired: Fired);
     fn call_io(&mut self, fired: FiredIo);
     fn call_task(&mut self, target: Target);
+
+    /// To those who call, a post is a task.
+    #[inline]
+    fn call_post(&mut self, target: Target) {
+        self.call_task(target);
+    }
 }
 
 /// Calls everything that is due, in the order of a turn, and returns how many calls that were.
@@ -38,7 +46,15 @@ pub(crate) fn dispatch<'a, C: Calls<'a>>(face: &mut C) -> u32 {
     let dispatch = OnUnwind::new(face, |face| {
         face.reactor().end_dispatch();
     });
-    let face = &mut *dispatch.state;
+    hand_over(&mut *dispatch.state, work);
+    let called = dispatch.state.reactor().end_dispatch();
+    dispatch.disarm();
+    called
+}
+
+/// Everything there is to do, in the order of a turn, until the budget is used up.
+#[inline(always)]
+fn hand_over<'a, C: Calls<'a>>(face: &mut C, work: u8) {
     if work & TIMERS != 0 {
         call_timers(face);
     }
@@ -54,9 +70,6 @@ pub(crate) fn dispatch<'a, C: Calls<'a>>(face: &mut C) -> u32 {
     if work & REMOTE != 0 {
         call_posts(face);
     }
-    let called = face.reactor().end_dispatch();
-    dispatch.disarm();
-    called
 }
 
 /// Cleans up after a callback that unwinds. Costs nothing in a program that aborts instead.
@@ -134,7 +147,7 @@ fn call_tasks<'a, C: Calls<'a>>(face: &mut C) {
 #[inline(never)]
 fn call_posts<'a, C: Calls<'a>>(face: &mut C) {
     while let Some(target) = face.reactor().next_post() {
-        face.call_task(target);
+        face.call_post(target);
     }
 }
 
@@ -157,5 +170,106 @@ pub(crate) fn run<'a, C: Calls<'a>>(face: &mut C, deadline: Nanos) -> Result<End
         reactor.check_fork_in_run()?;
         let limit = reactor.limit_until(deadline);
         turn(face, limit)?;
+    }
+}
+
+// ---- handing over as data ----
+
+/// What an item is of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Timer,
+    Io,
+    Raised,
+    Task,
+    Post,
+}
+
+/// An item handed over as data.
+pub(crate) struct Item {
+    pub(crate) kind: Kind,
+    /// Of a post: all zero. Stale already for a one-shot timer and a task.
+    pub(crate) token: Token,
+    /// Of I/O the fd, of a raised bit the bit, else -1.
+    pub(crate) fd: i32,
+    pub(crate) ready: u32,
+    pub(crate) missed: u64,
+    pub(crate) target: Target,
+}
+
+/// Hands over at most `capacity` items, which is not 0, and returns how many they were; 0 when the
+/// turn is over. `give` is called for each.
+pub(crate) fn take<'a, B: Backend + 'a>(
+    reactor: &mut Reactor<'a, B>,
+    capacity: u32,
+    give: impl FnMut(Item),
+) -> u32 {
+    let work = reactor.begin_take(capacity);
+    if work == 0 {
+        return 0;
+    }
+    let mut taker = Taker { reactor, give };
+    hand_over(&mut taker, work);
+    taker.reactor.end_take()
+}
+
+struct Taker<'r, 'a, B: Backend, F> {
+    reactor: &'r mut Reactor<'a, B>,
+    give: F,
+}
+
+impl<'a, B: Backend + 'a, F: FnMut(Item)> Calls<'a> for Taker<'_, 'a, B, F> {
+    type Backend = B;
+
+    fn reactor(&mut self) -> &mut Reactor<'a, B> {
+        self.reactor
+    }
+
+    fn call_timer(&mut self, fired: Fired) {
+        (self.give)(Item {
+            kind: Kind::Timer,
+            token: fired.token,
+            fd: -1,
+            ready: 0,
+            missed: fired.missed,
+            target: fired.target,
+        });
+    }
+
+    fn call_io(&mut self, fired: FiredIo) {
+        (self.give)(Item {
+            kind: if self.reactor.is_raise_handler(fired.io) {
+                Kind::Raised
+            } else {
+                Kind::Io
+            },
+            token: fired.io,
+            fd: fired.fd,
+            ready: fired.ready,
+            missed: 0,
+            target: fired.target,
+        });
+    }
+
+    fn call_task(&mut self, target: Target) {
+        (self.give)(Item {
+            kind: Kind::Task,
+            token: self.reactor.last_task(),
+            fd: -1,
+            ready: 0,
+            missed: 0,
+            target,
+        });
+    }
+
+    fn call_post(&mut self, target: Target) {
+        (self.give)(Item {
+            kind: Kind::Post,
+            token: Token::default(),
+            fd: -1,
+            ready: 0,
+            missed: 0,
+            target,
+        });
     }
 }

@@ -8,9 +8,11 @@
 //! borrowed while they run, so that they may do with it what they like.
 
 mod callback;
+mod due;
 mod remote;
 
 pub use callback::{IoEvent, NoHost, OnIo, OnTask, OnTimer, Repeat, TimerEvent, When};
+pub use due::Due;
 pub use remote::Remote;
 
 use core::marker::PhantomData;
@@ -400,6 +402,17 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     /// [`Error::EBUSY`]: inside a callback.
     pub fn dispatch(&mut self, context: &mut C) -> Result<u32> {
         self.enter(|this| Ok(drive::dispatch(&mut Face { this, context })))
+    }
+
+    /// What [`run`](Self::run) would ask before each turn: how it would end now, or `None` if it
+    /// would go on. For programs that make their turns themselves. Consumes a stop that was asked
+    /// for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EBUSY`]: inside a callback.
+    pub fn ended(&mut self) -> Result<Option<Ended>> {
+        self.enter(|this| Ok(this.reactor.ended(FOREVER)))
     }
 
     fn enter<T>(&mut self, inside: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {

@@ -93,7 +93,7 @@ mod watch;
 pub use backend::{Capabilities, Kind};
 pub use error::{Error, Result};
 pub use event_loop::{
-    Config, IoEvent, Loop, NoHost, OnIo, OnTask, OnTimer, Remote, Repeat, TimerEvent, When,
+    Config, Due, IoEvent, Loop, NoHost, OnIo, OnTask, OnTimer, Remote, Repeat, TimerEvent, When,
 };
 pub use host::{Host, Readiness};
 pub use reactor::{Ended, Limit};

@@ -106,13 +106,7 @@ impl<'a> Tasks<'a> {
 
     /// Takes a queued task back: it will not run. `ENOENT` if it has run, is the one running, was cancelled before, or never was.
     pub(crate) fn cancel(&mut self, token: Token) -> Result<()> {
-        // From `tail` on stands what was pushed in the lap before.
-        let lap = if token.slot < self.tail {
-            self.lap
-        } else {
-            self.lap.wrapping_sub(2)
-        };
-        if token.generation != lap {
+        if token.generation != self.lap_of(token.slot) {
             return Err(Error::ENOENT);
         }
         // What has run, and what was cancelled, left no target behind.
@@ -182,6 +176,28 @@ impl<'a> Tasks<'a> {
             self.cancelled -= 1;
         }
         target
+    }
+
+    /// The handle of the task that was popped last, as [`push`](Self::push) returned it. Before
+    /// anything else is pushed.
+    pub(crate) fn popped(&self) -> Token {
+        let slot = match self.head.checked_sub(1) {
+            Some(before) => before,
+            None => (self.slots.len() as u32).saturating_sub(1),
+        };
+        Token {
+            slot,
+            generation: self.lap_of(slot),
+        }
+    }
+
+    /// The lap in which the entry at a place was pushed: from `tail` on, the lap before.
+    fn lap_of(&self, slot: u32) -> u32 {
+        if slot < self.tail {
+            self.lap
+        } else {
+            self.lap.wrapping_sub(2)
+        }
     }
 
     /// Tasks queued and not cancelled.

@@ -24,12 +24,15 @@ pub(crate) const IO: u8 = 0x04;
 pub(crate) const TASKS: u8 = 0x08;
 /// Posts from elsewhere.
 pub(crate) const REMOTE: u8 = 0x10;
-/// The turn has begun and is not finished, though it may be between two dispatches.
+/// The turn has begun and is not finished, though it may be between two dispatches. Alone: all of
+/// it was taken, and the next take reports that.
 const BEGUN: u8 = 0x20;
 /// A dispatch is under way.
 const CALLING: u8 = 0x40;
 /// The wait found something, and nothing was called yet: for the count of wake-ups in vain.
 pub(super) const WOKEN: u8 = 0x80;
+/// What can be left to hand over.
+pub(super) const LEFT: u8 = TIMERS | EVENTS | IO | TASKS | REMOTE;
 
 /// An I/O watcher to be called.
 pub(crate) struct FiredIo {
@@ -49,12 +52,8 @@ impl<B: Backend> Reactor<'_, B> {
     /// Begins the turn's dispatch, or goes on with one that was cut short. What there is to do; if nothing, the turn has ended.
     #[inline(always)]
     pub(crate) fn begin_dispatch(&mut self) -> u8 {
-        if self.work & BEGUN == 0 {
-            self.begin_turn();
-            if self.work == 0 {
-                self.changed();
-                return 0;
-            }
+        if !self.enter_turn() {
+            return 0;
         }
         self.work |= BEGUN | CALLING;
         self.budget = self.next_budget;
@@ -62,6 +61,39 @@ impl<B: Backend> Reactor<'_, B> {
         if self.is_watched() {
             self.begin_watch();
         }
+        self.work
+    }
+
+    /// Begins a turn, or goes on with one that was cut short. False if there is nothing to do.
+    #[inline(always)]
+    fn enter_turn(&mut self) -> bool {
+        if self.work & BEGUN == 0 {
+            self.begin_turn();
+            if self.work == 0 {
+                self.changed();
+                return false;
+            }
+        }
+        true
+    }
+
+    /// As [`begin_dispatch`](Self::begin_dispatch), for at most `capacity` items that are handed
+    /// over as data. The limit of callbacks holds too. That of time does not, and nothing is timed:
+    /// what takes time is done after the take. So the budget is never 0.
+    pub(crate) fn begin_take(&mut self, capacity: u32) -> u8 {
+        if self.work == BEGUN {
+            self.work = 0;
+            return 0;
+        }
+        if !self.enter_turn() {
+            return 0;
+        }
+        self.work |= BEGUN | CALLING;
+        self.budget = match self.limit.callbacks {
+            0 => capacity,
+            callbacks => capacity.min(callbacks),
+        };
+        self.left = self.budget;
         self.work
     }
 
@@ -133,10 +165,21 @@ impl<B: Backend> Reactor<'_, B> {
         if called == 0 {
             self.stats.spurious_wakeups += u64::from(self.work & WOKEN != 0);
         }
-        let left = self.work & (TIMERS | EVENTS | IO | TASKS | REMOTE);
+        let left = self.work & LEFT;
         self.work = if left == 0 { 0 } else { left | BEGUN };
         self.changed();
         called
+    }
+
+    /// Ends a take and returns how many items it handed over. The turn ends with the take that
+    /// returns 0: what the program does with the items of this one, a task that it posts for
+    /// example, would else be found by the next take, and a loop of takes might never end.
+    pub(crate) fn end_take(&mut self) -> u32 {
+        let taken = self.end_dispatch();
+        if taken > 0 {
+            self.work |= BEGUN;
+        }
+        taken
     }
 
     pub(super) fn is_dispatching(&self) -> bool {

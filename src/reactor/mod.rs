@@ -32,8 +32,8 @@ use crate::timers::Timers;
 use crate::token::Token;
 use crate::watch::Watchers;
 
-use dispatch::WOKEN;
 pub(crate) use dispatch::{EVENTS, FiredIo, IO, REMOTE, TASKS, TIMERS};
+use dispatch::{LEFT, WOKEN};
 use general::Stage;
 
 /// How many turns of `run` share one check for a fork. The check is a system call, and a turn with one event makes three.
@@ -214,6 +214,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
         if self.is_unfinished() {
             return Ok(0);
         }
+        // A turn whose events were all taken ends here, unless a take has reported its end.
+        self.work = 0;
         let sleeps = timeout > 0 && self.shared.about_to_sleep();
         let result = self.backend.wait(if sleeps { timeout } else { 0 });
         self.shared.awake();
@@ -275,7 +277,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
     /// Whether something that was there at the last wait is still to be handed over.
     #[inline]
     pub(crate) fn is_unfinished(&self) -> bool {
-        self.work != 0
+        self.work & LEFT != 0
     }
 
     /// Whether anything waits to be handed over: the rest of a turn, tasks, posts or raised bits.
@@ -448,6 +450,11 @@ impl<'a, B: Backend> Reactor<'a, B> {
         self.tasks.cancel(task)
     }
 
+    /// The handle of the task that a dispatch has just handed over.
+    pub(crate) fn last_task(&self) -> Token {
+        self.tasks.popped()
+    }
+
     /// Hands back one post that has not run. Closes the queues, so that the last one is the last.
     pub(crate) fn task_reclaim(&mut self) -> Option<Target> {
         self.shared.close();
@@ -460,6 +467,14 @@ impl<'a, B: Backend> Reactor<'a, B> {
     }
 
     // ---- raise handlers ----
+
+    /// True if a live watcher is the handler of a raised bit.
+    pub(crate) fn is_raise_handler(&self, io: Token) -> bool {
+        self.watchers
+            .slab
+            .get(io.slot)
+            .is_some_and(|watcher| watcher.fd < 0)
+    }
 
     pub(crate) fn raise_add(
         &mut self,

@@ -1,11 +1,12 @@
 //! The test bench: a loop in a world, a log of what was called, and callbacks that are closures with a name.
 
 use std::collections::HashMap;
+use std::mem::MaybeUninit;
 use std::sync::RwLock;
 
 use pirn::{
-    Interest, Io, IoEvent, Loop, Memory, Nanos, Ready, Repeat, Storage, Task, Timer, TimerEvent,
-    When,
+    Ended, FOREVER, Interest, Io, IoEvent, Limit, Loop, Memory, Nanos, Ready, Repeat, Result,
+    Storage, Task, Timer, TimerEvent, When,
 };
 
 use crate::world::World;
@@ -115,6 +116,8 @@ pub fn on_task<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>, u
 pub struct Bench<'s, W: World> {
     pub event_loop: Lp<'s, W>,
     pub context: Context<W>,
+    /// How many callbacks a turn may run.
+    limit: u32,
 }
 
 impl<'s, W: World> Bench<'s, W> {
@@ -141,6 +144,7 @@ impl<'s, W: World> Bench<'s, W> {
         Bench {
             event_loop,
             context,
+            limit: u32::MAX,
         }
     }
 
@@ -255,13 +259,83 @@ impl<'s, W: World> Bench<'s, W> {
         self.turn_for(0)
     }
 
+    /// The same and no more: what it called stays in the log.
+    pub fn quiet_turn(&mut self, timeout: Nanos) -> Result<u32> {
+        if !W::TAKES {
+            return self.event_loop.turn(timeout, &mut self.context);
+        }
+        let timeout = self.event_loop.prepare(timeout)?;
+        self.event_loop.wait(timeout)?;
+        self.dispatch()
+    }
+
+    /// The last part of a turn: everything that is due, or as much as the limit allows.
+    pub fn dispatch(&mut self) -> Result<u32> {
+        if !W::TAKES {
+            return self.event_loop.dispatch(&mut self.context);
+        }
+        for taken in 0..self.limit {
+            if self.take(1)? == 0 {
+                return Ok(taken);
+            }
+        }
+        Ok(self.limit)
+    }
+
+    /// Takes at most `room` events and calls their callbacks; how many there were.
+    pub fn take(&mut self, room: usize) -> Result<usize> {
+        let mut room = vec![MaybeUninit::uninit(); room];
+        let taken = self.event_loop.take(&mut room)?;
+        for due in taken.iter() {
+            due.call(&mut self.event_loop, &mut self.context);
+        }
+        Ok(taken.len())
+    }
+
+    /// Limits the turns to come.
+    pub fn set_limit(&mut self, limit: Limit) {
+        self.event_loop.set_limit(limit);
+        self.limit = match limit.callbacks {
+            0 => u32::MAX,
+            callbacks => callbacks,
+        };
+    }
+
+    /// The same by a number of callbacks alone; 0 is any number.
+    pub fn limit(&mut self, callbacks: u32) {
+        self.set_limit(Limit { callbacks, time: 0 });
+    }
+
+    /// Turns until stopped, or until nothing keeps the loop going.
+    pub fn run(&mut self) -> Result<Ended> {
+        self.run_until(FOREVER)
+    }
+
+    /// The same, but not beyond a point in time.
+    pub fn run_until(&mut self, deadline: Nanos) -> Result<Ended> {
+        if !W::TAKES {
+            return self.event_loop.run_until(deadline, &mut self.context);
+        }
+        loop {
+            if let Some(ended) = self.event_loop.ended()? {
+                return Ok(ended);
+            }
+            if deadline != FOREVER && self.event_loop.update() >= deadline {
+                return Ok(Ended::Expired);
+            }
+            let limit = if deadline == FOREVER {
+                FOREVER
+            } else {
+                deadline - self.event_loop.now()
+            };
+            self.quiet_turn(limit)?;
+        }
+    }
+
     /// One turn that waits at most that long.
     pub fn turn_for(&mut self, timeout: Nanos) -> Vec<String> {
         self.context.log.clear();
-        let called = self
-            .event_loop
-            .turn(timeout, &mut self.context)
-            .expect("a turn");
+        let called = self.quiet_turn(timeout).expect("a turn");
         self.event_loop.verify().expect("sound after a turn");
         assert_eq!(
             called as usize,

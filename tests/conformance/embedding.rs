@@ -1,6 +1,6 @@
 //! The loop inside another one: prepare, wait and dispatch by hand, and the pollable fd.
 
-use pirn::{Error, FOREVER, Interest, Kind, Limit, Ready, Repeat, When};
+use pirn::{Error, FOREVER, Interest, Kind, Ready, Repeat, When};
 
 use crate::bench::{Bench, on_task};
 use crate::os;
@@ -69,10 +69,10 @@ fn steps_by_hand_are_a_turn<W: World>(b: &mut Bench<'_, W>) {
             if by_hand {
                 let timeout = other.event_loop.prepare(0).unwrap();
                 let found = other.event_loop.wait(timeout).unwrap();
-                let called = other.event_loop.dispatch(&mut other.context).unwrap();
+                let called = other.dispatch().unwrap();
                 assert!(found == 1 && called >= 1);
             } else {
-                other.event_loop.turn(0, &mut other.context).unwrap();
+                other.quiet_turn(0).unwrap();
             }
             other.event_loop.verify().unwrap();
         }
@@ -90,9 +90,9 @@ fn steps_by_hand_are_a_turn<W: World>(b: &mut Bench<'_, W>) {
 fn dispatch_without_a_wait_serves_what_is_queued<W: World>(b: &mut Bench<'_, W>) {
     b.timer("timer", When::At(0), Repeat::Never);
     b.task("task");
-    assert_eq!(b.event_loop.dispatch(&mut b.context), Ok(2));
+    assert_eq!(b.dispatch(), Ok(2));
     assert_eq!(b.context.log, ["timer", "task"]);
-    assert_eq!(b.event_loop.dispatch(&mut b.context), Ok(0));
+    assert_eq!(b.dispatch(), Ok(0));
 }
 
 fn two_waits_before_a_dispatch_lose_nothing<W: World>(b: &mut Bench<'_, W>) {
@@ -106,7 +106,7 @@ fn two_waits_before_a_dispatch_lose_nothing<W: World>(b: &mut Bench<'_, W>) {
         "something is still to be handed over"
     );
     b.event_loop.wait(FOREVER).unwrap();
-    assert_eq!(b.event_loop.dispatch(&mut b.context), Ok(1));
+    assert_eq!(b.dispatch(), Ok(1));
     b.assert_sleeps();
 }
 
@@ -249,10 +249,7 @@ fn pollable_fd_tells_of_posts_and_tasks(b: &mut Bench<'_, Epoll>) {
 
 fn pollable_fd_tells_of_leftovers(b: &mut Bench<'_, Epoll>) {
     let fd = exposed(b);
-    b.event_loop.set_limit(Limit {
-        callbacks: 1,
-        time: 0,
-    });
+    b.limit(1);
     b.task("a");
     b.task("b");
     assert_eq!(b.turn(), ["a"]);
@@ -291,7 +288,7 @@ fn foreign_loop_serves_ten_thousand_timers(_: &mut Bench<'_, Epoll>) {
     let mut called = 0;
     while called < COUNT {
         assert!(os::is_readable(fd, 1000), "{called} of {COUNT}");
-        called += b.event_loop.turn(0, &mut b.context).unwrap() as usize;
+        called += b.quiet_turn(0).unwrap() as usize;
     }
     b.event_loop.verify().unwrap();
 }

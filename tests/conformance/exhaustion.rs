@@ -130,7 +130,7 @@ fn refused_watcher_leaves_the_fd_unwatched<W: World>(_: &mut Bench<'_, W>) {
     b.assert_sleeps();
     b.event_loop.io_remove(io).unwrap();
     assert_eq!(b.event_loop.stats().io_used, 0);
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(pirn::Ended::Done));
+    assert_eq!(b.run(), Ok(pirn::Ended::Done));
 }
 
 /// 63

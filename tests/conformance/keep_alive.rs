@@ -29,11 +29,8 @@ claims! {
 
 /// 132
 fn empty_loop_is_done_at_once<W: World>(b: &mut Bench<'_, W>) {
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Done));
-    assert_eq!(
-        b.event_loop.run_until(FOREVER, &mut b.context),
-        Ok(Ended::Done)
-    );
+    assert_eq!(b.run(), Ok(Ended::Done));
+    assert_eq!(b.run_until(FOREVER), Ok(Ended::Done));
     assert_eq!(b.event_loop.stats().turns, 0);
 }
 
@@ -51,7 +48,7 @@ fn run_ends_when_the_last_timer_has_fired<W: World>(b: &mut Bench<'_, W>) {
             }
         },
     );
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Done));
+    assert_eq!(b.run(), Ok(Ended::Done));
     let names: Vec<_> = b.context.log.iter().map(|called| &called[..1]).collect();
     assert_eq!(names, ["a", "b", "b", "b"]);
 }
@@ -65,7 +62,7 @@ fn run_ends_when_the_last_watcher_is_gone<W: World>(b: &mut Bench<'_, W>) {
             event_loop.io_remove(context.io("r")).unwrap();
         }
     });
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Done));
+    assert_eq!(b.run(), Ok(Ended::Done));
     assert_eq!(b.context.log, ["r R"; 3]);
 }
 
@@ -73,10 +70,7 @@ fn paused_watcher_keeps_the_run_going<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     b.io("r", reader, Interest::empty());
     let deadline = b.event_loop.now() + 3 * MS;
-    assert_eq!(
-        b.event_loop.run_until(deadline, &mut b.context),
-        Ok(Ended::Expired)
-    );
+    assert_eq!(b.run_until(deadline), Ok(Ended::Expired));
     assert_eq!(b.context.log, [""; 0]);
 }
 
@@ -93,7 +87,7 @@ fn unreferenced_watchers_and_timers_do_not_keep_it<W: World>(b: &mut Bench<'_, W
             user,
         )
         .unwrap();
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Done));
+    assert_eq!(b.run(), Ok(Ended::Done));
     assert_eq!(b.event_loop.stats().timer_used, 1);
 }
 
@@ -105,11 +99,7 @@ fn reference_can_be_given_back<W: World>(b: &mut Bench<'_, W>) {
     let soon = |b: &mut Bench<'_, W>| b.event_loop.update() + MS;
     for step in 0..3 {
         let deadline = soon(b);
-        assert_eq!(
-            b.event_loop.run_until(deadline, &mut b.context),
-            Ok(Ended::Expired),
-            "{step}"
-        );
+        assert_eq!(b.run_until(deadline), Ok(Ended::Expired), "{step}");
         match step {
             0 => b.event_loop.io_set_reference(io, false).unwrap(),
             1 => b.event_loop.timer_set_reference(timer, false).unwrap(),
@@ -117,15 +107,12 @@ fn reference_can_be_given_back<W: World>(b: &mut Bench<'_, W>) {
         }
     }
     b.event_loop.io_set_reference(io, false).unwrap();
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Done));
+    assert_eq!(b.run(), Ok(Ended::Done));
     b.event_loop.io_set_reference(io, true).unwrap();
     let deadline = soon(b);
-    assert_eq!(
-        b.event_loop.run_until(deadline, &mut b.context),
-        Ok(Ended::Expired)
-    );
+    assert_eq!(b.run_until(deadline), Ok(Ended::Expired));
     b.event_loop.io_remove(io).unwrap();
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Done));
+    assert_eq!(b.run(), Ok(Ended::Done));
 }
 
 fn held_loop_runs_until_it_is_released<W: World>(b: &mut Bench<'_, W>) {
@@ -138,7 +125,7 @@ fn held_loop_runs_until_it_is_released<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop
         .timer_start_unreferenced(When::After(MS), Repeat::Never, on_timer::<W>, user)
         .unwrap();
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Done));
+    assert_eq!(b.run(), Ok(Ended::Done));
     assert_eq!(b.context.log, ["releases"]);
 }
 
@@ -166,7 +153,7 @@ fn queued_work_runs_before_the_end<W: World>(b: &mut Bench<'_, W>) {
         .unwrap();
     b.raise_handler("raised", 1, Interest::UNREF);
     b.event_loop.remote().raise(1).unwrap();
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Done));
+    assert_eq!(b.run(), Ok(Ended::Done));
     assert_eq!(
         b.context.log,
         ["raised R", "fed R", "task", "remote", "second"]
@@ -177,10 +164,7 @@ fn run_expires_at_its_deadline<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop.hold().unwrap();
     b.timer("tick", When::After(MS), Repeat::FixedRate(MS));
     let start = b.event_loop.update();
-    assert_eq!(
-        b.event_loop.run_until(start + 10 * MS, &mut b.context),
-        Ok(Ended::Expired)
-    );
+    assert_eq!(b.run_until(start + 10 * MS), Ok(Ended::Expired));
     let took = b.context.world.now() - start;
     assert!(took >= 10 * MS, "{took}");
     assert!(b.context.log.len() <= 10, "{:?}", b.context.log);
@@ -189,10 +173,7 @@ fn run_expires_at_its_deadline<W: World>(b: &mut Bench<'_, W>) {
 
 fn deadline_in_the_past_makes_no_turn<W: World>(b: &mut Bench<'_, W>) {
     b.task("task");
-    assert_eq!(
-        b.event_loop.run_until(0, &mut b.context),
-        Ok(Ended::Expired)
-    );
+    assert_eq!(b.run_until(0), Ok(Ended::Expired));
     assert_eq!(b.context.log, [""; 0]);
     assert_eq!(b.turn(), ["task"]);
 }
@@ -208,6 +189,6 @@ fn unreferenced_timers_still_fire_while_something_runs<W: World>(b: &mut Bench<'
         .io_add(reader, READ | Interest::UNREF, on_io::<W>, user)
         .unwrap();
     b.task("task");
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Done));
+    assert_eq!(b.run(), Ok(Ended::Done));
     assert_eq!(b.context.log, ["unreferenced", "io R", "task"]);
 }

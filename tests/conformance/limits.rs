@@ -22,7 +22,6 @@ claims! {
     all:
         limit_holds_while_callbacks_are_measured
         limit_of_both_kinds_is_the_stricter
-        limit_set_in_a_measured_callback_is_for_the_next_dispatch
         limit_lifted_in_a_measured_callback_is_for_the_next_dispatch
         limit_may_change_between_the_dispatches_of_a_turn
         cancelled_tasks_do_not_count_against_a_limit
@@ -35,6 +34,8 @@ claims! {
         interest_changed_in_a_cut_turn_counts_at_its_end
         cut_turn_is_no_wakeup_in_vain
         rest_of_a_turn_that_is_rebuilt_is_found_again;
+    called:
+        limit_set_in_a_measured_callback_is_for_the_next_dispatch;
     kernel:
         always_ready_file_that_joins_a_measured_turn_waits;
     epoll:
@@ -95,10 +96,7 @@ fn limit_holds_while_callbacks_are_measured<W: World>(_: &mut Bench<'_, W>) {
         let mut storage = Storage::<8, 8, 8>::new();
         let mut b = Bench::<W>::make((&mut storage).into(), true);
         two_of_each(&mut b);
-        b.event_loop.set_limit(Limit {
-            callbacks: limit,
-            time: 0,
-        });
+        b.limit(limit);
         assert_eq!(
             served(&mut b, |_, _| (), limit as usize),
             ALL_OF_EACH,
@@ -110,13 +108,13 @@ fn limit_holds_while_callbacks_are_measured<W: World>(_: &mut Bench<'_, W>) {
 
 fn limit_of_both_kinds_is_the_stricter<W: World>(b: &mut Bench<'_, W>) {
     two_of_each(b);
-    b.event_loop.set_limit(Limit {
+    b.set_limit(Limit {
         callbacks: 2,
         time: HOUR,
     });
     assert_eq!(served(b, |_, _| (), 2), ALL_OF_EACH);
     more_work(b);
-    b.event_loop.set_limit(Limit {
+    b.set_limit(Limit {
         callbacks: 1000,
         time: 1,
     });
@@ -142,10 +140,7 @@ fn limit_set_in_a_measured_callback_is_for_the_next_dispatch<W: World>(_: &mut B
 fn limit_lifted_in_a_measured_callback_is_for_the_next_dispatch<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<4, 4, 8>::new();
     let mut b = Bench::<W>::make((&mut storage).into(), true);
-    b.event_loop.set_limit(Limit {
-        callbacks: 2,
-        time: 0,
-    });
+    b.limit(2);
     b.task_then("a", |event_loop, _| event_loop.set_limit(NO_LIMIT));
     for name in ["b", "c", "d"] {
         b.task(name);
@@ -186,11 +181,7 @@ fn limit_may_change_between_the_dispatches_of_a_turn<W: World>(_: &mut Bench<'_,
                 b.io("low", idle, READ | Interest::LOW);
             }
             let limit = |dispatch: usize| limits[script / 5usize.pow(dispatch as u32 % 4) % 5];
-            let called = served(
-                &mut b,
-                |b, dispatch| b.event_loop.set_limit(limit(dispatch)),
-                7,
-            );
+            let called = served(&mut b, |b, dispatch| b.set_limit(limit(dispatch)), 7);
             assert_eq!(
                 called, ALL_OF_EACH,
                 "script {script}, measured: {is_measured}"
@@ -212,10 +203,7 @@ fn cancelled_tasks_do_not_count_against_a_limit<W: World>(_: &mut Bench<'_, W>) 
     for is_measured in [false, true] {
         let mut storage = Storage::<4, 4, 16>::new();
         let mut b = Bench::<W>::make((&mut storage).into(), is_measured);
-        b.event_loop.set_limit(Limit {
-            callbacks: 2,
-            time: 0,
-        });
+        b.limit(2);
         for name in ["x", "a", "x", "x"] {
             let task = b.task(name);
             if name == "x" {
@@ -266,7 +254,7 @@ fn tasks_taken_back_in_a_turn_are_not_run<W: World>(_: &mut Bench<'_, W>) {
 }
 
 fn tasks_taken_back_from_a_cut_turn_are_not_run<W: World>(b: &mut Bench<'_, W>) {
-    b.event_loop.set_limit(ONE);
+    b.limit(1);
     for name in ["a", "b", "c"] {
         b.task(name);
     }
@@ -290,7 +278,7 @@ fn watcher_that_joins_between_wait_and_dispatch_waits<W: World>(b: &mut Bench<'_
     b.event_loop.prepare(0).unwrap();
     b.event_loop.wait(0).unwrap();
     b.io("new", reader, READ);
-    b.event_loop.dispatch(&mut b.context).unwrap();
+    b.dispatch().unwrap();
     assert_eq!(b.context.log, ["old R"]);
     assert_eq!(b.turn(), ["old R", "new R"]);
 }
@@ -317,12 +305,12 @@ fn watcher_that_joins_a_cut_turn_waits_whatever_the_limit_becomes<W: World>(_: &
                 event_loop.io_add(reader, READ, on_io::<W>, user).unwrap();
             },
         );
-        b.event_loop.set_limit(ONE);
+        b.limit(1);
         assert_eq!(b.turn(), ["timer"]);
         b.io("joins between", reader, READ);
-        b.event_loop.set_limit(limit);
+        b.set_limit(limit);
         assert_eq!(b.turn(), ["old R"]);
-        b.event_loop.set_limit(NO_LIMIT);
+        b.limit(0);
         let mut called = b.turn();
         if called.is_empty() {
             called = b.turn();
@@ -366,7 +354,7 @@ fn what_is_fed_to_a_cut_turn_is_served_by_the_next<W: World>(b: &mut Bench<'_, W
         names.push(name);
         b.io(name, reader, READ);
     }
-    b.event_loop.set_limit(ONE);
+    b.limit(1);
     let first = b.turn();
     for name in ["a", "b"] {
         b.event_loop
@@ -378,7 +366,7 @@ fn what_is_fed_to_a_cut_turn_is_served_by_the_next<W: World>(b: &mut Bench<'_, W
     }
     let second = b.turn();
     assert_ne!(first, second);
-    b.event_loop.set_limit(NO_LIMIT);
+    b.limit(0);
     let mut called = b.turn_sorted();
     if called.is_empty() {
         called = b.turn_sorted();
@@ -393,7 +381,7 @@ fn interest_changed_in_a_cut_turn_counts_at_its_end<W: World>(b: &mut Bench<'_, 
     for name in ["a", "b", "c"] {
         b.task(name);
     }
-    b.event_loop.set_limit(ONE);
+    b.limit(1);
     assert_eq!(b.turn(), ["a"]);
     b.event_loop.io_modify(io, WRITE).unwrap();
     assert_eq!(b.turn(), ["b"]);
@@ -411,7 +399,7 @@ fn interest_changed_in_a_cut_turn_counts_at_its_end<W: World>(b: &mut Bench<'_, 
 fn cut_turn_is_no_wakeup_in_vain<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     b.io("io", reader, READ);
-    b.event_loop.set_limit(ONE);
+    b.limit(1);
     for _ in 0..4 {
         b.turn();
     }
@@ -425,11 +413,11 @@ fn rest_of_a_turn_that_is_rebuilt_is_found_again<W: World>(b: &mut Bench<'_, W>)
         b.context.world.write(other, 1);
         b.io("one", one, READ | WRITE | priority);
         b.timer("timer", When::At(0), Repeat::Never);
-        b.event_loop.set_limit(ONE);
+        b.limit(1);
         assert_eq!(b.turn(), ["timer"]);
         b.event_loop.after_fork().unwrap();
         b.context.world.read(one, 1);
-        b.event_loop.set_limit(NO_LIMIT);
+        b.limit(0);
         let mut called = b.turn();
         if called.is_empty() {
             called = b.turn();
@@ -453,7 +441,7 @@ fn always_ready_file_that_joins_a_measured_turn_waits<W: World>(_: &mut Bench<'_
         b.event_loop.prepare(0).unwrap();
         b.event_loop.wait(0).unwrap();
         b.event_loop.io_modify(idle_io, READ | WRITE).unwrap();
-        b.event_loop.dispatch(&mut b.context).unwrap();
+        b.dispatch().unwrap();
         b.event_loop.io_modify(idle_io, READ).unwrap();
         let (reader, _writer) = b.ready_pipe();
         b.io_then("joined", reader, READ, move |event_loop, context| {
@@ -475,7 +463,7 @@ fn pollable_fd_tells_of_what_was_changed_in_a_cut_turn(b: &mut Bench<'_, crate::
     let fd = b.event_loop.pollable_fd().unwrap();
     let (one, _other) = b.pair();
     let io = b.io("one", one, READ);
-    b.event_loop.set_limit(ONE);
+    b.limit(1);
     b.task("a");
     b.task("b");
     assert_eq!(b.turn(), ["a"]);
@@ -489,7 +477,7 @@ fn pollable_fd_tells_of_what_was_changed_in_a_cut_turn(b: &mut Bench<'_, crate::
     }
     assert_eq!(called, ["one W"]);
     b.event_loop.io_modify(io, READ).unwrap();
-    b.event_loop.set_limit(NO_LIMIT);
+    b.limit(0);
     while os::is_readable(fd, 0) {
         assert_eq!(b.turn(), [""; 0]);
     }

@@ -3,13 +3,34 @@
 //! A claim is a function over a [`bench::Bench`] in any [`world::World`]; `claims!` makes a test of it for each backend it is made
 //! for, as `readiness::epoll::removed_fd_is_not_reported_again`. The numbers in comments are those of the torture list.
 
-/// Makes tests of claims: for all four worlds, for the three kernels, for one alone.
+/// Makes tests of claims: for all four worlds, for the three kernels, for one alone. What is
+/// claimed for all worlds is claimed twice for each: of the calls of a dispatch, and of events that
+/// are taken one by one. What only calls can show stands under `called`.
 macro_rules! claims {
-    (all: $($all:ident)*; kernel: $($kernel:ident)*; epoll: $($epoll:ident)*; simulation: $($simulation:ident)*;) => {
-        mod select { claims!(Select: $($all)* $($kernel)*); }
-        mod poll { claims!(Poll: $($all)* $($kernel)*); }
-        mod epoll { claims!(Epoll: $($all)* $($kernel)* $($epoll)*); }
-        mod simulation { claims!(Simulation: $($all)* $($simulation)*); }
+    (
+        all: $($all:ident)*;
+        $(called: $($called:ident)*;)?
+        kernel: $($kernel:ident)*;
+        epoll: $($epoll:ident)*;
+        simulation: $($simulation:ident)*;
+    ) => {
+        mod select { claims!(Select: $($all)* $($($called)*)? $($kernel)*); }
+        mod poll { claims!(Poll: $($all)* $($($called)*)? $($kernel)*); }
+        mod epoll { claims!(Epoll: $($all)* $($($called)*)? $($kernel)* $($epoll)*); }
+        mod simulation { claims!(Simulation: $($all)* $($($called)*)? $($simulation)*); }
+        mod taking {
+            mod select { claims!(Taking<Select>: $($all)*); }
+            mod poll { claims!(Taking<Poll>: $($all)*); }
+            mod epoll { claims!(Taking<Epoll>: $($all)*); }
+            mod simulation { claims!(Taking<Simulation>: $($all)*); }
+        }
+    };
+    (Taking<$world:ident>: $($claim:ident)*) => {
+        $(#[test]
+        fn $claim() {
+            use $crate::world::{Taking, $world};
+            $crate::bench::check::<Taking<$world>>(super::super::$claim);
+        })*
     };
     ($world:ident: $($claim:ident)*) => {
         $(#[test]
@@ -23,6 +44,7 @@ mod bench;
 mod os;
 mod simulation;
 mod statistics;
+mod taking;
 mod tasks;
 mod timers;
 mod turn_order;

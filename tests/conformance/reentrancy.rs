@@ -9,13 +9,14 @@ const READ: Interest = Interest::READ;
 
 claims! {
     all:
-        running_inside_a_callback_is_refused
         everything_can_be_added_in_every_callback
         everything_can_be_changed_in_every_callback
         everything_can_be_removed_in_every_callback
         the_world_can_be_closed_in_every_callback
         callback_may_refill_every_queue
         panic_of_a_callback_leaves_a_loop_that_runs;
+    called:
+        running_inside_a_callback_is_refused;
     kernel: ;
     epoll: ;
     simulation: ;
@@ -257,10 +258,10 @@ fn panic_of_a_callback_leaves_a_loop_that_runs<W: World>(b: &mut Bench<'_, W>) {
             assert!(std::mem::replace(&mut has_panicked, true), "on purpose");
         });
         other.task("after");
-        let turn = std::panic::AssertUnwindSafe(|| other.event_loop.turn(0, &mut other.context));
+        let turn = std::panic::AssertUnwindSafe(|| other.quiet_turn(0));
         assert!(std::panic::catch_unwind(turn).is_err());
         for _ in 0..3 {
-            other.event_loop.turn(0, &mut other.context).unwrap();
+            other.quiet_turn(0).unwrap();
             other.event_loop.verify().unwrap();
         }
         for name in ["before", "after", "remote"] {

@@ -108,7 +108,7 @@ fn wake_during_dispatch_ends_the_next_wait<W: World>(b: &mut Bench<'_, W>) {
 fn stop_before_the_run_ends_it<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop.hold().unwrap();
     b.event_loop.remote().stop().unwrap();
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Stopped));
+    assert_eq!(b.run(), Ok(Ended::Stopped));
 }
 
 /// 67
@@ -120,7 +120,7 @@ fn stop_during_the_wait_ends_the_run<W: World>(b: &mut Bench<'_, W>) {
             thread::sleep(PAUSE);
             remote.stop().unwrap();
         });
-        assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Stopped));
+        assert_eq!(b.run(), Ok(Ended::Stopped));
     });
     b.assert_sleeps();
 }
@@ -139,7 +139,7 @@ fn stop_in_a_callback_ends_the_run_after_the_turn<W: World>(b: &mut Bench<'_, W>
         let user = context.name("later");
         event_loop.task_post(on_task::<W>, user).unwrap();
     });
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Stopped));
+    assert_eq!(b.run(), Ok(Ended::Stopped));
     assert_eq!(b.context.log, ["stops", "timer", "posts"]);
     assert_eq!(b.turn(), ["later"]);
 }
@@ -148,9 +148,9 @@ fn stop_leaves_the_next_run_alone<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop.remote().stop().unwrap();
     b.event_loop.remote().stop().unwrap();
     b.task("task");
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Stopped));
+    assert_eq!(b.run(), Ok(Ended::Stopped));
     assert_eq!(b.context.log, [""; 0]);
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Done));
+    assert_eq!(b.run(), Ok(Ended::Done));
     assert_eq!(b.context.log, ["task"]);
     b.assert_sleeps();
 }

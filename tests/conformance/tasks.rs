@@ -107,7 +107,7 @@ fn queue_of_none_refuses_everything<W: World>(_: &mut Bench<'_, W>) {
         Err(Error::ENOENT)
     );
     b.assert_silent();
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(pirn::Ended::Done));
+    assert_eq!(b.run(), Ok(pirn::Ended::Done));
 }
 
 /// 65
@@ -148,7 +148,7 @@ fn running_task_cannot_be_cancelled<W: World>(b: &mut Bench<'_, W>) {
 fn cancelled_tasks_do_not_keep_the_loop_awake<W: World>(b: &mut Bench<'_, W>) {
     let task = b.task("a");
     b.event_loop.task_cancel(task).unwrap();
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(pirn::Ended::Done));
+    assert_eq!(b.run(), Ok(pirn::Ended::Done));
     b.assert_sleeps();
 }
 

@@ -183,7 +183,7 @@ fn below_a_millisecond_the_loop_does_not_spin<W: World>(b: &mut Bench<'_, W>) {
     let before = b.event_loop.stats().waits;
     for _ in 0..50 {
         b.timer("timer", When::After(400_000), ONCE);
-        b.event_loop.run(&mut b.context).unwrap();
+        b.run().unwrap();
     }
     let waits = b.event_loop.stats().waits - before;
     assert!(waits <= 150, "{waits} waits for 50 timers");
@@ -202,7 +202,7 @@ fn stopped_timers_never_fire<W: World>(b: &mut Bench<'_, W>) {
     b.assert_sleeps();
     b.event_loop.timer_stop(far).unwrap();
     assert_eq!(b.event_loop.next_deadline(), FOREVER);
-    assert_eq!(b.event_loop.run(&mut b.context), Ok(pirn::Ended::Done));
+    assert_eq!(b.run(), Ok(pirn::Ended::Done));
 }
 
 /// 49

@@ -21,11 +21,12 @@ claims! {
         removed_leftovers_are_skipped
         leftover_of_a_paused_watcher_is_forgotten
         always_ready_fds_take_turns_under_a_limit
-        limit_set_in_a_callback_is_for_the_next_dispatch
         limit_lifted_in_a_callback_is_for_the_next_dispatch
-        time_limit_ends_a_turn_after_a_slow_callback
         shortest_time_limit_makes_progress
         turn_that_is_not_to_wait_does_not;
+    called:
+        limit_set_in_a_callback_is_for_the_next_dispatch
+        time_limit_ends_a_turn_after_a_slow_callback;
     kernel: ;
     epoll: ;
     simulation: ;
@@ -86,7 +87,7 @@ fn priority_added_between_wait_and_dispatch_calls_nobody_twice<W: World>(b: &mut
     let timeout = b.event_loop.prepare(0).unwrap();
     b.event_loop.wait(timeout).unwrap();
     b.io("high", idle, READ | Interest::HIGH);
-    b.event_loop.dispatch(&mut b.context).unwrap();
+    b.dispatch().unwrap();
     assert_eq!(b.context.log, ["io R"]);
 }
 
@@ -114,10 +115,7 @@ fn limited_turn_serves_everything_once_before_anything_twice<W: World>(b: &mut B
         b.io(name, reader, READ);
     }
     for limit in [1, 2, 3, 4, 7] {
-        b.event_loop.set_limit(Limit {
-            callbacks: limit,
-            time: 0,
-        });
+        b.limit(limit);
         for _ in 0..4 {
             let mut served = Vec::new();
             while served.len() < 5 {
@@ -129,7 +127,7 @@ fn limited_turn_serves_everything_once_before_anything_twice<W: World>(b: &mut B
             assert_eq!(served, ["a R", "b R", "c R", "d R", "e R"], "limit {limit}");
         }
         // What is cut at the very end is ended here.
-        b.event_loop.set_limit(Limit::default());
+        b.limit(0);
         if 5 % limit == 0 {
             assert_eq!(b.turn(), [""; 0]);
         }
@@ -138,10 +136,7 @@ fn limited_turn_serves_everything_once_before_anything_twice<W: World>(b: &mut B
 
 fn leftovers_are_served_without_another_wait<W: World>(b: &mut Bench<'_, W>) {
     one_of_each(b);
-    b.event_loop.set_limit(Limit {
-        callbacks: 2,
-        time: 0,
-    });
+    b.limit(2);
     let before = b.event_loop.stats();
     assert_eq!(b.turn(), ["timer", "raised R"]);
     assert_eq!(b.turn_for(FOREVER), ["io R", "task"]);
@@ -153,10 +148,7 @@ fn leftovers_are_served_without_another_wait<W: World>(b: &mut Bench<'_, W>) {
 
 fn limited_turn_keeps_the_order<W: World>(b: &mut Bench<'_, W>) {
     one_of_each(b);
-    b.event_loop.set_limit(Limit {
-        callbacks: 1,
-        time: 0,
-    });
+    b.limit(1);
     let mut served = Vec::new();
     for _ in 0..5 {
         served.extend(b.turn());
@@ -166,10 +158,7 @@ fn limited_turn_keeps_the_order<W: World>(b: &mut Bench<'_, W>) {
 
 fn what_joins_a_cut_turn_waits_for_the_next<W: World>(b: &mut Bench<'_, W>) {
     one_of_each(b);
-    b.event_loop.set_limit(Limit {
-        callbacks: 1,
-        time: 0,
-    });
+    b.limit(1);
     assert_eq!(b.turn(), ["timer"]);
     let (reader, _writer) = b.ready_pipe();
     b.io("late io", reader, READ);
@@ -180,7 +169,7 @@ fn what_joins_a_cut_turn_waits_for_the_next<W: World>(b: &mut Bench<'_, W>) {
         served.extend(b.turn());
     }
     assert_eq!(served, ["raised R", "io R", "task", "remote"]);
-    b.event_loop.set_limit(Limit::default());
+    b.limit(0);
     let mut called = b.turn();
     if called.is_empty() {
         called = b.turn();
@@ -199,10 +188,7 @@ fn removed_leftovers_are_skipped<W: World>(b: &mut Bench<'_, W>) {
         readers.push((name, reader));
         b.io(name, reader, READ);
     }
-    b.event_loop.set_limit(Limit {
-        callbacks: 1,
-        time: 0,
-    });
+    b.limit(1);
     let first = b.turn();
     let rest: Vec<_> = readers
         .iter()
@@ -224,13 +210,10 @@ fn leftover_of_a_paused_watcher_is_forgotten<W: World>(b: &mut Bench<'_, W>) {
     let io = b.io("one", one, READ);
     b.io("low", idle, READ | Interest::LOW);
     b.timer("timer", When::At(0), ONCE);
-    b.event_loop.set_limit(Limit {
-        callbacks: 1,
-        time: 0,
-    });
+    b.limit(1);
     assert_eq!(b.turn(), ["timer"]);
     b.event_loop.io_modify(io, Interest::empty()).unwrap();
-    b.event_loop.set_limit(Limit::default());
+    b.limit(0);
     assert_eq!(b.turn(), [""; 0]);
     b.context.world.read(one, 1);
     b.event_loop.io_modify(io, READ | Interest::WRITE).unwrap();
@@ -244,10 +227,7 @@ fn always_ready_fds_take_turns_under_a_limit<W: World>(b: &mut Bench<'_, W>) {
         let (one, _other) = b.pair();
         b.io(name, one, Interest::WRITE);
     }
-    b.event_loop.set_limit(Limit {
-        callbacks: 1,
-        time: 0,
-    });
+    b.limit(1);
     let mut counts = [0; 4];
     for _ in 0..60 {
         for called in b.turn() {
@@ -279,10 +259,7 @@ fn limit_set_in_a_callback_is_for_the_next_dispatch<W: World>(b: &mut Bench<'_, 
 }
 
 fn limit_lifted_in_a_callback_is_for_the_next_dispatch<W: World>(b: &mut Bench<'_, W>) {
-    b.event_loop.set_limit(Limit {
-        callbacks: 2,
-        time: 0,
-    });
+    b.limit(2);
     b.task_then("a", |event_loop, _| event_loop.set_limit(Limit::default()));
     for name in ["b", "c", "d"] {
         b.task(name);
@@ -294,14 +271,14 @@ fn limit_lifted_in_a_callback_is_for_the_next_dispatch<W: World>(b: &mut Bench<'
 
 /// 48
 fn time_limit_ends_a_turn_after_a_slow_callback<W: World>(b: &mut Bench<'_, W>) {
-    b.event_loop.set_limit(Limit {
+    b.set_limit(Limit {
         callbacks: 0,
         time: 1_000_000_000,
     });
     b.task_then("slow", |_, context| context.world.sleep(5_000_000));
     b.task("quick");
     assert_eq!(b.turn(), ["slow", "quick"]);
-    b.event_loop.set_limit(Limit {
+    b.set_limit(Limit {
         callbacks: 0,
         time: 2_000_000,
     });
@@ -313,7 +290,7 @@ fn time_limit_ends_a_turn_after_a_slow_callback<W: World>(b: &mut Bench<'_, W>) 
 
 /// I6: a turn that has something to do does something.
 fn shortest_time_limit_makes_progress<W: World>(b: &mut Bench<'_, W>) {
-    b.event_loop.set_limit(Limit {
+    b.set_limit(Limit {
         callbacks: 0,
         time: 1,
     });

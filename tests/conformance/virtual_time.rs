@@ -210,7 +210,7 @@ fn million_periods_do_not_drift(b: &mut B<'_>) {
     let start = b.context.world.now();
     let timer = b.timer("tick", When::After(PERIOD), Repeat::FixedRate(PERIOD));
     for _ in 0..1_000_000 {
-        assert_eq!(b.event_loop.turn(FOREVER, &mut b.context), Ok(1));
+        assert_eq!(b.quiet_turn(FOREVER), Ok(1));
         b.context.log.clear();
         b.context.times.clear();
     }
@@ -340,16 +340,10 @@ fn deadline_of_a_run_is_exact(b: &mut B<'_>) {
     b.event_loop.hold().unwrap();
     for delay in [0, 1, 999, SECOND] {
         let begun = b.context.world.now();
-        assert_eq!(
-            b.event_loop.run_until(begun + delay, &mut b.context),
-            Ok(pirn::Ended::Expired)
-        );
+        assert_eq!(b.run_until(begun + delay), Ok(pirn::Ended::Expired));
         assert_eq!(b.context.world.now(), begun + delay);
     }
-    assert_eq!(
-        b.event_loop.run_until(start, &mut b.context),
-        Ok(pirn::Ended::Expired)
-    );
+    assert_eq!(b.run_until(start), Ok(pirn::Ended::Expired));
 }
 
 /// 49

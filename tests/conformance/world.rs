@@ -13,6 +13,8 @@ use crate::os;
 pub trait World: Sized + 'static {
     type Host: Host;
     const KIND: Kind;
+    /// True if events are taken one by one, and their callbacks called by the test.
+    const TAKES: bool = false;
 
     fn new() -> Self;
     fn open<'s, C>(&self, memory: Memory<'s>, measure: bool) -> Result<Loop<'s, C, Self::Host>>;
@@ -182,5 +184,58 @@ impl<const KIND: u32> Drop for Kernel<KIND> {
             .lock()
             .unwrap_or_else(|poison| poison.into_inner())
             .insert(self.range);
+    }
+}
+
+/// A world in which events are taken instead of being called.
+pub struct Taking<W>(W);
+
+impl<W: World> World for Taking<W> {
+    type Host = W::Host;
+    const KIND: Kind = W::KIND;
+    const TAKES: bool = true;
+
+    fn new() -> Self {
+        Taking(W::new())
+    }
+
+    fn open<'s, C>(&self, memory: Memory<'s>, measure: bool) -> Result<Loop<'s, C, W::Host>> {
+        self.0.open(memory, measure)
+    }
+
+    fn pipe(&self) -> (i32, i32) {
+        self.0.pipe()
+    }
+
+    fn pair(&self) -> (i32, i32) {
+        self.0.pair()
+    }
+
+    fn duplicate(&self, fd: i32) -> i32 {
+        self.0.duplicate(fd)
+    }
+
+    fn write(&self, fd: i32, count: usize) -> i32 {
+        self.0.write(fd, count)
+    }
+
+    fn read(&self, fd: i32, count: usize) -> i32 {
+        self.0.read(fd, count)
+    }
+
+    fn shutdown(&self, fd: i32) {
+        self.0.shutdown(fd);
+    }
+
+    fn close(&self, fd: i32) -> i32 {
+        self.0.close(fd)
+    }
+
+    fn now(&self) -> Nanos {
+        self.0.now()
+    }
+
+    fn sleep(&self, time: Nanos) {
+        self.0.sleep(time);
     }
 }

@@ -1,9 +1,11 @@
 //! Plays a script on a loop in a world and tells the oracle of everything that happens.
 
+use std::mem::MaybeUninit;
+
 use pirn::{Interest, Io, IoEvent, Kind, Limit, Loop, Ready, Storage, Task, Timer, TimerEvent};
 
 use super::oracle::{IO_CAPACITY, Oracle, Place, Source, TASK_CAPACITY, TIMER_CAPACITY};
-use super::script::{Own, Scope, Script};
+use super::script::{Own, Scope, Script, Way};
 use crate::simulation::Simulation;
 use crate::world::World;
 
@@ -219,7 +221,7 @@ impl<W: World> Actor<W> {
         self.trace.push(Vec::new());
         self.called = 0;
         self.limit = self.next_limit;
-        if !self.script.by_steps {
+        if self.script.way == Way::Turn {
             let called = event_loop.turn(limit, self).expect("a turn");
             return self.turned(event_loop, called);
         }
@@ -253,7 +255,11 @@ impl<W: World> Actor<W> {
         if timeout > 0 {
             self.woken = false;
         }
-        let called = event_loop.dispatch(self).expect("dispatched");
+        let called = if self.script.way == Way::Take {
+            self.take(event_loop)
+        } else {
+            event_loop.dispatch(self).expect("dispatched")
+        };
         self.turned(event_loop, called);
         // No spinning: a turn that was told not to sleep does something, or the next one does.
         let is_idle = called == 0 && timeout == 0 && limit > 0 && !was_cut && !has_fed;
@@ -263,6 +269,20 @@ impl<W: World> Actor<W> {
             "two turns in a row neither slept nor called: {:#?}",
             self.oracle
         );
+    }
+
+    /// What a dispatch would do, by taking one event at a time.
+    fn take(&mut self, event_loop: &mut Lp<'_, W>) -> u32 {
+        let mut room = [MaybeUninit::uninit()];
+        let mut called = 0;
+        while self.limit == 0 || called < self.limit {
+            let [due] = event_loop.take(&mut room).expect("taken") else {
+                break;
+            };
+            called += 1;
+            due.call(event_loop, self);
+        }
+        called
     }
 
     fn turned(&mut self, event_loop: &mut Lp<'_, W>, called: u32) {

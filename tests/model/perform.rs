@@ -4,7 +4,7 @@ use pirn::{Error, FOREVER, Interest, Io, Limit, Ready, Repeat, When};
 
 use super::actor::{Actor, LATER, Lp, on_io, on_post, on_task, on_timer};
 use super::oracle::{IO_CAPACITY, POST_CAPACITY};
-use super::script::{Op, Period, Scope, Start};
+use super::script::{Op, Period, Scope, Start, Way};
 use crate::simulation::Simulation;
 use crate::world::World;
 
@@ -156,6 +156,8 @@ impl<W: World> Actor<W> {
                 event_loop.set_limit(Limit { callbacks, time: 0 });
             }
             Op::Advance(time) => self.world.sleep(time),
+            // No dispatch is under way then: it would be made.
+            Op::Turn(_) if self.in_callback && self.script.way == Way::Take => {}
             Op::Turn(limit) if self.in_callback => {
                 assert_eq!(event_loop.prepare(limit), Err(Error::EBUSY));
                 assert_eq!(event_loop.wait(0), Err(Error::EBUSY));

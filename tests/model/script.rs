@@ -72,8 +72,17 @@ pub struct Script {
     pub own: Vec<Own>,
     /// The loop times its callbacks: nothing else may come of that.
     pub is_measured: bool,
-    /// Turns are made by `prepare`, `wait` and `dispatch`.
-    pub by_steps: bool,
+    pub way: Way,
+}
+
+/// How turns are made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    Turn,
+    /// `prepare`, `wait` and `dispatch`.
+    Steps,
+    /// `prepare`, `wait` and `take`, one event at a time.
+    Take,
 }
 
 /// What a script may contain.
@@ -209,13 +218,13 @@ pub fn script(scope: Scope) -> impl Strategy<Value = Script> {
         prop::collection::vec(prop_oneof![2 => Just(0usize), 1 => 1..4usize], 1..8),
         prop::collection::vec(own(), 1..12),
         any::<bool>(),
-        prop::bool::weighted(0.75),
+        prop_oneof![1 => Just(Way::Turn), 2 => Just(Way::Steps), 2 => Just(Way::Take)],
     )
-        .prop_map(|(ops, appetites, own, is_measured, by_steps)| Script {
+        .prop_map(|(ops, appetites, own, is_measured, way)| Script {
             ops,
             appetites,
             own,
             is_measured,
-            by_steps,
+            way,
         })
 }
