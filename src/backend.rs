@@ -9,7 +9,6 @@ use core::ops::Range;
 use crate::error::Result;
 use crate::ready::Interest;
 use crate::time::Nanos;
-use crate::token::Token;
 
 pub(crate) use crate::remote::Wake;
 
@@ -23,15 +22,20 @@ pub(crate) trait Clock {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Source {
     pub(crate) fd: i32,
-    /// Comes back with the events of backends that carry user data.
-    pub(crate) token: Token,
-    /// `READ | WRITE | URGENT`, never empty: who asks for nothing is not in the set.
+    /// Of the watcher that stands for the fd. Comes back with the events of a backend that carries user data.
+    pub(crate) slot: u32,
+    /// `READ | WRITE | URGENT`. Empty only in `remove` and `probe`: an fd at which nothing is watched is not in the set.
     pub(crate) interest: u32,
     /// The options of all watchers of the fd. The kernel knows `EDGE` and `EXCLUSIVE`.
     pub(crate) options: Interest,
-    /// Where the backend keeps the entry, as `add` and `moved` said. Only backends that ask for it use it.
+    /// What the backend knows the entry by, as `add` and `moved` said.
     pub(crate) position: u32,
 }
+
+/// The position of what is not in the set.
+pub(crate) const NOWHERE: u32 = 0;
+/// The position of a file that is always ready: it cannot be waited for, and is not in the set.
+pub(crate) const ALWAYS_READY: u32 = u32::MAX;
 
 /// How a backend names the source of an event.
 #[allow(
@@ -40,10 +44,19 @@ pub(crate) struct Source {
 )]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Key {
-    /// The user data given with `add`. It may be stale: the core compares generations.
-    Token(Token),
+    /// The slot and the position of an entry. It may be stale: then the watcher in that slot has another position.
+    Entry(Entry),
     /// The fd. Never stale: what is removed is forgotten at once.
     Fd(i32),
+}
+
+/// An entry of the set of a backend that carries user data.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Entry {
+    /// Of the watcher that stands for the fd; `NONE` for the loop's own fds.
+    pub(crate) slot: u32,
+    /// Never twice the same for one slot, as long as anything may be left of the former entry.
+    pub(crate) position: u32,
 }
 
 /// The set of watched fds and the wait for them.
@@ -66,19 +79,21 @@ pub(crate) trait Backend: Clock {
     /// Whether `fd` is one of the loop's own.
     fn owns(&self, fd: i32) -> bool;
 
-    /// Puts an fd into the set and returns its position. `EPERM`: a file that is always ready and cannot be waited for.
+    /// Puts an fd into the set and returns its position, or [`ALWAYS_READY`] for a file that is not in the set
+    /// because it cannot be waited for. A position that comes back with events is not [`NOWHERE`]. `EPERM` if such a file is asked for with `EDGE` or `EXCLUSIVE`.
     fn add(&mut self, source: &Source) -> Result<u32>;
 
-    /// Changes interest or token of an fd in the set. Also the check that the fd is still the same open file, where the
+    /// Changes interest or slot of an fd in the set. Also the check that the fd is still the same open file, where the
     /// kernel knows: `ENOENT` if it is another one now, `EBADF` if it is closed.
     fn modify(&mut self, source: &Source) -> Result<()>;
 
-    /// Takes an fd out of the set, whatever the kernel says to it, and drops what was found for it and not yet yielded, or makes
-    /// that recognisable by its token. `moved(slot, position)` is called for every entry that changed its place.
+    /// Takes an fd out of the set and drops what was found for it and not yet yielded, unless that is recognisable by its
+    /// position. `moved(fd, position)` is called for every entry that changed its position. An error says that the kernel may
+    /// keep the entry: the fd was closed, and the file it named lives on under another number.
     fn remove(&mut self, source: &Source, moved: &mut dyn FnMut(i32, u32)) -> Result<()>;
 
-    /// Whether the fd number is open at all. For calls that name an fd without changing the set.
-    fn probe(&self, fd: i32) -> Result<()>;
+    /// Returns what `add` would return for an fd that is not in the set, and leaves the fd out of the set.
+    fn probe(&self, source: &Source) -> Result<u32>;
 
     /// Waits at most `timeout` (0: not at all, `FOREVER`: for ever) and returns how many sources are ready. May return early
     /// with 0. `EINTR` is an empty wait, not an error.
@@ -101,8 +116,8 @@ pub(crate) trait Backend: Clock {
         0..0
     }
 
-    /// The ready source at a place, by its token, and what was found.
-    fn event(&self, at: u32) -> Option<(Token, u32)> {
+    /// The ready source at a place, and what was found.
+    fn event(&self, at: u32) -> Option<(Entry, u32)> {
         let _ = at;
         None
     }

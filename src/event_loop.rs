@@ -125,7 +125,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::EBADF`]: not open. [`Error::ENOSPC`]: all I/O slots are in use. [`Error::EINVAL`]: bits that exclude each other, the loop's own
+    /// [`Error::EBADF`]: not open, or opened with `O_PATH`. [`Error::ENOSPC`]: all I/O slots are in use. [`Error::EINVAL`]: bits that exclude each other, the loop's own
     /// fd, or options that differ from those of another watcher of the fd. [`Error::EOPNOTSUPP`]: the backend lacks the option.
     /// [`Error::EPERM`]: edge triggered or exclusive on a file that is always ready. [`Error::ERANGE`]: beyond select's range.
     /// [`Error::ECHILD`]: a copy made by fork.

@@ -141,11 +141,13 @@ impl<H: Host> Backend for HostBackend<'_, H> {
 
     #[inline(never)]
     fn remove(&mut self, source: &Source, _moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
-        self.host.watch(source.fd, Interest::empty())
+        // There is nothing to be done about a refusal: what the host reports for an fd without a watcher is dropped.
+        let _ = self.host.watch(source.fd, Interest::empty());
+        Ok(())
     }
 
-    fn probe(&self, _fd: i32) -> Result<()> {
-        Ok(())
+    fn probe(&self, _source: &Source) -> Result<u32> {
+        Ok(0)
     }
 
     #[inline(never)]

@@ -7,7 +7,7 @@ use core::convert::Infallible;
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
+use crate::backend::{Backend, Capabilities, Clock, Entry, Key, Kind, Source};
 use crate::error::{Error, Result};
 use crate::host::Host;
 #[cfg(feature = "host")]
@@ -16,7 +16,6 @@ use crate::remote::Wake;
 #[cfg(linux_backend)]
 use crate::sys;
 use crate::time::Nanos;
-use crate::token::Token;
 
 /// A backend of this build. `H` is the host's type; without the feature `host` it is never used.
 pub(crate) enum Platform<'a, H: Host> {
@@ -194,8 +193,8 @@ impl<H: Host> Backend for Platform<'_, H> {
         delegate!(self, backend => backend.remove(source, moved))
     }
 
-    fn probe(&self, fd: i32) -> Result<()> {
-        delegate!(self, backend => backend.probe(fd))
+    fn probe(&self, source: &Source) -> Result<u32> {
+        delegate!(self, backend => backend.probe(source))
     }
 
     #[inline(always)]
@@ -221,7 +220,7 @@ impl<H: Host> Backend for Platform<'_, H> {
     }
 
     #[inline]
-    fn event(&self, at: u32) -> Option<(Token, u32)> {
+    fn event(&self, at: u32) -> Option<(Entry, u32)> {
         delegate!(self, backend => backend.event(at))
     }
 

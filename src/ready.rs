@@ -44,7 +44,8 @@ bitflags! {
         const ERROR = 0x0008;
         /// Both directions are finished; `READ` and `WRITE` are set too as far as they are watched.
         const HANGUP = 0x0010;
-        /// The fd cannot be watched any more: it was closed behind the loop's back. Said once, then the watcher rests.
+        /// Always reported, never combined with other bits: the fd was closed while it was still watched, or the
+        /// kernel refuses to watch it any longer. Reported once; the watcher is then paused.
         const INVALID = 0x0020;
         /// The peer will send no more. Comes with `READ`.
         const PEER_CLOSED = 0x2000;

@@ -76,14 +76,14 @@ impl<'a, T: Slot> Slab<'a, T> {
         Ok(index)
     }
 
-    /// The handle that the next [`insert`](Self::insert) will be for, or `ENOSPC`.
+    /// The slot that the next [`insert`](Self::insert) will take, or `ENOSPC`.
     #[inline]
-    pub(crate) fn vacancy(&self) -> Result<Token> {
-        let slot = self.get(self.free).ok_or(Error::ENOSPC)?;
-        Ok(Token {
-            slot: self.free,
-            generation: slot.generation().wrapping_add(1),
-        })
+    pub(crate) fn vacancy(&self) -> Result<u32> {
+        if self.free == NONE {
+            Err(Error::ENOSPC)
+        } else {
+            Ok(self.free)
+        }
     }
 
     /// Frees a slot in use: its handles are stale from now on.

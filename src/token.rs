@@ -4,29 +4,12 @@
 //! so that every older handle is stale and is answered with `ENOENT`. Generation 0 is never live: a zeroed handle is
 //! refused. Live generations are odd; one comes round after 2^31 uses of that one slot.
 
-/// A slot and its generation: the untyped form of every handle, and what travels through the kernel as user data.
+/// A slot and its generation: the untyped form of every handle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
 #[repr(C)]
 pub(crate) struct Token {
     pub(crate) slot: u32,
     pub(crate) generation: u32,
-}
-
-#[cfg_attr(
-    not(linux_epoll),
-    expect(dead_code, reason = "only epoll carries user data")
-)]
-impl Token {
-    pub(crate) const fn from_u64(value: u64) -> Token {
-        Token {
-            slot: value as u32,
-            generation: (value >> 32) as u32,
-        }
-    }
-
-    pub(crate) const fn to_u64(self) -> u64 {
-        self.slot as u64 | (self.generation as u64) << 32
-    }
 }
 
 macro_rules! handles {

@@ -12,9 +12,9 @@
 
 use static_assertions::const_assert_eq;
 
-use crate::backend::Source;
+use crate::backend::{Entry, NOWHERE, Source};
 use crate::error::{Error, Result};
-use crate::ready::{ASKABLE, Interest, Ready, fold, mask_of};
+use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, fold, mask_of};
 use crate::slab::{NONE, Slab, Slot};
 use crate::target::Target;
 use crate::token::Token;
@@ -26,7 +26,8 @@ pub(crate) struct Watcher {
     pub(crate) fd: i32,
     /// The next one in the bucket, or of the free chain.
     chain: u32,
-    /// Of a head: where the backend keeps the fd.
+    /// Of a head: what the backend knows its entry by. `NOWHERE` for all others where a backend carries it in its events, so
+    /// that those of an entry that is not in use any more are told by it.
     pub(crate) position: u32,
     next: u32,
     previous: u32,
@@ -70,6 +71,8 @@ pub(crate) const FED: u16 = 0x0800;
 pub(crate) const ALWAYS: u16 = 0x1000;
 /// A raise handler: it has a bit and no fd.
 pub(crate) const RAISED: u16 = 0x2000;
+/// Was told that its fd is lost, or is fed it, and was not modified since.
+pub(crate) const LOST: u16 = 0x4000;
 const REASONS: u16 = DIRTY | FED | ALWAYS;
 /// In `kernel`: differs from every interest, so that the next change reaches the kernel.
 const STALE: u16 = 0x8000;
@@ -90,11 +93,13 @@ impl Slot for Watcher {
 }
 
 impl Watcher {
-    /// Whether an event with this generation is for this watcher. The kernel only returns generations it was given, which are odd. (That of
-    /// the loop's own fds is not, but it comes with no slot.)
+    /// The handle of the watcher in this slot.
     #[inline]
-    pub(crate) fn is_generation(&self, generation: u32) -> bool {
-        self.generation == generation
+    pub(crate) fn token(&self, slot: u32) -> Token {
+        Token {
+            slot,
+            generation: self.generation,
+        }
     }
 
     /// Whether `found` can be told as it is: no error, no hang-up, nothing that was not asked for, and the watcher goes on.
@@ -103,12 +108,10 @@ impl Watcher {
         found & !u32::from(self.plain) == 0
     }
 
-    /// Changes what it waits for: the bits of `ASKABLE`. Not for a oneshot watcher.
+    /// Changes what it waits for: the bits of `ASKABLE`. Not for a oneshot watcher, nor for one that is lost.
     #[inline]
     pub(crate) fn set_interest(&mut self, interest: u32) {
         (self.interest, self.plain) = (interest as u8, interest as u8);
-        // Armed again: that it was lost is old news.
-        self.fed &= !fold(Ready::INVALID.bits());
     }
 
     /// The same for any watcher.
@@ -116,6 +119,12 @@ impl Watcher {
         self.set_interest(interest);
         if self.flags & ONESHOT != 0 {
             self.plain = 0;
+        }
+        if self.flags & LOST != 0 {
+            // Armed again: that it was lost is old news.
+            self.flags &= !LOST;
+            self.found &= !fold(Ready::INVALID.bits());
+            self.fed &= !fold(Ready::INVALID.bits());
         }
     }
 
@@ -137,10 +146,10 @@ impl Watcher {
 
     /// Of a head: the fd as the backend is to see it, whose watchers together ask for `merged`.
     #[inline]
-    pub(crate) fn source(&self, token: Token, merged: Interest) -> Source {
+    pub(crate) fn source(&self, slot: u32, merged: Interest) -> Source {
         Source {
             fd: self.fd,
-            token,
+            slot,
             interest: merged.bits() & ASKABLE,
             options: merged.options(),
             position: self.position,
@@ -246,6 +255,14 @@ impl<'a> Watchers<'a> {
         None
     }
 
+    /// Whether an entry of the backend's set is in use.
+    #[inline]
+    pub(crate) fn has(&self, entry: Entry) -> bool {
+        self.slab
+            .get(entry.slot)
+            .is_some_and(|watcher| watcher.position == entry.position)
+    }
+
     /// Everything the watchers of an fd ask for, and the options of all of them.
     pub(crate) fn merged(&self, head: u32) -> Interest {
         let asked = |index| {
@@ -309,7 +326,7 @@ impl<'a> Watchers<'a> {
         watcher.target = target;
         watcher.fd = fd;
         watcher.chain = chain;
-        watcher.position = 0;
+        watcher.position = NOWHERE;
         watcher.interest = interest.bits() as u8;
         watcher.plain = if options & ONESHOT == 0 {
             interest.bits() as u8
@@ -341,9 +358,10 @@ impl<'a> Watchers<'a> {
     /// head, takes over what is known of the fd, and is returned.
     pub(crate) fn remove(&mut self, index: u32) -> Option<u32> {
         self.unlist(index, REASONS);
-        let watcher = self.slab.get(index)?;
+        let watcher = self.slab.get_mut(index)?;
         let (fd, chain, flags) = (watcher.fd, watcher.chain, watcher.flags);
-        let (kernel, position) = (watcher.kernel, watcher.position);
+        let kernel = watcher.kernel;
+        let position = core::mem::replace(&mut watcher.position, NOWHERE);
         self.unchain(fd, index, chain);
         self.slab.remove(index);
         self.count(flags, u32::MAX);
@@ -452,6 +470,29 @@ impl<'a> Watchers<'a> {
         }
     }
 
+    /// Puts a head and the other watchers of its fd on the attention list.
+    pub(crate) fn list_all(&mut self, head: u32, reason: u16) {
+        let mut next = Some(head);
+        while let Some(index) = next {
+            self.list(index, reason);
+            next = self.sibling(index);
+        }
+    }
+
+    /// A watcher is to be told that its fd is lost, and rests until it is modified. Nothing more if it was told already.
+    pub(crate) fn feed_lost(&mut self, index: u32) {
+        self.unlist(index, ALWAYS);
+        let Some(watcher) = self.slab.get_mut(index) else {
+            return;
+        };
+        watcher.rest();
+        if watcher.flags & LOST == 0 {
+            watcher.flags |= LOST;
+            (watcher.found, watcher.fed) = (0, fold(Ready::INVALID.bits()));
+            self.list(index, FED);
+        }
+    }
+
     /// The first of the attention list, or `NONE`.
     pub(crate) fn listed(&self) -> u32 {
         self.first
@@ -470,13 +511,16 @@ impl<'a> Watchers<'a> {
     }
 
     /// Says that visits go up to those that are on the list now; who joins later waits for the next turn. What they were fed becomes
-    /// what was found for them.
+    /// what was found for them, and so does what is always ready at their file.
     pub(crate) fn begin_turn(&mut self) {
         self.end = self.last;
         self.cursor = NONE;
         let mut index = self.first;
         while let Some(watcher) = self.slab.get_mut(index) {
             watcher.found |= core::mem::take(&mut watcher.fed);
+            if watcher.flags & ALWAYS != 0 {
+                watcher.found |= watcher.interest & IMPLIED as u8;
+            }
             index = watcher.next;
         }
     }

@@ -8,7 +8,7 @@ use core::ops::Range;
 
 use super::Reactor;
 use super::general::Stage;
-use crate::backend::Backend;
+use crate::backend::{Backend, Entry};
 use crate::target::Target;
 use crate::time::{FOREVER, Nanos};
 use crate::timers;
@@ -288,28 +288,28 @@ impl<B: Backend> Reactor<'_, B> {
     /// The watcher of the event at a place.
     #[inline]
     pub(crate) fn event(&mut self, at: u32) -> Option<FiredIo> {
-        let (io, found) = self.backend.event(at)?;
-        match self.watchers.slab.get(io.slot) {
-            Some(watcher) if watcher.is_generation(io.generation) && watcher.is_plain(found) => {
+        let (entry, found) = self.backend.event(at)?;
+        match self.watchers.slab.get(entry.slot) {
+            Some(watcher) if watcher.position == entry.position && watcher.is_plain(found) => {
                 Some(FiredIo {
                     target: watcher.target,
-                    io,
+                    io: watcher.token(entry.slot),
                     fd: watcher.fd,
                     ready: found,
                 })
             }
-            _ => self.event_apart(io, found),
+            _ => self.event_apart(entry, found),
         }
     }
 
     /// The same where it takes more: a watcher that is gone, an error, a hang-up, a oneshot.
     #[cold]
     #[inline(never)]
-    fn event_apart(&mut self, io: Token, found: u32) -> Option<FiredIo> {
-        let fired = if self.watchers.slab.check(io).is_ok() {
-            self.fired(io.slot, found)
+    fn event_apart(&mut self, entry: Entry, found: u32) -> Option<FiredIo> {
+        let fired = if self.watchers.has(entry) {
+            self.fired(entry.slot, found)
         } else {
-            self.stale(io);
+            self.stale(entry);
             None
         };
         self.left += u32::from(fired.is_none());

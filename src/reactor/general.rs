@@ -5,10 +5,10 @@
 
 use super::Reactor;
 use super::dispatch::FiredIo;
-use crate::backend::{Backend, Key};
-use crate::ready::{IMPLIED, Ready, UNASKED, fold, report, unfold};
-use crate::token::Token;
-use crate::watch::{ALWAYS, DIRTY, FED, HEAD, ONESHOT};
+use crate::backend::{ALWAYS_READY, Backend, Entry, Key};
+use crate::ready::{Interest, Ready, UNASKED, fold, report, unfold};
+use crate::slab::NONE;
+use crate::watch::{ALWAYS, DIRTY, FED, HEAD, LOST, ONESHOT};
 
 /// Where the general path of I/O stands. The three are repeated for each priority if there are several.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,7 +84,7 @@ impl<B: Backend> Reactor<'_, B> {
             let mut next = self.current.and_then(|fd| self.watchers.find(fd));
             while let Some(index) = next {
                 if self.is_turn_of(index)
-                    && let Some(fired) = self.hand_over(index, 0)
+                    && let Some(fired) = self.hand_over(index)
                 {
                     return Some(fired);
                 }
@@ -103,16 +103,16 @@ impl<B: Backend> Reactor<'_, B> {
             let Some(watcher) = self.watchers.slab.get(index) else {
                 continue;
             };
-            let always = if watcher.flags & ALWAYS != 0 {
-                IMPLIED
-            } else {
-                0
-            };
+            let is_always = watcher.flags & ALWAYS != 0;
+            let is_told = report(unfold(watcher.found), watcher.mask()) != 0;
             // What was fed since the turn began waits for the next one.
             if watcher.fed == 0 {
                 self.watchers.unlist(index, FED);
             }
-            if let Some(fired) = self.hand_over(index, always) {
+            if is_always && is_told {
+                self.ask_again(index);
+            }
+            if let Some(fired) = self.hand_over(index) {
                 return Some(fired);
             }
         }
@@ -128,10 +128,31 @@ impl<B: Backend> Reactor<'_, B> {
                 .is_some_and(|watcher| watcher.level() == self.level)
     }
 
-    /// The item for a watcher, if what was found for it, `more` included, concerns it.
-    fn hand_over(&mut self, index: u32, more: u32) -> Option<FiredIo> {
+    /// No kernel tells when a file that is always ready is closed: it is asked before the watcher is told that the file is ready.
+    fn ask_again(&mut self, index: u32) {
+        let Some(watcher) = self.watchers.slab.get(index) else {
+            return;
+        };
+        let fd = watcher.fd;
+        if self
+            .backend
+            .probe(&watcher.source(index, Interest::empty()))
+            == Ok(ALWAYS_READY)
+        {
+            return;
+        }
+        // Fed with the others, but told in this turn.
+        self.invalidate(fd, None);
+        if let Some(watcher) = self.watchers.slab.get_mut(index) {
+            watcher.found = core::mem::take(&mut watcher.fed);
+        }
+        self.watchers.unlist(index, FED);
+    }
+
+    /// The item for a watcher, if what was found for it concerns it.
+    fn hand_over(&mut self, index: u32) -> Option<FiredIo> {
         let watcher = self.watchers.slab.get_mut(index)?;
-        let found = unfold(core::mem::take(&mut watcher.found)) | more;
+        let found = unfold(core::mem::take(&mut watcher.found));
         if found == 0 {
             None
         } else {
@@ -157,42 +178,42 @@ impl<B: Backend> Reactor<'_, B> {
     /// What a watcher is told when `found` was found: 0 if that does not concern it.
     ///
     /// A oneshot watcher rests from now on, until it is modified; if that happens before the turn ends the kernel never learns of it.
-    /// One whose fd is lost rests too, and the fd leaves the backend's set, if it was not already told so.
+    /// One whose fd is lost rests too.
     #[inline(never)]
     fn report(&mut self, index: u32, found: u32) -> u32 {
         let Some(watcher) = self.watchers.slab.get_mut(index) else {
             return 0;
         };
-        let (fd, flags, mask) = (watcher.fd, watcher.flags, watcher.mask());
-        let is_lost = found & Ready::INVALID.bits() != 0;
-        let ready = if is_lost {
-            Ready::INVALID.bits()
-        } else {
-            report(found, mask)
-        };
-        if is_lost || (ready != 0 && flags & ONESHOT != 0) {
+        let (fd, flags) = (watcher.fd, watcher.flags);
+        if found & Ready::INVALID.bits() != 0 {
+            watcher.rest();
+            watcher.flags |= LOST;
+            // If it was fed that the fd is lost, all that follows is done.
+            if flags & LOST == 0 {
+                self.lost(fd, index);
+            }
+            return Ready::INVALID.bits();
+        }
+        let ready = report(found, watcher.mask());
+        if ready != 0 && flags & ONESHOT != 0 {
             watcher.rest();
             let head = if flags & HEAD != 0 {
                 Some(index)
             } else {
                 self.watchers.find(fd)
             };
-            match head {
-                Some(head) if is_lost && mask != 0 => {
-                    self.lose(head);
-                }
-                Some(head) if !is_lost => self.watchers.list(head, DIRTY),
-                _ => {}
+            if let Some(head) = head {
+                self.watchers.list(head, DIRTY);
             }
         }
         ready
     }
 
-    /// An event whose watcher is gone. If none was removed since the wait, the kernel watches an open file that no fd of ours
-    /// names any more (it was duplicated or inherited, then closed here).
-    pub(super) fn stale(&mut self, token: Token) {
-        // Generation 0 marks the loop's own objects: their news is that the wait ended.
-        if token.generation != 0 {
+    /// An event of an entry that is not in use. If none went out of use since the wait, the kernel watches an open file that no
+    /// fd of ours names any more (it was duplicated or inherited, then closed here).
+    pub(super) fn stale(&mut self, entry: Entry) {
+        // What is new of the loop's own fds is that the wait ended.
+        if entry.slot != NONE {
             self.stats.stale_events += 1;
             self.is_haunted |= !self.has_removed;
         }
@@ -213,11 +234,12 @@ impl<B: Backend> Reactor<'_, B> {
         backend.mark(&mut |key, found| {
             let (fd, mut next) = match key {
                 Key::Fd(fd) => (fd, watchers.find(fd)),
-                Key::Token(token) => match watchers.slab.check(token) {
-                    // The kernel carries the handle of the head.
-                    Ok(watcher) => (watcher.fd, Some(token.slot)),
-                    Err(_) if token.generation == 0 => return None,
-                    Err(_) => {
+                Key::Entry(Entry { slot: NONE, .. }) => return None,
+                Key::Entry(entry) => match watchers.slab.get(entry.slot) {
+                    Some(watcher) if watcher.position == entry.position => {
+                        (watcher.fd, Some(entry.slot))
+                    }
+                    _ => {
                         stats.stale_events += 1;
                         *is_haunted |= !*has_removed;
                         return None;

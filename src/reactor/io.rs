@@ -5,12 +5,12 @@
 //! differs from what the kernel has.
 
 use super::Reactor;
-use crate::backend::{Backend, Capabilities, Source};
+use crate::backend::{ALWAYS_READY, Backend, Capabilities, NOWHERE, Source};
 use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, fold};
 use crate::target::Target;
 use crate::token::Token;
-use crate::watch::{ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, HEAD, ONESHOT, RAISED};
+use crate::watch::{ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, HEAD, LOST, ONESHOT, RAISED};
 
 impl<B: Backend> Reactor<'_, B> {
     #[inline]
@@ -59,36 +59,29 @@ impl<B: Backend> Reactor<'_, B> {
         Ok(())
     }
 
-    /// The first watcher of an fd: the fd enters the backend's set, and then the watcher the table. A file that epoll refuses is always ready,
-    /// unless it was asked for in a way that only epoll has. Where nothing is watched yet the fd must be open all the same.
+    /// The first watcher of an fd: the fd enters the backend's set, and then the watcher the table. An fd at which nothing is
+    /// watched yet is refused all the same if it could not be watched.
     #[inline]
     fn enter(&mut self, fd: i32, interest: Interest, target: Target) -> Result<Token> {
         let asked = interest.bits() & ASKABLE;
-        let token = self.watchers.slab.vacancy()?;
         let source = Source {
             fd,
-            token,
+            slot: self.watchers.slab.vacancy()?,
             interest: asked,
             options: interest.options(),
-            position: 0,
+            position: NOWHERE,
         };
-        let answer = if asked == 0 {
-            self.backend.probe(fd).map(|()| 0)
+        let position = if asked == 0 {
+            self.backend.probe(&source)?
         } else {
-            self.backend.add(&source)
-        };
-        let (position, kernel) = match answer {
-            Ok(position) => (position, asked as u16),
-            Err(Error::EPERM) if !interest.intersects(Interest::EDGE | Interest::EXCLUSIVE) => {
-                (0, 0)
-            }
-            Err(error) => return Err(error),
+            self.backend.add(&source)?
         };
         let (io, watcher) = self.watchers.insert_here(fd, interest, target, None)?;
-        watcher.position = position;
-        watcher.kernel = kernel;
-        if u32::from(kernel) != asked {
+        if position == ALWAYS_READY {
             self.watchers.list(io.slot, ALWAYS);
+        } else {
+            watcher.position = position;
+            watcher.kernel = asked as u16;
         }
         Ok(io)
     }
@@ -111,7 +104,14 @@ impl<B: Backend> Reactor<'_, B> {
         }
         let last = self.watchers.last_of(head);
         let io = self.watchers.insert(fd, interest, target, Some(last))?;
-        let result = self.tell_joined(fd, io.slot, head);
+        let mut result = self.tell_joined(head, io.slot);
+        if matches!(result, Err(Error::ENOENT | Error::EBADF)) {
+            // What the others watch is not this file: they are told, and the fd enters anew, if it is open.
+            self.invalidate(fd, Some(io.slot));
+            if result == Err(Error::ENOENT) {
+                result = self.tell(head, false);
+            }
+        }
         if let Err(error) = result {
             self.watchers.remove(io.slot);
             return Err(error);
@@ -119,40 +119,32 @@ impl<B: Backend> Reactor<'_, B> {
         Ok(io)
     }
 
-    /// The kernel is asked even if nothing new is watched: it tells whether this fd is still the file that the others watch. If it is
-    /// not they are told, and the fd enters anew.
-    fn tell_joined(&mut self, fd: i32, index: u32, head: u32) -> Result<()> {
-        let (flags, is_in_set) = self
-            .watchers
-            .slab
-            .get(head)
-            .map_or((0, false), |watcher| (watcher.flags, watcher.kernel != 0));
-        if flags & ALWAYS != 0 {
+    /// Asks the kernel even if nothing new is watched: `ENOENT` if this fd is not the file that the others watch, `EBADF` if it
+    /// is closed.
+    fn tell_joined(&mut self, head: u32, index: u32) -> Result<()> {
+        let merged = self.watchers.merged(head);
+        let Some(watcher) = self.watchers.slab.get(head) else {
+            return Err(Error::ENOENT);
+        };
+        let (is_always, kernel) = (watcher.flags & ALWAYS != 0, watcher.kernel);
+        let asked = merged.bits() & ASKABLE;
+        if !is_always && asked != 0 {
+            return self.tell(head, true);
+        }
+        let mut source = watcher.source(head, merged.options());
+        if kernel != 0 {
+            // Paused since the last wait: the kernel still has what they asked for then.
+            source.interest = u32::from(kernel) & ASKABLE;
+            return self.backend.modify(&source);
+        }
+        let is_always_now = self.backend.probe(&source)? == ALWAYS_READY;
+        if is_always && !is_always_now {
+            return Err(Error::ENOENT);
+        }
+        if is_always {
             self.watchers.list(index, ALWAYS);
-            return self.backend.probe(fd);
         }
-        if self.watchers.merged(head).bits() & ASKABLE == 0 {
-            return self.backend.probe(fd);
-        }
-        let mut result = self.tell(head, true);
-        if is_in_set && matches!(result, Err(Error::ENOENT | Error::EPERM)) {
-            let wanted = self
-                .watchers
-                .slab
-                .get(index)
-                .map_or(0, |watcher| watcher.interest);
-            self.invalidate(fd);
-            if let Some(watcher) = self.watchers.slab.get_mut(index) {
-                watcher.set_any_interest(u32::from(wanted));
-            }
-            self.watchers.unlist(index, FED);
-            result = self.tell(head, false);
-        }
-        if result == Err(Error::EPERM) && flags & EDGE == 0 {
-            self.list_all(fd, ALWAYS);
-            return Ok(());
-        }
-        result
+        Ok(())
     }
 
     /// Changes what a watcher waits for. Reaches the kernel before the next wait, if there is a difference then.
@@ -163,7 +155,7 @@ impl<B: Backend> Reactor<'_, B> {
         if interest & !ASKABLE != 0 {
             return Err(Error::EINVAL);
         }
-        if flags & (HEAD | EDGE | EXCLUSIVE | ONESHOT | RAISED) != HEAD {
+        if flags & (HEAD | EDGE | EXCLUSIVE | ONESHOT | RAISED | LOST) != HEAD {
             return self.modify_apart(io, interest);
         }
         watcher.set_interest(interest);
@@ -175,8 +167,8 @@ impl<B: Backend> Reactor<'_, B> {
         Ok(())
     }
 
-    /// As above, for a watcher that is not the head of its fd, or oneshot, exclusive, or edge triggered: there a modify arms the edge
-    /// again, so that it must reach the kernel whatever it says. A raise handler is refused.
+    /// As above, for a watcher that is not the head of its fd, or lost, oneshot, exclusive, or edge triggered: there a modify arms
+    /// the edge again, so that it must reach the kernel whatever it says. A raise handler is refused.
     #[cold]
     #[inline(never)]
     fn modify_apart(&mut self, io: Token, interest: u32) -> Result<()> {
@@ -303,16 +295,9 @@ impl<B: Backend> Reactor<'_, B> {
         let Some(watcher) = self.watchers.slab.get(head) else {
             return;
         };
-        let fd = watcher.fd;
-        if watcher.flags & ALWAYS != 0 {
-            return;
-        }
-        let is_in_set = watcher.kernel != 0;
-        match self.tell(head, false) {
-            Ok(()) => {}
-            // What could be waited for before is another file now.
-            Err(Error::EPERM) if !is_in_set => self.list_all(fd, ALWAYS),
-            Err(_) => self.invalidate(fd),
+        let (fd, is_always) = (watcher.fd, watcher.flags & ALWAYS != 0);
+        if !is_always && self.tell(head, false).is_err() {
+            self.invalidate(fd, None);
         }
     }
 
@@ -320,52 +305,82 @@ impl<B: Backend> Reactor<'_, B> {
     #[inline(never)]
     fn tell(&mut self, head: u32, in_any_case: bool) -> Result<()> {
         let merged = self.watchers.merged(head);
-        let token = self.watchers.slab.token(head);
         let watcher = self.watchers.slab.get_mut(head).ok_or(Error::ENOENT)?;
-        let source = watcher.source(token, merged);
+        let source = watcher.source(head, merged);
         let kernel = u32::from(watcher.kernel);
-        if kernel != source.interest || in_any_case {
-            self.stats.interest_syscalls += u64::from(!in_any_case);
-            if source.interest == 0 {
-                self.lose(head);
-            } else {
-                if kernel == 0 {
-                    watcher.position = self.backend.add(&source)?;
-                } else {
-                    self.backend.modify(&source)?;
-                }
-                watcher.kernel = source.interest as u16;
-            }
+        if kernel == source.interest && !in_any_case {
+            return Ok(());
         }
+        self.stats.interest_syscalls += u64::from(!in_any_case);
+        if source.interest == 0 {
+            self.lose(head);
+            return Ok(());
+        }
+        if kernel == 0 {
+            let position = self.backend.add(&source)?;
+            if position == ALWAYS_READY {
+                self.watchers.list_all(head, ALWAYS);
+                return Ok(());
+            }
+            watcher.position = position;
+        } else {
+            self.backend.modify(&source)?;
+        }
+        watcher.kernel = source.interest as u16;
         Ok(())
     }
 
-    /// The watchers of an fd are told that it can no longer be watched, and rest.
-    fn invalidate(&mut self, fd: i32) {
+    /// The fd cannot be watched any more, or is another file now: it leaves the backend's set, and its watchers are told once
+    /// and rest, all but `newcomer`.
+    pub(super) fn invalidate(&mut self, fd: i32, newcomer: Option<u32>) {
         let Some(head) = self.watchers.find(fd) else {
             return;
         };
-        // If it was closed or is another file now, the old one may live on under another number, and report with the handle of a watcher that
-        // lives on too: then the set has to be made anew.
-        self.is_haunted |= !self.lose(head);
-        self.list_all(fd, FED);
+        self.lose(head);
+        let mut next = Some(head);
+        while let Some(index) = next {
+            if next != newcomer {
+                self.watchers.feed_lost(index);
+            }
+            next = self.watchers.sibling(index);
+        }
     }
 
-    /// The fd of a head leaves the backend's set, if it is there. Whether it is known to have left.
+    /// The wait has found that the fd of a watcher is closed, and that watcher is being told. If the number is still closed the
+    /// others of this fd are lost with it; else what is watched at the number now is not that file.
+    #[cold]
+    pub(super) fn lost(&mut self, fd: i32, told: u32) {
+        let Some(head) = self.watchers.find(fd) else {
+            return;
+        };
+        let Some(watcher) = self.watchers.slab.get(head) else {
+            return;
+        };
+        match self.backend.probe(&watcher.source(head, Interest::empty())) {
+            Ok(_) => self.watchers.list(head, DIRTY),
+            Err(_) => self.invalidate(fd, Some(told)),
+        }
+    }
+
+    /// The fd of a head leaves the backend's set, if it is there.
+    ///
+    /// If it is closed or another file now the kernel refuses that, and may go on reporting the file that it was: its events have
+    /// a position that is nobody's, and the first of them has the set rebuilt. Mostly there is none, as no duplicate lives.
     #[inline(never)]
-    pub(super) fn lose(&mut self, head: u32) -> bool {
+    fn lose(&mut self, head: u32) {
         let Reactor {
             backend, watchers, ..
         } = self;
-        let token = watchers.slab.token(head);
         let Some(watcher) = watchers.slab.get_mut(head) else {
-            return true;
+            return;
         };
         if core::mem::take(&mut watcher.kernel) == 0 {
-            return true;
+            return;
         }
-        let source = watcher.source(token, Interest::empty());
-        let result = backend.remove(&source, &mut |fd, position| {
+        let source = watcher.source(head, Interest::empty());
+        watcher.position = NOWHERE;
+        self.has_removed = true;
+        let _ = backend.remove(&source, &mut |fd, position| {
             if let Some(watcher) = watchers
                 .find(fd)
                 .and_then(|head| watchers.slab.get_mut(head))
@@ -385,22 +400,6 @@ impl<B: Backend> Reactor<'_, B> {
                 None
             };
         }
-        result.is_ok()
-    }
-
-    /// Puts all watchers of an fd on the attention list: they watch a file that is always ready, or are fed that it is lost, and rest.
-    fn list_all(&mut self, fd: i32, reason: u16) {
-        let mut next = self.watchers.find(fd);
-        while let Some(index) = next {
-            if reason == FED
-                && let Some(watcher) = self.watchers.slab.get_mut(index)
-            {
-                watcher.rest();
-                watcher.fed |= fold(Ready::INVALID.bits());
-            }
-            self.watchers.list(index, reason);
-            next = self.watchers.sibling(index);
-        }
     }
 
     /// New kernel objects, every fd entered again.
@@ -418,7 +417,7 @@ impl<B: Backend> Reactor<'_, B> {
             }
             let is_head = watcher.is_live() && watcher.flags & HEAD != 0;
             if is_head && watcher.fd >= 0 {
-                watcher.kernel = 0;
+                (watcher.kernel, watcher.position) = (0, NOWHERE);
                 self.sync(index);
             }
         }

@@ -21,6 +21,7 @@ use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::ready::Interest;
 use crate::remote::{Shared, Ticket, Wake};
+use crate::slab::NONE;
 use crate::stats::Stats;
 use crate::storage::Parts;
 #[cfg(feature = "ffi")]
@@ -73,7 +74,7 @@ pub(crate) struct Reactor<'a, B: Backend> {
     is_marked: bool,
     /// This turn has several priorities, whatever its callbacks make of them.
     has_levels: bool,
-    /// A watcher was removed since the last wait, so that a stale event is no surprise.
+    /// An entry left the backend's set since the last wait, so that a stale event is no surprise.
     has_removed: bool,
     /// An event came from an fd that is watched no more: the set must be rebuilt.
     is_haunted: bool,
@@ -270,7 +271,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
         let mut places = self.backend.events(u32::MAX);
         places.any(|at| {
             let event = self.backend.event(at);
-            event.is_some_and(|(token, _)| token.generation != 0)
+            event.is_some_and(|(entry, _)| entry.slot != NONE)
         })
     }
 

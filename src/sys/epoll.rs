@@ -15,24 +15,19 @@ use rustix::time::{
 };
 
 use super::clock::{find_vdso, monotonic};
-use super::fd::{Owner, borrow, probe};
+use super::fd::{Owner, borrow};
 use super::wake::{self, FdWaker};
 use super::{error, timespec};
-use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
+use crate::backend::{
+    ALWAYS_READY, Backend, Capabilities, Clock, Entry, Key, Kind, NOWHERE, Source,
+};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::slab::NONE;
 use crate::time::{FOREVER, MILLISECOND, Nanos};
-use crate::token::Token;
 
-/// User data of the loop's own fds: generation 0 is never a watcher's, and this slot is none, so that no free slot looks like it either.
-const OWN: EventData = EventData::new_u64(
-    Token {
-        slot: NONE,
-        generation: 0,
-    }
-    .to_u64(),
-);
+/// User data of the loop's own fds.
+const OWN: EventData = user_data(NONE, NOWHERE);
 /// An entry that `mark` dropped.
 const DROPPED: u64 = u64::MAX;
 const NOT_AT_ALL: Timespec = Timespec {
@@ -48,6 +43,9 @@ pub(crate) struct Epoll<'a> {
     /// Makes the set readable when a timer is due; only once the application asked for the fd.
     alarm: Option<OwnedFd>,
     owner: Owner,
+    /// The position of the entry added last. Each entry has another one, so that an event of an entry that could not be
+    /// deleted is told from those of the next one of the same watcher.
+    last: u32,
     events: &'a mut [Event],
     found: u32,
     cursor: u32,
@@ -69,6 +67,7 @@ impl<'a> Epoll<'a> {
             wake: wake::open()?,
             alarm: None,
             owner: Owner::this(),
+            last: NOWHERE,
             events,
             found: 0,
             cursor: 0,
@@ -114,11 +113,11 @@ impl<'a> Epoll<'a> {
 
     /// A new entry.
     #[inline]
-    fn put(&self, source: &Source) -> io::Result<()> {
+    fn put(&self, source: &Source, position: u32) -> io::Result<()> {
         epoll::add(
             &self.set,
             borrow(source.fd),
-            EventData::new_u64(source.token.to_u64()),
+            user_data(source.slot, position),
             Self::flags(source),
         )
     }
@@ -127,14 +126,27 @@ impl<'a> Epoll<'a> {
     /// left behind by a close that a dup outlived, which may be exclusive too.
     #[cold]
     #[inline(never)]
-    fn replace(&self, source: &Source) -> io::Result<()> {
+    fn replace(&self, source: &Source, position: u32) -> io::Result<()> {
         self.delete(source)?;
-        self.put(source)
+        self.put(source, position)
     }
 
     #[inline(never)]
     fn delete(&self, source: &Source) -> io::Result<()> {
         epoll::delete(&self.set, borrow(source.fd))
+    }
+
+    /// What the core is to know of a file that the kernel does not take into a set (EPERM): it is always ready.
+    #[cold]
+    fn always_ready(source: &Source) -> Result<u32> {
+        if source
+            .options
+            .intersects(Interest::EDGE | Interest::EXCLUSIVE)
+        {
+            Err(Error::EPERM)
+        } else {
+            Ok(ALWAYS_READY)
+        }
     }
 
     /// One `epoll_pwait`; below a millisecond `ppoll` on the set before it.
@@ -182,6 +194,21 @@ impl<'a> Epoll<'a> {
     }
 }
 
+/// What an entry carries.
+#[inline]
+const fn user_data(slot: u32, position: u32) -> EventData {
+    EventData::new_u64(slot as u64 | (position as u64) << 32)
+}
+
+/// The opposite.
+#[inline]
+fn entry(data: EventData) -> Entry {
+    Entry {
+        slot: data.u64() as u32,
+        position: (data.u64() >> 32) as u32,
+    }
+}
+
 impl Clock for Epoll<'_> {
     #[inline]
     fn now(&mut self) -> Nanos {
@@ -211,29 +238,49 @@ impl Backend for Epoll<'_> {
 
     #[inline]
     fn add(&mut self, source: &Source) -> Result<u32> {
-        match self.put(source) {
-            Ok(()) => Ok(0),
-            Err(Errno::EXIST) => self.replace(source).map(|()| 0).map_err(error),
+        // After 2^32 entries a position comes again: an event of the first would have had to wait all that time.
+        self.last = self.last.wrapping_add(1);
+        if matches!(self.last, NOWHERE | ALWAYS_READY) {
+            self.last = NOWHERE + 1;
+        }
+        let position = self.last;
+        match self.put(source, position) {
+            Ok(()) => Ok(position),
+            Err(Errno::EXIST) => match self.replace(source, position) {
+                Ok(()) => Ok(position),
+                Err(errno) => Err(error(errno)),
+            },
+            Err(Errno::PERM) => Self::always_ready(source),
             Err(errno) => Err(error(errno)),
         }
     }
 
     fn modify(&mut self, source: &Source) -> Result<()> {
         let result = if source.options.contains(Interest::EXCLUSIVE) {
-            self.replace(source)
+            self.replace(source, source.position)
         } else {
-            let data = EventData::new_u64(source.token.to_u64());
+            let data = user_data(source.slot, source.position);
             epoll::modify(&self.set, borrow(source.fd), data, Self::flags(source))
         };
-        result.map_err(error)
+        match result {
+            // A file that cannot be waited for is not the one that could.
+            Err(Errno::PERM) => Err(Error::ENOENT),
+            result => result.map_err(error),
+        }
     }
 
     fn remove(&mut self, source: &Source, _moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
         self.delete(source).map_err(error)
     }
 
-    fn probe(&self, fd: i32) -> Result<()> {
-        probe(fd)
+    /// Deletes an entry that is not there: the kernel looks at the file first. (If an earlier file of this number left
+    /// an entry behind and is back under its number, that entry goes.)
+    fn probe(&self, source: &Source) -> Result<u32> {
+        match self.delete(source) {
+            Ok(()) | Err(Errno::NOENT) => Ok(0),
+            Err(Errno::PERM) => Self::always_ready(source),
+            Err(errno) => Err(error(errno)),
+        }
     }
 
     #[inline(always)]
@@ -256,10 +303,9 @@ impl Backend for Epoll<'_> {
             .take(self.found as usize)
             .skip(self.cursor as usize);
         for event in events {
-            let token = Token::from_u64(event.data.u64());
             // The record is packed: its fields are copied before they are looked at.
-            let flags = event.flags;
-            let fd = mark(Key::Token(token), flags.bits());
+            let (data, flags) = (event.data, event.flags);
+            let fd = mark(Key::Entry(entry(data)), flags.bits());
             event.data = EventData::new_u64(fd.map_or(DROPPED, |fd| fd as u64));
         }
         self.first = self.cursor;
@@ -288,11 +334,11 @@ impl Backend for Epoll<'_> {
     }
 
     #[inline]
-    fn event(&self, at: u32) -> Option<(Token, u32)> {
+    fn event(&self, at: u32) -> Option<(Entry, u32)> {
         let event = self.events.get(at as usize)?;
         // The record is packed: its fields are copied before they are looked at.
         let (data, flags) = (event.data, event.flags);
-        Some((Token::from_u64(data.u64()), flags.bits()))
+        Some((entry(data), flags.bits()))
     }
 
     #[inline]
@@ -355,11 +401,12 @@ impl Backend for Epoll<'_> {
 // # Quirks
 //
 // - An fd that is closed while a duplicate of it lives (dup, fork) stays in the set and goes on reporting, and can no longer be
-//   taken out (epoll(7), question 6). The generation in the user data tells; the core then has the set rebuilt. Pinned by
+//   taken out (epoll(7), question 6). The position in the user data tells; the core then has the set rebuilt. Pinned by
 //   `ghost_of_a_closed_fd_is_exorcised`.
 // - An fd closed behind our back leaves the set silently when no duplicate lives: nothing is reported until the next call
 //   names it. poll and select report `INVALID` at once. Pinned by `closed_behind_the_back`.
-// - Regular files and directories are refused with EPERM (fs/eventpoll.c, `ep_insert`): the core serves them as always ready.
+// - Regular files and directories are refused with EPERM, whatever is to be done (fs/eventpoll.c, `do_epoll_ctl`): the core serves
+//   them as always ready.
 // - EPOLLERR and EPOLLHUP cannot be switched off: a watcher that asks for nothing is therefore taken out of the set.
 // - EPOLLEXCLUSIVE entries cannot be modified (EINVAL, since 4.5), so that they are taken out and added again; and they refuse
 //   EPOLLPRI and EPOLLRDHUP (`EPOLLEXCLUSIVE_OK_BITS`), so that urgent data cannot be asked for and the peer's close is not told.

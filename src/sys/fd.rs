@@ -5,11 +5,14 @@
 //! File descriptors as rustix wants them.
 
 use rustix::fd::BorrowedFd;
-use rustix::io;
+#[cfg(any(linux_poll, linux_select))]
+use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::process::{Pid, getpid};
 
+#[cfg(any(linux_poll, linux_select))]
 use super::error;
-use crate::error::Result;
+#[cfg(any(linux_poll, linux_select))]
+use crate::error::{Error, Result};
 
 /// Lends an fd number, which is not negative, to one system call.
 ///
@@ -25,9 +28,15 @@ pub(crate) fn borrow<'fd>(fd: i32) -> BorrowedFd<'fd> {
     unsafe { BorrowedFd::borrow_raw(fd) }
 }
 
-/// Whether an fd number is open.
+/// Checks that an fd number is open and can be watched: not with `O_PATH`, which every wait treats as closed.
+#[cfg(any(linux_poll, linux_select))]
 pub(crate) fn probe(fd: i32) -> Result<()> {
-    io::fcntl_getfd(borrow(fd)).map(drop).map_err(error)
+    let flags = fcntl_getfl(borrow(fd)).map_err(error)?;
+    if flags.contains(OFlags::PATH) {
+        Err(Error::EBADF)
+    } else {
+        Ok(())
+    }
 }
 
 /// The process that made something, to tell a copy made by fork.

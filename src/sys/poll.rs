@@ -173,8 +173,8 @@ impl Backend for Poll<'_> {
         Ok(())
     }
 
-    fn probe(&self, fd: i32) -> Result<()> {
-        probe(fd)
+    fn probe(&self, source: &Source) -> Result<u32> {
+        probe(source.fd).map(|()| 0)
     }
 
     #[inline(never)]

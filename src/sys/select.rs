@@ -215,13 +215,10 @@ impl Backend for Select<'_> {
 
     #[inline(never)]
     fn add(&mut self, source: &Source) -> Result<u32> {
-        probe(source.fd)?;
-        if source.fd >= self.range {
-            return Err(Error::ERANGE);
-        }
+        let position = self.probe(source)?;
         self.watched.put(source.fd, source.interest);
         self.bound = self.bound.max(source.fd + 1);
-        Ok(0)
+        Ok(position)
     }
 
     fn modify(&mut self, source: &Source) -> Result<()> {
@@ -245,8 +242,12 @@ impl Backend for Select<'_> {
         Ok(())
     }
 
-    fn probe(&self, fd: i32) -> Result<()> {
-        probe(fd)
+    fn probe(&self, source: &Source) -> Result<u32> {
+        probe(source.fd)?;
+        if source.fd >= self.range {
+            return Err(Error::ERANGE);
+        }
+        Ok(0)
     }
 
     #[inline(never)]

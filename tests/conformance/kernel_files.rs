@@ -30,6 +30,8 @@ claims! {
         always_ready_files_are_always_ready
         always_ready_files_take_turns_with_other_work
         always_ready_files_cannot_be_edge_triggered
+        always_ready_file_is_found_ready_when_the_turn_begins
+        path_is_no_open_file
         paused_watcher_of_an_always_ready_file_is_joined
         mounts_can_be_waited_for
         closed_pseudo_terminal_is_a_hangup
@@ -203,21 +205,56 @@ fn always_ready_files_take_turns_with_other_work<W: World>(b: &mut Bench<'_, W>)
 fn always_ready_files_cannot_be_edge_triggered<W: World>(b: &mut Bench<'_, W>) {
     let file = File::open("/dev/null").unwrap();
     let user = b.context.name("never");
-    for option in [Interest::EDGE, Interest::EXCLUSIVE] {
-        let refused = b
-            .event_loop
-            .io_add(file.as_raw_fd(), READ | option, on_io::<W>, user)
-            .unwrap_err();
-        assert_eq!(
-            refused,
-            if W::KIND == Kind::Epoll {
-                Error::EPERM
-            } else {
-                Error::EOPNOTSUPP
-            }
-        );
+    // Paused neither: nothing is watched yet, and later nobody could be refused.
+    for interest in [READ, Interest::empty()] {
+        for option in [Interest::EDGE, Interest::EXCLUSIVE] {
+            let refused = b
+                .event_loop
+                .io_add(file.as_raw_fd(), interest | option, on_io::<W>, user)
+                .unwrap_err();
+            assert_eq!(
+                refused,
+                if W::KIND == Kind::Epoll {
+                    Error::EPERM
+                } else {
+                    Error::EOPNOTSUPP
+                }
+            );
+        }
     }
     assert_eq!(b.event_loop.stats().io_used, 0);
+}
+
+/// Interest that is widened during the dispatch counts from the next wait.
+fn always_ready_file_is_found_ready_when_the_turn_begins<W: World>(b: &mut Bench<'_, W>) {
+    let file = File::open("/dev/null").unwrap();
+    let (reader, _writer) = b.ready_pipe();
+    b.io_then(
+        "widens",
+        reader,
+        READ | Interest::HIGH | Interest::ONESHOT,
+        |event_loop, context| {
+            event_loop.io_modify(context.io("file"), BOTH).unwrap();
+        },
+    );
+    b.io("file", file.as_raw_fd(), READ);
+    assert_eq!(b.turn(), ["widens R", "file R"]);
+    assert_eq!(b.turn(), ["file RW"]);
+}
+
+/// `O_PATH`: a number that is open, and that no wait of the kernel accepts.
+fn path_is_no_open_file<W: World>(b: &mut Bench<'_, W>) {
+    const O_PATH: i32 = 0o10_000_000;
+    let path = OpenOptions::new().read(true).custom_flags(O_PATH).open("/");
+    let path = path.unwrap();
+    let user = b.context.name("never");
+    for interest in [READ, Interest::empty()] {
+        let added = b
+            .event_loop
+            .io_add(path.as_raw_fd(), interest, on_io::<W>, user);
+        assert_eq!(added, Err(Error::EBADF));
+    }
+    b.assert_silent();
 }
 
 fn paused_watcher_of_an_always_ready_file_is_joined<W: World>(b: &mut Bench<'_, W>) {
@@ -310,6 +347,10 @@ fn fds_beyond_1024_are_watched<W: World>(_: &mut Bench<'_, W>) {
     let added = b.event_loop.io_add(top, READ, on_io::<W>, user);
     if W::KIND == Kind::Select {
         assert_eq!(added, Err(Error::ERANGE));
+        let paused = b
+            .event_loop
+            .io_add(top, Interest::empty(), on_io::<W>, user);
+        assert_eq!(paused, Err(Error::ERANGE));
         assert_eq!(b.turn(), ["high R"]);
     } else {
         assert_eq!(b.turn_sorted(), ["high R", "top R"]);

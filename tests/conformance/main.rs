@@ -51,6 +51,7 @@ mod turn_order;
 mod virtual_time;
 mod world;
 
+mod closed;
 mod embedding;
 mod exhaustion;
 mod host;

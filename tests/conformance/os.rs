@@ -65,6 +65,13 @@ unsafe extern "C" {
     fn syscall(number: c_long, ...) -> c_long;
     fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
     fn eventfd(count: c_uint, flags: c_int) -> c_int;
+    fn timerfd_create(clock: c_int, flags: c_int) -> c_int;
+    fn timerfd_settime(
+        fd: c_int,
+        flags: c_int,
+        new: *const [Time; 2],
+        old: *mut [Time; 2],
+    ) -> c_int;
     fn poll(fds: *mut PollRecord, count: c_ulong, timeout: c_int) -> c_int;
     fn clock_gettime(clock: c_int, time: *mut Time) -> c_int;
 }
@@ -198,6 +205,24 @@ pub fn flags(fd: i32) -> (i32, i32) {
 pub fn event_fd(count: u32) -> i32 {
     // SAFETY: no memory is involved.
     answer(unsafe { eventfd(count, O_NONBLOCK_CLOEXEC) } as isize)
+}
+
+/// A timer's fd, not armed.
+pub fn timer_fd() -> i32 {
+    // SAFETY: no memory is involved.
+    answer(unsafe { timerfd_create(CLOCK_MONOTONIC, O_NONBLOCK_CLOEXEC) } as isize)
+}
+
+/// Makes a timer's fd readable once, in so many nanoseconds, less than a second.
+pub fn set_timer_fd(fd: i32, nanoseconds: c_long) {
+    let once = Time {
+        seconds: 0,
+        nanoseconds,
+    };
+    let times = [Time::default(), once];
+    // SAFETY: there are two times to read, and none is to be written.
+    let result = unsafe { timerfd_settime(fd, 0, &raw const times, std::ptr::null_mut()) };
+    assert_eq!(result, 0, "timerfd_settime");
 }
 
 /// Whether `fd` is readable within `timeout_ms`.

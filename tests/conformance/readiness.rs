@@ -38,7 +38,8 @@ claims! {
     kernel: ;
     epoll: ;
     simulation:
-        spurious_readiness_is_handed_on;
+        spurious_readiness_is_handed_on
+        refusal_of_a_host_is_passed_on;
 }
 
 /// 1
@@ -383,4 +384,32 @@ fn spurious_readiness_is_handed_on(b: &mut Bench<'_, crate::world::Simulation>) 
     assert_eq!(b.turn(), ["r R"]);
     assert_eq!(b.context.world.read(reader, 1), crate::os::EAGAIN);
     b.assert_silent();
+}
+
+/// Whatever a host refuses with, `EPERM` too, which means something else where epoll says it.
+fn refusal_of_a_host_is_passed_on(_: &mut Bench<'_, crate::world::Simulation>) {
+    for errno in 1..134 {
+        let mut storage = pirn::Storage::<4, 1, 1>::new();
+        let mut b = Bench::<crate::world::Simulation>::new(&mut storage);
+        let (fed, _writer) = b.ready_pipe();
+        let (paused, _writer) = b.ready_pipe();
+        let (refused, _writer) = b.ready_pipe();
+        let fed = b.io("fed", fed, WRITE);
+        let paused = b.io("paused", paused, Interest::empty());
+        b.context.world.refuse(Error::from_errno(errno));
+        let user = b.context.name("refused");
+        assert_eq!(
+            b.event_loop.io_add(
+                refused,
+                READ,
+                crate::bench::on_io::<crate::world::Simulation>,
+                user
+            ),
+            Err(Error::from_errno(errno))
+        );
+        b.event_loop.io_modify(fed, READ).unwrap();
+        b.event_loop.io_modify(paused, READ).unwrap();
+        assert_eq!(b.turn_sorted(), ["fed I", "paused I"], "{errno}");
+        b.assert_silent();
+    }
 }

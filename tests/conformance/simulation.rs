@@ -59,6 +59,7 @@ struct State {
     /// What the host says it can do beside the common ground, and what it was asked to watch.
     extra: Capabilities,
     watch_calls: Vec<(i32, Interest)>,
+    refusal: Option<Error>,
 }
 
 impl State {
@@ -215,6 +216,8 @@ impl Host for SimulatedHost {
         state.watch_calls.push((fd, interest));
         if interest.is_empty() {
             state.watched.remove(&fd);
+        } else if let Some(error) = state.refusal {
+            return Err(error);
         } else if state.fds.contains_key(&fd) {
             state.watched.insert(fd, interest);
         } else {
@@ -259,6 +262,12 @@ impl Simulation {
     #[allow(dead_code, reason = "the model's waits do not fail")]
     pub fn fail_next_wait(&self, error: Error) {
         self.state.borrow_mut().failure = Some(error);
+    }
+
+    /// From now on the host refuses whatever interest there is.
+    #[allow(dead_code, reason = "for the conformance suite")]
+    pub fn refuse(&self, error: Error) {
+        self.state.borrow_mut().refusal = Some(error);
     }
 
     /// What poll(2) would say. For the model.

@@ -148,8 +148,9 @@ pub const PIRN_WRITE: u32 = 0x0004;
 pub const PIRN_ERROR: u32 = 0x0008;
 /// Readiness, unasked: both directions are finished. `PIRN_READ` and `PIRN_WRITE` are set too, as far as watched.
 pub const PIRN_HANGUP: u32 = 0x0010;
-/// Readiness, unasked and alone: the fd can no longer be watched, it was closed behind the loop's back. Said once; the watcher
-/// then rests with an empty interest and is still to be removed.
+/// Always reported, never combined with other bits: the fd was closed while it was still watched, or the kernel
+/// refuses to watch it any longer. Reported once; the watcher is then paused, and you must still remove it.
+/// docs/TURN.md says which backend finds out when.
 pub const PIRN_INVALID: u32 = 0x0020;
 /// Readiness, unasked, with `PIRN_READ`: the peer has shut down its writing side.
 pub const PIRN_PEER_CLOSED: u32 = 0x2000;
@@ -349,7 +350,7 @@ unsafe extern "C" {
     /// Returns 0, or
     /// - -EINVAL: no live loop; callback NULL; unknown bits; `PIRN_HIGH` with `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or
     ///   `PIRN_URGENT`; an fd of the loop's own; the fd is watched already and one of the two is edge triggered or exclusive and the other is not
-    /// - -EBADF: the fd is not open
+    /// - -EBADF: the fd is not open, or was opened with `O_PATH`
     /// - -ENOSPC: all I/O slots are in use; or the kernel's limit of watches is reached
     /// - -EPERM: `PIRN_EDGE` or `PIRN_EXCLUSIVE` for a file that is always ready
     /// - -EOPNOTSUPP: this backend has no `PIRN_EDGE` or `PIRN_EXCLUSIVE`
@@ -357,8 +358,9 @@ unsafe extern "C" {
     /// - -ECHILD: a copy made by fork
     /// - -ENOMEM, -ELOOP: what the kernel said
     ///
-    /// Nothing has changed on an error. Cost: O(watchers of the same fd), two system calls (one asks for the process). Loop thread, any
-    /// callback. Since 0.1.
+    /// These hold for a paused watcher too. Nothing has changed on an error, but if the fd turns out to be closed or another
+    /// file than before, its other watchers are called with `PIRN_INVALID`. Cost: O(watchers of the same fd), two system calls (one
+    /// asks for the process). Loop thread, any callback. Since 0.1.
     ///
     /// # Safety
     ///
