@@ -30,7 +30,9 @@ struct World {
 struct Nobody;
 
 impl Wake for Nobody {
-    fn wake(&self) {}
+    fn wake(&self) -> pirn::Result<()> {
+        Ok(())
+    }
 }
 
 static WORLD: Mutex<World> = Mutex::new(World { ready: Vec::new() });

@@ -140,7 +140,7 @@ macro_rules! delegate {
 
 impl<W: Wake> Wake for PlatformWaker<W> {
     #[inline]
-    fn wake(&self) {
+    fn wake(&self) -> Result<()> {
         match self {
             #[cfg(linux_backend)]
             PlatformWaker::Fd(waker) => waker.wake(),

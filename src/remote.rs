@@ -15,7 +15,9 @@
 //! loop that sleeps. Whoever brings work first publishes it and then looks whether the loop sleeps; the loop first
 //! publishes that it sleeps and then looks for work. With a full barrier between the two steps on either side, one of
 //! them sees the other. Of many who see a sleeping loop, the one that takes the [`SLEEPING`] bit out of the state makes
-//! the call, so a burst costs one.
+//! the call, so a burst costs one. Until that call is over nobody can know when it will be, for its thread may have
+//! been preempted: whoever brings work in that time makes the call too. A call that fails gives the bit back, so that
+//! the next one tries again.
 //!
 //! **The end.** The wake object may be an fd, and its number may belong to another file as soon as it is closed. So
 //! whoever is about to wake is counted in, in the very same step that takes the `SLEEPING` bit and sees that the loop
@@ -50,7 +52,11 @@ pub trait Wake: Send + Sync {
     /// signal handlers and from interrupts, by several at once: must not block, panic, touch errno or call back. Never
     /// called once the loop has ended. A call too many must do no harm: the loop then finds nothing and
     /// sleeps again.
-    fn wake(&self);
+    ///
+    /// # Errors
+    ///
+    /// An error says that the wait was not ended. The next call that brings work then tries again.
+    fn wake(&self) -> Result<()>;
 }
 
 /// The queues are closed; nothing leaves this state.
@@ -59,10 +65,17 @@ const CLOSED: u32 = 1;
 const STOP: u32 = 2;
 /// A wait is to return, the current one or the next.
 const WAKE: u32 = 4;
-/// The loop waits or is about to, and nobody has taken on waking it.
-const SLEEPING: u32 = 8;
+/// The loop waits or is about to.
+const WAITING: u32 = 8;
+/// And nobody has taken on waking it.
+const SLEEPING: u32 = 16;
 /// One who is about to call [`Wake::wake`], is inside or is just leaving. All bits from here up are their number.
-const ONE_WAKER: u32 = 16;
+const ONE_WAKER: u32 = 32;
+
+/// True if whoever brings work is to call [`Wake::wake`]: nobody has yet, or somebody may still be short of it.
+const fn needs_waking(state: u32) -> bool {
+    state & SLEEPING != 0 || (state & WAITING != 0 && state >= ONE_WAKER)
+}
 
 /// The highest bit [`Shared::raise`] takes.
 pub(crate) const MAX_RAISED: u32 = 63;
@@ -151,12 +164,12 @@ impl<'a, W: Wake> Shared<'a, W> {
     fn rouse(&self) {
         // Our half of the bargain in `about_to_sleep`: publish, barrier, look at the state. The two fences have one
         // order. If ours is first, the loop sees what we published and does not sleep. If the loop's is first, we see
-        // SLEEPING, or that another has taken it and wakes the loop, which then will pass through here again before it
-        // sleeps. Nothing weaker will do: a store and a later load of something else may change places on every
-        // processor but for a fence.
+        // SLEEPING, or that another has taken it and is at the call, or that the wait is over or will be: then the loop
+        // looks again before it sleeps. Nothing weaker will do: a store and a later load of something else may change
+        // places on every processor but for a fence.
         fence(Ordering::SeqCst);
-        // Relaxed: ordered by the fence.
-        if self.state.load(Ordering::Relaxed) & SLEEPING != 0 {
+        // Relaxed: ordered by the fence. One comparison for the commonest case, a loop that is awake.
+        if self.state.load(Ordering::Relaxed) >= SLEEPING {
             self.rouse_sleeping();
         }
     }
@@ -167,16 +180,16 @@ impl<'a, W: Wake> Shared<'a, W> {
         let _ = self.request(0);
     }
 
-    /// Sets flags of the loop's state, and wakes the loop if this is what ends its sleep.
+    /// Sets flags of the loop's state, and wakes the loop unless that was done.
     fn request(&self, flags: u32) -> Result<()> {
         // Relaxed: a value too old makes the compare-and-swap fail.
         let mut state = self.state.load(Ordering::Relaxed);
-        let ends_sleep = loop {
+        let wakes = loop {
             if state & CLOSED != 0 {
                 return Err(Error::ESHUTDOWN);
             }
-            let ends_sleep = state & SLEEPING != 0;
-            let next = if ends_sleep {
+            let wakes = needs_waking(state);
+            let next = if wakes {
                 (state & !SLEEPING).wrapping_add(ONE_WAKER)
             } else {
                 state
@@ -191,14 +204,18 @@ impl<'a, W: Wake> Shared<'a, W> {
                 Ordering::Release,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => break ends_sleep,
+                Ok(_) => break wakes,
                 Err(now) => state = now,
             }
         };
-        if ends_sleep {
+        if wakes {
             // Relaxed: a count that orders nothing.
             self.wake_count.fetch_add(1, Ordering::Relaxed);
-            self.wake.wake();
+            if self.wake.wake().is_err() {
+                // The loop may sleep on: the next one is to try. Relaxed: nothing was done that is to be seen with it.
+                // If the wait is over by now, the bit costs a call too many.
+                self.state.fetch_or(SLEEPING, Ordering::Relaxed);
+            }
             // Release, with the Acquire in `retire`: who finds nobody inside knows that the call above is over.
             self.state.fetch_sub(ONE_WAKER, Ordering::Release);
         }
@@ -215,7 +232,7 @@ impl<'a, W: Wake> Shared<'a, W> {
     /// next call of this, never between this and the wait: there it would be a wake-up lost.
     pub(crate) fn about_to_sleep(&self) -> bool {
         // Acquire: a request found here is acted upon, and what came before it must be seen.
-        let before = self.state.fetch_or(SLEEPING, Ordering::Acquire);
+        let before = self.state.fetch_or(WAITING | SLEEPING, Ordering::Acquire);
         // The loop's half of the bargain in `rouse`: say so, barrier, look for work.
         fence(Ordering::SeqCst);
         if before & WAKE == 0 && !self.has_work() {
@@ -223,7 +240,8 @@ impl<'a, W: Wake> Shared<'a, W> {
         }
         // Relaxed: takes back what was said. Somebody may have woken us already; that costs an empty turn at a later
         // wait.
-        self.state.fetch_and(!SLEEPING, Ordering::Relaxed);
+        self.state
+            .fetch_and(!(WAITING | SLEEPING), Ordering::Relaxed);
         false
     }
 
@@ -233,8 +251,9 @@ impl<'a, W: Wake> Shared<'a, W> {
     pub(crate) fn awake(&self) {
         // Acquire, both, with the Release in `request`: this turn sees what was done before it was asked for. The load
         // spares busy loops a locked instruction; a request it misses is found before the next sleep.
-        if self.state.load(Ordering::Acquire) & (SLEEPING | WAKE) != 0 {
-            self.state.fetch_and(!(SLEEPING | WAKE), Ordering::Acquire);
+        const OVER: u32 = WAITING | SLEEPING | WAKE;
+        if self.state.load(Ordering::Acquire) & OVER != 0 {
+            self.state.fetch_and(!OVER, Ordering::Acquire);
         }
     }
 

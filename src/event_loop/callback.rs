@@ -16,7 +16,7 @@ use crate::token::{Io, Timer};
 pub enum NoHost {}
 
 impl Wake for Infallible {
-    fn wake(&self) {
+    fn wake(&self) -> Result<()> {
         match *self {}
     }
 }

@@ -233,11 +233,12 @@ unsafe impl Sync for CHostWaker {}
 unsafe impl Send for CHostWaker {}
 
 impl Wake for CHostWaker {
-    fn wake(&self) {
+    fn wake(&self) -> Result<()> {
         if let Some(wake) = self.wake {
             // SAFETY: called as `pirn_host.wake` documents.
             unsafe { wake(self.user) };
         }
+        Ok(())
     }
 }
 

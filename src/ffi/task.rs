@@ -100,8 +100,10 @@ pub unsafe extern "C" fn pirn_task_reclaim(
 
 /// Queue a callback from anywhere: any thread, any signal handler.
 ///
-/// It runs on the loop's thread, after those accepted before it. The loop is woken if it sleeps; a burst of posts costs one system
-/// call at most, and none while the loop is awake. What was accepted runs exactly once, or is handed back by `pirn_task_reclaim`.
+/// It runs on the loop's thread, after those accepted before it. The loop is woken if it sleeps: a burst of
+/// posts costs one system call, posts while the loop is awake cost none. A thread that posts while another
+/// is in the middle of waking the loop makes the call too, as the other may have been preempted. What was
+/// accepted runs exactly once, or is handed back by `pirn_task_reclaim`.
 ///
 /// @param callback  called once, on the loop's thread
 /// @param user      passed to the callback, never looked at

@@ -586,7 +586,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
         // To posters the loop sleeps while the foreign loop has the fd: what they bring must make it readable.
         let may_sleep = self.shared.about_to_sleep();
         if !may_sleep || attention || self.has_work() {
-            self.backend.waker().wake();
+            // If that fails, the next change tries again.
+            let _ = self.backend.waker().wake();
         }
     }
 

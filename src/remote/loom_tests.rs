@@ -21,18 +21,60 @@ struct Bed {
     is_open: AtomicBool,
     /// Whether somebody is writing to it.
     is_inside: AtomicBool,
+    /// For tests in which a call has a mishap: that of the next one. Others need not look, and have fewer orders.
+    mishap: Option<Mutex<Option<Mishap>>>,
+}
+
+/// A call that is held up until `end` opens, or that fails. Either way `begin` opens first.
+#[derive(Clone, Copy)]
+struct Mishap {
+    begin: &'static Gate,
+    end: Option<&'static Gate>,
+}
+
+/// Opened once, and waited for.
+struct Gate {
+    is_open: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Gate {
+    fn new() -> &'static Gate {
+        Box::leak(Box::new(Gate {
+            is_open: Mutex::new(false),
+            changed: Condvar::new(),
+        }))
+    }
+
+    fn open(&self) {
+        *self.is_open.lock().unwrap() = true;
+        self.changed.notify_one();
+    }
+
+    fn wait(&self) {
+        let mut is_open = self.is_open.lock().unwrap();
+        while !*is_open {
+            is_open = self.changed.wait(is_open).unwrap();
+        }
+    }
 }
 
 impl Wake for Bed {
-    fn wake(&self) {
+    fn wake(&self) -> Result<()> {
         assert!(
             self.is_open.load(Ordering::Relaxed),
             "a late waker writes into what is not ours any more"
         );
+        let mishap = self.mishap.as_ref();
+        if let Some(mishap) = mishap.and_then(|next| next.lock().unwrap().take()) {
+            mishap.begin.open();
+            mishap.end.ok_or(Error::EBADF)?.wait();
+        }
         self.is_inside.store(true, Ordering::Relaxed);
         *self.rung.lock().unwrap() = true;
         self.changed.notify_one();
         self.is_inside.store(false, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -49,12 +91,17 @@ impl Bed {
 type Loop = Shared<'static, Bed>;
 
 fn new_loop(first: usize, capacity: usize) -> &'static Loop {
+    new_loop_with(first, capacity, None)
+}
+
+fn new_loop_with(first: usize, capacity: usize, mishap: Option<Mishap>) -> &'static Loop {
     let entries: &'static [Entry] = Vec::leak((0..capacity).map(|_| Entry::new()).collect());
     let bed = Bed {
         rung: Mutex::new(false),
         changed: Condvar::new(),
         is_open: AtomicBool::new(true),
         is_inside: AtomicBool::new(false),
+        mishap: mishap.map(|mishap| Mutex::new(Some(mishap))),
     };
     Box::leak(Box::new(Shared::starting_at(first, entries, bed)))
 }
@@ -124,6 +171,44 @@ fn loom_two_posters_and_a_sleeper_lose_nothing() {
             poster.join().unwrap();
         }
     });
+}
+
+/// One poster has a mishap if it is the one that wakes the loop; the other begins when that has happened, or
+/// when the first has finished without. The loop must hear of the other's message.
+fn other_is_heard(end: Option<&'static Gate>) {
+    let begin = Gate::new();
+    let shared = new_loop_with(0, 2, Some(Mishap { begin, end }));
+    let one = thread::spawn(move || {
+        shared.post(target(1)).unwrap();
+        if let Some(next) = &shared.wake_object().mishap {
+            *next.lock().unwrap() = None;
+        }
+        begin.open();
+    });
+    let other = thread::spawn(move || {
+        begin.wait();
+        shared.post(target(2)).unwrap();
+    });
+    let mut taken = Vec::new();
+    while taken.len() < 2 {
+        turn(shared, &mut taken);
+    }
+    assert_eq!(taken, [1, 2]);
+    if let Some(end) = end {
+        end.open();
+    }
+    one.join().unwrap();
+    other.join().unwrap();
+}
+
+#[test]
+fn loom_a_waker_that_is_held_up_delays_nobody_else() {
+    check(3, || other_is_heard(Some(Gate::new())));
+}
+
+#[test]
+fn loom_a_wake_that_fails_is_made_up_for_by_the_next() {
+    check(3, || other_is_heard(None));
 }
 
 /// A ring of one: every post meets a full ring, an entry just freed and a new lap.

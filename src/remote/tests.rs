@@ -12,11 +12,19 @@ use super::*;
 #[derive(Default)]
 struct Bell {
     rings: AtomicU32,
+    /// So many calls from now on fail.
+    failures: AtomicU32,
 }
 
 impl Wake for Bell {
-    fn wake(&self) {
+    fn wake(&self) -> Result<()> {
         self.rings.fetch_add(1, Ordering::Relaxed);
+        let failures = self.failures.load(Ordering::Relaxed);
+        if failures > 0 {
+            self.failures.store(failures - 1, Ordering::Relaxed);
+            return Err(Error::EBADF);
+        }
+        Ok(())
     }
 }
 
@@ -396,12 +404,67 @@ struct Inside {
 static RETIRED_INSIDE: OnceLock<Shared<'static, Inside>> = OnceLock::new();
 
 impl Wake for Inside {
-    fn wake(&self) {
+    fn wake(&self) -> Result<()> {
         let shared = RETIRED_INSIDE.get().unwrap();
         self.answer.set(shared.retire()).unwrap();
         // A refused end has changed nothing.
         shared.raise(1).unwrap();
+        Ok(())
     }
+}
+
+/// What `request` does up to the call, for a poster that is to be stopped there.
+fn begin_waking(shared: &Shared<'_, Bell>) {
+    let state = shared.state.load(Ordering::Relaxed);
+    assert!(needs_waking(state));
+    let next = (state & !SLEEPING) + ONE_WAKER;
+    shared.state.store(next, Ordering::Relaxed);
+}
+
+#[test]
+fn a_waker_that_is_held_up_keeps_nobody_else_from_waking() {
+    let entries = entries(4);
+    let shared = Shared::new(&entries, Bell::default());
+    assert!(shared.about_to_sleep());
+    begin_waking(&shared);
+    shared.post(target(1)).unwrap();
+    assert_eq!(shared.rings(), 1, "the other may never come to its call");
+    shared.wake().unwrap();
+    assert_eq!(shared.rings(), 2);
+    // The loop is awake: nobody needs to wake it, however long the other takes.
+    shared.awake();
+    assert_eq!(turn(&shared), [1]);
+    shared.post(target(2)).unwrap();
+    assert_eq!(shared.rings(), 2);
+    assert!(!shared.about_to_sleep(), "there is a message");
+    shared.awake();
+    assert_eq!(turn(&shared), [2]);
+    // Its next sleep is ended by the first who posts.
+    assert!(shared.about_to_sleep());
+    shared.post(target(3)).unwrap();
+    assert_eq!(shared.rings(), 3);
+}
+
+#[test]
+fn a_wake_that_fails_is_tried_again_by_the_next() {
+    let entries = entries(4);
+    let shared = Shared::new(&entries, Bell::default());
+    shared.wake_object().failures.store(2, Ordering::Relaxed);
+    assert!(shared.about_to_sleep());
+    for number in 1..=4 {
+        shared.post(target(number)).unwrap();
+    }
+    assert_eq!(shared.rings(), 3, "two that failed, one that did not");
+    shared.awake();
+    assert_eq!(turn(&shared), [1, 2, 3, 4]);
+    // A bit that came back late costs a call too many, once.
+    shared.wake_object().failures.store(1, Ordering::Relaxed);
+    assert!(shared.about_to_sleep());
+    shared.wake().unwrap();
+    shared.awake();
+    shared.post(target(5)).unwrap();
+    assert_eq!(shared.rings(), 4);
+    assert!(shared.retire().is_ok());
 }
 
 #[test]
@@ -444,9 +507,10 @@ struct Bed {
 }
 
 impl Wake for Bed {
-    fn wake(&self) {
+    fn wake(&self) -> Result<()> {
         *self.rung.lock().unwrap() = true;
         self.changed.notify_one();
+        Ok(())
     }
 }
 

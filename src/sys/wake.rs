@@ -42,8 +42,11 @@ impl FdWaker {
 }
 
 impl Wake for FdWaker {
-    fn wake(&self) {
-        // EAGAIN says that the count is at its maximum: then the fd is readable, which is all we want.
-        let _ = io::write(borrow(self.0), &1u64.to_ne_bytes());
+    fn wake(&self) -> Result<()> {
+        match io::write(borrow(self.0), &1u64.to_ne_bytes()) {
+            // EAGAIN: the count is at its maximum, so that the fd is readable, which is all we want.
+            Ok(_) | Err(io::Errno::AGAIN) => Ok(()),
+            Err(errno) => Err(error(errno)),
+        }
     }
 }

@@ -146,9 +146,10 @@ struct Bell {
 pub struct Ringer(&'static Bell);
 
 impl Wake for Ringer {
-    fn wake(&self) {
+    fn wake(&self) -> Result<()> {
         *self.0.rung.lock().unwrap() = true;
         self.0.changed.notify_all();
+        Ok(())
     }
 }
 
