@@ -42,7 +42,8 @@
  *             not unwind or longjmp out.
  * Threads     A loop belongs to one thread. Only pirn_remote_post, pirn_raise, pirn_wake and pirn_stop may be called from other threads,
  *             signal handlers and interrupts. Functions that take no loop may be called from anywhere.
- * Full        Is an answer: -ENOSPC for slots, -EAGAIN for queues. What was accepted is kept.
+ * Full        Is an answer: -ENOSPC for slots, -EAGAIN for queues, -EDQUOT for the kernel's limit
+ *             of fds that one user may watch. What was accepted is kept.
  * Removal     Is now: when pirn_io_remove, pirn_timer_stop or pirn_task_cancel returns, the callback will not run again, even if its
  *             event was fetched already.
  * NULL        A NULL loop, callback or required output is -EINVAL. So is a block that was moved or ended, as long as it is readable.
@@ -560,9 +561,18 @@ size_t pirn_storage_size(uint32_t io,
  * @param config how, or NULL for the default: backend auto, capacities as the block says
  *
  * Returns 0, or
- * - -EINVAL: `loop` or `block` is NULL; the block is misaligned or too small; no capacities in block or config; unknown backend or
- *   flag; host functions missing or given without `PIRN_BACKEND_HOST`
- * - -E2BIG: config or host is longer than this library knows, and the surplus is not zero
+ * - -EINVAL: `loop` or `block` is NULL; unknown backend or flag; host functions missing, or given
+ *   without `PIRN_BACKEND_HOST`; a size that ends inside a field
+ * - -EFAULT: the block is not aligned as a `uint64_t`
+ * - -ENODATA: no capacities: the block was not declared by `PIRN_STORAGE`, and those in `config`
+ *   are 0
+ * - -ENOBUFS: the block is too small for its capacities: see `pirn_storage_size`
+ * - -ELIBBAD: the block was declared with `PIRN_HOST_ONLY`, and this library has more than the
+ *   host backend
+ * - -EBADMSG: the `size` of config or host is not set
+ * - -E2BIG: config or host is longer than this library knows, and the surplus is not zero; or its
+ *   `size`
+ *   is above 256
  * - -EBUSY: the block holds a live loop
  * - -EOPNOTSUPP: this library was built without that backend, or without any that works here
  * - -EMFILE, -ENFILE, -ENOMEM, -ENOSYS, -EPERM: what the kernel said; no fd stays open
@@ -631,7 +641,9 @@ int pirn_after_fork(struct pirn_loop *loop);
  * - -EINVAL: no live loop; callback NULL; unknown bits; `PIRN_HIGH` with `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or
  *   `PIRN_URGENT`; an fd of the loop's own; the fd is watched already and one of the two is edge triggered or exclusive and the other is not
  * - -EBADF: the fd is not open, or was opened with `O_PATH`
- * - -ENOSPC: all I/O slots are in use; or the kernel's limit of watches is reached
+ * - -ENOSPC: all I/O slots are in use
+ * - -EDQUOT: the kernel's limit of fds that one user may watch by epoll is reached
+ *   (`fs.epoll.max_user_watches`; the kernel's own -ENOSPC)
  * - -EPERM: `PIRN_EDGE` or `PIRN_EXCLUSIVE` for a file that is always ready
  * - -EOPNOTSUPP: this backend has no `PIRN_EDGE` or `PIRN_EXCLUSIVE`
  * - -ERANGE: backend select, and the fd is beyond the range that the size of the block gives

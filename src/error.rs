@@ -48,8 +48,8 @@ errors! {
     EAGAIN = 11, "queue full, try again after a turn";
     /// The kernel is out of memory.
     ENOMEM = 12, "the kernel is out of memory";
-    /// A pointer was refused by the kernel.
-    EFAULT = 14, "bad address";
+    /// The block is not aligned as a `u64`, or the kernel refused a pointer.
+    EFAULT = 14, "misaligned block, or bad address";
     /// Not from inside a callback, or the block already holds a live loop.
     EBUSY = 16, "the loop is running, or the block is in use";
     /// Already there.
@@ -61,19 +61,39 @@ errors! {
     /// The process has too many open files.
     EMFILE = 24, "too many open files";
     /// The capacity given at init is used up.
-    ENOSPC = 28, "capacity exhausted";
+    ENOSPC = 28, "capacity exhausted: all slots are in use";
     /// The number is beyond what this backend can hold.
     ERANGE = 34, "fd number beyond this backend's range";
+    /// It would wait for itself, directly or through others.
+    EDEADLK = 35, "would wait for itself";
     /// The kernel lacks the call.
     ENOSYS = 38, "not implemented by this kernel";
+    /// An epoll set is to watch one that watches it, or sets are nested too deeply.
+    ELOOP = 40, "epoll sets watch each other, or are nested too deeply";
+    /// Neither the block nor the configuration says how many watchers, timers and tasks there are
+    /// to be.
+    ENODATA = 61, "no capacities in block or configuration";
+    /// The `size` field of a struct is not set.
+    EBADMSG = 74, "the size field of a struct is not set";
+    /// The block was declared for a library that is built otherwise.
+    ELIBBAD = 80, "block declared with PIRN_HOST_ONLY, library built without it";
     /// A struct is longer than this library knows and its surplus is not zero.
     E2BIG = 7, "struct has fields this library does not know";
     /// This backend or this build cannot do it.
     EOPNOTSUPP = 95, "not supported by this backend";
+    /// The block is too small for its capacities.
+    ENOBUFS = 105, "the block is too small for its capacities";
     /// The queues were closed by `task_reclaim`.
     ESHUTDOWN = 108, "the queues are closed";
+    /// A time limit has passed.
+    ETIMEDOUT = 110, "timed out";
     /// An internal invariant does not hold (memory was overwritten).
     EUCLEAN = 117, "the loop's memory is damaged";
+    /// The user may watch no more fds with epoll (`fs.epoll.max_user_watches`): the kernel's
+    /// `ENOSPC`.
+    EDQUOT = 122, "the kernel's limit of watched fds is reached (fs.epoll.max_user_watches)";
+    /// Cancelled by request.
+    ECANCELED = 125, "cancelled";
 }
 
 impl Error {
@@ -139,7 +159,7 @@ mod tests {
         assert_eq!(Error::EINVAL.to_string(), "invalid argument");
         assert_eq!(Error::EUCLEAN.to_string(), "the loop's memory is damaged");
         // Numbers that begin or end like one of ours.
-        for errno in [3, 8, 13, 20, 111, 1000, 4095] {
+        for errno in [3, 8, 13, 20, 111, 126, 1000, 4095] {
             assert_eq!(
                 Error::from_errno(errno).to_string(),
                 "error of the kernel (see errno(3))"

@@ -89,14 +89,15 @@ pub const PIRN_STORAGE_MAGIC: u64 = 0x6b63_6f6c_6e72_6970;
 pub const PIRN_STORAGE_BASE: usize =
     if cfg!(any(feature = "select", feature = "poll", feature = "epoll")) {
         3584
-    } else if POINTER == 8 {
-        1536
     } else {
-        1016
+        HOST_ONLY_BASE
     };
 
+/// The same as the header says with `PIRN_HOST_ONLY`.
+const HOST_ONLY_BASE: usize = if POINTER == 8 { 1536 } else { 1016 };
+
 /// What `PIRN_STORAGE_SIZE` says in C, worked out from the real parts.
-const fn storage_size(capacity: Capacity) -> Option<usize> {
+const fn storage_size(base: usize, capacity: Capacity) -> Option<usize> {
     let io = PER_C_IO.checked_mul(capacity.io as usize);
     let timers = PER_C_TIMER.checked_mul(capacity.timers as usize);
     let tasks = PER_C_TASK.checked_mul(capacity.tasks as usize);
@@ -109,7 +110,7 @@ const fn storage_size(capacity: Capacity) -> Option<usize> {
     let Some(sum) = sum.checked_add(tasks) else {
         return None;
     };
-    match sum.checked_add(PIRN_STORAGE_BASE + 7) {
+    match sum.checked_add(base + 7) {
         Some(size) => Some(size / 8 * 8),
         None => None,
     }
@@ -291,7 +292,7 @@ static_assertions::assert_eq_align!(pirn_ready, Readiness);
 /// Returns 0 if it does not fit into a `size_t`. Any thread. Cost: O(1). Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pirn_storage_size(io: u32, timers: u32, tasks: u32) -> usize {
-    storage_size(Capacity { io, timers, tasks }).unwrap_or(0)
+    storage_size(PIRN_STORAGE_BASE, Capacity { io, timers, tasks }).unwrap_or(0)
 }
 
 /// Make a loop in a block of memory.
@@ -305,9 +306,18 @@ pub extern "C" fn pirn_storage_size(io: u32, timers: u32, tasks: u32) -> usize {
 /// @param config how, or NULL for the default: backend auto, capacities as the block says
 ///
 /// Returns 0, or
-/// - -EINVAL: `loop` or `block` is NULL; the block is misaligned or too small; no capacities in block or config; unknown backend or
-///   flag; host functions missing or given without `PIRN_BACKEND_HOST`
-/// - -E2BIG: config or host is longer than this library knows, and the surplus is not zero
+/// - -EINVAL: `loop` or `block` is NULL; unknown backend or flag; host functions missing, or given
+///   without `PIRN_BACKEND_HOST`; a size that ends inside a field
+/// - -EFAULT: the block is not aligned as a `uint64_t`
+/// - -ENODATA: no capacities: the block was not declared by `PIRN_STORAGE`, and those in `config`
+///   are 0
+/// - -ENOBUFS: the block is too small for its capacities: see `pirn_storage_size`
+/// - -ELIBBAD: the block was declared with `PIRN_HOST_ONLY`, and this library has more than the
+///   host backend
+/// - -EBADMSG: the `size` of config or host is not set
+/// - -E2BIG: config or host is longer than this library knows, and the surplus is not zero; or its
+///   `size`
+///   is above 256
 /// - -EBUSY: the block holds a live loop
 /// - -EOPNOTSUPP: this library was built without that backend, or without any that works here
 /// - -EMFILE, -ENFILE, -ENOMEM, -ENOSYS, -EPERM: what the kernel said; no fd stays open
@@ -346,8 +356,14 @@ unsafe fn init(
     config: *const pirn_config,
 ) -> Result<*mut pirn_loop> {
     let made = block.cast::<pirn_loop>();
-    if block.is_null() || !block.cast::<u64>().is_aligned() || size < PIRN_STORAGE_BASE {
+    if block.is_null() {
         return Err(Error::EINVAL);
+    }
+    if !block.cast::<u64>().is_aligned() {
+        return Err(Error::EFAULT);
+    }
+    if size < size_of::<[u64; 3]>() {
+        return Err(Error::ENOBUFS);
     }
     // SAFETY: the block is aligned and longer than its first three words.
     let [magic, io_and_timers, tasks_and_epoch] = unsafe { block.cast::<[u64; 3]>().read() };
@@ -363,7 +379,7 @@ unsafe fn init(
     };
     if capacity == Capacity::default() {
         if magic != STORAGE_MAGIC {
-            return Err(Error::EINVAL);
+            return Err(Error::ENODATA);
         }
         capacity = Capacity {
             io: io_and_timers as u32,
@@ -379,11 +395,16 @@ unsafe fn init(
         PIRN_BACKEND_HOST => Kind::Host,
         _ => return Err(Error::EINVAL),
     };
-    if config.flags & !PIRN_MEASURE != 0
-        || config.host.is_null() != (kind != Kind::Host)
-        || storage_size(capacity).is_none_or(|needed| needed > size)
-    {
+    if config.flags & !PIRN_MEASURE != 0 || config.host.is_null() != (kind != Kind::Host) {
         return Err(Error::EINVAL);
+    }
+    if storage_size(PIRN_STORAGE_BASE, capacity).is_none_or(|needed| needed > size) {
+        let is_for_host_only = storage_size(HOST_ONLY_BASE, capacity) == Some(size);
+        return Err(if is_for_host_only {
+            Error::ELIBBAD
+        } else {
+            Error::ENOBUFS
+        });
     }
     let epoch = ((tasks_and_epoch >> 32) as u32).wrapping_add(1);
 
@@ -472,6 +493,10 @@ unsafe fn extended<T: Copy>(from: *const T, numbers: usize) -> Result<T> {
     Ok(unsafe { known.assume_init() })
 }
 
+/// The most bytes that a struct may say it has: what is beyond is a size that was never set, and is
+/// not looked at.
+const LONGEST: usize = 256;
+
 /// Copies what there is of a struct of `size` bytes. One function for all types.
 ///
 /// # Safety
@@ -482,7 +507,10 @@ unsafe fn extend(from: *const u8, to: *mut u8, size: usize, numbers: usize) -> R
     // SAFETY: begins with its size.
     let said = unsafe { from.cast::<u32>().read_unaligned() } as usize;
     if said < size_of::<u32>() {
-        return Err(Error::EINVAL);
+        return Err(Error::EBADMSG);
+    }
+    if said > LONGEST {
+        return Err(Error::E2BIG);
     }
     for at in size..said {
         // SAFETY: readable for the size it says.

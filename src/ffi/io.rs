@@ -75,7 +75,9 @@ const _: () = {
 /// - -EINVAL: no live loop; callback NULL; unknown bits; `PIRN_HIGH` with `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or
 ///   `PIRN_URGENT`; an fd of the loop's own; the fd is watched already and one of the two is edge triggered or exclusive and the other is not
 /// - -EBADF: the fd is not open, or was opened with `O_PATH`
-/// - -ENOSPC: all I/O slots are in use; or the kernel's limit of watches is reached
+/// - -ENOSPC: all I/O slots are in use
+/// - -EDQUOT: the kernel's limit of fds that one user may watch by epoll is reached
+///   (`fs.epoll.max_user_watches`; the kernel's own -ENOSPC)
 /// - -EPERM: `PIRN_EDGE` or `PIRN_EXCLUSIVE` for a file that is always ready
 /// - -EOPNOTSUPP: this backend has no `PIRN_EDGE` or `PIRN_EXCLUSIVE`
 /// - -ERANGE: backend select, and the fd is beyond the range that the size of the block gives

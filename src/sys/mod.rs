@@ -15,15 +15,21 @@ pub(crate) mod fd;
 pub(crate) mod wake;
 
 use rustix::event::Timespec;
+use rustix::io::Errno;
 
 use crate::error::Error;
 use crate::time::{FOREVER, Nanos, SECOND};
 
-/// The kernel's error as ours.
+/// The kernel's error as ours: the same number, but for the one that the loop's own capacities
+/// have.
 #[cold]
 #[inline(never)]
-pub(crate) fn error(errno: rustix::io::Errno) -> Error {
-    Error::from_errno(errno.raw_os_error())
+pub(crate) fn error(errno: Errno) -> Error {
+    match errno {
+        // Only epoll_ctl says so, of the user's limit.
+        Errno::NOSPC => Error::EDQUOT,
+        _ => Error::from_errno(errno.raw_os_error()),
+    }
 }
 
 /// The longest wait in one call, a year: well inside a signed 64-bit time even after the kernel has added its clock.

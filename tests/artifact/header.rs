@@ -296,6 +296,42 @@ fn the_header_keeps_company() {
     }
 }
 
+/// Every error that a header names has a text of its own.
+#[test]
+fn every_error_of_the_headers_has_a_text() {
+    if !has(GCC.program) {
+        return;
+    }
+    // What the example of pirn_co.h returns of its own.
+    let not_ours = ["EIO"];
+    let mut errors = std::collections::BTreeSet::new();
+    for header in ["include/pirn.h", "include/pirn_co.h"] {
+        let text = std::fs::read_to_string(root().join(header)).expect("the header is committed");
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-');
+        let named = words.filter_map(|word| word.strip_prefix("-E"));
+        errors.extend(named.map(|name| format!("E{name}")));
+    }
+    errors.retain(|name| !not_ours.contains(&name.as_str()));
+    assert!(errors.len() > 25, "{errors:?}");
+    let lines: String = errors
+        .iter()
+        .map(|name| format!("    puts(pirn_strerror(-{name}));\n"))
+        .collect();
+    let file = scratch("header").join("errors.c");
+    let includes = "#include <errno.h>\n#include <pirn.h>\n#include <stdio.h>\n";
+    let program = format!("{includes}int main(void)\n{{\n{lines}}}\n");
+    std::fs::write(&file, program).expect("writable");
+    let program = scratch("bin").join("errors");
+    let mut command = GCC.command();
+    command.arg(&file).arg(&library().archive);
+    let outcome = run(command.arg("-o").arg(&program), MINUTES);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    let outcome = run(&mut Command::new(&program), MINUTES);
+    let texts: std::collections::BTreeSet<&str> = outcome.output.lines().collect();
+    assert_eq!(texts.len(), errors.len(), "{texts:?}");
+    assert!(!texts.iter().any(|text| text.contains("of the kernel")));
+}
+
 /// The programs that the first page shows compile: a contract that does not compile is none.
 #[test]
 fn the_first_program_of_the_header_works() {

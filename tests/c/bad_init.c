@@ -3,12 +3,16 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 DECLARE_BLOCK(block);
 static uint64_t plain[sizeof block / 8];
 static uint64_t elsewhere[sizeof block / 8];
 static uint32_t the_backend;
+
+/* By how much a block is smaller that is declared with PIRN_HOST_ONLY. */
+#define LESS_FOR_HOST_ONLY (PIRN_STORAGE_BASE - (sizeof(void *) == 8 ? 1536 : 1016))
 
 static struct pirn_loop *const NOT_WRITTEN = (struct pirn_loop *)(void *)&the_backend;
 
@@ -58,7 +62,7 @@ static void nulls_are_refused(void)
     GIVES(pirn_init(NULL, NULL, 0, NULL), -EINVAL);
     REFUSES(NULL, sizeof block, &config, -EINVAL);
     REFUSES(NULL, 0, NULL, -EINVAL);
-    REFUSES(block, 0, &config, -EINVAL);
+    REFUSES(block, 0, &config, -ENOBUFS);
     GIVES(pirn_deinit(NULL), -EINVAL);
     GIVES(pirn_after_fork(NULL), -EINVAL);
 }
@@ -71,26 +75,30 @@ static void blocks_too_small_or_misaligned_are_refused(void)
     EQUAL(sizeof block, PIRN_STORAGE_SIZE(IO, TIMERS, TASKS));
     EQUAL(sizeof block, pirn_storage_size(IO, TIMERS, TASKS));
     for (size_t size = 0; size < sizeof block; size += size < 64 ? 1 : 37) {
-        REFUSES(block, size, &config, -EINVAL);
-        REFUSES(plain, size, &given, -EINVAL);
+        /* The size that a header with PIRN_HOST_ONLY gives is told apart. */
+        int error = size == sizeof block - LESS_FOR_HOST_ONLY ? -ELIBBAD : -ENOBUFS;
+        REFUSES(block, size, &config, error);
+        REFUSES(plain, size, &given, error);
     }
-    REFUSES(block, sizeof block - 1, &config, -EINVAL);
-    REFUSES(plain, sizeof plain - 1, &given, -EINVAL);
+    REFUSES(block, sizeof block - LESS_FOR_HOST_ONLY, &config, -ELIBBAD);
+    REFUSES(plain, sizeof plain - LESS_FOR_HOST_ONLY, &given, -ELIBBAD);
+    REFUSES(block, sizeof block - 1, &config, -ENOBUFS);
+    REFUSES(plain, sizeof plain - 1, &given, -ENOBUFS);
     for (size_t by = 1; by < 8; by++) {
-        REFUSES((char *)block + by, sizeof block - 8, &given, -EINVAL);
-        REFUSES((char *)plain + by, sizeof plain - by, &config, -EINVAL);
+        REFUSES((char *)block + by, sizeof block - 8, &given, -EFAULT);
+        REFUSES((char *)plain + by, sizeof plain - by, &config, -EFAULT);
     }
     given = config_of(UINT32_MAX, UINT32_MAX, UINT32_MAX);
-    REFUSES(plain, sizeof plain, &given, -EINVAL);
+    REFUSES(plain, sizeof plain, &given, -ENOBUFS);
     given = config_of(UINT32_MAX, 0, 0);
-    REFUSES(plain, sizeof plain, &given, -EINVAL);
+    REFUSES(plain, sizeof plain, &given, -ENOBUFS);
     given = config_of(0, UINT32_MAX, 0);
-    REFUSES(plain, sizeof plain, &given, -EINVAL);
+    REFUSES(plain, sizeof plain, &given, -ENOBUFS);
     given = config_of(0, 0, UINT32_MAX);
-    REFUSES(plain, sizeof plain, &given, -EINVAL);
+    REFUSES(plain, sizeof plain, &given, -ENOBUFS);
     given = config_of(IO + 1, TIMERS, TASKS);
-    REFUSES(plain, sizeof plain, &given, -EINVAL);
-    REFUSES(block, sizeof block, &given, -EINVAL);
+    REFUSES(plain, sizeof plain, &given, -ENOBUFS);
+    REFUSES(block, sizeof block, &given, -ENOBUFS);
     ACCEPTS(block, sizeof block, &config);
 }
 
@@ -114,7 +122,7 @@ static void garbage_is_no_loop_and_no_obstacle(void)
         GIVES(pirn_raise(fake, 0), -EINVAL);
         GIVES(pirn_wake(fake), -EINVAL);
         GIVES(pirn_deinit(fake), -EINVAL);
-        REFUSES(plain, sizeof plain, &none, -EINVAL);
+        REFUSES(plain, sizeof plain, &none, -ENODATA);
         ACCEPTS(plain, sizeof plain, &given);
     }
 }
@@ -189,7 +197,7 @@ static void a_moved_loop_is_found_out(void)
     GIVES(pirn_timer_stop(copy, timer), -EINVAL);
     GIVES(pirn_wake(copy), -EINVAL);
     GIVES(pirn_deinit(copy), -EINVAL);
-    REFUSES(elsewhere, sizeof elsewhere, &config, -EINVAL);
+    REFUSES(elsewhere, sizeof elsewhere, &config, -ENODATA);
     ACCEPTS(elsewhere, sizeof elsewhere, &given);
     GIVES(pirn_turn(loop, 0), 1);
     EQUAL(seen.calls, 1);
@@ -234,7 +242,7 @@ static void config_may_be_shorter_or_longer(void)
     longer.config = config_of(0, 0, 0);
     for (uint32_t size = 0; size < 4; size++) {
         longer.config.size = size;
-        REFUSES(block, sizeof block, &longer.config, -EINVAL);
+        REFUSES(block, sizeof block, &longer.config, -EBADMSG);
     }
     for (uint32_t size = sizeof longer.config; size <= sizeof longer; size++) {
         longer.config.size = size;
@@ -267,8 +275,35 @@ static void config_may_be_shorter_or_longer(void)
     *shorter = sizeof *shorter;
     ACCEPTS(block, sizeof block, (const struct pirn_config *)(const void *)shorter);
     memset(elsewhere, 0, sizeof elsewhere);
-    REFUSES(elsewhere, sizeof elsewhere, (const struct pirn_config *)(const void *)shorter, -EINVAL);
+    const struct pirn_config *size_alone = (const void *)shorter;
+    REFUSES(elsewhere, sizeof elsewhere, size_alone, -ENODATA);
     free(shorter);
+}
+
+/* A size that was never set is whatever was there: no more is read than any struct may have. */
+static void a_size_that_is_garbage_is_not_believed(void)
+{
+    static const uint32_t sizes[] = { 257, 4096, 0x7f7f7f7f, UINT32_MAX };
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *memory = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct pirn_config *config = (void *)(memory + page - sizeof *config);
+    struct pirn_config with_host = config_of(0, 0, 0);
+    struct pirn_host *host = (void *)(memory + page - sizeof *host);
+    MUST(memory != MAP_FAILED && munmap(memory + page, page) == 0);
+    *config = config_of(0, 0, 0);
+    for (size_t of = 0; of < sizeof sizes / sizeof *sizes; of++) {
+        config->size = sizes[of];
+        REFUSES(block, sizeof block, config, -E2BIG);
+    }
+    if (the_backend == PIRN_BACKEND_HOST) {
+        *host = *with_host.host;
+        with_host.host = host;
+        for (size_t of = 0; of < sizeof sizes / sizeof *sizes; of++) {
+            host->size = sizes[of];
+            REFUSES(block, sizeof block, &with_host, -E2BIG);
+        }
+    }
+    MUST(munmap(memory, page) == 0);
 }
 
 static void a_host_must_be_whole(void)
@@ -296,7 +331,7 @@ static void a_host_must_be_whole(void)
     /* What is missing is zero, and half a pointer is missing. */
     for (uint32_t size = 0; size < offsetof(struct pirn_host, wait) + sizeof given.host.wait; size++) {
         given.host.size = size;
-        REFUSES(block, sizeof block, &config, -EINVAL);
+        REFUSES(block, sizeof block, &config, size < 4 ? -EBADMSG : -EINVAL);
     }
     given.host.size = sizeof given;
     ACCEPTS(block, sizeof block, &config);
@@ -435,6 +470,7 @@ static void test(uint32_t backend)
     a_moved_loop_is_found_out();
     unknown_backends_and_flags_are_refused();
     config_may_be_shorter_or_longer();
+    a_size_that_is_garbage_is_not_believed();
     a_host_must_be_whole();
     capacities_come_from_config_or_block();
     a_lack_of_fds_is_reported();

@@ -277,9 +277,18 @@ unsafe extern "C" {
     /// @param config how, or NULL for the default: backend auto, capacities as the block says
     ///
     /// Returns 0, or
-    /// - -EINVAL: `loop` or `block` is NULL; the block is misaligned or too small; no capacities in block or config; unknown backend or
-    ///   flag; host functions missing or given without `PIRN_BACKEND_HOST`
-    /// - -E2BIG: config or host is longer than this library knows, and the surplus is not zero
+    /// - -EINVAL: `loop` or `block` is NULL; unknown backend or flag; host functions missing, or given
+    ///   without `PIRN_BACKEND_HOST`; a size that ends inside a field
+    /// - -EFAULT: the block is not aligned as a `uint64_t`
+    /// - -ENODATA: no capacities: the block was not declared by `PIRN_STORAGE`, and those in `config`
+    ///   are 0
+    /// - -ENOBUFS: the block is too small for its capacities: see `pirn_storage_size`
+    /// - -ELIBBAD: the block was declared with `PIRN_HOST_ONLY`, and this library has more than the
+    ///   host backend
+    /// - -EBADMSG: the `size` of config or host is not set
+    /// - -E2BIG: config or host is longer than this library knows, and the surplus is not zero; or its
+    ///   `size`
+    ///   is above 256
     /// - -EBUSY: the block holds a live loop
     /// - -EOPNOTSUPP: this library was built without that backend, or without any that works here
     /// - -EMFILE, -ENFILE, -ENOMEM, -ENOSYS, -EPERM: what the kernel said; no fd stays open
@@ -307,7 +316,9 @@ unsafe extern "C" {
     ///
     /// Returns 0, or
     /// - -EINVAL: no live loop
-    /// - -EBUSY: inside a callback or a run; or another thread is just waking the loop: call again
+    /// - -EBUSY: inside a callback or a run; or another thread is just posting to the loop: call again
+    ///
+    /// Nothing has changed on an error.
     ///
     /// Cost: O(1), up to three system calls. Loop thread. Since 0.1.
     ///
@@ -351,7 +362,9 @@ unsafe extern "C" {
     /// - -EINVAL: no live loop; callback NULL; unknown bits; `PIRN_HIGH` with `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or
     ///   `PIRN_URGENT`; an fd of the loop's own; the fd is watched already and one of the two is edge triggered or exclusive and the other is not
     /// - -EBADF: the fd is not open, or was opened with `O_PATH`
-    /// - -ENOSPC: all I/O slots are in use; or the kernel's limit of watches is reached
+    /// - -ENOSPC: all I/O slots are in use
+    /// - -EDQUOT: the kernel's limit of fds that one user may watch by epoll is reached
+    ///   (`fs.epoll.max_user_watches`; the kernel's own -ENOSPC)
     /// - -EPERM: `PIRN_EDGE` or `PIRN_EXCLUSIVE` for a file that is always ready
     /// - -EOPNOTSUPP: this backend has no `PIRN_EDGE` or `PIRN_EXCLUSIVE`
     /// - -ERANGE: backend select, and the fd is beyond the range that the size of the block gives
@@ -667,8 +680,10 @@ unsafe extern "C" {
     ) -> c_int;
     /// Queue a callback from anywhere: any thread, any signal handler.
     ///
-    /// It runs on the loop's thread, after those accepted before it. The loop is woken if it sleeps; a burst of posts costs one system
-    /// call at most, and none while the loop is awake. What was accepted runs exactly once, or is handed back by `pirn_task_reclaim`.
+    /// It runs on the loop's thread, after those accepted before it. The loop is woken if it sleeps: a burst of
+    /// posts costs one system call, posts while the loop is awake cost none. A thread that posts while another
+    /// is in the middle of waking the loop makes the call too, as the other may have been preempted. What was
+    /// accepted runs exactly once, or is handed back by `pirn_task_reclaim`.
     ///
     /// @param callback  called once, on the loop's thread
     /// @param user      passed to the callback, never looked at
