@@ -403,13 +403,16 @@ static void a_lack_of_fds_is_reported(void)
 }
 
 /* A host whose wake-up is held up, and the thread that holds it. */
-static atomic_int wake_state;
+enum { AWAKE, ASLEEP, WAKING, DONE };
+static atomic_int host_state;
 
 static int lazy_wait(uint64_t timeout_ns, struct pirn_ready *ready, size_t capacity, void *user)
 {
     (void)ready, (void)capacity, (void)user;
     /* A poster comes while the loop sleeps; the wait ends while the poster is still at it. */
-    while (timeout_ns > 0 && atomic_load(&wake_state) == 0)
+    if (timeout_ns > 0)
+        atomic_store(&host_state, ASLEEP);
+    while (atomic_load(&host_state) == ASLEEP)
         usleep(100);
     return 0;
 }
@@ -417,13 +420,15 @@ static int lazy_wait(uint64_t timeout_ns, struct pirn_ready *ready, size_t capac
 static void held_up_wake(void *user)
 {
     (void)user;
-    atomic_store(&wake_state, 1);
-    while (atomic_load(&wake_state) == 1)
+    atomic_store(&host_state, WAKING);
+    while (atomic_load(&host_state) == WAKING)
         usleep(100);
 }
 
 static void *post_one(void *user)
 {
+    while (atomic_load(&host_state) != ASLEEP)
+        usleep(100);
     CHECK(pirn_remote_post(user, see_task, NULL) == 0);
     return NULL;
 }
@@ -454,7 +459,7 @@ static void a_refused_deinit_changes_nothing(void)
     EQUAL(task.calls, 1);
     GIVES(pirn_run(loop), PIRN_STOPPED);
     GIVES(pirn_deinit(loop), -EBUSY);
-    atomic_store(&wake_state, 2);
+    atomic_store(&host_state, DONE);
     MUST(pthread_join(thread, NULL) == 0);
     OK(pirn_deinit(loop));
 }
