@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use pirn::{
-    Host, Interest, IoEvent, Loop, Nanos, Readiness, Ready, Repeat, Result, Storage, Timer,
+    Config, Host, Interest, IoEvent, Loop, Nanos, Readiness, Ready, Repeat, Result, Storage, Timer,
     TimerEvent, Wake, When,
 };
 
@@ -96,7 +96,7 @@ impl Random {
 fn measure<const N: usize>(storage: &mut Storage<N, N, 16>) {
     let block = size_of::<Storage<N, N, 16>>();
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
-    let mut event_loop = Loop::with_host(storage, World::default(), false).unwrap();
+    let mut event_loop = Loop::with_host(storage, World::default(), Config::default()).unwrap();
     let mut connections = Connections {
         timers: Vec::with_capacity(N),
         events: 0,

@@ -349,6 +349,16 @@ struct pirn_config {
    */
   uint32_t flags;
   /**
+   * Where the generations of handles begin: with the same seed a loop gives out the same
+   * handles, so that a run can be repeated. Handles of two loops with the same seed are taken
+   * for each other. 0: chosen by the block's address, how often it was used, and the clock.
+   */
+  uint32_t seed;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
    * For `PIRN_BACKEND_HOST`, else NULL.
    */
   const struct pirn_host *host;

@@ -42,6 +42,11 @@ pub struct Config {
     pub backend: Kind,
     /// Read the clock around every callback, for [`Stats::longest_callback_ns`].
     pub measure: bool,
+    /// Where the generations of handles begin: with the same seed a loop gives out the same
+    /// handles, so that a run can be repeated. Handles of two loops with the same seed are taken
+    /// for each other. 0, the default: chosen by the address of the storage, how often it was used,
+    /// and the clock. For a host whose clock stands still give each loop a seed of its own.
+    pub seed: u32,
 }
 
 /// An event loop over a context `C` of the user's.
@@ -86,25 +91,30 @@ impl<'s, C> Loop<'s, C> {
         if config.backend == Kind::Host {
             return Err(Error::EINVAL);
         }
-        Self::make(memory.into(), config.measure, |area| {
+        Self::make(memory.into(), config, |area| {
             Platform::open(config.backend, area)
         })
     }
 }
 
 impl<'s, C, H: Host> Loop<'s, C, H> {
-    /// Makes a loop whose clock, wait and readiness come from `host`.
+    /// Make a loop whose clock, wait and readiness come from `host`. The backend of `config` is
+    /// [`Kind::Host`] or left at its default.
     ///
     /// # Errors
     ///
-    /// [`Error::EOPNOTSUPP`] if this build was made without the host backend.
-    pub fn with_host(memory: impl Into<Memory<'s>>, host: H, measure: bool) -> Result<Self> {
-        Self::make(memory.into(), measure, |area| Platform::host(host, area))
+    /// [`Error::EOPNOTSUPP`] if this build was made without the host backend. [`Error::EINVAL`] if
+    /// `config` names another backend, or the memory is too small.
+    pub fn with_host(memory: impl Into<Memory<'s>>, host: H, config: Config) -> Result<Self> {
+        if !matches!(config.backend, Kind::Auto | Kind::Host) {
+            return Err(Error::EINVAL);
+        }
+        Self::make(memory.into(), config, |area| Platform::host(host, area))
     }
 
     fn make(
         memory: Memory<'s>,
-        measure: bool,
+        config: Config,
         open: impl FnOnce(&'s mut [u64]) -> Result<Platform<'s, H>>,
     ) -> Result<Self> {
         let (cut, area) = memory.cut().ok_or(Error::EINVAL)?;
@@ -112,7 +122,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
         let parts = cut.finish(backend.waker());
         let shared = parts.shared;
         Ok(Loop {
-            reactor: Reactor::new(backend, parts, measure),
+            reactor: Reactor::new(backend, parts, config.measure, config.seed),
             shared,
             is_running: false,
             context: PhantomData,

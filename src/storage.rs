@@ -27,8 +27,8 @@ pub(crate) struct Parts<'a, W> {
     pub(crate) tasks: &'a mut [tasks::Slot],
     pub(crate) shared: &'a Shared<'a, W>,
     pub(crate) block_size: u32,
-    /// Where the generations of handles start.
-    pub(crate) seed: u32,
+    /// A hash of the block and of which life of it this is.
+    pub(crate) hash: u32,
 }
 
 /// How many of each.
@@ -206,11 +206,10 @@ pub(crate) fn places<W>(memory: *const u8, capacity: Capacity) -> Option<(Places
     Some((places, layout.mailbox.at(block)))
 }
 
-/// Where generations start: elsewhere in each life of a block and in each block, so that handles of an earlier life and those of
-/// other loops are stale. Even: free.
-fn seed(block: *const u8, epoch: u32) -> u32 {
+/// Differs for each block, and for each life of a block.
+fn hash(block: *const u8, epoch: u32) -> u32 {
     let block = (block.addr() >> 3) as u32;
-    (block.wrapping_mul(0x85EB_CA6B) ^ epoch.wrapping_mul(0x9E37_79B1)) & !1
+    block.wrapping_mul(0x85EB_CA6B) ^ epoch.wrapping_mul(0x9E37_79B1)
 }
 
 /// A block, cut.
@@ -222,7 +221,7 @@ pub(crate) struct Cut<'a, W> {
     timers: &'a mut [TimerSlot],
     tasks: &'a mut [tasks::Slot],
     block_size: u32,
-    seed: u32,
+    hash: u32,
 }
 
 impl<'a, W: Wake> Cut<'a, W> {
@@ -240,7 +239,7 @@ impl<'a, W: Wake> Cut<'a, W> {
     ) -> Option<(Self, &'a mut [u64])> {
         let skipped = skipped(memory);
         let (block, size) = (memory.wrapping_add(skipped), size.saturating_sub(skipped));
-        let seed = seed(memory, epoch);
+        let hash = hash(memory, epoch);
         let layout = Layout::<W>::new(capacity)?;
         if layout.end > size {
             return None;
@@ -275,7 +274,7 @@ impl<'a, W: Wake> Cut<'a, W> {
                 timers,
                 tasks,
                 block_size: 0,
-                seed,
+                hash,
             },
             area,
         ))
@@ -296,7 +295,7 @@ impl<'a, W: Wake> Cut<'a, W> {
             timers: self.timers,
             tasks: self.tasks,
             block_size: self.block_size,
-            seed: self.seed,
+            hash: self.hash,
         }
     }
 }

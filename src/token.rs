@@ -12,6 +12,19 @@ pub(crate) struct Token {
     pub(crate) generation: u32,
 }
 
+/// The generation that slots start with, which is even: they are free.
+///
+/// By `seed` alone if there is one, so that a run can be repeated. Otherwise it differs for each
+/// block, for each life of a block (`block` says which), and by the clock, since a block that was
+/// made again at the same address knows of no earlier life.
+pub(crate) const fn first_generation(seed: u32, block: u32, now: u64) -> u32 {
+    let hash = match seed {
+        0 => block ^ ((now ^ now >> 32) as u32).wrapping_mul(0xC2B2_AE35),
+        seed => seed.wrapping_mul(0x9E37_79B1),
+    };
+    hash & !1
+}
+
 macro_rules! handles {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*

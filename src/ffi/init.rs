@@ -207,6 +207,12 @@ pub struct pirn_config {
     pub tasks: u32,
     /// `PIRN_MEASURE`, or 0.
     pub flags: u32,
+    /// Where the generations of handles begin: with the same seed a loop gives out the same
+    /// handles, so that a run can be repeated. Handles of two loops with the same seed are taken
+    /// for each other. 0: chosen by the block's address, how often it was used, and the clock.
+    pub seed: u32,
+    /// 0.
+    pub reserved: u32,
     /// For `PIRN_BACKEND_HOST`, else NULL.
     pub host: *const pirn_host,
 }
@@ -395,7 +401,10 @@ unsafe fn init(
         PIRN_BACKEND_HOST => Kind::Host,
         _ => return Err(Error::EINVAL),
     };
-    if config.flags & !PIRN_MEASURE != 0 || config.host.is_null() != (kind != Kind::Host) {
+    if config.flags & !PIRN_MEASURE != 0
+        || config.reserved != 0
+        || config.host.is_null() != (kind != Kind::Host)
+    {
         return Err(Error::EINVAL);
     }
     if storage_size(PIRN_STORAGE_BASE, capacity).is_none_or(|needed| needed > size) {
@@ -424,7 +433,12 @@ unsafe fn init(
         tasks_and_epoch: u64::from(capacity.tasks) | u64::from(epoch) << 32,
         shared,
         is_running: AtomicBool::new(false),
-        reactor: Reactor::new(backend, parts, config.flags & PIRN_MEASURE != 0),
+        reactor: Reactor::new(
+            backend,
+            parts,
+            config.flags & PIRN_MEASURE != 0,
+            config.seed,
+        ),
     };
     // SAFETY: inside the block, writable, aligned as a `u64` and thereby, as asserted above, as a loop.
     unsafe { made.write(pirn_loop(head)) };

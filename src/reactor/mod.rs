@@ -30,7 +30,7 @@ use crate::target::Target;
 use crate::tasks::Tasks;
 use crate::time::{FOREVER, Nanos};
 use crate::timers::Timers;
-use crate::token::Token;
+use crate::token::{Token, first_generation};
 use crate::watch::Watchers;
 
 pub(crate) use dispatch::{EVENTS, FiredIo, IO, REMOTE, TASKS, TIMERS};
@@ -123,13 +123,19 @@ pub(crate) struct Reactor<'a, B: Backend> {
 }
 
 impl<'a, B: Backend> Reactor<'a, B> {
-    pub(crate) fn new(mut backend: B, parts: Parts<'a, B::Waker>, measure: bool) -> Self {
+    pub(crate) fn new(
+        mut backend: B,
+        parts: Parts<'a, B::Waker>,
+        measure: bool,
+        seed: u32,
+    ) -> Self {
         let now = backend.now();
+        let generation = first_generation(seed, parts.hash, now);
         Reactor {
             backend,
-            watchers: Watchers::new(parts.watchers, parts.buckets, parts.seed),
-            timers: Timers::new(parts.timers, parts.seed, now),
-            tasks: Tasks::new(parts.tasks, parts.seed),
+            watchers: Watchers::new(parts.watchers, parts.buckets, generation),
+            timers: Timers::new(parts.timers, generation, now),
+            tasks: Tasks::new(parts.tasks, generation),
             shared: parts.shared,
             now,
             now_is_stale: false,

@@ -45,7 +45,7 @@ fn what_rust_makes_of_it() -> String {
         pirn_task { slot, generation }
         pirn_ready { fd, ready }
         pirn_host { size, capabilities, user, now, wait, watch, wake }
-        pirn_config { size, backend, io, timers, tasks, flags, host }
+        pirn_config { size, backend, io, timers, tasks, flags, seed, reserved, host }
         pirn_stats {
             size, backend, turns, waits, events, stale_events, spurious_wakeups, callbacks, longest_callback_ns, longest_lag_ns,
             interest_changes, interest_syscalls, rebuilds, remote_posts, wake_writes, io_capacity, io_used, io_peak, timer_capacity,

@@ -279,6 +279,31 @@ static void handles_do_not_outlive_the_loop(void)
     }
 }
 
+/* The first timer of a loop in a block that knows of no earlier life. */
+static struct pirn_timer first_timer(uint32_t seed)
+{
+    struct pirn_config config = { .size = sizeof config, .io = IO, .timers = TIMERS, .tasks = TASKS };
+    struct pirn_loop *loop;
+    struct pirn_timer timer = ZERO_TIMER;
+    config.backend = the_backend;
+    config.seed = seed;
+    config.host = the_backend == PIRN_BACKEND_HOST ? new_host() : NULL;
+    memset(block, 0, sizeof block);
+    MUST(pirn_init(&loop, block, sizeof block, &config) == 0);
+    OK(pirn_timer_start(loop, SECOND, 0, 0, see_timer, NULL, &timer));
+    CLOSE(loop);
+    return timer;
+}
+
+/* With a seed the handles of a run are those of the run before. Without, they differ though the block is the same. */
+static void a_seed_repeats_the_handles(void)
+{
+    struct pirn_timer seeded = first_timer(7), other = first_timer(8), unseeded = first_timer(0);
+    EQUAL(first_timer(7).generation, seeded.generation);
+    CHECK(other.generation != seeded.generation);
+    CHECK(first_timer(0).generation != unseeded.generation);
+}
+
 /* Design, promise 3: what another loop gave out is refused here. */
 static void foreign_handles_are_refused(void)
 {
@@ -397,6 +422,7 @@ static void test(uint32_t backend)
     zero_handles_are_unknown();
     stale_handles_are_unknown();
     handles_do_not_outlive_the_loop();
+    a_seed_repeats_the_handles();
     foreign_handles_are_refused();
     made_up_handles_are_unknown();
     functions_without_a_loop_answer_anything();

@@ -223,6 +223,9 @@ static void unknown_backends_and_flags_are_refused(void)
             REFUSES(block, sizeof block, &config, -EINVAL);
     }
     config.flags = 0;
+    config.reserved = 1;
+    REFUSES(block, sizeof block, &config, -EINVAL);
+    config.reserved = 0;
     /* A host belongs to its backend, and to no other. */
     for (uint32_t backend = PIRN_BACKEND_AUTO; backend <= PIRN_BACKEND_HOST; backend++) {
         config.backend = backend;

@@ -48,6 +48,8 @@ int main(void)
     FIELD(config, timers);
     FIELD(config, tasks);
     FIELD(config, flags);
+    FIELD(config, seed);
+    FIELD(config, reserved);
     FIELD(config, host);
     STRUCT(stats);
     FIELD(stats, size);

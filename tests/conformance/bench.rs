@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 use std::sync::RwLock;
 
 use pirn::{
-    Ended, FOREVER, Interest, Io, IoEvent, Limit, Loop, Memory, Nanos, Ready, Repeat, Result,
-    Storage, Task, Timer, TimerEvent, When,
+    Config, Ended, FOREVER, Interest, Io, IoEvent, Limit, Loop, Memory, Nanos, Ready, Repeat,
+    Result, Storage, Task, Timer, TimerEvent, When,
 };
 
 use crate::world::World;
@@ -128,7 +128,11 @@ impl<'s, W: World> Bench<'s, W> {
     /// With `measure`, the loop times its callbacks.
     pub fn make(memory: Memory<'s>, measure: bool) -> Self {
         let world = W::new();
-        let event_loop = world.open(memory, measure).expect("the backend opens");
+        let config = Config {
+            measure,
+            ..Config::default()
+        };
+        let event_loop = world.open(memory, config).expect("the backend opens");
         assert_eq!(event_loop.backend(), W::KIND);
         let context = Context {
             world,

@@ -63,3 +63,4 @@ mod panics;
 mod readiness;
 mod reentrancy;
 mod remote;
+mod seed;

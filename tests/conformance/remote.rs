@@ -285,7 +285,9 @@ fn every_post_of_four_threads_runs_once<W: World>(_: &mut Bench<'_, W>) {
     }
     let mut storage = Storage::<1, 1, 64>::new();
     let world = W::new();
-    let mut event_loop = world.open::<Seen>((&mut storage).into(), false).unwrap();
+    let mut event_loop = world
+        .open::<Seen>((&mut storage).into(), pirn::Config::default())
+        .unwrap();
     event_loop.hold().unwrap();
     let remote = event_loop.remote();
     let left = AtomicUsize::new(THREADS);

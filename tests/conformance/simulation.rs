@@ -8,8 +8,8 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use pirn::{
-    Capabilities, Error, FOREVER, Host, Interest, Kind, Loop, Memory, Nanos, Readiness, Ready,
-    Result, Wake,
+    Capabilities, Config, Error, FOREVER, Host, Interest, Kind, Loop, Memory, Nanos, Readiness,
+    Ready, Result, Wake,
 };
 
 use crate::os::{EAGAIN, EBADF, ECONNRESET, EPIPE};
@@ -289,13 +289,17 @@ impl World for Simulation {
         world
     }
 
-    fn open<'s, C>(&self, memory: Memory<'s>, measure: bool) -> Result<Loop<'s, C, SimulatedHost>> {
+    fn open<'s, C>(
+        &self,
+        memory: Memory<'s>,
+        config: Config,
+    ) -> Result<Loop<'s, C, SimulatedHost>> {
         let host = SimulatedHost {
             state: Rc::clone(&self.state),
             // Threads may ring it when the loop is gone.
             bell: Box::leak(Box::default()),
         };
-        Loop::with_host(memory, host, measure)
+        Loop::with_host(memory, host, config)
     }
 
     fn pipe(&self) -> (i32, i32) {

@@ -367,7 +367,9 @@ fn events_outlive_their_loop<W: World>(_: &mut Bench<'_, W>) {
     drop(b.event_loop);
     let mut storage = Storage::<8, 8, 8>::new();
     let world = &b.context.world;
-    let mut other = world.open((&mut storage).into(), false).unwrap();
+    let mut other = world
+        .open((&mut storage).into(), pirn::Config::default())
+        .unwrap();
     for due in taken.iter() {
         due.call(&mut other, &mut b.context);
     }

@@ -153,7 +153,7 @@ fn hundred_thousand_timers_are_never_early<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Box::new(Storage::<1, COUNT, 1>::new());
     let world = W::new();
     let mut event_loop = world
-        .open::<Counted>((&mut *storage).into(), false)
+        .open::<Counted>((&mut *storage).into(), pirn::Config::default())
         .unwrap();
     let start = world.now();
     let mut random = 0x9E37_79B9_7F4A_7C15u64;

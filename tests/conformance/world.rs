@@ -17,7 +17,7 @@ pub trait World: Sized + 'static {
     const TAKES: bool = false;
 
     fn new() -> Self;
-    fn open<'s, C>(&self, memory: Memory<'s>, measure: bool) -> Result<Loop<'s, C, Self::Host>>;
+    fn open<'s, C>(&self, memory: Memory<'s>, config: Config) -> Result<Loop<'s, C, Self::Host>>;
 
     /// The two ends of a pipe: what is read from, what is written to.
     fn pipe(&self) -> (i32, i32);
@@ -116,14 +116,9 @@ impl<const KIND: u32> World for Kernel<KIND> {
         }
     }
 
-    fn open<'s, C>(&self, memory: Memory<'s>, measure: bool) -> Result<Loop<'s, C>> {
-        Loop::new(
-            memory,
-            Config {
-                backend: Self::KIND,
-                measure,
-            },
-        )
+    fn open<'s, C>(&self, memory: Memory<'s>, config: Config) -> Result<Loop<'s, C>> {
+        let backend = Self::KIND;
+        Loop::new(memory, Config { backend, ..config })
     }
 
     fn pipe(&self) -> (i32, i32) {
@@ -199,8 +194,8 @@ impl<W: World> World for Taking<W> {
         Taking(W::new())
     }
 
-    fn open<'s, C>(&self, memory: Memory<'s>, measure: bool) -> Result<Loop<'s, C, W::Host>> {
-        self.0.open(memory, measure)
+    fn open<'s, C>(&self, memory: Memory<'s>, config: Config) -> Result<Loop<'s, C, W::Host>> {
+        self.0.open(memory, config)
     }
 
     fn pipe(&self) -> (i32, i32) {

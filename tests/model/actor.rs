@@ -2,7 +2,9 @@
 
 use std::mem::MaybeUninit;
 
-use pirn::{Interest, Io, IoEvent, Kind, Limit, Loop, Ready, Storage, Task, Timer, TimerEvent};
+use pirn::{
+    Config, Interest, Io, IoEvent, Kind, Limit, Loop, Ready, Storage, Task, Timer, TimerEvent,
+};
 
 use super::oracle::{IO_CAPACITY, Oracle, Place, Source, TASK_CAPACITY, TIMER_CAPACITY};
 use super::script::{Own, Scope, Script, Way};
@@ -49,8 +51,12 @@ pub struct Actor<W: World> {
 pub fn play<W: World>(script: &Script, scope: Scope) -> Vec<Vec<Entry>> {
     let mut storage = Storage::<IO_CAPACITY, TIMER_CAPACITY, TASK_CAPACITY>::new();
     let world = W::new();
+    let config = Config {
+        measure: script.is_measured,
+        ..Config::default()
+    };
     let mut event_loop = world
-        .open::<Actor<W>>((&mut storage).into(), script.is_measured)
+        .open::<Actor<W>>((&mut storage).into(), config)
         .expect("the backend opens");
     let mut actor = Actor {
         world,

@@ -135,6 +135,12 @@ pub struct pirn_config {
     pub tasks: u32,
     /// `PIRN_MEASURE`, or 0.
     pub flags: u32,
+    /// Where the generations of handles begin: with the same seed a loop gives out the same
+    /// handles, so that a run can be repeated. Handles of two loops with the same seed are taken
+    /// for each other. 0: chosen by the block's address, how often it was used, and the clock.
+    pub seed: u32,
+    /// 0.
+    pub reserved: u32,
     /// For `PIRN_BACKEND_HOST`, else NULL.
     pub host: *const pirn_host,
 }
