@@ -1,4 +1,4 @@
-//! The layer for signals, called from C: programs of tests/os compiled, run on every backend that
+//! The layer crates/os, called from C: programs of tests/os compiled, run on every backend that
 //! has fds, and their claims counted.
 
 mod support;
@@ -52,6 +52,7 @@ macro_rules! programs {
 
 programs! {
     signals_come_to_the_loop: "signals";
+    the_end_of_children_is_reported: "children";
 }
 
 /// Compiles and links a few lines, with nothing else said to the compiler.

@@ -1,5 +1,5 @@
 /*
- * pirn/os.h: signals, as a layer above pirn.h.
+ * pirn/os.h: signals and the end of processes, as a layer above pirn.h.
  *
  * The layer is in the same library. A program that does not call it does not contain it. Version
  * 0 of this header: nothing in it is frozen yet. Linux only, on x86_64, x86, aarch64, ARM and
@@ -9,9 +9,9 @@
  * IN ONE PAGE
  *
  * A source is something of the operating system that a loop waits for through an fd of pirn's
- * own: a signal. You provide a struct for each source. pirn writes into it what it knows of the
- * source, so it must be zero before it is added for the first time, and must stay where it is
- * until it is removed. A daemon that ends in an orderly way:
+ * own: a signal, or the end of a process. You provide a struct for each source. pirn writes into
+ * it what it knows of the source, so it must be zero before it is added for the first time, and
+ * must stay where it is until it is removed. A daemon that ends in an orderly way:
  *
  *     static struct pirn_signal terminate;                  static: zero
  *
@@ -82,6 +82,40 @@
  * If you would rather have a handler, call pirn_raise in it, and give the bit a callback with
  * pirn_raise_add. After a fork, pirn_after_fork makes the child's loop hear the child's own
  * signals.
+ *
+ *
+ * PROCESSES
+ *
+ * Start a child as you like (posix_spawn, with an empty mask as above), and add it:
+ *
+ *     static void on_end(struct pirn_loop *loop, struct pirn_child *child,
+ *                        const struct pirn_child_status *status, void *user)
+ *     {
+ *         if (status->code == CLD_EXITED)
+ *             printf("%d: status %d\n", status->pid, status->status);
+ *     }
+ *
+ *     static struct pirn_child child;
+ *     pirn_child_add(loop, &child, pid, 0, on_end, NULL);
+ *
+ * When the callback runs the child is reaped and the source removed: there is no zombie, and the
+ * struct can serve the next child at once. pirn does not use SIGCHLD and waits for your children
+ * only. Do not wait for them yourself, and do not ignore SIGCHLD.
+ *
+ * Kernels before 5.3 have no pidfds, and some sandboxes refuse them. A program that is to run there
+ * gives PIRN_CHILD_SCAN, watches SIGCHLD, and looks after each of its children when that comes:
+ *
+ *     static void on_sigchld(struct pirn_loop *loop, struct pirn_signal *signal,
+ *                            const struct pirn_signal_info *info, void *user)
+ *     {
+ *         for (int at = 0; at < CHILDREN; at++)
+ *             pirn_child_scan(&children[at]);
+ *     }
+ *
+ * With a kernel that has pidfds the same program makes no system call there.
+ *
+ * In a copy of a loop that fork made, after pirn_after_fork, the parent's children are reported
+ * with code 0 when they end.
  */
 
 
@@ -96,6 +130,7 @@
 #include <pirn.h>
 
 struct pirn_signal;
+struct pirn_child;
 
 
 /**
@@ -103,6 +138,17 @@ struct pirn_signal;
  * there, and let it through again when the source is removed.
  */
 #define PIRN_SIGNAL_BLOCK 0x1u
+
+/**
+ * Option of `pirn_child_add`: report how the child ended, but leave it for you to reap.
+ */
+#define PIRN_CHILD_KEEP 0x1u
+
+/**
+ * Option of `pirn_child_add`: if the kernel refuses a pidfd, do without. The end of the child is
+ * then noticed by `pirn_child_scan` only.
+ */
+#define PIRN_CHILD_SCAN 0x2u
 
 /**
  * What is told of a signal. The fields that its sender does not set are 0.
@@ -196,6 +242,81 @@ struct pirn_signal {
   uint32_t reserved;
 };
 
+/**
+ * How a process ended.
+ */
+struct pirn_child_status {
+  /**
+   * `sizeof(struct pirn_child_status)` as this library knows it: fields are only ever appended.
+   */
+  uint32_t size;
+  /**
+   * The process; 0 if it was added by its pidfd and its end is not known.
+   */
+  int32_t pid;
+  /**
+   * `CLD_EXITED`, `CLD_KILLED` or `CLD_DUMPED` of waitid(2). 0: not known, because the process
+   * is not a child of this one, or was reaped by somebody else.
+   */
+  int32_t code;
+  /**
+   * The exit status if the code is `CLD_EXITED`, and the signal if it is another. With code 0:
+   * 0, or a negative errno if the source lost its fd or waitid(2) failed. Then it may be
+   * running.
+   */
+  int32_t status;
+};
+
+/**
+ * Called once, when the process has ended. The source is removed by then, so `child` is zero and
+ * may be added again. Runs on the loop's thread. Must not unwind or longjmp out.
+ */
+typedef void (*pirn_child_fn)(struct pirn_loop *loop,
+                              struct pirn_child *child,
+                              const struct pirn_child_status *status,
+                              void *user);
+
+/**
+ * A process whose end is awaited. Zero it before it is added for the first time, and leave it
+ * where it is until it is removed or has been reported. The fields may be read; pirn alone
+ * writes them.
+ */
+struct pirn_child {
+  /**
+   * The watcher: for `pirn_io_modify` (0 pauses, `PIRN_READ` resumes), `pirn_io_ref`,
+   * `pirn_io_unref`.
+   */
+  struct pirn_io io;
+  /**
+   * The loop; NULL if it is not added.
+   */
+  struct pirn_loop *loop;
+  /**
+   * What is called.
+   */
+  pirn_child_fn callback;
+  /**
+   * What the callback is called with.
+   */
+  void *user;
+  /**
+   * The fd, which is pirn's; -1 if it is lost.
+   */
+  int fd;
+  /**
+   * The process; 0 if it was added by its pidfd.
+   */
+  int pid;
+  /**
+   * The options, and what pirn notes beside them.
+   */
+  uint32_t options;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -257,6 +378,107 @@ int pirn_signal_add(struct pirn_loop *loop,
  * Since 0.1.
  */
 int pirn_signal_remove(struct pirn_signal *signal);
+
+/**
+ * Wait for the end of a process.
+ *
+ * A child is reaped when its end is reported: do not wait for it yourself. pirn waits for this
+ * process alone, by its pidfd. It neither needs SIGCHLD nor takes children from other parts of the
+ * program, but a waitpid(-1) of theirs may take yours: the code is then 0. It is 0 too if SIGCHLD
+ * is ignored, because the kernel then reaps all children, and for a process that is not a child.
+ * A child that has ended before it is added is reported in the next turn.
+ *
+ * Where the kernel has no pidfd (before 5.3) or a sandbox refuses it, this function fails, unless
+ * the option `PIRN_CHILD_SCAN` is given: see `pirn_child_scan`.
+ *
+ * @param child     where what pirn knows of it is kept: zero, or removed or reported before
+ * @param pid       the process, which must not have been reaped
+ * @param options   `PIRN_CHILD_KEEP`, `PIRN_CHILD_SCAN`, `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`,
+ *                  or 0
+ * @param callback  called once, when it has ended
+ * @param user      passed to the callback, never looked at
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; `child` or callback NULL; `pid` is not above 0, or is a thread; other
+ *   options
+ * - -EEXIST: `child` is added already, or was never zeroed
+ * - -ESRCH: there is no such process
+ * - -ENOSYS, -EPERM: the kernel refuses a pidfd; with `PIRN_CHILD_SCAN` only if the process is not
+ *   a child of this one
+ * - -EOPNOTSUPP: backend host
+ * - -ENOSPC, -ERANGE, -ECHILD: as `pirn_io_add`
+ * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
+ *
+ * Takes an I/O slot and an fd until it is reported. Cost: as `pirn_io_add`, and a system call;
+ * three without a pidfd. Loop thread, any callback. Since 0.1.
+ */
+int pirn_child_add(struct pirn_loop *loop,
+                   struct pirn_child *child,
+                   int pid,
+                   uint32_t options,
+                   pirn_child_fn callback,
+                   void *user);
+
+/**
+ * Wait for the end of a process by its pidfd, as clone3(2) and pidfd_spawn(3) return it.
+ *
+ * As `pirn_child_add`. There is no moment in which the process could be reaped and its number used
+ * again. The pidfd is pirn's from then on, unless this function fails: pirn closes it when the end
+ * is reported, or the source removed.
+ *
+ * @param child     as `pirn_child_add`
+ * @param pidfd     an fd of a process
+ * @param options   `PIRN_CHILD_KEEP`, `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
+ * @param callback  called once, when it has ended
+ * @param user      passed to the callback, never looked at
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; `child` or callback NULL; other options; a kernel before 5.4, which
+ *   cannot reap by a pidfd
+ * - -EBADF: `pidfd` is not open, or not an fd of a process
+ * - -EEXIST, -EOPNOTSUPP, -ENOSPC, -ERANGE, -ECHILD, -ENOMEM: as `pirn_child_add`
+ *
+ * Takes an I/O slot until it is reported. Cost: as `pirn_io_add`, and a system call. Loop
+ * thread, any callback. Since 0.1.
+ */
+int pirn_child_add_fd(struct pirn_loop *loop,
+                      struct pirn_child *child,
+                      int pidfd,
+                      uint32_t options,
+                      pirn_child_fn callback,
+                      void *user);
+
+/**
+ * Look whether a child has ended that has no pidfd.
+ *
+ * If it has, the callback runs in the next dispatch. Call this for each of your children in the
+ * callback of SIGCHLD, which has to be watched then (the first page has the program), and after
+ * you have resumed a source that was paused. For a child with a pidfd it does nothing.
+ *
+ * Returns 0, or
+ * - -EINVAL: `child` is NULL
+ * - -ENOENT: it is not added
+ *
+ * Cost: O(1); two system calls at most, none with a pidfd. Loop thread, any callback. Since 0.1.
+ */
+int pirn_child_scan(struct pirn_child *child);
+
+/**
+ * Stop waiting for the end of a process.
+ *
+ * When this returns the callback will not run again; the struct is zero and can be added again.
+ * The process goes on. If it is a child, you have to reap it.
+ *
+ * Works after `pirn_deinit` too, as long as the block is readable: the fd is then closed.
+ *
+ * Returns 0, or
+ * - -EINVAL: `child` is NULL
+ * - -ENOENT: it is not added, or has been reported
+ * - -ECHILD: a copy made by fork
+ *
+ * Cost: as `pirn_io_remove`, and a system call. Loop thread, any callback. Since 0.1.
+ */
+int pirn_child_remove(struct pirn_child *child);
 
 #ifdef __cplusplus
 }  // extern "C"

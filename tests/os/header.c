@@ -10,8 +10,20 @@ static void on_signal(struct pirn_loop *loop, struct pirn_signal *signal,
     USE(pirn_signal_remove(signal));
 }
 
+static void on_child(struct pirn_loop *loop, struct pirn_child *child,
+                     const struct pirn_child_status *status, void *user)
+{
+    USE(loop), USE(status), USE(user);
+    USE(pirn_child_scan(child));
+    USE(pirn_child_remove(child));
+}
+
 int main(void)
 {
+    struct pirn_child child = { { 0, 0 }, 0, 0, 0, 0, 0, 0, 0 };
     struct pirn_signal signal = { { 0, 0 }, 0, 0, 0, 0, 0, 0, 0 };
-    return pirn_signal_add(0, &signal, 1, PIRN_SIGNAL_BLOCK, on_signal, 0) != 0;
+    USE(pirn_signal_add(0, &signal, 1, PIRN_SIGNAL_BLOCK, on_signal, 0));
+    USE(pirn_child_add(0, &child, 1, PIRN_CHILD_SCAN, on_child, 0));
+    USE(pirn_child_add_fd(0, &child, 1, PIRN_CHILD_KEEP, on_child, 0));
+    return 0;
 }

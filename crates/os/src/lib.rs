@@ -3,6 +3,7 @@
 //! | module | what it watches | through |
 //! |---|---|---|
 //! | `signal` | signals | signalfd |
+//! | `child` | the end of processes | pidfd, waitid |
 //!
 //! Each of them is a *source*: an fd that the layer opens and owns, and an I/O watcher for it in
 //! the loop. What is known of a source stands in a struct that the caller provides, because the
@@ -34,8 +35,10 @@ compile_error!(
 #[cfg(feature = "artifact")]
 use pirn_artifact as _;
 
+mod child;
 mod signal;
 mod source;
 mod sys;
 
+pub use child::*;
 pub use signal::*;

@@ -11,7 +11,7 @@ use pirn_abi::{pirn_io, pirn_loop};
 use static_assertions::const_assert;
 
 use crate::source::{NO_IO, check, is_lost, status, unwatch, watch};
-use crate::sys::{self, Errno, Result};
+use crate::sys::{self, AsRawFd, Errno, IntoRawFd, Result};
 
 /// Option of `pirn_signal_add`: block the signal in the calling thread if it is not blocked
 /// there, and let it through again when the source is removed.
@@ -179,9 +179,11 @@ unsafe fn add(
         return Err(Errno::BUSY);
     };
     let watched = sys::open_signal(signo).and_then(|fd| {
+        let source = signal.cast();
         // SAFETY: the loop is passed on; `on_ready` takes what it is given for a signal that was
         // added, which is what follows.
-        unsafe { watch(loop_, fd, options, Some(on_ready), signal.cast()) }
+        let io = unsafe { watch(loop_, fd.as_raw_fd(), options, Some(on_ready), source) }?;
+        Ok((io, fd))
     });
     match watched {
         Ok((io, fd)) => {
@@ -190,7 +192,7 @@ unsafe fn add(
                 loop_,
                 callback,
                 user,
-                fd,
+                fd: fd.into_raw_fd(),
                 signo,
                 options: options
                     | if is_blocked_by_us {

@@ -11,7 +11,7 @@ use pirn_abi::{
     pirn_io, pirn_io_add, pirn_io_fn, pirn_io_remove, pirn_loop,
 };
 
-use crate::sys::{self, AsRawFd, Errno, IntoRawFd, OwnedFd, Result};
+use crate::sys::{self, Errno, Result};
 
 /// The options that every source passes on to its watcher.
 const WATCHER_OPTIONS: u32 = PIRN_HIGH | PIRN_LOW | PIRN_UNREF;
@@ -58,7 +58,7 @@ pub(crate) unsafe fn check(loop_: *mut pirn_loop, options: u32, own: u32) -> Res
     Ok(())
 }
 
-/// Watches the fd of a source, which is closed if that fails.
+/// Watches the fd of a source.
 ///
 /// # Safety
 ///
@@ -66,17 +66,16 @@ pub(crate) unsafe fn check(loop_: *mut pirn_loop, options: u32, own: u32) -> Res
 /// `unwatch`.
 pub(crate) unsafe fn watch(
     loop_: *mut pirn_loop,
-    fd: OwnedFd,
+    fd: c_int,
     options: u32,
     callback: pirn_io_fn,
     source: *mut c_void,
-) -> Result<(pirn_io, c_int)> {
+) -> Result<pirn_io> {
     let mut io = NO_IO;
     let interest = PIRN_READ | options & WATCHER_OPTIONS;
     // SAFETY: the loop is passed on, and `io` is writable.
-    let status = unsafe { pirn_io_add(loop_, fd.as_raw_fd(), interest, callback, source, &mut io) };
-    result(status)?;
-    Ok((io, fd.into_raw_fd()))
+    result(unsafe { pirn_io_add(loop_, fd, interest, callback, source, &mut io) })?;
+    Ok(io)
 }
 
 /// Ends what `watch` began, and closes the fd unless it is lost. Only in a copy of the loop that

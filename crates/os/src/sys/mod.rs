@@ -7,14 +7,18 @@
 
 mod raw;
 
-pub(crate) use raw::{block_signal, is_signal_blocked, open_signal, unblock_signal};
+pub(crate) use raw::{
+    Exit, Process, block_signal, is_signal_blocked, open_signal, unblock_signal, wait,
+};
 pub(crate) use rustix::fd::{AsRawFd, IntoRawFd, OwnedFd};
 pub(crate) use rustix::io::Errno;
 
 use core::ffi::c_int;
 
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{BorrowedFd, FromRawFd};
 use rustix::io;
+use rustix::process::{Pid, PidfdFlags, pidfd_open, test_kill_process};
 
 /// What the fallible functions of this crate return.
 pub(crate) type Result<T> = core::result::Result<T, Errno>;
@@ -50,4 +54,38 @@ pub(crate) unsafe fn close(fd: c_int) {
     // SAFETY: the caller owns the fd. It may have been closed by somebody who does not own it: then
     // the kernel answers close(2) with EBADF.
     drop(unsafe { OwnedFd::from_raw_fd(fd & c_int::MAX) });
+}
+
+/// A pidfd for a process: closed on exec.
+pub(crate) fn open_process(pid: c_int) -> Result<OwnedFd> {
+    pidfd_open(process(pid)?, PidfdFlags::empty())
+}
+
+/// True if there is such a process, a zombie included.
+pub(crate) fn is_process(pid: c_int) -> bool {
+    process(pid).is_ok_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
+}
+
+fn process(pid: c_int) -> Result<Pid> {
+    match pid {
+        1.. => Pid::from_raw(pid).ok_or(Errno::INVAL),
+        _ => Err(Errno::INVAL),
+    }
+}
+
+/// An eventfd that is not readable: non-blocking, closed on exec.
+pub(crate) fn open_flag() -> Result<OwnedFd> {
+    eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)
+}
+
+/// Makes an eventfd readable.
+pub(crate) fn raise_flag(fd: c_int) {
+    // EAGAIN: its count is at the maximum, so it is readable.
+    let _ = io::write(borrow(fd), &1u64.to_ne_bytes());
+}
+
+/// Makes an eventfd not readable.
+pub(crate) fn lower_flag(fd: c_int) {
+    // Nothing to read: it was not readable.
+    let _ = read(fd, &mut [0; 8]);
 }

@@ -2,6 +2,7 @@
 //! System calls that rustix does not have, by the assembly of the crate `syscalls`.
 //!
 //! rustix has no signalfd4, and it has rt_sigprocmask only in a feature whose interface may change.
+//! Its waitid does not return which process it was.
 
 use core::ffi::c_int;
 
@@ -18,6 +19,12 @@ const SIG_BLOCK: usize = 0;
 const SIG_UNBLOCK: usize = 1;
 const SFD_NONBLOCK: usize = 0o4000;
 const SFD_CLOEXEC: usize = 0o2_000_000;
+const P_PID: usize = 1;
+const P_PIDFD: usize = 3;
+const WNOHANG: usize = 0x1;
+const WEXITED: usize = 0x4;
+const WNOWAIT: usize = 0x0100_0000;
+const WALL: usize = 0x4000_0000;
 
 fn error(errno: syscalls::Errno) -> Errno {
     Errno::from_raw_os_error(errno.into_raw())
@@ -78,4 +85,52 @@ pub(crate) fn open_signal(signo: c_int) -> Result<OwnedFd> {
     let fd = result.map_err(error)? as c_int;
     // SAFETY: the kernel has just made this fd, so that it is open and nobody else's.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Which child waitid is to look at.
+#[derive(Clone, Copy)]
+pub(crate) enum Process {
+    Pid(c_int),
+    PidFd(c_int),
+}
+
+/// How a child has ended.
+#[derive(Clone, Copy)]
+pub(crate) struct Exit {
+    pub(crate) pid: c_int,
+    /// `CLD_EXITED`, `CLD_KILLED` or `CLD_DUMPED`.
+    pub(crate) code: c_int,
+    /// The exit status, or the signal.
+    pub(crate) status: c_int,
+}
+
+/// Asks whether a child has ended, and takes it out of the table of processes unless `keep`. Never
+/// waits.
+pub(crate) fn wait(process: Process, keep: bool) -> Result<Option<Exit>> {
+    let (kind, id) = match process {
+        Process::Pid(pid) => (P_PID, pid),
+        Process::PidFd(fd) => (P_PIDFD, fd),
+    };
+    // WALL: a child of clone3(2) that sends no signal when it ends would not be found otherwise.
+    let options = WNOHANG | WEXITED | WALL | if keep { WNOWAIT } else { 0 };
+    // siginfo_t as words of 32 bits: signal, errno, code, and what follows aligned as a pointer.
+    let mut words = [0 as c_int; 32];
+    // SAFETY: waitid(2) writes a siginfo_t, which has 128 bytes, at the third argument, a variable of
+    // that size. The last argument is NULL: no usage is written.
+    let result = unsafe {
+        syscall!(
+            Sysno::waitid,
+            kind,
+            id as usize,
+            words.as_mut_ptr(),
+            options,
+            0usize
+        )
+    };
+    result.map_err(error)?;
+    #[cfg(target_pointer_width = "64")]
+    let [_, _, code, _, pid, _, status, ..] = words;
+    #[cfg(target_pointer_width = "32")]
+    let [_, _, code, pid, _, status, ..] = words;
+    Ok((pid != 0).then_some(Exit { pid, code, status }))
 }

@@ -1,0 +1,396 @@
+#![expect(
+    unsafe_code,
+    reason = "C functions: raw pointers come in, and a C function is called"
+)]
+//! Child processes, and others.
+
+use core::ffi::{c_int, c_void};
+use core::ptr::null_mut;
+
+use pirn_abi::{pirn_io, pirn_loop};
+use static_assertions::const_assert;
+
+use crate::source::{NO_IO, check, is_lost, status, unwatch, watch};
+use crate::sys::{self, AsRawFd, Errno, Exit, IntoRawFd, Process, Result};
+
+/// Option of `pirn_child_add`: report how the child ended, but leave it for you to reap.
+pub const PIRN_CHILD_KEEP: u32 = 0x1;
+/// Option of `pirn_child_add`: if the kernel refuses a pidfd, do without. The end of the child is
+/// then noticed by `pirn_child_scan` only.
+pub const PIRN_CHILD_SCAN: u32 = 0x2;
+
+/// In `options`: there is no pidfd. The fd is an eventfd, which `pirn_child_scan` makes readable.
+const IS_SCANNED: u32 = 0x8000_0000;
+
+/// How a process ended.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pirn_child_status {
+    /// `sizeof(struct pirn_child_status)` as this library knows it: fields are only ever appended.
+    pub size: u32,
+    /// The process; 0 if it was added by its pidfd and its end is not known.
+    pub pid: i32,
+    /// `CLD_EXITED`, `CLD_KILLED` or `CLD_DUMPED` of waitid(2). 0: not known, because the process
+    /// is not a child of this one, or was reaped by somebody else.
+    pub code: i32,
+    /// The exit status if the code is `CLD_EXITED`, and the signal if it is another. With code 0:
+    /// 0, or a negative errno if the source lost its fd or waitid(2) failed. Then it may be
+    /// running.
+    pub status: i32,
+}
+
+/// Called once, when the process has ended. The source is removed by then, so `child` is zero and
+/// may be added again. Runs on the loop's thread. Must not unwind or longjmp out.
+pub type pirn_child_fn = Option<
+    unsafe extern "C" fn(
+        loop_: *mut pirn_loop,
+        child: *mut pirn_child,
+        status: *const pirn_child_status,
+        user: *mut c_void,
+    ),
+>;
+
+/// A process whose end is awaited. Zero it before it is added for the first time, and leave it
+/// where it is until it is removed or has been reported. The fields may be read; pirn alone
+/// writes them.
+#[repr(C)]
+pub struct pirn_child {
+    /// The watcher: for `pirn_io_modify` (0 pauses, `PIRN_READ` resumes), `pirn_io_ref`,
+    /// `pirn_io_unref`.
+    pub io: pirn_io,
+    /// The loop; NULL if it is not added.
+    pub loop_: *mut pirn_loop,
+    /// What is called.
+    pub callback: pirn_child_fn,
+    /// What the callback is called with.
+    pub user: *mut c_void,
+    /// The fd, which is pirn's; -1 if it is lost.
+    pub fd: c_int,
+    /// The process; 0 if it was added by its pidfd.
+    pub pid: c_int,
+    /// The options, and what pirn notes beside them.
+    pub options: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+const UNUSED: pirn_child = pirn_child {
+    io: NO_IO,
+    loop_: null_mut(),
+    callback: None,
+    user: null_mut(),
+    fd: 0,
+    pid: 0,
+    options: 0,
+    reserved: 0,
+};
+
+const_assert!(size_of::<pirn_child_status>() == 16);
+
+/// Wait for the end of a process.
+///
+/// A child is reaped when its end is reported: do not wait for it yourself. pirn waits for this
+/// process alone, by its pidfd. It neither needs SIGCHLD nor takes children from other parts of the
+/// program, but a waitpid(-1) of theirs may take yours: the code is then 0. It is 0 too if SIGCHLD
+/// is ignored, because the kernel then reaps all children, and for a process that is not a child.
+/// A child that has ended before it is added is reported in the next turn.
+///
+/// Where the kernel has no pidfd (before 5.3) or a sandbox refuses it, this function fails, unless
+/// the option `PIRN_CHILD_SCAN` is given: see `pirn_child_scan`.
+///
+/// @param child     where what pirn knows of it is kept: zero, or removed or reported before
+/// @param pid       the process, which must not have been reaped
+/// @param options   `PIRN_CHILD_KEEP`, `PIRN_CHILD_SCAN`, `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`,
+///                  or 0
+/// @param callback  called once, when it has ended
+/// @param user      passed to the callback, never looked at
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop; `child` or callback NULL; `pid` is not above 0, or is a thread; other
+///   options
+/// - -EEXIST: `child` is added already, or was never zeroed
+/// - -ESRCH: there is no such process
+/// - -ENOSYS, -EPERM: the kernel refuses a pidfd; with `PIRN_CHILD_SCAN` only if the process is not
+///   a child of this one
+/// - -EOPNOTSUPP: backend host
+/// - -ENOSPC, -ERANGE, -ECHILD: as `pirn_io_add`
+/// - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
+///
+/// Takes an I/O slot and an fd until it is reported. Cost: as `pirn_io_add`, and a system call;
+/// three without a pidfd. Loop thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`; `child` is NULL or writable until it is removed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_child_add(
+    loop_: *mut pirn_loop,
+    child: *mut pirn_child,
+    pid: c_int,
+    options: u32,
+    callback: pirn_child_fn,
+    user: *mut c_void,
+) -> c_int {
+    let add = || {
+        // SAFETY: passed on.
+        let place = unsafe { vacant(loop_, child, options, callback) }?;
+        let (fd, scanned) = match sys::open_process(pid) {
+            Err(Errno::NOSYS | Errno::PERM) if options & PIRN_CHILD_SCAN != 0 => {
+                (scannable(pid)?, IS_SCANNED)
+            }
+            result => (result?, 0),
+        };
+        // SAFETY: the loop is passed on; `on_ready` takes what it is given for a child that was
+        // added, which is what follows.
+        let io = unsafe { watch(loop_, fd.as_raw_fd(), options, Some(on_ready), child.cast()) }?;
+        *place = pirn_child {
+            io,
+            loop_,
+            callback,
+            user,
+            fd: fd.into_raw_fd(),
+            pid,
+            options: options | scanned,
+            reserved: 0,
+        };
+        // It may have ended before, and its SIGCHLD may have come before.
+        scan(place);
+        Ok(())
+    };
+    status(add())
+}
+
+/// Wait for the end of a process by its pidfd, as clone3(2) and pidfd_spawn(3) return it.
+///
+/// As `pirn_child_add`. There is no moment in which the process could be reaped and its number used
+/// again. The pidfd is pirn's from then on, unless this function fails: pirn closes it when the end
+/// is reported, or the source removed.
+///
+/// @param child     as `pirn_child_add`
+/// @param pidfd     an fd of a process
+/// @param options   `PIRN_CHILD_KEEP`, `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
+/// @param callback  called once, when it has ended
+/// @param user      passed to the callback, never looked at
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop; `child` or callback NULL; other options; a kernel before 5.4, which
+///   cannot reap by a pidfd
+/// - -EBADF: `pidfd` is not open, or not an fd of a process
+/// - -EEXIST, -EOPNOTSUPP, -ENOSPC, -ERANGE, -ECHILD, -ENOMEM: as `pirn_child_add`
+///
+/// Takes an I/O slot until it is reported. Cost: as `pirn_io_add`, and a system call. Loop
+/// thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`; `child` is NULL or writable until it is removed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_child_add_fd(
+    loop_: *mut pirn_loop,
+    child: *mut pirn_child,
+    pidfd: c_int,
+    options: u32,
+    callback: pirn_child_fn,
+    user: *mut c_void,
+) -> c_int {
+    let add = || {
+        // SAFETY: passed on.
+        let place = unsafe { vacant(loop_, child, options, callback) }?;
+        if options & PIRN_CHILD_SCAN != 0 {
+            return Err(Errno::INVAL);
+        }
+        if pidfd < 0 {
+            return Err(Errno::BADF);
+        }
+        match sys::wait(Process::PidFd(pidfd), true) {
+            // Not a child: its end will be seen all the same.
+            Ok(_) | Err(Errno::CHILD) => {}
+            Err(error) => return Err(error),
+        }
+        // SAFETY: as in `pirn_child_add`.
+        let io = unsafe { watch(loop_, pidfd, options, Some(on_ready), child.cast()) }?;
+        *place = pirn_child {
+            io,
+            loop_,
+            callback,
+            user,
+            fd: pidfd,
+            pid: 0,
+            options,
+            reserved: 0,
+        };
+        Ok(())
+    };
+    status(add())
+}
+
+/// The struct for a process that can be added, or what is wrong with the arguments.
+///
+/// # Safety
+///
+/// As `pirn_child_add`; no callback runs while the reference lives.
+unsafe fn vacant<'child>(
+    loop_: *mut pirn_loop,
+    child: *mut pirn_child,
+    options: u32,
+    callback: pirn_child_fn,
+) -> Result<&'child mut pirn_child> {
+    // SAFETY: passed on.
+    unsafe { check(loop_, options, PIRN_CHILD_KEEP | PIRN_CHILD_SCAN) }?;
+    if callback.is_none() {
+        return Err(Errno::INVAL);
+    }
+    // SAFETY: NULL or writable, as asked of the caller.
+    let place = unsafe { child.as_mut() }.ok_or(Errno::INVAL)?;
+    if !place.loop_.is_null() {
+        return Err(Errno::EXIST);
+    }
+    Ok(place)
+}
+
+/// What stands in for the pidfd of a child, if this is one.
+fn scannable(pid: c_int) -> Result<sys::OwnedFd> {
+    match sys::wait(Process::Pid(pid), true) {
+        Ok(_) => sys::open_flag(),
+        // A process that is not a child: its end would never be noticed, so the kernel's refusal stands.
+        Err(Errno::CHILD) if sys::is_process(pid) => sys::open_process(pid),
+        Err(Errno::CHILD) => Err(Errno::SRCH),
+        Err(error) => Err(error),
+    }
+}
+
+/// Look whether a child has ended that has no pidfd.
+///
+/// If it has, the callback runs in the next dispatch. Call this for each of your children in the
+/// callback of SIGCHLD, which has to be watched then (the first page has the program), and after
+/// you have resumed a source that was paused. For a child with a pidfd it does nothing.
+///
+/// Returns 0, or
+/// - -EINVAL: `child` is NULL
+/// - -ENOENT: it is not added
+///
+/// Cost: O(1); two system calls at most, none with a pidfd. Loop thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `child` is NULL, or zero, or was added.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_child_scan(child: *mut pirn_child) -> c_int {
+    // SAFETY: NULL or readable; no callback runs before this function returns.
+    status(match unsafe { child.as_ref() } {
+        None => Err(Errno::INVAL),
+        Some(place) if place.loop_.is_null() => Err(Errno::NOENT),
+        Some(place) => {
+            scan(place);
+            Ok(())
+        }
+    })
+}
+
+/// If the child has no pidfd and has ended, or was reaped by somebody else: makes its fd readable.
+fn scan(place: &pirn_child) {
+    let is_scanned = place.options & IS_SCANNED != 0 && place.fd >= 0;
+    if is_scanned && !matches!(sys::wait(Process::Pid(place.pid), true), Ok(None)) {
+        sys::raise_flag(place.fd);
+    }
+}
+
+/// Stop waiting for the end of a process.
+///
+/// When this returns the callback will not run again; the struct is zero and can be added again.
+/// The process goes on. If it is a child, you have to reap it.
+///
+/// Works after `pirn_deinit` too, as long as the block is readable: the fd is then closed.
+///
+/// Returns 0, or
+/// - -EINVAL: `child` is NULL
+/// - -ENOENT: it is not added, or has been reported
+/// - -ECHILD: a copy made by fork
+///
+/// Cost: as `pirn_io_remove`, and a system call. Loop thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `child` is NULL, or zero, or was added; its loop's block is readable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_child_remove(child: *mut pirn_child) -> c_int {
+    let remove = || {
+        // SAFETY: NULL or writable; no callback runs before this function returns.
+        let place = unsafe { child.as_mut() }.ok_or(Errno::INVAL)?;
+        if place.loop_.is_null() {
+            return Err(Errno::NOENT);
+        }
+        // SAFETY: it was added, hence the loop came from `pirn_init` and the fd is the source's
+        // own.
+        unsafe { unwatch(place.loop_, place.io, place.fd) }?;
+        *place = UNUSED;
+        Ok(())
+    };
+    status(remove())
+}
+
+/// The watcher's callback: reaps the child, ends the source, and reports.
+unsafe extern "C" fn on_ready(
+    loop_: *mut pirn_loop,
+    _io: pirn_io,
+    _fd: c_int,
+    ready: u32,
+    user: *mut c_void,
+) {
+    let child = user.cast::<pirn_child>();
+    // SAFETY: the watcher lives as long as the child is added, and the struct stays where it is
+    // for as long, as the documentation of `pirn_child` asks. The reference ends before the
+    // callback runs.
+    let place = unsafe { &mut *child };
+    let (callback, user) = (place.callback, place.user);
+    let mut report = pirn_child_status {
+        size: size_of::<pirn_child_status>() as u32,
+        pid: place.pid,
+        code: 0,
+        status: 0,
+    };
+    if is_lost(ready, &mut place.fd) {
+        report.status = -Errno::BADF.raw_os_error();
+    } else {
+        match wait(place) {
+            Ok(Some(Exit { pid, code, status })) => {
+                (report.pid, report.code, report.status) = (pid, code, status);
+            }
+            // Not a child, or not any more.
+            Err(Errno::CHILD) => {}
+            Err(error) => report.status = -error.raw_os_error(),
+            // Not yet: a tracer has to see it first, or somebody else has made the eventfd
+            // readable.
+            Ok(None) => {
+                if place.options & IS_SCANNED != 0 {
+                    sys::lower_flag(place.fd);
+                }
+                return;
+            }
+        }
+        // SAFETY: it was added, hence the loop came from `pirn_init` and the fd is the source's
+        // own.
+        if unsafe { unwatch(place.loop_, place.io, place.fd) }.is_err() {
+            // A copy made by fork, in which it is not a child: nothing was reaped.
+            return;
+        }
+        *place = UNUSED;
+    }
+    if let Some(callback) = callback {
+        // SAFETY: a function of the application's, to be called with these arguments.
+        unsafe { callback(loop_, child, &report, user) };
+    }
+}
+
+/// Asks how the process has ended, and reaps it unless it is to be kept.
+fn wait(place: &pirn_child) -> Result<Option<Exit>> {
+    let keep = place.options & PIRN_CHILD_KEEP != 0;
+    if place.options & IS_SCANNED != 0 {
+        return sys::wait(Process::Pid(place.pid), keep);
+    }
+    match sys::wait(Process::PidFd(place.fd), keep) {
+        // Linux 5.3 has pidfds, but waits for the number only.
+        Err(Errno::INVAL) if place.pid != 0 => sys::wait(Process::Pid(place.pid), keep),
+        result => result,
+    }
+}
