@@ -53,6 +53,7 @@ macro_rules! programs {
 programs! {
     signals_come_to_the_loop: "signals";
     the_end_of_children_is_reported: "children";
+    deadlines_follow_their_clock: "clocks";
 }
 
 /// Compiles and links a few lines, with nothing else said to the compiler.
@@ -142,7 +143,7 @@ fn exactly_the_listed_symbols_are_exported() {
     let header = std::fs::read_to_string(root().join("include/pirn/os.h")).expect("committed");
     let mut declared: Vec<&str> = header
         .lines()
-        .filter(|line| line.starts_with("int "))
+        .filter(|line| line.starts_with("int pirn_"))
         .filter_map(|line| line.split(['(', ' ']).nth(1))
         .collect();
     declared.sort_unstable();

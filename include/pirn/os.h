@@ -1,5 +1,5 @@
 /*
- * pirn/os.h: signals and the end of processes, as a layer above pirn.h.
+ * pirn/os.h: signals, the end of processes, and clocks, as a layer above pirn.h.
  *
  * The layer is in the same library. A program that does not call it does not contain it. Version
  * 0 of this header: nothing in it is frozen yet. Linux only, on x86_64, x86, aarch64, ARM and
@@ -9,9 +9,10 @@
  * IN ONE PAGE
  *
  * A source is something of the operating system that a loop waits for through an fd of pirn's
- * own: a signal, or the end of a process. You provide a struct for each source. pirn writes into
- * it what it knows of the source, so it must be zero before it is added for the first time, and
- * must stay where it is until it is removed. A daemon that ends in an orderly way:
+ * own: a signal, the end of a process, a deadline on a clock. You provide a struct for each
+ * source. pirn writes into it what it knows of the source, so it must be zero before it is added
+ * for the first time, and must stay where it is until it is removed. A daemon that ends in an
+ * orderly way:
  *
  *     static struct pirn_signal terminate;                  static: zero
  *
@@ -80,8 +81,7 @@
  * or between fork and exec: sigprocmask(SIG_SETMASK, &set, NULL).
  *
  * If you would rather have a handler, call pirn_raise in it, and give the bit a callback with
- * pirn_raise_add. After a fork, pirn_after_fork makes the child's loop hear the child's own
- * signals.
+ * pirn_raise_add.
  *
  *
  * PROCESSES
@@ -114,8 +114,35 @@
  *
  * With a kernel that has pidfds the same program makes no system call there.
  *
- * In a copy of a loop that fork made, after pirn_after_fork, the parent's children are reported
- * with code 0 when they end.
+ *
+ * CLOCKS
+ *
+ * The timers of the loop run on the monotonic clock, which nobody can set, and which stands still
+ * while the machine is suspended. For three in the morning, or for ten hours that include a nap of
+ * the machine, there are deadlines on other clocks:
+ *
+ *     static struct pirn_clock nightly;
+ *     pirn_clock_add(loop, &nightly, PIRN_CLOCK_REALTIME, next_night(), 0, PIRN_CLOCK_TELL_SET,
+ *                    on_clock, NULL);
+ *
+ *     static void on_clock(struct pirn_loop *loop, struct pirn_clock *clock, uint32_t what,
+ *                          uint64_t missed, void *user)
+ *     {
+ *         if (what == PIRN_CLOCK_DUE)
+ *             tidy_up();
+ *         pirn_clock_again(clock, next_night());            also if the clock was set
+ *     }
+ *
+ * Local time is yours: a zone's rules say when the next night is, and change. An hour that is
+ * skipped or repeated there is no step of the clock.
+ *
+ *
+ * FORK
+ *
+ * In a child process, after pirn_after_fork: signals are the child's own; the parent's children
+ * are reported with code 0 when they end. A clock shares its fd with the parent's: the child's
+ * rests, so that it takes nothing away from the parent; remove it, and add it again if the child
+ * needs one.
  */
 
 
@@ -131,6 +158,7 @@
 
 struct pirn_signal;
 struct pirn_child;
+struct pirn_clock;
 
 
 /**
@@ -149,6 +177,42 @@ struct pirn_child;
  * then noticed by `pirn_child_scan` only.
  */
 #define PIRN_CHILD_SCAN 0x2u
+
+/**
+ * A clock: the time of day, in nanoseconds since 1970 (UTC). It can be set.
+ */
+#define PIRN_CLOCK_REALTIME 0u
+
+/**
+ * A clock: the time since the machine was started, in nanoseconds. It goes on while the machine is
+ * suspended, and cannot be set.
+ */
+#define PIRN_CLOCK_BOOTTIME 7u
+
+/**
+ * A clock: as `PIRN_CLOCK_REALTIME`, and wakes the machine if it is suspended.
+ */
+#define PIRN_CLOCK_REALTIME_ALARM 8u
+
+/**
+ * A clock: as `PIRN_CLOCK_BOOTTIME`, and wakes the machine if it is suspended.
+ */
+#define PIRN_CLOCK_BOOTTIME_ALARM 9u
+
+/**
+ * Option of `pirn_clock_add`: report also that somebody has set the clock.
+ */
+#define PIRN_CLOCK_TELL_SET 0x1u
+
+/**
+ * What is reported: the deadline has been reached.
+ */
+#define PIRN_CLOCK_DUE 1u
+
+/**
+ * What is reported: the clock was set, forwards or backwards, once or several times.
+ */
+#define PIRN_CLOCK_SET 2u
 
 /**
  * What is told of a signal. The fields that its sender does not set are 0.
@@ -317,6 +381,66 @@ struct pirn_child {
   uint32_t reserved;
 };
 
+/**
+ * Called when the deadline is reached (`PIRN_CLOCK_DUE`), when the clock was set
+ * (`PIRN_CLOCK_SET`), or when the source has lost its fd (`PIRN_INVALID`). `missed`: how many
+ * deadlines of a periodic source are over besides this one. `clock` may be removed. Runs on the
+ * loop's thread. Must not unwind or longjmp out.
+ */
+typedef void (*pirn_clock_fn)(struct pirn_loop *loop,
+                              struct pirn_clock *clock,
+                              uint32_t what,
+                              uint64_t missed,
+                              void *user);
+
+/**
+ * A deadline on a clock. Zero it before it is added for the first time, and leave it where it is
+ * until it is removed. The fields may be read; pirn alone writes them.
+ */
+struct pirn_clock {
+  /**
+   * The watcher: for `pirn_io_modify` (0 pauses, `PIRN_READ` resumes), `pirn_io_ref`,
+   * `pirn_io_unref`.
+   */
+  struct pirn_io io;
+  /**
+   * The next deadline; `PIRN_FOREVER` if there is none.
+   */
+  uint64_t at_ns;
+  /**
+   * From one deadline to the next; 0 if there is but one.
+   */
+  uint64_t period_ns;
+  /**
+   * The loop; NULL if it is not added.
+   */
+  struct pirn_loop *loop;
+  /**
+   * What is called.
+   */
+  pirn_clock_fn callback;
+  /**
+   * What the callback is called with.
+   */
+  void *user;
+  /**
+   * The timerfd, which is pirn's; -1 if it is lost.
+   */
+  int fd;
+  /**
+   * `PIRN_CLOCK_REALTIME` and so on.
+   */
+  uint32_t clock;
+  /**
+   * The options, and what pirn notes beside them.
+   */
+  uint32_t options;
+  /**
+   * The process that has added it.
+   */
+  int process;
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -479,6 +603,97 @@ int pirn_child_scan(struct pirn_child *child);
  * Cost: as `pirn_io_remove`, and a system call. Loop thread, any callback. Since 0.1.
  */
 int pirn_child_remove(struct pirn_child *child);
+
+/**
+ * Start a deadline on a clock.
+ *
+ * For points in time as people name them, such as three in the morning: the kernel follows the
+ * clock when it is set. For delays, and for anything else, the loop's own timers are better:
+ * they cost no fd each, and nobody can set their clock.
+ *
+ * The callback never runs while the clock shows a time before the deadline. If the clock is set
+ * to the deadline or beyond, it runs at once. If it is set back, it runs later. A periodic
+ * source keeps its grid: each deadline is one period after the one before, and those that the
+ * clock has jumped over are reported together. With `PIRN_CLOCK_TELL_SET` a step of the clock is
+ * reported first, and a deadline that it has reached in the turn after.
+ *
+ * A source stays until it is removed, even when its only deadline is over: it keeps `pirn_run`
+ * going, and `pirn_clock_again` gives it another one.
+ *
+ * @param clock      where what pirn knows of it is kept: zero, or removed before
+ * @param which      `PIRN_CLOCK_REALTIME`, `PIRN_CLOCK_BOOTTIME`, or their `_ALARM` forms
+ * @param at_ns      a point on that clock; in the past: in the next turn. `PIRN_FOREVER`: no
+ *                   deadline, for those who only want to know that the clock is set
+ * @param period_ns  nanoseconds between deadlines; 0: there is but one
+ * @param options    `PIRN_CLOCK_TELL_SET`, which is for the clocks that can be set; `PIRN_HIGH`,
+ *                   `PIRN_LOW`, `PIRN_UNREF`; or 0
+ * @param callback   called when the deadline is reached, or the clock was set
+ * @param user       passed to the callback, never looked at
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; `clock` or callback NULL; not such a clock; other options;
+ *   `PIRN_CLOCK_TELL_SET` for a clock that cannot be set
+ * - -EEXIST: `clock` is added already, or was never zeroed
+ * - -EPERM: an `_ALARM` clock without the capability CAP_WAKE_ALARM
+ * - -EOPNOTSUPP: backend host
+ * - -ENOSPC, -ERANGE, -ECHILD: as `pirn_io_add`
+ * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
+ *
+ * Takes an I/O slot and an fd. Cost: as `pirn_io_add`, and three system calls; for each report
+ * three. Loop thread, any callback. Since 0.1.
+ */
+int pirn_clock_add(struct pirn_loop *loop,
+                   struct pirn_clock *clock,
+                   uint32_t which,
+                   uint64_t at_ns,
+                   uint64_t period_ns,
+                   uint32_t options,
+                   pirn_clock_fn callback,
+                   void *user);
+
+/**
+ * Give a clock source another deadline, in place of the one it had.
+ *
+ * A periodic source goes on with its period from there. That the clock was set before is still
+ * reported.
+ *
+ * @param at_ns  a point on its clock; in the past: in the next turn; `PIRN_FOREVER`: none
+ *
+ * Returns 0, or
+ * - -EINVAL: `clock` is NULL
+ * - -ENOENT: it is not added
+ * - -ECHILD: a parent process has added it
+ *
+ * Cost: O(1), two system calls. Loop thread, any callback, its own too. Since 0.1.
+ */
+int pirn_clock_again(struct pirn_clock *clock, uint64_t at_ns);
+
+/**
+ * Stop a clock source.
+ *
+ * When this returns the callback will not run again; the struct is zero and can be added again.
+ * Works after `pirn_deinit` too, as long as the block is readable: the fd is then closed.
+ *
+ * Returns 0, or
+ * - -EINVAL: `clock` is NULL
+ * - -ENOENT: it is not added
+ * - -ECHILD: a copy made by fork
+ *
+ * Cost: as `pirn_io_remove`, and a system call. Loop thread, any callback, its own too. Since 0.1.
+ */
+int pirn_clock_remove(struct pirn_clock *clock);
+
+/**
+ * Read a clock.
+ *
+ * @param which  `PIRN_CLOCK_REALTIME`, `PIRN_CLOCK_BOOTTIME`; their `_ALARM` forms show the same
+ *               time
+ * @param ns     where the nanoseconds are written; unchanged on error
+ *
+ * Returns 0, or -EINVAL: not such a clock, or `ns` NULL. Cost: a system call. Any thread. Since
+ * 0.1.
+ */
+int pirn_clock_now(uint32_t which, uint64_t *ns);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -18,12 +18,26 @@ static void on_child(struct pirn_loop *loop, struct pirn_child *child,
     USE(pirn_child_remove(child));
 }
 
+static void on_clock(struct pirn_loop *loop, struct pirn_clock *clock, uint32_t what,
+                     uint64_t missed, void *user)
+{
+    USE(loop), USE(missed), USE(user);
+    if (what == PIRN_CLOCK_DUE || what == PIRN_CLOCK_SET)
+        USE(pirn_clock_again(clock, PIRN_FOREVER));
+    USE(pirn_clock_remove(clock));
+}
+
 int main(void)
 {
+    uint64_t now;
+    struct pirn_clock clock = { { 0, 0 }, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
     struct pirn_child child = { { 0, 0 }, 0, 0, 0, 0, 0, 0, 0 };
     struct pirn_signal signal = { { 0, 0 }, 0, 0, 0, 0, 0, 0, 0 };
     USE(pirn_signal_add(0, &signal, 1, PIRN_SIGNAL_BLOCK, on_signal, 0));
     USE(pirn_child_add(0, &child, 1, PIRN_CHILD_SCAN, on_child, 0));
     USE(pirn_child_add_fd(0, &child, 1, PIRN_CHILD_KEEP, on_child, 0));
+    USE(pirn_clock_now(PIRN_CLOCK_BOOTTIME, &now));
+    USE(pirn_clock_add(0, &clock, PIRN_CLOCK_REALTIME, 0, 0, PIRN_CLOCK_TELL_SET, on_clock, 0));
+    USE(PIRN_CLOCK_REALTIME_ALARM | PIRN_CLOCK_BOOTTIME_ALARM);
     return 0;
 }

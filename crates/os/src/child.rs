@@ -252,7 +252,8 @@ unsafe fn vacant<'child>(
 fn scannable(pid: c_int) -> Result<sys::OwnedFd> {
     match sys::wait(Process::Pid(pid), true) {
         Ok(_) => sys::open_flag(),
-        // A process that is not a child: its end would never be noticed, so the kernel's refusal stands.
+        // A process that is not a child: its end would never be noticed, so the kernel's refusal
+        // stands.
         Err(Errno::CHILD) if sys::is_process(pid) => sys::open_process(pid),
         Err(Errno::CHILD) => Err(Errno::SRCH),
         Err(error) => Err(error),

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `signal` | signals | signalfd |
 //! | `child` | the end of processes | pidfd, waitid |
+//! | `clock` | deadlines on clocks that can be set, or do not stand still | timerfd |
 //!
 //! Each of them is a *source*: an fd that the layer opens and owns, and an I/O watcher for it in
 //! the loop. What is known of a source stands in a struct that the caller provides, because the
@@ -36,9 +37,12 @@ compile_error!(
 use pirn_artifact as _;
 
 mod child;
+mod clock;
+mod schedule;
 mod signal;
 mod source;
 mod sys;
 
 pub use child::*;
+pub use clock::*;
 pub use signal::*;

@@ -8,7 +8,7 @@ use core::ffi::{c_int, c_void};
 
 use pirn_abi::{
     PIRN_BACKEND_HOST, PIRN_HIGH, PIRN_INVALID, PIRN_LOW, PIRN_READ, PIRN_UNREF, pirn_backend,
-    pirn_io, pirn_io_add, pirn_io_fn, pirn_io_remove, pirn_loop,
+    pirn_io, pirn_io_add, pirn_io_fn, pirn_io_modify, pirn_io_remove, pirn_loop,
 };
 
 use crate::sys::{self, Errno, Result};
@@ -96,6 +96,16 @@ pub(crate) unsafe fn unwatch(loop_: *mut pirn_loop, io: pirn_io, fd: c_int) -> R
         unsafe { sys::close(fd) };
     }
     Ok(())
+}
+
+/// Pauses the watcher of a source.
+///
+/// # Safety
+///
+/// `loop_` came from `pirn_init` and is readable.
+pub(crate) unsafe fn rest(loop_: *mut pirn_loop, io: pirn_io) {
+    // SAFETY: passed on. It fails only for a watcher that is gone.
+    unsafe { pirn_io_modify(loop_, io, 0) };
 }
 
 /// True if the watcher of a source was told `PIRN_INVALID`. If somebody else has closed the fd, its

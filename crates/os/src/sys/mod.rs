@@ -18,7 +18,11 @@ use core::ffi::c_int;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{BorrowedFd, FromRawFd};
 use rustix::io;
-use rustix::process::{Pid, PidfdFlags, pidfd_open, test_kill_process};
+use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open, test_kill_process};
+use rustix::time::{
+    ClockId, DynamicClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec,
+    clock_gettime_dynamic, timerfd_create, timerfd_settime,
+};
 
 /// What the fallible functions of this crate return.
 pub(crate) type Result<T> = core::result::Result<T, Errno>;
@@ -88,4 +92,70 @@ pub(crate) fn raise_flag(fd: c_int) {
 pub(crate) fn lower_flag(fd: c_int) {
     // Nothing to read: it was not readable.
     let _ = read(fd, &mut [0; 8]);
+}
+
+/// This process, to tell a copy made by fork.
+pub(crate) fn this_process() -> c_int {
+    getpid().as_raw_nonzero().get()
+}
+
+const SECOND: u64 = 1_000_000_000;
+
+/// A clock that a timerfd can follow.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clock {
+    Realtime,
+    Boottime,
+    RealtimeAlarm,
+    BoottimeAlarm,
+}
+
+/// A timerfd on a clock: non-blocking, closed on exec, not armed.
+pub(crate) fn open_clock(clock: Clock) -> Result<OwnedFd> {
+    let id = match clock {
+        Clock::Realtime => TimerfdClockId::Realtime,
+        Clock::Boottime => TimerfdClockId::Boottime,
+        Clock::RealtimeAlarm => TimerfdClockId::RealtimeAlarm,
+        Clock::BoottimeAlarm => TimerfdClockId::BoottimeAlarm,
+    };
+    timerfd_create(id, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)
+}
+
+/// Arms a timerfd for a point on its clock, once. `ECANCELED`: it is armed, but the clock was set
+/// and nobody has read that.
+pub(crate) fn arm_clock(fd: c_int, at: u64, tells_set: bool) -> Result<()> {
+    // 0 would disarm it. The kernel counts in a signed number, and takes what is beyond for never.
+    let at = at.clamp(1, i64::MAX as u64);
+    let it_value = Timespec {
+        tv_sec: (at / SECOND) as i64,
+        tv_nsec: (at % SECOND) as _,
+    };
+    let it_interval = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let mut flags = TimerfdTimerFlags::ABSTIME;
+    if tells_set {
+        flags |= TimerfdTimerFlags::CANCEL_ON_SET;
+    }
+    let spec = Itimerspec {
+        it_interval,
+        it_value,
+    };
+    timerfd_settime(borrow(fd), flags, &spec).map(drop)
+}
+
+/// What a clock shows, in nanoseconds.
+pub(crate) fn clock_now(clock: Clock) -> u64 {
+    // The kernel lets the alarm clocks be read only if there is hardware for them. They show the same.
+    let id = match clock {
+        Clock::Realtime | Clock::RealtimeAlarm => DynamicClockId::Known(ClockId::Realtime),
+        Clock::Boottime | Clock::BoottimeAlarm => DynamicClockId::Boottime,
+    };
+    // Every kernel that has a timerfd for a clock can read it.
+    clock_gettime_dynamic(id).map_or(0, |time| {
+        (time.tv_sec as u64)
+            .wrapping_mul(SECOND)
+            .wrapping_add(time.tv_nsec as u64)
+    })
 }

@@ -115,8 +115,8 @@ pub(crate) fn wait(process: Process, keep: bool) -> Result<Option<Exit>> {
     let options = WNOHANG | WEXITED | WALL | if keep { WNOWAIT } else { 0 };
     // siginfo_t as words of 32 bits: signal, errno, code, and what follows aligned as a pointer.
     let mut words = [0 as c_int; 32];
-    // SAFETY: waitid(2) writes a siginfo_t, which has 128 bytes, at the third argument, a variable of
-    // that size. The last argument is NULL: no usage is written.
+    // SAFETY: waitid(2) writes a siginfo_t, which has 128 bytes, at the third argument, a
+    // variable of that size. The last argument is NULL: no usage is written.
     let result = unsafe {
         syscall!(
             Sysno::waitid,
