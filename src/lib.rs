@@ -1,7 +1,12 @@
 #![no_std]
 #![cfg_attr(
     not(any(linux_backend, feature = "host")),
-    allow(dead_code, reason = "a build without any backend can make no loop")
+    allow(
+        dead_code,
+        unreachable_code,
+        unused_variables,
+        reason = "a build without any backend can make no loop"
+    )
 )]
 //! pirn is an event loop that lives in memory its caller gives it: no heap, no libc, no global state.
 //!

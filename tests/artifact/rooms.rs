@@ -32,7 +32,7 @@ fn every_combination_of_backends_builds() {
             "--features",
             &features,
         ]);
-        let outcome = run(&mut check, MINUTES);
+        let outcome = run(check.env("RUSTFLAGS", "-D warnings"), MINUTES);
         if !outcome.is_success() {
             complaints.push(format!("{features}: {}", outcome.excerpt()));
         }
@@ -58,10 +58,36 @@ fn the_core_builds_without_an_operating_system() {
             "thumbv7em-none-eabi",
         ]);
         let outcome = run(
-            check.args(["--no-default-features", "--features", features]),
+            check
+                .args(["--no-default-features", "--features", features])
+                .env("RUSTFLAGS", "-D warnings"),
             MINUTES,
         );
         assert!(outcome.is_success(), "{features}: {}", outcome.excerpt());
+    }
+}
+
+/// The artifact, as it is built for release, where its assembly is part of it.
+#[test]
+fn every_machine_builds_without_a_warning() {
+    for target in [
+        "x86_64-unknown-linux-gnu",
+        "i686-unknown-linux-gnu",
+        "aarch64-unknown-linux-gnu",
+        "armv7-unknown-linux-gnueabihf",
+        "riscv64gc-unknown-linux-gnu",
+        "s390x-unknown-linux-gnu",
+        "powerpc64le-unknown-linux-gnu",
+    ] {
+        if !has_target(target) {
+            continue;
+        }
+        let mut check = cargo(&scratch("combinations"));
+        check
+            .args(["check", "--quiet", "--workspace", "--release"])
+            .args(["--target", target]);
+        let outcome = run(check.env("RUSTFLAGS", "-D warnings"), MINUTES);
+        assert!(outcome.is_success(), "{target}: {}", outcome.excerpt());
     }
 }
 
