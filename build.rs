@@ -45,7 +45,7 @@ fn main() {
 #[cfg(feature = "header")]
 fn headers() {
     /// A layer has its header in include/pirn/, and is made of these files of its crate.
-    const LAYERS: &[(&str, &[&str])] = &[("os", &["signal", "child", "clock"])];
+    const LAYERS: &[(&str, &[&str])] = &[("os", &["signal", "child", "clock", "files"])];
 
     println!("cargo::rerun-if-env-changed=PIRN_HEADER");
     let root =

@@ -54,6 +54,7 @@ programs! {
     signals_come_to_the_loop: "signals";
     the_end_of_children_is_reported: "children";
     deadlines_follow_their_clock: "clocks";
+    changes_of_files_are_reported: "files";
 }
 
 /// Compiles and links a few lines, with nothing else said to the compiler.

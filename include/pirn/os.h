@@ -1,5 +1,5 @@
 /*
- * pirn/os.h: signals, the end of processes, and clocks, as a layer above pirn.h.
+ * pirn/os.h: signals, the end of processes, clocks and files, as a layer above pirn.h.
  *
  * The layer is in the same library. A program that does not call it does not contain it. Version
  * 0 of this header: nothing in it is frozen yet. Linux only, on x86_64, x86, aarch64, ARM and
@@ -9,10 +9,10 @@
  * IN ONE PAGE
  *
  * A source is something of the operating system that a loop waits for through an fd of pirn's
- * own: a signal, the end of a process, a deadline on a clock. You provide a struct for each
- * source. pirn writes into it what it knows of the source, so it must be zero before it is added
- * for the first time, and must stay where it is until it is removed. A daemon that ends in an
- * orderly way:
+ * own: a signal, the end of a process, a deadline on a clock, the changes of files. You provide a
+ * struct for each source. pirn writes into it what it knows of the source, so it must be zero
+ * before it is added for the first time, and must stay where it is until it is removed. A daemon
+ * that ends in an orderly way:
  *
  *     static struct pirn_signal terminate;                  static: zero
  *
@@ -137,12 +137,32 @@
  * skipped or repeated there is no step of the clock.
  *
  *
+ * FILES
+ *
+ * One source watches as many files and directories as you like:
+ *
+ *     static void on_change(struct pirn_loop *loop, struct pirn_files *files,
+ *                           const struct pirn_file_event *event, void *user)
+ *     {
+ *         if (strcmp(event->name, "settings") == 0)
+ *             read_settings();
+ *     }
+ *
+ *     static struct pirn_files files;
+ *     pirn_files_add(loop, &files, 0, on_change, NULL);
+ *     pirn_files_watch(&files, "/etc/example", IN_CLOSE_WRITE | IN_MOVED_TO);
+ *
+ * Watch the directory of a file rather than the file: editors write another file and rename it. A
+ * change is a hint, so read the file and see. Network file systems do not report what other
+ * machines change.
+ *
+ *
  * FORK
  *
  * In a child process, after pirn_after_fork: signals are the child's own; the parent's children
- * are reported with code 0 when they end. A clock shares its fd with the parent's: the child's
- * rests, so that it takes nothing away from the parent; remove it, and add it again if the child
- * needs one.
+ * are reported with code 0 when they end. Clocks and files share their fd with the parent's: the
+ * child's rest, so that they take nothing away from the parent. Remove them, and add them again
+ * if the child needs them.
  */
 
 
@@ -159,6 +179,7 @@
 struct pirn_signal;
 struct pirn_child;
 struct pirn_clock;
+struct pirn_files;
 
 
 /**
@@ -441,6 +462,95 @@ struct pirn_clock {
   int process;
 };
 
+/**
+ * A change of a file.
+ */
+struct pirn_file_event {
+  /**
+   * `sizeof(struct pirn_file_event)` as this library knows it: fields are only ever appended.
+   */
+  uint32_t size;
+  /**
+   * Which watch reports it: what `pirn_files_watch` returned. -1: none of them, for
+   * `IN_Q_OVERFLOW`.
+   */
+  int32_t watch;
+  /**
+   * `IN_CREATE` and so on, as inotify(7) lists. 0: nothing, the source has lost its fd.
+   */
+  uint32_t mask;
+  /**
+   * The same for the two halves of one renaming, `IN_MOVED_FROM` and `IN_MOVED_TO`; else 0.
+   */
+  uint32_t cookie;
+  /**
+   * Bytes of the name.
+   */
+  uint32_t name_length;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * The name in the directory that is watched; empty if the change is one of the watched file
+   * itself. Ends with a NUL. It is gone when the callback returns.
+   */
+  const char *name;
+};
+
+/**
+ * Called with one change. `files` may be removed, which ends it. Runs on the loop's thread. Must
+ * not unwind or longjmp out.
+ */
+typedef void (*pirn_files_fn)(struct pirn_loop *loop,
+                              struct pirn_files *files,
+                              const struct pirn_file_event *event,
+                              void *user);
+
+/**
+ * Files that are watched, as many as you like. Zero it before it is added for the first time, and
+ * leave it where it is until it is removed. The fields may be read; pirn alone writes them.
+ */
+struct pirn_files {
+  /**
+   * The watcher: for `pirn_io_modify` (0 pauses, `PIRN_READ` resumes), `pirn_io_ref`,
+   * `pirn_io_unref`.
+   */
+  struct pirn_io io;
+  /**
+   * The loop; NULL if it is not added.
+   */
+  struct pirn_loop *loop;
+  /**
+   * What is called.
+   */
+  pirn_files_fn callback;
+  /**
+   * What the callback is called with.
+   */
+  void *user;
+  /**
+   * pirn's, while it calls back.
+   */
+  const void *batch;
+  /**
+   * The inotify instance, which is pirn's; -1 if it is lost.
+   */
+  int fd;
+  /**
+   * The options.
+   */
+  uint32_t options;
+  /**
+   * The process that has added it.
+   */
+  int process;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -694,6 +804,94 @@ int pirn_clock_remove(struct pirn_clock *clock);
  * 0.1.
  */
 int pirn_clock_now(uint32_t which, uint64_t *ns);
+
+/**
+ * Start watching files, none at first.
+ *
+ * Each source is an inotify instance, of which the kernel gives a user no more than 128 by
+ * default. So make one, and watch all files with it by `pirn_files_watch`.
+ *
+ * In each turn a few changes are read (512 bytes of them), and the callback is called with one
+ * after the other. A pause takes effect after these. If more changes come than the kernel keeps
+ * (16,384 by default), it drops the rest, and one change with `IN_Q_OVERFLOW` stands for them:
+ * look at all files.
+ *
+ * @param files     where what pirn knows of it is kept: zero, or removed before
+ * @param options   `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
+ * @param callback  called with each change
+ * @param user      passed to the callback, never looked at
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; `files` or callback NULL; other options
+ * - -EEXIST: `files` is added already, or was never zeroed
+ * - -EOPNOTSUPP: backend host
+ * - -EMFILE: too many open files, or too many inotify instances of this user
+ * - -ENOSPC, -ERANGE, -ECHILD: as `pirn_io_add`
+ * - -ENFILE, -ENOMEM, -ENOSYS: what the kernel said
+ *
+ * Takes an I/O slot and an fd. Cost: as `pirn_io_add`, and two system calls. Loop thread, any
+ * callback. Since 0.1.
+ */
+int pirn_files_add(struct pirn_loop *loop,
+                   struct pirn_files *files,
+                   uint32_t options,
+                   pirn_files_fn callback,
+                   void *user);
+
+/**
+ * Watch a file or a directory.
+ *
+ * A directory reports its own changes and those of the files in it, but not of directories
+ * below. A file that is replaced by renaming another over it is not watched any more: watch its
+ * directory. When the file is deleted a change with `IN_IGNORED` is the last of this watch.
+ *
+ * @param path  of the file, which need not stay readable in memory
+ * @param mask  which changes: `IN_CREATE`, `IN_MODIFY` and so on, as inotify(7) lists, with its
+ *              options
+ *
+ * Returns the watch's number, which is above 0, and the one that the file has already if it is
+ * watched; or
+ * - -EINVAL: `files` is NULL or not added; `path` NULL; a mask without a change in it
+ * - -ENOENT, -EACCES, -ENOTDIR, -ENAMETOOLONG, -EEXIST: what the kernel said of the path and the
+ *   mask
+ * - -ENOSPC: too many watches of this user
+ * - -ECHILD: a parent process has added `files`
+ *
+ * Cost: two system calls. Loop thread, any callback. Since 0.1.
+ */
+int pirn_files_watch(struct pirn_files *files, const char *path, uint32_t mask);
+
+/**
+ * Stop watching one of the files.
+ *
+ * Changes that happened before are still reported, and one with `IN_IGNORED` is the last of this
+ * watch: then its number may be given to another.
+ *
+ * @param watch  what `pirn_files_watch` returned
+ *
+ * Returns 0, or
+ * - -EINVAL: `files` is NULL or not added; no such watch
+ * - -ECHILD: a parent process has added `files`
+ *
+ * Cost: two system calls. Loop thread, any callback. Since 0.1.
+ */
+int pirn_files_unwatch(struct pirn_files *files, int watch);
+
+/**
+ * Stop watching all files of a source.
+ *
+ * When this returns the callback will not run again, not even for changes that were read
+ * already; the struct is zero and can be added again. Works after `pirn_deinit` too, as long as
+ * the block is readable: the fd is then closed.
+ *
+ * Returns 0, or
+ * - -EINVAL: `files` is NULL
+ * - -ENOENT: it is not added
+ * - -ECHILD: a copy made by fork
+ *
+ * Cost: as `pirn_io_remove`, and a system call. Loop thread, any callback, its own too. Since 0.1.
+ */
+int pirn_files_remove(struct pirn_files *files);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -27,8 +27,16 @@ static void on_clock(struct pirn_loop *loop, struct pirn_clock *clock, uint32_t 
     USE(pirn_clock_remove(clock));
 }
 
+static void on_change(struct pirn_loop *loop, struct pirn_files *files,
+                      const struct pirn_file_event *event, void *user)
+{
+    USE(loop), USE(event), USE(user);
+    USE(pirn_files_remove(files));
+}
+
 int main(void)
 {
+    struct pirn_files files = { { 0, 0 }, 0, 0, 0, 0, 0, 0, 0, 0 };
     uint64_t now;
     struct pirn_clock clock = { { 0, 0 }, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
     struct pirn_child child = { { 0, 0 }, 0, 0, 0, 0, 0, 0, 0 };
@@ -39,5 +47,8 @@ int main(void)
     USE(pirn_clock_now(PIRN_CLOCK_BOOTTIME, &now));
     USE(pirn_clock_add(0, &clock, PIRN_CLOCK_REALTIME, 0, 0, PIRN_CLOCK_TELL_SET, on_clock, 0));
     USE(PIRN_CLOCK_REALTIME_ALARM | PIRN_CLOCK_BOOTTIME_ALARM);
+    USE(pirn_files_add(0, &files, 0, on_change, 0));
+    USE(pirn_files_watch(&files, "/", 1));
+    USE(pirn_files_unwatch(&files, 1));
     return 0;
 }

@@ -5,6 +5,7 @@
 //! | `signal` | signals | signalfd |
 //! | `child` | the end of processes | pidfd, waitid |
 //! | `clock` | deadlines on clocks that can be set, or do not stand still | timerfd |
+//! | `files` | changes of files and directories | inotify |
 //!
 //! Each of them is a *source*: an fd that the layer opens and owns, and an I/O watcher for it in
 //! the loop. What is known of a source stands in a struct that the caller provides, because the
@@ -38,6 +39,7 @@ use pirn_artifact as _;
 
 mod child;
 mod clock;
+mod files;
 mod schedule;
 mod signal;
 mod source;
@@ -45,4 +47,5 @@ mod sys;
 
 pub use child::*;
 pub use clock::*;
+pub use files::*;
 pub use signal::*;

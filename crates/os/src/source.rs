@@ -34,7 +34,7 @@ pub(crate) fn status(result: Result<()>) -> c_int {
 fn result(status: c_int) -> Result<()> {
     match status {
         0.. => Ok(()),
-        _ => Err(Errno::from_raw_os_error(status.wrapping_neg())),
+        _ => Err(sys::error(status.wrapping_neg())),
     }
 }
 

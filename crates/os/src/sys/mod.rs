@@ -13,10 +13,11 @@ pub(crate) use raw::{
 pub(crate) use rustix::fd::{AsRawFd, IntoRawFd, OwnedFd};
 pub(crate) use rustix::io::Errno;
 
-use core::ffi::c_int;
+use core::ffi::{CStr, c_int};
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{BorrowedFd, FromRawFd};
+use rustix::fs::inotify;
 use rustix::io;
 use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open, test_kill_process};
 use rustix::time::{
@@ -26,6 +27,12 @@ use rustix::time::{
 
 /// What the fallible functions of this crate return.
 pub(crate) type Result<T> = core::result::Result<T, Errno>;
+
+/// An errno, positive, as rustix has it.
+pub(crate) fn error(errno: c_int) -> Errno {
+    // rustix asserts that it is in this range, which is that of the kernel.
+    Errno::from_raw_os_error(errno.clamp(1, 4095))
+}
 
 /// Lends the number of an fd, which is not negative, to one system call.
 fn borrow<'fd>(fd: c_int) -> BorrowedFd<'fd> {
@@ -147,7 +154,8 @@ pub(crate) fn arm_clock(fd: c_int, at: u64, tells_set: bool) -> Result<()> {
 
 /// What a clock shows, in nanoseconds.
 pub(crate) fn clock_now(clock: Clock) -> u64 {
-    // The kernel lets the alarm clocks be read only if there is hardware for them. They show the same.
+    // The kernel lets the alarm clocks be read only if there is hardware for them. They show the
+    // same.
     let id = match clock {
         Clock::Realtime | Clock::RealtimeAlarm => DynamicClockId::Known(ClockId::Realtime),
         Clock::Boottime | Clock::BoottimeAlarm => DynamicClockId::Boottime,
@@ -158,4 +166,20 @@ pub(crate) fn clock_now(clock: Clock) -> u64 {
             .wrapping_mul(SECOND)
             .wrapping_add(time.tv_nsec as u64)
     })
+}
+
+/// An inotify instance: non-blocking, closed on exec.
+pub(crate) fn open_files() -> Result<OwnedFd> {
+    inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC)
+}
+
+/// Adds a watch to an inotify instance, and returns its number.
+pub(crate) fn watch_file(fd: c_int, path: &CStr, mask: u32) -> Result<c_int> {
+    let mask = inotify::WatchFlags::from_bits_retain(mask);
+    inotify::add_watch(borrow(fd), path, mask)
+}
+
+/// Removes a watch from an inotify instance.
+pub(crate) fn unwatch_file(fd: c_int, watch: c_int) -> Result<()> {
+    inotify::remove_watch(borrow(fd), watch)
 }

@@ -9,7 +9,7 @@ use core::ffi::c_int;
 use rustix::fd::{FromRawFd, OwnedFd};
 use syscalls::{Sysno, syscall};
 
-use super::{Errno, Result};
+use super::Result;
 
 /// Bytes of a set of signals as the kernel takes it: bit 0 is signal 1.
 const SET_SIZE: usize = size_of::<u64>();
@@ -26,8 +26,8 @@ const WEXITED: usize = 0x4;
 const WNOWAIT: usize = 0x0100_0000;
 const WALL: usize = 0x4000_0000;
 
-fn error(errno: syscalls::Errno) -> Errno {
-    Errno::from_raw_os_error(errno.into_raw())
+fn error(errno: syscalls::Errno) -> super::Errno {
+    super::error(errno.into_raw())
 }
 
 /// The set that holds one signal, from 1 to 64.
@@ -82,7 +82,8 @@ pub(crate) fn open_signal(signo: c_int) -> Result<OwnedFd> {
             SFD_NONBLOCK | SFD_CLOEXEC
         )
     };
-    let fd = result.map_err(error)? as c_int;
+    // Not negative; this way the compiler knows, and leaves out rustix's assertion.
+    let fd = result.map_err(error)? as c_int & c_int::MAX;
     // SAFETY: the kernel has just made this fd, so that it is open and nobody else's.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
