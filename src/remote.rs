@@ -336,29 +336,31 @@ impl<'a, W: Wake> Shared<'a, W> {
     /// Once it has succeeded, no late caller touches more than this struct and the entries, no
     /// further message appears, and what [`take`](Self::take) yields is all. Loop thread.
     pub(crate) fn retire(&self) -> Result<()> {
-        // Acquire, here and below, with the Release with which wakers leave: their calls are over.
+        // Acquire, with the Release with which wakers leave: their calls are over.
         let before = self.state.load(Ordering::Acquire);
-        if before >= ONE_WAKER || self.mailbox.is_pending() {
+        let end = self.mailbox.end();
+        if before >= ONE_WAKER || self.mailbox.is_pending(end) {
             return Err(Error::EBUSY);
         }
         if before & CLOSED != 0 {
             return Ok(());
         }
-        // A waker enters by changing this very word from a value without CLOSED: if none is counted
-        // in the value that this replaces, none enters any more.
-        let close = |state| (state < ONE_WAKER).then_some(state | CLOSED);
-        self.state
-            .fetch_update(Ordering::Acquire, Ordering::Relaxed, close)
-            .map_err(|_| Error::EBUSY)?;
-        if self.mailbox.try_close() {
-            return Ok(());
+        if !self.mailbox.close_at(end) {
+            return Err(Error::EBUSY);
         }
-        // A poster has reserved a place since the look above. Whoever posted in this instant has
-        // not woken the loop; so this does, if the loop counts as asleep for those who watch its
-        // fd.
-        self.state.fetch_and(!CLOSED, Ordering::Relaxed);
-        self.rouse();
-        Err(Error::EBUSY)
+        // A waker enters by taking SLEEPING out of this very word, if CLOSED is not in it. If the
+        // word is as it was nobody has entered, and nobody will.
+        let closed = self.state.compare_exchange(
+            before,
+            before | CLOSED,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        if closed.is_err() {
+            self.mailbox.open();
+            return Err(Error::EBUSY);
+        }
+        Ok(())
     }
 
     // To look at.

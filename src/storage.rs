@@ -154,6 +154,7 @@ struct Layout<'a, W> {
 impl<W> Layout<'_, W> {
     /// `None` on small machines, where an index of a timer has two bytes, for more timers than
     /// that.
+    #[inline(always)]
     fn new(capacity: Capacity) -> Option<Self> {
         if capacity.timers > MAX_TIMERS {
             return None;

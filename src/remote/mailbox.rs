@@ -182,27 +182,19 @@ impl<'a> Mailbox<'a> {
         self.tail.fetch_add(CLOSED_DISTANCE, Ordering::Relaxed);
     }
 
-    /// The same, unless a poster stands between reserving and publishing. Not if it is closed
-    /// already. The consumer alone.
-    pub(super) fn try_close(&self) -> bool {
-        // Relaxed, both, as in `close`; what was published is acquired by looking at it.
-        let mut tail = self.tail.load(Ordering::Relaxed);
-        loop {
-            if self.is_pending() {
-                return false;
-            }
-            // If nobody has reserved a place since, all that were reserved are published.
-            let closed = tail.wrapping_add(CLOSED_DISTANCE);
-            match self.tail.compare_exchange_weak(
-                tail,
-                closed,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return true,
-                Err(now) => tail = now,
-            }
-        }
+    /// The same, unless somebody has reserved a place since `end`. Not if it is closed already.
+    pub(super) fn close_at(&self, end: Ticket) -> bool {
+        // Relaxed, both, as in `close`.
+        let closed = end.0.wrapping_add(CLOSED_DISTANCE);
+        self.tail
+            .compare_exchange(end.0, closed, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Takes closing back.
+    pub(super) fn open(&self) {
+        // Relaxed, as in `close`.
+        self.tail.fetch_sub(CLOSED_DISTANCE, Ordering::Relaxed);
     }
 
     /// The ticket after the last one given out, whether closed or not. The consumer alone, for the exact answer.
@@ -224,11 +216,12 @@ impl<'a> Mailbox<'a> {
         self.end().0.wrapping_sub(self.head.load(Ordering::Relaxed))
     }
 
-    /// Whether a poster stands between reserving and publishing. The consumer alone; exact once closed. O(length).
-    pub(super) fn is_pending(&self) -> bool {
+    /// Whether a poster of before `end` stands between reserving and publishing. The consumer
+    /// alone. O(length).
+    pub(super) fn is_pending(&self, end: Ticket) -> bool {
         let lap = self.lap.load(Ordering::Relaxed);
         let head = self.head.load(Ordering::Relaxed);
-        (0..self.len()).any(|distance| {
+        (0..end.0.wrapping_sub(head)).any(|distance| {
             let index = head.wrapping_add(distance).wrapping_sub(lap);
             let index = if index >= self.entries.len() {
                 index.wrapping_sub(self.entries.len())
