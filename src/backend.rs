@@ -145,6 +145,15 @@ pub(crate) trait Backend: Clock {
     fn set_alarm(&mut self, deadline: Nanos) -> Result<()>;
 }
 
+/// A backend whose area can be replaced while it lives.
+pub(crate) trait MoveTo<'a> {
+    /// True if all that is watched has room in an area of so many words.
+    fn fits(&self, words: usize) -> bool;
+
+    /// Moves everything into `area`, where it [fits](Self::fits). Between two turns: nothing that was found is left.
+    fn move_to(&mut self, area: &'a mut [u64]);
+}
+
 /// The backends by name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
 #[repr(u32)]

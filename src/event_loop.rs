@@ -117,8 +117,8 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
         config: Config,
         open: impl FnOnce(&'s mut [u64]) -> Result<Platform<'s, H>>,
     ) -> Result<Self> {
-        let (cut, area) = memory.cut().ok_or(Error::EINVAL)?;
-        let backend = open(area)?;
+        let mut cut = memory.cut().ok_or(Error::EINVAL)?;
+        let backend = open(cut.take_area())?;
         let parts = cut.finish(backend.waker());
         let shared = parts.shared;
         Ok(Loop {

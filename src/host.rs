@@ -10,12 +10,14 @@
 
 use crate::backend::Capabilities;
 #[cfg(feature = "host")]
-use crate::backend::{Backend, Clock, Key, Kind, Source};
+use crate::backend::{Backend, Clock, Key, Kind, MoveTo, Source};
 #[cfg(feature = "host")]
 use crate::error::Error;
 use crate::error::Result;
 use crate::ready::Interest;
 use crate::remote::Wake;
+#[cfg(feature = "host")]
+use crate::storage::host_area;
 use crate::time::Nanos;
 
 /// One source that a host found ready.
@@ -100,6 +102,17 @@ impl<'a, H: Host> HostBackend<'a, H> {
     fn ask(&mut self, source: &Source) -> Result<()> {
         let interest = Interest::from_bits_truncate(source.interest);
         self.host.watch(source.fd, interest | source.options)
+    }
+}
+
+#[cfg(feature = "host")]
+impl<'a, H: Host> MoveTo<'a> for HostBackend<'a, H> {
+    fn fits(&self, _words: usize) -> bool {
+        true
+    }
+
+    fn move_to(&mut self, area: &'a mut [u64]) {
+        (self.ready, self.found, self.cursor) = (host_area(area), 0, 0);
     }
 }
 

@@ -7,7 +7,7 @@ use core::convert::Infallible;
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use crate::backend::{Backend, Capabilities, Clock, Entry, Key, Kind, Source};
+use crate::backend::{Backend, Capabilities, Clock, Entry, Key, Kind, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::host::Host;
 #[cfg(feature = "host")]
@@ -148,6 +148,16 @@ impl<W: Wake> Wake for PlatformWaker<W> {
             PlatformWaker::Host(waker) => waker.wake(),
             PlatformWaker::None(never, _) => match *never {},
         }
+    }
+}
+
+impl<'a, H: Host> MoveTo<'a> for Platform<'a, H> {
+    fn fits(&self, words: usize) -> bool {
+        delegate!(self, backend => backend.fits(words))
+    }
+
+    fn move_to(&mut self, area: &'a mut [u64]) {
+        delegate!(self, backend => backend.move_to(area))
     }
 }
 

@@ -1,3 +1,7 @@
+#![expect(
+    unsafe_code,
+    reason = "moving the mailbox asks that nobody else is inside"
+)]
 //! Remote: the part of the loop that other threads, signal handlers and interrupts may touch.
 //!
 //! Everything else in a loop belongs to one thread. This is the exception, and all of it works through `&self`. It has
@@ -322,6 +326,28 @@ impl<'a, W: Wake> Shared<'a, W> {
         self.mailbox.pop(self.mailbox.end())
     }
 
+    /// True if [`close`](Self::close) was called. Loop thread.
+    pub(crate) fn is_closed(&self) -> bool {
+        // Relaxed: the loop's own doing.
+        self.state.load(Ordering::Relaxed) & CLOSED != 0
+    }
+
+    /// True if what is queued can be moved to `count` places: see [`move_to`](Self::move_to). Loop thread.
+    pub(crate) fn fits(&self, count: usize) -> bool {
+        self.mailbox.fits(count)
+    }
+
+    /// Moves the mailbox into `entries`, where what is queued [fits](Self::fits). Loop thread.
+    ///
+    /// # Safety
+    ///
+    /// No other thread, signal handler or interrupt uses this meanwhile, and whatever tells them to go on orders
+    /// this before.
+    pub(crate) unsafe fn move_to(&self, entries: &'a [Entry]) {
+        // SAFETY: passed on.
+        unsafe { self.mailbox.move_to(entries) };
+    }
+
     /// Refuses posts, bits, wake-ups and stops from now on, with `ESHUTDOWN`. What was accepted is still to be taken.
     /// Closing again does nothing. Loop thread.
     pub(crate) fn close(&self) {
@@ -378,7 +404,7 @@ impl<'a, W: Wake> Shared<'a, W> {
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        self.mailbox.entries.len()
+        self.mailbox.entries().len()
     }
 
     /// Messages accepted and not taken, those being filled in included. Loop thread.
@@ -411,7 +437,7 @@ impl<'a, W: Wake> Shared<'a, W> {
     /// Where the entries are.
     #[cfg(feature = "ffi")]
     pub(crate) fn place(&self) -> *const [Entry] {
-        core::ptr::from_ref(self.mailbox.entries)
+        core::ptr::from_ref(self.mailbox.entries())
     }
 
     /// Whether the tickets agree with the ring. For `verify`. Loop thread.

@@ -46,6 +46,57 @@ impl<'a, T: Slot> Slab<'a, T> {
         }
     }
 
+    /// True if every slot in use is one of the first `count`. O(slots beyond those).
+    pub(crate) fn fits(&self, count: usize) -> bool {
+        let is_free = |slot: &T| slot.generation() & 1 == 0;
+        self.slots.iter().skip(count).all(is_free)
+    }
+
+    /// Moves all slots into `slots`, where they [fit](Self::fits): every handle stays what it is. The generations of new
+    /// slots are counted from `seed`, which is even. O(slots).
+    pub(crate) fn move_to(&mut self, slots: &'a mut [T], seed: u32) {
+        let kept = self.slots.len().min(slots.len());
+        // The free chain as it was, without the slots that go, and with the new ones at its end: those that were
+        // never used stay behind all others, in order.
+        let mut last = NONE;
+        let mut free = core::mem::replace(&mut self.free, NONE);
+        let mut append = |slots: &mut [T], index: u32| {
+            match slots.get_mut(last as usize) {
+                Some(slot) => slot.set_link(index),
+                None => self.free = index,
+            }
+            last = index;
+        };
+        for (new, old) in slots.iter_mut().zip(self.slots.iter_mut()) {
+            core::mem::swap(new, old);
+        }
+        while free != NONE {
+            let index = free as usize;
+            // Those that are kept stand in the new slots by now, and the others where they were.
+            let slot = if index < kept {
+                slots.get(index)
+            } else {
+                self.slots.get(index)
+            };
+            let next = slot.map_or(NONE, Slot::link);
+            if index < kept {
+                append(slots, free);
+            }
+            free = next;
+        }
+        for index in kept..slots.len() {
+            if let Some(slot) = slots.get_mut(index) {
+                slot.set_generation(seed);
+            }
+            append(slots, index as u32);
+        }
+        if let Some(slot) = slots.get_mut(last as usize) {
+            slot.set_link(NONE);
+        }
+        self.peak = self.peak.min(slots.len() as u32);
+        self.slots = slots;
+    }
+
     pub(crate) fn capacity(&self) -> u32 {
         self.slots.len() as u32
     }

@@ -138,10 +138,9 @@ impl<T: Blank> Place<T> {
     }
 }
 
-/// Where each part of a block is, counted from where the block is aligned: a matter of the
-/// capacities alone.
-struct Layout<'a, W> {
-    shared: Place<MaybeUninit<Shared<'a, W>>>,
+/// Where each table is, counted from where their block is aligned: a matter of the capacities
+/// alone.
+struct Layout {
     watchers: Place<Watcher>,
     timers: Place<TimerSlot>,
     tasks: Place<tasks::Slot>,
@@ -151,7 +150,7 @@ struct Layout<'a, W> {
     end: usize,
 }
 
-impl<W> Layout<'_, W> {
+impl Layout {
     /// `None` on small machines, where an index of a timer has two bytes, for more timers than
     /// that.
     #[inline(always)]
@@ -163,7 +162,6 @@ impl<W> Layout<'_, W> {
         let area = AREA_BASE_WORDS + io.saturating_mul(AREA_PER_IO).div_ceil(size_of::<u64>());
         let mut plan = Plan { end: 0 };
         Some(Layout {
-            shared: plan.place(1),
             watchers: plan.place(io),
             timers: plan.place(capacity.timers as usize),
             tasks: plan.place(capacity.tasks as usize),
@@ -171,6 +169,55 @@ impl<W> Layout<'_, W> {
             buckets: plan.place(io),
             area: plan.place(area),
             end: plan.end,
+        })
+    }
+}
+
+/// What grows with the capacities. All of it can be moved to another block while the loop lives.
+pub(crate) struct Tables<'a> {
+    pub(crate) watchers: &'a mut [Watcher],
+    pub(crate) timers: &'a mut [TimerSlot],
+    pub(crate) tasks: &'a mut [tasks::Slot],
+    pub(crate) mailbox: &'a [Entry],
+    /// All `NONE`.
+    pub(crate) buckets: &'a mut [u32],
+    /// The backend's.
+    pub(crate) area: &'a mut [u64],
+}
+
+impl<'a> Tables<'a> {
+    /// Cuts a block into tables. `None` if it is too small.
+    ///
+    /// # Safety
+    ///
+    /// The `size` bytes from `memory` are writable and lent for 'a to the result alone.
+    pub(crate) unsafe fn cut(memory: *mut u8, size: usize, capacity: Capacity) -> Option<Self> {
+        let skipped = skipped(memory);
+        let (block, size) = (memory.wrapping_add(skipped), size.saturating_sub(skipped));
+        let layout = Layout::new(capacity)?;
+        if layout.end > size {
+            return None;
+        }
+        let mut area = layout.area;
+        // All that is left.
+        area.count = (size - area.offset) / size_of::<u64>();
+
+        // SAFETY: writable, as the caller promises.
+        unsafe { block.write_bytes(u8::MAX, size) };
+        Some(Tables {
+            // SAFETY: the block was aligned and filled above, the plan is no longer than it, with the
+            // last place as with all before it, and the rest the caller promises; so in all that follow.
+            watchers: unsafe { layout.watchers.of(block) },
+            // SAFETY: as above.
+            timers: unsafe { layout.timers.of(block) },
+            // SAFETY: as above.
+            tasks: unsafe { layout.tasks.of(block) },
+            // SAFETY: as above.
+            mailbox: unsafe { layout.mailbox.of(block) },
+            // SAFETY: as above.
+            buckets: unsafe { layout.buckets.of(block) },
+            // SAFETY: as above.
+            area: unsafe { area.of(block) },
         })
     }
 }
@@ -191,20 +238,24 @@ pub(crate) struct Places {
     pub(crate) tasks: *const [tasks::Slot],
 }
 
-/// Where the parts of a loop in a block like this are, and its mailbox. `None` if there is no such
-/// loop.
+/// Where the parts of a loop are whose shared half is in a block like this and whose tables are at
+/// `tables`, and its mailbox. `None` if there is no such loop.
 #[cfg(feature = "ffi")]
-pub(crate) fn places<W>(memory: *const u8, capacity: Capacity) -> Option<(Places, *const [Entry])> {
-    let layout = Layout::<W>::new(capacity)?;
-    let block = memory.wrapping_add(skipped(memory));
+pub(crate) fn places(
+    memory: *const u8,
+    tables: *const u8,
+    capacity: Capacity,
+) -> Option<(Places, *const [Entry])> {
+    let layout = Layout::new(capacity)?;
+    let tables = tables.wrapping_add(skipped(tables));
     let places = Places {
-        shared: block.wrapping_add(layout.shared.offset).cast(),
-        watchers: layout.watchers.at(block),
-        buckets: layout.buckets.at(block),
-        timers: layout.timers.at(block),
-        tasks: layout.tasks.at(block),
+        shared: memory.wrapping_add(skipped(memory)).cast(),
+        watchers: layout.watchers.at(tables),
+        buckets: layout.buckets.at(tables),
+        timers: layout.timers.at(tables),
+        tasks: layout.tasks.at(tables),
     };
-    Some((places, layout.mailbox.at(block)))
+    Some((places, layout.mailbox.at(tables)))
 }
 
 /// Differs for each block, and for each life of a block.
@@ -216,18 +267,13 @@ fn hash(block: *const u8, epoch: u32) -> u32 {
 /// A block, cut.
 pub(crate) struct Cut<'a, W> {
     place: &'a mut MaybeUninit<Shared<'a, W>>,
-    mailbox: &'a [Entry],
-    watchers: &'a mut [Watcher],
-    buckets: &'a mut [u32],
-    timers: &'a mut [TimerSlot],
-    tasks: &'a mut [tasks::Slot],
+    tables: Tables<'a>,
     block_size: u32,
     hash: u32,
 }
 
 impl<'a, W: Wake> Cut<'a, W> {
-    /// Cuts a block, without what its owner took from its front, into parts; the second of the result is the backend's.
-    /// `None` if it is too small.
+    /// Cuts a block, without what its owner took from its front, into parts. `None` if it is too small.
     ///
     /// # Safety
     ///
@@ -237,48 +283,33 @@ impl<'a, W: Wake> Cut<'a, W> {
         size: usize,
         capacity: Capacity,
         epoch: u32,
-    ) -> Option<(Self, &'a mut [u64])> {
-        let skipped = skipped(memory);
-        let (block, size) = (memory.wrapping_add(skipped), size.saturating_sub(skipped));
+    ) -> Option<Self> {
         let hash = hash(memory, epoch);
-        let layout = Layout::<W>::new(capacity)?;
-        if layout.end > size {
-            return None;
-        }
-        let mut area = layout.area;
-        // All that is left.
-        area.count = (size - area.offset) / size_of::<u64>();
+        let (tables, length) = Self::behind_shared(memory, size)?;
+        // SAFETY: behind the shared half, to the end of the block; the rest is passed on.
+        let tables = unsafe { Tables::cut(tables, length, capacity)? };
+        let place = memory.wrapping_add(skipped(memory)).cast();
+        // SAFETY: aligned above to what nothing is aligned to more than, in front of the tables, and lent
+        // for 'a; need not be valid at all.
+        let place = unsafe { &mut *place };
+        Some(Cut {
+            place,
+            tables,
+            block_size: 0,
+            hash,
+        })
+    }
 
-        // SAFETY: writable, as the caller promises.
-        unsafe { block.write_bytes(u8::MAX, size) };
-        // SAFETY: the block was aligned and filled above, the plan is no longer than it, with the last place as with all before it, and the
-        // rest the caller promises; so in all that follow.
-        let place = unsafe { layout.shared.of(block) }.first_mut()?;
-        // SAFETY: as above.
-        let watchers = unsafe { layout.watchers.of(block) };
-        // SAFETY: as above.
-        let timers = unsafe { layout.timers.of(block) };
-        // SAFETY: as above.
-        let tasks = unsafe { layout.tasks.of(block) };
-        // SAFETY: as above.
-        let mailbox = unsafe { layout.mailbox.of(block) };
-        // SAFETY: as above.
-        let buckets = unsafe { layout.buckets.of(block) };
-        // SAFETY: as above.
-        let area = unsafe { area.of(block) };
-        Some((
-            Cut {
-                place,
-                mailbox,
-                watchers,
-                buckets,
-                timers,
-                tasks,
-                block_size: 0,
-                hash,
-            },
-            area,
-        ))
+    /// Where the tables of a block begin, and how long they are: behind the shared half.
+    pub(crate) fn behind_shared(memory: *mut u8, size: usize) -> Option<(*mut u8, usize)> {
+        const { assert!(align_of::<Shared<'a, W>>() <= ALIGNMENT) };
+        let taken = skipped(memory) + size_of::<Shared<'a, W>>().next_multiple_of(ALIGNMENT);
+        Some((memory.wrapping_add(taken), size.checked_sub(taken)?))
+    }
+
+    /// The backend's part, which is handed over once.
+    pub(crate) fn take_area(&mut self) -> &'a mut [u64] {
+        core::mem::take(&mut self.tables.area)
     }
 
     /// What the block is to be reported as.
@@ -290,11 +321,11 @@ impl<'a, W: Wake> Cut<'a, W> {
     /// The parts, complete with the half that other threads may touch.
     pub(crate) fn finish(self, waker: W) -> Parts<'a, W> {
         Parts {
-            shared: self.place.write(Shared::new(self.mailbox, waker)),
-            watchers: self.watchers,
-            buckets: self.buckets,
-            timers: self.timers,
-            tasks: self.tasks,
+            shared: self.place.write(Shared::new(self.tables.mailbox, waker)),
+            watchers: self.tables.watchers,
+            buckets: self.tables.buckets,
+            timers: self.tables.timers,
+            tasks: self.tables.tasks,
             block_size: self.block_size,
             hash: self.hash,
         }
@@ -401,10 +432,10 @@ impl<'s, const IO: usize, const TIMERS: usize, const TASKS: usize>
 }
 
 impl<'s> Memory<'s> {
-    pub(crate) fn cut<W: Wake>(self) -> Option<(Cut<'s, W>, &'s mut [u64])> {
+    pub(crate) fn cut<W: Wake>(self) -> Option<Cut<'s, W>> {
         let size = size_of_val(self.block);
         // SAFETY: the block is writable and lent for 's; it is given away here.
-        let (cut, area) = unsafe {
+        let cut = unsafe {
             Cut::new(
                 self.block.as_mut_ptr().cast(),
                 size,
@@ -412,11 +443,11 @@ impl<'s> Memory<'s> {
                 self.epoch,
             )?
         };
-        Some((cut.sized(size), area))
+        Some(cut.sized(size))
     }
 }
 
-// What `PIRN_STORAGE_SIZE` says of each part, in src/ffi/storage.rs, is worked out from these.
+// What `PIRN_STORAGE_SIZE` says of each part, in src/ffi/init.rs, is worked out from these.
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(PER_IO == 64 && PER_TIMER == 56 && PER_TASK == 24);
 #[cfg(target_pointer_width = "32")]

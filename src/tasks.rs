@@ -9,8 +9,9 @@
 //! - *How is a task cancelled in O(1), when it stands between others?* It cannot be taken out of the middle of a ring
 //!   without moving those behind it, whose handles say where they stand. So its target is erased, and the place is freed when
 //!   the queue reaches it, in the next turn at the latest.
-//! - *How is a stale handle told from a live one?* The handle says where the task stands and in which lap around the ring it
-//!   was put there. That is known of every place in the queue without storing it: a task costs its two words and nothing more.
+//! - *How is a stale handle told from a live one?* The handle is the number of the task, counted from the first post on. The queue
+//!   holds the numbers from that of its oldest entry on, so it finds a task by subtraction, wherever the
+//!   ring has it, and a task costs its two words and nothing more.
 //!
 //! The ring is `slots`; the queue is the `used` slots from `head` on, around the end, to before `tail`. Indices wrap by a comparison: any
 //! capacity will do, and there is no division.
@@ -34,14 +35,32 @@ impl Slot {
     pub(crate) const EMPTY: Slot = Slot(None);
 }
 
+/// Tasks are numbered modulo 2^63: that many have a handle.
+const NUMBERS: u64 = u64::MAX >> 1;
+
+/// The handle of the task with a number. Its generation is odd, as that of everything that is live.
+#[inline]
+fn token_of(number: u64) -> Token {
+    Token {
+        slot: number as u32,
+        generation: ((number >> 32) as u32) << 1 | 1,
+    }
+}
+
+/// The number of the task that a handle names, if it can be one.
+fn number_of(token: Token) -> Option<u64> {
+    let is_live = token.generation & 1 == 1;
+    is_live.then_some(u64::from(token.generation >> 1) << 32 | u64::from(token.slot))
+}
+
 /// The loop's own task queue. One thread's: nothing here is atomic.
 pub(crate) struct Tasks<'a> {
     slots: &'a mut [Slot],
     /// Where the oldest entry stands, and where the next one will.
     head: u32,
     tail: u32,
-    /// The lap that `tail` is in. Odd, as the generation of everything that has a handle.
-    lap: u32,
+    /// The number of the next task.
+    next: u64,
     /// Entries in the ring, cancelled ones included.
     used: u32,
     /// How many of the oldest entries belong to this turn; at most `used`.
@@ -53,8 +72,8 @@ pub(crate) struct Tasks<'a> {
 }
 
 impl<'a> Tasks<'a> {
-    /// Takes over `slots`, at most 2^31 of them, and empties them. The laps are counted from `seed`, so that handles of an
-    /// earlier loop in the same memory stay stale.
+    /// Takes over `slots`, at most 2^31 of them, and empties them. Tasks are numbered from `seed`, so that
+    /// handles of an earlier loop in the same memory stay stale.
     pub(crate) fn new(slots: &'a mut [Slot], seed: u32) -> Self {
         let capacity = slots.len().min(MAX_CAPACITY);
         let slots = slots.get_mut(..capacity).unwrap_or_default();
@@ -63,7 +82,7 @@ impl<'a> Tasks<'a> {
             slots,
             head: 0,
             tail: 0,
-            lap: seed | 1,
+            next: u64::from(seed >> 1) << 32,
             used: 0,
             turn: 0,
             cancelled: 0,
@@ -78,19 +97,13 @@ impl<'a> Tasks<'a> {
     pub(crate) fn push(&mut self, target: Target) -> Result<Token> {
         let capacity = self.slots.len() as u32;
         let slot = self.tail;
-        let token = Token {
-            slot,
-            generation: self.lap,
-        };
+        let token = token_of(self.next);
         match self.slots.get_mut(slot as usize) {
             Some(place) if self.used < capacity => place.0 = Some(target),
             _ => return Err(self.refuse()),
         }
-        self.tail = slot + 1;
-        if slot + 1 == capacity {
-            self.tail = 0;
-            self.lap = self.lap.wrapping_add(2);
-        }
+        self.tail = if slot + 1 == capacity { 0 } else { slot + 1 };
+        self.next = self.next.wrapping_add(1);
         self.used += 1;
         if self.used > self.peak {
             self.peak = self.used;
@@ -106,14 +119,9 @@ impl<'a> Tasks<'a> {
 
     /// Takes a queued task back: it will not run. `ENOENT` if it has run, is the one running, was cancelled before, or never was.
     pub(crate) fn cancel(&mut self, token: Token) -> Result<()> {
-        if token.generation != self.lap_of(token.slot) {
-            return Err(Error::ENOENT);
-        }
-        // What has run, and what was cancelled, left no target behind.
-        let place = self
-            .slots
-            .get_mut(token.slot as usize)
-            .ok_or(Error::ENOENT)?;
+        let index = self.find(token).ok_or(Error::ENOENT)?;
+        // What was cancelled left no target behind.
+        let place = self.slots.get_mut(index as usize).ok_or(Error::ENOENT)?;
         place.0.take().ok_or(Error::ENOENT)?;
         self.cancelled += 1;
         Ok(())
@@ -181,23 +189,35 @@ impl<'a> Tasks<'a> {
     /// The handle of the task that was popped last, as [`push`](Self::push) returned it. Before
     /// anything else is pushed.
     pub(crate) fn popped(&self) -> Token {
-        let slot = match self.head.checked_sub(1) {
-            Some(before) => before,
-            None => (self.slots.len() as u32).saturating_sub(1),
-        };
-        Token {
-            slot,
-            generation: self.lap_of(slot),
-        }
+        token_of(self.next.wrapping_sub(u64::from(self.used) + 1))
     }
 
-    /// The lap in which the entry at a place was pushed: from `tail` on, the lap before.
-    fn lap_of(&self, slot: u32) -> u32 {
-        if slot < self.tail {
-            self.lap
-        } else {
-            self.lap.wrapping_sub(2)
+    /// Where the entry that a handle names stands, cancelled or not.
+    fn find(&self, token: Token) -> Option<u32> {
+        let oldest = self.next.wrapping_sub(u64::from(self.used));
+        let place = number_of(token)?.wrapping_sub(oldest) & NUMBERS;
+        (place < u64::from(self.used)).then(|| self.wrap(self.head, place as u32))
+    }
+
+    /// True if there is room for what is queued in `count` slots.
+    pub(crate) fn fits(&self, count: usize) -> bool {
+        self.used as usize <= count
+    }
+
+    /// Moves the queue into `slots`, where it [fits](Self::fits). Not while a batch is under way.
+    pub(crate) fn move_to(&mut self, slots: &'a mut [Slot]) {
+        let capacity = slots.len().min(MAX_CAPACITY);
+        let slots = slots.get_mut(..capacity).unwrap_or_default();
+        slots.fill_with(|| Slot::EMPTY);
+        for (place, slot) in slots.iter_mut().enumerate().take(self.used as usize) {
+            let index = self.wrap(self.head, place as u32);
+            if let Some(old) = self.slots.get_mut(index as usize) {
+                core::mem::swap(slot, old);
+            }
         }
+        self.slots = slots;
+        self.head = 0;
+        self.tail = self.wrap(0, self.used);
     }
 
     /// Tasks queued and not cancelled.
@@ -238,7 +258,6 @@ impl<'a> Tasks<'a> {
             || self.turn > self.used
             || self.peak < self.used
             || (self.head != 0 && self.head >= capacity)
-            || self.lap & 1 == 0
         {
             return false;
         }
@@ -527,14 +546,38 @@ mod tests {
     }
 
     #[test]
-    fn laps_come_round_without_passing_zero() {
-        let mut slots = slots(1);
-        let mut tasks = Tasks::new(&mut slots, u32::MAX);
-        tasks.push(target(1)).unwrap();
-        assert_eq!(turn(&mut tasks), [1]);
-        let handle = tasks.push(target(2)).unwrap();
-        assert_eq!(handle.generation, 1);
-        assert_eq!(tasks.cancel(handle), Ok(()));
+    fn numbers_come_round_without_passing_zero() {
+        let mut slots = slots(2);
+        let mut tasks = Tasks::new(&mut slots, 0);
+        tasks.next = NUMBERS;
+        let last = tasks.push(target(1)).unwrap();
+        assert_eq!((last.slot, last.generation), (u32::MAX, u32::MAX));
+        let first = tasks.push(target(2)).unwrap();
+        assert_eq!((first.slot, first.generation), (0, 1));
+        assert_eq!(tasks.cancel(first), Ok(()));
+        assert_eq!(tasks.cancel(last), Ok(()));
+        assert_eq!(tasks.cancel(last), Err(Error::ENOENT));
+    }
+
+    #[test]
+    fn a_moved_queue_keeps_its_order_and_its_handles() {
+        let (mut few, mut many, fewer) = (slots(4), slots(9), slots(2));
+        let mut tasks = Tasks::new(&mut few, 0);
+        for n in 0..3 {
+            tasks.push(target(n)).unwrap();
+        }
+        assert_eq!(turn(&mut tasks), [0, 1, 2]);
+        // Around the end of the ring.
+        let handles: Vec<Token> = (3..7).map(|n| tasks.push(target(n)).unwrap()).collect();
+        assert_eq!(tasks.cancel(handles[1]), Ok(()));
+        assert!(!tasks.fits(fewer.len()));
+        tasks.move_to(&mut many);
+        assert!(tasks.is_sound());
+        assert_eq!(tasks.cancel(handles[1]), Err(Error::ENOENT));
+        assert_eq!(tasks.cancel(handles[2]), Ok(()));
+        tasks.push(target(7)).unwrap();
+        assert_eq!(turn(&mut tasks), [3, 6, 7]);
+        assert_eq!(tasks.cancel(handles[0]), Err(Error::ENOENT));
     }
 
     #[test]

@@ -119,6 +119,16 @@ impl<'a> Timers<'a> {
         }
     }
 
+    /// True if every timer has a place in a table of `count`.
+    pub(crate) fn fits(&self, count: usize) -> bool {
+        self.slab.fits(count)
+    }
+
+    /// Moves all timers into `slots`, where they [fit](Self::fits).
+    pub(crate) fn move_to(&mut self, slots: &'a mut [TimerSlot], seed: u32) {
+        self.slab.move_to(slots, seed);
+    }
+
     // ---- Arming, changing, stopping ----
 
     /// Arms a new timer without flags, or `ENOSPC`. `period` 0 is a one-shot; a deadline of `FOREVER` is armed and never reached.

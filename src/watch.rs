@@ -219,6 +219,42 @@ impl<'a> Watchers<'a> {
         }
     }
 
+    /// Moves all watchers into `slots`, where they fit, and chains them anew in `buckets`, which are all `NONE`.
+    pub(crate) fn move_to(&mut self, slots: &'a mut [Watcher], buckets: &'a mut [u32], seed: u32) {
+        self.slab.move_to(slots, seed);
+        let old = core::mem::replace(&mut self.buckets, buckets);
+        for first in old {
+            let mut index = *first;
+            // In the order of the chain, and behind what the new bucket has: the watchers of an fd keep theirs.
+            while let Some(watcher) = self.slab.get_mut(index) {
+                let fd = watcher.fd;
+                let next = core::mem::replace(&mut watcher.chain, NONE);
+                self.append(fd, index);
+                index = next;
+            }
+        }
+    }
+
+    /// Adds a watcher at the end of the chain of its bucket.
+    fn append(&mut self, fd: i32, index: u32) {
+        let bucket = self.bucket(fd);
+        let Some(first) = self.buckets.get_mut(bucket) else {
+            return;
+        };
+        let mut last = *first;
+        if last == NONE {
+            *first = index;
+            return;
+        }
+        while let Some(watcher) = self.slab.get_mut(last) {
+            if watcher.chain == NONE {
+                watcher.chain = index;
+                return;
+            }
+            last = watcher.chain;
+        }
+    }
+
     /// The bucket of an fd. Fds are small and close together: multiplying by 2^32 / phi spreads them, and the
     /// upper half of the product with the number of buckets takes the place of a division.
     fn bucket(&self, fd: i32) -> usize {

@@ -51,6 +51,7 @@ programs! {
     a_foreign_loop_can_wait_for_it: "embedding";
     what_the_kernel_refuses_is_passed_on: "kernel";
     coroutines_keep_what_was_granted: "coroutines";
+    a_live_loop_moves_to_another_block: "grow";
     verify_answers_whatever_was_overwritten: "overwritten";
     the_pollable_fd_shows_what_a_turn_would_call: "pollable";
     system_calls_are_as_few_as_is_said: "syscalls";

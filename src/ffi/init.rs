@@ -11,7 +11,7 @@ use crate::platform::{Platform, PlatformWaker};
 use crate::reactor::Reactor;
 use crate::ready::Interest;
 use crate::remote::{Shared, Wake};
-use crate::storage::{self, Capacity, Cut, PER_IO, PER_TASK, PER_TIMER, fixed_size};
+use crate::storage::{self, Capacity, Cut, PER_IO, PER_TASK, PER_TIMER, Tables, fixed_size};
 use crate::sync::AtomicBool;
 use crate::time::Nanos;
 
@@ -34,20 +34,12 @@ pub(super) struct Head {
     /// `tasks | epoch << 32`. The epoch counts the lives of the block.
     tasks_and_epoch: u64,
     pub(super) shared: *const Shared<'static, CWaker>,
+    /// Where the tables are, in bytes from where, and for how many of each. `pirn_grow` moves them.
+    tables: (*mut u8, usize),
+    capacity: Capacity,
     /// Someone is inside `pirn_run`, a turn, or a callback.
     pub(super) is_running: AtomicBool,
     pub(super) reactor: CReactor,
-}
-
-impl Head {
-    /// The capacities that the loop was made for.
-    fn capacity(&self) -> Capacity {
-        Capacity {
-            io: self.io_and_timers as u32,
-            timers: (self.io_and_timers >> 32) as u32,
-            tasks: self.tasks_and_epoch as u32,
-        }
-    }
 }
 
 /// True if the loop's pointers into its block are those that `pirn_init` wrote: where the parts are
@@ -60,7 +52,7 @@ pub(super) unsafe fn is_in_place(loop_: *const pirn_loop) -> bool {
     // SAFETY: passed on. Only compared: what a damaged pointer points at is not looked at.
     let head = unsafe { &(*loop_).0 };
     let rest = loop_.wrapping_add(1).cast::<u8>();
-    let Some((places, mailbox)) = storage::places::<CWaker>(rest, head.capacity()) else {
+    let Some((places, mailbox)) = storage::places(rest, head.tables.0, head.capacity) else {
         return false;
     };
     if head.reactor.places() != places || head.shared.cast() != places.shared {
@@ -420,8 +412,12 @@ unsafe fn init(
     // SAFETY: the loop's head has the size of `pirn_loop`, below `PIRN_STORAGE_BASE`, hence inside the block.
     let rest = unsafe { made.add(1) }.cast::<u8>();
     // SAFETY: what follows the head, to the end of the block, is writable and was lent by the caller until deinit.
-    let cut = unsafe { Cut::<CWaker>::new(rest, size - size_of::<pirn_loop>(), capacity, epoch) };
-    let (cut, area) = cut.ok_or(Error::EINVAL)?;
+    let size_of_rest = size - size_of::<pirn_loop>();
+    // SAFETY: as above.
+    let cut = unsafe { Cut::<CWaker>::new(rest, size_of_rest, capacity, epoch) };
+    let mut cut = cut.ok_or(Error::EINVAL)?;
+    let tables = Cut::<CWaker>::behind_shared(rest, size_of_rest).ok_or(Error::EINVAL)?;
+    let area = cut.take_area();
     // SAFETY: passed on.
     let backend = unsafe { open(kind, config.host, area)? };
     let waker = backend.waker();
@@ -432,6 +428,8 @@ unsafe fn init(
         io_and_timers: u64::from(capacity.io) | u64::from(capacity.timers) << 32,
         tasks_and_epoch: u64::from(capacity.tasks) | u64::from(epoch) << 32,
         shared,
+        tables,
+        capacity,
         is_running: AtomicBool::new(false),
         reactor: Reactor::new(
             backend,
@@ -547,6 +545,117 @@ unsafe fn extend(from: *const u8, to: *mut u8, size: usize, numbers: usize) -> R
     // SAFETY: `length` bytes are readable on one side, by what it says, and writable on the other.
     unsafe { core::ptr::copy_nonoverlapping(from, to, length) };
     Ok(())
+}
+
+/// Give a live loop more room, or less.
+///
+/// The tables of the loop move into `block`, with all watchers, timers, tasks and posts; every handle stays what
+/// it is. The loop itself stays where it is, at the front of the block given to `pirn_init`, so its address does not
+/// change, and that block must stay too.
+///
+/// Fewer are possible if everything in use fits: every watcher and timer has a slot below the new number (`slot` of
+/// its handle), and there are no more tasks and posts queued than there is room for.
+///
+/// Whoever might post, raise, wake or stop from another thread or a signal handler must be known to have finished,
+/// and may go on when this has returned.
+///
+/// @param block     memory aligned as a `uint64_t`; the loop's until it grows again or ends
+/// @param size      bytes of the block, at least `PIRN_STORAGE_SIZE(io, timers, tasks)`
+/// @param io        I/O watchers there is to be room for
+/// @param timers    timers there is to be room for
+/// @param tasks     tasks there is to be room for; half as many posts, rounded up
+/// @param free      where the address is written of the memory that is yours again: the end of the block given to
+///                  `pirn_init`, or the whole block of the last growth; or NULL
+/// @param free_size where the bytes of that memory are written, or NULL; both are unchanged on error
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop; `block` is NULL or is where the tables are
+/// - -EFAULT: the block is not aligned as a `uint64_t`
+/// - -ENOBUFS: the block is too small
+/// - -EBUSY: inside a callback or a run; a turn is not finished (a limit has cut it short, or `pirn_wait` has found
+///   something that was not dispatched yet); another thread is just posting; or something in use does not fit
+/// - -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`
+///
+/// Nothing has changed on an error. Cost: O(size of both blocks), no system call. Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`; `block` is NULL or `size` bytes of writable memory; the outputs are NULL or
+/// writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_grow(
+    loop_: *mut pirn_loop,
+    block: *mut c_void,
+    size: usize,
+    io: u32,
+    timers: u32,
+    tasks: u32,
+    free: *mut *mut c_void,
+    free_size: *mut usize,
+) -> c_int {
+    let capacity = Capacity { io, timers, tasks };
+    // SAFETY: passed on.
+    match unsafe { grow(loop_, block, size, capacity) } {
+        Ok((address, length)) => {
+            if !free.is_null() {
+                // SAFETY: not NULL, hence writable as documented.
+                unsafe { free.write(address.cast()) };
+            }
+            if !free_size.is_null() {
+                // SAFETY: as above.
+                unsafe { free_size.write(length) };
+            }
+            0
+        }
+        Err(error) => failure(error),
+    }
+}
+
+/// The memory that is free now.
+unsafe fn grow(
+    loop_: *mut pirn_loop,
+    block: *mut c_void,
+    size: usize,
+    capacity: Capacity,
+) -> Result<(*mut u8, usize)> {
+    // SAFETY: passed on.
+    let reactor = unsafe { reactor(loop_)? };
+    // SAFETY: a live loop, as `reactor` has found.
+    unsafe { super::run::idle(loop_)? };
+    // SAFETY: as above; the tables are not part of the reactor that is borrowed.
+    let (old, old_size) = unsafe { (*loop_).0.tables };
+    let new = block.cast::<u8>();
+    let begins_within = |first: *mut u8, length: usize, other: *mut u8| {
+        other.addr().wrapping_sub(first.addr()) < length
+    };
+    if block.is_null() || begins_within(old, old_size, new) || begins_within(new, size, old) {
+        return Err(Error::EINVAL);
+    }
+    if !block.cast::<u64>().is_aligned() {
+        return Err(Error::EFAULT);
+    }
+    if storage_size(PIRN_STORAGE_BASE, capacity).is_none_or(|needed| needed > size) {
+        return Err(Error::ENOBUFS);
+    }
+    // SAFETY: writable, as documented, and lent until the tables move on; it is no part of the loop's memory.
+    let tables = unsafe { Tables::cut(new, size, capacity) }.ok_or(Error::ENOBUFS)?;
+    reactor.move_to(tables, |shared, entries| {
+        if shared.is_closed() {
+            return Err(Error::ESHUTDOWN);
+        }
+        if !shared.fits(entries.len()) {
+            return Err(Error::EBUSY);
+        }
+        // SAFETY: nobody else is inside, as documented.
+        unsafe { shared.move_to(entries) };
+        Ok(())
+    })?;
+    reactor.set_block_size(size);
+    // SAFETY: a live loop, of which only the reactor is borrowed.
+    unsafe { (*loop_).0.tables = (new, size) };
+    // SAFETY: as above.
+    unsafe { (*loop_).0.capacity = capacity };
+    Ok((old, old_size))
 }
 
 /// End a loop.

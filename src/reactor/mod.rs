@@ -17,15 +17,15 @@ mod dispatch;
 mod general;
 mod io;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, MoveTo};
 use crate::error::{Error, Result};
 use crate::ready::Interest;
-use crate::remote::{Shared, Ticket, Wake};
+use crate::remote::{Entry, Shared, Ticket, Wake};
 use crate::slab::NONE;
 use crate::stats::Stats;
-use crate::storage::Parts;
 #[cfg(feature = "ffi")]
 use crate::storage::Places;
+use crate::storage::{Parts, Tables};
 use crate::target::Target;
 use crate::tasks::Tasks;
 use crate::time::{FOREVER, Nanos};
@@ -562,6 +562,40 @@ impl<'a, B: Backend> Reactor<'a, B> {
         self.forked = false;
         self.show = None;
         Ok(())
+    }
+
+    /// Moves all tables to another block. Every handle stays what it is.
+    ///
+    /// `EBUSY` if a turn is not finished, or if something in use has no place there; then nothing has changed.
+    /// `mailbox` moves the half that others touch, or leaves it where it is.
+    pub(crate) fn move_to(
+        &mut self,
+        tables: Tables<'a>,
+        mailbox: impl FnOnce(&Shared<'a, B::Waker>, &'a [Entry]) -> Result<()>,
+    ) -> Result<()>
+    where
+        B: MoveTo<'a>,
+    {
+        let fits = !self.is_unfinished()
+            && self.watchers.slab.fits(tables.watchers.len())
+            && self.timers.fits(tables.timers.len())
+            && self.tasks.fits(tables.tasks.len())
+            && self.backend.fits(tables.area.len());
+        if !fits {
+            return Err(Error::EBUSY);
+        }
+        mailbox(self.shared, tables.mailbox)?;
+        let seed = (self.now as u32).wrapping_mul(0x9E37_79B1) & !1;
+        self.watchers.move_to(tables.watchers, tables.buckets, seed);
+        self.timers.move_to(tables.timers, seed);
+        self.tasks.move_to(tables.tasks);
+        self.backend.move_to(tables.area);
+        Ok(())
+    }
+
+    /// What `pirn_stats` reports as the block.
+    pub(crate) fn set_block_size(&mut self, size: usize) {
+        self.block_size = u32::try_from(size).unwrap_or(u32::MAX);
     }
 
     // ---- the pollable fd ----

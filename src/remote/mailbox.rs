@@ -1,3 +1,7 @@
+#![expect(
+    unsafe_code,
+    reason = "the ring can be moved: its memory is known by an atomic address"
+)]
 //! The mailbox: a ring of messages, lock-free. Many post, one takes.
 //!
 //! Messages go into a ring over lent [`Entry`]s. A poster reserves a place by moving `tail` on with a
@@ -8,7 +12,9 @@
 //! with which the current lap around the ring began; the consumer notes that once per lap, and one comparison corrects
 //! a poster that is already a lap ahead. So nothing divides, and nothing asks the capacity to divide 2^32: any will do.
 
+use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
+use core::sync::atomic;
 
 use static_assertions::const_assert;
 
@@ -47,7 +53,11 @@ const_assert!(isize::MAX as usize / size_of::<Entry>() < CLOSED_DISTANCE / 2);
 
 /// The ring of messages: many post, one takes.
 pub(super) struct Mailbox<'a> {
-    pub(super) entries: &'a [Entry],
+    /// The ring: where it is, and how many places it has. Both change in `move_to` alone, while nobody else is inside: they
+    /// take no part in the protocol, and loom need not know of them.
+    entries: atomic::AtomicPtr<Entry>,
+    length: atomic::AtomicUsize,
+    lent: PhantomData<&'a [Entry]>,
     /// The next ticket to be given out: the number of messages ever accepted. Written by posters, by compare-and-swap.
     pub(super) tail: AtomicUsize,
     /// The next ticket to be taken. Written by the consumer alone.
@@ -66,13 +76,82 @@ impl<'a> Mailbox<'a> {
             entry.callback.store(null_mut(), Ordering::Relaxed);
         }
         Mailbox {
-            entries,
+            entries: atomic::AtomicPtr::new(entries.as_ptr().cast_mut()),
+            length: atomic::AtomicUsize::new(entries.len()),
+            lent: PhantomData,
             tail: AtomicUsize::new(first),
             head: AtomicUsize::new(first),
             lap: AtomicUsize::new(first),
             peak: AtomicUsize::new(0),
             refused: AtomicU32::new(0),
         }
+    }
+
+    /// The ring. Any thread.
+    #[inline]
+    pub(super) fn entries(&self) -> &'a [Entry] {
+        // Relaxed, both: they change only while no other thread is inside.
+        let (first, length) = (
+            self.entries.load(atomic::Ordering::Relaxed),
+            self.length.load(atomic::Ordering::Relaxed),
+        );
+        // SAFETY: the address and length of a slice that was lent for 'a: of the one given to `new`, or to `move_to`, whose
+        // caller promises that nobody sees one of the two changed without the other.
+        unsafe { core::slice::from_raw_parts(first, length) }
+    }
+
+    /// True if what is queued can be moved to a ring of `count` places: there is room, nobody is in the middle of a post,
+    /// and the mailbox is open. Loop thread.
+    pub(super) fn fits(&self, count: usize) -> bool {
+        // Relaxed, both: no poster is inside, as the caller of `move_to` promises.
+        let head = self.head.load(Ordering::Relaxed);
+        let length = self.tail.load(Ordering::Relaxed).wrapping_sub(head);
+        let is_published = |entry: &Entry| !entry.callback.load(Ordering::Acquire).is_null();
+        length <= count && (0..length).all(|place| self.queued(place).is_some_and(is_published))
+    }
+
+    /// The entry that many places behind the oldest.
+    fn queued(&self, place: usize) -> Option<&'a Entry> {
+        let entries = self.entries();
+        // Relaxed, both: the consumer's own.
+        let lap = self.lap.load(Ordering::Relaxed);
+        let index = self
+            .head
+            .load(Ordering::Relaxed)
+            .wrapping_sub(lap)
+            .wrapping_add(place);
+        entries.get(if index >= entries.len() {
+            index - entries.len()
+        } else {
+            index
+        })
+    }
+
+    /// Moves the ring into `entries`, where what is queued [fits](Self::fits). Loop thread.
+    ///
+    /// # Safety
+    ///
+    /// No other thread, signal handler or interrupt uses the mailbox meanwhile, and whatever tells them to go on
+    /// orders this before.
+    pub(super) unsafe fn move_to(&self, entries: &'a [Entry]) {
+        // Relaxed, all: nobody else is inside, as the caller promises.
+        let head = self.head.load(Ordering::Relaxed);
+        let length = self.tail.load(Ordering::Relaxed).wrapping_sub(head);
+        for (place, new) in entries.iter().enumerate() {
+            let (mut callback, mut user) = (null_mut(), null_mut());
+            if place < length
+                && let Some(old) = self.queued(place)
+            {
+                callback = old.callback.load(Ordering::Relaxed);
+                user = old.user.load(Ordering::Relaxed);
+            }
+            new.callback.store(callback, Ordering::Relaxed);
+            new.user.store(user, Ordering::Relaxed);
+        }
+        self.entries
+            .store(entries.as_ptr().cast_mut(), atomic::Ordering::Relaxed);
+        self.length.store(entries.len(), atomic::Ordering::Relaxed);
+        self.lap.store(head, Ordering::Relaxed);
     }
 
     /// Reserves, fills in and publishes. Any thread.
@@ -87,7 +166,7 @@ impl<'a> Mailbox<'a> {
         // meanwhile.
         let mut tail = self.tail.load(Ordering::Relaxed);
         loop {
-            if tail.wrapping_sub(head) >= self.entries.len() {
+            if tail.wrapping_sub(head) >= self.entries().len() {
                 let newer = self.head.load(Ordering::Acquire);
                 if newer == head {
                     return Err(self.refuse(tail.wrapping_sub(head)));
@@ -111,10 +190,10 @@ impl<'a> Mailbox<'a> {
         // Relaxed: the consumer wrote it before the head we have acquired. It is the lap of that head or of a later
         // one, and head cannot pass our ticket until we publish; so our ticket is in that lap or in the next.
         let mut index = tail.wrapping_sub(self.lap.load(Ordering::Relaxed));
-        if index >= self.entries.len() {
-            index = index.wrapping_sub(self.entries.len());
+        if index >= self.entries().len() {
+            index = index.wrapping_sub(self.entries().len());
         }
-        let Some(entry) = self.entries.get(index) else {
+        let Some(entry) = self.entries().get(index) else {
             return Err(Error::EUCLEAN);
         };
         // Relaxed: the next line publishes it.
@@ -148,7 +227,7 @@ impl<'a> Mailbox<'a> {
             return None;
         }
         let index = head.wrapping_sub(self.lap.load(Ordering::Relaxed));
-        let entry = self.entries.get(index)?;
+        let entry = self.entries().get(index)?;
         // Acquire, with the Release in `push`.
         let callback = NonNull::new(entry.callback.load(Ordering::Acquire))?;
         // Relaxed: ordered by the line before.
@@ -156,7 +235,7 @@ impl<'a> Mailbox<'a> {
         // Relaxed, both: the head below releases them.
         entry.callback.store(null_mut(), Ordering::Relaxed);
         let next = head.wrapping_add(1);
-        if index + 1 == self.entries.len() {
+        if index + 1 == self.entries().len() {
             self.lap.store(next, Ordering::Relaxed);
         }
         // Release: who sees this head may write the entry, and finds the lap that goes with it.
@@ -171,7 +250,7 @@ impl<'a> Mailbox<'a> {
             .load(Ordering::Relaxed)
             .wrapping_sub(self.lap.load(Ordering::Relaxed));
         // Acquire as in `pop`, though nothing is read through it here.
-        self.entries
+        self.entries()
             .get(index)
             .is_some_and(|entry| !entry.callback.load(Ordering::Acquire).is_null())
     }
@@ -223,13 +302,13 @@ impl<'a> Mailbox<'a> {
         let head = self.head.load(Ordering::Relaxed);
         (0..end.0.wrapping_sub(head)).any(|distance| {
             let index = head.wrapping_add(distance).wrapping_sub(lap);
-            let index = if index >= self.entries.len() {
-                index.wrapping_sub(self.entries.len())
+            let index = if index >= self.entries().len() {
+                index.wrapping_sub(self.entries().len())
             } else {
                 index
             };
             // Acquire as in `pop`: a published entry will be read without looking again.
-            self.entries
+            self.entries()
                 .get(index)
                 .is_some_and(|entry| entry.callback.load(Ordering::Acquire).is_null())
         })
@@ -240,7 +319,7 @@ impl<'a> Mailbox<'a> {
             .head
             .load(Ordering::Relaxed)
             .wrapping_sub(self.lap.load(Ordering::Relaxed));
-        let capacity = self.entries.len();
+        let capacity = self.entries().len();
         self.len() <= capacity && (index < capacity || (index == 0 && capacity == 0))
     }
 }

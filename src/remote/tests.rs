@@ -58,7 +58,7 @@ fn turn<W: Wake>(shared: &Shared<'_, W>) -> Vec<usize> {
 fn reserve<'s>(shared: &'s Shared<'_, Bell>) -> &'s Entry {
     let ticket = shared.mailbox.tail.fetch_add(1, Ordering::Relaxed);
     let index = ticket.wrapping_sub(shared.mailbox.lap.load(Ordering::Relaxed)) % shared.capacity();
-    &shared.mailbox.entries[index]
+    &shared.mailbox.entries()[index]
 }
 
 /// What it does last.

@@ -19,7 +19,7 @@ use super::fd::{Owner, borrow};
 use super::wake::{self, FdWaker};
 use super::{error, timespec};
 use crate::backend::{
-    ALWAYS_READY, Backend, Capabilities, Clock, Entry, Key, Kind, NOWHERE, Source,
+    ALWAYS_READY, Backend, Capabilities, Clock, Entry, Key, Kind, MoveTo, NOWHERE, Source,
 };
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
@@ -57,9 +57,7 @@ impl<'a> Epoll<'a> {
     /// Opens the set. `area` holds the records of one wait; it has room for at least one.
     #[inline(never)]
     pub(crate) fn new(area: &'a mut [u64]) -> Result<Self> {
-        // SAFETY: `Event` is the kernel's plain record of integers: every bit pattern is valid, and so are all bytes of the
-        // words, which are lent for 'a as these records are.
-        let (_, events, _) = unsafe { area.align_to_mut::<Event>() };
+        let events = events_of(area);
         find_vdso();
         let set = epoll::create(CreateFlags::CLOEXEC).map_err(error)?;
         let mut epoll = Epoll {
@@ -206,6 +204,24 @@ fn entry(data: EventData) -> Entry {
     Entry {
         slot: data.u64() as u32,
         position: (data.u64() >> 32) as u32,
+    }
+}
+
+/// The backend's area as room for what the kernel finds ready.
+fn events_of(area: &mut [u64]) -> &mut [Event] {
+    // SAFETY: `Event` is the kernel's plain record of integers: every bit pattern is valid, and so are all bytes of the
+    // words, which are lent for as long as these records are.
+    let (_, events, _) = unsafe { area.align_to_mut::<Event>() };
+    events
+}
+
+impl<'a> MoveTo<'a> for Epoll<'a> {
+    fn fits(&self, _words: usize) -> bool {
+        true
+    }
+
+    fn move_to(&mut self, area: &'a mut [u64]) {
+        (self.events, self.found, self.cursor) = (events_of(area), 0, 0);
     }
 }
 

@@ -15,7 +15,7 @@ use super::clock::{find_vdso, monotonic};
 use super::fd::{Owner, probe};
 use super::wake::{self, FdWaker};
 use super::{LONGEST_WAIT, error, poll_bits, timespec};
-use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
+use crate::backend::{Backend, Capabilities, Clock, Key, Kind, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::time::{FOREVER, Nanos};
@@ -47,9 +47,7 @@ pub(crate) struct Poll<'a> {
 impl<'a> Poll<'a> {
     /// `area` holds one record more than there are watchers.
     pub(crate) fn new(area: &'a mut [u64]) -> Result<Self> {
-        // SAFETY: `Record` is three integers: every bit pattern is valid, and so are all bytes of the words, which are lent
-        // for 'a as the records are.
-        let (_, records, _) = unsafe { area.align_to_mut::<Record>() };
+        let records = records_of(area);
         find_vdso();
         let mut poll = Poll {
             wake: wake::open()?,
@@ -113,6 +111,33 @@ impl<'a> Poll<'a> {
             Some(record) if record.fd == source.fd => Ok(record),
             _ => Err(Error::ENOENT),
         }
+    }
+}
+
+/// The backend's area as room for the records of the kernel's call.
+fn records_of(area: &mut [u64]) -> &mut [Record] {
+    // SAFETY: `Record` is three integers: every bit pattern is valid, and so are all bytes of the words, which are lent
+    // for as long as the records are.
+    let (_, records, _) = unsafe { area.align_to_mut::<Record>() };
+    records
+}
+
+impl<'a> MoveTo<'a> for Poll<'a> {
+    fn fits(&self, words: usize) -> bool {
+        self.used * size_of::<Record>() <= words * size_of::<u64>()
+    }
+
+    fn move_to(&mut self, area: &'a mut [u64]) {
+        let records = records_of(area);
+        for (new, old) in records
+            .iter_mut()
+            .zip(self.records.iter_mut())
+            .take(self.used)
+        {
+            core::mem::swap(new, old);
+        }
+        self.records = records;
+        (self.found, self.ready, self.cursor) = (0, self.used..self.used, self.used);
     }
 }
 

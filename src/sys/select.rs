@@ -10,7 +10,7 @@ use super::clock::{find_vdso, monotonic};
 use super::fd::{Owner, borrow, probe};
 use super::wake::{self, FdWaker};
 use super::{LONGEST_WAIT, error, poll_bits, timespec};
-use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Source};
+use crate::backend::{Backend, Capabilities, Clock, Key, Kind, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::time::{FOREVER, Nanos};
@@ -94,24 +94,8 @@ pub(crate) struct Select<'a> {
 impl<'a> Select<'a> {
     /// `area` is cut into six sets of equal length.
     pub(crate) fn new(area: &'a mut [u64]) -> Result<Self> {
-        // SAFETY: both are integers without invalid patterns, and the words are lent for 'a as the sets are.
-        let (_, words, _) = unsafe { area.align_to_mut::<usize>() };
         find_vdso();
-        words.fill(0);
-        let length = words.len() / 6;
-        let mut sets = words.chunks_exact_mut(length.max(1));
-        let mut set = || sets.next().unwrap_or(&mut []);
-        let watched = Sets {
-            read: set(),
-            write: set(),
-            urgent: set(),
-        };
-        let found = Sets {
-            read: set(),
-            write: set(),
-            urgent: set(),
-        };
-        let range = (length * BITS).min(i32::MAX as usize) as i32;
+        let (watched, found, range) = sets_of(area);
         let mut select = Select {
             wake: wake::open()?,
             owner: Owner::this(),
@@ -185,6 +169,45 @@ fn elements(set: &mut [usize]) -> &mut [FdSetElement] {
     // SAFETY: `FdSetElement` is a transparent wrapper of a word (its size and alignment are asserted above) that only the
     // type of rustix keeps from being made; the borrow is passed on.
     unsafe { &mut *(set as *mut [usize] as *mut [FdSetElement]) }
+}
+
+/// The backend's area as six sets of equal length, all empty: what is watched, what was found, and the range of fds.
+fn sets_of(area: &mut [u64]) -> (Sets<'_>, Sets<'_>, i32) {
+    // SAFETY: both are integers without invalid patterns, and the words are lent for as long as the sets are.
+    let (_, words, _) = unsafe { area.align_to_mut::<usize>() };
+    words.fill(0);
+    let length = words.len() / 6;
+    let mut sets = words.chunks_exact_mut(length.max(1));
+    let mut set = || sets.next().unwrap_or(&mut []);
+    let watched = Sets {
+        read: set(),
+        write: set(),
+        urgent: set(),
+    };
+    let found = Sets {
+        read: set(),
+        write: set(),
+        urgent: set(),
+    };
+    (watched, found, range_of(length))
+}
+
+/// Fds from here up have no room in sets of so many words.
+fn range_of(words: usize) -> i32 {
+    words.saturating_mul(BITS).min(i32::MAX as usize) as i32
+}
+
+impl<'a> MoveTo<'a> for Select<'a> {
+    fn fits(&self, words: usize) -> bool {
+        self.bound <= range_of(words * size_of::<u64>() / size_of::<usize>() / 6)
+    }
+
+    fn move_to(&mut self, area: &'a mut [u64]) {
+        let (mut watched, found, range) = sets_of(area);
+        watched.copy(&self.watched, self.words());
+        (self.watched, self.found, self.range) = (watched, found, range);
+        self.cursor = 0;
+    }
 }
 
 impl Clock for Select<'_> {
