@@ -149,7 +149,8 @@
 #define PIRN_ERROR 0x0008u
 
 /**
- * Readiness, unasked: both directions are finished. `PIRN_READ` and `PIRN_WRITE` are set too, as far as watched.
+ * Readiness, unasked: both directions are finished. `PIRN_READ` and `PIRN_WRITE` are set too, as far as watched. With the select
+ * backend it may be reported one wait late to watchers that do not read: see rule 23 of docs/TURN.md.
  */
 #define PIRN_HANGUP 0x0010u
 

@@ -59,6 +59,18 @@ pub(crate) struct Entry {
     pub(crate) position: u32,
 }
 
+/// A source that the core knows.
+#[allow(
+    dead_code,
+    reason = "each backend uses one of the two, and a build may have a single backend"
+)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Marked {
+    pub(crate) fd: i32,
+    /// The interest that the backend was asked for last.
+    pub(crate) asked: u32,
+}
+
 /// The set of watched fds and the wait for them.
 ///
 /// Errors are the kernel's. On an error the set is as it was before.
@@ -99,8 +111,8 @@ pub(crate) trait Backend: Clock {
     /// with 0. `EINTR` is an empty wait, not an error.
     fn wait(&mut self, timeout: Nanos) -> Result<u32>;
 
-    /// Tells every ready source once; `mark` answers with the fd it belongs to, or `None` to drop it.
-    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>);
+    /// Calls `mark` once for every ready source, with what was found. It returns `None` if the source is to be dropped.
+    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<Marked>);
 
     /// After `mark`: the next fd that is ready, from the first one again after `rewind`.
     fn next_marked(&mut self) -> Option<i32>;

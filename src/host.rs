@@ -10,7 +10,7 @@
 
 use crate::backend::Capabilities;
 #[cfg(feature = "host")]
-use crate::backend::{Backend, Clock, Key, Kind, MoveTo, Source};
+use crate::backend::{Backend, Clock, Key, Kind, Marked, MoveTo, Source};
 #[cfg(feature = "host")]
 use crate::error::Error;
 use crate::error::Result;
@@ -174,7 +174,7 @@ impl<H: Host> Backend for HostBackend<'_, H> {
         Ok(self.found as u32)
     }
 
-    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {
+    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<Marked>) {
         for item in self.ready.iter().take(self.found) {
             if item.fd >= 0 {
                 mark(Key::Fd(item.fd), item.ready);

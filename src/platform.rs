@@ -7,7 +7,7 @@ use core::convert::Infallible;
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use crate::backend::{Backend, Capabilities, Clock, Entry, Key, Kind, MoveTo, Source};
+use crate::backend::{Backend, Capabilities, Clock, Entry, Key, Kind, Marked, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::host::Host;
 #[cfg(feature = "host")]
@@ -212,7 +212,7 @@ impl<H: Host> Backend for Platform<'_, H> {
         delegate!(self, backend => backend.wait(timeout))
     }
 
-    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {
+    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<Marked>) {
         delegate!(self, backend => backend.mark(mark))
     }
 

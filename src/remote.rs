@@ -391,12 +391,6 @@ impl<'a, W: Wake> Shared<'a, W> {
 
     // To look at.
 
-    /// Whether [`close`](Self::close) was called. Loop thread.
-    #[cfg(test)]
-    pub(crate) fn is_closed(&self) -> bool {
-        self.state.load(Ordering::Relaxed) & CLOSED != 0
-    }
-
     /// What wakes the loop: to clear it, to wait for it.
     #[cfg(test)]
     pub(crate) fn wake_object(&self) -> &W {

@@ -16,7 +16,8 @@ pub const PIRN_URGENT: u32 = 0x0002;
 pub const PIRN_WRITE: u32 = 0x0004;
 /// Readiness, unasked: an error is pending. `PIRN_READ` and `PIRN_WRITE` are set too, as far as watched: the next call tells it.
 pub const PIRN_ERROR: u32 = 0x0008;
-/// Readiness, unasked: both directions are finished. `PIRN_READ` and `PIRN_WRITE` are set too, as far as watched.
+/// Readiness, unasked: both directions are finished. `PIRN_READ` and `PIRN_WRITE` are set too, as far as watched. With the select
+/// backend it may be reported one wait late to watchers that do not read: see rule 23 of docs/TURN.md.
 pub const PIRN_HANGUP: u32 = 0x0010;
 /// Always reported, never combined with other bits: the fd was closed while it was still watched, or the kernel
 /// refuses to watch it any longer. Reported once; the watcher is then paused, and you must still remove it.

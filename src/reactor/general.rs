@@ -5,7 +5,7 @@
 
 use super::Reactor;
 use super::dispatch::FiredIo;
-use crate::backend::{ALWAYS_READY, Backend, Entry, Key};
+use crate::backend::{ALWAYS_READY, Backend, Entry, Key, Marked};
 use crate::ready::{Interest, Ready, UNASKED, fold, report, unfold};
 use crate::slab::NONE;
 use crate::watch::{ALWAYS, DIRTY, FED, HEAD, LOST, ONESHOT};
@@ -232,20 +232,21 @@ impl<B: Backend> Reactor<'_, B> {
             ..
         } = self;
         backend.mark(&mut |key, found| {
-            let (fd, mut next) = match key {
-                Key::Fd(fd) => (fd, watchers.find(fd)),
+            let head = match key {
+                Key::Fd(fd) => watchers.find(fd)?,
                 Key::Entry(Entry { slot: NONE, .. }) => return None,
-                Key::Entry(entry) => match watchers.slab.get(entry.slot) {
-                    Some(watcher) if watcher.position == entry.position => {
-                        (watcher.fd, Some(entry.slot))
-                    }
-                    _ => {
-                        stats.stale_events += 1;
-                        *is_haunted |= !*has_removed;
-                        return None;
-                    }
-                },
+                Key::Entry(entry) if watchers.has(entry) => entry.slot,
+                Key::Entry(_) => {
+                    stats.stale_events += 1;
+                    *is_haunted |= !*has_removed;
+                    return None;
+                }
             };
+            let marked = watchers.slab.get(head).map(|watcher| Marked {
+                fd: watcher.fd,
+                asked: u32::from(watcher.kernel),
+            });
+            let mut next = Some(head);
             while let Some(index) = next {
                 if let Some(watcher) = watchers.slab.get_mut(index) {
                     let heard =
@@ -262,7 +263,7 @@ impl<B: Backend> Reactor<'_, B> {
                     None
                 };
             }
-            Some(fd)
+            marked
         });
         self.is_marked = true;
     }

@@ -19,7 +19,7 @@ use super::fd::{Owner, borrow};
 use super::wake::{self, FdWaker};
 use super::{error, timespec};
 use crate::backend::{
-    ALWAYS_READY, Backend, Capabilities, Clock, Entry, Key, Kind, MoveTo, NOWHERE, Source,
+    ALWAYS_READY, Backend, Capabilities, Clock, Entry, Key, Kind, Marked, MoveTo, NOWHERE, Source,
 };
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
@@ -312,7 +312,7 @@ impl Backend for Epoll<'_> {
         }
     }
 
-    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {
+    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<Marked>) {
         let events = self
             .events
             .iter_mut()
@@ -321,8 +321,8 @@ impl Backend for Epoll<'_> {
         for event in events {
             // The record is packed: its fields are copied before they are looked at.
             let (data, flags) = (event.data, event.flags);
-            let fd = mark(Key::Entry(entry(data)), flags.bits());
-            event.data = EventData::new_u64(fd.map_or(DROPPED, |fd| fd as u64));
+            let marked = mark(Key::Entry(entry(data)), flags.bits());
+            event.data = EventData::new_u64(marked.map_or(DROPPED, |marked| marked.fd as u64));
         }
         self.first = self.cursor;
     }

@@ -15,7 +15,7 @@ use super::clock::{find_vdso, monotonic};
 use super::fd::{Owner, probe};
 use super::wake::{self, FdWaker};
 use super::{LONGEST_WAIT, error, poll_bits, timespec};
-use crate::backend::{Backend, Capabilities, Clock, Key, Kind, MoveTo, Source};
+use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Marked, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::time::{FOREVER, Nanos};
@@ -217,17 +217,20 @@ impl Backend for Poll<'_> {
         };
         self.found = 0;
         if found > 0 {
-            let woken = self.records.first().is_some_and(|record| record.found != 0);
-            if woken {
+            let own = self.records.first().map_or(0, |record| record.found);
+            if own & poll_bits(PollFlags::NVAL) != 0 {
+                return Err(Error::EBADF);
+            }
+            if own != 0 {
                 wake::drain(&self.wake);
             }
-            self.found = found - u32::from(woken);
+            self.found = found - u32::from(own != 0);
         }
         Ok(self.found)
     }
 
     /// One pass over the records, up to the last one that is ready.
-    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {
+    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<Marked>) {
         let records = self.records.get(..self.used).unwrap_or(&[]);
         let mut left = self.found;
         let mut at = 1;
@@ -286,7 +289,8 @@ impl Backend for Poll<'_> {
 // # Quirks
 //
 // - An fd closed behind our back is reported as POLLNVAL, by the wait that finds it closed or, if it was closed during the
-//   wait, at the end of that wait. Pinned by `closed_behind_the_back`.
+//   wait, at the end of that wait. Pinned by `closed_behind_the_back`. If it is the wake-up fd nothing could end a wait any more:
+//   the wait fails with EBADF, as with epoll. Pinned by `closed_own_fd_ends_the_run`.
 // - More records than RLIMIT_NOFILE are refused with EINVAL even if they are all empty (fs/select.c, `do_sys_poll`): the array has
 //   no gaps.
 // - POLLERR and POLLHUP are reported unasked: a watcher that asks for nothing is not in the array.

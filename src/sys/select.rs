@@ -2,7 +2,7 @@
 //! The select backend.
 
 use rustix::event::{FdSetElement, PollFd, PollFlags, poll, select};
-use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use static_assertions::{assert_eq_align, assert_eq_size};
 
@@ -10,7 +10,7 @@ use super::clock::{find_vdso, monotonic};
 use super::fd::{Owner, borrow, probe};
 use super::wake::{self, FdWaker};
 use super::{LONGEST_WAIT, error, poll_bits, timespec};
-use crate::backend::{Backend, Capabilities, Clock, Key, Kind, MoveTo, Source};
+use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Marked, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::time::{FOREVER, Nanos};
@@ -81,9 +81,15 @@ impl Sets<'_> {
 pub(crate) struct Select<'a> {
     wake: OwnedFd,
     owner: Owner,
+    /// What the kernel is asked for. Every watched fd is in the set `read`, for only there a hang-up shows; but for those at
+    /// which nobody reads and there is something to read.
     watched: Sets<'a>,
     /// What was found and not yet yielded.
     found: Sets<'a>,
+    /// The kernel said that an fd is closed, and none was found that is.
+    is_in_vain: bool,
+    /// Some of the watched are not in the set `read`.
+    has_noise: bool,
     /// Fds from here up are in no set, nor can they be.
     range: i32,
     /// One more than the highest watched fd.
@@ -101,6 +107,8 @@ impl<'a> Select<'a> {
             owner: Owner::this(),
             watched,
             found,
+            is_in_vain: false,
+            has_noise: false,
             range,
             bound: 0,
             cursor: 0,
@@ -157,11 +165,101 @@ impl<'a> Select<'a> {
         None
     }
 
-    /// After EBADF all watched fds are suspects: `mark` finds out which one it was.
-    fn suspect_all(&mut self) {
+    /// After EBADF all watched fds are suspects: `mark` finds out which one it was. `false` if it was the wake-up fd, or if the
+    /// suspects of the last wait were all open.
+    fn suspect_all(&mut self) -> bool {
+        if self.is_in_vain || probe(self.wake.as_raw_fd()).is_err() {
+            return false;
+        }
+        self.is_in_vain = true;
         let words = self.words();
         self.found.copy(&self.watched, words);
+        true
     }
+
+    /// What there is at an fd, if poll(2) does not tell.
+    fn guess(&self, fd: i32, is_suspect: bool) -> u32 {
+        if !is_suspect {
+            self.found.interest(fd)
+        } else if probe(fd).is_err() {
+            Ready::INVALID.bits()
+        } else {
+            0
+        }
+    }
+
+    /// An fd at which nobody reads stays in the set `read`, for the sake of hang-ups, unless there is something to read: select
+    /// would return for it again and again.
+    fn watch_for_hangup(&mut self, fd: i32, is_read: bool, found: u32) {
+        let is_told = found & (Ready::HANGUP | Ready::ERROR | Ready::INVALID).bits() != 0;
+        let is_noise = !is_read && !is_told && found & Ready::READ.bits() != 0;
+        self.has_noise |= is_noise;
+        let read = if is_noise { 0 } else { Interest::READ.bits() };
+        let others = self.watched.interest(fd) & !Interest::READ.bits();
+        self.watched.put(fd, others | read);
+    }
+
+    /// Looks again at the fds that are not in the set `read`: what there was to read may be gone, or there is a hang-up by now.
+    #[cold]
+    fn reconsider(&mut self) {
+        for word in 0..self.words() {
+            let of = |set: &[usize]| set.get(word).copied().unwrap_or(0);
+            let quiet = self.watched.word(word) & !of(self.watched.read);
+            for (set, bits) in [
+                (&mut self.found.read, quiet),
+                (&mut self.found.write, 0),
+                (&mut self.found.urgent, 0),
+            ] {
+                if let Some(element) = set.get_mut(word) {
+                    *element = bits;
+                }
+            }
+        }
+        self.has_noise = false;
+        self.cursor = 0;
+        while let Some(mut chunk) = self.chunk() {
+            if look(&mut chunk) {
+                for record in &chunk {
+                    self.watch_for_hangup(fd_of(record), false, found_at(record));
+                }
+            }
+        }
+    }
+
+    /// The next fds of `found`, to be looked at closely.
+    fn chunk(&mut self) -> Option<heapless::Vec<PollFd<'static>, CHUNK>> {
+        let wake = self.wake.as_raw_fd();
+        let mut chunk = heapless::Vec::new();
+        while !chunk.is_full()
+            && let Some(fd) = self.advance()
+        {
+            // Reading in any case: see `watch_for_hangup`. What nobody asked for nobody is told.
+            let asked = PollFlags::from_bits_retain(self.watched.interest(fd) as _);
+            let asked = asked | PollFlags::IN | PollFlags::RDHUP;
+            if fd != wake {
+                let _ = chunk.push(PollFd::from_borrowed_fd(borrow(fd), asked));
+            }
+        }
+        (!chunk.is_empty()).then_some(chunk)
+    }
+}
+
+fn fd_of(record: &PollFd<'_>) -> i32 {
+    record.as_fd().as_raw_fd()
+}
+
+fn found_at(record: &PollFd<'_>) -> u32 {
+    u32::from(poll_bits(record.revents()))
+}
+
+/// Asks poll(2) about all records, without waiting; one by one if it refuses so many, as it does if there may be fewer fds. Whether
+/// it has answered.
+fn look(records: &mut [PollFd<'_>]) -> bool {
+    let at_once = timespec(0);
+    poll(records, at_once.as_ref()).is_ok()
+        || records
+            .iter_mut()
+            .all(|record| poll(core::slice::from_mut(record), at_once.as_ref()).is_ok())
 }
 
 /// A set of bits as rustix wants it.
@@ -239,14 +337,16 @@ impl Backend for Select<'_> {
     #[inline(never)]
     fn add(&mut self, source: &Source) -> Result<u32> {
         let position = self.probe(source)?;
-        self.watched.put(source.fd, source.interest);
+        self.watched
+            .put(source.fd, source.interest | Interest::READ.bits());
         self.bound = self.bound.max(source.fd + 1);
         Ok(position)
     }
 
     fn modify(&mut self, source: &Source) -> Result<()> {
         probe(source.fd)?;
-        self.watched.put(source.fd, source.interest);
+        self.watched
+            .put(source.fd, source.interest | Interest::READ.bits());
         Ok(())
     }
 
@@ -280,13 +380,16 @@ impl Backend for Select<'_> {
         } else {
             timeout.min(LONGEST_WAIT)
         };
+        if self.has_noise {
+            self.reconsider();
+        }
         let mut found = match self.ask_kernel(timeout) {
-            Ok(found) => found,
-            Err(Errno::INTR) => 0,
-            Err(Errno::BADF) => {
-                self.suspect_all();
-                return Ok(1);
+            Ok(found) => {
+                self.is_in_vain = false;
+                found
             }
+            Err(Errno::INTR) => 0,
+            Err(Errno::BADF) if self.suspect_all() => return Ok(1),
             Err(errno) => {
                 self.cursor = self.bound;
                 return Err(error(errno));
@@ -304,39 +407,28 @@ impl Backend for Select<'_> {
 
     /// select tells no more than "read", "write" and "urgent": poll is asked about those that are ready, so that hang-up, error
     /// and closed fds are reported as the other backends report them.
-    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<i32>) {
+    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<Marked>) {
         self.cursor = 0;
-        let wake = self.wake.as_raw_fd();
-        loop {
-            let mut chunk = heapless::Vec::<PollFd<'_>, CHUNK>::new();
-            while !chunk.is_full()
-                && let Some(fd) = self.advance()
-            {
-                let interest = self.watched.interest(fd);
-                let mut asked = PollFlags::from_bits_retain(interest as _);
-                asked.set(PollFlags::RDHUP, interest & Interest::READ.bits() != 0);
-                if fd != wake {
-                    let _ = chunk.push(PollFd::from_borrowed_fd(borrow(fd), asked));
-                }
-            }
-            if chunk.is_empty() {
-                break;
-            }
-            let known = poll(&mut chunk, timespec(0).as_ref()).is_ok();
+        let are_suspects = self.is_in_vain;
+        while let Some(mut chunk) = self.chunk() {
+            let is_known = look(&mut chunk);
+            let mut is_any_closed = false;
             for record in &chunk {
-                use rustix::fd::AsFd;
-                let fd = record.as_fd().as_raw_fd();
-                let found = if known {
-                    u32::from(poll_bits(record.revents()))
+                let fd = fd_of(record);
+                let found = if is_known {
+                    found_at(record)
                 } else {
-                    self.found.interest(fd)
+                    self.guess(fd, are_suspects)
                 };
+                is_any_closed |= found & Ready::INVALID.bits() != 0;
                 if found == 0 {
                     self.found.put(fd, 0);
-                } else {
-                    mark(Key::Fd(fd), found);
+                } else if let Some(Marked { asked, .. }) = mark(Key::Fd(fd), found) {
+                    let is_read = asked & Interest::READ.bits() != 0;
+                    self.watch_for_hangup(fd, is_read, found);
                 }
             }
+            self.is_in_vain &= !is_any_closed;
         }
         self.cursor = 0;
     }
@@ -383,12 +475,16 @@ impl Backend for Select<'_> {
 //   least 1024, 16 more for each watcher, 1.3 more for every byte the block is larger than it must be). An fd beyond is refused
 //   with ERANGE. Pinned by `select_watches_fds_beyond_1024`.
 // - An fd closed behind our back makes the whole call fail with EBADF; a second look with poll finds it. Closed during the wait
-//   it counts as ready at the end of that wait. Pinned by `closed_behind_the_back`.
+//   it counts as ready at the end of that wait. Pinned by `closed_behind_the_back`. If it is the wake-up fd, or if no fd is found
+//   twice in a row, the wait fails. Pinned by `closed_own_fd_ends_the_run` and `a_failing_wait_ends_the_run`.
 // - select cannot tell hang-up and error from data: the same second look does, at the price of one system call for each 32
 //   ready fds. Pinned by the traces of the conformance suite.
-// - Hang-up alone does not make an fd "writable" (fs/select.c, `POLLOUT_SET`): a watcher that only writes does not learn of it, where the
-//   others tell `HANGUP`: the read end of a pipe, a UNIX stream socket shut down both ways with a full buffer. Watch for
-//   `READ` too. Pinned as the one exception of the model test.
+// - A hang-up shows only among the readable fds, an error among those and the writable ones (fs/select.c, `POLLIN_SET`,
+//   `POLLOUT_SET`). An fd at which nobody reads is therefore asked for reading as well. What there is to read then ends one wait;
+//   from then on poll is asked about this fd before each wait, until all is read. So a hang-up that comes during a wait does not
+//   end it if there is something to read that nobody reads, and nobody can write. Pinned by
+//   `hangup_and_error_reach_watchers_that_do_not_read` and `unread_data_does_not_wake_who_only_writes`.
+// - poll refuses more records than RLIMIT_NOFILE: the second look then asks about one after the other.
 
 const _: () = {
     assert!(PollFlags::NVAL.bits() as u32 == Ready::INVALID.bits());

@@ -92,6 +92,45 @@ static void closed_behind_the_back(void)
         close_all(other[at], 2);
 }
 
+/* 103: without its own fds a loop can neither wait nor be woken. It says so instead of returning at once for ever. */
+static void closed_own_fd_ends_the_run(void)
+{
+    struct pirn_loop *loop;
+    struct pirn_io io;
+    struct seen seen = { 0 };
+    int fds[2], status;
+    if (the_backend == PIRN_BACKEND_HOST)
+        return;
+    fflush(stdout);
+    pid_t child = fork();
+    MUST(child >= 0);
+    if (child == 0) {
+        failure_count = 0;
+        int first = dup(0);
+        close(first);
+        OPEN(loop, block, the_backend);
+        int own = open_fd_count();
+        make_pipe(fds);
+        OK(pirn_io_add(loop, fds[0], PIRN_READ, see_io, &seen, &io));
+        EQUAL(write(fds[1], "x", 1), 1);
+        for (int fd = first; own > first; own--, fd++)
+            close(fd);
+        for (int again = 0; again < 3; again++) {
+            uint64_t begun = monotonic_ns(), before = stats_of(loop).waits;
+            GIVES(pirn_run_until(loop, pirn_update(loop) + SECOND), -EBADF);
+            GIVES(pirn_turn(loop, SECOND), -EBADF);
+            CHECK(stats_of(loop).waits - before <= 4);
+            CHECK(monotonic_ns() - begun < SECOND);
+        }
+        OK(pirn_verify(loop));
+        OK(pirn_io_remove(loop, io));
+        fflush(stdout);
+        _exit(failure_count != 0);
+    }
+    MUST(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 /* A lost watcher that is modified to watch again hears that it is lost again; and when the number is open again, it watches that. */
 static void a_lost_watcher_is_told_again(void)
 {
@@ -351,6 +390,7 @@ static void test(uint32_t backend)
     the_backend = backend;
     close_then_remove();
     closed_behind_the_back();
+    closed_own_fd_ends_the_run();
     a_lost_watcher_is_told_again();
     ghost_of_a_closed_fd_is_exorcised();
     a_number_that_comes_again_has_no_ghost();

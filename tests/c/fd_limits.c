@@ -162,6 +162,49 @@ static void a_lowered_limit_changes_nothing(void)
         close_all(fds[at], 2);
 }
 
+/*
+ * The limit is lowered below what is watched, and one fd is closed without a word: that watcher is told, on epoll it hears nothing,
+ * and nobody else is called. poll refuses so many records as long as the limit is so low, and says so.
+ */
+static void a_lowered_limit_and_a_closed_fd(void)
+{
+    enum { COUNT = 50, CLOSED = 25 };
+    struct pirn_loop *loop;
+    static struct seen seen[COUNT];
+    struct rlimit before, low;
+    int fds[COUNT][2], silent = the_backend == PIRN_BACKEND_EPOLL;
+    if (the_backend == PIRN_BACKEND_HOST)
+        return;
+    memset(seen, 0, sizeof seen);
+    MUST(open_loop(&loop, block, pirn_storage_size(64, 4, 4), the_backend, 64, 4, 4) == 0);
+    for (int at = 0; at < COUNT; at++) {
+        MUST(pipe2(fds[at], O_NONBLOCK | O_CLOEXEC) == 0);
+        OK(pirn_io_add(loop, fds[at][0], PIRN_READ, see_io, &seen[at], NULL));
+    }
+    MUST(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    low = before;
+    for (rlim_t limit = 0; limit < 40; limit += 20) {
+        low.rlim_cur = limit;
+        MUST(setrlimit(RLIMIT_NOFILE, &low) == 0);
+        if (limit == 0)
+            close(fds[CLOSED][0]);
+        if (the_backend == PIRN_BACKEND_POLL) {
+            GIVES(pirn_turn(loop, 0), -EINVAL);
+            MUST(setrlimit(RLIMIT_NOFILE, &before) == 0);
+        }
+        GIVES(pirn_turn(loop, 0), limit == 0 && !silent);
+        for (int turn = 0; turn < 3; turn++)
+            GIVES(pirn_turn(loop, the_backend == PIRN_BACKEND_POLL ? 0 : MILLISECOND), 0);
+    }
+    for (int at = 0; at < COUNT; at++)
+        EQUAL(seen[at].ready, at == CLOSED && !silent ? PIRN_INVALID : 0);
+    OK(pirn_verify(loop));
+    MUST(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CLOSE(loop);
+    for (int at = 0; at < COUNT; at++)
+        close_all(fds[at], 2);
+}
+
 /* init says -ERANGE where select's own fd would be beyond its bound. */
 static void selects_own_fd_has_a_bound(void)
 {
@@ -193,6 +236,7 @@ static void test(uint32_t backend)
     fds_beyond_1024();
     many_fds_at_once();
     a_lowered_limit_changes_nothing();
+    a_lowered_limit_and_a_closed_fd();
     selects_own_fd_has_a_bound();
 }
 

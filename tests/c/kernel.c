@@ -162,9 +162,6 @@ static void a_failing_wait_ends_the_run(void)
     if (the_backend == PIRN_BACKEND_HOST)
         return;
     for (size_t of = 0; of < sizeof errors / sizeof *errors; of++) {
-        /* select takes EBADF as a hint that one of the fds is closed, and looks for it. */
-        if (the_backend == PIRN_BACKEND_SELECT && errors[of] == EBADF)
-            continue;
         SCENARIO({
             struct pirn_loop *loop = NULL;
             struct seen seen = { 0 };
@@ -177,6 +174,9 @@ static void a_failing_wait_ends_the_run(void)
             OK(pirn_timer_start(loop, 5 * MILLISECOND, 0, 0, see_timer, &seen, NULL));
             cpu = process_cpu_ns();
             REFUSE(errors[of], SYS_epoll_pwait, SYS_epoll_pwait2, SYS_ppoll, SYS_pselect6);
+            /* select takes EBADF as a hint that one of the fds is closed, and looks for it, once. */
+            if (the_backend == PIRN_BACKEND_SELECT && errors[of] == EBADF)
+                GIVES(pirn_turn(loop, SECOND), 0);
             for (int again = 0; again < 3; again++) {
                 GIVES(pirn_run(loop), -errors[of]);
                 GIVES(pirn_turn(loop, SECOND), -errors[of]);

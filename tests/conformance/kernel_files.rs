@@ -32,6 +32,8 @@ claims! {
         always_ready_files_cannot_be_edge_triggered
         always_ready_file_is_found_ready_when_the_turn_begins
         path_is_no_open_file
+        hangup_and_error_reach_watchers_that_do_not_read
+        unread_data_does_not_wake_who_only_writes
         paused_watcher_of_an_always_ready_file_is_joined
         mounts_can_be_waited_for
         closed_pseudo_terminal_is_a_hangup
@@ -273,6 +275,58 @@ fn mounts_can_be_waited_for<W: World>(b: &mut Bench<'_, W>) {
     let file = File::open("/proc/self/mounts").unwrap();
     b.io("mounts", file.as_raw_fd(), READ);
     assert_eq!(b.turn(), ["mounts R"]);
+}
+
+/// Alike whatever is asked for, as long as anything is.
+fn hangup_and_error_reach_watchers_that_do_not_read<W: World>(b: &mut Bench<'_, W>) {
+    for interest in [WRITE, Interest::URGENT, WRITE | Interest::URGENT] {
+        let (reader, hung_up) = b.pipe();
+        let (broken, writer) = b.pipe();
+        let (one, other) = b.pair();
+        b.io("reader", reader, interest);
+        b.io("writer", writer, interest);
+        b.context.world.fill(one);
+        b.context.world.fill(writer);
+        b.io("one", one, interest);
+        b.assert_silent();
+        b.context.world.close(hung_up);
+        b.context.world.close(broken);
+        b.context.world.shutdown(one);
+        b.context.world.shutdown(other);
+        let w = if interest.contains(WRITE) { "W" } else { "" };
+        let all = [
+            format!("one {w}H"),
+            format!("reader {w}H"),
+            format!("writer {w}E"),
+        ];
+        assert_eq!(b.turn_sorted(), all);
+        assert_eq!(b.turn_sorted(), all);
+        for fd in [reader, writer, one] {
+            b.event_loop.fd_closing(fd).unwrap();
+            b.context.world.close(fd);
+        }
+        b.context.world.close(other);
+    }
+}
+
+fn unread_data_does_not_wake_who_only_writes<W: World>(b: &mut Bench<'_, W>) {
+    let (one, other) = b.pair();
+    b.context.world.fill(one);
+    let io = b.io("one", one, WRITE);
+    b.context.world.write(other, 1);
+    b.assert_sleeps();
+    b.event_loop.io_modify(io, BOTH).unwrap();
+    assert_eq!(b.turn(), ["one R"]);
+    b.event_loop.io_modify(io, WRITE).unwrap();
+    b.assert_sleeps();
+    b.context.world.drain(one);
+    b.context.world.drain(other);
+    assert_eq!(b.turn(), ["one W"]);
+    b.context.world.fill(one);
+    b.assert_sleeps();
+    b.context.world.shutdown(one);
+    b.context.world.shutdown(other);
+    assert_eq!(b.turn(), ["one WH"]);
 }
 
 /// 15

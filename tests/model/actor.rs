@@ -2,9 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use pirn::{
-    Config, Interest, Io, IoEvent, Kind, Limit, Loop, Ready, Storage, Task, Timer, TimerEvent,
-};
+use pirn::{Config, Io, IoEvent, Limit, Loop, Ready, Storage, Task, Timer, TimerEvent};
 
 use super::oracle::{IO_CAPACITY, Oracle, Place, Source, TASK_CAPACITY, TIMER_CAPACITY};
 use super::script::{Own, Scope, Script, Way};
@@ -90,18 +88,6 @@ pub fn play<W: World>(script: &Script, scope: Scope) -> Vec<Vec<Entry>> {
         actor.turn(&mut event_loop, 0);
     }
     actor.trace
-}
-
-/// What a backend can find at an fd at which `asked` is asked for. Where nobody reads, select does not see a hang-up that comes
-/// alone (fs/select.c, `POLLOUT_SET`).
-fn readiness<W: World>(shadow: &Simulation, fd: i32, asked: Interest) -> Ready {
-    let ready = shadow.readiness(fd);
-    let is_seen = asked.contains(Interest::READ) || ready.intersects(Ready::WRITE | Ready::ERROR);
-    if W::KIND == Kind::Select && !is_seen {
-        ready - Ready::HANGUP
-    } else {
-        ready
-    }
 }
 
 pub fn on_io<W: World>(event_loop: &mut Lp<'_, W>, actor: &mut Actor<W>, event: IoEvent) {
@@ -193,9 +179,8 @@ impl<W: World> Actor<W> {
         if self.oracle.in_turn {
             self.oracle.end();
         }
-        self.oracle.begin(self.now(), |fd, asked| {
-            readiness::<W>(&self.shadow, fd, asked)
-        });
+        let now = self.now();
+        self.oracle.begin(now, |fd| self.shadow.readiness(fd));
     }
 
     fn note(&mut self, place: Place, id: usize, order: usize, ready: u32) {
@@ -235,9 +220,7 @@ impl<W: World> Actor<W> {
         let before = self.world.now();
         let timeout = event_loop.prepare(limit).expect("prepared");
         assert!(timeout <= limit);
-        let is_ready = self
-            .oracle
-            .would_find(|fd, asked| readiness::<W>(&self.shadow, fd, asked));
+        let is_ready = self.oracle.would_find(|fd| self.shadow.readiness(fd));
         let has_fed = self.oracle.has_fed();
         if !was_cut && (self.oracle.has_queued() || has_fed) {
             assert_eq!(timeout, 0, "there is work");

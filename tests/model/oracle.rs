@@ -268,31 +268,20 @@ impl Oracle {
             .unwrap_or(u64::MAX)
     }
 
-    /// What all watchers of each fd ask for together.
-    fn asked(&self) -> BTreeMap<i32, Interest> {
-        let mut all = BTreeMap::new();
-        for watcher in self.watchers.values() {
-            *all.entry(watcher.fd).or_insert(Interest::empty()) |= watcher.asked;
-        }
-        all
-    }
-
     /// Whether a wait would find something.
-    pub fn would_find(&self, readiness: impl Fn(i32, Interest) -> Ready) -> bool {
-        let asked = self.asked();
+    pub fn would_find(&self, readiness: impl Fn(i32) -> Ready) -> bool {
         self.watchers
             .values()
-            .any(|watcher| readiness(watcher.fd, asked[&watcher.fd]).intersects(watcher.mask()))
+            .any(|watcher| readiness(watcher.fd).intersects(watcher.mask()))
     }
 
     /// The dispatch begins: everything that is there now belongs to it.
-    pub fn begin(&mut self, now: u64, readiness: impl Fn(i32, Interest) -> Ready) {
+    pub fn begin(&mut self, now: u64, readiness: impl Fn(i32) -> Ready) {
         self.in_turn = true;
         self.place = None;
         self.now = now;
-        let asked = self.asked();
         for watcher in self.watchers.values_mut() {
-            watcher.heard = readiness(watcher.fd, asked[&watcher.fd]) & watcher.mask();
+            watcher.heard = readiness(watcher.fd) & watcher.mask();
             watcher.fed = std::mem::take(&mut watcher.fed_later);
             watcher.certain = !watcher.owed().is_empty();
         }

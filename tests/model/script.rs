@@ -96,16 +96,10 @@ pub enum Scope {
     Comparable,
 }
 
-/// Who writes reads as well where traces are compared: without, select does not see a hang-up that comes alone.
-fn asked(scope: Scope) -> impl Strategy<Value = Interest> {
-    let write = if scope == Scope::Comparable {
-        Interest::READ | Interest::WRITE
-    } else {
-        Interest::WRITE
-    };
+fn asked() -> impl Strategy<Value = Interest> {
     prop_oneof![
         3 => Just(Interest::READ),
-        3 => Just(write),
+        3 => Just(Interest::WRITE),
         2 => Just(Interest::READ | Interest::WRITE),
         1 => Just(Interest::empty()),
     ]
@@ -166,8 +160,8 @@ fn op(scope: Scope) -> BoxedStrategy<Op> {
         1 => any().prop_map(Op::Shutdown),
     ];
     let io = prop_oneof![
-        6 => (any(), asked(scope), level(), once).prop_map(|(fd, asked, level, once)| Op::Add(fd, asked | level | once)),
-        4 => (any(), asked(scope)).prop_map(|(io, interest)| Op::Modify(io, interest)),
+        6 => (any(), asked(), level(), once).prop_map(|(fd, asked, level, once)| Op::Add(fd, asked | level | once)),
+        4 => (any(), asked()).prop_map(|(io, interest)| Op::Modify(io, interest)),
         2 => any().prop_map(Op::Remove),
         2 => (any(), fed()).prop_map(|(io, ready)| Op::Feed(io, ready)),
     ];
@@ -206,7 +200,7 @@ fn own() -> impl Strategy<Value = Own> {
     prop_oneof![
         4 => Just(Own::Nothing),
         1 => Just(Own::Drain),
-        2 => asked(Scope::Comparable).prop_map(Own::Modify),
+        2 => asked().prop_map(Own::Modify),
         1 => Just(Own::Feed(1)),
         1 => Just(Own::Remove),
     ]
