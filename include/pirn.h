@@ -38,8 +38,9 @@
  * Arguments   The loop first, then handles, inputs, callback, user data, outputs. Outputs may be NULL where they say so.
  * Time        Unsigned 64-bit nanoseconds on the monotonic clock. 0 does not wait, PIRN_FOREVER waits for ever.
  * Callbacks   Run on the loop's thread inside pirn_run, pirn_run_until, pirn_turn or pirn_dispatch, never inside another call. They may call
- *             everything except those, pirn_prepare, pirn_wait, pirn_deinit and pirn_after_fork, which answer -EBUSY. They must
- *             not unwind or longjmp out.
+ *             everything except those, pirn_prepare, pirn_wait, pirn_deinit and pirn_after_fork,
+ *             which answer -EBUSY, and pirn_abandon, which ends a run that a callback has left by
+ *             an exception or longjmp.
  * Threads     A loop belongs to one thread. Only pirn_remote_post, pirn_raise, pirn_wake and pirn_stop may be called from other threads,
  *             signal handlers and interrupts. Functions that take no loop may be called from anywhere.
  * Full        Is an answer: -ENOSPC for slots, -EAGAIN for queues, -EDQUOT for the kernel's limit
@@ -380,8 +381,9 @@ struct pirn_io {
 };
 
 /**
- * Called when an fd is ready, a raised bit arrives (`fd` is then the bit), or an fd turns out to be lost (`PIRN_INVALID`).
- * `ready` is never 0. Runs on the loop's thread. Must not unwind or longjmp out.
+ * Called when an fd is ready, a raised bit arrives (`fd` is then the bit), or an fd turns out to
+ * be lost (`PIRN_INVALID`). `ready` is never 0. Runs on the loop's thread. If it leaves by an
+ * exception or longjmp: see `pirn_abandon`.
  */
 typedef void (*pirn_io_fn)(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user);
 
@@ -400,13 +402,16 @@ struct pirn_timer {
 };
 
 /**
- * Called when a timer is due. `missed`: how many ticks of a periodic timer are overdue besides this one; 0 for a one-shot
- * timer, whose handle is already stale and whose slot is free again. Runs on the loop's thread. Must not unwind or longjmp out.
+ * Called when a timer is due. `missed`: how many ticks of a periodic timer are overdue besides
+ * this one; 0 for a one-shot timer, whose handle is already stale and whose slot is free
+ * again. Runs on the loop's thread. If it leaves by an exception or longjmp: see
+ * `pirn_abandon`.
  */
 typedef void (*pirn_timer_fn)(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed, void *user);
 
 /**
- * Called for a task or a post. Its place in the queue is free again. Runs on the loop's thread. Must not unwind or longjmp out.
+ * Called for a task or a post. Its place in the queue is free again. Runs on the loop's
+ * thread. If it leaves by an exception or longjmp: see `pirn_abandon`.
  */
 typedef void (*pirn_task_fn)(struct pirn_loop *loop, void *user);
 
@@ -1124,6 +1129,22 @@ int pirn_wait(struct pirn_loop *loop, uint64_t timeout_ns);
  * Loop thread. Since 0.1.
  */
 int pirn_dispatch(struct pirn_loop *loop);
+
+/**
+ * End a run, a turn or a dispatch that a callback has left by an exception or by longjmp.
+ *
+ * pirn cannot see that a callback leaves so: the loop counts as running, and all that enters
+ * it, and `pirn_deinit`, returns -EBUSY. Call this where the exception was caught or where
+ * setjmp returned. The callback that left counts as called. What else was due is called by the
+ * turns that follow, each once; tasks that this turn had not reached belong to the next one.
+ *
+ * The caller makes sure that the run is over. Inside a callback this function must not be
+ * called: it would let a second run in while the first is under way.
+ *
+ * Returns 0, also if nothing was left so, or -EINVAL: no live loop. Cost: O(I/O watchers), for
+ * edges are armed again. Loop thread, outside of callbacks. Since 0.1.
+ */
+int pirn_abandon(struct pirn_loop *loop);
 
 /**
  * Limit what one turn may do.

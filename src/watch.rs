@@ -326,6 +326,20 @@ impl<'a> Watchers<'a> {
         }
     }
 
+    /// Has every edge that the kernel watches armed again.
+    #[cfg(feature = "ffi")]
+    pub(crate) fn spoil_edges(&mut self) {
+        for index in 0..self.slab.capacity() {
+            let is_armed = |watcher: &&Watcher| {
+                watcher.is_live() && watcher.flags & (HEAD | EDGE) == HEAD | EDGE
+            };
+            if self.slab.get(index).filter(is_armed).is_some() {
+                self.spoil(index);
+                self.list(index, DIRTY);
+            }
+        }
+    }
+
     /// Adds a watcher: the head of its fd, or the one after `last`, the last of the fd's watchers. `ENOSPC` when all slots are in use.
     pub(crate) fn insert(
         &mut self,

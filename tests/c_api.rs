@@ -5,7 +5,10 @@ mod support;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use support::{CLANG_SANITIZED, Compiler, GCC, GCC_SANITIZED, complaint, has, run};
+use support::{
+    CLANG_SANITIZED, Compiler, GCC, GCC_SANITIZED, complaint, has, library, root, run, scratch,
+    source,
+};
 
 const BACKENDS: [&str; 4] = ["select", "poll", "epoll", "host"];
 
@@ -52,6 +55,7 @@ programs! {
     what_the_kernel_refuses_is_passed_on: "kernel";
     coroutines_keep_what_was_granted: "coroutines";
     a_live_loop_moves_to_another_block: "grow";
+    a_run_that_a_callback_left_can_be_ended: "abandon";
     verify_answers_whatever_was_overwritten: "overwritten";
     the_pollable_fd_shows_what_a_turn_would_call: "pollable";
     system_calls_are_as_few_as_is_said: "syscalls";
@@ -77,6 +81,51 @@ fn calls_every_function(name: &str) {
 #[test]
 fn the_table_of_the_pollable_fd_is_complete() {
     calls_every_function("pollable");
+}
+
+/// An exception of C++ passes through the library to the program's catch, and the loop goes on.
+#[test]
+fn exceptions_leave_through_the_library() {
+    let library = library();
+    let directory = library.shared.parent().expect("a file has a directory");
+    for (number, (compiler, linked)) in [
+        ("g++", &library.archive),
+        ("g++", &library.shared),
+        ("clang++-14", &library.archive),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        if !has(compiler) {
+            continue;
+        }
+        let program = scratch("bin").join(format!("exceptions.{number}"));
+        let mut command = std::process::Command::new(compiler);
+        command
+            .args([
+                "-std=c++17",
+                "-O2",
+                "-Wall",
+                "-Wextra",
+                "-Wpedantic",
+                "-Werror",
+            ])
+            .arg("-I")
+            .arg(root().join("include"))
+            .arg(source("exceptions.cc"))
+            .arg(linked)
+            .arg("-o")
+            .arg(&program);
+        let outcome = run(&mut command, LIMIT);
+        assert!(outcome.is_success(), "{compiler}: {}", outcome.excerpt());
+        let mut command = std::process::Command::new(&program);
+        let outcome = run(command.env("LD_LIBRARY_PATH", directory), LIMIT);
+        assert!(
+            outcome.is_success() && outcome.output.contains("exceptions: ok"),
+            "{compiler}: {}",
+            outcome.excerpt()
+        );
+    }
 }
 
 /// The check above is not blind: a claim that fails, a backend that says nothing and a program that crashes are noticed.

@@ -66,8 +66,9 @@ pub struct pirn_task {
     pub generation: u32,
 }
 
-/// Called when an fd is ready, a raised bit arrives (`fd` is then the bit), or an fd turns out to be lost (`PIRN_INVALID`).
-/// `ready` is never 0. Runs on the loop's thread. Must not unwind or longjmp out.
+/// Called when an fd is ready, a raised bit arrives (`fd` is then the bit), or an fd turns out to
+/// be lost (`PIRN_INVALID`). `ready` is never 0. Runs on the loop's thread. If it leaves by an
+/// exception or longjmp: see `pirn_abandon`.
 pub type pirn_io_fn = Option<
     unsafe extern "C" fn(
         loop_: *mut pirn_loop,
@@ -78,13 +79,16 @@ pub type pirn_io_fn = Option<
     ),
 >;
 
-/// Called when a timer is due. `missed`: how many ticks of a periodic timer are overdue besides this one; 0 for a one-shot
-/// timer, whose handle is already stale and whose slot is free again. Runs on the loop's thread. Must not unwind or longjmp out.
+/// Called when a timer is due. `missed`: how many ticks of a periodic timer are overdue besides
+/// this one; 0 for a one-shot timer, whose handle is already stale and whose slot is free
+/// again. Runs on the loop's thread. If it leaves by an exception or longjmp: see
+/// `pirn_abandon`.
 pub type pirn_timer_fn = Option<
     unsafe extern "C" fn(loop_: *mut pirn_loop, timer: pirn_timer, missed: u64, user: *mut c_void),
 >;
 
-/// Called for a task or a post. Its place in the queue is free again. Runs on the loop's thread. Must not unwind or longjmp out.
+/// Called for a task or a post. Its place in the queue is free again. Runs on the loop's
+/// thread. If it leaves by an exception or longjmp: see `pirn_abandon`.
 pub type pirn_task_fn = Option<unsafe extern "C" fn(loop_: *mut pirn_loop, user: *mut c_void)>;
 
 macro_rules! handle {

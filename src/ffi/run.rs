@@ -304,6 +304,32 @@ pub unsafe extern "C" fn pirn_dispatch(loop_: *mut pirn_loop) -> c_int {
     count(unsafe { inside(loop_, |face| Ok(drive::dispatch(face))) })
 }
 
+/// End a run, a turn or a dispatch that a callback has left by an exception or by longjmp.
+///
+/// pirn cannot see that a callback leaves so: the loop counts as running, and all that enters
+/// it, and `pirn_deinit`, returns -EBUSY. Call this where the exception was caught or where
+/// setjmp returned. The callback that left counts as called. What else was due is called by the
+/// turns that follow, each once; tasks that this turn had not reached belong to the next one.
+///
+/// The caller makes sure that the run is over. Inside a callback this function must not be
+/// called: it would let a second run in while the first is under way.
+///
+/// Returns 0, also if nothing was left so, or -EINVAL: no live loop. Cost: O(I/O watchers), for
+/// edges are armed again. Loop thread, outside of callbacks. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`, and no run of it is under way.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_abandon(loop_: *mut pirn_loop) -> c_int {
+    enter!(loop_).abandon();
+    // SAFETY: a live loop, as `enter!` has found. The flag is atomic and only ever borrowed
+    // shared.
+    let is_running = unsafe { &(*loop_).0.is_running };
+    is_running.store(false, Ordering::Release);
+    0
+}
+
 /// Limit what one turn may do.
 ///
 /// What is left over when a limit is reached is served by the next turns, before anything new is fetched: nothing is lost and nothing is

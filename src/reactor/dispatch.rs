@@ -182,6 +182,18 @@ impl<B: Backend> Reactor<'_, B> {
         taken
     }
 
+    /// Ends a dispatch that a callback has left without returning. Nobody gives back the rest of
+    /// its batch: tasks of it are of the next turn, and events are reported again by the next wait,
+    /// edges because they are armed again.
+    #[cfg(feature = "ffi")]
+    #[cold]
+    pub(crate) fn abandon(&mut self) {
+        if self.is_dispatching() {
+            self.watchers.spoil_edges();
+            self.end_dispatch();
+        }
+    }
+
     pub(super) fn is_dispatching(&self) -> bool {
         self.work & CALLING != 0
     }

@@ -31,8 +31,9 @@ pub struct pirn_task {
     /// Which use of that place: a handle of an earlier use is stale.
     pub generation: u32,
 }
-/// Called when an fd is ready, a raised bit arrives (`fd` is then the bit), or an fd turns out to be lost (`PIRN_INVALID`).
-/// `ready` is never 0. Runs on the loop's thread. Must not unwind or longjmp out.
+/// Called when an fd is ready, a raised bit arrives (`fd` is then the bit), or an fd turns out to
+/// be lost (`PIRN_INVALID`). `ready` is never 0. Runs on the loop's thread. If it leaves by an
+/// exception or longjmp: see `pirn_abandon`.
 pub type pirn_io_fn = Option<
     unsafe extern "C" fn(
         loop_: *mut pirn_loop,
@@ -42,8 +43,10 @@ pub type pirn_io_fn = Option<
         user: *mut c_void,
     ),
 >;
-/// Called when a timer is due. `missed`: how many ticks of a periodic timer are overdue besides this one; 0 for a one-shot
-/// timer, whose handle is already stale and whose slot is free again. Runs on the loop's thread. Must not unwind or longjmp out.
+/// Called when a timer is due. `missed`: how many ticks of a periodic timer are overdue besides
+/// this one; 0 for a one-shot timer, whose handle is already stale and whose slot is free
+/// again. Runs on the loop's thread. If it leaves by an exception or longjmp: see
+/// `pirn_abandon`.
 pub type pirn_timer_fn = Option<
     unsafe extern "C" fn(
         loop_: *mut pirn_loop,
@@ -52,7 +55,8 @@ pub type pirn_timer_fn = Option<
         user: *mut c_void,
     ),
 >;
-/// Called for a task or a post. Its place in the queue is free again. Runs on the loop's thread. Must not unwind or longjmp out.
+/// Called for a task or a post. Its place in the queue is free again. Runs on the loop's
+/// thread. If it leaves by an exception or longjmp: see `pirn_abandon`.
 pub type pirn_task_fn = Option<
     unsafe extern "C" fn(loop_: *mut pirn_loop, user: *mut c_void),
 >;
@@ -894,6 +898,23 @@ unsafe extern "C" {
     ///
     /// `loop` is NULL or came from `pirn_init`.
     pub unsafe fn pirn_dispatch(loop_: *mut pirn_loop) -> c_int;
+    /// End a run, a turn or a dispatch that a callback has left by an exception or by longjmp.
+    ///
+    /// pirn cannot see that a callback leaves so: the loop counts as running, and all that enters
+    /// it, and `pirn_deinit`, returns -EBUSY. Call this where the exception was caught or where
+    /// setjmp returned. The callback that left counts as called. What else was due is called by the
+    /// turns that follow, each once; tasks that this turn had not reached belong to the next one.
+    ///
+    /// The caller makes sure that the run is over. Inside a callback this function must not be
+    /// called: it would let a second run in while the first is under way.
+    ///
+    /// Returns 0, also if nothing was left so, or -EINVAL: no live loop. Cost: O(I/O watchers), for
+    /// edges are armed again. Loop thread, outside of callbacks. Since 0.1.
+    ///
+    /// # Safety
+    ///
+    /// `loop` is NULL or came from `pirn_init`, and no run of it is under way.
+    pub unsafe fn pirn_abandon(loop_: *mut pirn_loop) -> c_int;
     /// Limit what one turn may do.
     ///
     /// What is left over when a limit is reached is served by the next turns, before anything new is fetched: nothing is lost and nothing is
