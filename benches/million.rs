@@ -9,8 +9,8 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use pirn::{
-    Config, Host, Interest, IoEvent, Loop, Nanos, Readiness, Ready, Repeat, Result, Storage, Timer,
-    TimerEvent, Wake, When,
+    Config, Core, Host, Interest, IoEvent, Loop, Nanos, Readiness, Ready, Repeat, Result, Storage,
+    Timer, TimerEvent, Wake, When,
 };
 
 /// Ready connections in a turn.
@@ -67,7 +67,7 @@ struct Connections {
 }
 
 fn on_readable(
-    event_loop: &mut Loop<'_, Connections, World>,
+    event_loop: &mut Core<'_, Connections, World>,
     connections: &mut Connections,
     event: IoEvent,
 ) {
@@ -77,7 +77,7 @@ fn on_readable(
         .unwrap();
 }
 
-fn on_idle(_: &mut Loop<'_, Connections, World>, _: &mut Connections, _: TimerEvent) {
+fn on_idle(_: &mut Core<'_, Connections, World>, _: &mut Connections, _: TimerEvent) {
     unreachable!("no connection is idle that long");
 }
 

@@ -23,7 +23,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
-use pirn::{Config, Interest, Io, IoEvent, Loop, Repeat, Storage, Timer, TimerEvent, When};
+use pirn::{Config, Core, Interest, Io, IoEvent, Loop, Repeat, Storage, Timer, TimerEvent, When};
 
 const CLIENTS: usize = 64;
 const BUFFER: usize = 4096;
@@ -76,7 +76,7 @@ fn is_temporary(error: &io::Error) -> bool {
 }
 
 /// Takes in who waits, as far as there are places.
-fn on_listener(event_loop: &mut Loop<'_, Server>, server: &mut Server, event: IoEvent) {
+fn on_listener(event_loop: &mut Core<'_, Server>, server: &mut Server, event: IoEvent) {
     while let Some(place) = server.clients.iter().position(Option::is_none) {
         match server.listener.accept() {
             // A client that cannot be watched is closed, and that is all.
@@ -96,7 +96,7 @@ fn on_listener(event_loop: &mut Loop<'_, Server>, server: &mut Server, event: Io
 }
 
 fn watch(
-    event_loop: &mut Loop<'_, Server>,
+    event_loop: &mut Core<'_, Server>,
     stream: TcpStream,
     place: usize,
 ) -> Result<Client, Box<dyn Error>> {
@@ -118,7 +118,7 @@ fn watch(
     }
 }
 
-fn on_client(event_loop: &mut Loop<'_, Server>, server: &mut Server, event: IoEvent) {
+fn on_client(event_loop: &mut Core<'_, Server>, server: &mut Server, event: IoEvent) {
     let Some(client) = &mut server.clients[event.user] else {
         return;
     };
@@ -136,16 +136,16 @@ fn on_client(event_loop: &mut Loop<'_, Server>, server: &mut Server, event: IoEv
     }
 }
 
-fn on_idle(event_loop: &mut Loop<'_, Server>, server: &mut Server, event: TimerEvent) {
+fn on_idle(event_loop: &mut Core<'_, Server>, server: &mut Server, event: TimerEvent) {
     leave(event_loop, server, event.user);
 }
 
-fn on_rested(event_loop: &mut Loop<'_, Server>, server: &mut Server, _event: TimerEvent) {
+fn on_rested(event_loop: &mut Core<'_, Server>, server: &mut Server, _event: TimerEvent) {
     listen_again(event_loop, server);
 }
 
 /// Ends a client: first the watcher, then the fd, which `TcpStream` closes.
-fn leave(event_loop: &mut Loop<'_, Server>, server: &mut Server, place: usize) {
+fn leave(event_loop: &mut Core<'_, Server>, server: &mut Server, place: usize) {
     if let Some(client) = server.clients[place].take() {
         event_loop
             .io_remove(client.io)
@@ -156,7 +156,7 @@ fn leave(event_loop: &mut Loop<'_, Server>, server: &mut Server, place: usize) {
     }
 }
 
-fn listen_again(event_loop: &mut Loop<'_, Server>, server: &Server) {
+fn listen_again(event_loop: &mut Core<'_, Server>, server: &Server) {
     if let Some(io) = server.io {
         event_loop
             .io_modify(io, Interest::READ)

@@ -38,7 +38,7 @@ pub(crate) trait Calls<'a> {
 
 /// Calls everything that is due, in the order of a turn, and returns how many calls that were.
 #[inline(always)]
-pub(crate) fn dispatch<'a, C: Calls<'a>>(face: &mut C) -> u32 {
+pub(crate) fn dispatch<'a, C: Calls<'a> + ?Sized>(face: &mut C) -> u32 {
     let work = face.reactor().begin_dispatch();
     if work == 0 {
         return 0;
@@ -54,7 +54,7 @@ pub(crate) fn dispatch<'a, C: Calls<'a>>(face: &mut C) -> u32 {
 
 /// Everything there is to do, in the order of a turn, until the budget is used up.
 #[inline(always)]
-fn hand_over<'a, C: Calls<'a>>(face: &mut C, work: u8) {
+fn hand_over<'a, C: Calls<'a> + ?Sized>(face: &mut C, work: u8) {
     if work & TIMERS != 0 {
         call_timers(face);
     }
@@ -98,14 +98,14 @@ impl<S, F: FnMut(&mut S)> Drop for OnUnwind<S, F> {
 }
 
 #[inline(never)]
-fn call_timers<'a, C: Calls<'a>>(face: &mut C) {
+fn call_timers<'a, C: Calls<'a> + ?Sized>(face: &mut C) {
     while let Some(fired) = face.reactor().next_timer() {
         face.call_timer(fired);
     }
 }
 
 #[inline(never)]
-fn call_events<'a, C: Calls<'a>>(face: &mut C) {
+fn call_events<'a, C: Calls<'a> + ?Sized>(face: &mut C) {
     while let Some(batch) = face.reactor().next_events() {
         let mut rest = OnUnwind::new((&mut *face, batch), |(face, batch)| {
             face.reactor().give_back_events(batch);
@@ -121,14 +121,14 @@ fn call_events<'a, C: Calls<'a>>(face: &mut C) {
 }
 
 #[inline(never)]
-fn call_io<'a, C: Calls<'a>>(face: &mut C) {
+fn call_io<'a, C: Calls<'a> + ?Sized>(face: &mut C) {
     while let Some(fired) = face.reactor().next_io() {
         face.call_io(fired);
     }
 }
 
 #[inline(never)]
-fn call_tasks<'a, C: Calls<'a>>(face: &mut C) {
+fn call_tasks<'a, C: Calls<'a> + ?Sized>(face: &mut C) {
     while let Some(count) = face.reactor().next_tasks() {
         let mut rest = OnUnwind::new((&mut *face, count), |(face, count)| {
             face.reactor().give_back_tasks(*count);
@@ -145,7 +145,7 @@ fn call_tasks<'a, C: Calls<'a>>(face: &mut C) {
 }
 
 #[inline(never)]
-fn call_posts<'a, C: Calls<'a>>(face: &mut C) {
+fn call_posts<'a, C: Calls<'a> + ?Sized>(face: &mut C) {
     while let Some(target) = face.reactor().next_post() {
         face.call_post(target);
     }
@@ -153,14 +153,14 @@ fn call_posts<'a, C: Calls<'a>>(face: &mut C) {
 
 /// One turn: prepare, wait, dispatch, as an embedding program writes it.
 #[inline(never)]
-pub(crate) fn turn<'a, C: Calls<'a>>(face: &mut C, limit: Nanos) -> Result<u32> {
+pub(crate) fn turn<'a, C: Calls<'a> + ?Sized>(face: &mut C, limit: Nanos) -> Result<u32> {
     let timeout = face.reactor().prepare(limit)?;
     face.reactor().wait(timeout)?;
     Ok(dispatch(face))
 }
 
 /// Turns until stopped, nothing keeps the loop going, or the deadline has passed.
-pub(crate) fn run<'a, C: Calls<'a>>(face: &mut C, deadline: Nanos) -> Result<Ended> {
+pub(crate) fn run<'a, C: Calls<'a> + ?Sized>(face: &mut C, deadline: Nanos) -> Result<Ended> {
     face.reactor().check_fork()?;
     loop {
         let reactor = face.reactor();

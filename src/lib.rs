@@ -15,7 +15,7 @@
 //! without a C library, on a microcontroller through a [`Host`].
 //!
 //! ```
-//! use pirn::{Config, Interest, IoEvent, Loop, Storage};
+//! use pirn::{Config, Core, Interest, IoEvent, Loop, Storage};
 //! use std::io::{Read, Write};
 //! use std::os::fd::AsRawFd;
 //! use std::os::unix::net::UnixStream;
@@ -25,11 +25,11 @@
 //!     heard: Vec<u8>,
 //! }
 //!
-//! fn on_readable(event_loop: &mut Loop<'_, Conversation>, conversation: &mut Conversation, event: IoEvent) {
+//! fn on_readable(core: &mut Core<'_, Conversation>, talk: &mut Conversation, event: IoEvent) {
 //!     let mut buffer = [0; 64];
-//!     match conversation.stream.read(&mut buffer) {
-//!         Ok(0) | Err(_) => event_loop.io_remove(event.io).unwrap(), // nothing is left: run returns
-//!         Ok(length) => conversation.heard.extend(&buffer[..length]),
+//!     match talk.stream.read(&mut buffer) {
+//!         Ok(0) | Err(_) => core.io_remove(event.io).unwrap(), // nothing is left: run returns
+//!         Ok(length) => talk.heard.extend(&buffer[..length]),
 //!     }
 //! }
 //!
@@ -57,7 +57,9 @@
 //! - `reactor` moves all of these through a turn, and hands over what fires, one item at a time, by value. It never calls out; `drive` has the
 //!   calls made.
 //! - `storage` cuts one block of memory into the parts.
-//! - [`Loop`] in `event_loop` makes the calls for Rust programs, `ffi` for C programs. `include/pirn.h` is generated from the latter.
+//! - [`Loop`] in `event_loop` makes the calls for Rust programs, `ffi` for C programs.
+//!   `include/pirn.h` is generated from the latter. Callbacks in Rust receive a [`Core`]; a library
+//!   that does not know the application's context uses the [`RawCore`] below it.
 //!
 //! What happens in a turn, and in which order, is told in `docs/TURN.md`; why it is so, in `docs/DESIGN.md`.
 //!
@@ -98,7 +100,8 @@ mod watch;
 pub use backend::{Capabilities, Kind};
 pub use error::{Error, Result};
 pub use event_loop::{
-    Config, Due, IoEvent, Loop, NoHost, OnIo, OnTask, OnTimer, Remote, Repeat, TimerEvent, When,
+    Config, Core, Due, Event, IoEvent, Loop, NoHost, OnIo, OnTask, OnTimer, RawCore, RawRemote,
+    Remote, Repeat, TimerEvent, When, Word,
 };
 pub use host::{Host, Readiness};
 pub use reactor::{Ended, Limit};

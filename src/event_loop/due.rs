@@ -1,98 +1,134 @@
 #![expect(
     unsafe_code,
-    reason = "callbacks are kept as addresses and handed over as the functions they were"
+    reason = "callbacks are kept as addresses and called as the functions they were"
 )]
 //! What is due, as data: for programs that take events instead of being called.
 
+use core::marker::PhantomData;
 use core::mem::{MaybeUninit, transmute};
+use core::ptr::NonNull;
 
 use super::Loop;
-use super::callback::{IoEvent, NoHost, OnIo, OnTask, OnTimer, TimerEvent};
+use super::callback::{IoEvent, NoHost, TimerEvent};
+use super::raw::{OnIo, OnTask, OnTimer};
+use super::typed::Core;
 use crate::drive::{self, Item, Kind};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::ready::Ready;
+use crate::target::Target;
 use crate::token::{Io, Task, Timer};
 
-/// One event that [`Loop::take`] handed over, with the callback that a dispatch would have called.
+/// What happened, of a [`Due`]. Words are as [`Word::into_word`](crate::Word::into_word) made them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Due<C, H: Host = NoHost> {
+pub enum Event {
     /// A timer is due.
-    Timer(TimerEvent, OnTimer<C, H>),
+    Timer(TimerEvent<*mut ()>),
     /// An fd is ready.
-    Io(IoEvent, OnIo<C, H>),
+    Io(IoEvent<*mut ()>),
     /// A bit was raised: `fd` is the bit.
-    Raised(IoEvent, OnIo<C, H>),
+    Raised(IoEvent<*mut ()>),
     /// A task of the loop's own queue, its handle stale already, and the word given with it.
-    Task(Task, usize, OnTask<C, H>),
-    /// A post from elsewhere, and the word given with it.
-    Post(usize, OnTask<C, H>),
+    Task(Task, *mut ()),
+    /// A post from elsewhere, or a post that was handed back, and the word given with it.
+    Post(*mut ()),
 }
 
-impl<C, H: Host> Clone for Due<C, H> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<C, H: Host> Copy for Due<C, H> {}
-
-impl<C, H: Host> Due<C, H> {
-    /// Calls the callback, as a dispatch would. Does not look whether the watcher or the periodic
-    /// timer still lives.
-    pub fn call(self, event_loop: &mut Loop<'_, C, H>, context: &mut C) {
-        match self {
-            Due::Timer(event, callback) => callback(event_loop, context, event),
-            Due::Io(event, callback) | Due::Raised(event, callback) => {
-                callback(event_loop, context, event);
-            }
-            Due::Task(_, user, callback) | Due::Post(user, callback) => {
-                callback(event_loop, context, user);
-            }
+impl Event {
+    /// Return the word that was given with the callback.
+    #[must_use]
+    pub fn user(&self) -> *mut () {
+        match *self {
+            Event::Timer(event) => event.user,
+            Event::Io(event) | Event::Raised(event) => event.user,
+            Event::Task(_, user) | Event::Post(user) => user,
         }
     }
+}
 
-    /// # Safety
-    ///
-    /// The item comes from the reactor of a `Loop<C, H>`.
-    unsafe fn new(item: &Item) -> Self {
-        let callback = item.target.callback.as_ptr();
-        let user = item.target.user.addr();
-        let io = || IoEvent {
+/// One event that [`Loop::take`] or [`Core::task_reclaim`] handed over, with the callback that a
+/// dispatch would have called.
+pub struct Due<C, H: Host = NoHost> {
+    event: Event,
+    /// Of the type that goes with the event; `None` once it was called.
+    callback: Option<NonNull<()>>,
+    of: PhantomData<fn(&mut Core<'_, C, H>)>,
+}
+
+impl<C, H: Host> Due<C, H> {
+    /// Return what happened.
+    #[must_use]
+    pub fn event(&self) -> Event {
+        self.event
+    }
+
+    /// Call the callback, as a dispatch would. Does not look whether the watcher or the periodic
+    /// timer still lives. A second call does nothing, so that a callback runs once for each event.
+    pub fn call(&mut self, core: &mut Core<'_, C, H>, context: &mut C) {
+        let Some(callback) = self.callback.take() else {
+            return;
+        };
+        let callback = callback.as_ptr();
+        let context = (&raw mut *context).cast();
+        core.raw.with_context(context, |raw| match self.event {
+            Event::Timer(event) => {
+                // SAFETY: every target of a timer was made from an `OnTimer<H>`.
+                let callback = unsafe { transmute::<*mut (), OnTimer<H>>(callback) };
+                callback(raw, event);
+            }
+            Event::Io(event) | Event::Raised(event) => {
+                // SAFETY: every target of a watcher was made from an `OnIo<H>`.
+                let callback = unsafe { transmute::<*mut (), OnIo<H>>(callback) };
+                callback(raw, event);
+            }
+            Event::Task(_, user) | Event::Post(user) => {
+                // SAFETY: every target of a task was made from an `OnTask<H>`.
+                let callback = unsafe { transmute::<*mut (), OnTask<H>>(callback) };
+                callback(raw, user);
+            }
+        });
+    }
+
+    /// An item of a loop with this context.
+    fn new(item: &Item) -> Self {
+        let io = IoEvent {
             io: Io(item.token),
             fd: item.fd,
             ready: Ready::from_bits_truncate(item.ready),
-            user,
+            user: item.target.user,
         };
-        // SAFETY: every target of a watcher was made from an `OnIo<C, H>`, in `io_add` or
-        // `raise_add`.
-        let on_io = || unsafe { transmute::<*mut (), OnIo<C, H>>(callback) };
-        // SAFETY: every target of a task was made from an `OnTask<C, H>`, in `task_post` or
-        // `Remote::post`.
-        let on_task = || unsafe { transmute::<*mut (), OnTask<C, H>>(callback) };
-        match item.kind {
-            Kind::Timer => {
-                // SAFETY: every target of a timer was made from an `OnTimer<C, H>`, in
-                // `timer_start`.
-                let on_timer = unsafe { transmute::<*mut (), OnTimer<C, H>>(callback) };
-                let event = TimerEvent {
-                    timer: Timer(item.token),
-                    missed: item.missed,
-                    user,
-                };
-                Due::Timer(event, on_timer)
-            }
-            Kind::Io => Due::Io(io(), on_io()),
-            Kind::Raised => Due::Raised(io(), on_io()),
-            Kind::Task => Due::Task(Task(item.token), user, on_task()),
-            Kind::Post => Due::Post(user, on_task()),
+        let event = match item.kind {
+            Kind::Timer => Event::Timer(TimerEvent {
+                timer: Timer(item.token),
+                missed: item.missed,
+                user: item.target.user,
+            }),
+            Kind::Io => Event::Io(io),
+            Kind::Raised => Event::Raised(io),
+            Kind::Task => Event::Task(Task(item.token), item.target.user),
+            Kind::Post => Event::Post(item.target.user),
+        };
+        Due {
+            event,
+            callback: Some(item.target.callback),
+            of: PhantomData,
+        }
+    }
+
+    /// A task or a post of a loop with this context.
+    pub(super) fn post(target: Target) -> Self {
+        Due {
+            event: Event::Post(target.user),
+            callback: Some(target.callback),
+            of: PhantomData,
         }
     }
 }
 
 impl<C, H: Host> Loop<'_, C, H> {
-    /// Third part of a turn for programs that handle events themselves: writes what is due into
-    /// `due`, in the order in which [`dispatch`](Self::dispatch) would call, and returns what was
+    /// Third part of a turn for programs that handle events themselves: write what is due into
+    /// `due`, in the order in which [`dispatch`](Self::dispatch) would call, and return what was
     /// written. Empty when the turn is over.
     ///
     /// Call it again until it returns nothing: only the take after that begins another turn. What
@@ -102,25 +138,25 @@ impl<C, H: Host> Loop<'_, C, H> {
     /// of one before it removed its watcher or stopped its timer. Between two takes no dispatch is
     /// in progress: the handler of an event may make turns, and may end the loop.
     ///
-    /// A [limit](Self::set_limit) of callbacks bounds what one call returns. One of time does not
-    /// apply, and callbacks are not measured.
+    /// A [limit](crate::RawCore::set_limit) of callbacks bounds what one call returns. One of time
+    /// does not apply, and callbacks are not measured.
     ///
     /// ```
     /// use core::mem::MaybeUninit;
-    /// use pirn::{Config, Due, Loop, Repeat, Storage, When};
+    /// use pirn::{Config, Core, Event, Loop, Repeat, Storage, TimerEvent, When};
     ///
-    /// fn never(_: &mut Loop<'_, ()>, _: &mut (), _: pirn::TimerEvent) {}
+    /// fn never(_: &mut Core<'_, ()>, _: &mut (), _: TimerEvent) {}
     ///
     /// let mut storage = Storage::<8, 4, 4>::new();
     /// let mut event_loop = Loop::new(&mut storage, Config::default())?;
     /// event_loop.timer_start(When::After(1_000_000), Repeat::FixedRate(1_000_000), never, 0)?;
     ///
     /// let (mut ticks, mut room) = (0, [MaybeUninit::uninit()]);
-    /// while event_loop.ended()?.is_none() {
+    /// while event_loop.ended().is_none() {
     ///     let timeout = event_loop.prepare(pirn::FOREVER)?;
     ///     event_loop.wait(timeout)?;
     ///     while let [due] = event_loop.take(&mut room)? {
-    ///         if let Due::Timer(event, _) = due {
+    ///         if let Event::Timer(event) = due.event() {
     ///             ticks += 1;
     ///             if ticks == 3 {
     ///                 event_loop.timer_stop(event.timer)?;
@@ -134,7 +170,7 @@ impl<C, H: Host> Loop<'_, C, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::EBUSY`]: inside a callback. [`Error::EINVAL`]: `due` has no room.
+    /// [`Error::EINVAL`]: `due` has no room.
     pub fn take<'d>(
         &mut self,
         due: &'d mut [MaybeUninit<Due<C, H>>],
@@ -144,16 +180,12 @@ impl<C, H: Host> Loop<'_, C, H> {
             return Err(Error::EINVAL);
         }
         let mut written = 0;
-        self.enter(|this| {
-            drive::take(&mut this.reactor, capacity, |item| {
-                if let Some(place) = due.get_mut(written) {
-                    // SAFETY: the reactor is that of this loop.
-                    place.write(unsafe { Due::new(&item) });
-                    written += 1;
-                }
-            });
-            Ok(())
-        })?;
+        drive::take(&mut self.core.raw.reactor, capacity, |item| {
+            if let Some(place) = due.get_mut(written) {
+                place.write(Due::new(&item));
+                written += 1;
+            }
+        });
         let due = due.get_mut(..written).unwrap_or_default();
         let due: *mut [MaybeUninit<Due<C, H>>] = due;
         // SAFETY: the first `written` places were written above, one after the other; `MaybeUninit`

@@ -1,9 +1,12 @@
 //! The half of a loop that other threads and signal handlers may touch.
 
 use core::marker::PhantomData;
+use core::ops::Deref;
 
-use super::callback::target;
-use super::{Loop, NoHost, OnTask};
+use super::raw::{OnTask, target};
+use super::typed::{Core, call_task};
+use super::word::Word;
+use super::{Loop, NoHost};
 use crate::error::Result;
 use crate::host::Host;
 use crate::platform::PlatformWaker;
@@ -12,14 +15,47 @@ use crate::remote::Shared;
 // One thread's, and everybody's: the rule of DESIGN.md, held by the compiler.
 static_assertions::assert_not_impl_any!(Loop<'static, ()>: Send, Sync);
 static_assertions::assert_impl_all!(Remote<'static, *mut ()>: Send, Sync, Copy);
+static_assertions::assert_impl_all!(RawRemote<'static>: Send, Sync, Copy);
 
-/// What other threads and signal handlers may do with a loop.
+/// What other threads and signal handlers may do with a loop whose context is a `C`.
 ///
-/// Small, free to copy and to send. Every call is async-signal-safe, takes no lock, and costs one system call at most, none while
-/// the loop is awake.
-pub struct Remote<'s, C, H: Host = NoHost> {
-    pub(super) shared: &'s Shared<'s, PlatformWaker<H::Waker>>,
-    pub(super) context: PhantomData<fn(&mut C)>,
+/// Small, free to copy and to send. Every call is async-signal-safe, takes no lock, and costs one
+/// system call at most, none while the loop is awake. It dereferences to [`RawRemote`], which has
+/// the rest of the methods.
+pub struct Remote<'l, C, H: Host = NoHost> {
+    raw: RawRemote<'l, H>,
+    context: PhantomData<fn(&mut C)>,
+}
+
+impl<'l, C, H: Host> Remote<'l, C, H> {
+    pub(super) fn new(raw: RawRemote<'l, H>) -> Self {
+        Remote {
+            raw,
+            context: PhantomData,
+        }
+    }
+
+    /// Queue a callback: as [`RawRemote::post`], for one that receives the context. Callback and
+    /// word are sent to the loop's thread.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn post<F, U: Word + Send>(&self, callback: F, user: U) -> Result<()>
+    where
+        F: Fn(&mut Core<'_, C, H>, &mut C, U) + Copy + Send + 'static,
+    {
+        let _ = callback;
+        self.raw.post(call_task::<C, H, F, U>, user.into_word())
+    }
+}
+
+impl<'l, C, H: Host> Deref for Remote<'l, C, H> {
+    type Target = RawRemote<'l, H>;
+
+    fn deref(&self) -> &RawRemote<'l, H> {
+        &self.raw
+    }
 }
 
 impl<C, H: Host> Clone for Remote<'_, C, H> {
@@ -30,26 +66,44 @@ impl<C, H: Host> Clone for Remote<'_, C, H> {
 
 impl<C, H: Host> Copy for Remote<'_, C, H> {}
 
-impl<C, H: Host> Remote<'_, C, H> {
-    /// Queues a callback. It runs once, on the loop's thread, after those accepted before it.
+/// What other threads and signal handlers may do with a loop, whatever its context.
+///
+/// Small, free to copy and to send. Every call is async-signal-safe, takes no lock, and costs one
+/// system call at most, none while the loop is awake.
+pub struct RawRemote<'l, H: Host = NoHost> {
+    pub(super) shared: &'l Shared<'l, PlatformWaker<H::Waker>>,
+}
+
+impl<H: Host> Clone for RawRemote<'_, H> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<H: Host> Copy for RawRemote<'_, H> {}
+
+impl<H: Host> RawRemote<'_, H> {
+    /// Queue a callback. It runs once, on the loop's thread, after those accepted before it.
     ///
     /// # Errors
     ///
-    /// [`Error::EAGAIN`](crate::Error::EAGAIN): there is no room. [`Error::ESHUTDOWN`](crate::Error::ESHUTDOWN): the queues are closed.
-    pub fn post(&self, callback: OnTask<C, H>, user: usize) -> Result<()> {
+    /// [`Error::EAGAIN`](crate::Error::EAGAIN): there is no room.
+    /// [`Error::ESHUTDOWN`](crate::Error::ESHUTDOWN): the queues are closed.
+    pub fn post(&self, callback: OnTask<H>, user: *mut ()) -> Result<()> {
         self.shared.post(target(callback as *mut (), user))
     }
 
-    /// Raises a bit from 0 to 63. Raising a raised bit is one call.
+    /// Raise a bit from 0 to 63. Raising a raised bit is one call.
     ///
     /// # Errors
     ///
-    /// [`Error::EINVAL`](crate::Error::EINVAL): no such bit. [`Error::ESHUTDOWN`](crate::Error::ESHUTDOWN): the queues are closed.
+    /// [`Error::EINVAL`](crate::Error::EINVAL): no such bit.
+    /// [`Error::ESHUTDOWN`](crate::Error::ESHUTDOWN): the queues are closed.
     pub fn raise(&self, bit: u32) -> Result<()> {
         self.shared.raise(bit)
     }
 
-    /// Makes the loop's current or next wait return.
+    /// Make the loop's current or next wait return.
     ///
     /// # Errors
     ///
@@ -58,7 +112,7 @@ impl<C, H: Host> Remote<'_, C, H> {
         self.shared.wake()
     }
 
-    /// Ends the run after the turn under way.
+    /// End the run after the turn under way.
     ///
     /// # Errors
     ///

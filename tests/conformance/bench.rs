@@ -5,13 +5,14 @@ use std::mem::MaybeUninit;
 use std::sync::RwLock;
 
 use pirn::{
-    Config, Ended, FOREVER, Interest, Io, IoEvent, Limit, Loop, Memory, Nanos, Ready, Repeat,
+    Config, Core, Ended, FOREVER, Interest, Io, IoEvent, Limit, Loop, Memory, Nanos, Ready, Repeat,
     Result, Storage, Task, Timer, TimerEvent, When,
 };
 
 use crate::world::World;
 
-pub type Lp<'l, W> = Loop<'l, Context<W>, <W as World>::Host>;
+/// What callbacks receive.
+pub type Lp<'l, W> = Core<'l, Context<W>, <W as World>::Host>;
 /// What a callback does after it was logged. Runs with the loop and the context, as callbacks do.
 type Action<W> = Box<dyn for<'l> FnMut(&mut Lp<'l, W>, &mut Context<W>)>;
 
@@ -114,7 +115,7 @@ pub fn on_task<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>, u
 
 /// A loop in a world of its own.
 pub struct Bench<'s, W: World> {
-    pub event_loop: Lp<'s, W>,
+    pub event_loop: Loop<'s, Context<W>, W::Host>,
     pub context: Context<W>,
     /// How many callbacks a turn may run.
     limit: u32,
@@ -276,7 +277,7 @@ impl<'s, W: World> Bench<'s, W> {
     /// The last part of a turn: everything that is due, or as much as the limit allows.
     pub fn dispatch(&mut self) -> Result<u32> {
         if !W::TAKES {
-            return self.event_loop.dispatch(&mut self.context);
+            return Ok(self.event_loop.dispatch(&mut self.context));
         }
         for taken in 0..self.limit {
             if self.take(1)? == 0 {
@@ -288,9 +289,9 @@ impl<'s, W: World> Bench<'s, W> {
 
     /// Takes at most `room` events and calls their callbacks; how many there were.
     pub fn take(&mut self, room: usize) -> Result<usize> {
-        let mut room = vec![MaybeUninit::uninit(); room];
+        let mut room: Vec<_> = (0..room).map(|_| MaybeUninit::uninit()).collect();
         let taken = self.event_loop.take(&mut room)?;
-        for due in taken.iter() {
+        for due in taken.iter_mut() {
             due.call(&mut self.event_loop, &mut self.context);
         }
         Ok(taken.len())
@@ -321,7 +322,7 @@ impl<'s, W: World> Bench<'s, W> {
             return self.event_loop.run_until(deadline, &mut self.context);
         }
         loop {
-            if let Some(ended) = self.event_loop.ended()? {
+            if let Some(ended) = self.event_loop.ended() {
                 return Ok(ended);
             }
             if deadline != FOREVER && self.event_loop.update() >= deadline {

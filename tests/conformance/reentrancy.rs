@@ -1,6 +1,6 @@
-//! Everything from every kind of callback.
+//! Everything from every kind of callback, but for a turn of its own loop, which does not compile.
 
-use pirn::{Error, FOREVER, Interest, Limit, Ready, Repeat, When};
+use pirn::{FOREVER, Interest, Limit, Ready, Repeat, When};
 
 use crate::bench::{Bench, Context, Lp, on_io, on_task, on_timer};
 use crate::world::World;
@@ -15,8 +15,6 @@ claims! {
         the_world_can_be_closed_in_every_callback
         callback_may_refill_every_queue
         panic_of_a_callback_leaves_a_loop_that_runs;
-    called:
-        running_inside_a_callback_is_refused;
     kernel: ;
     epoll: ;
     simulation: ;
@@ -84,25 +82,6 @@ fn in_every_callback<W: World>(
 
 /// What the bench calls beside the step.
 const REST: [&str; 6] = ["timer", "periodic", "raised R", "io R", "task", "remote"];
-
-/// 91, 92
-fn running_inside_a_callback_is_refused<W: World>(_: &mut Bench<'_, W>) {
-    fn step<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>) {
-        assert_eq!(event_loop.run(context), Err(Error::EBUSY));
-        assert_eq!(event_loop.run_until(0, context), Err(Error::EBUSY));
-        assert_eq!(event_loop.turn(0, context), Err(Error::EBUSY));
-        assert_eq!(event_loop.prepare(FOREVER), Err(Error::EBUSY));
-        assert_eq!(event_loop.wait(0), Err(Error::EBUSY));
-        assert_eq!(event_loop.dispatch(context), Err(Error::EBUSY));
-        assert_eq!(event_loop.after_fork(), Err(Error::EBUSY));
-        // Once refused is not once allowed.
-        assert_eq!(event_loop.turn(0, context), Err(Error::EBUSY));
-    }
-    in_every_callback::<W>(step::<W>, |b, kind, called| {
-        assert_eq!(called, REST, "{kind}");
-        assert_eq!(b.turn().last().unwrap(), "io R", "and the loop goes on");
-    });
-}
 
 /// 93
 fn everything_can_be_added_in_every_callback<W: World>(_: &mut Bench<'_, W>) {

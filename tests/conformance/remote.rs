@@ -278,7 +278,7 @@ fn every_post_of_four_threads_runs_once<W: World>(_: &mut Bench<'_, W>) {
     const THREADS: usize = 4;
     const POSTS: usize = 5_000;
     type Seen = [usize; THREADS];
-    fn count<H: pirn::Host>(_: &mut pirn::Loop<'_, Seen, H>, seen: &mut Seen, user: usize) {
+    fn count<H: pirn::Host>(_: &mut pirn::Core<'_, Seen, H>, seen: &mut Seen, user: usize) {
         let (thread, number) = (user / POSTS, user % POSTS);
         assert_eq!(seen[thread], number, "out of order");
         seen[thread] += 1;

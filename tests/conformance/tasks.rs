@@ -181,8 +181,8 @@ fn what_did_not_run_is_handed_back_in_order<W: World>(b: &mut Bench<'_, W>) {
     remote.post(on_task::<W>, words[3]).unwrap();
     b.event_loop.task_post(on_task::<W>, words[2]).unwrap();
     let mut back = Vec::new();
-    while let Some((_, user)) = b.event_loop.task_reclaim() {
-        back.push(user);
+    while let Some(post) = b.event_loop.task_reclaim() {
+        back.push(post.event().user().addr());
         b.event_loop.verify().unwrap();
     }
     assert_eq!(back, [words[0], words[2], words[3]]);

@@ -137,7 +137,7 @@ fn hundred_thousand_timers_are_never_early<W: World>(_: &mut Bench<'_, W>) {
         last: u64,
     }
     fn fire<H: pirn::Host>(
-        event_loop: &mut pirn::Loop<'_, Counted, H>,
+        event_loop: &mut pirn::Core<'_, Counted, H>,
         counted: &mut Counted,
         event: pirn::TimerEvent,
     ) {

@@ -2,14 +2,16 @@
 
 use std::mem::MaybeUninit;
 
-use pirn::{Config, Io, IoEvent, Limit, Loop, Ready, Storage, Task, Timer, TimerEvent};
+use pirn::{Config, Core, Io, IoEvent, Limit, Loop, Ready, Storage, Task, Timer, TimerEvent};
 
 use super::oracle::{IO_CAPACITY, Oracle, Place, Source, TASK_CAPACITY, TIMER_CAPACITY};
-use super::script::{Own, Scope, Script, Way};
+use super::script::{Op, Own, Scope, Script, Way};
 use crate::simulation::Simulation;
 use crate::world::World;
 
-pub type Lp<'l, W> = Loop<'l, Actor<W>, <W as World>::Host>;
+/// What callbacks receive.
+pub type Lp<'l, W> = Core<'l, Actor<W>, <W as World>::Host>;
+type Whole<'l, W> = Loop<'l, Actor<W>, <W as World>::Host>;
 
 /// On a clock that runs, deadlines before this have passed, and those from here on never come.
 pub const LATER: u64 = 1 << 62;
@@ -41,7 +43,6 @@ pub struct Actor<W: World> {
     pub turns: u64,
     pub idle_turns: u32,
     pub called: u32,
-    pub in_callback: bool,
     pub trace: Vec<Vec<Entry>>,
 }
 
@@ -76,7 +77,6 @@ pub fn play<W: World>(script: &Script, scope: Scope) -> Vec<Vec<Entry>> {
         turns: 0,
         idle_turns: 0,
         called: 0,
-        in_callback: false,
         trace: Vec::new(),
     };
     actor.make(Simulation::pair);
@@ -201,14 +201,18 @@ impl<W: World> Actor<W> {
     fn react(&mut self, event_loop: &mut Lp<'_, W>) {
         let appetite = self.script.appetites[self.calls % self.script.appetites.len()];
         self.calls += 1;
-        self.in_callback = true;
         for _ in 0..appetite {
-            self.step(event_loop);
+            // A callback makes no turn: that does not compile.
+            if let Some(op) = self.next_op()
+                && !matches!(op, Op::Turn(_))
+            {
+                self.perform(event_loop, op);
+            }
+            event_loop.verify().expect("sound after a call");
         }
-        self.in_callback = false;
     }
 
-    pub fn turn(&mut self, event_loop: &mut Lp<'_, W>, limit: u64) {
+    fn turn(&mut self, event_loop: &mut Whole<'_, W>, limit: u64) {
         self.trace.push(Vec::new());
         self.called = 0;
         self.limit = self.next_limit;
@@ -247,7 +251,7 @@ impl<W: World> Actor<W> {
         let called = if self.script.way == Way::Take {
             self.take(event_loop)
         } else {
-            event_loop.dispatch(self).expect("dispatched")
+            event_loop.dispatch(self)
         };
         self.turned(event_loop, called);
         // No spinning: a turn that was told not to sleep does something, or the next one does.
@@ -261,7 +265,7 @@ impl<W: World> Actor<W> {
     }
 
     /// What a dispatch would do, by taking one event at a time.
-    fn take(&mut self, event_loop: &mut Lp<'_, W>) -> u32 {
+    fn take(&mut self, event_loop: &mut Whole<'_, W>) -> u32 {
         let mut room = [MaybeUninit::uninit()];
         let mut called = 0;
         while self.limit == 0 || called < self.limit {
@@ -291,13 +295,19 @@ impl<W: World> Actor<W> {
 
     // ---- the script ----
 
-    /// The next op; `false` at the end.
-    fn step(&mut self, event_loop: &mut Lp<'_, W>) -> bool {
-        let Some(&op) = self.script.ops.get(self.cursor) else {
-            return false;
-        };
+    fn next_op(&mut self) -> Option<Op> {
+        let op = self.script.ops.get(self.cursor).copied()?;
         self.cursor += 1;
-        self.perform(event_loop, op);
+        Some(op)
+    }
+
+    /// The next op; `false` at the end.
+    fn step(&mut self, event_loop: &mut Whole<'_, W>) -> bool {
+        match self.next_op() {
+            Some(Op::Turn(limit)) => self.turn(event_loop, limit),
+            Some(op) => self.perform(event_loop, op),
+            None => return false,
+        }
         event_loop.verify().expect("sound after a call");
         true
     }

@@ -4,7 +4,7 @@ use pirn::{Error, FOREVER, Interest, Io, Limit, Ready, Repeat, When};
 
 use super::actor::{Actor, LATER, Lp, on_io, on_post, on_task, on_timer};
 use super::oracle::{IO_CAPACITY, POST_CAPACITY};
-use super::script::{Op, Period, Scope, Start, Way};
+use super::script::{Op, Period, Scope, Start};
 use crate::simulation::Simulation;
 use crate::world::World;
 
@@ -25,9 +25,7 @@ impl<W: World> Actor<W> {
     }
 
     pub fn perform(&mut self, event_loop: &mut Lp<'_, W>, op: Op) {
-        if !matches!(op, Op::Turn(_)) {
-            self.idle_turns = 0;
-        }
+        self.idle_turns = 0;
         match op {
             Op::Pipe => self.make(Simulation::pipe),
             Op::Pair => self.make(Simulation::pair),
@@ -156,16 +154,7 @@ impl<W: World> Actor<W> {
                 event_loop.set_limit(Limit { callbacks, time: 0 });
             }
             Op::Advance(time) => self.world.sleep(time),
-            // No dispatch is under way then: it would be made.
-            Op::Turn(_) if self.in_callback && self.script.way == Way::Take => {}
-            Op::Turn(limit) if self.in_callback => {
-                assert_eq!(event_loop.prepare(limit), Err(Error::EBUSY));
-                assert_eq!(event_loop.wait(0), Err(Error::EBUSY));
-                assert_eq!(event_loop.dispatch(self), Err(Error::EBUSY));
-                assert_eq!(event_loop.turn(limit, self), Err(Error::EBUSY));
-                assert_eq!(event_loop.run(self), Err(Error::EBUSY));
-            }
-            Op::Turn(limit) => self.turn(event_loop, limit),
+            Op::Turn(_) => unreachable!("made by whoever has the loop"),
         }
     }
 

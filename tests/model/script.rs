@@ -33,7 +33,7 @@ pub enum Op {
     Limit(u32),
     /// Lets time pass: only where it is simulated.
     Advance(u64),
-    /// A turn that may wait that long. Inside a callback: the attempt.
+    /// A turn that may wait that long. Nothing inside a callback.
     Turn(u64),
 }
 

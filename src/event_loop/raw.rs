@@ -1,0 +1,473 @@
+#![expect(
+    unsafe_code,
+    reason = "callbacks are kept as addresses and called as the functions they were"
+)]
+//! The loop without a type for the application's context: functions and words.
+
+use core::mem::{replace, transmute};
+use core::ptr::NonNull;
+
+use super::callback::{IoEvent, NoHost, Repeat, TimerEvent, When};
+use super::remote::RawRemote;
+use crate::backend::{Backend, Capabilities, Kind};
+use crate::drive::Calls;
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::platform::{Platform, PlatformWaker};
+use crate::reactor::{FiredIo, Limit, Reactor};
+use crate::ready::{Interest, Ready};
+use crate::remote::Shared;
+use crate::stats::Stats;
+use crate::storage::Parts;
+use crate::target::Target;
+use crate::time::Nanos;
+use crate::timers::{FIXED_DELAY, Fired, SKIP_MISSED};
+use crate::token::{Io, Task, Timer};
+
+/// Called when an fd is ready or a bit was raised; the untyped form, of a [`RawCore`].
+pub type OnIo<H = NoHost> = for<'l> fn(&mut RawCore<'l, H>, IoEvent<*mut ()>);
+/// Called when a timer is due; the untyped form, of a [`RawCore`].
+pub type OnTimer<H = NoHost> = for<'l> fn(&mut RawCore<'l, H>, TimerEvent<*mut ()>);
+/// Called for a task or a post; the untyped form, of a [`RawCore`].
+pub type OnTask<H = NoHost> = for<'l> fn(&mut RawCore<'l, H>, *mut ());
+
+/// A loop as a library sees it that does not know the application's context: everything but running
+/// it.
+///
+/// Callbacks are functions that receive the loop and a word. They run among those of the
+/// application on the same loop, in the order that they all have. A [`Loop`](crate::Loop) and a
+/// [`Core`](crate::Core) dereference to it, so that the application passes the library the loop
+/// that it has. Libraries that are to work with every host are generic over `H`.
+///
+/// It has no size, so that neither a callback nor anybody else can swap or replace it.
+///
+/// ```
+/// use pirn::{Config, Core, Loop, RawCore, Repeat, Result, Storage, TimerEvent, When, Word};
+/// use std::cell::Cell;
+///
+/// // A library that counts beats:
+///
+/// #[derive(Default)]
+/// pub struct Metronome {
+///     beats: Cell<u32>,
+/// }
+///
+/// impl Metronome {
+///     pub fn start(&'static self, core: &mut RawCore<'_>, period: u64) -> Result<()> {
+///         let (when, repeat) = (When::After(period), Repeat::FixedRate(period));
+///         core.timer_start(when, repeat, on_beat, self.into_word()).map(drop)
+///     }
+/// }
+///
+/// fn on_beat(core: &mut RawCore<'_>, event: TimerEvent<*mut ()>) {
+///     // SAFETY: the word is what `start` made of such a reference.
+///     let metronome = unsafe { <&'static Metronome>::from_word(event.user) };
+///     metronome.beats.set(metronome.beats.get() + 1);
+///     if metronome.beats.get() == 4 {
+///         core.timer_stop(event.timer).expect("a callback's handle is live");
+///     }
+/// }
+///
+/// // An application that uses it:
+///
+/// fn on_start(_: &mut Core<'_, String>, text: &mut String, _: usize) {
+///     text.push_str("one, two");
+/// }
+///
+/// let metronome: &Metronome = Box::leak(Box::default());
+/// let mut storage = Storage::<1, 1, 1>::new();
+/// let mut event_loop = Loop::new(&mut storage, Config::default())?;
+/// metronome.start(&mut event_loop, 1_000)?;
+/// event_loop.task_post(on_start, 0)?;
+/// let mut text = String::new();
+/// event_loop.run(&mut text)?;
+/// assert_eq!((metronome.beats.get(), text.as_str()), (4, "one, two"));
+/// # Ok::<(), pirn::Error>(())
+/// ```
+pub struct RawCore<'l, H: Host = NoHost, T: ?Sized = [()]> {
+    pub(super) reactor: Reactor<'l, Platform<'l, H>>,
+    pub(super) shared: &'l Shared<'l, PlatformWaker<H::Waker>>,
+    /// The application's context while callbacks can run, for those that are typed.
+    context: *mut (),
+    /// Nothing. `T` is `[(); 0]` where a loop is kept and `[()]`, which has no size, where it is
+    /// lent.
+    _tail: T,
+}
+
+impl<'l, H: Host> RawCore<'l, H, [(); 0]> {
+    pub(super) fn new(
+        backend: Platform<'l, H>,
+        parts: Parts<'l, PlatformWaker<H::Waker>>,
+        measure: bool,
+        seed: u32,
+    ) -> Self {
+        RawCore {
+            shared: parts.shared,
+            reactor: Reactor::new(backend, parts, measure, seed),
+            context: core::ptr::null_mut(),
+            _tail: [],
+        }
+    }
+}
+
+impl<'l, H: Host> RawCore<'l, H> {
+    // ---- I/O ----
+
+    /// Watch an fd. The fd stays the caller's: remove its watchers before you close it, or call
+    /// [`fd_closing`](Self::fd_closing).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EBADF`]: not open, or opened with `O_PATH`. [`Error::ENOSPC`]: all I/O slots are in
+    /// use. [`Error::EINVAL`]: bits that exclude each other, the loop's own fd, or options that
+    /// differ from those of another watcher of the fd. [`Error::EOPNOTSUPP`]: the backend lacks the
+    /// option. [`Error::EPERM`]: edge triggered or exclusive on a file that is always ready.
+    /// [`Error::ERANGE`]: beyond select's range. [`Error::ECHILD`]: a copy made by fork.
+    pub fn io_add(
+        &mut self,
+        fd: i32,
+        interest: Interest,
+        callback: OnIo<H>,
+        user: *mut (),
+    ) -> Result<Io> {
+        self.reactor
+            .io_add(fd, interest, target(callback as *mut (), user))
+            .map(Io)
+    }
+
+    /// Change what a watcher waits for; an empty interest pauses it. The kernel is told before the
+    /// next wait, if it makes a difference then.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle. [`Error::EINVAL`]: options among the interest, or a raise
+    /// handler.
+    pub fn io_modify(&mut self, io: Io, interest: Interest) -> Result<()> {
+        self.reactor.io_modify(io.0, interest.bits())
+    }
+
+    /// Remove a watcher or a raise handler. Takes effect immediately: the callback is never called
+    /// again, even for an event already fetched.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle. [`Error::ECHILD`]: a copy made by fork.
+    pub fn io_remove(&mut self, io: Io) -> Result<()> {
+        self.reactor.io_remove(io.0)
+    }
+
+    /// Set whether a watcher keeps [`run`](crate::Loop::run) going, which is the default.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn io_set_reference(&mut self, io: Io, holds: bool) -> Result<()> {
+        self.reactor.io_reference(io.0, holds)
+    }
+
+    /// Report readiness to a watcher in the next dispatch, as if the kernel had found it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle. [`Error::EINVAL`]: nothing to report, [`Ready::INVALID`],
+    /// or a raise handler.
+    pub fn io_feed(&mut self, io: Io, ready: Ready) -> Result<()> {
+        self.reactor.io_feed(io.0, ready.bits())
+    }
+
+    /// Remove all watchers of an fd that is about to be closed, and return how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EBADF`]: negative. [`Error::ECHILD`]: a copy made by fork.
+    pub fn fd_closing(&mut self, fd: i32) -> Result<u32> {
+        self.reactor.fd_closing(fd)
+    }
+
+    /// Add the handler of a bit from 0 to 63: it is called when the bit was raised. `options`:
+    /// `HIGH`, `LOW`, `UNREF`. Takes an I/O slot.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EINVAL`]: no such bit, other options. [`Error::EEXIST`]: the bit has a handler.
+    /// [`Error::ENOSPC`]: all I/O slots are in use.
+    pub fn raise_add(
+        &mut self,
+        bit: u32,
+        options: Interest,
+        callback: OnIo<H>,
+        user: *mut (),
+    ) -> Result<Io> {
+        self.reactor
+            .raise_add(bit, options, target(callback as *mut (), user))
+            .map(Io)
+    }
+
+    // ---- timers ----
+
+    /// Start a timer. It never fires early, nor in the turn in which it was started.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOSPC`]: all timer slots are in use. [`Error::EINVAL`]: a period of 0.
+    pub fn timer_start(
+        &mut self,
+        when: When,
+        repeat: Repeat,
+        callback: OnTimer<H>,
+        user: *mut (),
+    ) -> Result<Timer> {
+        let deadline = match when {
+            When::After(delay) => self.reactor.clock().saturating_add(delay),
+            When::AfterNow(delay) => self.reactor.now().saturating_add(delay),
+            When::At(deadline) => deadline,
+        };
+        let (period, flags) = match repeat {
+            Repeat::Never => (0, 0),
+            Repeat::FixedRate(0) | Repeat::FixedDelay(0) | Repeat::Skip(0) => {
+                return Err(Error::EINVAL);
+            }
+            Repeat::FixedRate(period) => (period, 0),
+            Repeat::FixedDelay(period) => (period, FIXED_DELAY),
+            Repeat::Skip(period) => (period, SKIP_MISSED),
+        };
+        self.reactor
+            .timer_start(deadline, period, flags, target(callback as *mut (), user))
+            .map(Timer)
+    }
+
+    /// Push a timer's deadline to `delay` after the turn's time. A few nanoseconds if that is later
+    /// than before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_again(&mut self, timer: Timer, delay: Nanos) -> Result<()> {
+        self.reactor.timer_again(timer.0, delay)
+    }
+
+    /// Stop a timer. Takes effect immediately: the callback is never called again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_stop(&mut self, timer: Timer) -> Result<()> {
+        self.reactor.timer_stop(timer.0)
+    }
+
+    /// Return how long a timer still has, from a fresh reading of the clock; 0 if it is due.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_remaining(&mut self, timer: Timer) -> Result<Nanos> {
+        self.reactor.timer_remaining(timer.0)
+    }
+
+    /// Let a timer be late by at most `slack`, so that it can fire together with others.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_slack(&mut self, timer: Timer, slack: Nanos) -> Result<()> {
+        self.reactor.timer_slack(timer.0, slack)
+    }
+
+    /// Set whether a timer keeps [`run`](crate::Loop::run) going, which is the default.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_set_reference(&mut self, timer: Timer, holds: bool) -> Result<()> {
+        self.reactor.timer_reference(timer.0, holds)
+    }
+
+    // ---- tasks ----
+
+    /// Queue a callback for the next turn.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EAGAIN`]: the queue is full.
+    pub fn task_post(&mut self, callback: OnTask<H>, user: *mut ()) -> Result<Task> {
+        self.reactor
+            .task_post(target(callback as *mut (), user))
+            .map(Task)
+    }
+
+    /// Take a queued task back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: it has run, is running, or was cancelled.
+    pub fn task_cancel(&mut self, task: Task) -> Result<()> {
+        self.reactor.task_cancel(task.0)
+    }
+
+    /// Return a handle for other threads and signal handlers. It may outlive the loop; its calls
+    /// are then refused.
+    #[must_use]
+    pub fn remote(&self) -> RawRemote<'l, H> {
+        RawRemote {
+            shared: self.shared,
+        }
+    }
+
+    // ---- the run ----
+
+    /// Limit what one turn may do, from the next one on. What is left over is served by the next
+    /// turns before anything new is fetched.
+    pub fn set_limit(&mut self, limit: Limit) {
+        self.reactor.set_limit(limit);
+    }
+
+    /// Keep [`run`](crate::Loop::run) going although nothing else may do so, until
+    /// [`release`](Self::release). Counts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOSPC`]: held 2^32 - 1 times.
+    pub fn hold(&mut self) -> Result<()> {
+        self.reactor.hold()
+    }
+
+    /// Undo one [`hold`](Self::hold).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EINVAL`]: it is not held.
+    pub fn release(&mut self) -> Result<()> {
+        self.reactor.release()
+    }
+
+    // ---- asking ----
+
+    /// Return the turn's time.
+    pub fn now(&mut self) -> Nanos {
+        self.reactor.now()
+    }
+
+    /// Read the clock into the turn's time, and return it.
+    pub fn update(&mut self) -> Nanos {
+        self.reactor.update()
+    }
+
+    /// Return the deadline of the timer that is due next, or [`FOREVER`](crate::FOREVER).
+    #[must_use]
+    pub fn next_deadline(&self) -> Nanos {
+        self.reactor.next_deadline()
+    }
+
+    /// Return the fd that is readable whenever the loop has something to do, due timers included.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EOPNOTSUPP`]: only the epoll backend has one. Else what the kernel said.
+    pub fn pollable_fd(&mut self) -> Result<i32> {
+        self.reactor.pollable_fd()
+    }
+
+    /// Return which backend runs.
+    #[must_use]
+    pub fn backend(&self) -> Kind {
+        self.reactor.backend.kind()
+    }
+
+    /// Return what the backend can do beyond the common ground.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        self.reactor.backend.capabilities()
+    }
+
+    /// Return what the loop has counted.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.reactor.stats()
+    }
+
+    /// Check every internal structure against itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EUCLEAN`]: something contradicts itself.
+    pub fn verify(&self) -> Result<()> {
+        self.reactor.verify()
+    }
+
+    // ---- for those that are typed ----
+
+    /// Does something during which typed callbacks may run with this context.
+    pub(super) fn with_context<T>(
+        &mut self,
+        context: *mut (),
+        act: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let outer = replace(&mut self.context, context);
+        let within = WithContext { core: self, outer };
+        act(&mut *within.core)
+    }
+
+    /// The context that typed callbacks run with; null while none can run.
+    pub(super) fn context(&self) -> *mut () {
+        self.context
+    }
+}
+
+/// Gives the loop the context back that it had before, also when a callback unwinds.
+struct WithContext<'r, 'l, H: Host> {
+    core: &'r mut RawCore<'l, H>,
+    outer: *mut (),
+}
+
+impl<H: Host> Drop for WithContext<'_, '_, H> {
+    fn drop(&mut self) {
+        self.core.context = self.outer;
+    }
+}
+
+/// A callback and its word, as the core keeps them.
+pub(super) fn target(callback: *mut (), user: *mut ()) -> Target {
+    // The address of a function is not null.
+    let callback = NonNull::new(callback).unwrap_or(NonNull::dangling());
+    Target { callback, user }
+}
+
+/// The face of a loop for Rust: callbacks are called while nothing of the loop is borrowed but
+/// through the reference that they receive.
+impl<'l, H: Host> Calls<'l> for RawCore<'l, H> {
+    type Backend = Platform<'l, H>;
+
+    fn reactor(&mut self) -> &mut Reactor<'l, Platform<'l, H>> {
+        &mut self.reactor
+    }
+
+    fn call_timer(&mut self, fired: Fired) {
+        // SAFETY: every target of a timer was made from an `OnTimer<H>`, in `timer_start`.
+        let callback = unsafe { transmute::<*mut (), OnTimer<H>>(fired.target.callback.as_ptr()) };
+        let event = TimerEvent {
+            timer: Timer(fired.token),
+            missed: fired.missed,
+            user: fired.target.user,
+        };
+        callback(self, event);
+    }
+
+    fn call_io(&mut self, fired: FiredIo) {
+        // SAFETY: every target of a watcher was made from an `OnIo<H>`, in `io_add` or `raise_add`.
+        let callback = unsafe { transmute::<*mut (), OnIo<H>>(fired.target.callback.as_ptr()) };
+        let event = IoEvent {
+            io: Io(fired.io),
+            fd: fired.fd,
+            ready: Ready::from_bits_truncate(fired.ready),
+            user: fired.target.user,
+        };
+        callback(self, event);
+    }
+
+    fn call_task(&mut self, target: Target) {
+        // SAFETY: every target of a task was made from an `OnTask<H>`, in `task_post` or
+        // `RawRemote::post`.
+        let callback = unsafe { transmute::<*mut (), OnTask<H>>(target.callback.as_ptr()) };
+        callback(self, target.user);
+    }
+}
