@@ -187,6 +187,25 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
         self.core.raw.reactor.ended(FOREVER)
     }
 
+    /// Move the tables of the loop to other memory, with all watchers, timers and tasks: it then has the
+    /// capacities of that memory. Every handle stays what it is. The room for posts stays where it is, and
+    /// as it was, because other threads may be posting.
+    ///
+    /// Fewer are possible if everything in use fits: every watcher and timer has a slot below the new
+    /// number, and no more tasks are queued than there is room for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EBUSY`] if something in use does not fit, or a turn is not finished: a limit has cut it short, or
+    /// [`wait`](Self::wait) has found something that was not dispatched yet. Then nothing has changed.
+    pub fn grow(&mut self, memory: impl Into<Memory<'s>>) -> Result<()> {
+        let (tables, size) = memory.into().tables().ok_or(Error::ENOBUFS)?;
+        let reactor = &mut self.core.raw.reactor;
+        reactor.move_to(tables, |_, _| Ok(()))?;
+        reactor.set_block_size(size);
+        Ok(())
+    }
+
     /// In a child process: make the copy that fork made a loop of its own.
     ///
     /// # Errors

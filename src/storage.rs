@@ -445,6 +445,14 @@ impl<'s> Memory<'s> {
         };
         Some(cut.sized(size))
     }
+
+    /// The block as tables alone, for a loop that has the rest, and how long it is.
+    pub(crate) fn tables(self) -> Option<(Tables<'s>, usize)> {
+        let size = size_of_val(self.block);
+        // SAFETY: the block is writable and lent for 's; it is given away here.
+        let tables = unsafe { Tables::cut(self.block.as_mut_ptr().cast(), size, self.capacity)? };
+        Some((tables, size))
+    }
 }
 
 // What `PIRN_STORAGE_SIZE` says of each part, in src/ffi/init.rs, is worked out from these.

@@ -14,7 +14,9 @@ claims! {
         raise_handlers_take_slots_of_watchers
         refused_watcher_leaves_the_fd_unwatched
         loop_without_any_capacity_turns
-        churn_leaks_no_slot;
+        churn_leaks_no_slot
+        loop_moves_with_everything_it_has
+        loop_does_not_move_where_something_has_no_place;
     kernel:
         more_fds_are_ready_than_one_wait_brings;
     epoll: ;
@@ -234,4 +236,57 @@ fn more_fds_are_ready_than_one_wait_brings<W: World>(_: &mut Bench<'_, W>) {
         b.event_loop.fd_closing(copy).unwrap();
         crate::os::close_fd(copy);
     }
+}
+
+fn loop_moves_with_everything_it_has<W: World>(_: &mut Bench<'_, W>) {
+    let mut storage = Storage::<4, 4, 4>::new();
+    let mut larger = Storage::<40, 40, 40>::new();
+    let mut smaller = Storage::<3, 2, 3>::new();
+    let mut b = Bench::<W>::new(&mut storage);
+    let (ready, _writer) = b.ready_pipe();
+    let (silent, _silent_writer) = b.pipe();
+    b.io("first", ready, READ);
+    b.io("silent", silent, READ);
+    let shared = b.io("second", ready, READ);
+    b.timer("due", When::At(0), Repeat::Never);
+    let late = b.timer("late", When::After(3_600_000_000_000), Repeat::Never);
+    for name in ["a", "b", "c"] {
+        b.task(name);
+    }
+    b.event_loop.grow(&mut larger).unwrap();
+    b.event_loop.verify().unwrap();
+    assert_eq!(b.event_loop.stats().io_capacity, 40);
+    b.task("d");
+    b.task("e");
+    let called = b.turn();
+    assert_eq!(
+        called,
+        ["due", "first R", "second R", "a", "b", "c", "d", "e"]
+    );
+    b.event_loop.io_remove(shared).unwrap();
+    b.event_loop.grow(&mut smaller).unwrap();
+    b.event_loop.verify().unwrap();
+    assert_eq!(b.turn(), ["first R"]);
+    assert_eq!(b.event_loop.io_remove(shared), Err(Error::ENOENT));
+    assert_eq!(b.event_loop.timer_stop(late), Ok(()));
+}
+
+fn loop_does_not_move_where_something_has_no_place<W: World>(_: &mut Bench<'_, W>) {
+    let mut storage = Storage::<4, 4, 4>::new();
+    let mut smaller = Storage::<1, 4, 4>::new();
+    let mut larger = Storage::<8, 8, 8>::new();
+    let mut as_large = Storage::<8, 8, 8>::new();
+    let mut b = Bench::<W>::new(&mut storage);
+    let (reader, _writer) = b.ready_pipe();
+    b.io("first", reader, READ);
+    b.io("second", reader, READ);
+    assert_eq!(b.event_loop.grow(&mut smaller), Err(Error::EBUSY));
+    assert_eq!(b.event_loop.stats().io_capacity, 4);
+    // What was fetched is dispatched first.
+    b.event_loop.prepare(0).unwrap();
+    assert_eq!(b.event_loop.wait(0), Ok(1));
+    assert_eq!(b.event_loop.grow(&mut larger), Err(Error::EBUSY));
+    assert_eq!(b.turn(), ["first R", "second R"]);
+    b.event_loop.grow(&mut as_large).unwrap();
+    assert_eq!(b.turn(), ["first R", "second R"]);
 }
