@@ -77,8 +77,9 @@
 #endif
 
 /*
- * The size of a block for `io` I/O watchers, `timers` timers and `tasks` tasks, in bytes: a constant expression. A block of this size that
- * is not declared by PIRN_STORAGE, aligned as a uint64_t, gets its capacities from struct pirn_config.
+ * The size of a block for `io` I/O watchers, `timers` timers and `tasks` tasks, in bytes: a
+ * constant expression. A block of this size that is not declared by PIRN_STORAGE must be aligned as
+ * a uint64_t, and gets its capacities from struct pirn_config.
  */
 #define PIRN_STORAGE_SIZE(io, timers, tasks) \
     ((PIRN_STORAGE_BASE + \
@@ -87,11 +88,41 @@
       (size_t)(tasks) * (3 * sizeof(void *)) + 7) / 8 * 8)
 
 /*
- * Declares `name`, a block that carries its capacities: at file scope, after `static`, or on the stack.
+ * Declares `name`, a block that carries its capacities: at file scope, after `static`, or on the
+ * stack. Its first words say them, so at file scope the whole block is initialised data: the
+ * executable grows by its size, and so does what a microcontroller keeps in flash.
  */
 #define PIRN_STORAGE(name, io, timers, tasks) \
     uint64_t name[PIRN_STORAGE_SIZE(io, timers, tasks) / 8] = { \
         PIRN_STORAGE_MAGIC, (uint64_t)(io) | (uint64_t)(timers) << 32, (uint64_t)(tasks) }
+
+/*
+ * Declares `name`, a block that adds nothing to the executable: it has no initialiser, and is zero
+ * at file scope. Its type knows the capacities, and PIRN_CONFIG hands them to pirn_init:
+ *
+ *     static PIRN_ZERO_STORAGE(block, 1024, 1024, 64);
+ *
+ *     struct pirn_config config = PIRN_CONFIG(block);
+ *     rc = pirn_init(&loop, block, sizeof block, &config);
+ *
+ * It may stand wherever PIRN_STORAGE may, and in a struct.
+ */
+#define PIRN_ZERO_STORAGE(name, io, timers, tasks) \
+    union name##_storage { \
+        uint64_t words[PIRN_STORAGE_SIZE(io, timers, tasks) / 8]; \
+        char (*io_)[(size_t)(io) + 1]; \
+        char (*timers_)[(size_t)(timers) + 1]; \
+        char (*tasks_)[(size_t)(tasks) + 1]; \
+    } name[1]
+
+/*
+ * Initialises a struct pirn_config with the capacities of a block that PIRN_ZERO_STORAGE declared;
+ * everything else is the default.
+ */
+#define PIRN_CONFIG(name) { \
+        (uint32_t)sizeof(struct pirn_config), PIRN_BACKEND_AUTO, \
+        (uint32_t)(sizeof *(name)->io_ - 1), (uint32_t)(sizeof *(name)->timers_ - 1), \
+        (uint32_t)(sizeof *(name)->tasks_ - 1), 0, 0, 0, NULL }
 
 
 /**

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{
-    GCC, MINUTES, STRICT, cargo, find, has, library, root, run, scratch, skip, source,
+    GCC, MINUTES, STRICT, cargo, has, library, root, run, scratch, skip, source,
 };
 
 /// What is committed is what src/ffi says. Torture 123.
@@ -64,68 +64,39 @@ struct Dialect {
     standard: &'static str,
 }
 
-const DIALECTS: &[Dialect] = &[
-    Dialect {
-        program: "gcc",
-        language: "c",
-        standard: "c99",
-    },
-    Dialect {
-        program: "gcc",
-        language: "c",
-        standard: "c11",
-    },
-    Dialect {
-        program: "gcc",
-        language: "c",
-        standard: "c17",
-    },
-    Dialect {
-        program: "gcc",
-        language: "c",
-        standard: "c2x",
-    },
-    Dialect {
-        program: "g++",
-        language: "c++",
-        standard: "c++11",
-    },
-    Dialect {
-        program: "g++",
-        language: "c++",
-        standard: "c++17",
-    },
-    Dialect {
-        program: "g++",
-        language: "c++",
-        standard: "c++20",
-    },
-    Dialect {
-        program: "clang-14",
-        language: "c",
-        standard: "c99",
-    },
-    Dialect {
-        program: "clang-14",
-        language: "c",
-        standard: "c11",
-    },
-    Dialect {
-        program: "clang-14",
-        language: "c",
-        standard: "c17",
-    },
-    Dialect {
-        program: "clang++-14",
-        language: "c++",
-        standard: "c++17",
-    },
-    Dialect {
-        program: "clang++-14",
-        language: "c++",
-        standard: "c++20",
-    },
+/// Every standard from C99 and C++98 on that the compilers know.
+const DIALECTS: [(&str, &str, &[&str]); 4] = [
+    ("gcc", "c", &["c99", "c11", "c17", "c2x"]),
+    ("clang-14", "c", &["c99", "c11", "c17", "c2x"]),
+    (
+        "g++",
+        "c++",
+        &[
+            "c++98", "c++03", "c++11", "c++14", "c++17", "c++20", "c++23",
+        ],
+    ),
+    (
+        "clang++-14",
+        "c++",
+        &[
+            "c++98", "c++03", "c++11", "c++14", "c++17", "c++20", "c++2b",
+        ],
+    ),
 ];
+
+/// Those of the compilers that are installed.
+fn dialects() -> impl Iterator<Item = Dialect> {
+    DIALECTS
+        .into_iter()
+        .filter(|(program, ..)| has(program))
+        .flat_map(|(program, language, standards)| {
+            standards.iter().map(move |standard| Dialect {
+                program,
+                language,
+                standard,
+            })
+        })
+}
 
 impl Dialect {
     fn command(&self) -> Command {
@@ -152,31 +123,33 @@ impl Dialect {
 
 /// Torture 119. What compiles is run, too.
 #[test]
-fn the_header_is_clean_in_every_dialect() {
+fn the_headers_are_clean_in_every_dialect() {
     let archive = &library().archive;
-    for dialect in DIALECTS.iter().filter(|dialect| has(dialect.program)) {
-        let program = scratch("bin").join(format!("header.{}", dialect.name()));
-        let mut command = dialect.command();
-        command
-            .arg(source("header.c"))
-            .args(["-x", "none"])
-            .arg(archive)
-            .arg("-o")
-            .arg(&program);
-        let outcome = run(&mut command, MINUTES);
-        assert!(
-            outcome.is_success(),
-            "{}: {}",
-            dialect.name(),
-            outcome.excerpt()
-        );
-        let outcome = run(&mut Command::new(&program), MINUTES);
-        assert!(
-            outcome.is_success(),
-            "{}, when run: {}",
-            dialect.name(),
-            outcome.excerpt()
-        );
+    for dialect in dialects() {
+        for name in ["header", "header_co"] {
+            let program = scratch("bin").join(format!("{name}.{}", dialect.name()));
+            let mut command = dialect.command();
+            command
+                .arg(source(&format!("{name}.c")))
+                .args(["-x", "none"])
+                .arg(archive)
+                .arg("-o")
+                .arg(&program);
+            let outcome = run(&mut command, MINUTES);
+            assert!(
+                outcome.is_success(),
+                "{name}, {}: {}",
+                dialect.name(),
+                outcome.excerpt()
+            );
+            let outcome = run(&mut Command::new(&program), MINUTES);
+            assert!(
+                outcome.is_success(),
+                "{name}, {}, when run: {}",
+                dialect.name(),
+                outcome.excerpt()
+            );
+        }
     }
     if has("tcc") {
         let program = scratch("bin").join("header.tcc");
@@ -208,10 +181,7 @@ fn an_unclean_header_is_noticed() {
         "// a comment of C99, and a conversion\nint f(long x);\nint f(long x) { return x; }\n",
     )
     .expect("writable");
-    for dialect in DIALECTS
-        .iter()
-        .filter(|dialect| find(dialect.program).is_some())
-    {
+    for dialect in dialects() {
         let outcome = run(
             dialect.command().arg("-fsyntax-only").arg(&unclean),
             MINUTES,
@@ -294,6 +264,43 @@ fn the_header_keeps_company() {
             }
         }
     }
+}
+
+/// A block that `PIRN_ZERO_STORAGE` declares takes no room in the executable, whatever its size.
+#[test]
+fn zero_storage_adds_nothing_to_the_executable() {
+    if !has(GCC.program) {
+        return;
+    }
+    let size_of = |kind: &str, config: &str| {
+        let text = format!(
+            "#include <pirn.h>\n\
+             static {kind};\n\
+             int main(void)\n{{\n\
+             struct pirn_loop *loop;\n\
+             struct pirn_config config = {config};\n\
+             return pirn_init(&loop, block, sizeof block, &config);\n}}\n"
+        );
+        let file = scratch("header").join("storage.c");
+        std::fs::write(&file, text).expect("writable");
+        let program = scratch("bin").join("storage");
+        let mut command = GCC.command();
+        command.arg("-Wno-missing-field-initializers").arg(&file);
+        let outcome = run(
+            command.arg(&library().archive).arg("-o").arg(&program),
+            MINUTES,
+        );
+        assert!(outcome.is_success(), "{}", outcome.excerpt());
+        let outcome = run(&mut Command::new(&program), MINUTES);
+        assert!(outcome.is_success(), "{}", outcome.excerpt());
+        std::fs::metadata(&program).expect("it was made").len()
+    };
+    let by_type = "PIRN_CONFIG(block)";
+    let small = size_of("PIRN_ZERO_STORAGE(block, 1, 1, 1)", by_type);
+    let large = size_of("PIRN_ZERO_STORAGE(block, 1024, 1024, 64)", by_type);
+    let initialised = size_of("PIRN_STORAGE(block, 1024, 1024, 64)", "{ sizeof config }");
+    assert!(large.abs_diff(small) < 256, "{small} and {large} bytes");
+    assert!(initialised > large + 100_000, "{initialised} bytes");
 }
 
 /// Every error that a header names has a text of its own.

@@ -8,6 +8,14 @@
 PIRN_STORAGE(shown, 1, 2, 3);
 static PIRN_STORAGE(hidden, 4, 5, 6);
 
+/* The same without an initialiser. */
+PIRN_ZERO_STORAGE(shown_zero, 1, 2, 3);
+static PIRN_ZERO_STORAGE(hidden_zero, 4, 5, 6);
+static struct {
+    int before;
+    PIRN_ZERO_STORAGE(block, 7, 0, 1);
+} server;
+
 /* The size is a constant expression. */
 typedef char size_is_constant[PIRN_STORAGE_SIZE(64, 16, 32) > 0 ? 1 : -1];
 enum { SIZE = PIRN_STORAGE_SIZE(7, 7, 7) };
@@ -54,6 +62,32 @@ static uint32_t constants(void)
     }
 }
 
+/* Makes a loop in the block, and looks whether it has these capacities. */
+static int is_of(void *block, size_t size, const struct pirn_config *config, uint32_t io,
+                 uint32_t timers, uint32_t tasks)
+{
+    struct pirn_loop *loop;
+    struct pirn_stats stats;
+    stats.size = (uint32_t)sizeof stats;
+    return size == pirn_storage_size(io, timers, tasks)
+        && pirn_init(&loop, block, size, config) == 0 && pirn_stats(loop, &stats) == 0
+        && stats.io_capacity == io && stats.timer_capacity == timers
+        && stats.task_capacity == tasks && pirn_deinit(loop) == 0;
+}
+
+static int zero_storage(void)
+{
+    PIRN_ZERO_STORAGE(block, 3, 3, 3);      /* on the stack */
+    struct pirn_config of_block = PIRN_CONFIG(block);
+    struct pirn_config of_shown = PIRN_CONFIG(shown_zero);
+    struct pirn_config of_hidden = PIRN_CONFIG(hidden_zero);
+    struct pirn_config of_server = PIRN_CONFIG(server.block);
+    return is_of(block, sizeof block, &of_block, 3, 3, 3)
+        && is_of(shown_zero, sizeof shown_zero, &of_shown, 1, 2, 3)
+        && is_of(hidden_zero, sizeof hidden_zero, &of_hidden, 4, 5, 6)
+        && is_of(server.block, sizeof server.block, &of_server, 7, 0, 1);
+}
+
 int main(void)
 {
     PIRN_STORAGE(block, 64, 16, 32);        /* on the stack */
@@ -71,12 +105,14 @@ int main(void)
 
     all->size = (uint32_t)sizeof config;
     all->backend = PIRN_BACKEND_AUTO;
-    all->io = all->timers = all->tasks = all->flags = 0;
+    all->io = all->timers = all->tasks = all->flags = all->seed = all->reserved = 0;
     all->host = 0;
     if (constants() == 0 || block[0] != magic || shown[0] != magic || hidden[0] != magic || plain[0] != 0)
         return 1;
     if (sizeof block != pirn_storage_size(64, 16, 32) || SIZE != pirn_storage_size(7, 7, 7))
         return 2;
+    if (!zero_storage())
+        return 8;
     if (pirn_init(&loop, block, sizeof block, &config) != 0)
         return 3;
     if (pirn_io_add(loop, 0, 0, io_fn, 0, &io) != 0 || pirn_io_remove(loop, io) != 0)
