@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 /// The header that cbindgen makes of `roots` and the modules they name. `config` is what it is told
 /// about it, the header's first page included; `sources` are all files that have constants.
 pub fn header(config: &Path, roots: &[PathBuf], sources: &[PathBuf]) -> String {
-    let config = cbindgen::Config::from_file(config).expect("the configuration is valid");
+    let mut config = cbindgen::Config::from_file(config).expect("the configuration is valid");
+    let trailer = config.trailer.take().unwrap_or_default();
     let mut builder = cbindgen::Builder::new().with_config(config);
     for root in roots {
         builder = builder.with_src(root);
@@ -16,6 +17,10 @@ pub fn header(config: &Path, roots: &[PathBuf], sources: &[PathBuf]) -> String {
         .expect("the header can be generated")
         .write(&mut generated);
     let mut text = String::from_utf8(generated).expect("cbindgen writes UTF-8");
+
+    // cbindgen would write it behind the include guard.
+    let guard = text.rfind("\n#endif").expect("it has a guard");
+    text.insert_str(guard, &format!("\n{trailer}"));
 
     // `loop` is a word of Rust's, and `user` is taken where it is also an output.
     text = text.replace("loop_", "loop").replace("user_out", "user");

@@ -33,8 +33,9 @@
  *             written. pirn_strerror explains. The variable errno is not touched where pirn makes
  *             its own system calls: on x86_64, i686, aarch64, arm and riscv64. On other machines pirn
  *             calls the C library, which changes errno.
- * Handles     struct pirn_io, pirn_timer and pirn_task are small values; copy and keep them. One that has become stale is answered with
- *             -ENOENT (until its slot was used 2^31 times more). All zero is never live.
+ * Handles     struct pirn_io, pirn_timer and pirn_task are small values; copy and keep them. One
+ *             that has become stale is answered with -ENOENT (until its slot was used 2^31 times
+ *             more). All zero is never live. pirn_io_to_u64 and its siblings make integers of them.
  * Arguments   The loop first, then handles, inputs, callback, user data, outputs. Outputs may be NULL where they say so.
  * Time        Unsigned 64-bit nanoseconds on the monotonic clock. 0 does not wait, PIRN_FOREVER waits for ever.
  * Callbacks   Run on the loop's thread inside pirn_run, pirn_run_until, pirn_turn or pirn_dispatch, never inside another call. They may call
@@ -1307,5 +1308,81 @@ uint32_t pirn_version(void);
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
+
+/*
+ * Handles as integers, and where a pointer has 64 bits as pointers, for user data, maps and other
+ * languages. 0 and NULL stand for the handle that is never live. Every number is a handle, if only
+ * a stale one.
+ */
+static inline uint64_t pirn_io_to_u64(struct pirn_io io)
+{
+    return (uint64_t)io.generation << 32 | io.slot;
+}
+
+static inline struct pirn_io pirn_io_from_u64(uint64_t number)
+{
+    struct pirn_io io;
+    io.slot = (uint32_t)number;
+    io.generation = (uint32_t)(number >> 32);
+    return io;
+}
+
+static inline uint64_t pirn_timer_to_u64(struct pirn_timer timer)
+{
+    return (uint64_t)timer.generation << 32 | timer.slot;
+}
+
+static inline struct pirn_timer pirn_timer_from_u64(uint64_t number)
+{
+    struct pirn_timer timer;
+    timer.slot = (uint32_t)number;
+    timer.generation = (uint32_t)(number >> 32);
+    return timer;
+}
+
+static inline uint64_t pirn_task_to_u64(struct pirn_task task)
+{
+    return (uint64_t)task.generation << 32 | task.slot;
+}
+
+static inline struct pirn_task pirn_task_from_u64(uint64_t number)
+{
+    struct pirn_task task;
+    task.slot = (uint32_t)number;
+    task.generation = (uint32_t)(number >> 32);
+    return task;
+}
+
+#if UINTPTR_MAX >= UINT64_MAX
+static inline void *pirn_io_to_pointer(struct pirn_io io)
+{
+    return (void *)(uintptr_t)pirn_io_to_u64(io);
+}
+
+static inline struct pirn_io pirn_io_from_pointer(const void *pointer)
+{
+    return pirn_io_from_u64((uint64_t)(uintptr_t)pointer);
+}
+
+static inline void *pirn_timer_to_pointer(struct pirn_timer timer)
+{
+    return (void *)(uintptr_t)pirn_timer_to_u64(timer);
+}
+
+static inline struct pirn_timer pirn_timer_from_pointer(const void *pointer)
+{
+    return pirn_timer_from_u64((uint64_t)(uintptr_t)pointer);
+}
+
+static inline void *pirn_task_to_pointer(struct pirn_task task)
+{
+    return (void *)(uintptr_t)pirn_task_to_u64(task);
+}
+
+static inline struct pirn_task pirn_task_from_pointer(const void *pointer)
+{
+    return pirn_task_from_u64((uint64_t)(uintptr_t)pointer);
+}
+#endif
 
 #endif  /* PIRN_H */

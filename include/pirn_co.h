@@ -4,8 +4,8 @@
  * A conversation (log in, read a line, wait, answer) reads badly as a chain of callbacks. As a coroutine it is one
  * function, top to bottom, that is left at each await and entered again, where it was left, when the wait is over.
  * There is no second stack and no allocation: a coroutine is one struct pirn_co (64 bytes on a 64-bit machine) that
- * the caller owns, and a body that is a function with a hidden `switch`. For C99, C++98 and all that
- * came after.
+ * the caller owns, and a body that is a function with a hidden `switch`. For C99, C++98 and all
+ * that came after.
  *
  *     struct pulse { struct pirn_co co; int fd; int sent; };
  *

@@ -33,6 +33,24 @@ macro_rules! handles {
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
         #[repr(transparent)]
         pub struct $name(pub(crate) Token);
+
+        impl $name {
+            /// The handle as an integer, for maps and other languages. 0 is never a live one.
+            #[must_use]
+            pub const fn to_u64(self) -> u64 {
+                self.0.slot as u64 | (self.0.generation as u64) << 32
+            }
+
+            /// The opposite of [`to_u64`](Self::to_u64). Any other number is a handle too, if only
+            /// a stale one.
+            #[must_use]
+            pub const fn from_u64(number: u64) -> Self {
+                $name(Token {
+                    slot: number as u32,
+                    generation: (number >> 32) as u32,
+                })
+            }
+        }
     )*};
 }
 
@@ -43,4 +61,20 @@ handles! {
     Timer;
     /// Names a task in the loop's own queue.
     Task;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_survives_as_an_integer() {
+        let timer = Timer(Token {
+            slot: 7,
+            generation: 0x8000_0001,
+        });
+        assert_eq!(timer.to_u64(), 0x8000_0001_0000_0007);
+        assert_eq!(Timer::from_u64(timer.to_u64()), timer);
+        assert_eq!(Io::from_u64(0), Io::default());
+    }
 }

@@ -897,4 +897,5 @@ int pirn_files_remove(struct pirn_files *files);
 }  // extern "C"
 #endif  // __cplusplus
 
+
 #endif  /* PIRN_OS_H */

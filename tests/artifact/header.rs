@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{
-    GCC, MINUTES, STRICT, cargo, has, library, root, run, scratch, skip, source,
-};
+use crate::support::{GCC, MINUTES, STRICT, cargo, has, library, root, run, scratch, skip, source};
 
 /// What is committed is what src/ffi says. Torture 123.
 #[test]

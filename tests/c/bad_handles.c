@@ -35,6 +35,7 @@ static void every_function_refuses(struct pirn_loop *loop)
 
     GIVES(pirn_deinit(loop), -EINVAL);
     GIVES(pirn_after_fork(loop), -EINVAL);
+    GIVES(pirn_abandon(loop), -EINVAL);
     GIVES(pirn_io_add(loop, 0, PIRN_READ, see_io, NULL, &marked_io), -EINVAL);
     GIVES(pirn_io_modify(loop, ZERO_IO, PIRN_READ), -EINVAL);
     GIVES(pirn_io_remove(loop, ZERO_IO), -EINVAL);

@@ -88,6 +88,30 @@ static int zero_storage(void)
         && is_of(server.block, sizeof server.block, &of_server, 7, 0, 1);
 }
 
+/* A handle survives as an integer and as a pointer. */
+static int handles_convert(struct pirn_io io, struct pirn_timer timer)
+{
+    struct pirn_task task = { 3, 0x80000001u };
+    struct pirn_io no_io = pirn_io_from_u64(0);
+    uint64_t of_io = pirn_io_to_u64(io), of_timer = pirn_timer_to_u64(timer);
+    if (pirn_task_to_u64(task) != ((uint64_t)0x80000001u << 32 | 3) || of_io == 0 || of_timer == 0)
+        return 0;
+    if (pirn_task_from_u64(pirn_task_to_u64(task)).slot != 3)
+        return 0;
+    if (no_io.slot != 0 || no_io.generation != 0)
+        return 0;
+#if UINTPTR_MAX >= UINT64_MAX
+    if (pirn_io_to_u64(pirn_io_from_pointer(pirn_io_to_pointer(io))) != of_io)
+        return 0;
+    if (pirn_timer_to_u64(pirn_timer_from_pointer(pirn_timer_to_pointer(timer))) != of_timer)
+        return 0;
+    if (pirn_task_from_pointer(pirn_task_to_pointer(task)).generation != task.generation)
+        return 0;
+#endif
+    return pirn_io_from_u64(of_io).generation == io.generation
+        && pirn_timer_from_u64(of_timer).slot == timer.slot;
+}
+
 int main(void)
 {
     PIRN_STORAGE(block, 64, 16, 32);        /* on the stack */
@@ -115,8 +139,13 @@ int main(void)
         return 8;
     if (pirn_init(&loop, block, sizeof block, &config) != 0)
         return 3;
-    if (pirn_io_add(loop, 0, 0, io_fn, 0, &io) != 0 || pirn_io_remove(loop, io) != 0)
+    if (pirn_io_add(loop, 0, 0, io_fn, 0, &io) != 0)
         return 4;
+    if (pirn_timer_start(loop, 0, 0, 0, timer_fn, 0, &timer) != 0 || !handles_convert(io, timer))
+        return 9;
+    io = pirn_io_from_u64(pirn_io_to_u64(io));
+    if (pirn_timer_stop(loop, timer) != 0 || pirn_io_remove(loop, io) != 0)
+        return 10;
     if (pirn_timer_start(loop, 0, 0, 0, timer_fn, 0, &timer) != 0 || pirn_task_post(loop, task_fn, &calls, 0) != 0)
         return 5;
     if (pirn_run_until(loop, limit) != PIRN_DONE || calls != 1)
