@@ -108,7 +108,7 @@ fn measure<const N: usize>(storage: &mut Storage<N, N, 16>) {
             .io_add(number as i32, Interest::READ, on_readable, number)
             .unwrap();
         let timer = event_loop
-            .timer_start(When::AfterNow(IDLE), Repeat::Never, on_idle, number)
+            .timer_start(When::AfterCached(IDLE), Repeat::Never, on_idle, number)
             .unwrap();
         connections.timers.push(timer);
     }

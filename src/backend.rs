@@ -79,7 +79,7 @@ pub(crate) trait Backend: Clock {
     type Waker: Wake;
 
     /// Which one this is, as `PIRN_BACKEND_*` numbers them.
-    fn kind(&self) -> Kind;
+    fn kind(&self) -> BackendKind;
 
     /// What it can do beyond the common ground.
     fn capabilities(&self) -> Capabilities;
@@ -169,7 +169,7 @@ pub(crate) trait MoveTo<'a> {
 /// The backends by name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
 #[repr(u32)]
-pub enum Kind {
+pub enum BackendKind {
     /// The best that works here: epoll, then poll, then select, tried in this order.
     #[default]
     Auto = 0,
@@ -183,16 +183,16 @@ pub enum Kind {
     Host = 4,
 }
 
-impl Kind {
+impl BackendKind {
     /// The name in lower case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Kind::Auto => "auto",
-            Kind::Select => "select",
-            Kind::Poll => "poll",
-            Kind::Epoll => "epoll",
-            Kind::Host => "host",
+            BackendKind::Auto => "auto",
+            BackendKind::Select => "select",
+            BackendKind::Poll => "poll",
+            BackendKind::Epoll => "epoll",
+            BackendKind::Host => "host",
         }
     }
 }

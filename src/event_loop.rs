@@ -22,7 +22,7 @@ pub use word::Word;
 
 use core::ops::{Deref, DerefMut};
 
-use crate::backend::{Backend, Kind};
+use crate::backend::{Backend, BackendKind};
 use crate::drive;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -35,7 +35,7 @@ use crate::time::{FOREVER, Nanos};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Config {
     /// Which backend; the default is the best that works here.
-    pub backend: Kind,
+    pub backend: BackendKind,
     /// Read the clock around every callback, for
     /// [`Stats::longest_callback_ns`](crate::Stats::longest_callback_ns).
     pub measure: bool,
@@ -82,10 +82,10 @@ impl<'s, C> Loop<'s, C> {
     /// # Errors
     ///
     /// [`Error::EOPNOTSUPP`] if this build has no such backend, [`Error::EINVAL`] for
-    /// [`Kind::Host`] (see [`with_host`](Self::with_host)), [`Error::ERANGE`] for select if the low
+    /// [`BackendKind::Host`] (see [`with_host`](Self::with_host)), [`Error::ERANGE`] for select if the low
     /// fds are in use, or what the kernel said.
     pub fn new(memory: impl Into<Memory<'s>>, config: Config) -> Result<Self> {
-        if config.backend == Kind::Host {
+        if config.backend == BackendKind::Host {
             return Err(Error::EINVAL);
         }
         Self::make(memory.into(), config, |area| {
@@ -96,14 +96,14 @@ impl<'s, C> Loop<'s, C> {
 
 impl<'s, C, H: Host> Loop<'s, C, H> {
     /// Make a loop whose clock, wait and readiness come from `host`. The backend of `config` is
-    /// [`Kind::Host`] or left at its default.
+    /// [`BackendKind::Host`] or left at its default.
     ///
     /// # Errors
     ///
     /// [`Error::EOPNOTSUPP`] if this build was made without the host backend. [`Error::EINVAL`] if
     /// `config` names another backend, or the memory is too small.
     pub fn with_host(memory: impl Into<Memory<'s>>, host: H, config: Config) -> Result<Self> {
-        if !matches!(config.backend, Kind::Auto | Kind::Host) {
+        if !matches!(config.backend, BackendKind::Auto | BackendKind::Host) {
             return Err(Error::EINVAL);
         }
         Self::make(memory.into(), config, |area| Platform::host(host, area))

@@ -10,7 +10,7 @@
 
 use crate::backend::Capabilities;
 #[cfg(feature = "host")]
-use crate::backend::{Backend, Clock, Key, Kind, Marked, MoveTo, Source};
+use crate::backend::{Backend, BackendKind, Clock, Key, Marked, MoveTo, Source};
 #[cfg(feature = "host")]
 use crate::error::Error;
 use crate::error::Result;
@@ -127,8 +127,8 @@ impl<H: Host> Clock for HostBackend<'_, H> {
 impl<H: Host> Backend for HostBackend<'_, H> {
     type Waker = H::Waker;
 
-    fn kind(&self) -> Kind {
-        Kind::Host
+    fn kind(&self) -> BackendKind {
+        BackendKind::Host
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -97,7 +97,7 @@ mod timers;
 mod token;
 mod watch;
 
-pub use backend::{Capabilities, Kind};
+pub use backend::{BackendKind, Capabilities};
 pub use error::{Error, Result};
 pub use event_loop::{
     Config, Core, Due, Event, IoEvent, Loop, NoHost, OnIo, OnTask, OnTimer, RawCore, RawRemote,

@@ -7,7 +7,9 @@ use core::convert::Infallible;
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use crate::backend::{Backend, Capabilities, Clock, Entry, Key, Kind, Marked, MoveTo, Source};
+use crate::backend::{
+    Backend, BackendKind, Capabilities, Clock, Entry, Key, Marked, MoveTo, Source,
+};
 use crate::error::{Error, Result};
 use crate::host::Host;
 #[cfg(feature = "host")]
@@ -44,8 +46,8 @@ pub(crate) enum PlatformWaker<W> {
 
 impl<'a, H: Host> Platform<'a, H> {
     /// Opens a backend of the operating system. `EOPNOTSUPP` if this build does not have it.
-    pub(crate) fn open(kind: Kind, area: &'a mut [u64]) -> Result<Self> {
-        let is_auto = kind == Kind::Auto;
+    pub(crate) fn open(kind: BackendKind, area: &'a mut [u64]) -> Result<Self> {
+        let is_auto = kind == BackendKind::Auto;
         let kind = if is_auto { Self::best(area)? } else { kind };
         let reason = |error| {
             if is_auto && is_refusal(error) {
@@ -56,15 +58,15 @@ impl<'a, H: Host> Platform<'a, H> {
         };
         match kind {
             #[cfg(linux_epoll)]
-            Kind::Epoll => sys::epoll::Epoll::new(area)
+            BackendKind::Epoll => sys::epoll::Epoll::new(area)
                 .map_err(reason)
                 .map(Platform::Epoll),
             #[cfg(linux_poll)]
-            Kind::Poll => sys::poll::Poll::new(area)
+            BackendKind::Poll => sys::poll::Poll::new(area)
                 .map_err(reason)
                 .map(Platform::Poll),
             #[cfg(linux_select)]
-            Kind::Select => sys::select::Select::new(area)
+            BackendKind::Select => sys::select::Select::new(area)
                 .map_err(reason)
                 .map(Platform::Select),
             _ => {
@@ -90,7 +92,7 @@ impl<'a, H: Host> Platform<'a, H> {
 
     /// The first that this build has and this kernel lets us use, or the last of all, untried. A lack of fds or memory is no
     /// reason to try the next.
-    fn best(area: &mut [u64]) -> Result<Kind> {
+    fn best(area: &mut [u64]) -> Result<BackendKind> {
         let (last, others) = KINDS.split_last().ok_or(Error::EOPNOTSUPP)?;
         for kind in others {
             match Platform::<'_, H>::open(*kind, area) {
@@ -112,13 +114,13 @@ fn is_refusal(error: Error) -> bool {
 }
 
 /// The backends of the operating system, the best first.
-const KINDS: &[Kind] = &[
+const KINDS: &[BackendKind] = &[
     #[cfg(linux_epoll)]
-    Kind::Epoll,
+    BackendKind::Epoll,
     #[cfg(linux_poll)]
-    Kind::Poll,
+    BackendKind::Poll,
     #[cfg(linux_select)]
-    Kind::Select,
+    BackendKind::Select,
 ];
 
 /// Calls the same method on whichever backend there is.
@@ -171,7 +173,7 @@ impl<H: Host> Clock for Platform<'_, H> {
 impl<H: Host> Backend for Platform<'_, H> {
     type Waker = PlatformWaker<H::Waker>;
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> BackendKind {
         delegate!(self, backend => backend.kind())
     }
 

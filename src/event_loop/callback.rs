@@ -65,7 +65,7 @@ pub enum When {
     After(Nanos),
     /// Nanoseconds after the turn's time, [`RawCore::now`](crate::RawCore::now). Cheaper, and
     /// shorter by what this turn's callbacks have taken.
-    AfterNow(Nanos),
+    AfterCached(Nanos),
     /// A point on the loop's clock.
     At(Nanos),
 }
@@ -81,5 +81,5 @@ pub enum Repeat {
     /// The next tick is one period after this one is handed over.
     FixedDelay(Nanos),
     /// One call stands for all ticks due; the grid is kept.
-    Skip(Nanos),
+    SkipMissed(Nanos),
 }

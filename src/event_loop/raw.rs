@@ -9,7 +9,7 @@ use core::ptr::NonNull;
 
 use super::callback::{IoEvent, NoHost, Repeat, TimerEvent, When};
 use super::remote::RawRemote;
-use crate::backend::{Backend, Capabilities, Kind};
+use crate::backend::{Backend, BackendKind, Capabilities};
 use crate::drive::Calls;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -219,17 +219,17 @@ impl<'l, H: Host> RawCore<'l, H> {
     ) -> Result<Timer> {
         let deadline = match when {
             When::After(delay) => self.reactor.clock().saturating_add(delay),
-            When::AfterNow(delay) => self.reactor.now().saturating_add(delay),
+            When::AfterCached(delay) => self.reactor.now().saturating_add(delay),
             When::At(deadline) => deadline,
         };
         let (period, flags) = match repeat {
             Repeat::Never => (0, 0),
-            Repeat::FixedRate(0) | Repeat::FixedDelay(0) | Repeat::Skip(0) => {
+            Repeat::FixedRate(0) | Repeat::FixedDelay(0) | Repeat::SkipMissed(0) => {
                 return Err(Error::EINVAL);
             }
             Repeat::FixedRate(period) => (period, 0),
             Repeat::FixedDelay(period) => (period, FIXED_DELAY),
-            Repeat::Skip(period) => (period, SKIP_MISSED),
+            Repeat::SkipMissed(period) => (period, SKIP_MISSED),
         };
         self.reactor
             .timer_start(deadline, period, flags, target(callback as *mut (), user))
@@ -369,7 +369,7 @@ impl<'l, H: Host> RawCore<'l, H> {
 
     /// Return which backend runs.
     #[must_use]
-    pub fn backend(&self) -> Kind {
+    pub fn backend(&self) -> BackendKind {
         self.reactor.backend.kind()
     }
 

@@ -4,7 +4,7 @@
 use core::ffi::{c_int, c_void};
 use core::mem::offset_of;
 
-use crate::backend::{Backend, Capabilities, Kind};
+use crate::backend::{Backend, BackendKind, Capabilities};
 use crate::error::{Error, Result};
 use crate::host::{Host, Readiness};
 use crate::platform::{Platform, PlatformWaker};
@@ -386,16 +386,16 @@ unsafe fn init(
         };
     }
     let kind = match config.backend {
-        PIRN_BACKEND_AUTO => Kind::Auto,
-        PIRN_BACKEND_SELECT => Kind::Select,
-        PIRN_BACKEND_POLL => Kind::Poll,
-        PIRN_BACKEND_EPOLL => Kind::Epoll,
-        PIRN_BACKEND_HOST => Kind::Host,
+        PIRN_BACKEND_AUTO => BackendKind::Auto,
+        PIRN_BACKEND_SELECT => BackendKind::Select,
+        PIRN_BACKEND_POLL => BackendKind::Poll,
+        PIRN_BACKEND_EPOLL => BackendKind::Epoll,
+        PIRN_BACKEND_HOST => BackendKind::Host,
         _ => return Err(Error::EINVAL),
     };
     if config.flags & !PIRN_MEASURE != 0
         || config.reserved != 0
-        || config.host.is_null() != (kind != Kind::Host)
+        || config.host.is_null() != (kind != BackendKind::Host)
     {
         return Err(Error::EINVAL);
     }
@@ -445,11 +445,11 @@ unsafe fn init(
 
 #[cfg(feature = "host")]
 unsafe fn open(
-    kind: Kind,
+    kind: BackendKind,
     host: *const pirn_host,
     area: &'static mut [u64],
 ) -> Result<Platform<'static, CHost>> {
-    if kind != Kind::Host {
+    if kind != BackendKind::Host {
         return Platform::open(kind, area);
     }
     // SAFETY: passed on.
@@ -475,7 +475,7 @@ unsafe fn open(
 /// A build without hosts does not look at one.
 #[cfg(not(feature = "host"))]
 unsafe fn open(
-    kind: Kind,
+    kind: BackendKind,
     _host: *const pirn_host,
     area: &'static mut [u64],
 ) -> Result<Platform<'static, CHost>> {

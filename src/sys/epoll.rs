@@ -19,7 +19,8 @@ use super::fd::{Owner, borrow};
 use super::wake::{self, FdWaker};
 use super::{error, timespec};
 use crate::backend::{
-    ALWAYS_READY, Backend, Capabilities, Clock, Entry, Key, Kind, Marked, MoveTo, NOWHERE, Source,
+    ALWAYS_READY, Backend, BackendKind, Capabilities, Clock, Entry, Key, Marked, MoveTo, NOWHERE,
+    Source,
 };
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
@@ -235,8 +236,8 @@ impl Clock for Epoll<'_> {
 impl Backend for Epoll<'_> {
     type Waker = FdWaker;
 
-    fn kind(&self) -> Kind {
-        Kind::Epoll
+    fn kind(&self) -> BackendKind {
+        BackendKind::Epoll
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -15,7 +15,7 @@ use super::clock::{find_vdso, monotonic};
 use super::fd::{Owner, probe};
 use super::wake::{self, FdWaker};
 use super::{LONGEST_WAIT, error, poll_bits, timespec};
-use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Marked, MoveTo, Source};
+use crate::backend::{Backend, BackendKind, Capabilities, Clock, Key, Marked, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::time::{FOREVER, Nanos};
@@ -151,8 +151,8 @@ impl Clock for Poll<'_> {
 impl Backend for Poll<'_> {
     type Waker = FdWaker;
 
-    fn kind(&self) -> Kind {
-        Kind::Poll
+    fn kind(&self) -> BackendKind {
+        BackendKind::Poll
     }
 
     fn capabilities(&self) -> Capabilities {

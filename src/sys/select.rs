@@ -10,7 +10,7 @@ use super::clock::{find_vdso, monotonic};
 use super::fd::{Owner, borrow, probe};
 use super::wake::{self, FdWaker};
 use super::{LONGEST_WAIT, error, poll_bits, timespec};
-use crate::backend::{Backend, Capabilities, Clock, Key, Kind, Marked, MoveTo, Source};
+use crate::backend::{Backend, BackendKind, Capabilities, Clock, Key, Marked, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::time::{FOREVER, Nanos};
@@ -318,8 +318,8 @@ impl Clock for Select<'_> {
 impl Backend for Select<'_> {
     type Waker = FdWaker;
 
-    fn kind(&self) -> Kind {
-        Kind::Select
+    fn kind(&self) -> BackendKind {
+        BackendKind::Select
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -9,7 +9,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::rc::Rc;
 
-use pirn::{Error, Interest, Kind, Storage};
+use pirn::{BackendKind, Error, Interest, Storage};
 
 use crate::bench::{Bench, on_io};
 use crate::os;
@@ -217,7 +217,7 @@ impl Case {
     }
 
     /// By the rules of `docs/TURN.md`. `asked` is what the first watcher asked for when the fd was closed.
-    fn fate(&self, kind: Kind, is_always_ready: bool, asked: Interest) -> Fate {
+    fn fate(&self, kind: BackendKind, is_always_ready: bool, asked: Interest) -> Fate {
         let before = self.merged(asked);
         let after = match self.next {
             Next::Modify => self.merged(BOTH),
@@ -225,7 +225,7 @@ impl Case {
             Next::Nothing | Next::Join => before,
         };
         let joins = self.next == Next::Join;
-        if kind != Kind::Epoll {
+        if kind != BackendKind::Epoll {
             // They watch numbers.
             return match (self.is_reused, after.is_empty() && !joins) {
                 (true, _) => Fate::Watching,
@@ -254,7 +254,7 @@ impl Case {
 }
 
 fn check_all<W: World>(subject: fn(&Bench<'_, W>) -> Subject, is_always_ready: bool) {
-    for case in Case::every(W::KIND == Kind::Epoll) {
+    for case in Case::every(W::KIND == BackendKind::Epoll) {
         if !(is_always_ready && case.options.contains(Interest::EDGE)) {
             check_case::<W>(subject, case);
         }
@@ -345,7 +345,7 @@ fn check_case<W: World>(subject: fn(&Bench<'_, W>) -> Subject, case: Case) {
     assert!(rebuilds <= u64::from(case.has_duplicate), "{case:?}");
 
     let fate = case.fate(W::KIND, is_always_ready, asked);
-    let lives_on = case.has_duplicate && W::KIND == Kind::Epoll && fate == Fate::Silence;
+    let lives_on = case.has_duplicate && W::KIND == BackendKind::Epoll && fate == Fate::Silence;
     for (name, is_there) in [
         ("first", case.next != Next::Remove),
         ("second", case.shared.is_some()),

@@ -1,6 +1,6 @@
 //! The loop inside another one: prepare, wait and dispatch by hand, and the pollable fd.
 
-use pirn::{Error, FOREVER, Interest, Kind, Ready, Repeat, When};
+use pirn::{BackendKind, Error, FOREVER, Interest, Ready, Repeat, When};
 
 use crate::bench::{Bench, on_task};
 use crate::os;
@@ -155,7 +155,7 @@ fn loops_of_two_threads_share_an_fd<W: World>(b: &mut Bench<'_, W>) {
 }
 
 fn exposed(b: &mut Bench<'_, Epoll>) -> i32 {
-    assert_eq!(Epoll::KIND, Kind::Epoll);
+    assert_eq!(Epoll::KIND, BackendKind::Epoll);
     b.event_loop.pollable_fd().unwrap()
 }
 

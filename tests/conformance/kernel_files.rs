@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, Stdio};
 
-use pirn::{Error, Interest, Kind, Storage};
+use pirn::{BackendKind, Error, Interest, Storage};
 
 use crate::bench::{Bench, PROCESSES, on_io};
 use crate::os;
@@ -216,7 +216,7 @@ fn always_ready_files_cannot_be_edge_triggered<W: World>(b: &mut Bench<'_, W>) {
                 .unwrap_err();
             assert_eq!(
                 refused,
-                if W::KIND == Kind::Epoll {
+                if W::KIND == BackendKind::Epoll {
                     Error::EPERM
                 } else {
                     Error::EOPNOTSUPP
@@ -399,7 +399,7 @@ fn fds_beyond_1024_are_watched<W: World>(_: &mut Bench<'_, W>) {
     assert!(top >= 9000, "needs an RLIMIT_NOFILE above 9000: {top}");
     let user = b.context.name("top");
     let added = b.event_loop.io_add(top, READ, on_io::<W>, user);
-    if W::KIND == Kind::Select {
+    if W::KIND == BackendKind::Select {
         assert_eq!(added, Err(Error::ERANGE));
         let paused = b
             .event_loop

@@ -1,6 +1,6 @@
 //! The life of an fd beside that of its watchers: closed, duplicated, numbered anew.
 
-use pirn::{Error, Interest, Kind};
+use pirn::{BackendKind, Error, Interest};
 
 use crate::bench::{Bench, on_io};
 use crate::os;
@@ -240,7 +240,7 @@ fn closed_behind_the_back<W: World>(b: &mut Bench<'_, W>) {
     let good_io = b.io("good", good, READ);
     b.context.world.close(reader);
     let called = b.turn_sorted();
-    if W::KIND == Kind::Epoll {
+    if W::KIND == BackendKind::Epoll {
         // epoll forgets such an fd; the next call that names it is answered.
         assert_eq!(called, ["good R"]);
     } else {
@@ -307,7 +307,7 @@ fn own_fds_are_refused<W: World>(b: &mut Bench<'_, W>) {
             Err(error) => refused += u32::from(error == Error::EINVAL),
         }
     }
-    let own = if W::KIND == Kind::Epoll { 2 } else { 1 };
+    let own = if W::KIND == BackendKind::Epoll { 2 } else { 1 };
     assert!(refused >= own, "{refused} of at least {own}");
     assert_eq!(b.event_loop.stats().io_used, 0);
 }

@@ -210,7 +210,7 @@ fn options_of_a_shared_fd_must_agree<W: World>(b: &mut Bench<'_, W>) {
             .event_loop
             .io_add(one, READ | options, crate::bench::on_io::<W>, user)
             .unwrap_err();
-        let is_epoll = W::KIND == pirn::Kind::Epoll;
+        let is_epoll = W::KIND == pirn::BackendKind::Epoll;
         assert_eq!(
             refused,
             if is_epoll {

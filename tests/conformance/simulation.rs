@@ -8,8 +8,8 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use pirn::{
-    Capabilities, Config, Error, FOREVER, Host, Interest, Kind, Loop, Memory, Nanos, Readiness,
-    Ready, Result, Wake,
+    BackendKind, Capabilities, Config, Error, FOREVER, Host, Interest, Loop, Memory, Nanos,
+    Readiness, Ready, Result, Wake,
 };
 
 use crate::os::{EAGAIN, EBADF, ECONNRESET, EPIPE};
@@ -280,7 +280,7 @@ impl Simulation {
 
 impl World for Simulation {
     type Host = SimulatedHost;
-    const KIND: Kind = Kind::Host;
+    const KIND: BackendKind = BackendKind::Host;
 
     fn new() -> Self {
         let world = Simulation::default();

@@ -67,7 +67,7 @@ fn kinds_and_handles_are_told<W: World>(b: &mut Bench<'_, W>) {
     let io = b.io("io", reader, READ);
     let raised = b.raise_handler("raised", 63, Interest::empty());
     b.event_loop.remote().raise(63).unwrap();
-    let timer = b.timer("timer", When::At(0), Repeat::Skip(3_600_000 * MS));
+    let timer = b.timer("timer", When::At(0), Repeat::SkipMissed(3_600_000 * MS));
     let cancelled = b.task("cancelled");
     let task = b.task("task");
     b.event_loop.task_cancel(cancelled).unwrap();

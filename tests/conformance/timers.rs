@@ -1,6 +1,6 @@
 //! Timers: when they fire, in which order, and what changing them does.
 
-use pirn::{Error, FOREVER, Kind, Repeat, Storage, When};
+use pirn::{BackendKind, Error, FOREVER, Repeat, Storage, When};
 
 use crate::bench::{Bench, on_timer};
 use crate::world::World;
@@ -60,7 +60,7 @@ fn timer_of_no_delay_fires_in_the_next_turn<W: World>(b: &mut Bench<'_, W>) {
         for (name, when) in [
             ("at 0", When::At(0)),
             ("after 0", When::After(0)),
-            ("after now 0", When::AfterNow(0)),
+            ("after now 0", When::AfterCached(0)),
         ] {
             let user = context.name(name);
             event_loop
@@ -122,7 +122,7 @@ fn timer_is_never_early_and_the_wait_not_short_of_it<W: World>(b: &mut Bench<'_,
             "{delay} ns: {} ns early",
             start + delay - fired
         );
-        if W::KIND == Kind::Host {
+        if W::KIND == BackendKind::Host {
             assert_eq!(fired, start + delay, "virtual time is exact");
         }
     }
@@ -254,7 +254,7 @@ fn deadlines_beyond_every_clock_never_come<W: World>(b: &mut Bench<'_, W>) {
     for when in [
         When::After(1 << 63),
         When::After(u64::MAX),
-        When::AfterNow(u64::MAX),
+        When::AfterCached(u64::MAX),
         When::At(u64::MAX),
         When::At(1 << 63),
     ] {
@@ -263,7 +263,7 @@ fn deadlines_beyond_every_clock_never_come<W: World>(b: &mut Bench<'_, W>) {
     b.timer("periodic", When::At(FOREVER), Repeat::FixedRate(u64::MAX));
     b.assert_sleeps();
     assert_eq!(b.event_loop.stats().timer_used, 6);
-    b.timer("now", When::At(0), Repeat::Skip(u64::MAX));
+    b.timer("now", When::At(0), Repeat::SkipMissed(u64::MAX));
     assert_eq!(b.turn(), ["now"]);
     b.assert_silent();
 }
@@ -290,7 +290,11 @@ fn long_waits_do_not_end_at_once<W: World>(b: &mut Bench<'_, W>) {
 
 fn period_of_zero_is_refused<W: World>(b: &mut Bench<'_, W>) {
     let user = b.context.name("never");
-    for repeat in [Repeat::FixedRate(0), Repeat::FixedDelay(0), Repeat::Skip(0)] {
+    for repeat in [
+        Repeat::FixedRate(0),
+        Repeat::FixedDelay(0),
+        Repeat::SkipMissed(0),
+    ] {
         assert_eq!(
             b.event_loop
                 .timer_start(When::At(0), repeat, on_timer::<W>, user),
@@ -304,7 +308,7 @@ fn period_of_zero_is_refused<W: World>(b: &mut Bench<'_, W>) {
 fn periodic_timer_fires_once_in_a_turn<W: World>(b: &mut Bench<'_, W>) {
     b.timer("rate", When::At(0), Repeat::FixedRate(1));
     b.timer("delay", When::At(0), Repeat::FixedDelay(1));
-    b.timer("skip", When::At(0), Repeat::Skip(1));
+    b.timer("skip", When::At(0), Repeat::SkipMissed(1));
     for _ in 0..5 {
         let called = b.turn();
         for name in ["rate", "delay", "skip"] {

@@ -25,7 +25,7 @@ claims! {
         clock_that_stands_still_is_waited_for
         clock_that_steps_back_is_taken_to_stand_still
         clock_near_its_end_is_no_special_case
-        after_counts_from_the_clock_and_after_now_from_the_turn
+        after_counts_from_the_clock_and_after_cached_from_the_turn
         again_counts_from_the_turn
         again_after_a_failed_wait_counts_from_the_time_after_it
         deadline_of_a_run_is_exact
@@ -154,7 +154,7 @@ fn skip_drops_missed_ticks_and_keeps_its_grid(b: &mut B<'_>) {
     b.timer_then(
         "tick",
         When::After(10),
-        Repeat::Skip(10),
+        Repeat::SkipMissed(10),
         move |_, context| {
             calls += 1;
             if calls == 2 {
@@ -177,7 +177,7 @@ fn late_first_tick_counts_what_is_overdue(b: &mut B<'_>) {
     for (name, repeat) in [
         ("rate", Repeat::FixedRate(10)),
         ("delay", Repeat::FixedDelay(10)),
-        ("skip", Repeat::Skip(10)),
+        ("skip", Repeat::SkipMissed(10)),
     ] {
         b.timer(name, When::At(start - 35), repeat);
     }
@@ -289,13 +289,13 @@ fn clock_near_its_end_is_no_special_case(b: &mut B<'_>) {
     b.assert_silent();
 }
 
-fn after_counts_from_the_clock_and_after_now_from_the_turn(b: &mut B<'_>) {
+fn after_counts_from_the_clock_and_after_cached_from_the_turn(b: &mut B<'_>) {
     let start = b.context.world.now();
     b.timer_then("slow", When::At(0), ONCE, |event_loop, context| {
         context.world.sleep(30);
         for (name, when) in [
             ("after", When::After(10)),
-            ("after now", When::AfterNow(20)),
+            ("after cached", When::AfterCached(20)),
         ] {
             let user = context.name(name);
             event_loop
@@ -303,7 +303,7 @@ fn after_counts_from_the_clock_and_after_now_from_the_turn(b: &mut B<'_>) {
                 .unwrap();
         }
     });
-    let expected = [(30, "slow"), (30, "after now"), (40, "after")];
+    let expected = [(30, "slow"), (30, "after cached"), (40, "after")];
     assert_eq!(until(b, start, start + 50), named(&expected));
 }
 

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use pirn::{Config, Host, Kind, Loop, Memory, Nanos, NoHost, Result};
+use pirn::{BackendKind, Config, Host, Loop, Memory, Nanos, NoHost, Result};
 
 use crate::os;
 
 /// Fds, time, and a loop upon them. What reads and writes return is a count or a negative errno, and nothing ever blocks.
 pub trait World: Sized + 'static {
     type Host: Host;
-    const KIND: Kind;
+    const KIND: BackendKind;
     /// True if events are taken one by one, and their callbacks called by the test.
     const TAKES: bool = false;
 
@@ -86,9 +86,9 @@ pub struct Kernel<const KIND: u32> {
     open: RefCell<BTreeSet<i32>>,
 }
 
-pub type Select = Kernel<{ Kind::Select as u32 }>;
-pub type Poll = Kernel<{ Kind::Poll as u32 }>;
-pub type Epoll = Kernel<{ Kind::Epoll as u32 }>;
+pub type Select = Kernel<{ BackendKind::Select as u32 }>;
+pub type Poll = Kernel<{ BackendKind::Poll as u32 }>;
+pub type Epoll = Kernel<{ BackendKind::Epoll as u32 }>;
 pub use crate::simulation::Simulation;
 
 impl<const KIND: u32> Kernel<KIND> {
@@ -103,10 +103,10 @@ impl<const KIND: u32> Kernel<KIND> {
 
 impl<const KIND: u32> World for Kernel<KIND> {
     type Host = NoHost;
-    const KIND: Kind = match KIND {
-        1 => Kind::Select,
-        2 => Kind::Poll,
-        _ => Kind::Epoll,
+    const KIND: BackendKind = match KIND {
+        1 => BackendKind::Select,
+        2 => BackendKind::Poll,
+        _ => BackendKind::Epoll,
     };
 
     fn new() -> Self {
@@ -187,7 +187,7 @@ pub struct Taking<W>(W);
 
 impl<W: World> World for Taking<W> {
     type Host = W::Host;
-    const KIND: Kind = W::KIND;
+    const KIND: BackendKind = W::KIND;
     const TAKES: bool = true;
 
     fn new() -> Self {

@@ -256,8 +256,8 @@ impl<W: World> Actor<W> {
         let (when, deadline) = match start {
             Start::Past(deadline) => (When::At(deadline), deadline),
             Start::After(delay) => (When::After(delay), self.world.now().saturating_add(delay)),
-            Start::AfterNow(delay) => (
-                When::AfterNow(delay),
+            Start::AfterCached(delay) => (
+                When::AfterCached(delay),
                 self.turn_time(event_loop).saturating_add(delay),
             ),
             Start::Never => (When::At(FOREVER), FOREVER),
@@ -266,7 +266,7 @@ impl<W: World> Actor<W> {
             Period::Once => Repeat::Never,
             Period::Rate(period) => Repeat::FixedRate(period),
             Period::Delay(period) => Repeat::FixedDelay(period),
-            Period::Skip(period) => Repeat::Skip(period),
+            Period::Skip(period) => Repeat::SkipMissed(period),
         };
         let has_room = self.oracle.start(id, deadline, period);
         let result = event_loop.timer_start(when, repeat, on_timer::<W>, id);

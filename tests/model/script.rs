@@ -42,7 +42,7 @@ pub enum Op {
 pub enum Start {
     Past(u64),
     After(u64),
-    AfterNow(u64),
+    AfterCached(u64),
     Never,
 }
 
@@ -116,12 +116,12 @@ fn start(scope: Scope) -> BoxedStrategy<Start> {
         prop_oneof![
             past,
             delay().prop_map(Start::After),
-            delay().prop_map(Start::AfterNow),
+            delay().prop_map(Start::AfterCached),
             Just(Start::Never)
         ]
         .boxed()
     } else {
-        prop_oneof![4 => past, 2 => Just(Start::AfterNow(0)), 1 => Just(Start::Never)].boxed()
+        prop_oneof![4 => past, 2 => Just(Start::AfterCached(0)), 1 => Just(Start::Never)].boxed()
     }
 }
 

@@ -2,8 +2,8 @@
 //! with the function to be called and room for a handle.
 
 use pirn::{
-    Config, FOREVER, Interest, Io, IoEvent, Kind, Loop as PirnLoop, Memory, Remote, Repeat,
-    Storage, Timer, TimerEvent, When,
+    BackendKind, Config, Core, FOREVER, Interest, Io, IoEvent, Loop as PirnLoop, Memory, Remote,
+    Repeat, Storage, Timer, TimerEvent, When,
 };
 
 type Loop = PirnLoop<'static, ()>;
@@ -22,22 +22,26 @@ pub struct Called {
 }
 
 /// # Safety
-/// `user` is the address of a `Called` that lives.
-unsafe fn call(user: usize) {
-    let called = user as *mut Called;
+/// `called` lives.
+unsafe fn call(called: *mut Called) {
     unsafe { ((*called).callback)(called) };
 }
 
-fn on_io(_: &mut PirnLoop<'_, ()>, _: &mut (), event: IoEvent) {
+fn on_io(_: &mut Core<'_, ()>, _: &mut (), event: IoEvent<*mut Called>) {
     unsafe { call(event.user) };
 }
 
-fn on_timer(_: &mut PirnLoop<'_, ()>, _: &mut (), event: TimerEvent) {
+fn on_timer(_: &mut Core<'_, ()>, _: &mut (), event: TimerEvent<*mut Called>) {
     unsafe { call(event.user) };
 }
 
-fn on_task(_: &mut PirnLoop<'_, ()>, _: &mut (), user: usize) {
-    unsafe { call(user) };
+fn on_task(_: &mut Core<'_, ()>, _: &mut (), task: *mut Called) {
+    unsafe { call(task) };
+}
+
+/// What is posted is sent to the loop's thread, and a pointer is not `Send`.
+fn on_post(_: &mut Core<'_, ()>, _: &mut (), post: usize) {
+    unsafe { call(post as *mut Called) };
 }
 
 /// Zeroed and never given back, as the C adapter gives it.
@@ -56,7 +60,7 @@ extern "C" fn pirn_rust_open(io: u32, timers: u32, threads: bool) -> *mut Loop {
         _ => memory::<1_100, 2_000, 8_200>(),
     };
     let config = Config {
-        backend: Kind::Epoll,
+        backend: BackendKind::Epoll,
         ..Config::default()
     };
     let mut event_loop = Loop::new(memory, config).unwrap();
@@ -80,7 +84,7 @@ functions! {
         (*this).update();
     }
     pirn_rust_io_add(this: Loop, io: *mut Called, fd: i32) -> () {
-        (*io).handle.io = (*this).io_add(fd, Interest::READ, on_io, io as usize).unwrap();
+        (*io).handle.io = (*this).io_add(fd, Interest::READ, on_io, io).unwrap();
     }
     pirn_rust_io_modify(this: Loop, io: *mut Called, interest: u32) -> () {
         (*this).io_modify((*io).handle.io, Interest::from_bits_truncate(interest)).unwrap();
@@ -89,8 +93,8 @@ functions! {
         (*this).io_remove((*io).handle.io).unwrap();
     }
     pirn_rust_timer_add(this: Loop, timer: *mut Called, delay: u64) -> () {
-        let (when, user) = (When::AfterNow(delay), timer as usize);
-        (*timer).handle.timer = (*this).timer_start(when, Repeat::Never, on_timer, user).unwrap();
+        let (when, once) = (When::AfterCached(delay), Repeat::Never);
+        (*timer).handle.timer = (*this).timer_start(when, once, on_timer, timer).unwrap();
     }
     pirn_rust_timer_push(this: Loop, timer: *mut Called, delay: u64) -> () {
         (*this).timer_again((*timer).handle.timer, delay).unwrap();
@@ -99,12 +103,12 @@ functions! {
         (*this).timer_stop((*timer).handle.timer).unwrap();
     }
     pirn_rust_task_defer(this: Loop, task: *mut Called) -> () {
-        (*this).task_post(on_task, task as usize).unwrap();
+        (*this).task_post(on_task, task).unwrap();
     }
     pirn_rust_remote(this: Loop) -> *mut Remote<'static, ()> {
         Box::into_raw(Box::new((*this).remote()))
     }
     pirn_rust_post(this: Remote<'static, ()>, post: *mut Called) -> bool {
-        (*this).post(on_task, post as usize).is_ok()
+        (*this).post(on_post, post as usize).is_ok()
     }
 }
