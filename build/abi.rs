@@ -38,6 +38,9 @@ pub fn declarations(sources: &[impl AsRef<Path>]) -> String {
                 Item::Struct(item) if is_ours(&item.vis, &item.ident) => {
                     items.push(Item::Struct(without_inside(item)));
                 }
+                Item::Union(item) if is_ours(&item.vis, &item.ident) => {
+                    items.push(Item::Union(item));
+                }
                 _ => {}
             }
         }

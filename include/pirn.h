@@ -39,9 +39,11 @@
  * Arguments   The loop first, then handles, inputs, callback, user data, outputs. Outputs may be NULL where they say so.
  * Time        Unsigned 64-bit nanoseconds on the monotonic clock. 0 does not wait, PIRN_FOREVER waits for ever.
  * Callbacks   Run on the loop's thread inside pirn_run, pirn_run_until, pirn_turn or pirn_dispatch, never inside another call. They may call
- *             everything except those, pirn_prepare, pirn_wait, pirn_deinit and pirn_after_fork,
- *             which answer -EBUSY, and pirn_abandon, which ends a run that a callback has left by
- *             an exception or longjmp.
+ *             everything except those, pirn_prepare, pirn_wait, pirn_take, pirn_ended, pirn_deinit
+ *             and pirn_after_fork, which answer -EBUSY, and pirn_abandon, which ends a run that a
+ *             callback has left by an exception or longjmp.
+ * Taking      Instead of being called, a program can take events as data, with pirn_take in the
+ *             place of pirn_dispatch. What handles them may call everything, unwind and longjmp.
  * Threads     A loop belongs to one thread. Only pirn_remote_post, pirn_raise, pirn_wake and pirn_stop may be called from other threads,
  *             signal handlers and interrupts. Functions that take no loop may be called from anywhere.
  * Full        Is an answer: -ENOSPC for slots, -EAGAIN for queues, -EDQUOT for the kernel's limit
@@ -49,6 +51,7 @@
  * Removal     Is now: when pirn_io_remove, pirn_timer_stop or pirn_task_cancel returns, the callback will not run again, even if its
  *             event was fetched already.
  * NULL        A NULL loop, callback or required output is -EINVAL. So is a block that was moved or ended, as long as it is readable.
+ *             Callbacks may be NULL in a loop that is made with PIRN_TAKE.
  * Structs     With a size as first field: set it to sizeof. Fields are only ever appended.
  * Constants   Bits that this library does not know are refused with -EINVAL.
  *
@@ -162,6 +165,13 @@
 #define PIRN_MEASURE 0x1u
 
 /**
+ * A flag of `pirn_config`: all events are taken with `pirn_take`. Callbacks may be NULL, and what
+ * would call them, `pirn_run`, `pirn_run_until`, `pirn_turn` and `pirn_dispatch`, returns
+ * -EOPNOTSUPP.
+ */
+#define PIRN_TAKE 0x2u
+
+/**
  * Interest and readiness: a read will not block. It returns data, the end, an error, or there is a connection to accept.
  */
 #define PIRN_READ 0x0001u
@@ -268,6 +278,36 @@
  * `pirn_run_until` returned because its deadline has passed.
  */
 #define PIRN_EXPIRED 2
+
+/**
+ * `pirn_ended`: a run would go on.
+ */
+#define PIRN_GOING 3
+
+/**
+ * Kind of a `pirn_due`: a timer is due.
+ */
+#define PIRN_DUE_TIMER 1u
+
+/**
+ * Kind of a `pirn_due`: an fd is ready.
+ */
+#define PIRN_DUE_IO 2u
+
+/**
+ * Kind of a `pirn_due`: a bit was raised.
+ */
+#define PIRN_DUE_RAISED 3u
+
+/**
+ * Kind of a `pirn_due`: a task of the loop's own queue.
+ */
+#define PIRN_DUE_TASK 4u
+
+/**
+ * Kind of a `pirn_due`: a post from elsewhere.
+ */
+#define PIRN_DUE_POST 5u
 
 /**
  * Capability: `PIRN_EDGE`.
@@ -379,7 +419,7 @@ struct pirn_config {
    */
   uint32_t tasks;
   /**
-   * `PIRN_MEASURE`, or 0.
+   * `PIRN_MEASURE`, `PIRN_TAKE`, or 0.
    */
   uint32_t flags;
   /**
@@ -459,6 +499,85 @@ struct pirn_task {
    * Which use of that place: a handle of an earlier use is stale.
    */
   uint32_t generation;
+};
+
+/**
+ * Whose event it is: the member that the kind names.
+ */
+union pirn_handle {
+  /**
+   * Of `PIRN_DUE_IO` and `PIRN_DUE_RAISED`.
+   */
+  struct pirn_io io;
+  /**
+   * Of `PIRN_DUE_TIMER`. Stale already if the timer was a one-shot.
+   */
+  struct pirn_timer timer;
+  /**
+   * Of `PIRN_DUE_TASK`, stale already; of `PIRN_DUE_POST` all zero.
+   */
+  struct pirn_task task;
+};
+
+/**
+ * The callback that was given: the member that the kind names. NULL if NULL was given.
+ */
+union pirn_callback {
+  /**
+   * Of `PIRN_DUE_IO` and `PIRN_DUE_RAISED`.
+   */
+  pirn_io_fn io;
+  /**
+   * Of `PIRN_DUE_TIMER`.
+   */
+  pirn_timer_fn timer;
+  /**
+   * Of `PIRN_DUE_TASK` and `PIRN_DUE_POST`.
+   */
+  pirn_task_fn task;
+};
+
+/**
+ * One event that `pirn_take` hands over: what a dispatch would have passed to the callback.
+ */
+struct pirn_due {
+  /**
+   * `PIRN_DUE_TIMER` and so on. Later versions may add kinds, each for events of something that
+   * the program itself asks for.
+   */
+  uint32_t kind;
+  /**
+   * The fd of an I/O watcher; the bit that was raised; else -1.
+   */
+  int32_t fd;
+  /**
+   * Whose event it is.
+   */
+  union pirn_handle handle;
+  /**
+   * What was found at an fd: `PIRN_READ` and so on. `PIRN_READ` for a raised bit, else 0.
+   */
+  uint32_t ready;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * How many ticks of a periodic timer are overdue besides this one.
+   */
+  uint64_t missed;
+  /**
+   * The callback that was given.
+   */
+  union pirn_callback callback;
+  /**
+   * The user data that was given.
+   */
+  void *user;
+  /**
+   * 0: room for what later kinds need.
+   */
+  uint64_t more[2];
 };
 
 /**
@@ -727,7 +846,8 @@ int pirn_after_fork(struct pirn_loop *loop);
  * @param io        where the handle is written, or NULL; unchanged on error
  *
  * Returns 0, or
- * - -EINVAL: no live loop; callback NULL; unknown bits; `PIRN_HIGH` with `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or
+ * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); unknown bits; `PIRN_HIGH` with
+ *   `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or
  *   `PIRN_URGENT`; an fd of the loop's own; the fd is watched already and one of the two is edge triggered or exclusive and the other is not
  * - -EBADF: the fd is not open, or was opened with `O_PATH`
  * - -ENOSPC: all I/O slots are in use
@@ -846,7 +966,7 @@ int pirn_fd_closing(struct pirn_loop *loop, int fd);
  * @param io       where the handle is written, or NULL; unchanged on error
  *
  * Returns 0, or
- * - -EINVAL: no live loop; callback NULL; bit above 63; other options
+ * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); bit above 63; other options
  * - -EEXIST: the bit has a handler
  * - -ENOSPC: all I/O slots are in use
  *
@@ -875,7 +995,8 @@ int pirn_raise_add(struct pirn_loop *loop,
  * The handle of a one-shot timer is stale, and its slot free, when its callback runs; that of a periodic one lives until it is stopped.
  *
  * Returns 0, or
- * - -EINVAL: no live loop; callback NULL; unknown options; both policies; a policy without a period
+ * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); unknown options; both policies; a
+ *   policy without a period
  * - -ENOSPC: all timer slots are in use
  *
  * Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a vDSO. Loop thread, any callback.
@@ -970,7 +1091,7 @@ int pirn_timer_unref(struct pirn_loop *loop, struct pirn_timer timer);
  * @param task      where the handle is written, or NULL; unchanged on error
  *
  * Returns 0, or
- * - -EINVAL: no live loop; callback NULL
+ * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
  * - -EAGAIN: the queue is full
  *
  * Cost: O(1), no system call. Loop thread, any callback; for other threads see `pirn_remote_post`. Since 0.1.
@@ -1021,7 +1142,7 @@ int pirn_task_reclaim(struct pirn_loop *loop,
  * @param user      passed to the callback, never looked at
  *
  * Returns 0, or
- * - -EINVAL: no live loop; callback NULL
+ * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
  * - -EAGAIN: there is no room; the room is half the tasks, rounded up
  * - -ESHUTDOWN: the queues are closed
  *
@@ -1079,6 +1200,7 @@ int pirn_stop(struct pirn_loop *loop);
  * Returns `PIRN_DONE` or `PIRN_STOPPED`, or
  * - -EINVAL: no live loop
  * - -EBUSY: inside a callback of this loop, or another thread runs it
+ * - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
  * - -ECHILD: a copy made by fork
  * - what the kernel said to the wait, if it is lasting: -EBADF (the loop's own fd was closed), -EINVAL, -ENOMEM, ...; nothing is lost, and
  *   the loop can be run again
@@ -1151,12 +1273,14 @@ int pirn_wait(struct pirn_loop *loop, uint64_t timeout_ns);
 /**
  * Third part of a turn: call what is due.
  *
- * Due timers in the order of their deadlines, then raised bits and I/O by priority, then the tasks that were queued when it began, then
- * the posts from elsewhere. docs/TURN.md tells the whole.
+ * Due timers in the order of their deadlines, then raised bits and I/O by priority, then the tasks
+ * that were queued when it began, then the posts from elsewhere. docs/TURN.md tells the whole.
+ * `pirn_take` writes the same events down instead of calling.
  *
  * Returns how many callbacks ran, or
  * - -EINVAL: no live loop
  * - -EBUSY: inside a callback or a run
+ * - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
  *
  * Loop thread. Since 0.1.
  */
@@ -1206,6 +1330,57 @@ int pirn_hold(struct pirn_loop *loop);
  * Returns 0, or -EINVAL: no live loop, or it is not held. Cost: O(1). Loop thread, any callback. Since 0.1.
  */
 int pirn_release(struct pirn_loop *loop);
+
+/**
+ * Third part of a turn for programs that handle events themselves: write down what is due instead
+ * of calling it.
+ *
+ * For language bindings whose callbacks cannot raise, for servers that handle events inside a
+ * handler, and for an order of your own. A turn is then
+ *
+ *     pirn_prepare(loop, PIRN_FOREVER, &timeout);
+ *     pirn_wait(loop, timeout);
+ *     while ((count = pirn_take(loop, due, capacity)) > 0)
+ *         for (i = 0; i < count; i++)
+ *             ... handle due[i] ...
+ *
+ * What is due is written in the order and by the rules of `pirn_dispatch`. What does not fit is
+ * left for the next call, and until it is taken a wait neither sleeps nor fetches. A turn is over
+ * when 0 is returned: only the call after that begins another one, so what a handler posts or
+ * starts cannot keep the loop above going.
+ *
+ * Each event is checked when it is written: what was removed, stopped or cancelled before is left
+ * out. With room for one event the rules of a dispatch hold exactly. With room for more, the
+ * handler of one event may remove the watcher or stop the timer of another that was written
+ * together with it. That one is stale then: pirn functions return -ENOENT for its handle, and what
+ * `user` points to may be gone. Outside of this call no dispatch is in progress, so a handler may
+ * make turns, end the loop, raise an exception or longjmp.
+ *
+ * @param due       where the events are written
+ * @param capacity  how many there is room for, at least 1
+ *
+ * Returns how many events were written, 0 when the turn is over, or
+ * - -EINVAL: no live loop; `due` is NULL; `capacity` is 0
+ * - -EBUSY: inside a callback or a run
+ *
+ * The callbacks of `pirn_limit` bound what one call returns; its time does not apply, nor does
+ * `PIRN_MEASURE`. `pirn_stop` is seen by `pirn_ended`. Each event counts as a callback in
+ * `pirn_stats`. Cost: as `pirn_dispatch`; once `pirn_fd` was called, two system calls. Loop
+ * thread. Since 0.1.
+ */
+int pirn_take(struct pirn_loop *loop, struct pirn_due *due, uint32_t capacity);
+
+/**
+ * Ask what `pirn_run` asks before each turn: for programs that make their turns themselves.
+ *
+ * Returns `PIRN_GOING` if a run would make another turn, `PIRN_STOPPED` if `pirn_stop` was called
+ * since it was last asked, `PIRN_DONE` if nothing keeps the loop going, or
+ * - -EINVAL: no live loop
+ * - -EBUSY: inside a callback or a run
+ *
+ * Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_ended(struct pirn_loop *loop);
 
 /**
  * Tell the fd that is readable whenever the loop has something to do.

@@ -80,7 +80,7 @@ errors! {
     /// A struct is longer than this library knows and its surplus is not zero.
     E2BIG = 7, "struct has fields this library does not know";
     /// This backend or this build cannot do it.
-    EOPNOTSUPP = 95, "not supported by this backend";
+    EOPNOTSUPP = 95, "not supported by this loop or its backend";
     /// The block is too small for its capacities.
     ENOBUFS = 105, "the block is too small for its capacities";
     /// The queues were closed by `task_reclaim`.

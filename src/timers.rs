@@ -354,7 +354,7 @@ impl<'a> Timers<'a> {
 
     /// True if the next timer that [`pop_due`](Self::pop_due) takes counts its next period from the time
     /// given there, which must then be a fresh reading of the clock.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_next_fixed_delay(&self) -> bool {
         let slot = self.slab.get(self.buckets.head(DUE));
         slot.is_some_and(|slot| slot.flags & FIXED_DELAY != 0)
@@ -362,7 +362,7 @@ impl<'a> Timers<'a> {
 
     /// Takes the first timer off the due list: a one-shot is gone when this returns, a periodic one armed
     /// for its next tick. `now` is the turn's time or later.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pop_due(&mut self, now: Nanos) -> Option<Fired> {
         let index = self.buckets.head(DUE);
         let slot = self.slab.get(index)?;
@@ -374,8 +374,10 @@ impl<'a> Timers<'a> {
             self.slab.remove(index);
             0
         } else {
-            self.late
-                .map_or(0, |late| (late.rearm)(self, index, now.max(self.now)))
+            match self.late {
+                Some(late) => (late.rearm)(self, index, now.max(self.now)),
+                None => 0,
+            }
         };
         Some(Fired {
             target,

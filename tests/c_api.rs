@@ -59,6 +59,7 @@ programs! {
     verify_answers_whatever_was_overwritten: "overwritten";
     the_pollable_fd_shows_what_a_turn_would_call: "pollable";
     system_calls_are_as_few_as_is_said: "syscalls";
+    events_are_taken_instead_of_being_called: "taking";
 }
 
 /// A table-driven test leaves no function out: its program lists those that it calls.

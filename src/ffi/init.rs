@@ -39,6 +39,8 @@ pub(super) struct Head {
     capacity: Capacity,
     /// Someone is inside `pirn_run`, a turn, or a callback.
     pub(super) is_running: AtomicBool,
+    /// As given to `pirn_init`: `PIRN_MEASURE`, `PIRN_TAKE`. Never changes.
+    pub(super) flags: u32,
     pub(super) reactor: CReactor,
 }
 
@@ -138,6 +140,10 @@ pub const PIRN_BACKEND_HOST: u32 = 4;
 
 /// A flag of `pirn_config`: read the clock around every callback, for `pirn_stats.longest_callback_ns`.
 pub const PIRN_MEASURE: u32 = 0x1;
+/// A flag of `pirn_config`: all events are taken with `pirn_take`. Callbacks may be NULL, and what
+/// would call them, `pirn_run`, `pirn_run_until`, `pirn_turn` and `pirn_dispatch`, returns
+/// -EOPNOTSUPP.
+pub const PIRN_TAKE: u32 = 0x2;
 
 /// A source that a host found ready.
 #[repr(C)]
@@ -197,7 +203,7 @@ pub struct pirn_config {
     pub timers: u32,
     /// Tasks there is to be room for; half as many posts from elsewhere, rounded up.
     pub tasks: u32,
-    /// `PIRN_MEASURE`, or 0.
+    /// `PIRN_MEASURE`, `PIRN_TAKE`, or 0.
     pub flags: u32,
     /// Where the generations of handles begin: with the same seed a loop gives out the same
     /// handles, so that a run can be repeated. Handles of two loops with the same seed are taken
@@ -393,7 +399,7 @@ unsafe fn init(
         PIRN_BACKEND_HOST => BackendKind::Host,
         _ => return Err(Error::EINVAL),
     };
-    if config.flags & !PIRN_MEASURE != 0
+    if config.flags & !(PIRN_MEASURE | PIRN_TAKE) != 0
         || config.reserved != 0
         || config.host.is_null() != (kind != BackendKind::Host)
     {
@@ -431,6 +437,7 @@ unsafe fn init(
         tables,
         capacity,
         is_running: AtomicBool::new(false),
+        flags: config.flags,
         reactor: Reactor::new(
             backend,
             parts,

@@ -73,7 +73,8 @@ const _: () = {
 /// @param io        where the handle is written, or NULL; unchanged on error
 ///
 /// Returns 0, or
-/// - -EINVAL: no live loop; callback NULL; unknown bits; `PIRN_HIGH` with `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or
+/// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); unknown bits; `PIRN_HIGH` with
+///   `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or
 ///   `PIRN_URGENT`; an fd of the loop's own; the fd is watched already and one of the two is edge triggered or exclusive and the other is not
 /// - -EBADF: the fd is not open, or was opened with `O_PATH`
 /// - -ENOSPC: all I/O slots are in use
@@ -102,7 +103,7 @@ pub unsafe extern "C" fn pirn_io_add(
     io: *mut pirn_io,
 ) -> c_int {
     let reactor = enter!(loop_);
-    let target = target!(callback, user);
+    let target = target!(loop_, callback, user);
     let result = reactor.io_add(fd, Interest::from_bits_retain(interest), target);
     // SAFETY: passed on.
     unsafe { give(result, io) }
@@ -232,7 +233,7 @@ pub unsafe extern "C" fn pirn_fd_closing(loop_: *mut pirn_loop, fd: c_int) -> c_
 /// @param io       where the handle is written, or NULL; unchanged on error
 ///
 /// Returns 0, or
-/// - -EINVAL: no live loop; callback NULL; bit above 63; other options
+/// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); bit above 63; other options
 /// - -EEXIST: the bit has a handler
 /// - -ENOSPC: all I/O slots are in use
 ///
@@ -251,7 +252,7 @@ pub unsafe extern "C" fn pirn_raise_add(
     io: *mut pirn_io,
 ) -> c_int {
     let reactor = enter!(loop_);
-    let target = target!(callback, user);
+    let target = target!(loop_, callback, user);
     let result = match Interest::from_bits(options) {
         Some(options) => reactor.raise_add(bit, options, target),
         None => Err(Error::EINVAL),

@@ -19,12 +19,15 @@ mod task;
 
 mod run;
 
+mod take;
+
 mod ask;
 
 pub use ask::*;
 pub use init::*;
 pub use io::*;
 pub use run::*;
+pub use take::*;
 pub use task::*;
 pub use timer::*;
 
@@ -161,19 +164,45 @@ unsafe fn give<T: From<Token>>(result: Result<Token>, out: *mut T) -> c_int {
     }
 }
 
-/// A callback as the core keeps it, or `EINVAL` for NULL.
+/// A callback as the core keeps it, or `EINVAL` for NULL where NULL is not allowed.
 macro_rules! target {
-    ($callback:expr, $user:expr) => {
-        match $callback {
-            Some(callback) => $crate::target::Target {
-                callback: $crate::ffi::address(callback as *mut ()),
-                user: $user.cast(),
+    ($loop:expr, $callback:expr, $user:expr) => {
+        $crate::target::Target {
+            callback: match $callback {
+                Some(callback) => $crate::ffi::address(callback as *mut ()),
+                // SAFETY: a live loop, as the caller has found.
+                None if unsafe { $crate::ffi::takes($loop) } => $crate::ffi::NO_CALLBACK,
+                None => return $crate::ffi::failure($crate::error::Error::EINVAL),
             },
-            None => return $crate::ffi::failure($crate::error::Error::EINVAL),
+            user: $user.cast(),
         }
     };
 }
 use target;
+
+/// What stands for a NULL callback in the core, which keeps no NULL: no function begins at this
+/// address.
+const NO_CALLBACK: NonNull<()> = NonNull::dangling();
+
+/// True if the loop was made with `PIRN_TAKE`: nothing calls its callbacks.
+///
+/// # Safety
+///
+/// A live loop.
+#[inline]
+unsafe fn takes(loop_: *const pirn_loop) -> bool {
+    // SAFETY: of a live loop; written by `pirn_init`, and never again.
+    unsafe { (*loop_).0.flags & PIRN_TAKE != 0 }
+}
+
+/// The callback that a target was made from, as an address: NULL if it was NULL.
+fn function(target: &Target) -> *mut () {
+    if target.callback == NO_CALLBACK {
+        core::ptr::null_mut()
+    } else {
+        target.callback.as_ptr()
+    }
+}
 
 /// The address of a function, which is never NULL.
 #[inline]

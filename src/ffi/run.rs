@@ -26,6 +26,8 @@ pub const PIRN_DONE: c_int = 0;
 pub const PIRN_STOPPED: c_int = 1;
 /// `pirn_run_until` returned because its deadline has passed.
 pub const PIRN_EXPIRED: c_int = 2;
+/// `pirn_ended`: a run would go on.
+pub const PIRN_GOING: c_int = 3;
 
 const _: () = assert!(
     PIRN_DONE == Ended::Done as c_int
@@ -81,7 +83,7 @@ pub(super) unsafe fn idle(loop_: *mut pirn_loop) -> Result<()> {
 
 /// The face of a loop for C: everything is reached through its address, and nothing stays borrowed while a callback runs, for the
 /// callback may do with the loop what it likes.
-struct Face(*mut pirn_loop);
+pub(super) struct Face(*mut pirn_loop);
 
 impl Calls<'static> for Face {
     type Backend = CBackend;
@@ -145,9 +147,27 @@ impl Calls<'static> for Face {
 /// # Safety
 ///
 /// NULL, or from `pirn_init`, on the loop's thread.
-unsafe fn inside<T>(loop_: *mut pirn_loop, act: impl FnOnce(&mut Face) -> Result<T>) -> Result<T> {
+pub(super) unsafe fn inside<T>(
+    loop_: *mut pirn_loop,
+    act: impl FnOnce(&mut Face) -> Result<T>,
+) -> Result<T> {
     // SAFETY: passed on.
     let _running = unsafe { Running::enter(loop_)? };
+    act(&mut Face(loop_))
+}
+
+/// Enters a loop to call what is due: `EOPNOTSUPP` if its events are to be taken.
+///
+/// # Safety
+///
+/// As [`inside`].
+unsafe fn calling<T>(loop_: *mut pirn_loop, act: impl FnOnce(&mut Face) -> Result<T>) -> Result<T> {
+    // SAFETY: passed on.
+    let _running = unsafe { Running::enter(loop_)? };
+    // SAFETY: a live loop, as it was entered.
+    if unsafe { super::takes(loop_) } {
+        return Err(Error::EOPNOTSUPP);
+    }
     act(&mut Face(loop_))
 }
 
@@ -166,6 +186,7 @@ fn ended(result: Result<Ended>) -> c_int {
 /// Returns `PIRN_DONE` or `PIRN_STOPPED`, or
 /// - -EINVAL: no live loop
 /// - -EBUSY: inside a callback of this loop, or another thread runs it
+/// - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
 /// - -ECHILD: a copy made by fork
 /// - what the kernel said to the wait, if it is lasting: -EBADF (the loop's own fd was closed), -EINVAL, -ENOMEM, ...; nothing is lost, and
 ///   the loop can be run again
@@ -178,7 +199,7 @@ fn ended(result: Result<Ended>) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_run(loop_: *mut pirn_loop) -> c_int {
     // SAFETY: passed on.
-    ended(unsafe { inside(loop_, |face| drive::run(face, FOREVER)) })
+    ended(unsafe { calling(loop_, |face| drive::run(face, FOREVER)) })
 }
 
 /// Run the loop as `pirn_run` does, but not beyond a point in time.
@@ -194,7 +215,7 @@ pub unsafe extern "C" fn pirn_run(loop_: *mut pirn_loop) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_run_until(loop_: *mut pirn_loop, deadline_ns: u64) -> c_int {
     // SAFETY: passed on.
-    ended(unsafe { inside(loop_, |face| drive::run(face, deadline_ns)) })
+    ended(unsafe { calling(loop_, |face| drive::run(face, deadline_ns)) })
 }
 
 /// Make one turn.
@@ -213,7 +234,7 @@ pub unsafe extern "C" fn pirn_run_until(loop_: *mut pirn_loop, deadline_ns: u64)
 pub unsafe extern "C" fn pirn_turn(loop_: *mut pirn_loop, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.
     count(unsafe {
-        inside(loop_, |face| {
+        calling(loop_, |face| {
             face.reactor().check_fork()?;
             drive::turn(face, timeout_ns)
         })
@@ -286,12 +307,14 @@ pub unsafe extern "C" fn pirn_wait(loop_: *mut pirn_loop, timeout_ns: u64) -> c_
 
 /// Third part of a turn: call what is due.
 ///
-/// Due timers in the order of their deadlines, then raised bits and I/O by priority, then the tasks that were queued when it began, then
-/// the posts from elsewhere. docs/TURN.md tells the whole.
+/// Due timers in the order of their deadlines, then raised bits and I/O by priority, then the tasks
+/// that were queued when it began, then the posts from elsewhere. docs/TURN.md tells the whole.
+/// `pirn_take` writes the same events down instead of calling.
 ///
 /// Returns how many callbacks ran, or
 /// - -EINVAL: no live loop
 /// - -EBUSY: inside a callback or a run
+/// - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
 ///
 /// Loop thread. Since 0.1.
 ///
@@ -301,7 +324,7 @@ pub unsafe extern "C" fn pirn_wait(loop_: *mut pirn_loop, timeout_ns: u64) -> c_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_dispatch(loop_: *mut pirn_loop) -> c_int {
     // SAFETY: passed on.
-    count(unsafe { inside(loop_, |face| Ok(drive::dispatch(face))) })
+    count(unsafe { calling(loop_, |face| Ok(drive::dispatch(face))) })
 }
 
 /// End a run, a turn or a dispatch that a callback has left by an exception or by longjmp.

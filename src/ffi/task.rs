@@ -6,7 +6,8 @@ use core::ffi::{c_int, c_void};
 use crate::error::Error;
 
 use super::{
-    enter, failure, give, pirn_loop, pirn_task, pirn_task_fn, shared, status, target, user,
+    enter, failure, function, give, pirn_loop, pirn_task, pirn_task_fn, shared, status, target,
+    user,
 };
 
 /// Queue a callback for the next turn.
@@ -18,7 +19,7 @@ use super::{
 /// @param task      where the handle is written, or NULL; unchanged on error
 ///
 /// Returns 0, or
-/// - -EINVAL: no live loop; callback NULL
+/// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
 /// - -EAGAIN: the queue is full
 ///
 /// Cost: O(1), no system call. Loop thread, any callback; for other threads see `pirn_remote_post`. Since 0.1.
@@ -34,7 +35,7 @@ pub unsafe extern "C" fn pirn_task_post(
     task: *mut pirn_task,
 ) -> c_int {
     let reactor = enter!(loop_);
-    let target = target!(callback, user);
+    let target = target!(loop_, callback, user);
     let result = reactor.task_post(target);
     // SAFETY: passed on.
     unsafe { give(result, task) }
@@ -88,9 +89,8 @@ pub unsafe extern "C" fn pirn_task_reclaim(
     let Some(target) = reactor.task_reclaim() else {
         return 0;
     };
-    // SAFETY: every target of a task was made from a `pirn_task_fn` that was not NULL.
-    let function =
-        unsafe { core::mem::transmute::<*mut (), pirn_task_fn>(target.callback.as_ptr()) };
+    // SAFETY: every target of a task was made from a `pirn_task_fn`.
+    let function = unsafe { core::mem::transmute::<*mut (), pirn_task_fn>(function(&target)) };
     // SAFETY: not NULL, hence writable as documented.
     unsafe { callback.write(function) };
     // SAFETY: as above.
@@ -109,7 +109,7 @@ pub unsafe extern "C" fn pirn_task_reclaim(
 /// @param user      passed to the callback, never looked at
 ///
 /// Returns 0, or
-/// - -EINVAL: no live loop; callback NULL
+/// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
 /// - -EAGAIN: there is no room; the room is half the tasks, rounded up
 /// - -ESHUTDOWN: the queues are closed
 ///
@@ -130,7 +130,7 @@ pub unsafe extern "C" fn pirn_remote_post(
         Ok(shared) => shared,
         Err(error) => return failure(error),
     };
-    status(shared.post(target!(callback, user)))
+    status(shared.post(target!(loop_, callback, user)))
 }
 
 /// Raise a bit from anywhere: any thread, any signal handler.

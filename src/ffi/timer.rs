@@ -44,7 +44,8 @@ const OPTIONS: u32 =
 /// The handle of a one-shot timer is stale, and its slot free, when its callback runs; that of a periodic one lives until it is stopped.
 ///
 /// Returns 0, or
-/// - -EINVAL: no live loop; callback NULL; unknown options; both policies; a policy without a period
+/// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); unknown options; both policies; a
+///   policy without a period
 /// - -ENOSPC: all timer slots are in use
 ///
 /// Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a vDSO. Loop thread, any callback.
@@ -64,7 +65,7 @@ pub unsafe extern "C" fn pirn_timer_start(
     timer: *mut pirn_timer,
 ) -> c_int {
     let reactor = enter!(loop_);
-    let target = target!(callback, user);
+    let target = target!(loop_, callback, user);
     if options != PIRN_TIMER_CACHED || !reactor.is_quiet() {
         // SAFETY: passed on.
         return unsafe { start_otherwise(reactor, delay_ns, period_ns, options, target, timer) };

@@ -199,9 +199,11 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     // ---- one item ----
+    //
+    // Inlined into each of the two callers of `drive`: a program without `take` has one alone.
 
     /// The next due timer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next_timer(&mut self) -> Option<timers::Fired> {
         if !self.may_call() {
             return None;
@@ -220,6 +222,7 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// The next I/O watcher of the general path.
+    #[inline(always)]
     pub(crate) fn next_io(&mut self) -> Option<FiredIo> {
         if !self.may_call() {
             return None;
@@ -232,7 +235,7 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// The next post from elsewhere.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next_post(&mut self) -> Option<Target> {
         if !self.may_call() {
             return None;
@@ -275,7 +278,7 @@ impl<B: Backend> Reactor<'_, B> {
     // ---- events that need no more than a look at their watcher ----
 
     /// Where the next of them stand, as many as may still be called; they are counted as called. `None` when there are no more, or at the limit.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next_events(&mut self) -> Option<Range<u32>> {
         if self.left == 0 {
             return None;
@@ -298,7 +301,7 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// The watcher of the event at a place.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn event(&mut self, at: u32) -> Option<FiredIo> {
         let (entry, found) = self.backend.event(at)?;
         match self.watchers.slab.get(entry.slot) {
@@ -331,7 +334,7 @@ impl<B: Backend> Reactor<'_, B> {
     // ---- the loop's own tasks ----
 
     /// How many of the turn's tasks may be taken, cancelled ones included; they are counted as called.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next_tasks(&mut self) -> Option<u32> {
         let most = if !self.is_watched() {
             self.left
@@ -365,7 +368,7 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// The next of them, unless it was cancelled.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn task(&mut self) -> Option<Target> {
         let task = self.tasks.pop();
         if task.is_none() {

@@ -304,7 +304,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
     }
 
     /// Why `run` should end now, if it should. Looked at between turns.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn ended(&mut self, deadline: Nanos) -> Option<Ended> {
         if self.shared.take_stop() {
             return Some(Ended::Stopped);

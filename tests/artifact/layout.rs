@@ -7,12 +7,13 @@ use std::fmt::Write as _;
 use pirn::ffi::{
     PIRN_BACKEND_AUTO, PIRN_BACKEND_EPOLL, PIRN_BACKEND_HOST, PIRN_BACKEND_POLL,
     PIRN_BACKEND_SELECT, PIRN_CAN_EDGE, PIRN_CAN_EXCLUSIVE, PIRN_CAN_FD, PIRN_CAN_NANOSECONDS,
-    PIRN_DONE, PIRN_EDGE, PIRN_ERROR, PIRN_EXCLUSIVE, PIRN_EXPIRED, PIRN_FOREVER, PIRN_HANGUP,
+    PIRN_DONE, PIRN_DUE_IO, PIRN_DUE_POST, PIRN_DUE_RAISED, PIRN_DUE_TASK, PIRN_DUE_TIMER,
+    PIRN_EDGE, PIRN_ERROR, PIRN_EXCLUSIVE, PIRN_EXPIRED, PIRN_FOREVER, PIRN_GOING, PIRN_HANGUP,
     PIRN_HIGH, PIRN_INVALID, PIRN_LOW, PIRN_MEASURE, PIRN_ONESHOT, PIRN_PEER_CLOSED, PIRN_READ,
-    PIRN_STOPPED, PIRN_STORAGE_BASE, PIRN_STORAGE_MAGIC, PIRN_TIMER_ABSOLUTE, PIRN_TIMER_CACHED,
-    PIRN_TIMER_FIXED_DELAY, PIRN_TIMER_SKIP, PIRN_UNREF, PIRN_URGENT, PIRN_VERSION, PIRN_WRITE,
-    pirn_config, pirn_host, pirn_io, pirn_ready, pirn_stats, pirn_storage_size, pirn_task,
-    pirn_timer,
+    PIRN_STOPPED, PIRN_STORAGE_BASE, PIRN_STORAGE_MAGIC, PIRN_TAKE, PIRN_TIMER_ABSOLUTE,
+    PIRN_TIMER_CACHED, PIRN_TIMER_FIXED_DELAY, PIRN_TIMER_SKIP, PIRN_UNREF, PIRN_URGENT,
+    PIRN_VERSION, PIRN_WRITE, pirn_config, pirn_due, pirn_host, pirn_io, pirn_ready, pirn_stats,
+    pirn_storage_size, pirn_task, pirn_timer,
 };
 
 use crate::support::{Compiler, GCC, MINUTES, has, root, run};
@@ -52,12 +53,14 @@ fn what_rust_makes_of_it() -> String {
             timer_used, timer_peak, task_capacity, task_used, task_peak, remote_capacity, remote_peak, task_refused,
             remote_refused, block_size
         }
+        pirn_due { kind, fd, handle, ready, reserved, missed, callback, user, more }
     }
     constants! { text:
         PIRN_FOREVER PIRN_STORAGE_BASE PIRN_STORAGE_MAGIC PIRN_BACKEND_AUTO PIRN_BACKEND_SELECT PIRN_BACKEND_POLL PIRN_BACKEND_EPOLL
-        PIRN_BACKEND_HOST PIRN_MEASURE PIRN_READ PIRN_URGENT PIRN_WRITE PIRN_ERROR PIRN_HANGUP PIRN_INVALID PIRN_PEER_CLOSED
+        PIRN_BACKEND_HOST PIRN_MEASURE PIRN_TAKE PIRN_READ PIRN_URGENT PIRN_WRITE PIRN_ERROR PIRN_HANGUP PIRN_INVALID PIRN_PEER_CLOSED
         PIRN_EDGE PIRN_ONESHOT PIRN_EXCLUSIVE PIRN_HIGH PIRN_LOW PIRN_UNREF PIRN_TIMER_ABSOLUTE PIRN_TIMER_CACHED
-        PIRN_TIMER_FIXED_DELAY PIRN_TIMER_SKIP PIRN_DONE PIRN_STOPPED PIRN_EXPIRED PIRN_CAN_EDGE PIRN_CAN_EXCLUSIVE PIRN_CAN_FD
+        PIRN_TIMER_FIXED_DELAY PIRN_TIMER_SKIP PIRN_DONE PIRN_STOPPED PIRN_EXPIRED PIRN_GOING PIRN_DUE_TIMER PIRN_DUE_IO
+        PIRN_DUE_RAISED PIRN_DUE_TASK PIRN_DUE_POST PIRN_CAN_EDGE PIRN_CAN_EXCLUSIVE PIRN_CAN_FD
         PIRN_CAN_NANOSECONDS PIRN_VERSION
     }
     text
@@ -189,6 +192,7 @@ fn every_struct_and_constant_is_compared() {
                 Some((_, rest)) => rest.split(')').next().unwrap_or(""),
                 None => declared.rsplit([' ', '*']).next().unwrap_or(""),
             };
+            let field = field.split('[').next().unwrap_or("");
             let line = format!("field {name}.{field} ");
             assert!(
                 compared.lines().any(|compared| compared.starts_with(&line)),

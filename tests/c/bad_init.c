@@ -217,7 +217,7 @@ static void unknown_backends_and_flags_are_refused(void)
     config.backend = the_backend;
     for (uint32_t flag = 1; flag != 0; flag <<= 1) {
         config.flags = flag;
-        if (flag == PIRN_MEASURE)
+        if (flag == PIRN_MEASURE || flag == PIRN_TAKE)
             ACCEPTS(block, sizeof block, &config);
         else
             REFUSES(block, sizeof block, &config, -EINVAL);

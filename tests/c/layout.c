@@ -11,6 +11,7 @@ struct aligned_ready { char c; struct pirn_ready value; };
 struct aligned_host { char c; struct pirn_host value; };
 struct aligned_config { char c; struct pirn_config value; };
 struct aligned_stats { char c; struct pirn_stats value; };
+struct aligned_due { char c; struct pirn_due value; };
 
 #define STRUCT(name) \
     printf("struct pirn_%s %zu %zu\n", #name, sizeof(struct pirn_##name), offsetof(struct aligned_##name, value))
@@ -81,6 +82,16 @@ int main(void)
     FIELD(stats, task_refused);
     FIELD(stats, remote_refused);
     FIELD(stats, block_size);
+    STRUCT(due);
+    FIELD(due, kind);
+    FIELD(due, fd);
+    FIELD(due, handle);
+    FIELD(due, ready);
+    FIELD(due, reserved);
+    FIELD(due, missed);
+    FIELD(due, callback);
+    FIELD(due, user);
+    FIELD(due, more);
 
     CONSTANT(PIRN_FOREVER);
     CONSTANT(PIRN_STORAGE_BASE);
@@ -91,6 +102,7 @@ int main(void)
     CONSTANT(PIRN_BACKEND_EPOLL);
     CONSTANT(PIRN_BACKEND_HOST);
     CONSTANT(PIRN_MEASURE);
+    CONSTANT(PIRN_TAKE);
     CONSTANT(PIRN_READ);
     CONSTANT(PIRN_URGENT);
     CONSTANT(PIRN_WRITE);
@@ -111,6 +123,12 @@ int main(void)
     CONSTANT(PIRN_DONE);
     CONSTANT(PIRN_STOPPED);
     CONSTANT(PIRN_EXPIRED);
+    CONSTANT(PIRN_GOING);
+    CONSTANT(PIRN_DUE_TIMER);
+    CONSTANT(PIRN_DUE_IO);
+    CONSTANT(PIRN_DUE_RAISED);
+    CONSTANT(PIRN_DUE_TASK);
+    CONSTANT(PIRN_DUE_POST);
     CONSTANT(PIRN_CAN_EDGE);
     CONSTANT(PIRN_CAN_EXCLUSIVE);
     CONSTANT(PIRN_CAN_FD);

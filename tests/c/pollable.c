@@ -283,6 +283,11 @@ CALL(wait_it, CHECK(pirn_wait(loop, 0) >= 0);)
 CALL(wait_on_due, OK(pirn_timer_start(loop, 0, 0, 0, see_timer, &seen, NULL)); CHECK(pirn_wait(loop, 0) >= 0);)
 CALL(wait_on_post, OK(pirn_remote_post(loop, see_task, &seen)); CHECK(pirn_wait(loop, 0) >= 0);)
 CALL(dispatch_it, CHECK(pirn_dispatch(loop) >= 0);)
+CALL(take_one, struct pirn_due due; CHECK(pirn_take(loop, &due, 1) >= 0);)
+CALL(take_all, struct pirn_due due[64]; CHECK(pirn_take(loop, due, 64) >= 0);)
+CALL(take_turns, struct pirn_due due[2]; for (int at = 0; at < 3; at++) while (pirn_take(loop, due, 2) > 0) ;)
+CALL(take_wrong, GIVES(pirn_take(loop, NULL, 1), -EINVAL);)
+CALL(ended_it, CHECK(pirn_ended(loop) >= 0);)
 CALL(limit_it, OK(pirn_limit(loop, 1, 0));)
 CALL(limit_time, OK(pirn_limit(loop, 0, 1)); OK(pirn_task_post(loop, see_task, &seen, NULL));)
 CALL(hold_it, OK(pirn_hold(loop));)
@@ -377,6 +382,11 @@ static const struct change {
     { "pirn_wait", wait_on_due, 0 },
     { "pirn_wait", wait_on_post, 0 },
     { "pirn_dispatch", dispatch_it, 0 },
+    { "pirn_take", take_one, 0 },
+    { "pirn_take", take_all, 0 },
+    { "pirn_take", take_turns, 0 },
+    { "pirn_take", take_wrong, 0 },
+    { "pirn_ended", ended_it, 0 },
     { "pirn_limit", limit_it, 0 },
     { "pirn_limit", limit_time, 0 },
     { "pirn_hold", hold_it, 0 },

@@ -79,6 +79,10 @@ pub const PIRN_BACKEND_EPOLL: u32 = 3;
 pub const PIRN_BACKEND_HOST: u32 = 4;
 /// A flag of `pirn_config`: read the clock around every callback, for `pirn_stats.longest_callback_ns`.
 pub const PIRN_MEASURE: u32 = 0x1;
+/// A flag of `pirn_config`: all events are taken with `pirn_take`. Callbacks may be NULL, and what
+/// would call them, `pirn_run`, `pirn_run_until`, `pirn_turn` and `pirn_dispatch`, returns
+/// -EOPNOTSUPP.
+pub const PIRN_TAKE: u32 = 0x2;
 /// A source that a host found ready.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -137,7 +141,7 @@ pub struct pirn_config {
     pub timers: u32,
     /// Tasks there is to be room for; half as many posts from elsewhere, rounded up.
     pub tasks: u32,
-    /// `PIRN_MEASURE`, or 0.
+    /// `PIRN_MEASURE`, `PIRN_TAKE`, or 0.
     pub flags: u32,
     /// Where the generations of handles begin: with the same seed a loop gives out the same
     /// handles, so that a run can be repeated. Handles of two loops with the same seed are taken
@@ -198,6 +202,64 @@ pub const PIRN_DONE: c_int = 0;
 pub const PIRN_STOPPED: c_int = 1;
 /// `pirn_run_until` returned because its deadline has passed.
 pub const PIRN_EXPIRED: c_int = 2;
+/// `pirn_ended`: a run would go on.
+pub const PIRN_GOING: c_int = 3;
+/// Kind of a `pirn_due`: a timer is due.
+pub const PIRN_DUE_TIMER: u32 = 1;
+/// Kind of a `pirn_due`: an fd is ready.
+pub const PIRN_DUE_IO: u32 = 2;
+/// Kind of a `pirn_due`: a bit was raised.
+pub const PIRN_DUE_RAISED: u32 = 3;
+/// Kind of a `pirn_due`: a task of the loop's own queue.
+pub const PIRN_DUE_TASK: u32 = 4;
+/// Kind of a `pirn_due`: a post from elsewhere.
+pub const PIRN_DUE_POST: u32 = 5;
+/// Whose event it is: the member that the kind names.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub union pirn_handle {
+    /// Of `PIRN_DUE_IO` and `PIRN_DUE_RAISED`.
+    pub io: pirn_io,
+    /// Of `PIRN_DUE_TIMER`. Stale already if the timer was a one-shot.
+    pub timer: pirn_timer,
+    /// Of `PIRN_DUE_TASK`, stale already; of `PIRN_DUE_POST` all zero.
+    pub task: pirn_task,
+}
+/// The callback that was given: the member that the kind names. NULL if NULL was given.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub union pirn_callback {
+    /// Of `PIRN_DUE_IO` and `PIRN_DUE_RAISED`.
+    pub io: pirn_io_fn,
+    /// Of `PIRN_DUE_TIMER`.
+    pub timer: pirn_timer_fn,
+    /// Of `PIRN_DUE_TASK` and `PIRN_DUE_POST`.
+    pub task: pirn_task_fn,
+}
+/// One event that `pirn_take` hands over: what a dispatch would have passed to the callback.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pirn_due {
+    /// `PIRN_DUE_TIMER` and so on. Later versions may add kinds, each for events of something that
+    /// the program itself asks for.
+    pub kind: u32,
+    /// The fd of an I/O watcher; the bit that was raised; else -1.
+    pub fd: i32,
+    /// Whose event it is.
+    pub handle: pirn_handle,
+    /// What was found at an fd: `PIRN_READ` and so on. `PIRN_READ` for a raised bit, else 0.
+    pub ready: u32,
+    /// 0.
+    pub reserved: u32,
+    /// How many ticks of a periodic timer are overdue besides this one.
+    pub missed: u64,
+    /// The callback that was given.
+    pub callback: pirn_callback,
+    /// The user data that was given.
+    pub user: *mut c_void,
+    /// 0: room for what later kinds need.
+    pub more: [u64; 2],
+}
 /// Capability: `PIRN_EDGE`.
 pub const PIRN_CAN_EDGE: u32 = 0x1;
 /// Capability: `PIRN_EXCLUSIVE`.
@@ -415,7 +477,8 @@ unsafe extern "C" {
     /// @param io        where the handle is written, or NULL; unchanged on error
     ///
     /// Returns 0, or
-    /// - -EINVAL: no live loop; callback NULL; unknown bits; `PIRN_HIGH` with `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or
+    /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); unknown bits; `PIRN_HIGH` with
+    ///   `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or
     ///   `PIRN_URGENT`; an fd of the loop's own; the fd is watched already and one of the two is edge triggered or exclusive and the other is not
     /// - -EBADF: the fd is not open, or was opened with `O_PATH`
     /// - -ENOSPC: all I/O slots are in use
@@ -542,7 +605,7 @@ unsafe extern "C" {
     /// @param io       where the handle is written, or NULL; unchanged on error
     ///
     /// Returns 0, or
-    /// - -EINVAL: no live loop; callback NULL; bit above 63; other options
+    /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); bit above 63; other options
     /// - -EEXIST: the bit has a handler
     /// - -ENOSPC: all I/O slots are in use
     ///
@@ -574,7 +637,8 @@ unsafe extern "C" {
     /// The handle of a one-shot timer is stale, and its slot free, when its callback runs; that of a periodic one lives until it is stopped.
     ///
     /// Returns 0, or
-    /// - -EINVAL: no live loop; callback NULL; unknown options; both policies; a policy without a period
+    /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); unknown options; both policies; a
+    ///   policy without a period
     /// - -ENOSPC: all timer slots are in use
     ///
     /// Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a vDSO. Loop thread, any callback.
@@ -684,7 +748,7 @@ unsafe extern "C" {
     /// @param task      where the handle is written, or NULL; unchanged on error
     ///
     /// Returns 0, or
-    /// - -EINVAL: no live loop; callback NULL
+    /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
     /// - -EAGAIN: the queue is full
     ///
     /// Cost: O(1), no system call. Loop thread, any callback; for other threads see `pirn_remote_post`. Since 0.1.
@@ -745,7 +809,7 @@ unsafe extern "C" {
     /// @param user      passed to the callback, never looked at
     ///
     /// Returns 0, or
-    /// - -EINVAL: no live loop; callback NULL
+    /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
     /// - -EAGAIN: there is no room; the room is half the tasks, rounded up
     /// - -ESHUTDOWN: the queues are closed
     ///
@@ -808,6 +872,7 @@ unsafe extern "C" {
     /// Returns `PIRN_DONE` or `PIRN_STOPPED`, or
     /// - -EINVAL: no live loop
     /// - -EBUSY: inside a callback of this loop, or another thread runs it
+    /// - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
     /// - -ECHILD: a copy made by fork
     /// - what the kernel said to the wait, if it is lasting: -EBADF (the loop's own fd was closed), -EINVAL, -ENOMEM, ...; nothing is lost, and
     ///   the loop can be run again
@@ -885,12 +950,14 @@ unsafe extern "C" {
     pub unsafe fn pirn_wait(loop_: *mut pirn_loop, timeout_ns: u64) -> c_int;
     /// Third part of a turn: call what is due.
     ///
-    /// Due timers in the order of their deadlines, then raised bits and I/O by priority, then the tasks that were queued when it began, then
-    /// the posts from elsewhere. docs/TURN.md tells the whole.
+    /// Due timers in the order of their deadlines, then raised bits and I/O by priority, then the tasks
+    /// that were queued when it began, then the posts from elsewhere. docs/TURN.md tells the whole.
+    /// `pirn_take` writes the same events down instead of calling.
     ///
     /// Returns how many callbacks ran, or
     /// - -EINVAL: no live loop
     /// - -EBUSY: inside a callback or a run
+    /// - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
     ///
     /// Loop thread. Since 0.1.
     ///
@@ -949,6 +1016,63 @@ unsafe extern "C" {
     ///
     /// `loop` is NULL or came from `pirn_init`.
     pub unsafe fn pirn_release(loop_: *mut pirn_loop) -> c_int;
+    /// Third part of a turn for programs that handle events themselves: write down what is due instead
+    /// of calling it.
+    ///
+    /// For language bindings whose callbacks cannot raise, for servers that handle events inside a
+    /// handler, and for an order of your own. A turn is then
+    ///
+    ///     pirn_prepare(loop, PIRN_FOREVER, &timeout);
+    ///     pirn_wait(loop, timeout);
+    ///     while ((count = pirn_take(loop, due, capacity)) > 0)
+    ///         for (i = 0; i < count; i++)
+    ///             ... handle due[i] ...
+    ///
+    /// What is due is written in the order and by the rules of `pirn_dispatch`. What does not fit is
+    /// left for the next call, and until it is taken a wait neither sleeps nor fetches. A turn is over
+    /// when 0 is returned: only the call after that begins another one, so what a handler posts or
+    /// starts cannot keep the loop above going.
+    ///
+    /// Each event is checked when it is written: what was removed, stopped or cancelled before is left
+    /// out. With room for one event the rules of a dispatch hold exactly. With room for more, the
+    /// handler of one event may remove the watcher or stop the timer of another that was written
+    /// together with it. That one is stale then: pirn functions return -ENOENT for its handle, and what
+    /// `user` points to may be gone. Outside of this call no dispatch is in progress, so a handler may
+    /// make turns, end the loop, raise an exception or longjmp.
+    ///
+    /// @param due       where the events are written
+    /// @param capacity  how many there is room for, at least 1
+    ///
+    /// Returns how many events were written, 0 when the turn is over, or
+    /// - -EINVAL: no live loop; `due` is NULL; `capacity` is 0
+    /// - -EBUSY: inside a callback or a run
+    ///
+    /// The callbacks of `pirn_limit` bound what one call returns; its time does not apply, nor does
+    /// `PIRN_MEASURE`. `pirn_stop` is seen by `pirn_ended`. Each event counts as a callback in
+    /// `pirn_stats`. Cost: as `pirn_dispatch`; once `pirn_fd` was called, two system calls. Loop
+    /// thread. Since 0.1.
+    ///
+    /// # Safety
+    ///
+    /// `loop` is NULL or came from `pirn_init`; `due` is NULL or writable for `capacity` events.
+    pub unsafe fn pirn_take(
+        loop_: *mut pirn_loop,
+        due: *mut pirn_due,
+        capacity: u32,
+    ) -> c_int;
+    /// Ask what `pirn_run` asks before each turn: for programs that make their turns themselves.
+    ///
+    /// Returns `PIRN_GOING` if a run would make another turn, `PIRN_STOPPED` if `pirn_stop` was called
+    /// since it was last asked, `PIRN_DONE` if nothing keeps the loop going, or
+    /// - -EINVAL: no live loop
+    /// - -EBUSY: inside a callback or a run
+    ///
+    /// Cost: O(1). Loop thread. Since 0.1.
+    ///
+    /// # Safety
+    ///
+    /// `loop` is NULL or came from `pirn_init`.
+    pub unsafe fn pirn_ended(loop_: *mut pirn_loop) -> c_int;
     /// Tell the fd that is readable whenever the loop has something to do.
     ///
     /// A ready fd, a due timer, a task, a post: for embedding in another loop. When it is readable call `pirn_prepare`, `pirn_wait` with 0,
