@@ -14,6 +14,7 @@
 
 #define STALL_S 10
 #define MAX_SAMPLES (1u << 20)
+#define SECOND_NS UINT64_C(1000000000)
 
 struct load_client {
     int fd;
@@ -32,7 +33,7 @@ static uint64_t now_ns(void)
     struct timespec now;
 
     CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
 }
 
 /* splitmix64: well spread numbers, the same in every run */
@@ -67,25 +68,17 @@ static int is_last_message(const struct load *load, const struct load_client *cl
 
 /* Mixed lengths are mostly short, some a few KiB, a few up to 64 KiB; the first of each client is
  * 1 byte, the last the maximum. */
-static uint32_t mixed_length(const struct load *load, const struct load_client *client,
-                             uint64_t random)
-{
-    uint32_t kind = (uint32_t)(random % 100);
-    uint32_t most = kind < 50 ? 256 : kind < 85 ? 4096 : kind < 97 ? 16384 : LOAD_MAX_MIXED;
-
-    if (client->message == 0)
-        return 1;
-    if (is_last_message(load, client))
-        return LOAD_MAX_MIXED;
-    return 1 + (uint32_t)(random >> 16) % most;
-}
-
 static void begin_message(const struct load *load, struct load_client *client, uint64_t now)
 {
     uint64_t random = mix(((uint64_t)client->number << 32) + client->message);
+    uint32_t kind = (uint32_t)(random % 100);
+    uint32_t most = kind < 50 ? 256 : kind < 85 ? 4096 : kind < 97 ? 16384 : LOAD_MAX_MIXED;
 
     client->began_ns = client->progress_ns = now;
-    client->length = load->length != 0 ? load->length : mixed_length(load, client, random);
+    client->length = load->length != 0 ? load->length
+                     : client->message == 0 ? 1
+                     : is_last_message(load, client) ? LOAD_MAX_MIXED
+                                                     : 1 + (uint32_t)(random >> 16) % most;
     client->content = noise + (random >> 48);       /* 0 to 65535 */
     client->sent = client->received = 0;
 }
@@ -191,13 +184,10 @@ void load_connect(struct load *load)
     }
 }
 
-static void check_progress(const struct load *load)
+static void check_progress(const struct load *load, uint64_t now)
 {
-    uint64_t now = now_ns();
-
     for (unsigned i = 0; i < load->clients; ++i)
-        if (load->state[i].fd >= 0
-            && now > load->state[i].progress_ns + STALL_S * UINT64_C(1000000000))
+        if (load->state[i].fd >= 0 && now > load->state[i].progress_ns + STALL_S * SECOND_NS)
             fail("no progress", &load->state[i]);
 }
 
@@ -239,9 +229,9 @@ void load_run(struct load *load)
             if (wanted != client->events)
                 watch(epoll_fd, EPOLL_CTL_MOD, client, wanted);
         }
-        if (now_ns() > checked + UINT64_C(1000000000)) {
-            check_progress(load);
+        if (now_ns() > checked + SECOND_NS) {
             checked = now_ns();
+            check_progress(load, checked);
         }
     }
     load->took_ns = now_ns() - start;

@@ -1,9 +1,7 @@
-/*
- * The clients of an echo server, many in one thread: for demo.c, reuseport.c, handover.c and the
+/* The clients of an echo server, many in one thread: for demo.c, reuseport.c, handover.c and the
  * benches. They are written on epoll(7) and not on pirn, so that a fault of pirn's cannot hide in
  * both ends. Every byte that comes back is compared. A wrong or missing byte, or a client that
- * makes no progress for ten seconds, ends the program with status 1.
- */
+ * makes no progress for ten seconds, ends the program with status 1. */
 #ifndef LOAD_H
 #define LOAD_H
 
@@ -23,10 +21,8 @@ struct load {
                                        message and expects the rest and the end; 0: none */
     unsigned slow_readers;          /* every n-th reads through a small window, so that the
                                        server's writes come up short; 0: none */
-
     /* What came of it. */
     uint64_t answers, bytes, took_ns;
-
     /* Private. */
     uint64_t deadline_ns;
     struct load_client *state;

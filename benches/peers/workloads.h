@@ -1,14 +1,11 @@
 /* The workloads: included by each adapter after it has said how its library does things, so that
  * every library is compiled together with the same code and calls the workloads' callbacks itself,
- * with its own signature.
+ * with its own signature. What an adapter defines, as a macro or a static function, most of it one
+ * line:
  *
- * What an adapter defines, as a macro or a static function, most of it one line:
- *
- *   PEER                         its name
  *   loop_t                       the library's loop
  *   loop_open(limits)            a new loop; limits: the most the workload has of each kind
- *   loop_turn(loop)              one turn; waits until something happens
- *   loop_poll(loop)              one turn; does not wait
+ *   loop_turn(loop)              one turn; waits until something happens; loop_poll: does not wait
  *   loop_run(loop), loop_stop(loop)
  *   loop_update(loop)            reads the clock into the loop's cached time
  *   loop_fd(loop)                if it has one: the fd for a foreign loop
@@ -26,7 +23,7 @@
  *   READY_MAX                    defined if more ready fds than this at once take it minutes
  *   IO_BYTES                     bytes of the caller's memory per watcher
  *
- *   struct timer, TIMER_CALLBACK(name)       likewise; one-shot
+ *   struct timer, TIMER_CALLBACK(name), TIMER_BYTES      likewise; one-shot
  *   delay_t, delay_from_ns(ns)   how the library wants a delay, rounded up; delay_ns(delay): back
  *   timer_add(loop, timer, delay, call), timer_push(loop, timer, delay), timer_cancel(loop, timer)
  *   timer_free(loop, timer)      after it fired or was cancelled: gives back what the library holds
@@ -36,7 +33,6 @@
  *   TIMER_ORDERED, TIMER_TIES_ORDERED   1 if in order of deadlines, and of equal ones as armed
  *   TIMER_EARLY_NS               how early its clock lets a timer fire
  *   TIMER_RESTARTS               defined if a turn starts timers anew: no timers over several turns
- *   TIMER_BYTES                  bytes of the caller's memory per timer
  *
  *   struct task, TASK_CALLBACK(name), TASK_DONE      all of it from deferred.h if it has no tasks
  *   task_open(loop, task, call)       what is done once per task; not measured
@@ -44,10 +40,14 @@
  *   TASK_ORDER                   1: as deferred, -1: the other way round, 0: any
  *   CHAIN_CALLBACK ...           if task_defer does not poll in between: see libev.c
  *
- *   struct mailbox, mailbox_open(mailbox, loop, capacity)
- *   struct post, POST_CALLBACK(name), POST_DONE      from letterbox.h if it can only be woken
+ *   struct mailbox, mailbox_open(mailbox, loop, capacity)      from letterbox.h likewise
+ *   struct post, POST_CALLBACK(name), POST_DONE
  *   post_send(mailbox, post, call)    from any thread; false if full
  */
+#ifdef SERVER /* for benches/sizes */
+#include "../sizes.d/server.h"
+#else
+
 #ifndef timer_add_fresh
 #define timer_add_fresh(loop, timer, delay, call)                                                  \
     do {                                                                                           \
@@ -66,6 +66,7 @@
 #include "workloads/calls.h"
 #include "workloads/echo.h"
 #include "workloads/memory.h"
+#include "workloads/million.h"
 
 static const struct {
     const char *name;
@@ -78,7 +79,7 @@ static const struct {
     {"posts", workload_posts},       {"pingpong", workload_pingpong},
     {"periodic", workload_periodic}, {"oneshot", workload_oneshot},
     {"foreign", workload_foreign},   {"echo", workload_echo},
-    {"memory", workload_memory},
+    {"memory", workload_memory},     {"million", workload_million},
 };
 
 /* PEER [--seconds S | --fixed | --mark] WORKLOAD [NUMBER [NUMBER]] */
@@ -98,10 +99,9 @@ int main(int argc, char **argv)
         else
             numbers[words - 2] = (uint32_t)strtoul(argv[i], NULL, 10);
     }
-    /* A million of anything takes its time, counting does, and the machine may be busy. */
-    watchdog(is_fixed() ? 380 : (unsigned)options.seconds * 10 + 100 + numbers[0] / 5000);
+    /* A loop that waits for an event it has lost waits until it is killed. */
+    alarm(300);
     raise_fd_limit();
-    signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (options.fixed) {
         struct meter empty = {.metric = "empty"};
@@ -114,6 +114,8 @@ int main(int argc, char **argv)
             workloads[i].run(numbers[0], numbers[1]);
             return 0;
         }
-    fprintf(stderr, "%s: no workload '%s'\n", PEER, workload);
+    fprintf(stderr, "no workload '%s'\n", workload);
     return 2;
 }
+
+#endif

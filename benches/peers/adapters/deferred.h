@@ -1,8 +1,7 @@
 /* Tasks for a library that defers nothing: a fifo, which the adapter runs in each turn. Before it
  * is included: DEFERRED(loop), the address of the fifo. */
 
-struct task {
-};
+struct task {};
 
 #define TASK_CALLBACK(name) void name(void *user)
 #define TASK_DONE return

@@ -1,12 +1,9 @@
 /* Timers of the hand-written loop: an intrusive 4-ary heap, deadlines beside the pointers. */
-#ifndef HEAP_H
-#define HEAP_H
-
 #define SCHEDULE_TIES_ORDERED 0
 
 struct timer {
     void (*callback)(struct timer *timer);
-    uint32_t place; /* in the heap; 0: not in it */
+    uint32_t place; /* in the heap */
 };
 
 struct node {
@@ -75,24 +72,21 @@ static inline void schedule_add(struct schedule *schedule, struct timer *timer, 
 
 static inline void schedule_move(struct schedule *schedule, struct timer *timer, uint64_t deadline)
 {
-    uint32_t place = timer->place;
-    if (deadline >= schedule->nodes[place].deadline)
-        schedule_sink(schedule, place, (struct node){deadline, timer});
+    if (deadline >= schedule->nodes[timer->place].deadline)
+        schedule_sink(schedule, timer->place, (struct node){deadline, timer});
     else
-        schedule_rise(schedule, place, (struct node){deadline, timer});
+        schedule_rise(schedule, timer->place, (struct node){deadline, timer});
 }
 
 static inline void schedule_remove(struct schedule *schedule, struct timer *timer)
 {
-    uint32_t place = timer->place;
     struct node last = schedule->nodes[schedule->count--];
-    timer->place = 0;
     if (last.timer == timer)
         return;
-    if (last.deadline >= schedule->nodes[place].deadline)
-        schedule_sink(schedule, place, last);
+    if (last.deadline >= schedule->nodes[timer->place].deadline)
+        schedule_sink(schedule, timer->place, last);
     else
-        schedule_rise(schedule, place, last);
+        schedule_rise(schedule, timer->place, last);
 }
 
 /* When to look again: not later than the earliest deadline. */
@@ -109,5 +103,3 @@ static inline void schedule_expire(struct schedule *schedule, uint64_t now)
         timer->callback(timer);
     }
 }
-
-#endif

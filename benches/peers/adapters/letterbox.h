@@ -9,8 +9,7 @@ struct mailbox {
     WAKER waker;
 };
 
-struct post {
-};
+struct post {};
 
 #define POST_CALLBACK(name) void name(void *user)
 #define POST_DONE return

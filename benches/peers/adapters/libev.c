@@ -3,7 +3,6 @@
 
 #include <ev.h>
 
-#define PEER "libev"
 typedef struct ev_loop loop_t;
 #define LOOP_BYTES 0
 #define DONE return
@@ -16,10 +15,7 @@ typedef struct ev_loop loop_t;
 #define loop_update(loop) ev_now_update(loop)
 
 /* ---- I/O ---- */
-
-struct io {
-    ev_io watcher;
-};
+struct io { ev_io watcher; };
 
 #define IO_CALLBACK(name) void name(struct ev_loop *ev, ev_io *user, int revents)
 #define IO_READ EV_READ
@@ -46,10 +42,7 @@ static inline void io_modify(loop_t *loop, struct io *io, int interest)
 #define io_remove(loop, io) ev_io_stop(loop, &(io)->watcher)
 
 /* ---- timers ---- */
-
-struct timer {
-    ev_timer watcher;
-};
+struct timer { ev_timer watcher; };
 
 #define TIMER_CALLBACK(name) void name(struct ev_loop *ev, ev_timer *user, int revents)
 #define TIMER_MAX UINT32_MAX
@@ -82,10 +75,7 @@ static inline void timer_push(loop_t *loop, struct timer *timer, delay_t delay)
 #define timer_free(loop, timer)
 
 /* ---- tasks: an event fed is delivered in the same turn; an idle watcher is called in each ---- */
-
-struct task {
-    ev_watcher watcher;
-};
+struct task { ev_watcher watcher; };
 
 #define TASK_CALLBACK(name) void name(struct ev_loop *ev, ev_watcher *user, int revents)
 #define TASK_DONE return
@@ -93,9 +83,7 @@ struct task {
 #define task_open(loop, task, call) ev_init(&(task)->watcher, call)
 #define task_defer(loop, task, call) ev_feed_event(loop, &(task)->watcher, EV_CUSTOM)
 
-struct chain {
-    ev_idle watcher;
-};
+struct chain { ev_idle watcher; };
 
 #define CHAIN_CALLBACK(name) void name(struct ev_loop *ev, ev_idle *user, int revents)
 #define CHAIN_GO_ON return
@@ -104,7 +92,6 @@ struct chain {
 #define chain_start(loop, chain, call) ev_idle_start(loop, &(chain)->watcher)
 
 /* ---- messages: ev_async coalesces ---- */
-
 #define WAKER ev_async
 #include "letterbox.h"
 

@@ -6,7 +6,6 @@
 #include <event2/event_struct.h>
 #include <event2/thread.h>
 
-#define PEER "libevent"
 typedef struct event_base loop_t;
 #define LOOP_BYTES 0
 #define DONE return
@@ -28,10 +27,7 @@ static loop_t *loop_open(const struct limits *limits)
 
 /* ---- I/O: as its users do it, bufferevents included, an event for reading, and one for writing
  * that comes and goes ---- */
-
-struct io {
-    struct event reader, writer;
-};
+struct io { struct event reader, writer; };
 
 #define EVENT_CALLBACK(name) void name(evutil_socket_t fd, short events, void *user)
 #define IO_CALLBACK EVENT_CALLBACK
@@ -66,10 +62,7 @@ static inline void io_modify(loop_t *loop, struct io *io, int interest)
 #define io_remove(loop, io) event_del(&(io)->reader)
 
 /* ---- timers ---- */
-
-struct timer {
-    struct event event;
-};
+struct timer { struct event event; };
 
 #define TIMER_CALLBACK EVENT_CALLBACK
 #define TIMER_MAX UINT32_MAX
@@ -107,10 +100,7 @@ static inline void timer_push(loop_t *loop, struct timer *timer, delay_t delay)
 #define timer_free(loop, timer)
 
 /* ---- tasks: an activated event comes in the same turn, a timeout of zero in the next ---- */
-
-struct task {
-    struct event event;
-};
+struct task { struct event event; };
 
 #define TASK_CALLBACK EVENT_CALLBACK
 #define TASK_DONE return
@@ -118,9 +108,7 @@ struct task {
 #define task_open(loop, task, call) event_assign(&(task)->event, loop, -1, 0, call, task)
 #define task_defer(loop, task, call) event_active(&(task)->event, EV_TIMEOUT, 0)
 
-struct chain {
-    struct event event;
-};
+struct chain { struct event event; };
 
 static const struct timeval at_once = {0, 0};
 
@@ -131,14 +119,9 @@ static const struct timeval at_once = {0, 0};
 #define chain_start(loop, chain, call) event_add(&(chain)->event, &at_once)
 
 /* ---- messages: an event each, activated from any thread ---- */
+struct post { struct event event; };
 
-struct post {
-    struct event event;
-};
-
-struct mailbox {
-    struct event_base *base;
-};
+struct mailbox { struct event_base *base; };
 
 #define POST_CALLBACK EVENT_CALLBACK
 #define POST_DONE return

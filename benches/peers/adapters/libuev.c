@@ -4,7 +4,6 @@
 
 #include <uev/uev.h>
 
-#define PEER "libuev"
 typedef uev_ctx_t loop_t;
 #define LOOP_BYTES sizeof(uev_ctx_t)
 #define DONE return
@@ -35,10 +34,7 @@ static inline void turn(loop_t *loop, int flags)
 #define loop_update(loop)
 
 /* ---- I/O ---- */
-
-struct io {
-    uev_t watcher;
-};
+struct io { uev_t watcher; };
 
 #define IO_CALLBACK(name) void name(uev_t *watcher, void *user, int events)
 #define IO_READ UEV_READ
@@ -52,10 +48,7 @@ struct io {
 #define io_remove(loop, io) uev_io_stop(&(io)->watcher)
 
 /* ---- timers ---- */
-
-struct timer {
-    uev_t watcher;
-};
+struct timer { uev_t watcher; };
 
 #define TIMER_CALLBACK IO_CALLBACK
 #define TIMER_MAX 10000 /* fds */
@@ -79,7 +72,6 @@ typedef int delay_t; /* ms */
 #define timer_free(loop, timer)
 
 /* ---- messages: its event watcher coalesces ---- */
-
 #define WAKER uev_t
 #include "letterbox.h"
 

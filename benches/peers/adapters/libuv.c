@@ -3,7 +3,6 @@
 
 #include <uv.h>
 
-#define PEER "libuv"
 typedef uv_loop_t loop_t;
 #define LOOP_BYTES sizeof(uv_loop_t)
 #define DONE return
@@ -22,10 +21,7 @@ static loop_t *loop_open(const struct limits *limits)
 #define loop_update(loop) uv_update_time(loop)
 
 /* ---- I/O ---- */
-
-struct io {
-    uv_poll_t handle;
-};
+struct io { uv_poll_t handle; };
 
 #define IO_CALLBACK(name) void name(uv_poll_t *user, int status, int events)
 #define IO_READ UV_READABLE
@@ -44,10 +40,7 @@ static inline int io_add(loop_t *loop, struct io *io, int fd, int interest, uv_p
 #define io_remove(loop, io) uv_close((uv_handle_t *)&(io)->handle, NULL)
 
 /* ---- timers ---- */
-
-struct timer {
-    uv_timer_t handle;
-};
+struct timer { uv_timer_t handle; };
 
 #define TIMER_CALLBACK(name) void name(uv_timer_t *user)
 #define TIMER_MAX UINT32_MAX
@@ -76,10 +69,7 @@ static inline void arm(loop_t *loop, struct timer *timer, delay_t delay, delay_t
 #define timer_free(loop, timer) uv_close((uv_handle_t *)&(timer)->handle, NULL)
 
 /* ---- tasks: an idle handle is called in every turn until it is stopped ---- */
-
-struct task {
-    uv_idle_t handle;
-};
+struct task { uv_idle_t handle; };
 
 #define TASK_CALLBACK(name) void name(uv_idle_t *user)
 #define TASK_DONE                                                                                  \
@@ -93,7 +83,6 @@ struct task {
 #define task_again(loop, task, call) return
 
 /* ---- messages: uv_async_send coalesces ---- */
-
 #define WAKER uv_async_t
 #include "letterbox.h"
 

@@ -1,7 +1,6 @@
 /* pirn, through its Rust interface, behind the C functions of rust/src/pirn.rs. */
 #include "../workloads/bench.h"
 
-#define PEER "pirn-rust"
 typedef void loop_t;
 #define LOOP_BYTES 0 /* from the heap, and so counted */
 #define DONE return
@@ -37,10 +36,7 @@ bool pirn_rust_post(void *remote, struct called *post);
 #define loop_update(loop) pirn_rust_update(loop)
 
 /* ---- I/O ---- */
-
-struct io {
-    struct called called;
-};
+struct io { struct called called; };
 
 #define CALLBACK(name) void name(void *user)
 #define IO_CALLBACK CALLBACK
@@ -62,10 +58,7 @@ static inline int io_add(loop_t *loop, struct io *io, int fd, uint32_t interest,
 #define io_remove(loop, io) pirn_rust_io_remove(loop, &(io)->called)
 
 /* ---- timers ---- */
-
-struct timer {
-    struct called called;
-};
+struct timer { struct called called; };
 
 #define TIMER_CALLBACK CALLBACK
 #define TIMER_MAX UINT32_MAX
@@ -92,10 +85,7 @@ static inline void timer_add(loop_t *loop, struct timer *timer, delay_t delay,
 #define timer_free(loop, timer)
 
 /* ---- tasks and messages ---- */
-
-struct task {
-    struct called called;
-};
+struct task { struct called called; };
 
 #define TASK_CALLBACK CALLBACK
 #define TASK_DONE return
@@ -104,13 +94,9 @@ struct task {
 #define task_defer(loop, task, call) pirn_rust_task_defer(loop, &(task)->called)
 #define task_again task_defer
 
-struct post {
-    struct called called;
-};
+struct post { struct called called; };
 
-struct mailbox {
-    void *remote;
-};
+struct mailbox { void *remote; };
 
 #define POST_CALLBACK CALLBACK
 #define POST_DONE return

@@ -1,18 +1,17 @@
-/* pirn, through its C interface, on epoll unless pirn-poll.c or the like says otherwise. */
+/* pirn, through its C interface. BACKEND is epoll unless given. */
 #include "../workloads/bench.h"
 
 #include <pirn.h>
 
-#ifndef PEER
-#define PEER "pirn"
+#ifndef BACKEND
 #define BACKEND PIRN_BACKEND_EPOLL
-#endif
-#ifndef BLOCK_SURPLUS
-#define BLOCK_SURPLUS 0
 #endif
 #ifndef HOST
 #define HOST NULL
 #endif
+
+/* For select's sets: the workloads hold two fds for one that is watched. */
+enum { BLOCK_SURPLUS = BACKEND == PIRN_BACKEND_SELECT ? 65536 : 0 };
 
 typedef struct pirn_loop loop_t;
 #define LOOP_BYTES PIRN_STORAGE_SIZE(0, 0, 0)
@@ -41,10 +40,7 @@ static loop_t *loop_open(const struct limits *limits)
 #define loop_fd(loop) pirn_fd(loop)
 
 /* ---- I/O ---- */
-
-struct io {
-    struct pirn_io handle;
-};
+struct io { struct pirn_io handle; };
 
 #define IO_CALLBACK(name)                                                                          \
     void name(struct pirn_loop *pirn, struct pirn_io handle, int fd, uint32_t ready, void *user)
@@ -65,10 +61,7 @@ struct io {
 #define io_remove(loop, io) pirn_io_remove(loop, (io)->handle)
 
 /* ---- timers ---- */
-
-struct timer {
-    struct pirn_timer handle;
-};
+struct timer { struct pirn_timer handle; };
 
 #define TIMER_CALLBACK(name)                                                                       \
     void name(struct pirn_loop *pirn, struct pirn_timer handle, uint64_t missed, void *user)
@@ -93,9 +86,7 @@ typedef uint64_t delay_t;
 #define timer_free(loop, timer)
 
 /* ---- tasks and messages ---- */
-
-struct task {
-};
+struct task {};
 
 #define TASK_CALLBACK(name) void name(struct pirn_loop *pirn, void *user)
 #define TASK_DONE return
@@ -104,12 +95,9 @@ struct task {
 #define task_defer(loop, task, call) MUST(pirn_task_post(loop, call, task, NULL) == 0)
 #define task_again task_defer
 
-struct post {
-};
+struct post {};
 
-struct mailbox {
-    struct pirn_loop *loop;
-};
+struct mailbox { struct pirn_loop *loop; };
 
 #define POST_CALLBACK TASK_CALLBACK
 #define POST_DONE return

@@ -1,9 +1,6 @@
 /* Hand-written queues for libraries that have none: what their users write. No allocation, no
  * locks. A fifo of deferred calls for one thread, and a ring of messages of many threads for one
  * (Vyukov's bounded queue). */
-#ifndef QUEUE_H
-#define QUEUE_H
-
 #include "../workloads/bench.h"
 
 struct call {
@@ -30,7 +27,7 @@ static inline void fifo_push(struct fifo *fifo, void (*function)(void *user), vo
     fifo->calls[fifo->tail++ & fifo->mask] = (struct call){function, user};
 }
 
-static inline bool fifo_is_empty(const struct fifo *fifo) { return fifo->head == fifo->tail; }
+#define fifo_is_empty(fifo) ((fifo)->head == (fifo)->tail)
 
 /* Those that are there now: what they defer in turn comes next time. */
 static inline void fifo_run(struct fifo *fifo)
@@ -90,5 +87,3 @@ static inline bool ring_pop(struct ring *ring, struct call *call)
     ring->head++;
     return true;
 }
-
-#endif

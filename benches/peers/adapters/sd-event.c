@@ -5,7 +5,6 @@
 #include <sys/epoll.h>
 #include <systemd/sd-event.h>
 
-#define PEER "sd-event"
 typedef sd_event loop_t;
 #define LOOP_BYTES 0
 #define DONE return 0
@@ -33,10 +32,7 @@ static inline void loop_run(loop_t *loop)
 }
 
 /* ---- I/O ---- */
-
-struct io {
-    sd_event_source *source;
-};
+struct io { sd_event_source *source; };
 
 #define IO_CALLBACK(name) int name(sd_event_source *source, int fd, uint32_t events, void *user)
 #define IO_READ EPOLLIN
@@ -66,10 +62,7 @@ static inline int io_add_once(loop_t *loop, struct io *io, int fd, sd_event_io_h
 #define io_remove(loop, io) sd_event_source_disable_unref((io)->source)
 
 /* ---- timers ---- */
-
-struct timer {
-    sd_event_source *source;
-};
+struct timer { sd_event_source *source; };
 
 #define TIMER_CALLBACK(name) int name(sd_event_source *source, uint64_t usec, void *user)
 #define TIMER_MAX 10000 /* one is dispatched per turn */
@@ -103,10 +96,7 @@ static inline void timer_tick(loop_t *loop, struct timer *timer, delay_t delay)
 #define timer_free timer_cancel
 
 /* ---- tasks ---- */
-
-struct task {
-    sd_event_source *source;
-};
+struct task { sd_event_source *source; };
 
 #define TASK_CALLBACK(name) int name(sd_event_source *source, void *user)
 #define TASK_DONE return 0
@@ -121,7 +111,6 @@ static inline void task_open(loop_t *loop, struct task *task, sd_event_handler_t
 }
 
 /* ---- messages: it has no call for other threads, so an eventfd ---- */
-
 #define WAKER int
 #include "letterbox.h"
 

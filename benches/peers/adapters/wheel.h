@@ -4,9 +4,6 @@
  * `base`, and there in the slot those six bits say. So all of a lower level is due before all of a
  * higher one, slots come in order, and the first bucket is two bit scans away. A bucket that comes
  * up is spread over the levels below, or sorted if it is short. */
-#ifndef WHEEL_H
-#define WHEEL_H
-
 #define SCHEDULE_TIES_ORDERED 1
 
 enum { WHEEL_BITS = 6, WHEEL_SLOTS = 64, WHEEL_LEVELS = 11 };
@@ -16,7 +13,7 @@ struct timer {
     void (*callback)(struct timer *timer);
     uint64_t deadline;
     struct timer *next, *previous; /* the first one's previous is the last one */
-    uint32_t bucket; /* one more than its number; 0: in none */
+    uint32_t bucket;
 };
 
 struct schedule {
@@ -29,7 +26,7 @@ struct schedule {
 static inline void wheel_append(struct schedule *schedule, uint32_t bucket, struct timer *timer)
 {
     struct timer *first = schedule->buckets[bucket];
-    timer->bucket = bucket + 1;
+    timer->bucket = bucket;
     timer->next = NULL;
     if (first) {
         timer->previous = first->previous;
@@ -61,7 +58,7 @@ static inline void wheel_clear(struct schedule *schedule, uint32_t bucket)
 
 static inline void wheel_unlink(struct schedule *schedule, struct timer *timer)
 {
-    uint32_t bucket = timer->bucket - 1;
+    uint32_t bucket = timer->bucket;
     struct timer *first = schedule->buckets[bucket];
     if (timer->next)
         timer->next->previous = timer->previous;
@@ -71,7 +68,6 @@ static inline void wheel_unlink(struct schedule *schedule, struct timer *timer)
         timer->previous->next = timer->next;
     else if (!(schedule->buckets[bucket] = timer->next) && bucket != WHEEL_DUE)
         wheel_clear(schedule, bucket);
-    timer->bucket = 0;
 }
 
 static inline void schedule_add(struct schedule *schedule, struct timer *timer, uint64_t deadline)
@@ -87,10 +83,7 @@ static inline void schedule_move(struct schedule *schedule, struct timer *timer,
     wheel_link(schedule, timer);
 }
 
-static inline void schedule_remove(struct schedule *schedule, struct timer *timer)
-{
-    wheel_unlink(schedule, timer);
-}
+#define schedule_remove wheel_unlink
 
 /* The first bucket, and the first moment it is for; false if there is none. */
 static inline bool wheel_first(const struct schedule *schedule, uint32_t *level, uint32_t *bucket,
@@ -198,5 +191,3 @@ static inline void schedule_expire(struct schedule *schedule, uint64_t now)
     /* The first bucket, if there is one, begins later than now: base stays below it. */
     schedule->base = now;
 }
-
-#endif

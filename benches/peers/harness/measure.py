@@ -4,37 +4,17 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .peers import BUILD, Peer
+from .peers import Peer, run
 from .plan import Cell
 
 # A peer lost, invented or disordered something.
 wrong_results: list[str] = []
-
-
-def execute(command: list, timeout: float, **environment: str) -> subprocess.CompletedProcess:
-    """In a process group of its own, ended as a whole if it takes too long."""
-    process = subprocess.Popen(
-        [str(word) for word in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | environment,
-        start_new_session=True,
-    )
-    try:
-        output, errors = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, errors = process.communicate()
-        errors += "wrong result: did not end\n"
-    return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
 def results(peer: Peer, arguments, done: subprocess.CompletedProcess) -> dict[str, dict]:
@@ -53,22 +33,16 @@ def results(peer: Peer, arguments, done: subprocess.CompletedProcess) -> dict[st
 
 def timed(peer: Peer, cell: Cell) -> dict[str, dict]:
     command = [peer.executable, "--seconds", cell.seconds, *cell.arguments]
-    return results(peer, cell.arguments, execute(command, timeout=cell.seconds * 40 + 400))
+    return results(peer, cell.arguments, run(*command))
 
 
-def memory(peer: Peer) -> dict[str, dict]:
-    preload = str(BUILD / "allocations.so")
-    done = execute([peer.executable, "memory"], timeout=120, LD_PRELOAD=preload)
-    return results(peer, ["memory"], done)
-
-
-def counted(run, peers: list[Peer], rows) -> list[tuple]:
+def counted(of, peers: list[Peer], rows) -> list[tuple]:
     """(row, peer -> count per operation), from one run per workload and peer, several at a time:
     counts do not depend on what else runs."""
     workloads = dict.fromkeys(row.arguments for row in rows)
     pairs = [(peer, words) for words in workloads for peer in peers if peer.takes_part(words)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = {(peer.name, words): pool.submit(run, peer, words) for peer, words in pairs}
+        jobs = {(peer.name, words): pool.submit(of, peer, words) for peer, words in pairs}
     table = []
     for row in rows:
         values = {}
@@ -77,9 +51,8 @@ def counted(run, peers: list[Peer], rows) -> list[tuple]:
             totals, said = job.result() if job else ({}, {})
             if row.metric in said:
                 spent = totals[row.metric]
-                only = getattr(row, "only", "")
-                number = spent[only] if only else sum(spent.values())
-                values[peer.name] = number / said[row.metric]["operations"]
+                number = sum(spent[name] for name in row.only.split() or spent)
+                values[peer.name] = number / said[row.metric].get("operations", 1)
         table.append((row, values))
     return table
 
@@ -93,8 +66,8 @@ def instructions(peer: Peer, arguments) -> tuple[dict, dict]:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "callgrind.out"
         options = ["--collect-atstart=no", "--combine-dumps=yes", f"--callgrind-out-file={file}"]
-        command = [BUILD / "without_auxv", "valgrind", "--tool=callgrind", *options]
-        done = execute([*command, peer.executable, "--fixed", *arguments], timeout=400)
+        command = ["valgrind", "--tool=callgrind", *options, peer.executable, "--fixed"]
+        done = run(*command, *arguments)
         said = results(peer, arguments, done)
         text = file.read_text() if said else ""
     totals: dict = defaultdict(Counter)
@@ -109,7 +82,7 @@ def instructions(peer: Peer, arguments) -> tuple[dict, dict]:
     return totals, said
 
 
-# ---- system calls ----
+# ---- system calls, memory ----
 
 
 def system_calls(peer: Peer, arguments) -> tuple[dict, dict]:
@@ -117,7 +90,7 @@ def system_calls(peer: Peer, arguments) -> tuple[dict, dict]:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "trace"
         command = ["strace", "-f", "-qq", "-e", "signal=none", "-o", file]
-        done = execute([*command, peer.executable, "--mark", *arguments], timeout=400)
+        done = run(*command, peer.executable, "--mark", *arguments)
         said = results(peer, arguments, done)
         text = file.read_text() if said else ""
     totals: dict = defaultdict(Counter)
@@ -130,6 +103,11 @@ def system_calls(peer: Peer, arguments) -> tuple[dict, dict]:
         elif metric and call and call[1] != "sched_yield":  # the producers', when a queue is full
             totals[metric][call[1]] += 1
     return totals, said
+
+
+def memory(peer: Peer, arguments) -> tuple[dict, dict]:
+    said = results(peer, arguments, run(peer.executable, *arguments))
+    return {metric: Counter(bytes=line["value"]) for metric, line in said.items()}, said
 
 
 def has(tool: str) -> bool:

@@ -1,24 +1,25 @@
 """The peers: where each is found, and how its executable is built. Nothing is installed."""
 
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
 ROOT = HERE.parent.parent
 BUILD = HERE / "build"
-LOAD = ROOT / "c-examples" / "load.c"
 RUST = HERE / "rust"
 
+# Every symbol is bound before main: no peer is charged for looking up its own functions.
 C_FLAGS = (
     "-std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wno-unused-parameter -Wno-unused-function "
-    f"-pthread -I{ROOT}/include"
+    f"-pthread -I{ROOT}/include -Wl,-z,now"
 ).split()
-# Every symbol is bound before main: no peer is charged for looking up its own functions.
-LINK_FLAGS = ["-Wl,-z,now"]
 
 
 @dataclass(frozen=True)
@@ -26,45 +27,42 @@ class Peer:
     name: str
     origin: str  # "package NAME" of Debian, "crate NAME", "pirn", or "" for the hand-written ones
     libraries: str = ""
-    workloads: tuple[str, ...] = ()  # takes part in these alone; empty: in all
+    workloads: str = ""  # takes part in these alone; empty: in all but "million"
+    adapter: str = ""  # if it is not named like the peer, and with flags for the compiler
 
     @property
     def executable(self) -> Path:
         return BUILD / self.name
 
     @property
-    def is_limit(self) -> bool:
-        return not self.origin
-
-    @property
-    def is_pirn(self) -> bool:
-        return self.name.startswith("pirn")
+    def is_library(self) -> bool:
+        """False for pirn itself and for what is no library but a limit."""
+        return self.origin not in ("", "pirn", "crate pirn")
 
     def takes_part(self, arguments: tuple[str, ...]) -> bool:
-        return not self.workloads or arguments[0] in self.workloads
+        chosen = self.workloads.split()
+        return arguments[0] in chosen if chosen else arguments[0] != "million"
 
 
-# Where it matters what the loop asks the kernel with.
-BACKEND_WORKLOADS = ("dispatch", "idle", "lateness", "periodic")
-
-# What the Rust face differs in from the C face.
-FACE_WORKLOADS = "dispatch idle register timers expire tasks posts pingpong".split()
-
+# Where it matters what the loop asks the kernel with, and where the faces differ.
+BACKENDS = "dispatch idle lateness periodic"
+FACES = "dispatch idle register timers expire tasks posts pingpong"
 # Static libraries where there are any, as programs that count instructions would link them.
 PEERS = [
-    Peer("raw", ""),
-    Peer("wheel", "", workloads=("timers", "expire")),
+    Peer("raw", "", adapter='raw -DSCHEDULE="heap.h"'),
+    Peer("wheel", "", workloads="timers expire", adapter='raw -DSCHEDULE="wheel.h"'),
     Peer("libev", "package libev-dev", "-l:libev.a -lm"),
     Peer("libuv", "package libuv1-dev", "-l:libuv_a.a -ldl -lrt"),
     Peer("libevent", "package libevent-dev", "-l:libevent.a -l:libevent_pthreads.a"),
     Peer("libuev", "package libuev-dev", "-l:libuev.a"),
     Peer("sd-event", "package libsystemd-dev", "-lsystemd"),
-    Peer("mio", "crate mio"),
-    Peer("polling", "crate polling"),
+    Peer("mio", "crate mio", adapter="readiness -DFACE(function)=mio_##function"),
+    Peer("polling", "crate polling", adapter="readiness -DFACE(function)=polling_##function"),
     Peer("pirn", "pirn"),
-    Peer("pirn-poll", "pirn", workloads=BACKEND_WORKLOADS),
-    Peer("pirn-select", "pirn", workloads=BACKEND_WORKLOADS),
-    Peer("pirn-rust", "crate pirn", workloads=tuple(FACE_WORKLOADS)),
+    Peer("pirn-poll", "pirn", "", BACKENDS, "pirn -DBACKEND=PIRN_BACKEND_POLL"),
+    Peer("pirn-select", "pirn", "", BACKENDS, "pirn -DBACKEND=PIRN_BACKEND_SELECT"),
+    Peer("pirn-host", "pirn", workloads="million"),
+    Peer("pirn-rust", "crate pirn", workloads=FACES),
 ]
 
 
@@ -73,66 +71,73 @@ def run(*command, **options) -> subprocess.CompletedProcess:
     return subprocess.run(words, capture_output=True, text=True, **options)
 
 
-def must_run(*command, **options) -> str:
+def must_run(*command, **options) -> None:
     done = run(*command, **options)
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}:\n{done.stderr}")
-    return done.stdout
 
 
 def cargo_target(workspace: Path) -> Path:
-    return Path(os.environ.get("CARGO_TARGET_DIR") or workspace / "target")
-
-
-def is_there(peer: Peer) -> bool:
-    """True if what the peer's adapter needs is installed."""
-    if peer.origin.startswith("package "):
-        package = peer.origin.split()[1]
-        return run("dpkg", "-s", package).returncode == 0 if shutil.which("dpkg") else True
-    return not peer.origin or shutil.which("cargo") is not None
+    return Path(os.environ.get("CARGO_TARGET_DIR") or workspace / "target") / "release"
 
 
 def build(peer: Peer, pirn_library: str) -> str:
-    """Returns the compiler's complaint; empty if there is none."""
+    """Returns why the peer cannot be built; empty if it was."""
+    kind, _, name = peer.origin.partition(" ")
+    if kind == "package" and shutil.which("dpkg") and run("dpkg", "-s", name).returncode != 0:
+        return "not found"
     libraries = peer.libraries.split()
-    if peer.origin == "pirn":
-        libraries = [pirn_library or cargo_target(ROOT) / "release" / "libpirn.a"]
-    elif peer.origin.startswith("crate "):
-        libraries = [cargo_target(RUST) / "release" / "libpeers.a", "-ldl"]
-    source = HERE / "adapters" / f"{peer.name}.c"
-    output = ["-o", peer.executable, *LINK_FLAGS, *libraries]
-    return run("cc", *C_FLAGS, source, BUILD / "load.o", *output).stderr
+    if kind == "pirn":
+        libraries = [pirn_library or cargo_target(ROOT) / "libpirn.a"]
+    elif kind == "crate":
+        libraries = [cargo_target(RUST) / "libpeers.a", "-ldl"]
+    adapter, *flags = (peer.adapter or peer.name).split()
+    sources = [HERE / "adapters" / f"{adapter}.c", BUILD / "load.o"]
+    return run("cc", *C_FLAGS, *flags, *sources, "-o", peer.executable, *libraries).stderr
 
 
-def find_and_build(wanted: list[str], pirn_library: str) -> list[Peer]:
+def find_and_build(wanted: list[str], pirn_library: str = "") -> list[Peer]:
     """Builds every wanted peer that is there, and says what became of the others."""
     BUILD.mkdir(exist_ok=True)
-    must_run("cc", *C_FLAGS, "-c", LOAD, "-o", BUILD / "load.o")
-    must_run("cc", *C_FLAGS, HERE / "without_auxv.c", "-o", BUILD / "without_auxv")
-    shared = ["-fPIC", "-shared", HERE / "allocations.c", "-o", BUILD / "allocations.so"]
-    must_run("cc", *C_FLAGS, *shared)
+    must_run("cc", *C_FLAGS, "-c", ROOT / "c-examples" / "load.c", "-o", BUILD / "load.o")
     peers = [peer for peer in PEERS if not wanted or peer.name in wanted]
     if any(peer.origin == "pirn" for peer in peers) and not pirn_library:
         must_run("cargo", "build", "--quiet", "--release", "-p", "pirn-capi", cwd=ROOT)
-    if any(peer.origin.startswith("crate ") for peer in peers):
+    if any(peer.origin.startswith("crate") for peer in peers):
         must_run("cargo", "build", "--quiet", "--release", cwd=RUST)
     found = []
     for peer in peers:
-        complaint = "not found" if not is_there(peer) else build(peer, pirn_library)
+        complaint = build(peer, pirn_library)
         if complaint:
-            print(f"skipped: {peer.name} ({peer.origin}): {complaint.strip()}")
+            print(f"skipped: {peer.name} ({peer.origin}): {complaint}")
         else:
             found.append(peer)
-    print("peers: " + ", ".join(peer.name for peer in found), flush=True)
     return found
 
 
+# ---- with what something was measured ----
+
+
 def version(peer: Peer) -> str:
-    """As the package manager, the lock file or git says."""
     kind, _, name = peer.origin.partition(" ")
     if kind == "package" and shutil.which("dpkg-query"):
         return run("dpkg-query", "-W", "-f", "${Version}", name).stdout
-    if kind == "crate":
-        lock = (RUST / "Cargo.lock").read_text().split(f'name = "{name}"\nversion = "')
-        return lock[1].split('"')[0] if len(lock) > 1 else ""
-    return run("git", "-C", ROOT, "describe", "--always", "--dirty").stdout.strip() if kind else ""
+    lock = (RUST / "Cargo.lock").read_text()
+    found = re.search(f'name = "{name}"\nversion = "(.*)"', lock) if kind == "crate" else None
+    return found[1] if found else ""
+
+
+def compiler_version(name: str) -> str:
+    return run(name, "--version").stdout.splitlines()[0]
+
+
+def about(command: str, peers: list[Peer] = []) -> str:
+    cpu = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    versions = [f"{peer.name} {version(peer)}" for peer in peers if peer.is_library]
+    versions.append("pirn " + run("git", "-C", ROOT, "describe", "--always", "--dirty").stdout)
+    return (
+        f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} processors, Linux "
+        f"{platform.release()}, load {os.getloadavg()[0]:.2f} at the beginning. "
+        f"{compiler_version('cc')}. {compiler_version('rustc')}. {', '.join(versions).strip()}. "
+        f"`{command}`, {time.strftime('%Y-%m-%d %H:%M')}."
+    )

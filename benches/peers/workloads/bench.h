@@ -7,12 +7,8 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,13 +29,11 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S UINT64_C(1000000000)
 
-struct options {
+static struct {
     double seconds; /* how long each figure is measured */
     bool fixed;     /* a small fixed amount of work instead, for exact counts of instructions */
     bool mark;      /* a fixed amount of work, its regions marked by calls that a trace shows */
-};
-
-static struct options options = {.seconds = 0.2};
+} options = {.seconds = 0.2};
 
 static bool is_fixed(void) { return options.fixed || options.mark; }
 
@@ -52,45 +46,20 @@ struct limits {
 /* ---- checks ---- */
 
 /* A wrong result is not a slow one: it ends the run. */
-static __attribute__((noreturn, format(printf, 1, 2), cold)) void wrong(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("wrong result: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-    _exit(1);
-}
+#define wrong(...)                                                                                 \
+    (fprintf(stderr, "wrong result: " __VA_ARGS__), fputc('\n', stderr), _exit(1))
 
 /* For what can only fail when the bench or the machine is at fault. Always evaluated. */
+#ifdef SERVER
+#define MUST(expression) ((expression) ? (void)0 : __builtin_trap())
+#else
 #define MUST(expression)                                                                           \
-    do {                                                                                           \
-        if (!(expression))                                                                         \
-            wrong("%s:%d: %s: %s", __FILE__, __LINE__, #expression, strerror(errno));              \
-    } while (0)
+    ((expression) ? (void)0                                                                        \
+                  : wrong("%s:%d: %s: %s", __FILE__, __LINE__, #expression, strerror(errno)))
+#endif
 
 /* A peer that cannot do a workload says why and is shown as a dash. */
-static __attribute__((noreturn, cold)) void skip(const char *reason)
-{
-    printf("{\"skip\": \"%s\"}\n", reason);
-    exit(0);
-}
-
-static void on_watchdog(int signal_number)
-{
-    static const char text[] = "wrong result: hangs: an event, a timer or a message was lost\n";
-    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
-    (void)written;
-    _exit(1);
-}
-
-/* A loop that waits for an event it has lost would wait for ever. */
-static void watchdog(unsigned seconds)
-{
-    signal(SIGALRM, on_watchdog);
-    alarm(seconds);
-}
+#define skip(reason) (puts("{\"skip\": \"" reason "\"}"), exit(0))
 
 /* ---- results: one JSON object per line ---- */
 
@@ -106,8 +75,8 @@ static uint64_t clock_ns(void)
     return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
 }
 
-/* One figure: the time in its measured regions, and the operations done in them. A region begins
- * and ends within one function; what else runs meanwhile in other threads is not in its counts. */
+/* One figure: the time in its measured regions, and the operations done in them. What other threads
+ * do meanwhile is not in its counts. */
 struct meter {
     const char *metric;
     uint64_t ns, operations, rounds, started;
@@ -179,7 +148,7 @@ static void meters_report(const struct meter *meters, int count)
         count_for(NULL);
 }
 
-/* ---- memory ---- */
+/* ---- memory and random numbers ---- */
 
 /* The caller's memory: zeroed, its pages there already so that no peer pays for faults, and not
  * from the heap, whose use is counted. */
@@ -191,49 +160,26 @@ static void *zeroed(size_t count, size_t size)
     return memory;
 }
 
-/* ---- random numbers: the same for every peer ---- */
-
-static uint64_t random_next(void) /* xorshift64* */
+/* 0 .. bound - 1, the same for every peer: xorshift64* */
+static uint64_t random_below(uint64_t bound)
 {
     static uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
     state ^= state >> 12;
     state ^= state << 25;
     state ^= state >> 27;
-    return state * UINT64_C(0x2545f4914f6cdd1d);
-}
-
-/* 0 .. bound - 1 */
-static uint64_t random_below(uint64_t bound)
-{
-    return (uint64_t)(((unsigned __int128)random_next() * bound) >> 64);
+    return (uint64_t)(((unsigned __int128)(state * UINT64_C(0x2545f4914f6cdd1d)) * bound) >> 64);
 }
 
 /* 0 .. count - 1 in random order */
 static uint32_t *random_order(uint32_t count)
 {
     uint32_t *order = zeroed(count, sizeof *order);
-    for (uint32_t i = 0; i < count; i++)
-        order[i] = i;
-    for (uint32_t i = count; i > 1; i--) {
-        uint32_t other = (uint32_t)random_below(i), held = order[i - 1];
-        order[i - 1] = order[other];
-        order[other] = held;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t other = (uint32_t)random_below(i + 1);
+        order[i] = order[other];
+        order[other] = i;
     }
     return order;
-}
-
-/* ---- samples ---- */
-
-static int compare_u64(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* of sorted samples */
-static uint64_t percentile(const uint64_t *samples, size_t count, unsigned percent)
-{
-    return count == 0 ? 0 : samples[(count - 1) * percent / 100];
 }
 
 static void sleep_ns(uint64_t ns)
@@ -243,7 +189,7 @@ static void sleep_ns(uint64_t ns)
         ;
 }
 
-/* ---- fds ---- */
+/* ---- fds and threads ---- */
 
 static void raise_fd_limit(void)
 {
@@ -268,25 +214,7 @@ static int open_eventfd(unsigned value)
     return fd;
 }
 
-static void write_eventfd(int fd)
-{
-    uint64_t one = 1;
-    ssize_t written = write(fd, &one, sizeof one);
-    (void)written;
-}
-
-/* Until the socket takes no further byte: watching it for writing then reports nothing. */
-static void fill_socket(int fd)
-{
-    static const char bytes[4096];
-    int size = 1; /* the kernel makes it its minimum */
-    MUST(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0);
-    while (write(fd, bytes, sizeof bytes) > 0 || write(fd, bytes, 1) > 0)
-        ;
-    MUST(errno == EAGAIN);
-}
-
-/* ---- threads ---- */
+static void write_eventfd(int fd) { MUST(eventfd_write(fd, 1) == 0 || errno == EAGAIN); }
 
 static pthread_t spawn(void *(*body)(void *), void *argument)
 {

@@ -27,29 +27,12 @@ static IO_CALLBACK(on_readable)
 {
     struct channel *channel = (struct channel *)user;
     char byte;
-    if (read(channel->fd, &byte, 1) != 1)
+    if (read(channel->fd, &byte, 1) != 1 || write(channel->fd, &byte, 1) != 1)
         wrong("a callback, but nothing to read: %s", strerror(errno));
-    if (write(channel->fd, &byte, 1) != 1)
-        wrong("write: %s", strerror(errno));
     channel->calls++;
     if (++dispatch.handled == dispatch.active)
         dispatch_next_round();
     DONE;
-}
-
-static void dispatch_open(loop_t *loop, uint32_t count, uint32_t active)
-{
-    dispatch.loop = loop;
-    dispatch.count = count;
-    dispatch.active = active;
-    dispatch.channels = zeroed(count, sizeof *dispatch.channels);
-    dispatch.order = random_order(count);
-    for (uint32_t i = 0; i < count; i++) {
-        struct channel *channel = &dispatch.channels[i];
-        open_pair(&channel->fd, &channel->driver);
-        if (io_add(loop, &channel->io, channel->fd, IO_READ, on_readable) != 0)
-            wrong("io_add: watcher %" PRIu32, i);
-    }
 }
 
 static struct channel *dispatch_active(uint32_t i)
@@ -62,20 +45,18 @@ static void dispatch_fill(void)
     dispatch.handled = 0;
     for (uint32_t i = 0; i < dispatch.active; i++) {
         char byte = (char)(i * 7 + 1);
-        struct channel *channel = dispatch_active(i);
-        channel->calls = 0;
-        MUST(write(channel->driver, &byte, 1) == 1);
+        dispatch_active(i)->calls = 0;
+        MUST(write(dispatch_active(i)->driver, &byte, 1) == 1);
     }
 }
 
 static void dispatch_check(void)
 {
     for (uint32_t i = 0; i < dispatch.active; i++) {
-        struct channel *channel = dispatch_active(i);
         char byte;
-        if (channel->calls != 1)
-            wrong("%" PRIu32 " callbacks of one fd for one byte", channel->calls);
-        if (read(channel->driver, &byte, 1) != 1 || byte != (char)(i * 7 + 1))
+        if (dispatch_active(i)->calls != 1)
+            wrong("%" PRIu32 " callbacks of one fd for one byte", dispatch_active(i)->calls);
+        if (read(dispatch_active(i)->driver, &byte, 1) != 1 || byte != (char)(i * 7 + 1))
             wrong("the byte written is not the byte read");
     }
     dispatch.position = (dispatch.position + dispatch.active) % dispatch.count;
@@ -104,11 +85,19 @@ static void workload_dispatch(uint32_t count, uint32_t active)
     if (active > READY_MAX)
         skip("too many ready fds for this peer");
 #endif
-    struct limits limits = {.io = count + 1};
-    loop_t *loop = loop_open(&limits);
-    dispatch.meter = (struct meter){.metric = "dispatch"};
+    struct limits limits = {.io = count};
+    loop_t *loop = dispatch.loop = loop_open(&limits);
+    dispatch.meter.metric = "dispatch";
     dispatch.warming = 3;
-    dispatch_open(loop, count, active);
+    dispatch.count = count;
+    dispatch.active = active;
+    dispatch.channels = zeroed(count, sizeof *dispatch.channels);
+    dispatch.order = random_order(count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct channel *channel = &dispatch.channels[i];
+        open_pair(&channel->fd, &channel->driver);
+        MUST(io_add(loop, &channel->io, channel->fd, IO_READ, on_readable) == 0);
+    }
     dispatch_fill();
     loop_run(loop);
     dispatch_fill();
@@ -125,25 +114,43 @@ static TIMER_CALLBACK(on_far_timer)
     DONE;
 }
 
-/* idle TIMERS: one fd watched, which is not ready; and as many timers, an hour away */
-static void workload_idle(uint32_t timers, uint32_t unused)
+static void idle_run(loop_t *loop, uint32_t timers, struct meter *meter)
 {
-    if (timers > TIMER_MAX)
-        skip("no timers");
-    struct limits limits = {.io = 1, .timers = timers};
-    loop_t *loop = loop_open(&limits);
-    struct meter meter = {.metric = "idle"};
     struct timer *far = zeroed(timers, sizeof *far);
     keep_waiting(loop);
     for (uint32_t i = 0; i < timers; i++)
         timer_add(loop, &far[i], delay_from_ns(3600 * NS_PER_S), on_far_timer);
     for (int i = 0; i < 3; i++)
         loop_poll(loop);
-    while (meter_goes_on(&meter, 1)) {
-        meter_begin(&meter);
+    while (meter_goes_on(meter, 1)) {
+        meter_begin(meter);
         for (int i = 0; i < 1000; i++)
             loop_poll(loop);
-        meter_end(&meter, 1000);
+        meter_end(meter, 1000);
     }
-    meters_report(&meter, 1);
+    meters_report(meter, 1);
 }
+
+/* idle TIMERS: one fd watched, which is not ready; and as many timers, an hour away */
+static void workload_idle(uint32_t timers, uint32_t unused)
+{
+    struct limits limits = {.io = 1, .timers = timers};
+    struct meter meter = {.metric = "idle"};
+    if (timers > TIMER_MAX)
+        skip("no timers");
+    idle_run(loop_open(&limits), timers, &meter);
+}
+
+/* foreign: the same for a foreign loop, which has the fd and calls for a turn */
+#ifdef loop_fd
+static void workload_foreign(uint32_t unused, uint32_t unused_too)
+{
+    struct limits limits = {.io = 1, .timers = 1};
+    struct meter meter = {.metric = "foreign"};
+    loop_t *loop = loop_open(&limits);
+    MUST(loop_fd(loop) >= 0);
+    idle_run(loop, 1, &meter);
+}
+#else
+static void workload_foreign(uint32_t unused, uint32_t unused_too) { skip("has no fd"); }
+#endif

@@ -5,18 +5,10 @@
  * buffers are full: watching for writing reports nothing. */
 
 static struct {
-    uint32_t count;
+    uint32_t count, reports;
     struct io *ios;
     int *fds;
-    uint32_t reports;
 } registry;
-
-static void registry_add(loop_t *loop)
-{
-    for (uint32_t i = 0; i < registry.count; i++)
-        if (io_add(loop, &registry.ios[i], registry.fds[i], IO_READ, on_never_ready) != 0)
-            wrong("io_add: watcher %" PRIu32, i);
-}
 
 static IO_CALLBACK(on_reported)
 {
@@ -54,12 +46,28 @@ static void registry_check(loop_t *loop)
     close(other);
 }
 
-/* `times` a statement for each watcher, and a turn. */
+/* Takes no further byte: watching it for writing then reports nothing. */
+static int registry_socket(void)
+{
+    static const char bytes[4096];
+    int fd, other, size = 1; /* the kernel makes it its minimum */
+    open_pair(&fd, &other);
+    MUST(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0);
+    while (write(fd, bytes, sizeof bytes) > 0 || write(fd, bytes, 1) > 0)
+        ;
+    MUST(errno == EAGAIN);
+    return fd;
+}
+
+#define EACH(...)                                                                                  \
+    for (uint32_t i = 0; i < registry.count; i++)                                                  \
+    __VA_ARGS__
+
+/* Statements, a turn; `times` operations for each watcher. */
 #define REGION(meter, times, ...)                                                                  \
     do {                                                                                           \
         meter_begin(&meters[meter]);                                                               \
-        for (uint32_t i = 0; i < registry.count; i++)                                              \
-            __VA_ARGS__;                                                                           \
+        __VA_ARGS__;                                                                               \
         loop_poll(loop);                                                                           \
         meter_end(&meters[meter], (times) * registry.count);                                       \
     } while (0)
@@ -69,60 +77,40 @@ static void workload_register(uint32_t count, uint32_t unused)
 {
     struct limits limits = {.io = count + 2};
     loop_t *loop = loop_open(&limits);
-    enum { ADD, MODIFY, TOGGLE, STOPSTART, PAUSE, RESUME, REMOVE, METERS };
-    struct meter meters[METERS] = {
+    enum { ADD, MODIFY, TOGGLE, STOPSTART, PAUSE, RESUME, REMOVE, METERS, NONE };
+    struct meter meters[NONE + 1] = {
         [ADD] = {.metric = "register"},  [MODIFY] = {.metric = "modify"},
         [TOGGLE] = {.metric = "toggle"}, [STOPSTART] = {.metric = "stopstart"},
         [PAUSE] = {.metric = "pause"},   [RESUME] = {.metric = "resume"},
-        [REMOVE] = {.metric = "remove"},
+        [REMOVE] = {.metric = "remove"}, [NONE] = {.metric = "unmeasured"},
     };
+    struct io *ios = registry.ios = zeroed(count, sizeof *registry.ios);
+    int *fds = registry.fds = zeroed(count, sizeof *registry.fds);
     registry.count = count;
-    registry.ios = zeroed(count, sizeof *registry.ios);
-    registry.fds = zeroed(count, sizeof *registry.fds);
-    for (uint32_t i = 0; i < count; i++) {
-        int other;
-        open_pair(&registry.fds[i], &other);
-        fill_socket(registry.fds[i]);
-    }
+    EACH(fds[i] = registry_socket());
     keep_waiting(loop);
     registry_check(loop);
     /* The first round grows tables. */
-    registry_add(loop);
-    loop_poll(loop);
-    for (uint32_t i = 0; i < count; i++)
-        io_remove(loop, &registry.ios[i]);
-    loop_poll(loop);
-    loop_poll(loop);
-    while (meter_goes_on(&meters[ADD], 1)) {
-        meter_begin(&meters[ADD]);
-        registry_add(loop);
-        loop_poll(loop);
-        meter_end(&meters[ADD], count);
-
-        /* Each change is followed by a wait, so it has to reach the kernel. */
-        REGION(MODIFY, 1, io_modify(loop, &registry.ios[i], IO_READ | IO_WRITE));
-        REGION(MODIFY, 1, io_modify(loop, &registry.ios[i], IO_READ));
-        REGION(PAUSE, 1, io_pause(loop, &registry.ios[i]));
-        REGION(RESUME, 1, io_resume(loop, &registry.ios[i]));
-        /* There and back between two waits: in the end nothing has changed. */
-        meter_begin(&meters[TOGGLE]);
-        for (uint32_t i = 0; i < count; i++)
-            io_modify(loop, &registry.ios[i], IO_READ | IO_WRITE);
-        for (uint32_t i = 0; i < count; i++)
-            io_modify(loop, &registry.ios[i], IO_READ);
-        loop_poll(loop);
-        meter_end(&meters[TOGGLE], 2 * count);
-
-        meter_begin(&meters[STOPSTART]);
-        for (int round = 0; round < 10; round++)
-            for (uint32_t i = 0; i < count; i++) {
-                io_pause(loop, &registry.ios[i]);
-                io_resume(loop, &registry.ios[i]);
-            }
-        loop_poll(loop);
-        meter_end(&meters[STOPSTART], 10 * count);
-
-        REGION(REMOVE, 1, io_remove(loop, &registry.ios[i]));
+    for (bool is_first = true; is_first || meter_goes_on(&meters[ADD], 1); is_first = false) {
+        REGION(is_first ? NONE : ADD, 1,
+               EACH(MUST(io_add(loop, &ios[i], fds[i], IO_READ, on_never_ready) == 0)));
+        if (!is_first) {
+            /* Each change is followed by a wait, so it has to reach the kernel. */
+            REGION(MODIFY, 1, EACH(io_modify(loop, &ios[i], IO_READ | IO_WRITE)));
+            REGION(MODIFY, 1, EACH(io_modify(loop, &ios[i], IO_READ)));
+            REGION(PAUSE, 1, EACH(io_pause(loop, &ios[i])));
+            REGION(RESUME, 1, EACH(io_resume(loop, &ios[i])));
+            /* There and back between two waits: in the end nothing has changed. */
+            REGION(TOGGLE, 2, {
+                EACH(io_modify(loop, &ios[i], IO_READ | IO_WRITE));
+                EACH(io_modify(loop, &ios[i], IO_READ));
+            });
+            REGION(STOPSTART, 10, for (int round = 0; round < 10; round++) EACH({
+                io_pause(loop, &ios[i]);
+                io_resume(loop, &ios[i]);
+            }));
+        }
+        REGION(is_first ? NONE : REMOVE, 1, EACH(io_remove(loop, &ios[i])));
         /* A peer that closes in a later turn has the watchers' memory until then. */
         loop_poll(loop);
         loop_poll(loop);
@@ -143,25 +131,24 @@ static void workload_lose(uint32_t count, uint32_t unused)
     struct limits limits = {.io = count};
     loop_t *loop = loop_open(&limits);
     struct meter meter = {.metric = "lose"};
-    registry.ios = zeroed(count, sizeof *registry.ios);
-    registry.fds = zeroed(count, sizeof *registry.fds);
+    struct io *ios = zeroed(count, sizeof *ios);
+    int *fds = zeroed(count, sizeof *fds);
     for (uint32_t i = 0; i < count; i++) {
-        registry.fds[i] = open_eventfd(0);
-        MUST(io_add(loop, &registry.ios[i], registry.fds[i], IO_READ, on_reported) == 0);
+        fds[i] = open_eventfd(0);
+        MUST(io_add(loop, &ios[i], fds[i], IO_READ, on_reported) == 0);
     }
-    for (int i = 0; i < 3; i++)
-        loop_poll(loop);
+    loop_poll(loop);
     for (uint32_t i = 0; meter_goes_on(&meter, LOST) && i < LOST; i++) {
-        close(registry.fds[i]);
+        close(fds[i]);
         meter_begin(&meter);
-        io_modify(loop, &registry.ios[i], IO_READ | IO_WRITE);
+        io_modify(loop, &ios[i], IO_READ | IO_WRITE);
         loop_poll(loop);
-        io_remove(loop, &registry.ios[i]);
+        io_remove(loop, &ios[i]);
         loop_poll(loop);
         meter_end(&meter, 1);
     }
     registry.reports = 0;
-    write_eventfd(registry.fds[count - 1]);
+    write_eventfd(fds[count - 1]);
     registry_expect(loop, true, "with one fd lost, another is not reported");
     meters_report(&meter, 1);
 #endif

@@ -4,15 +4,17 @@
  * between. With libraries whose deferral runs on in the same turn that is done by other means of
  * theirs (an idle watcher, a timeout of zero): CHAIN_CALLBACK. */
 
+enum { TASKS = 1000 };
+
 struct job {
     struct task task;
     uint32_t number;
 };
 
 static struct {
-    uint32_t done, count;
-    struct job *jobs;
-    uint32_t *order; /* of the calls */
+    uint32_t done;
+    struct job jobs[TASKS];
+    uint32_t order[TASKS]; /* of the calls */
     loop_t *loop;
 } tasks;
 
@@ -23,9 +25,7 @@ static TASK_CALLBACK(on_job)
 }
 
 #ifndef CHAIN_CALLBACK
-struct chain {
-    struct task task;
-};
+struct chain { struct task task; };
 #define CHAIN_CALLBACK TASK_CALLBACK
 #define CHAIN_GO_ON task_again(tasks.loop, (struct task *)user, on_link)
 #define CHAIN_STOP TASK_DONE
@@ -35,7 +35,7 @@ struct chain {
 
 static CHAIN_CALLBACK(on_link)
 {
-    if (++tasks.done == tasks.count)
+    if (++tasks.done == TASKS)
         CHAIN_STOP;
     else
         CHAIN_GO_ON;
@@ -45,43 +45,37 @@ static CHAIN_CALLBACK(on_link)
 static void tasks_batch(loop_t *loop)
 {
     tasks.done = 0;
-    for (uint32_t i = 0; i < tasks.count; i++)
+    for (uint32_t i = 0; i < TASKS; i++)
         task_defer(loop, &tasks.jobs[i].task, on_job);
-    while (tasks.done < tasks.count)
+    while (tasks.done < TASKS)
         loop_poll(loop);
 }
 
 /* Each once; in the order deferred, or the other way round, if the library does one of these. */
 static void tasks_check(void)
 {
-    bool rising = true, falling = true;
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < tasks.count; i++) {
-        rising = rising && tasks.order[i] == i;
-        falling = falling && tasks.order[i] == tasks.count - 1 - i;
+    uint64_t rising = 0, falling = 0, sum = 0;
+    for (uint32_t i = 0; i < TASKS; i++) {
+        rising += tasks.order[i] == i;
+        falling += tasks.order[i] == TASKS - 1 - i;
         sum += tasks.order[i];
     }
-    if ((TASK_ORDER > 0 && !rising) || (TASK_ORDER < 0 && !falling)
-        || sum != (uint64_t)tasks.count * (tasks.count - 1) / 2)
+    if ((TASK_ORDER > 0 && rising != TASKS) || (TASK_ORDER < 0 && falling != TASKS)
+        || sum != TASKS * (TASKS - 1) / 2)
         wrong("tasks not each once, in the order this library does them");
 }
 
 /* tasks */
 static void workload_tasks(uint32_t unused, uint32_t unused_too)
 {
-    enum { COUNT = 1000 };
-    struct limits limits = {.io = 1, .tasks = COUNT};
-    loop_t *loop = loop_open(&limits);
     enum { CHAIN, BATCH, METERS };
+    struct limits limits = {.io = 1, .tasks = TASKS};
     struct meter meters[METERS] = {[CHAIN] = {.metric = "chain"}, [BATCH] = {.metric = "batch"}};
     struct chain *chain = zeroed(1, sizeof *chain);
+    loop_t *loop = tasks.loop = loop_open(&limits);
     keep_waiting(loop);
-    tasks.loop = loop;
-    tasks.count = COUNT;
-    tasks.jobs = zeroed(COUNT, sizeof *tasks.jobs);
-    tasks.order = zeroed(COUNT, sizeof *tasks.order);
     chain_open(loop, chain, on_link);
-    for (uint32_t i = 0; i < COUNT; i++) {
+    for (uint32_t i = 0; i < TASKS; i++) {
         tasks.jobs[i].number = i;
         task_open(loop, &tasks.jobs[i].task, on_job);
     }
@@ -89,7 +83,7 @@ static void workload_tasks(uint32_t unused, uint32_t unused_too)
     while (meter_goes_on(&meters[BATCH], 5)) {
         meter_begin(&meters[BATCH]);
         tasks_batch(loop);
-        meter_end(&meters[BATCH], COUNT);
+        meter_end(&meters[BATCH], TASKS);
         tasks_check();
     }
     while (meter_goes_on(&meters[CHAIN], 1)) {
@@ -97,10 +91,10 @@ static void workload_tasks(uint32_t unused, uint32_t unused_too)
         tasks.done = 0;
         meter_begin(&meters[CHAIN]);
         chain_start(loop, chain, on_link);
-        for (; tasks.done < COUNT; turns++)
+        for (; tasks.done < TASKS; turns++)
             loop_poll(loop);
-        meter_end(&meters[CHAIN], COUNT);
-        if (tasks.done != COUNT || turns < COUNT)
+        meter_end(&meters[CHAIN], TASKS);
+        if (tasks.done != TASKS || turns < TASKS)
             wrong("%" PRIu32 " calls in %" PRIu32 " turns of a chain", tasks.done, turns);
     }
     meters_report(meters, METERS);

@@ -14,12 +14,10 @@ enum { TIMER_EXTRAS = 1000 };
 
 static struct {
     uint32_t count, pushes, fired;
-    struct clocked *clocked;
-    struct clocked **fired_order;
-    const uint32_t *order;             /* random: cancelled in this order */
+    struct clocked *clocked, *extras, **fired_order;
+    const uint32_t *order;              /* random: cancelled in this order */
     uint32_t *push_random, *push_robin; /* which timer each push is for */
-    delay_t *delays;                   /* of each push */
-    struct clocked extras[TIMER_EXTRAS];
+    delay_t *delays;                    /* of each push */
 } timers;
 
 static TIMER_CALLBACK(on_expire)
@@ -47,6 +45,8 @@ static TIMER_CALLBACK(on_too_early)
 #define TIMER(i) &timers.clocked[i].timer
 #define DELAY(i) timers.clocked[i].delay
 #define EXTRA(i) &timers.extras[i].timer
+#define PUSH(i, whose) timer_push(loop, TIMER(timers.whose[i]), timers.delays[i])
+#define TENTH (timers.count / 10)
 
 REGION_OF(add, timers.count, timer_add(loop, TIMER(i), DELAY(i), on_too_early))
 REGION_OF(add_fresh, timers.count, timer_add_fresh(loop, TIMER(i), DELAY(i), on_too_early))
@@ -60,12 +60,11 @@ REGION_OF(pair, TIMER_EXTRAS, {
 
 /* Idle timeouts: each push is to a little later than the one before it. Whose it is, is random, or
  * goes round. */
-#define PUSH(i, whose) timer_push(loop, TIMER(timers.whose[i]), timers.delays[i])
 REGION_OF(push_random, timers.pushes, PUSH(i, push_random))
 REGION_OF(push_robin, timers.pushes, PUSH(i, push_robin))
 
-/* The same with a turn after every 64: a library that puts work off has to do it there. These are
- * not in a callback. */
+/* The same with a turn after every 64, not in a callback: a library that puts work off has to do it
+ * there. */
 REGION_OF(turns_random, timers.pushes, {
     PUSH(i, push_random);
     if (i % 64 == 63)
@@ -77,41 +76,53 @@ REGION_OF(turns_robin, timers.pushes, {
         loop_poll(loop);
 })
 
-/* A random one out of `count`: of those a tenth, so that the others are still there. */
-#define TENTH (timers.count / 10)
+/* A random one out of `count`: only a tenth, so that the others are still there. */
 REGION_OF(cancel, TENTH, timer_cancel(loop, TIMER(timers.order[i])))
 REGION_OF(cancel_rest, timers.count - TENTH, timer_cancel(loop, TIMER(timers.order[i + TENTH])))
 
 /* ---- around it ---- */
 
-static void timers_set(uint64_t least, uint64_t span)
+static struct meter unmeasured = {.metric = "unmeasured"};
+
+static void timers_set(struct clocked *clocked, uint32_t count, uint64_t least, uint64_t span)
 {
-    for (uint32_t i = 0; i < timers.count; i++)
-        timers.clocked[i].delay = delay_from_ns(least + random_below(span));
+    for (uint32_t i = 0; i < count; i++)
+        clocked[i].delay = delay_from_ns(least + random_below(span));
+}
+
+static void timers_set_far(struct clocked *clocked, uint32_t count)
+{
+    timers_set(clocked, count, 61 * NS_PER_S, 58 * NS_PER_S);
 }
 
 /* The deadlines of the `phase`-th series of pushes: later than any before. */
 static void timers_set_pushes(unsigned phase)
 {
+    uint64_t from = (120 + 2 * (uint64_t)phase) * NS_PER_S;
     for (uint32_t i = 0; i < timers.pushes; i++)
-        timers.delays[i] = delay_from_ns((120 + 2 * (uint64_t)phase) * NS_PER_S
-                                         + i * NS_PER_S / timers.pushes);
+        timers.delays[i] = delay_from_ns(from + i * NS_PER_S / timers.pushes);
 }
 
 /* After cancelling or expiry: what a library still holds of them. */
-static void timers_free(loop_t *loop)
+static void timers_free(loop_t *loop, struct clocked *clocked, uint32_t count)
 {
-    for (uint32_t i = 0; i < timers.count; i++)
-        timer_free(loop, TIMER(i));
+    for (uint32_t i = 0; i < count; i++)
+        timer_free(loop, &clocked[i].timer);
     loop_poll(loop);
     loop_poll(loop);
+}
+
+static void timers_cancel(loop_t *loop, struct meter *meter)
+{
+    in_callback(run_cancel, meter);
+    in_callback(run_cancel_rest, &unmeasured);
+    timers_free(loop, timers.clocked, timers.count);
 }
 
 /* Opens the loop, and lets tables grow and memory be touched. */
 static loop_t *timers_open(uint32_t count)
 {
     struct limits limits = {.io = 1, .timers = count + 1};
-    struct meter unmeasured = {.metric = "unmeasured"};
     if (count > TIMER_MAX)
         skip("no timers, or fewer");
     loop_t *loop = loop_open(&limits);
@@ -119,6 +130,7 @@ static loop_t *timers_open(uint32_t count)
     timers.count = count;
     timers.pushes = count < 1000 ? 1000 : count;
     timers.clocked = zeroed(count, sizeof *timers.clocked);
+    timers.extras = zeroed(TIMER_EXTRAS, sizeof *timers.extras);
     timers.fired_order = zeroed(count, sizeof *timers.fired_order);
     timers.order = random_order(count);
     timers.push_random = zeroed(timers.pushes, sizeof(uint32_t));
@@ -128,20 +140,17 @@ static loop_t *timers_open(uint32_t count)
         timers.push_random[i] = (uint32_t)random_below(count);
         timers.push_robin[i] = i % count;
     }
-    timers_set(61 * NS_PER_S, 58 * NS_PER_S);
+    timers_set_far(timers.clocked, count);
     in_callback(run_add, &unmeasured);
-    in_callback(run_cancel, &unmeasured);
-    in_callback(run_cancel_rest, &unmeasured);
-    timers_free(loop);
+    timers_cancel(loop, &unmeasured);
     return loop;
 }
 
-/* timers COUNT. With few timers a region would be shorter than the clock is precise: then only
- * pushes and pairs. */
+/* timers COUNT */
 static void workload_timers(uint32_t count, uint32_t unused)
 {
-    enum { ADD, ADD_FRESH, PAIR, RANDOM, ROBIN, TURNS_RANDOM, TURNS_ROBIN, CANCEL, METERS, NONE };
-    struct meter meters[NONE + 1] = {
+    enum { ADD, ADD_FRESH, PAIR, RANDOM, ROBIN, TURNS_RANDOM, TURNS_ROBIN, CANCEL, METERS };
+    struct meter meters[METERS] = {
         [ADD] = {.metric = "add"},
         [ADD_FRESH] = {.metric = "add_fresh"},
         [PAIR] = {.metric = "pair"},
@@ -150,31 +159,22 @@ static void workload_timers(uint32_t count, uint32_t unused)
         [TURNS_RANDOM] = {.metric = "turns_random"},
         [TURNS_ROBIN] = {.metric = "turns_robin"},
         [CANCEL] = {.metric = "cancel"},
-        [NONE] = {.metric = "unmeasured"},
     };
-    bool many = count >= 1000;
     loop_t *loop = timers_open(count);
     while (meter_goes_on(&meters[PAIR], 1) && meter_goes_on(&meters[RANDOM], 1)) {
-        timers_set(61 * NS_PER_S, 58 * NS_PER_S);
-        if (many) {
-            in_callback(run_add_fresh, &meters[ADD_FRESH]);
-            in_callback(run_cancel, &meters[NONE]);
-            in_callback(run_cancel_rest, &meters[NONE]);
-            timers_free(loop);
-        }
-        in_callback(run_add, &meters[many ? ADD : NONE]);
+        timers_set_far(timers.clocked, count);
+        in_callback(run_add_fresh, &meters[ADD_FRESH]);
+        timers_cancel(loop, &unmeasured);
+        in_callback(run_add, &meters[ADD]);
 
-        for (uint32_t i = 0; i < TIMER_EXTRAS; i++)
-            timers.extras[i].delay = delay_from_ns(61 * NS_PER_S + random_below(58 * NS_PER_S));
+        timers_set_far(timers.extras, TIMER_EXTRAS);
         in_callback(run_pair, &meters[PAIR]);
-        for (uint32_t i = 0; i < TIMER_EXTRAS; i++)
-            timer_free(loop, EXTRA(i));
-        loop_poll(loop);
+        timers_free(loop, timers.extras, TIMER_EXTRAS);
 
         timers_set_pushes(0);
         in_callback(run_push_random, &meters[RANDOM]);
         timers_set_pushes(1); /* from then on the first to expire is the next in turn */
-        in_callback(run_push_robin, &meters[NONE]);
+        in_callback(run_push_robin, &unmeasured);
         timers_set_pushes(2);
         in_callback(run_push_robin, &meters[ROBIN]);
 #ifndef TIMER_RESTARTS
@@ -183,9 +183,7 @@ static void workload_timers(uint32_t count, uint32_t unused)
         timers_set_pushes(4);
         run_turns_random(loop, &meters[TURNS_RANDOM]);
 #endif
-        in_callback(run_cancel, &meters[many ? CANCEL : NONE]);
-        in_callback(run_cancel_rest, &meters[NONE]);
-        timers_free(loop);
+        timers_cancel(loop, &meters[CANCEL]);
     }
     meters_report(meters, METERS);
 }
@@ -193,14 +191,6 @@ static void workload_timers(uint32_t count, uint32_t unused)
 /* ---- expire: random deadlines within 20 ms, all due when the turn begins ---- */
 
 enum { EXPIRE_SPAN = 20 * 1000 * 1000 };
-
-/* For counts: what it takes to order timers depends on where between two powers of two of the clock
- * they lie. So they are added where a multiple of 2^25 ns, but not of 2^30, is 10 ms away; within
- * half a millisecond, else that is tried again. */
-static uint64_t expire_phase(void)
-{
-    return (clock_ns() + EXPIRE_SPAN / 2) & ((UINT64_C(1) << 30) - 1);
-}
 
 static bool expire_added, expire_began;
 
@@ -210,20 +200,27 @@ static TIMER_CALLBACK(on_beginning)
     DONE;
 }
 
+/* For counts: what it takes to order timers depends on where between two powers of two of the clock
+ * they lie. So they are added where a multiple of 2^25 ns, but not of 2^30, is 10 ms away; within
+ * half a millisecond, else that is tried again. */
+static uint64_t expire_phase(unsigned bits)
+{
+    return (clock_ns() + EXPIRE_SPAN / 2) & ((UINT64_C(1) << bits) - 1);
+}
+
 static void run_add_in_phase(loop_t *loop, struct meter *meter)
 {
-    uint64_t phase = expire_phase(), lower = phase & ((UINT64_C(1) << 25) - 1);
-    expire_added = !options.fixed || (phase != lower && lower < NS_PER_MS / 2);
+    bool is_in_phase = expire_phase(25) < NS_PER_MS / 2 && expire_phase(30) >> 25 != 0;
+    expire_added = !options.fixed || is_in_phase;
     if (expire_added)
         run_add_expiring(loop, meter);
 }
 
 static void expire_add(loop_t *loop)
 {
-    struct meter unmeasured = {.metric = "unmeasured"};
     for (expire_added = false; !expire_added;) {
         if (options.fixed)
-            sleep_ns((UINT64_C(1) << 25) - expire_phase() % (UINT64_C(1) << 25));
+            sleep_ns((UINT64_C(1) << 25) - expire_phase(25));
         /* A timer has just fired, as in a program that has been running for a while. */
         expire_began = false;
         timer_add(loop, EXTRA(0), delay_from_ns(0), on_beginning);
@@ -243,11 +240,11 @@ static void expire_check(void)
     for (uint32_t i = 0; i < timers.count; i++) {
         const struct clocked *now = timers.fired_order[i];
         const struct clocked *before = timers.fired_order[i > 0 ? i - 1 : 0];
+        uint64_t this_ns = delay_ns(now->delay), before_ns = delay_ns(before->delay);
         seen += (uint64_t)(now - timers.clocked);
-        if (TIMER_ORDERED && delay_ns(now->delay) < delay_ns(before->delay))
-            wrong("timers out of order: %" PRIu64 " ns after %" PRIu64 " ns", delay_ns(now->delay),
-                  delay_ns(before->delay));
-        if (TIMER_TIES_ORDERED && delay_ns(now->delay) == delay_ns(before->delay) && now < before)
+        if (TIMER_ORDERED && this_ns < before_ns)
+            wrong("timers out of order: %" PRIu64 " ns after %" PRIu64 " ns", this_ns, before_ns);
+        if (TIMER_TIES_ORDERED && this_ns == before_ns && now < before)
             wrong("timers of equal deadlines not in the order in which they were armed");
     }
     if (seen != (uint64_t)timers.count * (timers.count - 1) / 2)
@@ -259,11 +256,11 @@ static void workload_expire(uint32_t count, uint32_t unused)
 {
 #ifdef TIMER_RESTARTS
     skip("a turn starts its timers anew");
-#else
+#endif
     struct meter meter = {.metric = "expire"};
     loop_t *loop = timers_open(count);
     while (meter_goes_on(&meter, 1) && meter.rounds < 5) {
-        timers_set(1, EXPIRE_SPAN);
+        timers_set(timers.clocked, count, 1, EXPIRE_SPAN);
         timers.fired = 0;
         expire_add(loop);
         sleep_ns(EXPIRE_SPAN + 20 * NS_PER_MS); /* now all are due, however a library rounds */
@@ -272,11 +269,8 @@ static void workload_expire(uint32_t count, uint32_t unused)
         while (timers.fired < timers.count)
             loop_poll(loop);
         meter_end(&meter, timers.count - before);
-        for (int i = 0; i < 3; i++)
-            loop_poll(loop);
+        timers_free(loop, timers.clocked, count);
         expire_check();
-        timers_free(loop);
     }
     meters_report(&meter, 1);
-#endif
 }

@@ -1,6 +1,6 @@
 /* What several workloads wait with: one fd that never becomes ready, and one that is made ready to
  * run something inside its callback, where programs do most of what they do and where a library
- * has its cached time. */
+ * has its cached time. Each takes a watcher. */
 
 static IO_CALLBACK(on_never_ready)
 {
@@ -8,7 +8,6 @@ static IO_CALLBACK(on_never_ready)
     DONE;
 }
 
-/* Takes a watcher, so that the loop always has something to wait for. */
 static void keep_waiting(loop_t *loop)
 {
     int watched, other;
@@ -35,7 +34,6 @@ static IO_CALLBACK(on_errand)
     DONE;
 }
 
-/* Takes a watcher. */
 static void errand_open(loop_t *loop)
 {
     errand.loop = loop;

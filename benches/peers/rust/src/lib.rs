@@ -4,10 +4,10 @@
 /// Functions over a loop that trust their caller: `this` comes from the library's `open`, and
 /// nobody but callbacks of the very call uses it meanwhile; the other pointers live.
 macro_rules! functions {
-    ($($name:ident($this:ident: $loop:ty $(, $word:ident: $type:ty)*) -> $result:ty $body:block)*) => {
+    ($($name:ident($this:ident: $loop:ty $(, $word:ident: $type:ty)*) -> $out:ty $body:block)*) => {
         $(
             #[unsafe(no_mangle)]
-            unsafe extern "C" fn $name($this: *mut $loop $(, $word: $type)*) -> $result {
+            unsafe extern "C" fn $name($this: *mut $loop $(, $word: $type)*) -> $out {
                 #[allow(unused_unsafe)]
                 unsafe { $body }
             }

@@ -1,6 +1,5 @@
-/* A library in Rust that reports readiness and nothing else, behind the C functions of
- * rust/src/readiness.rs. Deferred calls and messages are its user's own. Before it is included:
- * PEER and FACE(function), the name of the library's function. */
+/* mio and polling: libraries in Rust that report readiness and nothing else, behind C functions of
+ * rust/src. Deferred calls and messages are their users' own. FACE(function) is the library's. */
 #include "queue.h"
 
 struct io {
@@ -62,7 +61,6 @@ static inline void loop_run(loop_t *loop)
 }
 
 /* ---- I/O ---- */
-
 #define IO_CALLBACK(name) void name(void *user)
 #define IO_READ 1
 #define IO_WRITE 2
@@ -82,9 +80,7 @@ static inline int io_add(loop_t *loop, struct io *io, int fd, int interest,
 #define io_remove(loop, io) FACE(remove)((loop)->face, io)
 
 /* ---- timers: none ---- */
-
-struct timer {
-};
+struct timer {};
 
 #define TIMER_CALLBACK(name) void name(void *user)
 #define TIMER_MAX 0
@@ -104,7 +100,6 @@ typedef uint64_t delay_t;
 #define timer_free(loop, timer)
 
 /* ---- messages ---- */
-
 static void mailbox_wake(struct mailbox *mailbox) { FACE(wake)(mailbox->waker); }
 
 static void mailbox_open(struct mailbox *mailbox, loop_t *loop, uint32_t capacity)

@@ -1,4 +1,0 @@
-/* mio */
-#define PEER "mio"
-#define FACE(function) mio_##function
-#include "readiness.h"

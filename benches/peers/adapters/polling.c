@@ -1,4 +1,0 @@
-/* polling */
-#define PEER "polling"
-#define FACE(function) polling_##function
-#include "readiness.h"
