@@ -49,4 +49,5 @@ for layer in $LAYERS; do
     mv "$work/$member" "$work/pirn_$layer.o"
     archiver rs libpirn.a "pirn_$layer.o"
 done
-mv "$work/libpirn.a" "$out/libpirn.a"
+# An archive that has not changed keeps its time, so that make links nothing again.
+cmp -s "$work/libpirn.a" "$out/libpirn.a" || mv "$work/libpirn.a" "$out/libpirn.a"
