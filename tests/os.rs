@@ -152,7 +152,8 @@ fn exactly_the_listed_symbols_are_exported() {
 
     // It asks the core for its functions, and nobody else for anything.
     let outcome = run(Command::new("nm").arg("-u").arg(&object), MINUTES);
-    let core = std::fs::read_to_string(root().join("tests/symbols.txt")).expect("committed");
+    let core =
+        std::fs::read_to_string(root().join("tests/artifact/symbols.txt")).expect("committed");
     for name in outcome
         .output
         .lines()
@@ -237,4 +238,66 @@ fn a_program_without_a_c_library_works() {
         size(layers(), "core-of-layers"),
         size(&library().archive, "core-alone")
     );
+}
+
+/// The program on the header's first page compiles, runs, and ends when it is told to.
+#[test]
+fn the_first_program_of_the_header_works() {
+    if !has(GCC.program) {
+        return;
+    }
+    let header = std::fs::read_to_string(root().join("include/pirn/os.h")).expect("committed");
+    // What stands in the right margin is a remark.
+    let program: String = header
+        .lines()
+        .skip_while(|line| !line.contains("static struct pirn_signal terminate;"))
+        .take_while(|line| !line.contains("CONVENTIONS"))
+        .map(|line| line.trim_start_matches(" *").trim_start())
+        .map(|line| format!("{}\n", line.split("      ").next().unwrap_or("")))
+        .collect();
+    assert!(
+        program.contains("pirn_run(loop)"),
+        "it is where it was:\n{program}"
+    );
+    let file = scratch("layers").join("first.c");
+    let head = "#include <signal.h>\n#include <pirn/os.h>\nstatic PIRN_STORAGE(block, 4, 4, 4);\n";
+    std::fs::write(&file, format!("{head}{program}")).expect("the target directory is writable");
+    let program = file.with_extension("");
+    let mut command = Command::new("gcc");
+    command.args(["-std=gnu11", "-Wall", "-I"]);
+    command.arg(root().join("include")).arg(&file).arg(layers());
+    let outcome = run(command.arg("-o").arg(&program), MINUTES);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    let mut child = Command::new(&program).spawn().expect("it was linked");
+    std::thread::sleep(Duration::from_millis(300));
+    let mut kill = Command::new("kill");
+    assert!(run(kill.arg("-TERM").arg(child.id().to_string()), LIMIT).is_success());
+    // Not by the signal, which it blocks, but by returning.
+    assert_eq!(child.wait().expect("it is a child").code(), Some(0));
+}
+
+/// What makes system calls is named in crates/os/src/sys alone.
+#[test]
+fn the_layer_keeps_its_walls() {
+    let source = root().join("crates/os/src");
+    let files = std::fs::read_dir(&source).expect("the sources are there");
+    let mut count = 0;
+    for path in files
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file())
+    {
+        let text = std::fs::read_to_string(&path).expect("the sources are readable");
+        let code = text.split("#[cfg(test)]").next().unwrap_or("");
+        for line in code
+            .lines()
+            .map(|line| line.split("//").next().unwrap_or(""))
+        {
+            for name in ["rustix", "syscalls::", "libc", "std::", "alloc::"] {
+                assert!(!line.contains(name), "{}: {line}", path.display());
+            }
+        }
+        count += 1;
+    }
+    assert!(count > 5, "the sources are found");
 }

@@ -1,9 +1,8 @@
 /*
  * pirn/os.h: signals, the end of processes, clocks and files, as a layer above pirn.h.
  *
- * The layer is in the same library. A program that does not call it does not contain it. Version
- * 0 of this header: nothing in it is frozen yet. Linux only, on x86_64, x86, aarch64, ARM and
- * riscv64.
+ * The layer is in the same library. A program that does not call it does not contain it. Linux
+ * only. Version 0 of this header: nothing in it is frozen yet.
  *
  *
  * IN ONE PAGE

@@ -19,20 +19,8 @@
 #![no_std]
 #![allow(non_camel_case_types)]
 
-#[cfg(not(all(
-    target_os = "linux",
-    any(
-        target_arch = "x86_64",
-        target_arch = "x86",
-        target_arch = "aarch64",
-        target_arch = "arm",
-        target_arch = "riscv64"
-    )
-)))]
-compile_error!(
-    "pirn-os makes system calls itself, which it can do on Linux only, \
-     on x86_64, x86, aarch64, arm and riscv64"
-);
+#[cfg(not(target_os = "linux"))]
+compile_error!("pirn-os is for Linux: what it watches is Linux's");
 
 #[cfg(feature = "artifact")]
 use pirn_artifact as _;

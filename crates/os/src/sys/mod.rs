@@ -5,6 +5,7 @@
 //! Every system call of the layer. Those that rustix has go through rustix, the others through
 //! `raw`.
 
+mod call;
 mod raw;
 
 pub(crate) use raw::{

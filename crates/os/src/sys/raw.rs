@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "system calls that rustix does not have")]
-//! System calls that rustix does not have, by the assembly of the crate `syscalls`.
+//! System calls that rustix does not have.
 //!
 //! rustix has no signalfd4, and it has rt_sigprocmask only in a feature whose interface may change.
 //! Its waitid does not return which process it was.
@@ -7,14 +7,14 @@
 use core::ffi::c_int;
 
 use rustix::fd::{FromRawFd, OwnedFd};
-use syscalls::{Sysno, syscall};
 
 use super::Result;
+use super::call::{Call, call};
 
 /// Bytes of a set of signals as the kernel takes it: bit 0 is signal 1.
 const SET_SIZE: usize = size_of::<u64>();
 
-// The same numbers on all machines that the layer is built for.
+// The same numbers on all machines that the layer is tested on.
 const SIG_BLOCK: usize = 0;
 const SIG_UNBLOCK: usize = 1;
 const SFD_NONBLOCK: usize = 0o4000;
@@ -25,10 +25,6 @@ const WNOHANG: usize = 0x1;
 const WEXITED: usize = 0x4;
 const WNOWAIT: usize = 0x0100_0000;
 const WALL: usize = 0x4000_0000;
-
-fn error(errno: syscalls::Errno) -> super::Errno {
-    super::error(errno.into_raw())
-}
 
 /// The set that holds one signal, from 1 to 64.
 fn set_of(signo: c_int) -> u64 {
@@ -41,15 +37,18 @@ fn change_mask(how: usize, set: u64) -> Result<u64> {
     // SAFETY: rt_sigprocmask(2) reads SET_SIZE bytes at the second argument and writes as many at
     // the third. Both are variables of that size, which live until the call has returned.
     let result = unsafe {
-        syscall!(
-            Sysno::rt_sigprocmask,
-            how,
-            &raw const set,
-            &raw mut old,
-            SET_SIZE
+        call(
+            Call::SignalMask,
+            [
+                how,
+                &raw const set as usize,
+                &raw mut old as usize,
+                SET_SIZE,
+                0,
+            ],
         )
     };
-    result.map(|_| old).map_err(error)
+    result.map(|_| old)
 }
 
 /// True if the calling thread blocks the signal.
@@ -74,16 +73,19 @@ pub(crate) fn open_signal(signo: c_int) -> Result<OwnedFd> {
     // SAFETY: signalfd4(2) with -1 makes a new fd, and reads SET_SIZE bytes at the second argument,
     // which is a variable of that size.
     let result = unsafe {
-        syscall!(
-            Sysno::signalfd4,
-            -1isize,
-            &raw const set,
-            SET_SIZE,
-            SFD_NONBLOCK | SFD_CLOEXEC
+        call(
+            Call::OpenSignal,
+            [
+                -1isize as usize,
+                &raw const set as usize,
+                SET_SIZE,
+                SFD_NONBLOCK | SFD_CLOEXEC,
+                0,
+            ],
         )
     };
     // Not negative; this way the compiler knows, and leaves out rustix's assertion.
-    let fd = result.map_err(error)? as c_int & c_int::MAX;
+    let fd = result? as c_int & c_int::MAX;
     // SAFETY: the kernel has just made this fd, so that it is open and nobody else's.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -119,16 +121,12 @@ pub(crate) fn wait(process: Process, keep: bool) -> Result<Option<Exit>> {
     // SAFETY: waitid(2) writes a siginfo_t, which has 128 bytes, at the third argument, a
     // variable of that size. The last argument is NULL: no usage is written.
     let result = unsafe {
-        syscall!(
-            Sysno::waitid,
-            kind,
-            id as usize,
-            words.as_mut_ptr(),
-            options,
-            0usize
+        call(
+            Call::Wait,
+            [kind, id as usize, words.as_mut_ptr() as usize, options, 0],
         )
     };
-    result.map_err(error)?;
+    result?;
     #[cfg(target_pointer_width = "64")]
     let [_, _, code, _, pid, _, status, ..] = words;
     #[cfg(target_pointer_width = "32")]
