@@ -90,18 +90,12 @@ impl<'a, H: Host> Platform<'a, H> {
         }
     }
 
-    /// The first that this build has and this kernel lets us use, or the last of all, untried. A lack of fds or memory is no
-    /// reason to try the next.
+    /// The first that this build has and that can be opened now, or the last of all, untried. Each needs less of the kernel, fds too,
+    /// than the one before.
     fn best(area: &mut [u64]) -> Result<BackendKind> {
         let (last, others) = KINDS.split_last().ok_or(Error::EOPNOTSUPP)?;
-        for kind in others {
-            match Platform::<'_, H>::open(*kind, area) {
-                Ok(_) => return Ok(*kind),
-                Err(error) if is_refusal(error) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(*last)
+        let works = |kind: &&BackendKind| Platform::<'_, H>::open(**kind, area).is_ok();
+        Ok(*others.iter().find(works).unwrap_or(last))
     }
 }
 

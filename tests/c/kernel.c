@@ -8,6 +8,7 @@
 #include <linux/seccomp.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 /* Machines that came later never had the older calls. */
@@ -116,10 +117,22 @@ static void auto_takes_the_best_that_works(void)
         /* The wake object is needed by all. */
         SCENARIO(REFUSE(error, SYS_eventfd2, SYS_eventfd); chooses(-EOPNOTSUPP););
     }
-    /* A lack of fds or memory is no reason to try the next. */
-    SCENARIO(REFUSE(EMFILE, SYS_epoll_create1); chooses(-EMFILE););
+    /* epoll needs most. */
+    SCENARIO(REFUSE(EMFILE, SYS_epoll_create1); chooses(PIRN_BACKEND_POLL););
+    SCENARIO(REFUSE(ENOMEM, SYS_epoll_ctl); chooses(PIRN_BACKEND_POLL););
     SCENARIO(REFUSE(ENFILE, SYS_eventfd2); chooses(-ENFILE););
-    SCENARIO(REFUSE(ENOMEM, SYS_epoll_ctl); chooses(-ENOMEM););
+    static const int with_free_fds[] = { -EMFILE, PIRN_BACKEND_POLL, PIRN_BACKEND_EPOLL };
+    for (int count = 0; count <= 2; count++)
+        SCENARIO({
+            struct rlimit few = { .rlim_cur = 64, .rlim_max = 4096 };
+            int last = 0;
+            MUST(setrlimit(RLIMIT_NOFILE, &few) == 0);
+            for (int fd = dup(0); fd >= 0; fd = dup(0))
+                last = fd;
+            for (int freed = 0; freed < count; freed++)
+                close(last - freed);
+            chooses(with_free_fds[count]);
+        });
 }
 
 /* 99: named, it is taken or refused with what the kernel said; no fd stays open. */
