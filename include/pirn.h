@@ -720,7 +720,7 @@ size_t pirn_storage_size(uint32_t io,
  * Make a loop in a block of memory.
  *
  * The block must stay where it is, untouched by others, until `pirn_deinit`; nothing else is ever allocated. A block larger than it
- * must be is welcome: the select backend then watches higher fds, the epoll backend fetches more events at once.
+ * must be is welcome: the select backend then watches higher fds, the epoll backend fetches more events at once, up to 1024.
  *
  * @param loop   where the loop's address is written; unchanged on error
  * @param block  memory aligned as a `uint64_t`; declared by `PIRN_STORAGE`, or any other with the capacities in `config`
@@ -1387,14 +1387,15 @@ int pirn_ended(struct pirn_loop *loop);
  *
  * A ready fd, a due timer, a task, a post: for embedding in another loop. When it is readable call `pirn_prepare`, `pirn_wait` with 0,
  * `pirn_dispatch`, or simply `pirn_turn` with 0. From the first call on, every change outside a dispatch is made known to the kernel at once,
- * so that the other loop sees it. Poll it, do nothing else with it. It changes only by `pirn_after_fork`.
+ * so that the other loop sees it. Poll it, do nothing else with it. It changes only by `pirn_after_fork`. It is an epoll that holds
+ * another one; the kernel allows five within each other, and refuses to watch it with -ELOOP beyond that.
  *
  * Returns the fd, or
  * - -EINVAL: no live loop
  * - -EOPNOTSUPP: only the epoll backend has one (`PIRN_CAN_FD`); with the others wait in `pirn_wait`
  * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
  *
- * Cost: the first time three system calls. Loop thread, any callback. Since 0.1.
+ * The first call opens two fds, closed on exec, and makes five system calls. Loop thread, any callback. Since 0.1.
  */
 int pirn_fd(struct pirn_loop *loop);
 

@@ -140,9 +140,13 @@ pub(crate) trait Backend: Clock {
         false
     }
 
-    /// Makes the kernel objects anew, empty, under the same numbers where that is possible: after a fork, or when an fd
-    /// haunts the set. The core then adds every source again.
+    /// Makes the kernel objects anew, empty: after a fork, or when an fd haunts the set. The core then adds every source again.
     fn rebuild(&mut self) -> Result<()>;
+
+    /// Sleeps that long, whatever is ready: for a loop whose set is haunted and cannot be rebuilt.
+    fn nap(&self, time: Nanos) {
+        let _ = time;
+    }
 
     /// A handle that ends the wait from other threads.
     fn waker(&self) -> Self::Waker;

@@ -239,6 +239,10 @@ impl<H: Host> Backend for Platform<'_, H> {
         delegate!(self, backend => backend.rebuild())
     }
 
+    fn nap(&self, time: Nanos) {
+        delegate!(self, backend => backend.nap(time))
+    }
+
     fn waker(&self) -> Self::Waker {
         match self {
             #[cfg(linux_epoll)]

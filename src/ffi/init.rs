@@ -302,7 +302,7 @@ pub extern "C" fn pirn_storage_size(io: u32, timers: u32, tasks: u32) -> usize {
 /// Make a loop in a block of memory.
 ///
 /// The block must stay where it is, untouched by others, until `pirn_deinit`; nothing else is ever allocated. A block larger than it
-/// must be is welcome: the select backend then watches higher fds, the epoll backend fetches more events at once.
+/// must be is welcome: the select backend then watches higher fds, the epoll backend fetches more events at once, up to 1024.
 ///
 /// @param loop   where the loop's address is written; unchanged on error
 /// @param block  memory aligned as a `uint64_t`; declared by `PIRN_STORAGE`, or any other with the capacities in `config`

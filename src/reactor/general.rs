@@ -4,7 +4,7 @@
 //! priority in turn.
 
 use super::Reactor;
-use super::dispatch::FiredIo;
+use super::dispatch::{FiredIo, WOKEN};
 use crate::backend::{ALWAYS_READY, Backend, Entry, Key, Marked};
 use crate::ready::{Interest, Ready, UNASKED, fold, report, unfold};
 use crate::slab::NONE;
@@ -212,10 +212,20 @@ impl<B: Backend> Reactor<'_, B> {
     /// An event of an entry that is not in use. If none went out of use since the wait, the kernel watches an open file that no
     /// fd of ours names any more (it was duplicated or inherited, then closed here).
     pub(super) fn stale(&mut self, entry: Entry) {
-        // What is new of the loop's own fds is that the wait ended.
-        if entry.slot != NONE {
+        if entry.slot == NONE {
+            self.own(1);
+        } else {
             self.stats.stale_events += 1;
             self.is_haunted |= !self.has_removed;
+        }
+    }
+
+    /// Events of the loop's own fds: their news is that the wait ended. They count as nothing that was found, as on the other backends.
+    fn own(&mut self, count: u32) {
+        self.stats.events -= u64::from(count);
+        self.sources -= count;
+        if self.sources == 0 {
+            self.work &= !WOKEN;
         }
     }
 
@@ -231,10 +241,14 @@ impl<B: Backend> Reactor<'_, B> {
             is_haunted,
             ..
         } = self;
+        let mut own = 0;
         backend.mark(&mut |key, found| {
             let head = match key {
                 Key::Fd(fd) => watchers.find(fd)?,
-                Key::Entry(Entry { slot: NONE, .. }) => return None,
+                Key::Entry(Entry { slot: NONE, .. }) => {
+                    own += 1;
+                    return None;
+                }
                 Key::Entry(entry) if watchers.has(entry) => entry.slot,
                 Key::Entry(_) => {
                     stats.stale_events += 1;
@@ -265,6 +279,9 @@ impl<B: Backend> Reactor<'_, B> {
             }
             marked
         });
+        if own > 0 {
+            self.own(own);
+        }
         self.is_marked = true;
     }
 }

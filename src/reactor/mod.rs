@@ -40,6 +40,9 @@ use general::Stage;
 /// How many turns of `run` share one check for a fork. The check is a system call, and a turn with one event makes three.
 const TURNS_PER_FORK_CHECK: u32 = 32;
 
+/// How long a loop sleeps, and serves nobody, between two turns for nothing but a ghost that it cannot get rid of.
+const NAP: Nanos = 1_000_000;
+
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[repr(i32)]
@@ -76,7 +79,7 @@ pub(crate) struct Reactor<'a, B: Backend> {
     has_levels: bool,
     /// An entry left the backend's set since the last wait, so that a stale event is no surprise.
     has_removed: bool,
-    /// An event came from an fd that is watched no more: the set must be rebuilt.
+    /// An event came from an fd that is watched no more: the set is to be rebuilt.
     is_haunted: bool,
     forked: bool,
     now_is_stale: bool,
@@ -85,6 +88,8 @@ pub(crate) struct Reactor<'a, B: Backend> {
     left: u32,
     budget: u32,
     next_budget: u32,
+    /// What the last wait found, without those of the loop's own fds that were come across since.
+    sources: u32,
     shared: &'a Shared<'a, B::Waker>,
     watchers: Watchers<'a>,
     pub(crate) backend: B,
@@ -119,6 +124,8 @@ pub(crate) struct Reactor<'a, B: Backend> {
     alarm: Nanos,
     holds: u32,
     block_size: u32,
+    /// The spurious wake-ups there had been when a haunted set was last waited for.
+    turns_in_vain: u64,
     timers: Timers<'a>,
 }
 
@@ -142,6 +149,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
             work: 0,
             left: 0,
             budget: 0,
+            sources: 0,
             next_budget: if measure { 0 } else { u32::MAX },
             is_marked: false,
             has_levels: false,
@@ -165,6 +173,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
             turns_to_fork_check: 0,
             forked: false,
             block_size: parts.block_size,
+            turns_in_vain: 0,
             stats: Stats::default(),
         }
     }
@@ -192,7 +201,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
     #[inline(never)]
     fn bring_up_to_date(&mut self) -> Result<bool> {
         if self.is_haunted {
-            self.rebuild()?;
+            // Without an fd for another set this one goes on, and the next turn tries again.
+            let _ = self.rebuild();
         }
         Ok(self.apply_changes())
     }
@@ -223,6 +233,11 @@ impl<'a, B: Backend> Reactor<'a, B> {
         }
         // A turn whose events were all taken ends here, unless a take has reported its end.
         self.work = 0;
+        let timeout = if self.is_haunted {
+            self.wait_haunted(timeout)
+        } else {
+            timeout
+        };
         let sleeps = timeout > 0 && self.shared.about_to_sleep();
         let result = self.backend.wait(if sleeps { timeout } else { 0 });
         self.shared.awake();
@@ -243,6 +258,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
         self.has_removed = false;
         if found > 0 {
             self.work = EVENTS | WOKEN;
+            self.sources = found;
             self.stats.events += u64::from(found);
             if self.must_mark() {
                 self.mark(true);
@@ -251,34 +267,46 @@ impl<'a, B: Backend> Reactor<'a, B> {
         Ok(found)
     }
 
-    /// As [`wait`](Self::wait), for a caller that may wait for the pollable fd before it dispatches: what
-    /// was found, and what comes from now on, shows there.
-    pub(crate) fn wait_foreign(&mut self, timeout: Nanos) -> Result<u32> {
-        let found = self.wait(timeout)?;
-        if self.show.is_none() {
-            return Ok(found);
+    /// How long may be waited in a set that is haunted and could not be rebuilt. If the last turn was for nothing but a ghost, so will
+    /// be the next: for some time there is none then.
+    #[cold]
+    fn wait_haunted(&mut self, timeout: Nanos) -> Nanos {
+        let in_vain = self.stats.spurious_wakeups;
+        if core::mem::replace(&mut self.turns_in_vain, in_vain) == in_vain {
+            return timeout;
         }
-        if found > 0 && !self.has_found_sources() {
-            // Only the loop's own fds. If that counted as something to do, the fd would be made readable
-            // again, and the next wait would find that: for ever.
-            (self.work, self.is_marked) = (0, false);
+        self.backend.nap(timeout.min(NAP));
+        0
+    }
+
+    /// As [`wait`](Self::wait), for a caller that may wait for the pollable fd before it dispatches: what
+    /// was found, and what comes from now on, shows there. The loop's own fds do not count.
+    pub(crate) fn wait_foreign(&mut self, timeout: Nanos) -> Result<u32> {
+        let mut found = self.wait(timeout)?;
+        if found > 0 {
+            let own = self.own_events();
+            found = self.sources - own;
+            if found == 0 {
+                // Only the loop's own fds. If that counted as something to do, the fd would be made readable
+                // again, and the next wait would find that: for ever.
+                self.stats.events -= u64::from(own);
+                (self.work, self.is_marked) = (0, false);
+            }
         }
         self.changed();
         Ok(found)
     }
 
-    /// True if the last wait found anything but the loop's own fds.
-    fn has_found_sources(&mut self) -> bool {
+    /// How many of the events that no one has come across yet are the loop's own.
+    fn own_events(&self) -> u32 {
         if self.is_marked {
-            let has_any = self.backend.next_marked().is_some();
-            self.backend.rewind();
-            return has_any;
+            return 0;
         }
-        let mut places = self.backend.events(u32::MAX);
-        places.any(|at| {
-            let event = self.backend.event(at);
-            event.is_some_and(|(entry, _)| entry.slot != NONE)
-        })
+        let is_own = |at: &u32| {
+            let event = self.backend.event(*at);
+            event.is_some_and(|(entry, _)| entry.slot == NONE)
+        };
+        self.backend.events(u32::MAX).filter(is_own).count() as u32
     }
 
     /// Whether something that was there at the last wait is still to be handed over.
@@ -560,7 +588,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
     pub(crate) fn after_fork(&mut self) -> Result<()> {
         self.rebuild()?;
         self.forked = false;
-        self.show = None;
+        // The fd that showed it was the parent's.
+        (self.show, self.alarm) = (None, FOREVER);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use core::ops::Range;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsRawFd, OwnedFd};
-use rustix::io::{self, DupFlags, Errno};
+use rustix::io::{self, Errno};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
@@ -35,11 +35,16 @@ const NOT_AT_ALL: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 0,
 };
+/// How many events one wait fetches at most. The kernel then goes on with the others: it takes them in turn.
+const MOST_EVENTS: usize = 1024;
 /// The longest wait in one call: epoll_pwait counts milliseconds in an int. The loop then waits again.
 const LONGEST_WAIT: Nanos = i32::MAX as Nanos * MILLISECOND;
 
 pub(crate) struct Epoll<'a> {
     set: OwnedFd,
+    /// Holds the set, and is what the application has; only once it asked for the fd. A foreign epoll watches this file: it would
+    /// lose the set when that is rebuilt.
+    outer: Option<OwnedFd>,
     wake: OwnedFd,
     /// Makes the set readable when a timer is due; only once the application asked for the fd.
     alarm: Option<OwnedFd>,
@@ -60,9 +65,13 @@ impl<'a> Epoll<'a> {
     pub(crate) fn new(area: &'a mut [u64]) -> Result<Self> {
         let events = events_of(area);
         find_vdso();
-        let set = epoll::create(CreateFlags::CLOEXEC).map_err(error)?;
+        // A bound for the turn, and for the kernel, which counts in an int.
+        let count = events.len().min(MOST_EVENTS);
+        let (events, _) = events.split_at_mut(count);
+        let set = create()?;
         let mut epoll = Epoll {
             set,
+            outer: None,
             wake: wake::open()?,
             alarm: None,
             owner: Owner::this(),
@@ -72,20 +81,10 @@ impl<'a> Epoll<'a> {
             cursor: 0,
             first: 0,
         };
-        epoll.add_own()?;
+        add_own(&epoll.set, &epoll.wake)?;
         // Tried, not assumed: a container may let the set be made and not be waited for.
         epoll.wait(0)?;
         Ok(epoll)
-    }
-
-    fn add_own(&mut self) -> Result<()> {
-        // Edge triggered and never read: every write to the eventfd is a new edge.
-        let flags = EventFlags::IN | EventFlags::ET;
-        epoll::add(&self.set, &self.wake, OWN, flags).map_err(error)?;
-        if let Some(alarm) = &self.alarm {
-            epoll::add(&self.set, alarm, OWN, flags).map_err(error)?;
-        }
-        Ok(())
     }
 
     #[inline]
@@ -193,6 +192,21 @@ impl<'a> Epoll<'a> {
     }
 }
 
+/// An empty set.
+fn create() -> Result<OwnedFd> {
+    epoll::create(CreateFlags::CLOEXEC).map_err(error)
+}
+
+/// Edge triggered and never read: every write to the eventfd is a new edge, and so is every time the timerfd rings.
+fn add_own(set: &OwnedFd, fd: &OwnedFd) -> Result<()> {
+    epoll::add(set, fd, OWN, EventFlags::IN | EventFlags::ET).map_err(error)
+}
+
+/// Puts a set into the outer one, which is readable while the set is.
+fn enclose(outer: &OwnedFd, set: &OwnedFd) -> Result<()> {
+    epoll::add(outer, set, OWN, EventFlags::IN).map_err(error)
+}
+
 /// What an entry carries.
 #[inline]
 const fn user_data(slot: u32, position: u32) -> EventData {
@@ -250,7 +264,11 @@ impl Backend for Epoll<'_> {
 
     fn owns(&self, fd: i32) -> bool {
         let alarm = self.alarm.as_ref().map(AsRawFd::as_raw_fd);
-        fd == self.set.as_raw_fd() || fd == self.wake.as_raw_fd() || Some(fd) == alarm
+        let outer = self.outer.as_ref().map(AsRawFd::as_raw_fd);
+        fd == self.set.as_raw_fd()
+            || fd == self.wake.as_raw_fd()
+            || Some(fd) == alarm
+            || Some(fd) == outer
     }
 
     #[inline]
@@ -365,14 +383,29 @@ impl Backend for Epoll<'_> {
     }
 
     fn rebuild(&mut self) -> Result<()> {
-        let set = epoll::create(CreateFlags::CLOEXEC).map_err(error)?;
-        if wake::take_over(&mut self.wake, &mut self.owner)? {
-            self.alarm = None;
+        // Whatever fails, the old set stays, and in a copy made by fork the parent's protection from it.
+        let set = create()?;
+        let is_copy = self.owner.is_other();
+        if is_copy {
+            wake::renew(&mut self.wake)?;
         }
-        // Under the old number: the application may have it from `pollable_fd`.
-        io::dup3(set, &mut self.set, DupFlags::CLOEXEC).map_err(error)?;
+        add_own(&set, &self.wake)?;
+        if is_copy {
+            (self.alarm, self.outer) = (None, None);
+        }
+        if let Some(alarm) = &self.alarm {
+            add_own(&set, alarm)?;
+        }
+        if let Some(outer) = &self.outer {
+            enclose(outer, &set)?;
+        }
+        (self.set, self.owner) = (set, Owner::this());
         (self.found, self.cursor) = (0, 0);
-        self.add_own()
+        Ok(())
+    }
+
+    fn nap(&self, time: Nanos) {
+        let _ = poll(&mut [], timespec(time).as_ref());
     }
 
     fn waker(&self) -> FdWaker {
@@ -385,16 +418,20 @@ impl Backend for Epoll<'_> {
     }
 
     fn pollable_fd(&mut self) -> Result<i32> {
-        if self.alarm.is_none() {
-            let alarm = timerfd_create(
-                TimerfdClockId::Monotonic,
-                TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
-            )
-            .map_err(error)?;
-            epoll::add(&self.set, &alarm, OWN, EventFlags::IN | EventFlags::ET).map_err(error)?;
-            self.alarm = Some(alarm);
+        if let Some(outer) = &self.outer {
+            return Ok(outer.as_raw_fd());
         }
-        Ok(self.set.as_raw_fd())
+        let outer = create()?;
+        enclose(&outer, &self.set)?;
+        let alarm = timerfd_create(
+            TimerfdClockId::Monotonic,
+            TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
+        )
+        .map_err(error)?;
+        add_own(&self.set, &alarm)?;
+        let fd = outer.as_raw_fd();
+        (self.outer, self.alarm) = (Some(outer), Some(alarm));
+        Ok(fd)
     }
 
     fn set_alarm(&mut self, deadline: Nanos) -> Result<()> {
@@ -419,7 +456,11 @@ impl Backend for Epoll<'_> {
 //
 // - An fd that is closed while a duplicate of it lives (dup, fork) stays in the set and goes on reporting, and can no longer be
 //   taken out (epoll(7), question 6). The position in the user data tells; the core then has the set rebuilt. Pinned by
-//   `ghost_of_a_closed_fd_is_exorcised`.
+//   `ghost_of_a_closed_fd_is_exorcised`. Where there is no fd for the new set the old one goes on. Pinned by
+//   `a_ghost_at_the_fd_limit_stops_nobody`.
+// - An epoll watches open files and not numbers: one that holds this set would not notice that another set takes its number (dup3).
+//   Pinned by `pollable_fd_outlives_a_rebuild`.
+// - Sets can be nested five deep (`EP_MAX_NESTS`, ELOOP): the outer set and this one are two of them.
 // - An fd closed behind our back leaves the set silently when no duplicate lives: nothing is reported until the next call
 //   names it. poll and select report `INVALID` at once. Pinned by `closed_behind_the_back`.
 // - Regular files and directories are refused with EPERM, whatever is to be done (fs/eventpoll.c, `do_epoll_ctl`): the core serves

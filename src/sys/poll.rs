@@ -4,12 +4,13 @@
 )]
 //! The poll backend.
 
+use core::mem::offset_of;
 use core::ops::Range;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
-use static_assertions::{assert_eq_align, assert_eq_size};
+use static_assertions::{assert_eq_align, assert_eq_size, const_assert};
 
 use super::clock::{find_vdso, monotonic};
 use super::fd::{Owner, probe};
@@ -28,6 +29,10 @@ struct Record {
     found: u16,
 }
 
+// As the kernel has it on every machine (include/uapi/asm-generic/poll.h). rustix hands its own to the kernel as they are.
+const_assert!(
+    offset_of!(Record, fd) == 0 && offset_of!(Record, asked) == 4 && offset_of!(Record, found) == 6
+);
 assert_eq_size!(Record, PollFd<'static>);
 assert_eq_align!(Record, PollFd<'static>);
 
@@ -264,7 +269,10 @@ impl Backend for Poll<'_> {
     }
 
     fn rebuild(&mut self) -> Result<()> {
-        wake::take_over(&mut self.wake, &mut self.owner)?;
+        if self.owner.is_other() {
+            wake::renew(&mut self.wake)?;
+            self.owner = Owner::this();
+        }
         (self.used, self.found, self.ready, self.cursor) = (1, 0, 1..1, 1);
         Ok(())
     }
@@ -311,3 +319,26 @@ const _: () = {
     );
     assert!(PollFlags::RDHUP.bits() as u32 == Ready::PEER_CLOSED.bits());
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fd::AsFd;
+
+    /// rustix's record has private fields: whether they stand where the kernel's do is seen by what the kernel makes of them.
+    #[test]
+    fn a_record_is_the_kernels_pollfd() {
+        let fd = wake::open().unwrap();
+        rustix::io::write(&fd, &1u64.to_ne_bytes()).unwrap();
+        let mut polled = [PollFd::new(&fd, PollFlags::IN)];
+        assert_eq!(poll(&mut polled, timespec(0).as_ref()), Ok(1));
+        let record: *const PollFd<'_> = &raw const polled[0];
+        // SAFETY: a record is three integers, as large and as aligned as what it is read from.
+        let record = unsafe { record.cast::<Record>().read() };
+        let read = poll_bits(PollFlags::IN);
+        assert_eq!(
+            (record.fd, record.asked, record.found),
+            (fd.as_fd().as_raw_fd(), read, read)
+        );
+    }
+}

@@ -383,7 +383,7 @@ impl Backend for Select<'_> {
         if self.has_noise {
             self.reconsider();
         }
-        let mut found = match self.ask_kernel(timeout) {
+        let found = match self.ask_kernel(timeout) {
             Ok(found) => {
                 self.is_in_vain = false;
                 found
@@ -396,13 +396,17 @@ impl Backend for Select<'_> {
             }
         };
         self.cursor = if found == 0 { self.bound } else { 0 };
+        if found == 0 {
+            return Ok(0);
+        }
         let wake = self.wake.as_raw_fd();
-        if found > 0 && self.found.interest(wake) != 0 {
+        if self.found.interest(wake) != 0 {
             self.found.put(wake, 0);
             wake::drain(&self.wake);
-            found -= 1;
         }
-        Ok(found)
+        // The kernel counts an fd in each of the sets.
+        let fds = (0..self.words()).map(|word| self.found.word(word).count_ones());
+        Ok(fds.sum())
     }
 
     /// select tells no more than "read", "write" and "urgent": poll is asked about those that are ready, so that hang-up, error
@@ -442,7 +446,10 @@ impl Backend for Select<'_> {
     }
 
     fn rebuild(&mut self) -> Result<()> {
-        wake::take_over(&mut self.wake, &mut self.owner)?;
+        if self.owner.is_other() {
+            wake::renew(&mut self.wake)?;
+            self.owner = Owner::this();
+        }
         for sets in [&mut self.watched, &mut self.found] {
             for set in [&mut sets.read, &mut sets.write, &mut sets.urgent] {
                 set.fill(0);

@@ -5,7 +5,7 @@ use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io;
 
 use super::error;
-use super::fd::{Owner, borrow};
+use super::fd::borrow;
 use crate::error::Result;
 use crate::remote::Wake;
 
@@ -21,15 +21,10 @@ pub(crate) fn drain(fd: &OwnedFd) {
     let _ = io::read(fd, &mut count);
 }
 
-/// In a copy of the loop that fork made: replaces `fd` by a fresh one under the same number, for the old one is the parent's too, and
-/// makes this process the owner. Whether it was one.
-pub(crate) fn take_over(fd: &mut OwnedFd, owner: &mut Owner) -> Result<bool> {
-    if !owner.is_other() {
-        return Ok(false);
-    }
-    io::dup3(open()?, fd, io::DupFlags::CLOEXEC).map_err(error)?;
-    *owner = Owner::this();
-    Ok(true)
+/// In a copy of the loop that fork made: replaces `fd` by a fresh one under the same number, which posters know; the old one is
+/// the parent's too.
+pub(crate) fn renew(fd: &mut OwnedFd) -> Result<()> {
+    io::dup3(open()?, fd, io::DupFlags::CLOEXEC).map_err(error)
 }
 
 /// Writes to the eventfd. One system call, async-signal-safe; the loop takes care that it is open while anyone may do it.

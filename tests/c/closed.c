@@ -1,6 +1,8 @@
 /* Fds closed behind the loop's back, duplicates that go on reporting, and numbers that come again. Torture 25 to 33, 35. */
 #include "test.h"
 
+#include <sys/resource.h>
+
 DECLARE_BLOCK(block);
 static uint32_t the_backend;
 
@@ -187,6 +189,64 @@ static void ghost_of_a_closed_fd_is_exorcised(void)
     GIVES(pirn_turn(loop, SECOND), 1);
     EQUAL(other.calls, 1);
     OK(pirn_io_remove(loop, other_io));
+    CLOSE(loop);
+    close_all(others, 2);
+    close(duplicate);
+    close(fds[1]);
+}
+
+/*
+ * 29 at the limit: there is no fd for a set without the ghost. All others are served, the loop sleeps between its turns, and when an
+ * fd is free the ghost goes.
+ */
+static void a_ghost_at_the_fd_limit_stops_nobody(void)
+{
+    struct pirn_loop *loop;
+    struct pirn_io io, other_io;
+    struct pirn_timer timer;
+    struct seen lost = { 0 }, other = { 0 }, rung = { 0 };
+    struct rlimit before, low;
+    int fds[2], others[2], duplicate;
+    uint64_t begun, cpu, timeout;
+    char byte;
+    OPEN(loop, block, the_backend);
+    make_pipe(fds);
+    make_pipe(others);
+    OK(pirn_io_add(loop, others[0], PIRN_READ, see_io, &other, &other_io));
+    OK(pirn_io_add(loop, fds[0], PIRN_READ, see_io, &lost, &io));
+    duplicate = dup(fds[0]);
+    MUST(duplicate >= 0 && getrlimit(RLIMIT_NOFILE, &before) == 0);
+    close(fds[0]);
+    OK(pirn_io_remove(loop, io));
+    EQUAL(write(fds[1], "x", 1), 1);
+    /* All numbers below are taken. */
+    int next = dup(0);
+    close(next);
+    low = before;
+    low.rlim_cur = (rlim_t)next;
+    MUST(setrlimit(RLIMIT_NOFILE, &low) == 0);
+    for (int turn = 1; turn <= 20; turn++) {
+        EQUAL(write(others[1], "x", 1), 1);
+        int calls = 0;
+        for (int again = 0; again < 4 && calls == 0; again++)
+            calls += pirn_turn(loop, SECOND);
+        EQUAL(calls, 1);
+        EQUAL(other.calls, turn);
+        EQUAL(read(others[0], &byte, 1), 1);
+    }
+    OK(pirn_prepare(loop, PIRN_FOREVER, &timeout));
+    EQUAL(timeout, PIRN_FOREVER);
+    OK(pirn_timer_start(loop, 100 * MILLISECOND, 0, 0, see_timer, &rung, &timer));
+    begun = monotonic_ns(), cpu = process_cpu_ns();
+    while (rung.calls == 0 && monotonic_ns() - begun < 10 * SECOND)
+        CHECK(pirn_turn(loop, SECOND) >= 0);
+    CHECK(process_cpu_ns() - cpu < 50 * MILLISECOND);
+    EQUAL(lost.calls, 0);
+    EQUAL(stats_of(loop).rebuilds, 0);
+    MUST(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    settle(loop, 3);
+    the_loop_sleeps(loop);
+    EQUAL(stats_of(loop).rebuilds, the_backend == PIRN_BACKEND_EPOLL);
     CLOSE(loop);
     close_all(others, 2);
     close(duplicate);
@@ -393,6 +453,7 @@ static void test(uint32_t backend)
     closed_own_fd_ends_the_run();
     a_lost_watcher_is_told_again();
     ghost_of_a_closed_fd_is_exorcised();
+    a_ghost_at_the_fd_limit_stops_nobody();
     a_number_that_comes_again_has_no_ghost();
     the_first_of_a_batch_takes_the_other_away();
     a_watcher_may_end_and_begin_itself();

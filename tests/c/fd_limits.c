@@ -129,6 +129,32 @@ static void many_fds_at_once(void)
     }
 }
 
+/* 105: more are ready than one turn fetches, however large the block. All are served, each once in a round. */
+static void a_turn_has_a_bound(void)
+{
+    enum { COUNT = 1500, MOST = 1024 };
+    struct pirn_loop *loop;
+    static struct seen seen[COUNT];
+    static int fds[COUNT];
+    int ready[2];
+    raise_limit(4096);
+    memset(seen, 0, sizeof seen);
+    MUST(pipe2(ready, O_NONBLOCK | O_CLOEXEC) == 0 && write(ready[1], "x", 1) == 1);
+    MUST(open_loop(&loop, block, sizeof block, the_backend, COUNT, 4, 4) == 0);
+    for (int at = 0; at < COUNT; at++) {
+        MUST((fds[at] = dup(ready[0])) >= 0);
+        OK(pirn_io_add(loop, fds[at], PIRN_READ, see_io, &seen[at], NULL));
+    }
+    int bound = the_backend == PIRN_BACKEND_EPOLL ? MOST : COUNT;
+    GIVES(pirn_turn(loop, 0), bound);
+    GIVES(pirn_turn(loop, 0), bound);
+    for (int at = 0; at < COUNT; at++)
+        CHECK(seen[at].calls == 1 || seen[at].calls == 2);
+    CLOSE(loop);
+    close_all(fds, COUNT);
+    close_all(ready, 2);
+}
+
 /* 106: the limit is lowered below what is watched, even below the number of records of poll. */
 static void a_lowered_limit_changes_nothing(void)
 {
@@ -235,6 +261,7 @@ static void test(uint32_t backend)
     the_backend = backend;
     fds_beyond_1024();
     many_fds_at_once();
+    a_turn_has_a_bound();
     a_lowered_limit_changes_nothing();
     a_lowered_limit_and_a_closed_fd();
     selects_own_fd_has_a_bound();

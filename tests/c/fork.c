@@ -291,11 +291,28 @@ static void child_asks_for_its_fd(struct pirn_loop *loop)
     OK(pirn_deinit(loop));
 }
 
+/* Also at the deadline that the parent's fd knows, and that did not change since. */
+static void child_waits_for_its_timer(struct pirn_loop *loop)
+{
+    OK(pirn_after_fork(loop));
+    struct pollfd poll_fd = { .fd = pirn_fd(loop), .events = POLLIN };
+    uint64_t until = monotonic_ns() + 10 * SECOND;
+    long before = timer_seen.calls;
+    while (timer_seen.calls == before && monotonic_ns() < until && poll(&poll_fd, 1, 1000) == 1)
+        CHECK(pirn_turn(loop, 0) >= 0);
+    EQUAL(timer_seen.calls, before + 1);
+    OK(pirn_deinit(loop));
+}
+
 static void the_pollable_fd_is_not_shared(void)
 {
     struct pirn_loop *loop = busy_loop();
     if (pirn_capabilities(loop) & PIRN_CAN_FD) {
         struct pollfd poll_fd = { .fd = pirn_fd(loop), .events = POLLIN };
+        settle(loop, 3);
+        OK(pirn_timer_again(loop, timer, SECOND / 5));
+        in_child(loop, child_waits_for_its_timer);
+        OK(pirn_timer_again(loop, timer, 10 * SECOND));
         settle(loop, 3);
         in_child(loop, child_asks_for_its_fd);
         EQUAL(poll(&poll_fd, 1, 5), 0);

@@ -27,7 +27,8 @@ claims! {
         pollable_fd_tells_of_leftovers
         pollable_fd_follows_modified_interest
         foreign_loop_serves_ten_thousand_timers
-        loop_watches_another_loop;
+        loop_watches_another_loop
+        pollable_fd_outlives_a_rebuild;
     simulation: ;
 }
 
@@ -311,4 +312,43 @@ fn loop_watches_another_loop(b: &mut Bench<'_, Epoll>) {
         .unwrap_err();
     assert_ne!(cycle, Error::ENOSPC, "the kernel's ELOOP: {cycle:?}");
     inner.event_loop.verify().unwrap();
+}
+
+/// Whoever watches the fd with epoll watches the file behind it, which must stay when the loop's set is rebuilt.
+fn pollable_fd_outlives_a_rebuild(b: &mut Bench<'_, Epoll>) {
+    let mut storage = pirn::Storage::<4, 4, 4>::new();
+    let mut inner = Bench::<Epoll>::new(&mut storage);
+    let fd = exposed(&mut inner);
+    b.io("inner", fd, READ);
+    for rebuilds in 1..4 {
+        let (reader, _writer) = inner.ready_pipe();
+        let io = inner.io("ghost", reader, READ);
+        let _copy = inner.context.world.duplicate(reader);
+        inner.context.world.close(reader);
+        inner.event_loop.io_remove(io).unwrap();
+        while !b.turn().is_empty() {
+            assert_eq!(inner.turn(), [""; 0]);
+        }
+        assert_eq!(inner.event_loop.stats().rebuilds, rebuilds);
+        assert_eq!(exposed(&mut inner), fd);
+        b.assert_sleeps();
+
+        let (reader, writer) = inner.pipe();
+        inner.io("reader", reader, READ);
+        b.assert_silent();
+        inner.context.world.write(writer, 1);
+        assert_eq!(b.turn(), ["inner R"]);
+        assert_eq!(inner.turn(), ["reader R"]);
+        inner.event_loop.fd_closing(reader).unwrap();
+        inner.task("task");
+        assert_eq!(b.turn(), ["inner R"]);
+        assert_eq!(inner.turn(), ["task"]);
+        inner.timer("timer", When::After(1_000_000), Repeat::Never);
+        b.turn();
+        inner.turn();
+        assert_eq!(b.turns_until(1), ["inner R"]);
+        assert_eq!(inner.turns_until(1), ["timer"]);
+        b.turn();
+        b.assert_silent();
+    }
 }

@@ -15,6 +15,8 @@ claims! {
         longest_lag_is_that_of_the_latest_timer
         use_and_peak_follow_each_kind
         refusals_are_counted
+        wake_up_is_no_event
+        fd_ready_in_two_ways_is_found_once
         block_size_is_that_of_the_storage;
     called:
         longest_callback_is_measured_if_asked_for;
@@ -147,6 +149,48 @@ fn use_and_peak_follow_each_kind<W: World>(b: &mut Bench<'_, W>) {
         (3, 2, 3, 2)
     );
     assert_eq!(stats.remote_posts, 2);
+}
+
+/// What ends a wait from another thread is found by the kernel, on epoll as a member of the set, but is no fd of the application's.
+fn wake_up_is_no_event<W: World>(b: &mut Bench<'_, W>) {
+    let (reader, _writer) = b.ready_pipe();
+    for shares in [false, true] {
+        let io = b.io("r", reader, Interest::empty());
+        if shares {
+            b.io("other", reader, Interest::empty());
+        }
+        let remote = b.event_loop.remote();
+        let before = b.event_loop.stats();
+        std::thread::scope(|scope| {
+            let wake_later = || {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                remote.wake().unwrap();
+            };
+            scope.spawn(wake_later);
+            assert_eq!(b.event_loop.wait(pirn::FOREVER), Ok(0));
+            assert_eq!(b.dispatch(), Ok(0));
+            scope.spawn(wake_later);
+            assert_eq!(b.turn_for(pirn::FOREVER), [""; 0]);
+        });
+        let stats = b.event_loop.stats();
+        assert_eq!(stats.waits, before.waits + 2);
+        assert_eq!((stats.events, stats.spurious_wakeups), (before.events, 0));
+        b.event_loop.io_modify(io, READ).unwrap();
+        assert_eq!(b.turn(), ["r R"]);
+        assert_eq!(b.event_loop.stats().events, before.events + 1);
+        b.event_loop.io_remove(io).unwrap();
+    }
+}
+
+fn fd_ready_in_two_ways_is_found_once<W: World>(b: &mut Bench<'_, W>) {
+    let (one, other) = b.pair();
+    b.context.world.write(other, 1);
+    b.io("one", one, READ | Interest::WRITE);
+    b.io("other", other, READ | Interest::WRITE);
+    b.event_loop.prepare(0).unwrap();
+    assert_eq!(b.event_loop.wait(0), Ok(2));
+    b.dispatch().unwrap();
+    assert_eq!(b.event_loop.stats().events, 2);
 }
 
 fn refusals_are_counted<W: World>(_: &mut Bench<'_, W>) {
