@@ -700,6 +700,22 @@ struct pirn_stats {
    * The block in bytes.
    */
   uint32_t block_size;
+  /**
+   * I/O watchers that keep `pirn_run` going.
+   */
+  uint32_t io_referenced;
+  /**
+   * Timers that keep `pirn_run` going.
+   */
+  uint32_t timer_referenced;
+  /**
+   * How often the loop is held by `pirn_hold`.
+   */
+  uint32_t holds;
+  /**
+   * Posts from elsewhere waiting.
+   */
+  uint32_t remote_used;
 };
 
 #ifdef __cplusplus

@@ -6,6 +6,7 @@
 
 mod callback;
 mod due;
+mod info;
 mod raw;
 mod remote;
 #[cfg(all(test, not(loom), feature = "host"))]
@@ -15,6 +16,7 @@ mod word;
 
 pub use callback::{IoEvent, NoHost, Repeat, TimerEvent, When};
 pub use due::{Due, Event};
+pub use info::{Info, IoInfo, TaskInfo, TimerInfo};
 pub use raw::{OnIo, OnTask, OnTimer, RawCore};
 pub use remote::{RawRemote, Remote};
 pub use typed::Core;

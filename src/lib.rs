@@ -100,8 +100,8 @@ mod watch;
 pub use backend::{BackendKind, Capabilities};
 pub use error::{Error, Result};
 pub use event_loop::{
-    Config, Core, Due, Event, IoEvent, Loop, NoHost, OnIo, OnTask, OnTimer, RawCore, RawRemote,
-    Remote, Repeat, TimerEvent, When, Word,
+    Config, Core, Due, Event, Info, IoEvent, IoInfo, Loop, NoHost, OnIo, OnTask, OnTimer, RawCore,
+    RawRemote, Remote, Repeat, TaskInfo, TimerEvent, TimerInfo, When, Word,
 };
 pub use host::{Host, Readiness};
 pub use reactor::{Ended, Limit};

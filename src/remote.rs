@@ -402,7 +402,6 @@ impl<'a, W: Wake> Shared<'a, W> {
     }
 
     /// Messages accepted and not taken, those being filled in included. Loop thread.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.mailbox.len()
     }

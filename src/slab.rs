@@ -182,6 +182,13 @@ impl<'a, T: Slot> Slab<'a, T> {
         }
     }
 
+    /// The first slot in use from `index` on.
+    pub(crate) fn in_use_from(&self, index: u32) -> Option<Token> {
+        (index..self.capacity())
+            .map(|index| self.token(index))
+            .find(|token| token.generation & 1 == 1)
+    }
+
     #[inline]
     pub(crate) fn get(&self, index: u32) -> Option<&T> {
         self.slots.get(index as usize)

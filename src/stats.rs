@@ -60,4 +60,12 @@ pub struct Stats {
     pub remote_refused: u32,
     /// The block, in bytes.
     pub block_size: u32,
+    /// I/O watchers that keep a run going.
+    pub io_referenced: u32,
+    /// Timers that keep a run going.
+    pub timer_referenced: u32,
+    /// How often the loop is held.
+    pub holds: u32,
+    /// Posts from elsewhere waiting.
+    pub remote_used: u32,
 }

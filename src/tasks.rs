@@ -199,6 +199,26 @@ impl<'a> Tasks<'a> {
         (place < u64::from(self.used)).then(|| self.wrap(self.head, place as u32))
     }
 
+    /// The target of a queued task. `ENOENT` as [`cancel`](Self::cancel).
+    pub(crate) fn get(&self, token: Token) -> Result<Target> {
+        let index = self.find(token).ok_or(Error::ENOENT)?;
+        let place = self.slots.get(index as usize).ok_or(Error::ENOENT)?;
+        place.0.ok_or(Error::ENOENT)
+    }
+
+    /// The task that is queued next behind another one, which may have run since, or the first.
+    pub(crate) fn next_live(&self, after: Option<Token>) -> Option<Token> {
+        let oldest = self.next.wrapping_sub(u64::from(self.used));
+        let place = after.and_then(number_of).map_or(0, |number| {
+            number.wrapping_add(1).wrapping_sub(oldest) & NUMBERS
+        });
+        // One that has run since is behind all that are queued.
+        let first = u32::try_from(place).unwrap_or(0);
+        (first..self.used)
+            .find(|&place| self.is_live(place))
+            .map(|place| token_of(oldest.wrapping_add(u64::from(place))))
+    }
+
     /// True if there is room for what is queued in `count` slots.
     pub(crate) fn fits(&self, count: usize) -> bool {
         self.used as usize <= count

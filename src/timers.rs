@@ -222,6 +222,22 @@ impl<'a> Timers<'a> {
         Ok(self.slab.check(token)?.effective())
     }
 
+    /// What a timer is.
+    pub(crate) fn get(&self, token: Token) -> Result<&TimerSlot> {
+        self.slab.check(token)
+    }
+
+    /// The first timer in use whose slot is `index` or behind it.
+    pub(crate) fn in_use_from(&self, index: u32) -> Option<Token> {
+        self.slab.in_use_from(index)
+    }
+
+    /// Gives a timer another callback and user data.
+    pub(crate) fn set_target(&mut self, token: Token, target: Target) -> Result<()> {
+        self.slab.check_mut(token)?.target = target;
+        Ok(())
+    }
+
     /// Lets a timer be late by less than `slack_ns`, so that it can fire together with others: its effective deadline is
     /// the next multiple of the greatest power of two within the slack. 0 is exact. Its place in the order of arming stays.
     pub(crate) fn set_slack(&mut self, token: Token, slack_ns: Nanos) -> Result<()> {

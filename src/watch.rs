@@ -135,7 +135,7 @@ impl Watcher {
 
     /// What it asks for, with its options.
     #[inline]
-    fn asked(&self) -> Interest {
+    pub(crate) fn asked(&self) -> Interest {
         Interest::from_bits_truncate(u32::from(self.interest) | u32::from(self.flags) << 16)
     }
 

@@ -146,6 +146,17 @@ impl<'l, H: Host> RawCore<'l, H> {
         self.reactor.io_modify(io.0, interest.bits())
     }
 
+    /// Give a watcher or a raise handler another callback and word. The next call is made with
+    /// them, also for an event already fetched.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn io_set_callback(&mut self, io: Io, callback: OnIo<H>, user: *mut ()) -> Result<()> {
+        self.reactor
+            .io_set_target(io.0, target(callback as *mut (), user))
+    }
+
     /// Remove a watcher or a raise handler. Takes effect immediately: the callback is never called
     /// again, even for an event already fetched.
     ///
@@ -244,6 +255,22 @@ impl<'l, H: Host> RawCore<'l, H> {
     /// [`Error::ENOENT`]: stale handle.
     pub fn timer_again(&mut self, timer: Timer, delay: Nanos) -> Result<()> {
         self.reactor.timer_again(timer.0, delay)
+    }
+
+    /// Give a timer another callback and word. The next call is made with them, also if it is due
+    /// already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_set_callback(
+        &mut self,
+        timer: Timer,
+        callback: OnTimer<H>,
+        user: *mut (),
+    ) -> Result<()> {
+        self.reactor
+            .timer_set_target(timer.0, target(callback as *mut (), user))
     }
 
     /// Stop a timer. Takes effect immediately: the callback is never called again.

@@ -94,6 +94,21 @@ impl<'l, C, H: Host> Core<'l, C, H> {
             .io_add(fd, interest, call_io::<C, H, F, U>, user.into_word())
     }
 
+    /// Give a watcher or a raise handler another callback: as [`RawCore::io_set_callback`], for one
+    /// that receives the context.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn io_set_callback<F, U: Word>(&mut self, io: Io, callback: F, user: U) -> Result<()>
+    where
+        F: Fn(&mut Core<'_, C, H>, &mut C, IoEvent<U>) + Copy + 'static,
+    {
+        let _ = callback;
+        self.raw
+            .io_set_callback(io, call_io::<C, H, F, U>, user.into_word())
+    }
+
     /// Add the handler of a bit: as [`RawCore::raise_add`], for a callback that receives the
     /// context.
     ///
@@ -154,6 +169,26 @@ impl<'l, C, H: Host> Core<'l, C, H> {
         let timer = self.timer_start(when, repeat, callback, user)?;
         self.timer_set_reference(timer, false)?;
         Ok(timer)
+    }
+
+    /// Give a timer another callback: as [`RawCore::timer_set_callback`], for one that receives the
+    /// context.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn timer_set_callback<F, U: Word>(
+        &mut self,
+        timer: Timer,
+        callback: F,
+        user: U,
+    ) -> Result<()>
+    where
+        F: Fn(&mut Core<'_, C, H>, &mut C, TimerEvent<U>) + Copy + 'static,
+    {
+        let _ = callback;
+        self.raw
+            .timer_set_callback(timer, call_timer::<C, H, F, U>, user.into_word())
     }
 
     /// Queue a callback for the next turn: as [`RawCore::task_post`], for one that receives the

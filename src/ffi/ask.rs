@@ -93,6 +93,14 @@ pub struct pirn_stats {
     pub remote_refused: u32,
     /// The block in bytes.
     pub block_size: u32,
+    /// I/O watchers that keep `pirn_run` going.
+    pub io_referenced: u32,
+    /// Timers that keep `pirn_run` going.
+    pub timer_referenced: u32,
+    /// How often the loop is held by `pirn_hold`.
+    pub holds: u32,
+    /// Posts from elsewhere waiting.
+    pub remote_used: u32,
 }
 
 /// The head of `pirn_stats` before what it has in common with [`Stats`].
@@ -104,7 +112,8 @@ const _: () = {
     );
     // No padding: what is copied to the caller is all written.
     assert!(
-        size_of::<pirn_stats>() == core::mem::offset_of!(pirn_stats, block_size) + size_of::<u32>()
+        size_of::<pirn_stats>()
+            == core::mem::offset_of!(pirn_stats, remote_used) + size_of::<u32>()
     );
 };
 

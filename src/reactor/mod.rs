@@ -15,6 +15,7 @@
 
 mod dispatch;
 mod general;
+mod info;
 mod io;
 
 use crate::backend::{Backend, MoveTo};
@@ -36,6 +37,7 @@ use crate::watch::Watchers;
 pub(crate) use dispatch::{EVENTS, FiredIo, IO, REMOTE, TASKS, TIMERS};
 use dispatch::{LEFT, WOKEN};
 use general::Stage;
+pub(crate) use info::Live;
 
 /// How many turns of `run` share one check for a fork. The check is a system call, and a turn with one event makes three.
 const TURNS_PER_FORK_CHECK: u32 = 32;
@@ -694,6 +696,10 @@ impl<'a, B: Backend> Reactor<'a, B> {
             task_refused: self.tasks.refused_count(),
             remote_refused: self.shared.refused_count(),
             block_size: self.block_size,
+            io_referenced: self.watchers.referenced,
+            timer_referenced: self.timers.referenced(),
+            holds: self.holds,
+            remote_used: self.shared.len() as u32,
             ..self.stats
         }
     }

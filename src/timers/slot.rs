@@ -13,9 +13,9 @@ use crate::time::{FOREVER, Nanos};
 /// What is touched to push, sort and stop a timer comes last and together, so that it mostly is one line of the cache.
 #[repr(C)]
 pub(crate) struct TimerSlot {
-    pub(super) target: Target,
+    pub(crate) target: Target,
     /// 0 for a one-shot timer.
-    pub(super) period: Nanos,
+    pub(crate) period: Nanos,
     /// The deadline as it was asked for; a periodic timer's grid is counted from it, so that slack adds up to no drift.
     pub(super) deadline: Nanos,
     /// When it was last armed, counted in armings. In 64 bits, for which there is room: it never comes round.
@@ -29,7 +29,7 @@ pub(crate) struct TimerSlot {
     pub(super) bucket: u16,
     /// It fires at a multiple of 2^slack nanoseconds.
     pub(super) slack: u8,
-    pub(super) flags: u8,
+    pub(crate) flags: u8,
 }
 
 #[cfg(target_pointer_width = "64")]
@@ -58,9 +58,14 @@ impl TimerSlot {
         }
     }
 
+    /// By how much it may be late: a power of two, or 0.
+    pub(crate) fn slack(&self) -> Nanos {
+        (1 << (self.slack & 63)) & !1
+    }
+
     /// The point in time from which it may fire.
     #[inline]
-    pub(super) fn effective(&self) -> Nanos {
+    pub(crate) fn effective(&self) -> Nanos {
         if self.slack == 0 {
             self.deadline
         } else {

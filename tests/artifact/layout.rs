@@ -51,7 +51,7 @@ fn what_rust_makes_of_it() -> String {
             size, backend, turns, waits, events, stale_events, spurious_wakeups, callbacks, longest_callback_ns, longest_lag_ns,
             interest_changes, interest_syscalls, rebuilds, remote_posts, wake_writes, io_capacity, io_used, io_peak, timer_capacity,
             timer_used, timer_peak, task_capacity, task_used, task_peak, remote_capacity, remote_peak, task_refused,
-            remote_refused, block_size
+            remote_refused, block_size, io_referenced, timer_referenced, holds, remote_used
         }
         pirn_due { kind, fd, handle, ready, reserved, missed, callback, user, more }
     }

@@ -82,6 +82,10 @@ int main(void)
     FIELD(stats, task_refused);
     FIELD(stats, remote_refused);
     FIELD(stats, block_size);
+    FIELD(stats, io_referenced);
+    FIELD(stats, timer_referenced);
+    FIELD(stats, holds);
+    FIELD(stats, remote_used);
     STRUCT(due);
     FIELD(due, kind);
     FIELD(due, fd);

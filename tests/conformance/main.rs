@@ -55,6 +55,7 @@ mod closed;
 mod embedding;
 mod exhaustion;
 mod host;
+mod inspection;
 mod keep_alive;
 mod kernel_files;
 mod lifecycle;

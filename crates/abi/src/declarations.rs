@@ -330,6 +330,14 @@ pub struct pirn_stats {
     pub remote_refused: u32,
     /// The block in bytes.
     pub block_size: u32,
+    /// I/O watchers that keep `pirn_run` going.
+    pub io_referenced: u32,
+    /// Timers that keep `pirn_run` going.
+    pub timer_referenced: u32,
+    /// How often the loop is held by `pirn_hold`.
+    pub holds: u32,
+    /// Posts from elsewhere waiting.
+    pub remote_used: u32,
 }
 /// The version of this header: major, minor and patch in a byte each. Within one major version what was released is frozen.
 pub const PIRN_VERSION: u32 = 0x0000_0100;

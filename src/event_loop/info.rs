@@ -1,0 +1,187 @@
+#![expect(
+    unsafe_code,
+    reason = "callbacks are kept as addresses and told as the functions they were"
+)]
+//! What is alive in a loop, for those who ask: to find out why a run does not end, to print a table
+//! of timers, to test.
+
+use core::mem::transmute;
+
+use super::callback::{NoHost, Repeat};
+use super::raw::{OnIo, OnTask, OnTimer, RawCore};
+use crate::error::Result;
+use crate::host::Host;
+use crate::reactor::Live;
+use crate::ready::Interest;
+use crate::time::Nanos;
+use crate::timers::{FIXED_DELAY, SKIP_MISSED, UNREFERENCED};
+use crate::token::{Io, Task, Timer};
+
+/// What a watcher or a raise handler is, as [`RawCore::io_info`] returns it.
+#[non_exhaustive]
+pub struct IoInfo<H: Host = NoHost> {
+    /// Its handle.
+    pub io: Io,
+    /// Its fd; of a raise handler, the bit.
+    pub fd: i32,
+    /// True if it is called for a raised bit and not for an fd.
+    pub is_raise_handler: bool,
+    /// What it waits for now, with the options it was added with. Has [`Interest::UNREF`] if it
+    /// does not keep a run going.
+    pub interest: Interest,
+    /// Its callback. One that was added with the application's context is not the function that
+    /// was given, but the one that calls it.
+    pub callback: OnIo<H>,
+    /// The word given with the callback.
+    pub user: *mut (),
+}
+
+/// What a timer is, as [`RawCore::timer_info`] returns it.
+#[non_exhaustive]
+pub struct TimerInfo<H: Host = NoHost> {
+    /// Its handle.
+    pub timer: Timer,
+    /// When it is due next, on the loop's clock; with its slack.
+    pub deadline: Nanos,
+    /// Whether it is due again, and when.
+    pub repeat: Repeat,
+    /// By how much it may be late: the largest power of two within what was given.
+    pub slack: Nanos,
+    /// True if it keeps a run going.
+    pub is_referenced: bool,
+    /// Its callback, as [`IoInfo::callback`].
+    pub callback: OnTimer<H>,
+    /// The word given with the callback.
+    pub user: *mut (),
+}
+
+/// What a queued task is, as [`RawCore::task_info`] returns it.
+#[non_exhaustive]
+pub struct TaskInfo<H: Host = NoHost> {
+    /// Its handle.
+    pub task: Task,
+    /// Its callback, as [`IoInfo::callback`].
+    pub callback: OnTask<H>,
+    /// The word given with the callback.
+    pub user: *mut (),
+}
+
+/// One of all that is alive in a loop, as [`RawCore::next_info`] returns it.
+#[non_exhaustive]
+pub enum Info<H: Host = NoHost> {
+    /// A timer.
+    Timer(TimerInfo<H>),
+    /// A watcher or a raise handler.
+    Io(IoInfo<H>),
+    /// A queued task.
+    Task(TaskInfo<H>),
+}
+
+impl<H: Host> RawCore<'_, H> {
+    /// Return what a watcher or a raise handler is. Changes nothing: this is how to find out
+    /// whether a handle is live.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`](crate::Error::ENOENT): stale handle.
+    pub fn io_info(&self, io: Io) -> Result<IoInfo<H>> {
+        let info = self.reactor.io_info(io.0)?;
+        Ok(IoInfo {
+            io,
+            fd: info.fd,
+            is_raise_handler: info.is_raise_handler,
+            interest: info.interest,
+            // SAFETY: every target of a watcher was made from an `OnIo<H>`.
+            callback: unsafe { transmute::<*mut (), OnIo<H>>(info.target.callback.as_ptr()) },
+            user: info.target.user,
+        })
+    }
+
+    /// Return what a timer is. Changes nothing: this is how to find out whether a handle is live.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`](crate::Error::ENOENT): stale handle.
+    pub fn timer_info(&self, timer: Timer) -> Result<TimerInfo<H>> {
+        let info = self.reactor.timer_info(timer.0)?;
+        Ok(TimerInfo {
+            timer,
+            deadline: info.deadline,
+            repeat: match info.period {
+                0 => Repeat::Never,
+                period if info.flags & FIXED_DELAY != 0 => Repeat::FixedDelay(period),
+                period if info.flags & SKIP_MISSED != 0 => Repeat::SkipMissed(period),
+                period => Repeat::FixedRate(period),
+            },
+            slack: info.slack,
+            is_referenced: info.flags & UNREFERENCED == 0,
+            // SAFETY: every target of a timer was made from an `OnTimer<H>`.
+            callback: unsafe { transmute::<*mut (), OnTimer<H>>(info.target.callback.as_ptr()) },
+            user: info.target.user,
+        })
+    }
+
+    /// Return what a queued task is. Changes nothing: this is how to find out whether a handle is
+    /// live.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`](crate::Error::ENOENT): it has run, is running, or was cancelled.
+    pub fn task_info(&self, task: Task) -> Result<TaskInfo<H>> {
+        let target = self.reactor.task_info(task.0)?;
+        Ok(TaskInfo {
+            task,
+            // SAFETY: every target of a task was made from an `OnTask<H>`.
+            callback: unsafe { transmute::<*mut (), OnTask<H>>(target.callback.as_ptr()) },
+            user: target.user,
+        })
+    }
+
+    /// Return the first of all that is alive in the loop, or the one behind `after`: timers, then
+    /// watchers and raise handlers, then tasks in their order. `None` at the end. Posts from
+    /// elsewhere have no handle, and are not among them: [`Stats`](crate::Stats) counts them.
+    ///
+    /// The loop may change between two calls: what lives all the while is come by once, and
+    /// `after` need not live any more.
+    ///
+    /// ```
+    /// use pirn::{Config, Info, Interest, Loop, Storage};
+    ///
+    /// /// Why does run not return?
+    /// fn print<C>(event_loop: &Loop<'_, C>) {
+    ///     let mut next = event_loop.next_info(None);
+    ///     while let Some(info) = next {
+    ///         match &info {
+    ///             Info::Timer(info) if info.is_referenced => println!("timer at {}", info.deadline),
+    ///             Info::Io(info) if !info.interest.contains(Interest::UNREF) => {
+    ///                 println!("fd or bit {}, {:?}", info.fd, info.interest);
+    ///             }
+    ///             Info::Task(info) => println!("task of {:?}", info.user),
+    ///             _ => {}
+    ///         }
+    ///         next = event_loop.next_info(Some(&info));
+    ///     }
+    ///     let stats = event_loop.stats();
+    ///     println!("{} holds, {} posts", stats.holds, stats.remote_used);
+    /// }
+    ///
+    /// let mut storage = Storage::<1, 1, 1>::new();
+    /// let mut event_loop = Loop::new(&mut storage, Config::default())?;
+    /// event_loop.task_post(|_, (), _: usize| {}, 0)?;
+    /// print(&event_loop);
+    /// # Ok::<(), pirn::Error>(())
+    /// ```
+    #[must_use]
+    pub fn next_info(&self, after: Option<&Info<H>>) -> Option<Info<H>> {
+        let after = after.map(|info| match info {
+            Info::Timer(info) => Live::Timer(info.timer.0),
+            Info::Io(info) => Live::Io(info.io.0),
+            Info::Task(info) => Live::Task(info.task.0),
+        });
+        match self.reactor.next_live(after)? {
+            Live::Timer(timer) => self.timer_info(Timer(timer)).map(Info::Timer).ok(),
+            Live::Io(io) => self.io_info(Io(io)).map(Info::Io).ok(),
+            Live::Task(task) => self.task_info(Task(task)).map(Info::Task).ok(),
+        }
+    }
+}
