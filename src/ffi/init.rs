@@ -15,7 +15,7 @@ use crate::storage::{self, Capacity, Cut, PER_IO, PER_TASK, PER_TIMER, Tables, f
 use crate::sync::AtomicBool;
 use crate::time::Nanos;
 
-use super::{PIRN_CAN_EDGE, PIRN_CAN_EXCLUSIVE, failure, reactor, status};
+use super::{failure, reactor, status};
 
 pub(super) type CBackend = Platform<'static, CHost>;
 pub(super) type CReactor = Reactor<'static, CBackend>;
@@ -464,10 +464,10 @@ unsafe fn open(
     let (Some(now), Some(wait)) = (host.now, host.wait) else {
         return Err(Error::EINVAL);
     };
-    if host.capabilities & !(PIRN_CAN_EDGE | PIRN_CAN_EXCLUSIVE) != 0 {
+    let capabilities = Capabilities::from_bits(host.capabilities).ok_or(Error::EINVAL)?;
+    if !(Capabilities::EDGE | Capabilities::EXCLUSIVE).contains(capabilities) {
         return Err(Error::EINVAL);
     }
-    let capabilities = Capabilities::from_bits_truncate(host.capabilities);
     let host = CHost {
         capabilities: capabilities | Capabilities::NANOSECONDS,
         user: host.user,

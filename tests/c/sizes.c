@@ -42,7 +42,7 @@ int main(void)
 {
     static uint64_t clock = 1000;
     struct pirn_host host = { sizeof host, 0, &clock, host_now, host_wait, NULL, NULL };
-    struct pirn_config config = { sizeof config, PIRN_BACKEND_HOST, 2, 2, 2, 0, &host };
+    struct pirn_config config = { sizeof config, PIRN_BACKEND_HOST, 2, 2, 2, 0, 0, 0, &host };
     struct pirn_loop *loop;
     int calls = 0;
     printf("pointer %zu\n", sizeof(void *));
