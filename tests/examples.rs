@@ -1,4 +1,5 @@
-//! The programs of c-examples when the kernel refuses: `make check` runs them when all is well.
+//! The programs of c-examples when the kernel refuses: `make check` runs them when all is well. And
+//! the binding of examples/python.
 
 mod support;
 
@@ -36,5 +37,26 @@ fn the_state_machine_survives_a_refused_epoll_ctl() {
             "the refusal of call {refused}: {}",
             outcome.excerpt()
         );
+    }
+}
+
+/// A server in Python, by `pirn_take` alone: what a callback or a signal handler raises is not
+/// lost.
+#[test]
+fn the_python_binding_echoes_and_can_be_interrupted() {
+    if !has("python3") {
+        return;
+    }
+    let mut command = Command::new("python3");
+    command
+        .arg("-B")
+        .arg(root().join("examples/python/echo_server.py"))
+        .arg("--self-test")
+        .env("PIRN_LIBRARY", &library().shared);
+    let outcome = run(&mut command, Duration::from_secs(200));
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    for backend in ["epoll", "poll", "select"] {
+        let line = format!("{backend}: ok");
+        assert!(outcome.output.contains(&line), "{}", outcome.excerpt());
     }
 }
