@@ -54,7 +54,7 @@ static void fail(const char *what, const struct load_client *client)
     exit(1);
 }
 
-/* True for every n-th client, the first one included; never if n is 0. */
+/* True for every n-th client; never if n is 0. */
 static int is_nth(const struct load_client *client, unsigned n)
 {
     return n != 0 && client->number % n == 0;

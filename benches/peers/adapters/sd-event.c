@@ -48,13 +48,7 @@ static inline int io_add(loop_t *loop, struct io *io, int fd, uint32_t interest,
     return result < 0 ? result : 0;
 }
 
-static inline int io_add_once(loop_t *loop, struct io *io, int fd, sd_event_io_handler_t callback)
-{
-    int result = io_add(loop, io, fd, EPOLLIN, callback);
-    sd_event_source_set_enabled(io->source, SD_EVENT_ONESHOT);
-    return result;
-}
-
+#define io_add_once(loop, io, fd, call) (io_add(loop, io, fd, EPOLLIN, call), io_rearm(loop, io))
 #define io_rearm(loop, io) sd_event_source_set_enabled((io)->source, SD_EVENT_ONESHOT)
 #define io_modify(loop, io, interest) sd_event_source_set_io_events((io)->source, interest)
 #define io_pause(loop, io) sd_event_source_set_enabled((io)->source, SD_EVENT_OFF)

@@ -46,9 +46,11 @@ FDS = (100, 1000, 4000)
 TIMERS = (1000, 10_000, 100_000, 1_000_000)
 
 CELLS = [
-    *(Cell("dispatch", f"dispatch {fds} 1", 0.05, quick=True) for fds in FDS),
-    *(Cell("dispatch", f"dispatch {fds} {fds // 10}", 0.05, quick=fds == 1000) for fds in FDS),
-    *(Cell("dispatch", f"dispatch {fds} {fds}", 0.05, quick=fds == 4000) for fds in FDS),
+    *(
+        Cell("dispatch", f"dispatch {fds} {active}", 0.05, quick=active == 1 or fds == 1000)
+        for fds in FDS
+        for active in (1, fds // 10, fds)
+    ),
     Cell("register", "register 1000", 0.02, quick=True),
     Cell("register", "lose 16000", 0.02),
     Cell("idle", "idle 0", 0.05, quick=True),
@@ -78,9 +80,6 @@ class Growth:
     metric: str
     numbers: tuple[int, ...]
     arguments: str  # with {} for the number
-
-    def arguments_for(self, number: int) -> str:
-        return self.arguments.format(number)
 
 
 # What docs/PERFORMANCE.md shows.

@@ -82,10 +82,7 @@ LEFT, TOP, WIDTH, HEIGHT = 60, 50, 640, 340
 
 
 def label(value: float) -> str:
-    for limit, suffix in ((1e6, "M"), (1e3, "k")):
-        if value >= limit:
-            return f"{value / limit:.3g}{suffix}"
-    return f"{value:.3g}"
+    return f"{value:.3g}" if value < 1000 else f"{value / 1000:.3g}k"
 
 
 def text(x: float, y: float, words: str, how: str = "") -> str:
@@ -100,7 +97,7 @@ def chart(growth: Growth, of: str, figures: dict, peers: list[Peer]) -> str | No
     """`figures`: (title, metric) -> peer -> value. Fewer than two numbers make no line."""
     points: dict = {}
     for n in growth.numbers:
-        row = figures.get((growth.arguments_for(n), growth.metric), {})
+        row = figures.get((growth.arguments.format(n), growth.metric), {})
         for peer in peers:
             if row.get(peer.name):
                 points.setdefault(peer.name, []).append((n, row[peer.name]))

@@ -6,8 +6,6 @@
 
 static struct {
     uint32_t count, reports;
-    struct io *ios;
-    int *fds;
 } registry;
 
 static IO_CALLBACK(on_reported)
@@ -84,8 +82,8 @@ static void workload_register(uint32_t count, uint32_t unused)
         [PAUSE] = {.metric = "pause"},   [RESUME] = {.metric = "resume"},
         [REMOVE] = {.metric = "remove"}, [NONE] = {.metric = "unmeasured"},
     };
-    struct io *ios = registry.ios = zeroed(count, sizeof *registry.ios);
-    int *fds = registry.fds = zeroed(count, sizeof *registry.fds);
+    struct io *ios = zeroed(count, sizeof *ios);
+    int *fds = zeroed(count, sizeof *fds);
     registry.count = count;
     EACH(fds[i] = registry_socket());
     keep_waiting(loop);
