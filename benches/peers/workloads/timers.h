@@ -79,6 +79,7 @@ REGION_OF(turns_robin, timers.pushes, {
 /* A random one out of `count`: only a tenth, so that the others are still there. */
 REGION_OF(cancel, TENTH, timer_cancel(loop, TIMER(timers.order[i])))
 REGION_OF(cancel_rest, timers.count - TENTH, timer_cancel(loop, TIMER(timers.order[i + TENTH])))
+REGION_OF(cancel_all, timers.count, timer_cancel(loop, TIMER(i)))
 
 /* ---- around it ---- */
 
@@ -112,14 +113,16 @@ static void timers_free(loop_t *loop, struct clocked *clocked, uint32_t count)
     loop_poll(loop);
 }
 
-static void timers_cancel(loop_t *loop, struct meter *meter)
+/* Adds and cancels all in order: tables grow, memory is touched, and whatever a library keeps of
+ * free places is as in a new loop. */
+static void timers_renew(loop_t *loop, void (*add)(loop_t *, struct meter *), struct meter *meter)
 {
-    in_callback(run_cancel, meter);
-    in_callback(run_cancel_rest, &unmeasured);
+    timers_set_far(timers.clocked, timers.count);
+    in_callback(add, meter);
+    in_callback(run_cancel_all, &unmeasured);
     timers_free(loop, timers.clocked, timers.count);
 }
 
-/* Opens the loop, and lets tables grow and memory be touched. */
 static loop_t *timers_open(uint32_t count)
 {
     struct limits limits = {.io = 1, .timers = count + 1};
@@ -140,9 +143,7 @@ static loop_t *timers_open(uint32_t count)
         timers.push_random[i] = (uint32_t)random_below(count);
         timers.push_robin[i] = i % count;
     }
-    timers_set_far(timers.clocked, count);
-    in_callback(run_add, &unmeasured);
-    timers_cancel(loop, &unmeasured);
+    timers_renew(loop, run_add, &unmeasured);
     return loop;
 }
 
@@ -162,9 +163,7 @@ static void workload_timers(uint32_t count, uint32_t unused)
     };
     loop_t *loop = timers_open(count);
     while (meter_goes_on(&meters[PAIR], 1) && meter_goes_on(&meters[RANDOM], 1)) {
-        timers_set_far(timers.clocked, count);
-        in_callback(run_add_fresh, &meters[ADD_FRESH]);
-        timers_cancel(loop, &unmeasured);
+        timers_renew(loop, run_add_fresh, &meters[ADD_FRESH]);
         in_callback(run_add, &meters[ADD]);
 
         timers_set_far(timers.extras, TIMER_EXTRAS);
@@ -183,7 +182,10 @@ static void workload_timers(uint32_t count, uint32_t unused)
         timers_set_pushes(4);
         run_turns_random(loop, &meters[TURNS_RANDOM]);
 #endif
-        timers_cancel(loop, &meters[CANCEL]);
+        in_callback(run_cancel, &meters[CANCEL]);
+        in_callback(run_cancel_rest, &unmeasured);
+        timers_free(loop, timers.clocked, count);
+        timers_renew(loop, run_add, &unmeasured);
     }
     meters_report(meters, METERS);
 }
