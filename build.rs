@@ -80,7 +80,7 @@ fn headers() {
     for (layer, names) in LAYERS {
         let config = format!("crates/{layer}/cbindgen.toml");
         println!("cargo::rerun-if-changed={config}");
-        let sources = files(&format!("crates/{layer}/src"), names);
+        let sources = files(&format!("crates/{layer}/src/ffi"), names);
         let text = header::header(&root.join(config), &sources, &sources);
         let (name, extension) = (format!("include/pirn/{layer}.h"), format!("{layer}.h"));
         write(&name, &extension, text);

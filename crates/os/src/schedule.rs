@@ -14,7 +14,7 @@
 //!   (`timerfd_setup`). So this is noted until it is reported.
 
 /// A deadline that never comes.
-pub(crate) const NEVER: u64 = u64::MAX;
+pub const NEVER: u64 = u64::MAX;
 
 /// A timerfd and its clock: what the schedule needs of the kernel.
 pub(crate) trait Timer {
@@ -38,10 +38,15 @@ pub(crate) enum Reading {
     Nothing,
 }
 
-/// What is to be reported.
+/// What a clock reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Event {
-    Due { missed: u64 },
+pub enum Event {
+    /// The deadline has been reached.
+    Due {
+        /// How many deadlines of a periodic source are over besides this one.
+        missed: u64,
+    },
+    /// The clock was set, forwards or backwards, once or several times.
     Set,
 }
 

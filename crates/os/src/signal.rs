@@ -1,318 +1,123 @@
-#![expect(
-    unsafe_code,
-    reason = "C functions: raw pointers come in, and a C function is called"
-)]
 //! Signals.
 
-use core::ffi::{c_int, c_void};
-use core::ptr::null_mut;
+use core::marker::PhantomData;
 
-use pirn_abi::{pirn_io, pirn_loop};
-use static_assertions::const_assert;
+use crate::error::Result;
+use crate::sys::{self, AsRawFd, Errno, OwnedFd};
 
-use crate::source::{NO_IO, check, is_lost, status, unwatch, watch};
-use crate::sys::{self, AsRawFd, Errno, IntoRawFd, Result};
+// Numbers of Linux on the machines that the layer is tested on.
+const SIGILL: i32 = 4;
+const SIGTRAP: i32 = 5;
+const SIGBUS: i32 = 7;
+const SIGFPE: i32 = 8;
+const SIGKILL: i32 = 9;
+const SIGSEGV: i32 = 11;
+const SIGSTOP: i32 = 19;
+const SIGSYS: i32 = 31;
+const LAST_SIGNAL: i32 = 64;
 
-/// Option of `pirn_signal_add`: block the signal in the calling thread if it is not blocked
-/// there, and let it through again when the source is removed.
-pub const PIRN_SIGNAL_BLOCK: u32 = 0x1;
-
-/// In `options`: pirn has blocked the signal, so that removing the source is to let it through
-/// again.
-const IS_BLOCKED_BY_US: u32 = 0x8000_0000;
-
-/// What is told of a signal. The fields that its sender does not set are 0.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct pirn_signal_info {
-    /// `sizeof(struct pirn_signal_info)` as this library knows it: fields are only ever appended.
-    pub size: u32,
-    /// The signal. 0: none, the source has lost its fd, as the first page tells.
+/// What is known of a signal. The fields that its sender does not set are 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SignalInfo {
+    /// The signal.
     pub signo: i32,
-    /// Why it was sent: `SI_USER`, `SI_QUEUE`, `SI_TIMER`, `CLD_EXITED` and so on, as
-    /// sigaction(2) lists.
+    /// Why it was sent: `SI_USER` and so on, as sigaction(2) lists.
     pub code: i32,
     /// The process that sent it; of SIGCHLD the child.
     pub pid: i32,
     /// The user that sent it; of SIGCHLD the child's.
     pub uid: u32,
-    /// Of SIGCHLD: the exit status or the signal. It may be that of one child out of several.
+    /// Of SIGCHLD: the exit status or the signal.
     pub status: i32,
     /// Of sigqueue(3) and timers: the value as a number.
     pub value: i32,
-    /// 0.
-    pub reserved: u32,
     /// Of sigqueue(3) and timers: the value as a pointer.
     pub pointer: u64,
 }
 
-/// Called with one signal. `signal` may be removed, and its memory used for something else. Runs on
-/// the loop's thread. Must not unwind or longjmp out.
-pub type pirn_signal_fn = Option<
-    unsafe extern "C" fn(
-        loop_: *mut pirn_loop,
-        signal: *mut pirn_signal,
-        info: *const pirn_signal_info,
-        user: *mut c_void,
-    ),
->;
-
-/// A signal that is watched. Zero it before it is added for the first time, and leave it where it
-/// is until it is removed. The fields may be read; pirn alone writes them.
-#[repr(C)]
-pub struct pirn_signal {
-    /// The watcher: for `pirn_io_modify` (0 pauses, `PIRN_READ` resumes), `pirn_io_ref`,
-    /// `pirn_io_unref`.
-    pub io: pirn_io,
-    /// The loop; NULL if it is not added.
-    pub loop_: *mut pirn_loop,
-    /// What is called.
-    pub callback: pirn_signal_fn,
-    /// What the callback is called with.
-    pub user: *mut c_void,
-    /// The signalfd, which is pirn's; -1 if it is lost.
-    pub fd: c_int,
-    /// The signal.
-    pub signo: c_int,
-    /// The options, and what pirn notes beside them.
-    pub options: u32,
-    /// 0.
-    pub reserved: u32,
+/// A signal that is watched: readable while the signal is pending.
+///
+/// Every thread must block it, for a thread that does not takes it away. So block it before the
+/// first thread is made.
+#[derive(Debug)]
+pub struct Signal {
+    fd: OwnedFd,
+    /// The signal, if it is to be let through in the end.
+    unblock: Option<i32>,
+    /// A mask belongs to a thread.
+    thread: PhantomData<*const ()>,
 }
 
-const UNUSED: pirn_signal = pirn_signal {
-    io: NO_IO,
-    loop_: null_mut(),
-    callback: None,
-    user: null_mut(),
-    fd: 0,
-    signo: 0,
-    options: 0,
-    reserved: 0,
-};
+impl Signal {
+    /// Watch a signal that the calling thread blocks.
+    ///
+    /// Fails with EBUSY if it does not, and with EINVAL for a signal that cannot be watched:
+    /// SIGKILL, SIGSTOP, and what is raised for a fault.
+    pub fn open(signo: i32) -> Result<Signal> {
+        check(signo)?;
+        if !sys::is_signal_blocked(signo)? {
+            return Err(Errno::BUSY.into());
+        }
+        Signal::with(signo, None)
+    }
 
-// Numbers of Linux on the machines that the layer is built for.
-const SIGILL: c_int = 4;
-const SIGTRAP: c_int = 5;
-const SIGBUS: c_int = 7;
-const SIGFPE: c_int = 8;
-const SIGKILL: c_int = 9;
-const SIGSEGV: c_int = 11;
-const SIGSTOP: c_int = 19;
-const SIGSYS: c_int = 31;
-const LAST_SIGNAL: c_int = 64;
+    /// Watch a signal, and block it in the calling thread until this is dropped, if it is not
+    /// blocked.
+    ///
+    /// For programs with one thread. Fails with EINVAL as [`Signal::open`].
+    pub fn open_and_block(signo: i32) -> Result<Signal> {
+        check(signo)?;
+        let was_blocked = sys::block_signal(signo)?;
+        let signal = Signal::with(signo, (!was_blocked).then_some(signo));
+        if signal.is_err() && !was_blocked {
+            sys::unblock_signal(signo)?;
+        }
+        signal
+    }
 
-/// Watch a signal.
-///
-/// The signal must be blocked in every thread of the process: a thread that does not block it
-/// takes it away from the loop. So block it before the first thread is made (the first page has a
-/// program), or let pirn do it by `PIRN_SIGNAL_BLOCK` if there is but one thread. A signal that
-/// is ignored is delivered all the same while it is blocked.
-///
-/// A standard signal that is raised several times before the loop gets to it comes once.
-/// Real-time signals queue, with their values, and come one in a turn. A signal that was directed
-/// at another thread, as pthread_kill(3) does, stays with that thread. If two sources in the
-/// process wait for one signal, in one loop or in several, each signal comes to one of them.
-///
-/// @param signal    where what pirn knows of it is kept: zero, or removed before
-/// @param signo     1 to 64, but none that cannot be watched: SIGKILL, SIGSTOP, and what the
-///                  processor or the kernel raises for a fault (SIGSEGV, SIGBUS, SIGFPE, SIGILL,
-///                  SIGTRAP, SIGSYS)
-/// @param options   `PIRN_SIGNAL_BLOCK`, `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
-/// @param callback  called with each signal
-/// @param user      passed to the callback, never looked at
-///
-/// Returns 0, or
-/// - -EINVAL: no live loop; `signal` or callback NULL; not such a signal; other options
-/// - -EEXIST: `signal` is added already, or was never zeroed
-/// - -EBUSY: the calling thread does not block the signal, and `PIRN_SIGNAL_BLOCK` was not given
-/// - -EOPNOTSUPP: backend host
-/// - -ENOSPC, -ERANGE, -ECHILD: as `pirn_io_add`
-/// - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
-///
-/// Takes an I/O slot and an fd. Cost: as `pirn_io_add`, and two system calls. Loop thread, any
-/// callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `signal` is NULL or writable until it is removed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_signal_add(
-    loop_: *mut pirn_loop,
-    signal: *mut pirn_signal,
-    signo: c_int,
-    options: u32,
-    callback: pirn_signal_fn,
-    user: *mut c_void,
-) -> c_int {
-    // SAFETY: passed on.
-    status(unsafe { add(loop_, signal, signo, options, callback, user) })
+    fn with(signo: i32, unblock: Option<i32>) -> Result<Signal> {
+        let fd = sys::open_signal(signo)?;
+        Ok(Signal {
+            fd,
+            unblock,
+            thread: PhantomData,
+        })
+    }
+
+    /// The fd to be watched. It stays this value's.
+    #[must_use]
+    pub fn fd(&self) -> i32 {
+        self.fd.as_raw_fd()
+    }
+
+    /// Take the next signal, if there is one.
+    #[must_use]
+    pub fn take(&self) -> Option<SignalInfo> {
+        take(self.fd())
+    }
 }
 
-/// # Safety
-///
-/// As `pirn_signal_add`.
-unsafe fn add(
-    loop_: *mut pirn_loop,
-    signal: *mut pirn_signal,
-    signo: c_int,
-    options: u32,
-    callback: pirn_signal_fn,
-    user: *mut c_void,
-) -> Result<()> {
-    // SAFETY: passed on.
-    unsafe { check(loop_, options, PIRN_SIGNAL_BLOCK) }?;
-    if callback.is_none() || !can_be_watched(signo) {
+impl Drop for Signal {
+    fn drop(&mut self) {
+        if let Some(signo) = self.unblock {
+            // It can only fail for arguments that are wrong.
+            let _ = sys::unblock_signal(signo);
+        }
+    }
+}
+
+/// Refuses a signal that does not wait, when it is blocked, until somebody takes it. A fault ends a
+/// process that blocks it.
+pub(crate) fn check(signo: i32) -> sys::Result<()> {
+    let is_fault = matches!(signo, SIGSEGV | SIGBUS | SIGFPE | SIGILL | SIGTRAP | SIGSYS);
+    if is_fault || matches!(signo, SIGKILL | SIGSTOP) || !(1..=LAST_SIGNAL).contains(&signo) {
         return Err(Errno::INVAL);
-    }
-    // SAFETY: NULL or writable, as asked of the caller; no callback runs before this function
-    // returns.
-    let place = unsafe { signal.as_mut() }.ok_or(Errno::INVAL)?;
-    if !place.loop_.is_null() {
-        return Err(Errno::EXIST);
-    }
-    let is_blocked_by_us = if options & PIRN_SIGNAL_BLOCK != 0 {
-        !sys::block_signal(signo)?
-    } else if sys::is_signal_blocked(signo)? {
-        false
-    } else {
-        return Err(Errno::BUSY);
-    };
-    let watched = sys::open_signal(signo).and_then(|fd| {
-        let source = signal.cast();
-        // SAFETY: the loop is passed on; `on_ready` takes what it is given for a signal that was
-        // added, which is what follows.
-        let io = unsafe { watch(loop_, fd.as_raw_fd(), options, Some(on_ready), source) }?;
-        Ok((io, fd))
-    });
-    match watched {
-        Ok((io, fd)) => {
-            *place = pirn_signal {
-                io,
-                loop_,
-                callback,
-                user,
-                fd: fd.into_raw_fd(),
-                signo,
-                options: options
-                    | if is_blocked_by_us {
-                        IS_BLOCKED_BY_US
-                    } else {
-                        0
-                    },
-                reserved: 0,
-            };
-            Ok(())
-        }
-        Err(error) => {
-            if is_blocked_by_us {
-                sys::unblock_signal(signo)?;
-            }
-            Err(error)
-        }
-    }
-}
-
-/// True if a blocked signal of this number waits until somebody takes it. A fault ends a process
-/// that blocks it.
-fn can_be_watched(signo: c_int) -> bool {
-    let is_signal = (1..=LAST_SIGNAL).contains(&signo);
-    is_signal
-        && !matches!(
-            signo,
-            SIGKILL | SIGSTOP | SIGSEGV | SIGBUS | SIGFPE | SIGILL | SIGTRAP | SIGSYS
-        )
-}
-
-/// Stop watching a signal.
-///
-/// When this returns the callback will not run again; the struct is zero and can be added again. If
-/// `PIRN_SIGNAL_BLOCK` has blocked the signal it is let through to the calling thread: one that is
-/// pending then does what it would have done without pirn, which may end the process.
-///
-/// Works after `pirn_deinit` too, as long as the block is readable: the fd is then closed.
-///
-/// Returns 0, or
-/// - -EINVAL: `signal` is NULL
-/// - -ENOENT: it is not added
-/// - -ECHILD: a copy made by fork
-///
-/// Cost: as `pirn_io_remove`, and one or two system calls. Loop thread, any callback, its own too.
-/// Since 0.1.
-///
-/// # Safety
-///
-/// `signal` is NULL, or zero, or was added; its loop's block is readable.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_signal_remove(signal: *mut pirn_signal) -> c_int {
-    // SAFETY: passed on.
-    status(unsafe { remove(signal) })
-}
-
-/// # Safety
-///
-/// As `pirn_signal_remove`.
-unsafe fn remove(signal: *mut pirn_signal) -> Result<()> {
-    // SAFETY: NULL or writable; no callback runs before this function returns.
-    let place = unsafe { signal.as_mut() }.ok_or(Errno::INVAL)?;
-    if place.loop_.is_null() {
-        return Err(Errno::NOENT);
-    }
-    // SAFETY: it was added, hence the loop came from `pirn_init` and the fd is the source's own.
-    unsafe { unwatch(place.loop_, place.io, place.fd) }?;
-    let (signo, options) = (place.signo, place.options);
-    *place = UNUSED;
-    if options & IS_BLOCKED_BY_US != 0 {
-        sys::unblock_signal(signo)?;
     }
     Ok(())
 }
 
-/// The watcher's callback: takes one signal out of the signalfd, and hands it over.
-unsafe extern "C" fn on_ready(
-    loop_: *mut pirn_loop,
-    _io: pirn_io,
-    fd: c_int,
-    ready: u32,
-    user: *mut c_void,
-) {
-    let signal = user.cast::<pirn_signal>();
-    let (callback, user, is_lost) = {
-        // SAFETY: the watcher lives from `add` to `remove`, and the struct stays where it is for
-        // as long, as the documentation of `pirn_signal` asks. The reference ends before the
-        // callback runs.
-        let place = unsafe { &mut *signal };
-        (place.callback, place.user, is_lost(ready, &mut place.fd))
-    };
-    let info = if is_lost {
-        LOST
-    } else {
-        match read(fd) {
-            Some(info) => info,
-            // Another source, or a thread that waits for the signal, was faster.
-            None => return,
-        }
-    };
-    if let Some(callback) = callback {
-        // SAFETY: a function of the application's, to be called with these arguments.
-        unsafe { callback(loop_, signal, &info, user) };
-    }
-}
-
-const LOST: pirn_signal_info = pirn_signal_info {
-    size: size_of::<pirn_signal_info>() as u32,
-    signo: 0,
-    code: 0,
-    pid: 0,
-    uid: 0,
-    status: 0,
-    value: 0,
-    reserved: 0,
-    pointer: 0,
-};
-
 /// Takes the next signal out of a signalfd, if there is one.
-fn read(fd: c_int) -> Option<pirn_signal_info> {
+pub(crate) fn take(fd: i32) -> Option<SignalInfo> {
     // struct signalfd_siginfo of signalfd(2), as words of 32 bits.
     let mut bytes = [0; 128];
     if sys::read(fd, &mut bytes) != Ok(size_of_val(&bytes)) {
@@ -326,17 +131,13 @@ fn read(fd: c_int) -> Option<pirn_signal_info> {
     let &[_, _, _, _, _, _, pointer, ..] = long_words else {
         return None;
     };
-    Some(pirn_signal_info {
-        size: size_of::<pirn_signal_info>() as u32,
+    Some(SignalInfo {
         signo: i32::from_ne_bytes(signo),
         code: i32::from_ne_bytes(code),
         pid: i32::from_ne_bytes(pid),
         uid: u32::from_ne_bytes(uid),
         status: i32::from_ne_bytes(status),
         value: i32::from_ne_bytes(value),
-        reserved: 0,
         pointer: u64::from_ne_bytes(pointer),
     })
 }
-
-const_assert!(size_of::<pirn_signal_info>() == 40);

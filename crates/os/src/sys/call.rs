@@ -1,8 +1,8 @@
 #![expect(unsafe_code, reason = "a system call takes addresses as numbers")]
 //! A system call by its number.
 //!
-//! On machines for which `syscalls` has assembly for stable compilers the call is made here. They are
-//! the machines on which rustix makes its own. On the others both go through the C library.
+//! On machines for which `syscalls` has assembly for stable compilers the call is made here. They
+//! are the machines on which rustix makes its own. On the others both go through the C library.
 
 use super::{Result, error};
 

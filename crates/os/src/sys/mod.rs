@@ -8,9 +8,8 @@
 mod call;
 mod raw;
 
-pub(crate) use raw::{
-    Exit, Process, block_signal, is_signal_blocked, open_signal, unblock_signal, wait,
-};
+pub use raw::Exit;
+pub(crate) use raw::{WaitFor, block_signal, is_signal_blocked, open_signal, unblock_signal, wait};
 pub(crate) use rustix::fd::{AsRawFd, IntoRawFd, OwnedFd};
 pub(crate) use rustix::io::Errno;
 
@@ -109,12 +108,17 @@ pub(crate) fn this_process() -> c_int {
 
 const SECOND: u64 = 1_000_000_000;
 
-/// A clock that a timerfd can follow.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Clock {
+/// A clock that a deadline can be on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clock {
+    /// The time of day, in nanoseconds since 1970 (UTC). It can be set.
     Realtime,
+    /// The time since the machine was started, in nanoseconds. It goes on while the machine is
+    /// suspended, and cannot be set.
     Boottime,
+    /// As `Realtime`, and wakes the machine if it is suspended.
     RealtimeAlarm,
+    /// As `Boottime`, and wakes the machine if it is suspended.
     BoottimeAlarm,
 }
 

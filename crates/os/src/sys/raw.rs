@@ -92,27 +92,28 @@ pub(crate) fn open_signal(signo: c_int) -> Result<OwnedFd> {
 
 /// Which child waitid is to look at.
 #[derive(Clone, Copy)]
-pub(crate) enum Process {
+pub(crate) enum WaitFor {
     Pid(c_int),
     PidFd(c_int),
 }
 
 /// How a child has ended.
-#[derive(Clone, Copy)]
-pub(crate) struct Exit {
-    pub(crate) pid: c_int,
-    /// `CLD_EXITED`, `CLD_KILLED` or `CLD_DUMPED`.
-    pub(crate) code: c_int,
-    /// The exit status, or the signal.
-    pub(crate) status: c_int,
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Exit {
+    /// The process.
+    pub pid: c_int,
+    /// `CLD_EXITED`, `CLD_KILLED` or `CLD_DUMPED` of waitid(2).
+    pub code: c_int,
+    /// The exit status if the code is `CLD_EXITED`, and the signal if it is another.
+    pub status: c_int,
 }
 
 /// Asks whether a child has ended, and takes it out of the table of processes unless `keep`. Never
 /// waits.
-pub(crate) fn wait(process: Process, keep: bool) -> Result<Option<Exit>> {
-    let (kind, id) = match process {
-        Process::Pid(pid) => (P_PID, pid),
-        Process::PidFd(fd) => (P_PIDFD, fd),
+pub(crate) fn wait(target: WaitFor, keep: bool) -> Result<Option<Exit>> {
+    let (kind, id) = match target {
+        WaitFor::Pid(pid) => (P_PID, pid),
+        WaitFor::PidFd(fd) => (P_PIDFD, fd),
     };
     // WALL: a child of clone3(2) that sends no signal when it ends would not be found otherwise.
     let options = WNOHANG | WEXITED | WALL | if keep { WNOWAIT } else { 0 };

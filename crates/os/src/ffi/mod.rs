@@ -2,7 +2,22 @@
     unsafe_code,
     reason = "the functions of the core are called, which are C functions"
 )]
-//! What all sources have in common: an fd of their own, and a watcher for it in the loop.
+#![allow(non_camel_case_types)]
+//! The C functions. What they promise is written here, once; include/pirn/os.h is generated from
+//! it.
+//!
+//! A source of C is a struct that the caller provides: the fd of the source, and a watcher for it
+//! in the loop. This file has what all of them share.
+
+mod child;
+mod clock;
+mod files;
+mod signal;
+
+pub use child::*;
+pub use clock::*;
+pub use files::*;
+pub use signal::*;
 
 use core::ffi::{c_int, c_void};
 
@@ -17,13 +32,13 @@ use crate::sys::{self, Errno, Result};
 const WATCHER_OPTIONS: u32 = PIRN_HIGH | PIRN_LOW | PIRN_UNREF;
 
 /// The handle of a source that is not added.
-pub(crate) const NO_IO: pirn_io = pirn_io {
+const NO_IO: pirn_io = pirn_io {
     slot: 0,
     generation: 0,
 };
 
 /// What a C function returns that has nothing to tell but success.
-pub(crate) fn status(result: Result<()>) -> c_int {
+fn status(result: Result<()>) -> c_int {
     match result {
         Ok(()) => 0,
         Err(error) => -error.raw_os_error(),
@@ -44,7 +59,7 @@ fn result(status: c_int) -> Result<()> {
 /// # Safety
 ///
 /// `loop_` is NULL or came from `pirn_init`.
-pub(crate) unsafe fn check(loop_: *mut pirn_loop, options: u32, own: u32) -> Result<()> {
+unsafe fn check(loop_: *mut pirn_loop, options: u32, own: u32) -> Result<()> {
     // SAFETY: passed on.
     let backend = unsafe { pirn_backend(loop_) };
     result(backend)?;
@@ -64,7 +79,7 @@ pub(crate) unsafe fn check(loop_: *mut pirn_loop, options: u32, own: u32) -> Res
 ///
 /// `loop_` is NULL or came from `pirn_init`; `callback` may be called with `source` until
 /// `unwatch`.
-pub(crate) unsafe fn watch(
+unsafe fn watch(
     loop_: *mut pirn_loop,
     fd: c_int,
     options: u32,
@@ -84,7 +99,7 @@ pub(crate) unsafe fn watch(
 /// # Safety
 ///
 /// `loop_` came from `pirn_init` and is readable; the fd is the source's own.
-pub(crate) unsafe fn unwatch(loop_: *mut pirn_loop, io: pirn_io, fd: c_int) -> Result<()> {
+unsafe fn unwatch(loop_: *mut pirn_loop, io: pirn_io, fd: c_int) -> Result<()> {
     // SAFETY: passed on.
     let removed = result(unsafe { pirn_io_remove(loop_, io) });
     // With any other error the loop has ended, or the watcher was removed by its handle before.
@@ -103,14 +118,14 @@ pub(crate) unsafe fn unwatch(loop_: *mut pirn_loop, io: pirn_io, fd: c_int) -> R
 /// # Safety
 ///
 /// `loop_` came from `pirn_init` and is readable.
-pub(crate) unsafe fn rest(loop_: *mut pirn_loop, io: pirn_io) {
+unsafe fn rest(loop_: *mut pirn_loop, io: pirn_io) {
     // SAFETY: passed on. It fails only for a watcher that is gone.
     unsafe { pirn_io_modify(loop_, io, 0) };
 }
 
 /// True if the watcher of a source was told `PIRN_INVALID`. If somebody else has closed the fd, its
 /// number becomes -1: it may be another's by now, and must not be closed again.
-pub(crate) fn is_lost(ready: u32, fd: &mut c_int) -> bool {
+fn is_lost(ready: u32, fd: &mut c_int) -> bool {
     let is_lost = ready & PIRN_INVALID != 0;
     if is_lost && *fd >= 0 && !sys::is_open(*fd) {
         *fd = -1;

@@ -10,8 +10,9 @@ use core::ptr::null_mut;
 use pirn_abi::{pirn_io, pirn_loop};
 use static_assertions::const_assert;
 
-use crate::source::{NO_IO, check, is_lost, status, unwatch, watch};
-use crate::sys::{self, AsRawFd, Errno, Exit, IntoRawFd, Process, Result};
+use super::{NO_IO, check, is_lost, status, unwatch, watch};
+use crate::process;
+use crate::sys::{self, AsRawFd, Errno, Exit, IntoRawFd, Result, WaitFor};
 
 /// Option of `pirn_child_add`: report how the child ended, but leave it for you to reap.
 pub const PIRN_CHILD_KEEP: u32 = 0x1;
@@ -202,7 +203,7 @@ pub unsafe extern "C" fn pirn_child_add_fd(
         if pidfd < 0 {
             return Err(Errno::BADF);
         }
-        match sys::wait(Process::PidFd(pidfd), true) {
+        match sys::wait(WaitFor::PidFd(pidfd), true) {
             // Not a child: its end will be seen all the same.
             Ok(_) | Err(Errno::CHILD) => {}
             Err(error) => return Err(error),
@@ -250,7 +251,7 @@ unsafe fn vacant<'child>(
 
 /// What stands in for the pidfd of a child, if this is one.
 fn scannable(pid: c_int) -> Result<sys::OwnedFd> {
-    match sys::wait(Process::Pid(pid), true) {
+    match sys::wait(WaitFor::Pid(pid), true) {
         Ok(_) => sys::open_flag(),
         // A process that is not a child: its end would never be noticed, so the kernel's refusal
         // stands.
@@ -291,7 +292,7 @@ pub unsafe extern "C" fn pirn_child_scan(child: *mut pirn_child) -> c_int {
 /// If the child has no pidfd and has ended, or was reaped by somebody else: makes its fd readable.
 fn scan(place: &pirn_child) {
     let is_scanned = place.options & IS_SCANNED != 0 && place.fd >= 0;
-    if is_scanned && !matches!(sys::wait(Process::Pid(place.pid), true), Ok(None)) {
+    if is_scanned && !matches!(sys::wait(WaitFor::Pid(place.pid), true), Ok(None)) {
         sys::raise_flag(place.fd);
     }
 }
@@ -387,11 +388,8 @@ unsafe extern "C" fn on_ready(
 fn wait(place: &pirn_child) -> Result<Option<Exit>> {
     let keep = place.options & PIRN_CHILD_KEEP != 0;
     if place.options & IS_SCANNED != 0 {
-        return sys::wait(Process::Pid(place.pid), keep);
-    }
-    match sys::wait(Process::PidFd(place.fd), keep) {
-        // Linux 5.3 has pidfds, but waits for the number only.
-        Err(Errno::INVAL) if place.pid != 0 => sys::wait(Process::Pid(place.pid), keep),
-        result => result,
+        sys::wait(WaitFor::Pid(place.pid), keep)
+    } else {
+        process::wait(place.fd, place.pid, keep)
     }
 }
