@@ -42,20 +42,21 @@
  *             with 0 pauses it and with PIRN_READ resumes it; pirn_io_ref and pirn_io_unref work;
  *             PIRN_HIGH, PIRN_LOW and PIRN_UNREF are options of every source. It takes an I/O
  *             slot of the loop, and one fd, which is closed on exec. Do not use that fd yourself.
- * Removal     Is by the function of the source, not by pirn_io_remove, which would leave the fd
+ * Removal     Call the remove function of the source, not pirn_io_remove, which would leave the fd
  *             open. The struct is zero afterwards, and can be added again, in a callback too.
  *             Remove the sources of a loop before you end it.
- * Lost fds    If somebody else closes the fd of a source (closefrom), select and poll find out,
- *             and its callback runs once without an event: each says how. The source is still to
- *             be removed. epoll does not find out.
+ * Lost fds    If somebody else closes the fd of a source (closefrom), select and poll notice it.
+ *             Then the callback of the source runs once without an event, in the way that its
+ *             documentation describes, and you must still remove the source. epoll does not
+ *             notice it.
  * Host        A loop on PIRN_BACKEND_HOST has no fds: -EOPNOTSUPP.
  *
  *
  * SIGNALS
  *
- * The kernel hands a signal to any thread that does not block it, and only if all block it does
- * it wait for the loop. Threads inherit the mask of the thread that makes them. So block before
- * the first:
+ * The kernel hands a signal to any thread that does not block it. Only if all threads block it
+ * does it wait for the loop. A thread inherits the mask of the thread that makes it. So block the
+ * signals before you make the first thread:
  *
  *     sigset_t set;
  *     sigemptyset(&set);
@@ -64,8 +65,8 @@
  *     pthread_sigmask(SIG_BLOCK, &set, NULL);
  *     pthread_create(...);
  *
- * A program without threads can leave it to PIRN_SIGNAL_BLOCK. Without that option pirn never
- * changes a mask, and a signal that is not blocked is refused with -EBUSY, not lost.
+ * A program without threads can use PIRN_SIGNAL_BLOCK instead. Without that option pirn never
+ * changes a mask, and refuses a signal that is not blocked with -EBUSY.
  *
  * Processes inherit the mask too, even those that exec: a child that starts with SIGTERM blocked
  * cannot be ended by it. Give children an empty mask:
@@ -101,8 +102,8 @@
  * struct can serve the next child at once. pirn does not use SIGCHLD and waits for your children
  * only. Do not wait for them yourself, and do not ignore SIGCHLD.
  *
- * Kernels before 5.3 have no pidfds, and some sandboxes refuse them. A program that is to run there
- * gives PIRN_CHILD_SCAN, watches SIGCHLD, and looks after each of its children when that comes:
+ * Kernels before 5.3 have no pidfds, and some sandboxes refuse them. A program that must run there
+ * uses PIRN_CHILD_SCAN, watches SIGCHLD, and calls pirn_child_scan for each of its children:
  *
  *     static void on_sigchld(struct pirn_loop *loop, struct pirn_signal *signal,
  *                            const struct pirn_signal_info *info, void *user)
@@ -132,8 +133,8 @@
  *         pirn_clock_again(clock, next_night());            also if the clock was set
  *     }
  *
- * Local time is yours: a zone's rules say when the next night is, and change. An hour that is
- * skipped or repeated there is no step of the clock.
+ * You work out local time yourself, because the rules of a time zone say when the next night is.
+ * An hour that a time zone skips or repeats is no step of the clock.
  *
  *
  * FILES
