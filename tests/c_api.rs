@@ -53,6 +53,7 @@ programs! {
     fd_numbers_and_limits_do_not_matter: "fd_limits";
     a_foreign_loop_can_wait_for_it: "embedding";
     what_the_kernel_refuses_is_passed_on: "kernel";
+    an_error_in_any_system_call_loses_nothing: "injected";
     coroutines_keep_what_was_granted: "coroutines";
     a_live_loop_moves_to_another_block: "grow";
     a_run_that_a_callback_left_can_be_ended: "abandon";
