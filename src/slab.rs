@@ -23,6 +23,8 @@ pub(crate) struct Slab<'a, T> {
     free: u32,
     used: u32,
     peak: u32,
+    /// Where the generations of new slots start: no slot that went with a smaller block was further.
+    fresh: u32,
 }
 
 impl<'a, T: Slot> Slab<'a, T> {
@@ -43,6 +45,7 @@ impl<'a, T: Slot> Slab<'a, T> {
             free,
             used: 0,
             peak: 0,
+            fresh: seed,
         }
     }
 
@@ -52,10 +55,16 @@ impl<'a, T: Slot> Slab<'a, T> {
         self.slots.iter().skip(count).all(is_free)
     }
 
-    /// Moves all slots into `slots`, where they [fit](Self::fits): every handle stays what it is. The generations of new
-    /// slots are counted from `seed`, which is even. O(slots).
-    pub(crate) fn move_to(&mut self, slots: &'a mut [T], seed: u32) {
+    /// Moves all slots into `slots`, where they [fit](Self::fits): every handle stays what it is, a
+    /// stale one too, should its slot go now and come back later. O(slots).
+    pub(crate) fn move_to(&mut self, slots: &'a mut [T]) {
         let kept = self.slots.len().min(slots.len());
+        // A generation only moves forward, so what it is beyond `fresh` says which is the furthest.
+        // The slots that go are free: their generations are even, as `fresh` is.
+        let beyond = |slot: &T| slot.generation().wrapping_sub(self.fresh);
+        let furthest = self.slots.iter().skip(kept).map(beyond).max();
+        self.fresh = self.fresh.wrapping_add(furthest.unwrap_or(0));
+        let fresh = self.fresh;
         // The free chain as it was, without the slots that go, and with the new ones at its end: those that were
         // never used stay behind all others, in order.
         let mut last = NONE;
@@ -86,7 +95,7 @@ impl<'a, T: Slot> Slab<'a, T> {
         }
         for index in kept..slots.len() {
             if let Some(slot) = slots.get_mut(index) {
-                slot.set_generation(seed);
+                slot.set_generation(fresh);
             }
             append(slots, index as u32);
         }

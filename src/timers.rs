@@ -125,8 +125,8 @@ impl<'a> Timers<'a> {
     }
 
     /// Moves all timers into `slots`, where they [fit](Self::fits).
-    pub(crate) fn move_to(&mut self, slots: &'a mut [TimerSlot], seed: u32) {
-        self.slab.move_to(slots, seed);
+    pub(crate) fn move_to(&mut self, slots: &'a mut [TimerSlot]) {
+        self.slab.move_to(slots);
     }
 
     // ---- Arming, changing, stopping ----

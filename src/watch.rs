@@ -220,8 +220,8 @@ impl<'a> Watchers<'a> {
     }
 
     /// Moves all watchers into `slots`, where they fit, and chains them anew in `buckets`, which are all `NONE`.
-    pub(crate) fn move_to(&mut self, slots: &'a mut [Watcher], buckets: &'a mut [u32], seed: u32) {
-        self.slab.move_to(slots, seed);
+    pub(crate) fn move_to(&mut self, slots: &'a mut [Watcher], buckets: &'a mut [u32]) {
+        self.slab.move_to(slots);
         let old = core::mem::replace(&mut self.buckets, buckets);
         for first in old {
             let mut index = *first;

@@ -616,9 +616,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
             return Err(Error::EBUSY);
         }
         mailbox(self.shared, tables.mailbox)?;
-        let seed = (self.now as u32).wrapping_mul(0x9E37_79B1) & !1;
-        self.watchers.move_to(tables.watchers, tables.buckets, seed);
-        self.timers.move_to(tables.timers, seed);
+        self.watchers.move_to(tables.watchers, tables.buckets);
+        self.timers.move_to(tables.timers);
         self.tasks.move_to(tables.tasks);
         self.backend.move_to(tables.area);
         Ok(())

@@ -1,6 +1,6 @@
 //! Everything full at once, and usable again afterwards.
 
-use pirn::{Error, Interest, Repeat, Storage, When};
+use pirn::{Error, FOREVER, Interest, Repeat, Storage, When};
 
 use crate::bench::{Bench, on_io, on_task, on_timer};
 use crate::world::World;
@@ -16,6 +16,7 @@ claims! {
         loop_without_any_capacity_turns
         churn_leaks_no_slot
         loop_moves_with_everything_it_has
+        handles_of_slots_that_went_stay_stale
         loop_does_not_move_where_something_has_no_place;
     kernel:
         more_fds_are_ready_than_one_wait_brings;
@@ -269,6 +270,45 @@ fn loop_moves_with_everything_it_has<W: World>(_: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["first R"]);
     assert_eq!(b.event_loop.io_remove(shared), Err(Error::ENOENT));
     assert_eq!(b.event_loop.timer_stop(late), Ok(()));
+}
+
+/// A slot that goes with a smaller block, and comes back with a larger one, is not the slot it was.
+fn handles_of_slots_that_went_stay_stale<W: World>(_: &mut Bench<'_, W>) {
+    let mut storage = Storage::<8, 8, 0>::new();
+    let mut smaller = Storage::<1, 1, 0>::new();
+    let mut as_large = Storage::<8, 8, 0>::new();
+    let mut smaller_again = Storage::<1, 1, 0>::new();
+    let mut as_large_again = Storage::<8, 8, 0>::new();
+    let mut b = Bench::<W>::new(&mut storage);
+    let mut ios = Vec::new();
+    let mut timers = Vec::new();
+    // All at one time of the loop.
+    let mut use_slots = |b: &mut Bench<'_, W>| {
+        for bit in 0..3 {
+            ios.push(b.raise_handler("raised", bit, Interest::empty()));
+            timers.push(b.timer("timer", When::At(FOREVER), Repeat::Never));
+        }
+        for (&io, &timer) in ios.iter().zip(&timers).rev().take(3) {
+            assert_eq!(b.event_loop.io_remove(io), Ok(()));
+            assert_eq!(b.event_loop.timer_stop(timer), Ok(()));
+        }
+        for (at, (&io, &timer)) in ios.iter().zip(&timers).enumerate() {
+            assert!(!ios[..at].contains(&io), "{io:?} is given out again");
+            assert!(
+                !timers[..at].contains(&timer),
+                "{timer:?} is given out again"
+            );
+            assert_eq!(b.event_loop.io_remove(io), Err(Error::ENOENT));
+            assert_eq!(b.event_loop.timer_stop(timer), Err(Error::ENOENT));
+        }
+    };
+    use_slots(&mut b);
+    b.event_loop.grow(&mut smaller).unwrap();
+    b.event_loop.grow(&mut as_large).unwrap();
+    use_slots(&mut b);
+    b.event_loop.grow(&mut smaller_again).unwrap();
+    b.event_loop.grow(&mut as_large_again).unwrap();
+    use_slots(&mut b);
 }
 
 fn loop_does_not_move_where_something_has_no_place<W: World>(_: &mut Bench<'_, W>) {
