@@ -39,9 +39,9 @@
  * Arguments   The loop first, then handles, inputs, callback, user data, outputs. Outputs may be NULL where they say so.
  * Time        Unsigned 64-bit nanoseconds on the monotonic clock. 0 does not wait, PIRN_FOREVER waits for ever.
  * Callbacks   Run on the loop's thread inside pirn_run, pirn_run_until, pirn_turn or pirn_dispatch, never inside another call. They may call
- *             everything except those, pirn_prepare, pirn_wait, pirn_take, pirn_ended, pirn_deinit
- *             and pirn_after_fork, which answer -EBUSY, and pirn_abandon, which ends a run that a
- *             callback has left by an exception or longjmp.
+ *             everything except those, pirn_prepare, pirn_wait, pirn_take, pirn_ended, pirn_grow,
+ *             pirn_deinit and pirn_after_fork, which answer -EBUSY, and pirn_abandon, which ends a
+ *             run that a callback has left by an exception or longjmp.
  * Taking      Instead of being called, a program can take events as data, with pirn_take in the
  *             place of pirn_dispatch. What handles them may call everything, unwind and longjmp.
  * Threads     A loop belongs to one thread. Only pirn_remote_post, pirn_raise, pirn_wake and pirn_stop may be called from other threads,

@@ -23,7 +23,8 @@ pub(crate) struct Slab<'a, T> {
     free: u32,
     used: u32,
     peak: u32,
-    /// Where the generations of new slots start: no slot that went with a smaller block was further.
+    /// Where the generations of new slots start: no slot that went with a smaller block was
+    /// further.
     fresh: u32,
 }
 

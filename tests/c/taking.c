@@ -328,6 +328,32 @@ static void handlers_leave_by_a_jump(void)
     CLOSE(loop);
 }
 
+/* Outside of a dispatch, but not in the middle of a turn. */
+static void handlers_grow_the_loop(void)
+{
+    static uint64_t larger[PIRN_STORAGE_SIZE(IO * 2, TIMERS * 2, TASKS * 2) / 8];
+    struct pirn_loop *loop = open_taken();
+    int user[TASKS * 2];
+    for (int at = 0; at < TASKS; at++)
+        OK(pirn_task_post(loop, NULL, &user[at], NULL));
+    wait_for(loop, 0);
+    EQUAL(take(loop, 1), 1);
+    GIVES(pirn_grow(loop, larger, sizeof larger, IO * 2, TIMERS * 2, TASKS * 2, NULL, NULL), -EBUSY);
+    EQUAL(take(loop, ROOM), TASKS - 1);
+    for (int at = 0; at < TASKS; at++)
+        OK(pirn_task_post(loop, NULL, &user[at], NULL));
+    GIVES(pirn_task_post(loop, NULL, NULL, NULL), -EAGAIN);
+    OK(pirn_grow(loop, larger, sizeof larger, IO * 2, TIMERS * 2, TASKS * 2, NULL, NULL));
+    for (int at = TASKS; at < TASKS * 2; at++)
+        OK(pirn_task_post(loop, NULL, &user[at], NULL));
+    /* The turn that was taken is over all the same, and the next one has what was posted. */
+    EQUAL(take(loop, ROOM), 0);
+    EQUAL(take(loop, ROOM), TASKS * 2);
+    for (int at = 0; at < TASKS * 2; at++)
+        CHECK(due[at].kind == PIRN_DUE_TASK && due[at].user == &user[at]);
+    CLOSE(loop);
+}
+
 static struct pirn_loop *signalled;
 
 static void on_alarm(int number)
@@ -419,6 +445,7 @@ static void test(uint32_t backend)
     handlers_make_turns();
     handlers_end_and_make_the_loop();
     handlers_leave_by_a_jump();
+    handlers_grow_the_loop();
     stop_ends_the_turns();
     limit_bounds_a_take();
     the_fd_shows_what_is_left();
