@@ -204,7 +204,7 @@ static TIMER_CALLBACK(on_beginning)
 
 /* For counts: what it takes to order timers depends on where between two powers of two of the clock
  * they lie. So they are added where a multiple of 2^25 ns, but not of 2^30, is 10 ms away; within
- * half a millisecond, else that is tried again. */
+ * 200 us, else that is tried again. */
 static uint64_t expire_phase(unsigned bits)
 {
     return (clock_ns() + EXPIRE_SPAN / 2) & ((UINT64_C(1) << bits) - 1);
@@ -212,7 +212,7 @@ static uint64_t expire_phase(unsigned bits)
 
 static void run_add_in_phase(loop_t *loop, struct meter *meter)
 {
-    bool is_in_phase = expire_phase(25) < NS_PER_MS / 2 && expire_phase(30) >> 25 != 0;
+    bool is_in_phase = expire_phase(25) < NS_PER_MS / 5 && expire_phase(30) >> 25 != 0;
     expire_added = !options.fixed || is_in_phase;
     if (expire_added)
         run_add_expiring(loop, meter);
