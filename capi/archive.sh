@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes libpirn.a: the core, and each layer as a member of its own, which a program pulls in only
-# if it calls it.
+# if it calls it. `make` calls this, and installs what it makes.
 #
 #   capi/archive.sh OUT [option of cargo]...    writes OUT/libpirn.a
 #
@@ -33,21 +33,26 @@ archiver() {
     (cd "$work" && "$AR" "$@") > "$work/said" 2>&1 || { cat "$work/said" >&2; exit 1; }
 }
 
-build --package pirn-capi "$@"
+# Adds the object of a crate. Fat LTO makes one of the crate and of all it uses. The other members of
+# cargo's archive, 4 MB, are the language's own: no object of pirn's needs them, and some of them
+# are in the way of a statically linked C library.
+member() {
+    cp "$made/lib$1.a" "$work/all.a"
+    archiver t all.a
+    name=$(grep "^$1-.*\.o\$" "$work/said")
+    archiver x all.a "$name"
+    mv "$work/$name" "$work/$1.o"
+    archiver rcs libpirn.a "$1.o"
+}
+
 mkdir -p "$out"
 work=$(mktemp -d "$out/archive.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-cp "$made/libpirn.a" "$work/libpirn.a"
+build --package pirn-capi "$@"
+member pirn
 for layer in $LAYERS; do
     build --package "pirn-$layer" --features artifact
-    # Fat LTO makes one object of the crate and of all it uses. The other members are the language's
-    # own, which the core's archive has.
-    cp "$made/libpirn_$layer.a" "$work/layer.a"
-    archiver t layer.a
-    member=$(grep "^pirn_$layer-.*\.o\$" "$work/said")
-    archiver x layer.a "$member"
-    mv "$work/$member" "$work/pirn_$layer.o"
-    archiver rs libpirn.a "pirn_$layer.o"
+    member "pirn_$layer"
 done
 # An archive that has not changed keeps its time, so that make links nothing again.
 cmp -s "$work/libpirn.a" "$out/libpirn.a" || mv "$work/libpirn.a" "$out/libpirn.a"
