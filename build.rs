@@ -67,7 +67,9 @@ fn headers() {
     };
 
     println!("cargo::rerun-if-changed=cbindgen.toml");
-    let core = ["mod", "init", "io", "timer", "task", "run", "take", "ask"];
+    let core = [
+        "mod", "init", "io", "timer", "task", "run", "take", "info", "ask",
+    ];
     let sources = files("src/ffi", &core);
     // cbindgen follows the modules itself.
     let text = header::header(&root.join("cbindgen.toml"), &sources[..1], &sources);

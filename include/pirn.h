@@ -581,6 +581,55 @@ struct pirn_due {
 };
 
 /**
+ * What a watcher, a timer or a task is now.
+ */
+struct pirn_info {
+  /**
+   * `sizeof(struct pirn_info)`, set by the caller: no more than that is written.
+   */
+  uint32_t size;
+  /**
+   * `PIRN_DUE_TIMER`, `PIRN_DUE_IO`, `PIRN_DUE_RAISED` for the handler of a raised bit, or
+   * `PIRN_DUE_TASK`.
+   */
+  uint32_t kind;
+  /**
+   * Its handle: the member that the kind names.
+   */
+  union pirn_handle handle;
+  /**
+   * The fd of an I/O watcher; the bit of a handler; else -1.
+   */
+  int32_t fd;
+  /**
+   * Of a watcher its interest now (0 of the first bits: paused) and its options, as
+   * `pirn_io_add` takes them; of a timer its policy. Each has `PIRN_UNREF` if it does not
+   * keep `pirn_run` going. 0 of a task.
+   */
+  uint32_t options;
+  /**
+   * When a timer is due next, on the clock of `pirn_now`, slack included; else 0.
+   */
+  uint64_t deadline_ns;
+  /**
+   * The period of a periodic timer; else 0.
+   */
+  uint64_t period_ns;
+  /**
+   * By how much a timer may be late: the largest power of two within what was given; else 0.
+   */
+  uint64_t slack_ns;
+  /**
+   * Its callback: the member that the kind names.
+   */
+  union pirn_callback callback;
+  /**
+   * Its user data.
+   */
+  void *user;
+};
+
+/**
  * What a loop counts about itself.
  */
 struct pirn_stats {
@@ -907,6 +956,24 @@ int pirn_io_modify(struct pirn_loop *loop,
                    uint32_t interest);
 
 /**
+ * Give a watcher, or the handler of a raised bit, another callback and user data.
+ *
+ * The next call is made with them, also if its event was fetched already. For state machines,
+ * and for handing a connection from one module to another: nothing that the kernel has found
+ * is lost.
+ *
+ * @param callback  called from now on
+ * @param user      passed to the callback, never looked at
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
+ * - -ENOENT: stale handle
+ *
+ * Cost: O(1), no system call. Loop thread, any callback, the watcher's own too. Since 0.1.
+ */
+int pirn_io_set_callback(struct pirn_loop *loop, struct pirn_io io, pirn_io_fn callback, void *user);
+
+/**
  * Stop watching.
  *
  * When this returns the callback will not run again, not even for what was already found in this turn; the handle is stale and
@@ -1042,6 +1109,23 @@ int pirn_timer_start(struct pirn_loop *loop,
 int pirn_timer_again(struct pirn_loop *loop,
                      struct pirn_timer timer,
                      uint64_t delay_ns);
+
+/**
+ * Give a timer another callback and user data.
+ *
+ * The next call is made with them, also if the timer is due already. Its deadline and its
+ * period stay.
+ *
+ * @param callback  called from now on
+ * @param user      passed to the callback, never looked at
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
+ * - -ENOENT: stale handle, the timer may just have fired
+ *
+ * Cost: O(1), no system call. Loop thread, any callback, the timer's own too. Since 0.1.
+ */
+int pirn_timer_set_callback(struct pirn_loop *loop, struct pirn_timer timer, pirn_timer_fn callback, void *user);
 
 /**
  * Stop a timer.
@@ -1397,6 +1481,71 @@ int pirn_take(struct pirn_loop *loop, struct pirn_due *due, uint32_t capacity);
  * Cost: O(1). Loop thread. Since 0.1.
  */
 int pirn_ended(struct pirn_loop *loop);
+
+/**
+ * Return what an I/O watcher or the handler of a raised bit is now.
+ *
+ * @param info  its `size` set by the caller; or NULL, to ask no more than whether the handle
+ *              is live; unchanged on error
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; the `size` of `info` is not set, or below 16
+ * - -ENOENT: stale handle
+ *
+ * Changes nothing. Cost: O(1). Loop thread, any callback. Since 0.1.
+ */
+int pirn_io_info(struct pirn_loop *loop, struct pirn_io io, struct pirn_info *info);
+
+/**
+ * Return what a timer is now.
+ *
+ * @param info  its `size` set by the caller; or NULL, to ask no more than whether the handle
+ *              is live; unchanged on error
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; the `size` of `info` is not set, or below 16
+ * - -ENOENT: stale handle
+ *
+ * Changes nothing, and reads no clock. Cost: O(1). Loop thread, any callback. Since 0.1.
+ */
+int pirn_timer_info(struct pirn_loop *loop, struct pirn_timer timer, struct pirn_info *info);
+
+/**
+ * Return what a queued task is.
+ *
+ * @param info  its `size` set by the caller; or NULL, to ask no more than whether the handle
+ *              is live; unchanged on error
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; the `size` of `info` is not set, or below 16
+ * - -ENOENT: it has run, is running, was cancelled, or never was
+ *
+ * Changes nothing. Cost: O(1). Loop thread, any callback. Since 0.1.
+ */
+int pirn_task_info(struct pirn_loop *loop, struct pirn_task task, struct pirn_info *info);
+
+/**
+ * Walk over everything that is alive: timers, watchers, handlers of raised bits, and queued
+ * tasks in their order.
+ *
+ *     struct pirn_info info = { sizeof info };              all else zero: from the beginning
+ *
+ *     while (pirn_info_next(loop, &info) == 1)
+ *         ... look at info ...
+ *
+ * The loop may change between two calls: what lives all the while is come by once, and what
+ * `info` names need not live any more. Posts from elsewhere have no handle and are left out;
+ * `pirn_stats` counts them.
+ *
+ * @param info  in: kind 0 for the first, or what the call before this one wrote; out: the one
+ *              behind it. Its `size` is set by the caller. Unchanged unless 1 is returned.
+ *
+ * Returns 1 if there is one, 0 at the end, or
+ * - -EINVAL: no live loop; `info` is NULL, its `size` not set or below 16, its kind unknown
+ *
+ * Cost: O(free slots that are passed by). Loop thread, any callback. Since 0.1.
+ */
+int pirn_info_next(struct pirn_loop *loop, struct pirn_info *info);
 
 /**
  * Tell the fd that is readable whenever the loop has something to do.

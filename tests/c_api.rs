@@ -58,6 +58,7 @@ programs! {
     a_live_loop_moves_to_another_block: "grow";
     a_run_that_a_callback_left_can_be_ended: "abandon";
     verify_answers_whatever_was_overwritten: "overwritten";
+    what_is_alive_is_told: "info";
     the_pollable_fd_shows_what_a_turn_would_call: "pollable";
     system_calls_are_as_few_as_is_said: "syscalls";
     events_are_taken_instead_of_being_called: "taking";

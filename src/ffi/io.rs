@@ -136,6 +136,35 @@ pub unsafe extern "C" fn pirn_io_modify(
     status(enter!(loop_).io_modify(io.into(), interest))
 }
 
+/// Give a watcher, or the handler of a raised bit, another callback and user data.
+///
+/// The next call is made with them, also if its event was fetched already. For state machines,
+/// and for handing a connection from one module to another: nothing that the kernel has found
+/// is lost.
+///
+/// @param callback  called from now on
+/// @param user      passed to the callback, never looked at
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
+/// - -ENOENT: stale handle
+///
+/// Cost: O(1), no system call. Loop thread, any callback, the watcher's own too. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_io_set_callback(
+    loop_: *mut pirn_loop,
+    io: pirn_io,
+    callback: pirn_io_fn,
+    user: *mut c_void,
+) -> c_int {
+    let reactor = enter!(loop_);
+    status(reactor.io_set_target(io.into(), target!(loop_, callback, user)))
+}
+
 /// Stop watching.
 ///
 /// When this returns the callback will not run again, not even for what was already found in this turn; the handle is stale and

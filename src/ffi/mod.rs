@@ -21,9 +21,12 @@ mod run;
 
 mod take;
 
+mod info;
+
 mod ask;
 
 pub use ask::*;
+pub use info::*;
 pub use init::*;
 pub use io::*;
 pub use run::*;

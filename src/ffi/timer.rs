@@ -145,6 +145,34 @@ pub unsafe extern "C" fn pirn_timer_again(
     status(enter!(loop_).timer_again(timer.into(), delay_ns))
 }
 
+/// Give a timer another callback and user data.
+///
+/// The next call is made with them, also if the timer is due already. Its deadline and its
+/// period stay.
+///
+/// @param callback  called from now on
+/// @param user      passed to the callback, never looked at
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
+/// - -ENOENT: stale handle, the timer may just have fired
+///
+/// Cost: O(1), no system call. Loop thread, any callback, the timer's own too. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_timer_set_callback(
+    loop_: *mut pirn_loop,
+    timer: pirn_timer,
+    callback: pirn_timer_fn,
+    user: *mut c_void,
+) -> c_int {
+    let reactor = enter!(loop_);
+    status(reactor.timer_set_target(timer.into(), target!(loop_, callback, user)))
+}
+
 /// Stop a timer.
 ///
 /// When this returns its callback will not run again; the handle is stale and the slot free.

@@ -12,8 +12,8 @@ use pirn::ffi::{
     PIRN_HIGH, PIRN_INVALID, PIRN_LOW, PIRN_MEASURE, PIRN_ONESHOT, PIRN_PEER_CLOSED, PIRN_READ,
     PIRN_STOPPED, PIRN_STORAGE_BASE, PIRN_STORAGE_MAGIC, PIRN_TAKE, PIRN_TIMER_ABSOLUTE,
     PIRN_TIMER_CACHED, PIRN_TIMER_FIXED_DELAY, PIRN_TIMER_SKIP, PIRN_UNREF, PIRN_URGENT,
-    PIRN_VERSION, PIRN_WRITE, pirn_config, pirn_due, pirn_host, pirn_io, pirn_ready, pirn_stats,
-    pirn_storage_size, pirn_task, pirn_timer,
+    PIRN_VERSION, PIRN_WRITE, pirn_config, pirn_due, pirn_host, pirn_info, pirn_io, pirn_ready,
+    pirn_stats, pirn_storage_size, pirn_task, pirn_timer,
 };
 
 use crate::support::{Compiler, GCC, MINUTES, has, root, run};
@@ -54,6 +54,9 @@ fn what_rust_makes_of_it() -> String {
             remote_refused, block_size, io_referenced, timer_referenced, holds, remote_used
         }
         pirn_due { kind, fd, handle, ready, reserved, missed, callback, user, more }
+        pirn_info {
+            size, kind, handle, fd, options, deadline_ns, period_ns, slack_ns, callback, user
+        }
     }
     constants! { text:
         PIRN_FOREVER PIRN_STORAGE_BASE PIRN_STORAGE_MAGIC PIRN_BACKEND_AUTO PIRN_BACKEND_SELECT PIRN_BACKEND_POLL PIRN_BACKEND_EPOLL

@@ -29,6 +29,7 @@ static void outputs_are_unwritten(void)
 static void every_function_refuses(struct pirn_loop *loop)
 {
     struct pirn_stats stats = { .size = sizeof stats, .turns = MARK };
+    struct pirn_info info = { .size = sizeof info };
     uint64_t number = MARK;
     pirn_task_fn callback = see_task;
     void *user = &number;
@@ -36,6 +37,13 @@ static void every_function_refuses(struct pirn_loop *loop)
     GIVES(pirn_deinit(loop), -EINVAL);
     GIVES(pirn_after_fork(loop), -EINVAL);
     GIVES(pirn_abandon(loop), -EINVAL);
+    GIVES(pirn_io_set_callback(loop, ZERO_IO, see_io, NULL), -EINVAL);
+    GIVES(pirn_timer_set_callback(loop, ZERO_TIMER, see_timer, NULL), -EINVAL);
+    GIVES(pirn_io_info(loop, ZERO_IO, &info), -EINVAL);
+    GIVES(pirn_timer_info(loop, ZERO_TIMER, &info), -EINVAL);
+    GIVES(pirn_task_info(loop, ZERO_TASK, &info), -EINVAL);
+    GIVES(pirn_info_next(loop, &info), -EINVAL);
+    EQUAL(info.kind, 0);
     GIVES(pirn_io_add(loop, 0, PIRN_READ, see_io, NULL, &marked_io), -EINVAL);
     GIVES(pirn_io_modify(loop, ZERO_IO, PIRN_READ), -EINVAL);
     GIVES(pirn_io_remove(loop, ZERO_IO), -EINVAL);
@@ -176,6 +184,8 @@ static void io_is_unknown(struct pirn_loop *loop, struct pirn_io io)
     GIVES(pirn_io_ref(loop, io), -ENOENT);
     GIVES(pirn_io_unref(loop, io), -ENOENT);
     GIVES(pirn_io_feed(loop, io, PIRN_READ), -ENOENT);
+    GIVES(pirn_io_set_callback(loop, io, see_io, NULL), -ENOENT);
+    GIVES(pirn_io_info(loop, io, NULL), -ENOENT);
 }
 
 static void timer_is_unknown(struct pirn_loop *loop, struct pirn_timer timer)
@@ -187,12 +197,15 @@ static void timer_is_unknown(struct pirn_loop *loop, struct pirn_timer timer)
     GIVES(pirn_timer_slack(loop, timer, 1), -ENOENT);
     GIVES(pirn_timer_ref(loop, timer), -ENOENT);
     GIVES(pirn_timer_unref(loop, timer), -ENOENT);
+    GIVES(pirn_timer_set_callback(loop, timer, see_timer, NULL), -ENOENT);
+    GIVES(pirn_timer_info(loop, timer, NULL), -ENOENT);
     EQUAL(number, MARK);
 }
 
 static void task_is_unknown(struct pirn_loop *loop, struct pirn_task task)
 {
     GIVES(pirn_task_cancel(loop, task), -ENOENT);
+    GIVES(pirn_task_info(loop, task, NULL), -ENOENT);
 }
 
 static void zero_handles_are_unknown(void)
@@ -374,11 +387,15 @@ static void made_up_handles_are_unknown(void)
         accepted += pirn_io_remove(loop, made_io) != -ENOENT;
         accepted += pirn_io_unref(loop, made_io) != -ENOENT;
         accepted += pirn_io_feed(loop, made_io, PIRN_READ) != -ENOENT;
+        accepted += pirn_io_set_callback(loop, made_io, see_io, NULL) != -ENOENT;
+        accepted += pirn_io_info(loop, made_io, NULL) != -ENOENT;
         accepted += pirn_timer_again(loop, made_timer, 0) != -ENOENT;
         accepted += pirn_timer_stop(loop, made_timer) != -ENOENT;
         accepted += pirn_timer_slack(loop, made_timer, 7) != -ENOENT;
         accepted += pirn_timer_unref(loop, made_timer) != -ENOENT;
+        accepted += pirn_timer_info(loop, made_timer, NULL) != -ENOENT;
         accepted += pirn_task_cancel(loop, made_task) != -ENOENT;
+        accepted += pirn_task_info(loop, made_task, NULL) != -ENOENT;
     }
     EQUAL(errno, UNTOUCHED);
     EQUAL(accepted, 0);

@@ -12,6 +12,7 @@ struct aligned_host { char c; struct pirn_host value; };
 struct aligned_config { char c; struct pirn_config value; };
 struct aligned_stats { char c; struct pirn_stats value; };
 struct aligned_due { char c; struct pirn_due value; };
+struct aligned_info { char c; struct pirn_info value; };
 
 #define STRUCT(name) \
     printf("struct pirn_%s %zu %zu\n", #name, sizeof(struct pirn_##name), offsetof(struct aligned_##name, value))
@@ -96,6 +97,17 @@ int main(void)
     FIELD(due, callback);
     FIELD(due, user);
     FIELD(due, more);
+    STRUCT(info);
+    FIELD(info, size);
+    FIELD(info, kind);
+    FIELD(info, handle);
+    FIELD(info, fd);
+    FIELD(info, options);
+    FIELD(info, deadline_ns);
+    FIELD(info, period_ns);
+    FIELD(info, slack_ns);
+    FIELD(info, callback);
+    FIELD(info, user);
 
     CONSTANT(PIRN_FOREVER);
     CONSTANT(PIRN_STORAGE_BASE);

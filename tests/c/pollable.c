@@ -309,6 +309,13 @@ CALL(stats_it, (void)stats_of(loop);)
 CALL(storage_size_it, CHECK(pirn_storage_size(1, 1, 1) > 0);)
 CALL(strerror_it, CHECK(pirn_strerror(-1) != NULL);)
 CALL(verify_it, OK(pirn_verify(loop));)
+CALL(io_set_callback_it, OK(pirn_io_set_callback(loop, ready, see_io, &seen));)
+CALL(timer_set_callback_it, OK(pirn_timer_set_callback(loop, far, see_timer, &seen));)
+CALL(io_info_it, OK(pirn_io_info(loop, idle, NULL));)
+CALL(timer_info_it, OK(pirn_timer_info(loop, far, NULL));)
+CALL(task_info_it, GIVES(pirn_task_info(loop, cancelled, NULL), -ENOENT);)
+CALL(info_next_it, struct pirn_info info = { .size = sizeof info };
+    while (pirn_info_next(loop, &info) == 1) ;)
 CALL(version_it, CHECK(pirn_version() == PIRN_VERSION);)
 
 static const struct change {
@@ -407,6 +414,12 @@ static const struct change {
     { "pirn_storage_size", storage_size_it, 0 },
     { "pirn_strerror", strerror_it, 0 },
     { "pirn_verify", verify_it, 0 },
+    { "pirn_io_set_callback", io_set_callback_it, 0 },
+    { "pirn_timer_set_callback", timer_set_callback_it, 0 },
+    { "pirn_io_info", io_info_it, 0 },
+    { "pirn_timer_info", timer_info_it, 0 },
+    { "pirn_task_info", task_info_it, 0 },
+    { "pirn_info_next", info_next_it, 0 },
     { "pirn_version", version_it, 0 },
 };
 

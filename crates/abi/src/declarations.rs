@@ -260,6 +260,34 @@ pub struct pirn_due {
     /// 0: room for what later kinds need.
     pub more: [u64; 2],
 }
+/// What a watcher, a timer or a task is now.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pirn_info {
+    /// `sizeof(struct pirn_info)`, set by the caller: no more than that is written.
+    pub size: u32,
+    /// `PIRN_DUE_TIMER`, `PIRN_DUE_IO`, `PIRN_DUE_RAISED` for the handler of a raised bit, or
+    /// `PIRN_DUE_TASK`.
+    pub kind: u32,
+    /// Its handle: the member that the kind names.
+    pub handle: pirn_handle,
+    /// The fd of an I/O watcher; the bit of a handler; else -1.
+    pub fd: i32,
+    /// Of a watcher its interest now (0 of the first bits: paused) and its options, as
+    /// `pirn_io_add` takes them; of a timer its policy. Each has `PIRN_UNREF` if it does not
+    /// keep `pirn_run` going. 0 of a task.
+    pub options: u32,
+    /// When a timer is due next, on the clock of `pirn_now`, slack included; else 0.
+    pub deadline_ns: u64,
+    /// The period of a periodic timer; else 0.
+    pub period_ns: u64,
+    /// By how much a timer may be late: the largest power of two within what was given; else 0.
+    pub slack_ns: u64,
+    /// Its callback: the member that the kind names.
+    pub callback: pirn_callback,
+    /// Its user data.
+    pub user: *mut c_void,
+}
 /// Capability: `PIRN_EDGE`.
 pub const PIRN_CAN_EDGE: u32 = 0x1;
 /// Capability: `PIRN_EXCLUSIVE`.
@@ -536,6 +564,30 @@ unsafe extern "C" {
         io: pirn_io,
         interest: u32,
     ) -> c_int;
+    /// Give a watcher, or the handler of a raised bit, another callback and user data.
+    ///
+    /// The next call is made with them, also if its event was fetched already. For state machines,
+    /// and for handing a connection from one module to another: nothing that the kernel has found
+    /// is lost.
+    ///
+    /// @param callback  called from now on
+    /// @param user      passed to the callback, never looked at
+    ///
+    /// Returns 0, or
+    /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
+    /// - -ENOENT: stale handle
+    ///
+    /// Cost: O(1), no system call. Loop thread, any callback, the watcher's own too. Since 0.1.
+    ///
+    /// # Safety
+    ///
+    /// `loop` is NULL or came from `pirn_init`.
+    pub unsafe fn pirn_io_set_callback(
+        loop_: *mut pirn_loop,
+        io: pirn_io,
+        callback: pirn_io_fn,
+        user: *mut c_void,
+    ) -> c_int;
     /// Stop watching.
     ///
     /// When this returns the callback will not run again, not even for what was already found in this turn; the handle is stale and
@@ -683,6 +735,29 @@ unsafe extern "C" {
         loop_: *mut pirn_loop,
         timer: pirn_timer,
         delay_ns: u64,
+    ) -> c_int;
+    /// Give a timer another callback and user data.
+    ///
+    /// The next call is made with them, also if the timer is due already. Its deadline and its
+    /// period stay.
+    ///
+    /// @param callback  called from now on
+    /// @param user      passed to the callback, never looked at
+    ///
+    /// Returns 0, or
+    /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
+    /// - -ENOENT: stale handle, the timer may just have fired
+    ///
+    /// Cost: O(1), no system call. Loop thread, any callback, the timer's own too. Since 0.1.
+    ///
+    /// # Safety
+    ///
+    /// `loop` is NULL or came from `pirn_init`.
+    pub unsafe fn pirn_timer_set_callback(
+        loop_: *mut pirn_loop,
+        timer: pirn_timer,
+        callback: pirn_timer_fn,
+        user: *mut c_void,
     ) -> c_int;
     /// Stop a timer.
     ///
@@ -1081,6 +1156,87 @@ unsafe extern "C" {
     ///
     /// `loop` is NULL or came from `pirn_init`.
     pub unsafe fn pirn_ended(loop_: *mut pirn_loop) -> c_int;
+    /// Return what an I/O watcher or the handler of a raised bit is now.
+    ///
+    /// @param info  its `size` set by the caller; or NULL, to ask no more than whether the handle
+    ///              is live; unchanged on error
+    ///
+    /// Returns 0, or
+    /// - -EINVAL: no live loop; the `size` of `info` is not set, or below 16
+    /// - -ENOENT: stale handle
+    ///
+    /// Changes nothing. Cost: O(1). Loop thread, any callback. Since 0.1.
+    ///
+    /// # Safety
+    ///
+    /// `loop` is NULL or came from `pirn_init`; `info` is NULL or writable for the size it says.
+    pub unsafe fn pirn_io_info(
+        loop_: *mut pirn_loop,
+        io: pirn_io,
+        info: *mut pirn_info,
+    ) -> c_int;
+    /// Return what a timer is now.
+    ///
+    /// @param info  its `size` set by the caller; or NULL, to ask no more than whether the handle
+    ///              is live; unchanged on error
+    ///
+    /// Returns 0, or
+    /// - -EINVAL: no live loop; the `size` of `info` is not set, or below 16
+    /// - -ENOENT: stale handle
+    ///
+    /// Changes nothing, and reads no clock. Cost: O(1). Loop thread, any callback. Since 0.1.
+    ///
+    /// # Safety
+    ///
+    /// `loop` is NULL or came from `pirn_init`; `info` is NULL or writable for the size it says.
+    pub unsafe fn pirn_timer_info(
+        loop_: *mut pirn_loop,
+        timer: pirn_timer,
+        info: *mut pirn_info,
+    ) -> c_int;
+    /// Return what a queued task is.
+    ///
+    /// @param info  its `size` set by the caller; or NULL, to ask no more than whether the handle
+    ///              is live; unchanged on error
+    ///
+    /// Returns 0, or
+    /// - -EINVAL: no live loop; the `size` of `info` is not set, or below 16
+    /// - -ENOENT: it has run, is running, was cancelled, or never was
+    ///
+    /// Changes nothing. Cost: O(1). Loop thread, any callback. Since 0.1.
+    ///
+    /// # Safety
+    ///
+    /// `loop` is NULL or came from `pirn_init`; `info` is NULL or writable for the size it says.
+    pub unsafe fn pirn_task_info(
+        loop_: *mut pirn_loop,
+        task: pirn_task,
+        info: *mut pirn_info,
+    ) -> c_int;
+    /// Walk over everything that is alive: timers, watchers, handlers of raised bits, and queued
+    /// tasks in their order.
+    ///
+    ///     struct pirn_info info = { sizeof info };              all else zero: from the beginning
+    ///
+    ///     while (pirn_info_next(loop, &info) == 1)
+    ///         ... look at info ...
+    ///
+    /// The loop may change between two calls: what lives all the while is come by once, and what
+    /// `info` names need not live any more. Posts from elsewhere have no handle and are left out;
+    /// `pirn_stats` counts them.
+    ///
+    /// @param info  in: kind 0 for the first, or what the call before this one wrote; out: the one
+    ///              behind it. Its `size` is set by the caller. Unchanged unless 1 is returned.
+    ///
+    /// Returns 1 if there is one, 0 at the end, or
+    /// - -EINVAL: no live loop; `info` is NULL, its `size` not set or below 16, its kind unknown
+    ///
+    /// Cost: O(free slots that are passed by). Loop thread, any callback. Since 0.1.
+    ///
+    /// # Safety
+    ///
+    /// `loop` is NULL or came from `pirn_init`; `info` is NULL or writable for the size it says.
+    pub unsafe fn pirn_info_next(loop_: *mut pirn_loop, info: *mut pirn_info) -> c_int;
     /// Tell the fd that is readable whenever the loop has something to do.
     ///
     /// A ready fd, a due timer, a task, a post: for embedding in another loop. When it is readable call `pirn_prepare`, `pirn_wait` with 0,

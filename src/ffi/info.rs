@@ -1,0 +1,287 @@
+#![expect(
+    unsafe_code,
+    reason = "the C face: what is alive is written into the caller's struct"
+)]
+//! What is alive in a loop.
+
+use core::ffi::{c_int, c_void};
+use core::mem::{offset_of, transmute};
+
+use crate::error::{Error, Result};
+use crate::reactor::Live;
+use crate::target::Target;
+use crate::timers::{FIXED_DELAY, SKIP_MISSED, UNREFERENCED};
+use crate::token::Token;
+
+use super::init::CReactor;
+use super::{
+    PIRN_DUE_IO, PIRN_DUE_RAISED, PIRN_DUE_TASK, PIRN_DUE_TIMER, PIRN_TIMER_FIXED_DELAY,
+    PIRN_TIMER_SKIP, PIRN_UNREF, enter, failure, function, pirn_callback, pirn_handle, pirn_io,
+    pirn_loop, pirn_task, pirn_task_fn, pirn_timer, status, user,
+};
+
+/// What a watcher, a timer or a task is now.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pirn_info {
+    /// `sizeof(struct pirn_info)`, set by the caller: no more than that is written.
+    pub size: u32,
+    /// `PIRN_DUE_TIMER`, `PIRN_DUE_IO`, `PIRN_DUE_RAISED` for the handler of a raised bit, or
+    /// `PIRN_DUE_TASK`.
+    pub kind: u32,
+    /// Its handle: the member that the kind names.
+    pub handle: pirn_handle,
+    /// The fd of an I/O watcher; the bit of a handler; else -1.
+    pub fd: i32,
+    /// Of a watcher its interest now (0 of the first bits: paused) and its options, as
+    /// `pirn_io_add` takes them; of a timer its policy. Each has `PIRN_UNREF` if it does not
+    /// keep `pirn_run` going. 0 of a task.
+    pub options: u32,
+    /// When a timer is due next, on the clock of `pirn_now`, slack included; else 0.
+    pub deadline_ns: u64,
+    /// The period of a periodic timer; else 0.
+    pub period_ns: u64,
+    /// By how much a timer may be late: the largest power of two within what was given; else 0.
+    pub slack_ns: u64,
+    /// Its callback: the member that the kind names.
+    pub callback: pirn_callback,
+    /// Its user data.
+    pub user: *mut c_void,
+}
+
+/// What a caller's struct must have at least: where it begins, with its size, a walk finds on.
+const HEAD: usize = offset_of!(pirn_info, fd);
+
+impl pirn_info {
+    fn new(kind: u32, token: Token, target: &Target) -> Self {
+        pirn_info {
+            size: 0,
+            kind,
+            // The three are alike.
+            handle: pirn_handle { io: token.into() },
+            fd: -1,
+            options: 0,
+            deadline_ns: 0,
+            period_ns: 0,
+            slack_ns: 0,
+            callback: pirn_callback {
+                // SAFETY: every target was made from a callback, or stands for NULL; one of
+                // another kind is an address too, and is not called here.
+                task: unsafe { transmute::<*mut (), pirn_task_fn>(function(target)) },
+            },
+            user: user(target),
+        }
+    }
+
+    fn of_io(reactor: &CReactor, io: Token) -> Result<Self> {
+        let info = reactor.io_info(io)?;
+        let kind = if info.is_raise_handler {
+            PIRN_DUE_RAISED
+        } else {
+            PIRN_DUE_IO
+        };
+        Ok(pirn_info {
+            fd: info.fd,
+            options: info.interest.bits(),
+            ..Self::new(kind, io, &info.target)
+        })
+    }
+
+    fn of_timer(reactor: &CReactor, timer: Token) -> Result<Self> {
+        let info = reactor.timer_info(timer)?;
+        let option = |flag, option| if info.flags & flag != 0 { option } else { 0 };
+        Ok(pirn_info {
+            options: option(FIXED_DELAY, PIRN_TIMER_FIXED_DELAY)
+                | option(SKIP_MISSED, PIRN_TIMER_SKIP)
+                | option(UNREFERENCED, PIRN_UNREF),
+            deadline_ns: info.deadline,
+            period_ns: info.period,
+            slack_ns: info.slack,
+            ..Self::new(PIRN_DUE_TIMER, timer, &info.target)
+        })
+    }
+
+    fn of_task(reactor: &CReactor, task: Token) -> Result<Self> {
+        let target = reactor.task_info(task)?;
+        Ok(Self::new(PIRN_DUE_TASK, task, &target))
+    }
+
+    /// Writes what the caller's struct has room for, and leaves its size as it is.
+    ///
+    /// # Safety
+    ///
+    /// Writable for the size it says, which is at least `HEAD`.
+    unsafe fn write(&self, out: *mut pirn_info) {
+        // SAFETY: passed on: it begins with its size.
+        let size = unsafe { (*out).size } as usize;
+        let skipped = offset_of!(pirn_info, kind);
+        let length = size.min(size_of::<pirn_info>()) - skipped;
+        let from = (&raw const *self).cast::<u8>().wrapping_add(skipped);
+        let to = out.cast::<u8>().wrapping_add(skipped);
+        // SAFETY: `length` is within both from there on; the two do not overlap.
+        unsafe { core::ptr::copy_nonoverlapping(from, to, length) };
+    }
+}
+
+/// True if the caller's struct has room for a handle.
+///
+/// # Safety
+///
+/// NULL, or readable for its size field.
+unsafe fn has_room(info: *const pirn_info) -> bool {
+    // SAFETY: not NULL, hence readable as the caller promises.
+    !info.is_null() && unsafe { (*info).size } as usize >= HEAD
+}
+
+/// What a function returns that was asked for one handle. NULL asks for no more than whether
+/// the handle is live.
+///
+/// # Safety
+///
+/// `out` is NULL or writable for the size it says.
+unsafe fn tell(info: Result<pirn_info>, out: *mut pirn_info) -> c_int {
+    // SAFETY: passed on.
+    if !out.is_null() && !unsafe { has_room(out) } {
+        return failure(Error::EINVAL);
+    }
+    status(info.map(|info| {
+        if !out.is_null() {
+            // SAFETY: writable for its size, as documented, and that is at least `HEAD`.
+            unsafe { info.write(out) };
+        }
+    }))
+}
+
+/// Return what an I/O watcher or the handler of a raised bit is now.
+///
+/// @param info  its `size` set by the caller; or NULL, to ask no more than whether the handle
+///              is live; unchanged on error
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop; the `size` of `info` is not set, or below 16
+/// - -ENOENT: stale handle
+///
+/// Changes nothing. Cost: O(1). Loop thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`; `info` is NULL or writable for the size it says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_io_info(
+    loop_: *mut pirn_loop,
+    io: pirn_io,
+    info: *mut pirn_info,
+) -> c_int {
+    let reactor = enter!(loop_);
+    // SAFETY: passed on.
+    unsafe { tell(pirn_info::of_io(reactor, io.into()), info) }
+}
+
+/// Return what a timer is now.
+///
+/// @param info  its `size` set by the caller; or NULL, to ask no more than whether the handle
+///              is live; unchanged on error
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop; the `size` of `info` is not set, or below 16
+/// - -ENOENT: stale handle
+///
+/// Changes nothing, and reads no clock. Cost: O(1). Loop thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`; `info` is NULL or writable for the size it says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_timer_info(
+    loop_: *mut pirn_loop,
+    timer: pirn_timer,
+    info: *mut pirn_info,
+) -> c_int {
+    let reactor = enter!(loop_);
+    // SAFETY: passed on.
+    unsafe { tell(pirn_info::of_timer(reactor, timer.into()), info) }
+}
+
+/// Return what a queued task is.
+///
+/// @param info  its `size` set by the caller; or NULL, to ask no more than whether the handle
+///              is live; unchanged on error
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop; the `size` of `info` is not set, or below 16
+/// - -ENOENT: it has run, is running, was cancelled, or never was
+///
+/// Changes nothing. Cost: O(1). Loop thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`; `info` is NULL or writable for the size it says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_task_info(
+    loop_: *mut pirn_loop,
+    task: pirn_task,
+    info: *mut pirn_info,
+) -> c_int {
+    let reactor = enter!(loop_);
+    // SAFETY: passed on.
+    unsafe { tell(pirn_info::of_task(reactor, task.into()), info) }
+}
+
+/// Walk over everything that is alive: timers, watchers, handlers of raised bits, and queued
+/// tasks in their order.
+///
+///     struct pirn_info info = { sizeof info };              all else zero: from the beginning
+///
+///     while (pirn_info_next(loop, &info) == 1)
+///         ... look at info ...
+///
+/// The loop may change between two calls: what lives all the while is come by once, and what
+/// `info` names need not live any more. Posts from elsewhere have no handle and are left out;
+/// `pirn_stats` counts them.
+///
+/// @param info  in: kind 0 for the first, or what the call before this one wrote; out: the one
+///              behind it. Its `size` is set by the caller. Unchanged unless 1 is returned.
+///
+/// Returns 1 if there is one, 0 at the end, or
+/// - -EINVAL: no live loop; `info` is NULL, its `size` not set or below 16, its kind unknown
+///
+/// Cost: O(free slots that are passed by). Loop thread, any callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`; `info` is NULL or writable for the size it says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_info_next(loop_: *mut pirn_loop, info: *mut pirn_info) -> c_int {
+    let reactor = enter!(loop_);
+    // SAFETY: passed on.
+    if !unsafe { has_room(info) } {
+        return failure(Error::EINVAL);
+    }
+    // SAFETY: inside the struct, as its size says.
+    let kind = unsafe { (*info).kind };
+    // SAFETY: as above.
+    let handle = unsafe { (*info).handle };
+    // SAFETY: the three members are alike, and any bits are a handle.
+    let token = unsafe { handle.io }.into();
+    let after = match kind {
+        0 => None,
+        PIRN_DUE_TIMER => Some(Live::Timer(token)),
+        PIRN_DUE_IO | PIRN_DUE_RAISED => Some(Live::Io(token)),
+        PIRN_DUE_TASK => Some(Live::Task(token)),
+        _ => return failure(Error::EINVAL),
+    };
+    let next = match reactor.next_live(after) {
+        None => return 0,
+        Some(Live::Timer(timer)) => pirn_info::of_timer(reactor, timer),
+        Some(Live::Io(io)) => pirn_info::of_io(reactor, io),
+        Some(Live::Task(task)) => pirn_info::of_task(reactor, task),
+    };
+    match next {
+        Ok(next) => {
+            // SAFETY: writable for its size, as documented, and that is at least `HEAD`.
+            unsafe { next.write(info) };
+            1
+        }
+        Err(error) => failure(error),
+    }
+}
