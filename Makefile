@@ -5,6 +5,7 @@
 #                         where they are missing or older than the sources
 #   make uninstall        removes what `make install` with the same variables has installed
 #   make check            all tests: `cargo test --workspace`
+#   make check-machines   the C programs on every machine, under qemu-user where it is another one
 #   make clean
 #
 #   PREFIX=/usr/local LIBDIR=$(PREFIX)/lib INCLUDEDIR=$(PREFIX)/include DATADIR=$(PREFIX)/share
@@ -105,8 +106,11 @@ uninstall:
 check:
 	$(CARGO) test --workspace
 
+check-machines:
+	tests/machines/check
+
 clean:
 	$(CARGO) clean
 	$(MAKE) -C c-examples clean
 
-.PHONY: all install uninstall check clean
+.PHONY: all install uninstall check check-machines clean

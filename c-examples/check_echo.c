@@ -263,7 +263,8 @@ int main(int argc, char **argv)
     char *backends[] = { select_name, poll_name, epoll_name };
 
     if (argc != 3) {
-        fprintf(stderr, "usage: check_echo path/to/echo_server path/to/nolibc_echo    (- in the place of one: leave it out)\n");
+        fprintf(stderr, "usage: check_echo path/to/echo_server path/to/nolibc_echo\n"
+                        "       - in the place of one leaves it out\n");
         return 2;
     }
     for (int i = 0; i < 3 && strcmp(argv[1], "-") != 0; ++i) {

@@ -120,9 +120,9 @@ static struct client clients[CLIENTS];
 static unsigned long departed, departures_wanted;   /* 0: serve for ever */
 
 /*
- * A compiler may call these two (and memmove and memcmp) where a program without a C library copies or clears, so that
- * such a program must bring them. libpirn.a has its own, which only libpirn.a can see. volatile keeps the compiler
- * from making the loop a call of the function that it is in.
+ * A compiler may call these two (and memmove and memcmp) where a program copies or clears, so that
+ * a program without a C library must bring them. libpirn.a has its own, which only libpirn.a can
+ * see. volatile keeps the compiler from making the loop a call of the function that it is in.
  */
 void *memcpy(void *to, const void *from, size_t length);
 void *memset(void *to, int value, size_t length);

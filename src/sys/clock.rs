@@ -19,9 +19,10 @@ pub(crate) fn monotonic() -> Nanos {
 
 /// Looks for the vDSO, once in a process, before the clock is read for the first time.
 ///
-/// Left to itself rustix asks the kernel for the auxiliary vector (`PR_GET_AUXV`, since 6.4) and trusts what it says of the vDSO. valgrind
-/// unmaps the vDSO, and tells so in its `/proc/self/auxv` but not in that call: reading there ends the process. Where there is no `/proc` the
-/// clock costs a system call.
+/// Left to itself rustix asks the kernel for the auxiliary vector (`PR_GET_AUXV`, since 6.4) and
+/// trusts what it says of the vDSO. valgrind unmaps the vDSO, and tells so in its `/proc/self/auxv`
+/// but not in that call: reading there ends the process. Where there is no `/proc` the clock costs
+/// a system call.
 #[cfg(find_vdso)]
 pub(crate) fn find_vdso() {
     use rustix::fs::{Mode, OFlags, open};
@@ -34,7 +35,8 @@ pub(crate) fn find_vdso() {
     if param::page_size() != 0 {
         return;
     }
-    // As the kernel lays them out at the start of a process: the end of the environment, then the vector.
+    // As the kernel lays them out at the start of a process: the end of the environment, then the
+    // vector.
     let mut words = [0usize; 1 + 2 * (PAIRS + 1)];
     let mut bytes = [0u8; 2 * PAIRS * WORD];
     let Ok(file) = open(
@@ -51,8 +53,8 @@ pub(crate) fn find_vdso() {
     for (word, read) in words.iter_mut().skip(1).zip(read).take(length / WORD) {
         *word = usize::from_ne_bytes(*read);
     }
-    /// What the name below means where rustix goes through the C library, because another crate of the
-    /// program asked for that: rustix then has no `init`, and its `page_size` is never 0.
+    /// What the name below means where rustix goes through the C library, because another crate of
+    /// the program asked for that: rustix then has no `init`, and its `page_size` is never 0.
     #[allow(
         dead_code,
         reason = "the inner block's import comes first, if it has the name"
@@ -62,9 +64,9 @@ pub(crate) fn find_vdso() {
         #[allow(unused_imports, reason = "as above")]
         use rustix::param::*;
 
-        // SAFETY: rustix asks for the environment of the process, which it skips to its end, and the vector
-        // behind it, of which it copies what it knows. Here the environment is empty, and the vector ends
-        // with zeroes, for the last pair was not written.
+        // SAFETY: rustix asks for the environment of the process, which it skips to its end, and
+        // the vector behind it, of which it copies what it knows. Here the environment is empty,
+        // and the vector ends with zeroes, for the last pair was not written.
         unsafe { init(words.as_mut_ptr().cast()) };
     }
 }

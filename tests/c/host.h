@@ -30,7 +30,10 @@ static int host_wait(uint64_t timeout_ns, struct pirn_ready *ready, size_t capac
 {
     struct test_host *host = user;
     int saved = errno;
-    struct timespec limit = { (time_t)(timeout_ns / UINT64_C(1000000000)), (long)(timeout_ns % UINT64_C(1000000000)) };
+    /* At most a year: a time_t may have 32 bits, and a wait may end early. */
+    uint64_t seconds = timeout_ns / UINT64_C(1000000000);
+    struct timespec limit = { (time_t)(seconds < 31536000 ? seconds : 31536000),
+                              (long)(timeout_ns % UINT64_C(1000000000)) };
     int found = ppoll(host->sources, host->used, timeout_ns == PIRN_FOREVER ? NULL : &limit, NULL);
     int result = found < 0 ? -errno : 0;
     char byte;

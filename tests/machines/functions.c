@@ -1,6 +1,7 @@
 /*
- * The functions in assembly that the library brings for itself, called by the names that tests/machines/check
- * gives them: `own_` and the name. Each is compared with C's own, for many arguments. Ends with status 0 if all agree.
+ * The functions in assembly that the library brings for itself, called by the names that
+ * tests/machines/check gives them: `own_` and the name. Each is compared with C's own, for many
+ * arguments. Ends with status 0 if all agree.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -48,43 +49,55 @@ static int sign(int value)
     return (value > 0) - (value < 0);
 }
 
-static void memory(void)
+static void copies(size_t length, size_t to)
 {
     unsigned char one[AREA], two[AREA], want[AREA];
 
-    for (size_t length = 0; length < 40; length++) {
-        for (size_t to = 0; to < 24; to++) {
-            for (size_t from = 0; from < 24; from++) {
-                fill(one);
-                memcpy(want, one, AREA);
-                memmove(want + to, want + from, length);
-                check(own_memmove(one + to, one + from, length) == one + to && memcmp(one, want, AREA) == 0,
-                      "memmove", length, to << 8 | from);
-            }
-            fill(one);
-            fill(two);
-            memcpy(want, one, AREA);
-            memcpy(want + to, two + 3, length);
-            check(own_memcpy(one + to, two + 3, length) == one + to && memcmp(one, want, AREA) == 0, "memcpy",
-                  length, to);
-            memset(want + to, 0x1a5, length);
-            check(own_memset(one + to, 0x1a5, length) == one + to && memcmp(one, want, AREA) == 0, "memset",
-                  length, to);
-            check(own_memcmp(one, want, AREA) == 0 && own_bcmp(one, want, AREA) == 0, "memcmp, equal", length, to);
-            if (length > 0) {
-                size_t at = to + random_word() % length;
-
-                one[at] ^= (unsigned char)(1 + random_word() % 255);
-                check(sign(own_memcmp(one + to, want + to, length)) == sign(memcmp(one + to, want + to, length)),
-                      "memcmp", one[at], want[at]);
-                check(own_bcmp(one + to, want + to, length) != 0, "bcmp", one[at], want[at]);
-            }
-            memset(one, 'x', AREA);
-            one[to + length] = 0;
-            check(own_strlen((char *)one + to) == length, "strlen", length, to);
-        }
+    for (size_t from = 0; from < 24; from++) {
+        fill(one);
+        memcpy(want, one, AREA);
+        memmove(want + to, want + from, length);
+        check(own_memmove(one + to, one + from, length) == one + to, "memmove", length, to);
+        check(memcmp(one, want, AREA) == 0, "memmove, from and to", from, to);
     }
-    check(own_memcmp(one, two, 0) == 0, "memcmp of nothing", 0, 0);
+    fill(one);
+    fill(two);
+    memcpy(want, one, AREA);
+    memcpy(want + to, two + 3, length);
+    check(own_memcpy(one + to, two + 3, length) == one + to, "memcpy", length, to);
+    check(memcmp(one, want, AREA) == 0, "memcpy, copied", length, to);
+    memset(want + to, 0x1a5, length);
+    check(own_memset(one + to, 0x1a5, length) == one + to, "memset", length, to);
+    check(memcmp(one, want, AREA) == 0, "memset, set", length, to);
+}
+
+static void compares(size_t length, size_t from)
+{
+    unsigned char one[AREA], two[AREA];
+    const unsigned char *left = one + from, *right = two + from;
+
+    fill(one);
+    memcpy(two, one, AREA);
+    check(own_memcmp(left, right, length) == 0, "memcmp of equals", length, from);
+    check(own_bcmp(left, right, length) == 0, "bcmp of equals", length, from);
+    if (length > 0) {
+        one[from + random_word() % length] ^= (unsigned char)(1 + random_word() % 255);
+        check(sign(own_memcmp(left, right, length)) == sign(memcmp(left, right, length)),
+              "memcmp", length, from);
+        check(own_bcmp(left, right, length) != 0, "bcmp", length, from);
+    }
+    memset(one, 'x', AREA);
+    one[from + length] = 0;
+    check(own_strlen((const char *)left) == length, "strlen", length, from);
+}
+
+static void memory(void)
+{
+    for (size_t length = 0; length < 40; length++)
+        for (size_t at = 0; at < 24; at++) {
+            copies(length, at);
+            compares(length, at);
+        }
 }
 
 /* ---- arithmetic of 32-bit machines ---- */
@@ -118,7 +131,8 @@ uint32_t own___aeabi_uidiv(uint32_t dividend, uint32_t divisor);
         register uint32_t r1 __asm__("r1") = (uint32_t)((uint64_t)(n) >> 32); \
         register uint32_t r2 __asm__("r2") = (uint32_t)(d); \
         register uint32_t r3 __asm__("r3") = (uint32_t)((uint64_t)(d) >> 32); \
-        __asm__ volatile("bl " function : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3) : : "r12", "lr", "cc", "memory"); \
+        __asm__ volatile("bl " function : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3) \
+                         : : "r12", "lr", "cc", "memory"); \
         (quotient) = (uint64_t)r1 << 32 | r0; \
         (remainder) = (uint64_t)r3 << 32 | r2; \
     } while (0)
@@ -132,12 +146,13 @@ static void divide(uint64_t n, uint64_t d)
     check(quotient == n / d && remainder == n % d, "uldivmod", n, d);
     if ((int64_t)n != INT64_MIN || (int64_t)d != -1) {
         IN_REGISTERS("own___aeabi_ldivmod", n, d, quotient, remainder);
-        check((int64_t)quotient == (int64_t)n / (int64_t)d && (int64_t)remainder == (int64_t)n % (int64_t)d,
-              "ldivmod", n, d);
+        check((int64_t)quotient == (int64_t)n / (int64_t)d, "ldivmod", n, d);
+        check((int64_t)remainder == (int64_t)n % (int64_t)d, "ldivmod, remainder", n, d);
     }
     if (d32 != 0) {
         IN_REGISTERS("own___aeabi_uidivmod", (uint64_t)d32 << 32 | n32, 0, quotient, remainder);
-        check((uint32_t)quotient == n32 / d32 && (uint32_t)(quotient >> 32) == n32 % d32, "uidivmod", n32, d32);
+        check((uint32_t)quotient == n32 / d32, "uidivmod", n32, d32);
+        check((uint32_t)(quotient >> 32) == n32 % d32, "uidivmod, remainder", n32, d32);
         check(own___aeabi_uidiv(n32, d32) == n32 / d32, "uidiv", n32, d32);
     }
 }
@@ -146,8 +161,11 @@ static void divide(uint64_t n, uint64_t d)
 #ifdef SHIFT_LEFT
 static void arithmetic(void)
 {
-    static const uint64_t edges[] = { 1, 2, 3, 10, 1000000000, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
-        0x100000001, 0x7fffffffffffffff, 0x8000000000000000, 0x8000000000000001, 0xfffffffffffffffe, 0xffffffffffffffff };
+    static const uint64_t edges[] = {
+        1, 2, 3, 10, 1000000000, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x100000001,
+        0x7fffffffffffffff, 0x8000000000000000, 0x8000000000000001, 0xfffffffffffffffe,
+        0xffffffffffffffff,
+    };
     size_t count = sizeof edges / sizeof *edges;
 
     for (size_t n = 0; n < count; n++)
@@ -157,7 +175,8 @@ static void arithmetic(void)
             divide(0, edges[d]);
         }
     for (int round = 0; round < 200000; round++) {
-        uint64_t n = random_word() >> (random_word() & 63), d = random_word() >> (random_word() & 63);
+        uint64_t n = random_word() >> (random_word() & 63);
+        uint64_t d = random_word() >> (random_word() & 63);
 
         divide(n, d == 0 ? 1 : d);
     }
@@ -173,21 +192,27 @@ static void arithmetic(void)
 /* ---- atomics of aarch64 ---- */
 
 #if defined(__aarch64__)
+/* The neighbours must stay as they are. */
+#define AROUND(type) \
+        type where[3] = { (type)random_word(), (type)random_word(), (type)random_word() }; \
+        type before = where[1], left = where[0], right = where[2], operand = (type)random_word()
+#define UNTOUCHED (where[0] == left && where[2] == right)
 #define CHANGE(name, type, size, order, new_value) do { \
         type own___aarch64_##name##size##_##order(type operand, type *at); \
-        type where[3] = { (type)random_word(), (type)random_word(), (type)random_word() }; \
-        type before = where[1], left = where[0], right = where[2], operand = (type)random_word(); \
-        check(own___aarch64_##name##size##_##order(operand, &where[1]) == before && where[1] == (type)(new_value) \
-              && where[0] == left && where[2] == right, #name #size "_" #order, before, operand); \
+        AROUND(type); \
+        type old = own___aarch64_##name##size##_##order(operand, &where[1]); \
+        check(old == before && where[1] == (type)(new_value) && UNTOUCHED, \
+              #name #size "_" #order, before, operand); \
     } while (0)
 #define CAS(type, size, order) do { \
         type own___aarch64_cas##size##_##order(type expected, type wanted, type *at); \
-        type where[3] = { (type)random_word(), (type)random_word(), (type)random_word() }; \
-        type before = where[1], left = where[0], right = where[2], wanted = (type)random_word(); \
-        check(own___aarch64_cas##size##_##order(before, wanted, &where[1]) == before && where[1] == wanted \
-              && where[0] == left && where[2] == right, "cas" #size "_" #order, before, wanted); \
-        check(own___aarch64_cas##size##_##order((type)(wanted + 1), before, &where[1]) == wanted && where[1] == wanted, \
-              "cas" #size "_" #order ", other", before, wanted); \
+        AROUND(type); \
+        type old = own___aarch64_cas##size##_##order(before, operand, &where[1]); \
+        check(old == before && where[1] == operand && UNTOUCHED, \
+              "cas" #size "_" #order, before, operand); \
+        old = own___aarch64_cas##size##_##order((type)(operand + 1), before, &where[1]); \
+        check(old == operand && where[1] == operand && UNTOUCHED, \
+              "refused cas" #size "_" #order, before, operand); \
     } while (0)
 #define OPERATIONS(type, size, order) \
     CHANGE(swp, type, size, order, operand); \

@@ -1,10 +1,10 @@
-//! 32-bit machines: the functions that the compiler calls to divide and shift 64-bit numbers, and on ARM
-//! for every division, because not every ARMv7 processor can divide.
+//! 32-bit machines: the functions that the compiler calls to divide and shift 64-bit numbers, and
+//! on ARM for every division, because not every ARMv7 processor can divide.
 //!
-//! The ones that come with the language are other objects of the archive. On ARM these carry tables for
-//! unwinding, which name functions that only a program with a C library has, and they collide with those of
-//! a statically linked C library. The functions here are local to the one object that the artifact is, as
-//! the memory functions are.
+//! The ones that come with the language are other objects of the archive. On ARM these carry tables
+//! for unwinding, which name functions that only a program with a C library has, and they collide
+//! with those of a statically linked C library. The functions here are local to the one object that
+//! the artifact is, as the memory functions are.
 
 use core::arch::global_asm;
 
@@ -30,8 +30,8 @@ global_asm!(
     "    div ebx",
     "    mov edx, ecx",
     "    jmp 5f",
-    // A larger one: the quotient has 32 bits. They enter esi where those of the dividend leave it; what is
-    // left of the dividend is in edx:eax.
+    // A larger one: the quotient has 32 bits. They enter esi where those of the dividend leave it;
+    // what is left of the dividend is in edx:eax.
     "1:  mov ecx, 32",
     "2:  add esi, esi",
     "    adc eax, eax",
@@ -169,7 +169,8 @@ global_asm!(
     "    bpl 1b",
     "    mov r1, r2",
     "    bx lr",
-    // r1:r0 / r3:r2: quotient in r1:r0, remainder in r3:r2. What is left of the dividend is in r5:r4.
+    // r1:r0 / r3:r2: quotient in r1:r0, remainder in r3:r2. What is left of the dividend is in
+    // r5:r4.
     ".section .text.__aeabi_uldivmod,\"ax\"",
     ".balign 4",
     ".type __aeabi_uldivmod, %function",
@@ -213,7 +214,8 @@ global_asm!(
     "3:  mov r2, r4",
     "    mov r3, r5",
     "    pop {{r4, r5, r6, pc}}",
-    // Divides the absolute values; the quotient gets the product of the signs, the remainder that of the dividend.
+    // Divides the absolute values; the quotient gets the product of the signs, the remainder that
+    // of the dividend.
     ".section .text.__aeabi_ldivmod,\"ax\"",
     ".balign 4",
     ".type __aeabi_ldivmod, %function",

@@ -1,13 +1,14 @@
 //! aarch64: the functions that the compiler calls for atomic operations.
 //!
-//! The compiler calls them instead of choosing instructions when it does not know whether the processor has the
-//! atomic instructions of ARMv8.1. The ones that come with the language ask the C library (`getauxval`), so a
-//! program would need one. These always use the instructions that every processor has. They are local to the one
-//! object that the artifact is, as the memory functions are.
+//! The compiler calls them instead of choosing instructions when it does not know whether the
+//! processor has the atomic instructions of ARMv8.1. The ones that come with the language ask the C
+//! library (`getauxval`), so a program would need one. These always use the instructions that every
+//! processor has. They are local to the one object that the artifact is, as the memory functions
+//! are.
 //!
-//! A name ends with the size in bytes and the memory order. Every order is served by the strongest: acquire and
-//! release. The operand is in x0 (for cas: expected in x0, new in x1), the address in the last argument, the old
-//! value is returned in x0.
+//! A name ends with the size in bytes and the memory order. Every order is served by the strongest:
+//! acquire and release. The operand is in x0 (for cas: expected in x0, new in x1), the address in
+//! the last argument, the old value is returned in x0.
 
 use core::arch::global_asm;
 
@@ -30,7 +31,8 @@ global_asm!(
     "    cbnz w15, 1b",
     "    ret",
     ".endm",
-    // size: bytes; suffix: of the instructions; extend: what makes the expected value as wide as a loaded one.
+    // size: bytes; suffix: of the instructions; extend: what makes the expected value as wide as a
+    // loaded one.
     ".macro atomics size, register, suffix, extend",
     "atomic cas\\size",
     "    \\extend \\register\\()16, \\register\\()0",
