@@ -2,9 +2,11 @@
 
 use std::mem::MaybeUninit;
 
-use pirn::{Config, Core, Io, IoEvent, Limit, Loop, Ready, Storage, Task, Timer, TimerEvent};
+use pirn::{
+    Config, Core, Error, Io, IoEvent, Limit, Loop, Memory, Ready, Storage, Task, Timer, TimerEvent,
+};
 
-use super::oracle::{IO_CAPACITY, Oracle, Place, Source, TASK_CAPACITY, TIMER_CAPACITY};
+use super::oracle::{Capacity, IO_CAPACITY, Oracle, Place, Source, TASK_CAPACITY, TIMER_CAPACITY};
 use super::script::{Op, Own, Scope, Script, Way};
 use crate::simulation::Simulation;
 use crate::world::World;
@@ -46,9 +48,31 @@ pub struct Actor<W: World> {
     pub trace: Vec<Vec<Entry>>,
 }
 
+/// Blocks of one size that a loop may move to.
+fn blocks<const IO: usize, const TIMERS: usize, const TASKS: usize>()
+-> Vec<Storage<IO, TIMERS, TASKS>> {
+    (0..4).map(|_| Storage::new()).collect()
+}
+
+/// The same as the loop wants them, with their capacity.
+fn lent<const IO: usize, const TIMERS: usize, const TASKS: usize>(
+    blocks: &mut [Storage<IO, TIMERS, TASKS>],
+) -> (Capacity, Vec<Memory<'_>>) {
+    let capacity = Capacity {
+        io: IO,
+        timers: TIMERS,
+        tasks: TASKS,
+    };
+    (capacity, blocks.iter_mut().map(Memory::from).collect())
+}
+
 /// Plays the whole script; what each turn called.
 pub fn play<W: World>(script: &Script, scope: Scope) -> Vec<Vec<Entry>> {
     let mut storage = Storage::<IO_CAPACITY, TIMER_CAPACITY, TASK_CAPACITY>::new();
+    let mut small = blocks::<4, 3, 2>();
+    let mut middle = blocks::<IO_CAPACITY, TIMER_CAPACITY, TASK_CAPACITY>();
+    let mut large = blocks::<24, 17, 13>();
+    let mut blocks = [lent(&mut small), lent(&mut middle), lent(&mut large)];
     let world = W::new();
     let config = Config {
         measure: script.is_measured,
@@ -80,7 +104,7 @@ pub fn play<W: World>(script: &Script, scope: Scope) -> Vec<Vec<Entry>> {
         trace: Vec::new(),
     };
     actor.make(Simulation::pair);
-    while actor.step(&mut event_loop) {}
+    while actor.step(&mut event_loop, &mut blocks) {}
     // What is left over comes, and then there is silence.
     actor.next_limit = 0;
     event_loop.set_limit(Limit::default());
@@ -204,7 +228,7 @@ impl<W: World> Actor<W> {
         for _ in 0..appetite {
             // A callback makes no turn: that does not compile.
             if let Some(op) = self.next_op()
-                && !matches!(op, Op::Turn(_))
+                && !matches!(op, Op::Turn(_) | Op::Grow(_))
             {
                 self.perform(event_loop, op);
             }
@@ -301,9 +325,32 @@ impl<W: World> Actor<W> {
         Some(op)
     }
 
+    fn grow<'s>(&mut self, event_loop: &mut Whole<'s, W>, block: Memory<'s>, to: Capacity) {
+        let expected = self.oracle.must_move(to);
+        let result = event_loop.grow(block);
+        assert!(matches!(result, Ok(()) | Err(Error::EBUSY)), "{result:?}");
+        if let Some(expected) = expected {
+            assert_eq!(result.is_ok(), expected, "to {to:?}: {:#?}", self.oracle);
+        }
+        if result.is_ok() {
+            self.oracle.capacity = to;
+        }
+    }
+
     /// The next op; `false` at the end.
-    fn step(&mut self, event_loop: &mut Whole<'_, W>) -> bool {
+    fn step<'s>(
+        &mut self,
+        event_loop: &mut Whole<'s, W>,
+        blocks: &mut [(Capacity, Vec<Memory<'s>>)],
+    ) -> bool {
         match self.next_op() {
+            Some(Op::Grow(size)) => {
+                let count = blocks.len();
+                let (capacity, blocks) = &mut blocks[size % count];
+                if let Some(block) = blocks.pop() {
+                    self.grow(event_loop, block, *capacity);
+                }
+            }
             Some(Op::Turn(limit)) => self.turn(event_loop, limit),
             Some(op) => self.perform(event_loop, op),
             None => return false,

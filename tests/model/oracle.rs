@@ -13,7 +13,26 @@ use super::script::Period;
 pub const IO_CAPACITY: usize = 8;
 pub const TIMER_CAPACITY: usize = 6;
 pub const TASK_CAPACITY: usize = 5;
+/// The room for posts stays as it was when the loop moves.
 pub const POST_CAPACITY: usize = TASK_CAPACITY.div_ceil(2);
+
+/// How many of each there is room for.
+#[derive(Clone, Copy, Debug)]
+pub struct Capacity {
+    pub io: usize,
+    pub timers: usize,
+    pub tasks: usize,
+}
+
+impl Default for Capacity {
+    fn default() -> Self {
+        Capacity {
+            io: IO_CAPACITY,
+            timers: TIMER_CAPACITY,
+            tasks: TASK_CAPACITY,
+        }
+    }
+}
 
 /// Where in a turn something belongs: timers, then raised bits and fds of each priority, then tasks, then posts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -95,6 +114,7 @@ impl Timer {
 
 #[derive(Default, Debug)]
 pub struct Oracle {
+    pub capacity: Capacity,
     pub watchers: BTreeMap<usize, Watcher>,
     pub handlers: BTreeMap<usize, Handler>,
     pub timers: BTreeMap<usize, Timer>,
@@ -193,7 +213,7 @@ impl Oracle {
     }
 
     pub fn start(&mut self, id: usize, deadline: u64, period: Period) -> bool {
-        if self.timers.len() == TIMER_CAPACITY {
+        if self.timers.len() == self.capacity.timers {
             return false;
         }
         self.sequence += 1;
@@ -227,7 +247,7 @@ impl Oracle {
     }
 
     pub fn post(&mut self, id: usize) -> bool {
-        let has_room = self.tasks.len() < TASK_CAPACITY;
+        let has_room = self.tasks.len() < self.capacity.tasks;
         if has_room {
             self.tasks.push_back(Some(id));
         }
@@ -245,6 +265,20 @@ impl Oracle {
             self.posts.push_back(id);
         }
         has_room
+    }
+
+    /// The loop moves to a block of another size: what must come of it, where that is certain. What
+    /// is in use may have slots of high numbers, of which nothing is known here.
+    pub fn must_move(&self, to: Capacity) -> Option<bool> {
+        let (io, timers, tasks) = (self.io_used(), self.timers.len(), self.tasks.len());
+        let from = self.capacity;
+        if self.in_turn || io > to.io || timers > to.timers || tasks > to.tasks {
+            Some(false)
+        } else if from.io <= to.io && from.timers <= to.timers {
+            Some(true)
+        } else {
+            None
+        }
     }
 
     // ---- the turn ----

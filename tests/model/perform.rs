@@ -3,7 +3,7 @@
 use pirn::{Error, FOREVER, Interest, Io, Limit, Ready, Repeat, When};
 
 use super::actor::{Actor, LATER, Lp, on_io, on_post, on_task, on_timer};
-use super::oracle::{IO_CAPACITY, POST_CAPACITY};
+use super::oracle::POST_CAPACITY;
 use super::script::{Op, Period, Scope, Start};
 use crate::simulation::Simulation;
 use crate::world::World;
@@ -49,7 +49,7 @@ impl<W: World> Actor<W> {
             }),
             Op::Add(fd, interest) => self.on_fd(fd, |this, fd| {
                 let id = this.next_id();
-                let has_room = this.oracle.io_used() < IO_CAPACITY;
+                let has_room = this.oracle.io_used() < this.oracle.capacity.io;
                 let result = event_loop.io_add(fd + this.offset, interest, on_io::<W>, id);
                 assert_eq!(result.err(), (!has_room).then_some(Error::ENOSPC));
                 if let Ok(io) = result {
@@ -129,7 +129,7 @@ impl<W: World> Actor<W> {
                 let refusal = if self.oracle.has_handler(bit) {
                     Some(Error::EEXIST)
                 } else {
-                    (self.oracle.io_used() == IO_CAPACITY).then_some(Error::ENOSPC)
+                    (self.oracle.io_used() == self.oracle.capacity.io).then_some(Error::ENOSPC)
                 };
                 let result = event_loop.raise_add(bit, level, on_io::<W>, id);
                 assert_eq!(result.err(), refusal);
@@ -154,7 +154,7 @@ impl<W: World> Actor<W> {
                 event_loop.set_limit(Limit { callbacks, time: 0 });
             }
             Op::Advance(time) => self.world.sleep(time),
-            Op::Turn(_) => unreachable!("made by whoever has the loop"),
+            Op::Turn(_) | Op::Grow(_) => unreachable!("made by whoever has the loop"),
         }
     }
 

@@ -31,6 +31,8 @@ pub enum Op {
     Raise(u32),
     Wake,
     Limit(u32),
+    /// Moves the loop to a block of one of the sizes. Not inside a callback.
+    Grow(usize),
     /// Lets time pass: only where it is simulated.
     Advance(u64),
     /// A turn that may wait that long. Nothing inside a callback.
@@ -190,6 +192,7 @@ fn op(scope: Scope) -> BoxedStrategy<Op> {
         4 => timers,
         4 => queues,
         if scope == Scope::Comparable { 0 } else { 1 } => prop_oneof![Just(0), 1..5u32].prop_map(Op::Limit),
+        1 => any().prop_map(Op::Grow),
         if scope == Scope::Timed { 2 } else { 0 } => (0..300u64).prop_map(Op::Advance),
         6 => turn.prop_map(Op::Turn),
     ]
