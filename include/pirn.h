@@ -864,7 +864,8 @@ int pirn_grow(struct pirn_loop *loop,
  *
  * Its own fds are closed; the application's are left as they are. Watchers, timers and tasks are gone without being called: take
  * accepted posts back with `pirn_task_reclaim` before. The block is the caller's again and can be given to `pirn_init` anew. In a
- * process made by fork this discards the copy without touching the parent's loop.
+ * process made by fork this discards the copy without touching the parent's loop, and without regard to
+ * what threads of the parent were in the middle of; for callbacks see `pirn_after_fork`.
  *
  * Whoever might post, raise, wake or stop from another thread or a signal handler must be known to have finished.
  *
@@ -881,18 +882,27 @@ int pirn_deinit(struct pirn_loop *loop);
 /**
  * Take over a copy of a loop that fork made.
  *
- * In a child process every call is answered with -ECHILD, once it is noticed: at the next call that would reach the kernel (adding and
- * removing watchers, entering a run or a turn), and within 32 turns where a callback forked and returned into a run. Then either this
- * function makes the copy a loop of its own, with fresh kernel objects and all watchers, timers and tasks it had, or `pirn_deinit`
- * discards it. The parent's loop is not touched by either.
+ * In a child process the functions that would reach the kernel return -ECHILD: `pirn_io_add`,
+ * `pirn_io_remove`, `pirn_fd_closing`, `pirn_fd`, `pirn_prepare`, `pirn_wait`, `pirn_turn`, `pirn_run` and
+ * `pirn_run_until`; a run whose callback forked returns it after that turn. The others change the copy
+ * alone. Then either this function makes the copy a loop of its own, with fresh kernel objects and all
+ * watchers, timers, tasks and posts it had, or `pirn_deinit` ends it. The parent's loop is not touched by
+ * either.
+ *
+ * Call it in the child only, before another thread there uses the copy. A child is not recognised by
+ * itself, and must call this function or `pirn_deinit` first, if it has the same process number as its
+ * parent: that is so for a child in a new pid namespace whose parent has the number 1 as well.
  *
  * Returns 0, or
  * - -EINVAL: no live loop
- * - -EBUSY: inside a callback
+ * - -EBUSY: inside a callback; or another thread was in a callback when the process forked, and its stack
+ *   is above this one's: call `pirn_abandon` first. On a stack of your own, as of a coroutine, return from
+ *   the callback first: there it is not recognised
+ * - -EUCLEAN: another thread was changing the loop when the process forked; only `pirn_deinit` is left
  * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said; call again
  *
- * A watcher whose fd the child has closed is told `PIRN_INVALID`. `pirn_fd` must be asked for again. Cost: O(watchers) system calls. Loop
- * thread. Since 0.1.
+ * A watcher whose fd the child has closed is told `PIRN_INVALID`. `pirn_fd` must be asked for again. Cost:
+ * O(everything), and O(watchers) system calls. Loop thread. Since 0.1.
  */
 int pirn_after_fork(struct pirn_loop *loop);
 
@@ -1234,7 +1244,8 @@ int pirn_task_reclaim(struct pirn_loop *loop,
  * Queue a callback from anywhere: any thread, any signal handler.
  *
  * It runs on the loop's thread, after those accepted before it. The loop is woken if it sleeps: a burst of
- * posts costs one system call, posts while the loop is awake cost none. A thread that posts while another
+ * posts costs two system calls, one of which asks for the process, and posts while the loop is awake cost
+ * none. A thread that posts while another
  * is in the middle of waking the loop makes the call too, as the other may have been preempted. What was
  * accepted runs exactly once, or is handed back by `pirn_task_reclaim`.
  *
@@ -1247,7 +1258,7 @@ int pirn_task_reclaim(struct pirn_loop *loop,
  * - -ESHUTDOWN: the queues are closed
  *
  * Async-signal-safe: it takes no lock, allocates nothing, and does not touch errno; a handler that interrupts it may call it again.
- * Lock-free. Cost: O(1), at most one system call. Any thread. Since 0.1.
+ * Lock-free. Cost: O(1), two system calls at most. Any thread. Since 0.1.
  */
 int pirn_remote_post(struct pirn_loop *loop,
                      pirn_task_fn callback,
@@ -1265,7 +1276,7 @@ int pirn_remote_post(struct pirn_loop *loop,
  * - -EINVAL: no live loop; bit above 63
  * - -ESHUTDOWN: the queues are closed
  *
- * Async-signal-safe, as `pirn_remote_post`. Cost: O(1), at most one system call. Any thread. Since 0.1.
+ * Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two system calls at most. Any thread. Since 0.1.
  */
 int pirn_raise(struct pirn_loop *loop,
                uint32_t bit);
@@ -1275,8 +1286,8 @@ int pirn_raise(struct pirn_loop *loop,
  *
  * The current wait, or the next one if the loop is not waiting now: at least one turn follows the call. Several calls may make one turn.
  *
- * Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), at most one
- * system call. Any thread. Since 0.1.
+ * Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two
+ * system calls at most. Any thread. Since 0.1.
  */
 int pirn_wake(struct pirn_loop *loop);
 
@@ -1286,8 +1297,8 @@ int pirn_wake(struct pirn_loop *loop);
  * The turn under way is finished, then `pirn_run` returns `PIRN_STOPPED`. Said while no run is under way, it ends the next one before
  * its first turn. What a limited turn left over is served by the next run.
  *
- * Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), at most one
- * system call. Any thread. Since 0.1.
+ * Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two
+ * system calls at most. Any thread. Since 0.1.
  */
 int pirn_stop(struct pirn_loop *loop);
 
@@ -1327,11 +1338,10 @@ int pirn_run_until(struct pirn_loop *loop,
  *
  * @param timeout_ns  0 polls; `PIRN_FOREVER` waits for ever
  *
- * Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait: a system call that asks for the
- * process. Loop thread. Since 0.1.
+ * Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait: one
+ * system call, which asks for the process. Loop thread. Since 0.1.
  */
-int pirn_turn(struct pirn_loop *loop,
-              uint64_t timeout_ns);
+int pirn_turn(struct pirn_loop *loop, uint64_t timeout_ns);
 
 /**
  * First part of a turn, for those who own the wait: bring the kernel up to date and ask how long may be waited.
@@ -1347,7 +1357,7 @@ int pirn_turn(struct pirn_loop *loop,
  * - -EBUSY: inside a callback or a run
  * - -ECHILD: a copy made by fork
  *
- * Cost: O(changed watchers). Loop thread. Since 0.1.
+ * Cost: O(changed watchers), and a system call, which asks for the process. Loop thread. Since 0.1.
  */
 int pirn_prepare(struct pirn_loop *loop,
                  uint64_t limit_ns,
@@ -1363,10 +1373,12 @@ int pirn_prepare(struct pirn_loop *loop,
  * Returns how many fds are ready, or
  * - -EINVAL: no live loop
  * - -EBUSY: inside a callback or a run
+ * - -ECHILD: a copy made by fork
  * - what the kernel said, as `pirn_run`
  *
- * Blocks unless 0; the only place that does. Cost: one system call, or two for less than a millisecond
- * on epoll; one more if `pirn_fd` is in use and something was found. Loop thread. Since 0.1.
+ * Blocks unless 0; the only place that does. Cost: two system calls, one of which asks for the process; one
+ * more for less than a millisecond on epoll, and if `pirn_fd` is in use and something was found. Loop
+ * thread. Since 0.1.
  */
 int pirn_wait(struct pirn_loop *loop, uint64_t timeout_ns);
 
@@ -1393,6 +1405,9 @@ int pirn_dispatch(struct pirn_loop *loop);
  * it, and `pirn_deinit`, returns -EBUSY. Call this where the exception was caught or where
  * setjmp returned. The callback that left counts as called. What else was due is called by the
  * turns that follow, each once; tasks that this turn had not reached belong to the next one.
+ *
+ * In a copy made by fork it ends the run of a thread that is not in this process, where
+ * `pirn_after_fork` and `pirn_deinit` cannot tell.
  *
  * The caller makes sure that the run is over. Inside a callback this function must not be
  * called: it would let a second run in while the first is under way.
@@ -1558,9 +1573,11 @@ int pirn_info_next(struct pirn_loop *loop, struct pirn_info *info);
  * Returns the fd, or
  * - -EINVAL: no live loop
  * - -EOPNOTSUPP: only the epoll backend has one (`PIRN_CAN_FD`); with the others wait in `pirn_wait`
+ * - -ECHILD: a copy made by fork
  * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
  *
- * The first call opens two fds, closed on exec, and makes five system calls. Loop thread, any callback. Since 0.1.
+ * Cost: a system call, which asks for the process. The first call opens two fds, closed on exec, and makes
+ * five more. Loop thread, any callback. Since 0.1.
  */
 int pirn_fd(struct pirn_loop *loop);
 

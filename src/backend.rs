@@ -71,12 +71,23 @@ pub(crate) struct Marked {
     pub(crate) asked: u32,
 }
 
+/// What the core asks of a waker besides. It knows whose loop it wakes, for it is used from other threads
+/// and signal handlers, where nothing else of the loop may be looked at.
+pub(crate) trait Owned: Wake {
+    /// True if this process is a copy, made by fork, of the one that the loop belongs to. A system call.
+    /// `None`: the program has told us not to ask, or there are no processes.
+    fn is_copy(&self) -> Option<bool>;
+
+    /// From now on the loop belongs to this process.
+    fn adopt(&self);
+}
+
 /// The set of watched fds and the wait for them.
 ///
 /// Errors are the kernel's. On an error the set is as it was before.
 pub(crate) trait Backend: Clock {
     /// Ends the wait from elsewhere.
-    type Waker: Wake;
+    type Waker: Owned;
 
     /// Which one this is, as `PIRN_BACKEND_*` numbers them.
     fn kind(&self) -> BackendKind;
@@ -140,19 +151,21 @@ pub(crate) trait Backend: Clock {
         false
     }
 
-    /// Makes the kernel objects anew, empty: after a fork, or when an fd haunts the set. The core then adds every source again.
+    /// Makes the kernel objects anew, empty: after `take_over`, or when an fd haunts the set. The core then adds every source again.
     fn rebuild(&mut self) -> Result<()>;
 
-    /// Sleeps that long, whatever is ready: for a loop whose set is haunted and cannot be rebuilt.
+    /// Sleeps that long, whatever is ready: for a loop whose set is haunted and cannot be rebuilt, and for
+    /// one that waits for another thread, whose priority may be lower.
     fn nap(&self, time: Nanos) {
         let _ = time;
     }
 
-    /// A handle that ends the wait from other threads.
-    fn waker(&self) -> Self::Waker;
+    /// In a copy of the loop that fork made: replaces what ends a wait by an object of this process, under
+    /// the same number, and forgets the pollable fd. `rebuild` follows.
+    fn take_over(&mut self) -> Result<()>;
 
-    /// Whether this process is a copy made by fork of the one that made the backend. A system call.
-    fn is_forked(&self) -> bool;
+    /// A handle that ends the wait from other threads. `asks`: it is to find out whether the loop is a copy.
+    fn waker(&self, asks: bool) -> Self::Waker;
 
     /// The fd that is readable whenever a wait would return at once, `alarm` included. `EOPNOTSUPP` where there is none.
     fn pollable_fd(&mut self) -> Result<i32>;

@@ -151,9 +151,16 @@ fn call_posts<'a, C: Calls<'a> + ?Sized>(face: &mut C) {
     }
 }
 
-/// One turn: prepare, wait, dispatch, as an embedding program writes it.
-#[inline(never)]
+/// One turn.
 pub(crate) fn turn<'a, C: Calls<'a> + ?Sized>(face: &mut C, limit: Nanos) -> Result<u32> {
+    face.reactor().check_fork()?;
+    turn_here(face, limit)
+}
+
+/// One turn in the process that the loop belongs to: prepare, wait, dispatch, as an embedding program
+/// writes it.
+#[inline(never)]
+fn turn_here<'a, C: Calls<'a> + ?Sized>(face: &mut C, limit: Nanos) -> Result<u32> {
     let timeout = face.reactor().prepare(limit)?;
     face.reactor().wait(timeout)?;
     Ok(dispatch(face))
@@ -161,15 +168,16 @@ pub(crate) fn turn<'a, C: Calls<'a> + ?Sized>(face: &mut C, limit: Nanos) -> Res
 
 /// Turns until stopped, nothing keeps the loop going, or the deadline has passed.
 pub(crate) fn run<'a, C: Calls<'a> + ?Sized>(face: &mut C, deadline: Nanos) -> Result<Ended> {
-    face.reactor().check_fork()?;
     loop {
         let reactor = face.reactor();
+        // In each turn: a callback of the last one may have forked, and returned here twice. The copy's
+        // wait would take a wake-up from the parent.
+        reactor.check_fork()?;
         if let Some(ended) = reactor.ended(deadline) {
             return Ok(ended);
         }
-        reactor.check_fork_in_run()?;
         let limit = reactor.limit_until(deadline);
-        turn(face, limit)?;
+        turn_here(face, limit)?;
     }
 }
 

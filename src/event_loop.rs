@@ -118,7 +118,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     ) -> Result<Self> {
         let mut cut = memory.cut().ok_or(Error::EINVAL)?;
         let backend = open(cut.take_area())?;
-        let parts = cut.finish(backend.waker());
+        let parts = cut.finish(backend.waker(true));
         let raw = RawCore::new(backend, parts, config.measure, config.seed);
         Ok(Loop {
             core: Core::new(raw),
@@ -149,10 +149,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     ///
     /// As [`run`](Self::run).
     pub fn turn(&mut self, timeout: Nanos, context: &mut C) -> Result<u32> {
-        self.with_context(context, |raw| {
-            raw.reactor.check_fork()?;
-            drive::turn(raw, timeout)
-        })
+        self.with_context(context, |raw| drive::turn(raw, timeout))
     }
 
     /// First part of a turn: bring the kernel up to date and return how long may be waited, at most
@@ -162,16 +159,14 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     ///
     /// [`Error::ECHILD`]: a copy made by fork.
     pub fn prepare(&mut self, limit: Nanos) -> Result<Nanos> {
-        let reactor = &mut self.core.raw.reactor;
-        reactor.check_fork()?;
-        reactor.prepare_foreign(limit)
+        self.core.raw.reactor.prepare_foreign(limit)
     }
 
     /// Second part of a turn: wait and fetch, and return how many sources are ready.
     ///
     /// # Errors
     ///
-    /// What the kernel said.
+    /// [`Error::ECHILD`]: a copy made by fork. Else what the kernel said.
     pub fn wait(&mut self, timeout: Nanos) -> Result<usize> {
         let found = self.core.raw.reactor.wait_foreign(timeout)?;
         Ok(found as usize)
@@ -212,7 +207,8 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     ///
     /// # Errors
     ///
-    /// What the kernel said.
+    /// [`Error::EUCLEAN`]: another thread was changing the loop when the process forked. Else what the
+    /// kernel said; call again.
     pub fn after_fork(&mut self) -> Result<()> {
         self.core.raw.reactor.after_fork()
     }
@@ -246,9 +242,11 @@ impl<C, H: Host> Drop for Loop<'_, C, H> {
     /// Closes the queues. Waits for a thread that is just writing to the wake-up fd: one system
     /// call of that thread's.
     fn drop(&mut self) {
-        self.core.raw.shared.close();
-        while self.core.raw.shared.retire().is_err() {
-            core::hint::spin_loop();
+        let raw = &self.core.raw;
+        raw.shared.close();
+        while raw.shared.retire_here().is_err() {
+            // To yield is not enough: that thread may have the lower priority.
+            raw.reactor.backend.nap(50_000);
         }
     }
 }

@@ -10,7 +10,7 @@
 
 use crate::backend::Capabilities;
 #[cfg(feature = "host")]
-use crate::backend::{Backend, BackendKind, Clock, Key, Marked, MoveTo, Source};
+use crate::backend::{Backend, BackendKind, Clock, Key, Marked, MoveTo, Owned, Source};
 #[cfg(feature = "host")]
 use crate::error::Error;
 use crate::error::Result;
@@ -79,6 +79,26 @@ pub trait Host {
     fn waker(&self) -> Self::Waker;
 }
 
+/// What ends a wait of a host, which knows of no processes.
+#[cfg(feature = "host")]
+pub(crate) struct HostWaker<W>(pub(crate) W);
+
+#[cfg(feature = "host")]
+impl<W: Wake> Wake for HostWaker<W> {
+    fn wake(&self) -> Result<()> {
+        self.0.wake()
+    }
+}
+
+#[cfg(feature = "host")]
+impl<W: Wake> Owned for HostWaker<W> {
+    fn is_copy(&self) -> Option<bool> {
+        None
+    }
+
+    fn adopt(&self) {}
+}
+
 #[cfg(feature = "host")]
 pub(crate) struct HostBackend<'a, H> {
     host: H,
@@ -125,7 +145,7 @@ impl<H: Host> Clock for HostBackend<'_, H> {
 
 #[cfg(feature = "host")]
 impl<H: Host> Backend for HostBackend<'_, H> {
-    type Waker = H::Waker;
+    type Waker = HostWaker<H::Waker>;
 
     fn kind(&self) -> BackendKind {
         BackendKind::Host
@@ -196,12 +216,12 @@ impl<H: Host> Backend for HostBackend<'_, H> {
         Ok(())
     }
 
-    fn waker(&self) -> H::Waker {
-        self.host.waker()
+    fn take_over(&mut self) -> Result<()> {
+        Ok(())
     }
 
-    fn is_forked(&self) -> bool {
-        false
+    fn waker(&self, _asks: bool) -> HostWaker<H::Waker> {
+        HostWaker(self.host.waker())
     }
 
     fn pollable_fd(&mut self) -> Result<i32> {

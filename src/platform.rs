@@ -8,12 +8,12 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use crate::backend::{
-    Backend, BackendKind, Capabilities, Clock, Entry, Key, Marked, MoveTo, Source,
+    Backend, BackendKind, Capabilities, Clock, Entry, Key, Marked, MoveTo, Owned, Source,
 };
 use crate::error::{Error, Result};
 use crate::host::Host;
 #[cfg(feature = "host")]
-use crate::host::HostBackend;
+use crate::host::{HostBackend, HostWaker};
 use crate::remote::Wake;
 #[cfg(linux_backend)]
 use crate::sys;
@@ -39,7 +39,7 @@ pub(crate) enum PlatformWaker<W> {
     #[cfg(linux_backend)]
     Fd(sys::wake::FdWaker),
     #[cfg(feature = "host")]
-    Host(W),
+    Host(HostWaker<W>),
     #[expect(dead_code, reason = "cannot be constructed")]
     None(Infallible, PhantomData<W>),
 }
@@ -157,6 +157,29 @@ impl<'a, H: Host> MoveTo<'a> for Platform<'a, H> {
     }
 }
 
+impl<W: Wake> Owned for PlatformWaker<W> {
+    #[inline]
+    fn is_copy(&self) -> Option<bool> {
+        match self {
+            #[cfg(linux_backend)]
+            PlatformWaker::Fd(waker) => waker.is_copy(),
+            #[cfg(feature = "host")]
+            PlatformWaker::Host(waker) => waker.is_copy(),
+            PlatformWaker::None(never, _) => match *never {},
+        }
+    }
+
+    fn adopt(&self) {
+        match self {
+            #[cfg(linux_backend)]
+            PlatformWaker::Fd(waker) => waker.adopt(),
+            #[cfg(feature = "host")]
+            PlatformWaker::Host(waker) => waker.adopt(),
+            PlatformWaker::None(never, _) => match *never {},
+        }
+    }
+}
+
 impl<H: Host> Clock for Platform<'_, H> {
     #[inline]
     fn now(&mut self) -> Nanos {
@@ -243,23 +266,22 @@ impl<H: Host> Backend for Platform<'_, H> {
         delegate!(self, backend => backend.nap(time))
     }
 
-    fn waker(&self) -> Self::Waker {
-        match self {
-            #[cfg(linux_epoll)]
-            Platform::Epoll(backend) => PlatformWaker::Fd(backend.waker()),
-            #[cfg(linux_poll)]
-            Platform::Poll(backend) => PlatformWaker::Fd(backend.waker()),
-            #[cfg(linux_select)]
-            Platform::Select(backend) => PlatformWaker::Fd(backend.waker()),
-            #[cfg(feature = "host")]
-            Platform::Host(backend) => PlatformWaker::Host(backend.waker()),
-            Platform::None(never, _) => match *never {},
-        }
+    fn take_over(&mut self) -> Result<()> {
+        delegate!(self, backend => backend.take_over())
     }
 
-    #[inline]
-    fn is_forked(&self) -> bool {
-        delegate!(self, backend => backend.is_forked())
+    fn waker(&self, asks: bool) -> Self::Waker {
+        match self {
+            #[cfg(linux_epoll)]
+            Platform::Epoll(backend) => PlatformWaker::Fd(backend.waker(asks)),
+            #[cfg(linux_poll)]
+            Platform::Poll(backend) => PlatformWaker::Fd(backend.waker(asks)),
+            #[cfg(linux_select)]
+            Platform::Select(backend) => PlatformWaker::Fd(backend.waker(asks)),
+            #[cfg(feature = "host")]
+            Platform::Host(backend) => PlatformWaker::Host(backend.waker(asks)),
+            Platform::None(never, _) => match *never {},
+        }
     }
 
     fn pollable_fd(&mut self) -> Result<i32> {

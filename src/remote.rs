@@ -46,6 +46,7 @@ mod tests;
 
 use self::mailbox::Mailbox;
 pub(crate) use self::mailbox::{Entry, Ticket};
+use crate::backend::Owned;
 use crate::error::{Error, Result};
 use crate::sync::{AtomicU32, Ordering, fence};
 use crate::target::Target;
@@ -93,6 +94,41 @@ pub(crate) struct Shared<'a, W> {
     raised: [AtomicU32; 2],
     wake_count: AtomicU32,
     wake: W,
+}
+
+impl<W: Owned> Shared<'_, W> {
+    /// [`Owned::is_copy`]. Loop thread.
+    #[inline]
+    pub(crate) fn is_copy(&self) -> Option<bool> {
+        self.wake.is_copy()
+    }
+
+    /// [`Owned::adopt`]. Loop thread.
+    pub(crate) fn adopt(&self) {
+        self.wake.adopt();
+    }
+
+    /// [`take`](Self::take), in whichever process: in a copy the poster that a message waits for may not
+    /// exist. Loop thread.
+    pub(crate) fn take_here(&self) -> Option<Target> {
+        self.take().or_else(|| {
+            if self.mailbox.is_pending(self.mailbox.end()) && self.is_copy() == Some(true) {
+                self.forget_others();
+            }
+            self.take()
+        })
+    }
+
+    /// [`retire`](Self::retire), in whichever process: in a copy other threads' steps are none. Loop thread.
+    pub(crate) fn retire_here(&self) -> Result<()> {
+        match self.retire() {
+            Err(Error::EBUSY) if self.is_copy() == Some(true) => {
+                self.forget_others();
+                self.retire()
+            }
+            result => result,
+        }
+    }
 }
 
 impl<'a, W: Wake> Shared<'a, W> {
@@ -227,6 +263,12 @@ impl<'a, W: Wake> Shared<'a, W> {
     }
 
     // The loop's thread.
+
+    /// Calls [`Wake::wake`] whatever the state: for news that is not in the mailbox. Loop thread.
+    pub(crate) fn ring(&self) {
+        // If it fails, whatever is changed next tries again.
+        let _ = self.wake.wake();
+    }
 
     /// Declares that the loop is about to wait. `true`: it may; from now on, whatever brings work calls [`Wake::wake`].
     /// `false`: there is work, or a wake-up or stop was asked for; look without waiting. Call [`awake`](Self::awake)
@@ -387,6 +429,15 @@ impl<'a, W: Wake> Shared<'a, W> {
             return Err(Error::EBUSY);
         }
         Ok(())
+    }
+
+    /// In a copy that fork made: forgets what threads were in the middle of that do not exist here. Nobody
+    /// is inside [`Wake::wake`], and places in the mailbox that were promised and not filled are given up.
+    /// The only thread.
+    pub(crate) fn forget_others(&self) {
+        // Relaxed: nobody else is there.
+        self.state.fetch_and(ONE_WAKER - 1, Ordering::Relaxed);
+        self.mailbox.forget_pending();
     }
 
     // To look at.

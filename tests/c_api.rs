@@ -59,6 +59,7 @@ programs! {
     a_run_that_a_callback_left_can_be_ended: "abandon";
     verify_answers_whatever_was_overwritten: "overwritten";
     what_is_alive_is_told: "info";
+    a_copy_made_by_fork_leaves_the_parents_kernel_objects_alone: "copies";
     the_pollable_fd_shows_what_a_turn_would_call: "pollable";
     system_calls_are_as_few_as_is_said: "syscalls";
     events_are_taken_instead_of_being_called: "taking";
@@ -84,6 +85,11 @@ fn calls_every_function(name: &str) {
 #[test]
 fn the_table_of_the_pollable_fd_is_complete() {
     calls_every_function("pollable");
+}
+
+#[test]
+fn the_table_of_calls_in_a_copy_is_complete() {
+    calls_every_function("copies");
 }
 
 /// An exception of C++ passes through the library to the program's catch, and the loop goes on.

@@ -127,9 +127,11 @@ const _: () = {
 /// Returns the fd, or
 /// - -EINVAL: no live loop
 /// - -EOPNOTSUPP: only the epoll backend has one (`PIRN_CAN_FD`); with the others wait in `pirn_wait`
+/// - -ECHILD: a copy made by fork
 /// - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
 ///
-/// The first call opens two fds, closed on exec, and makes five system calls. Loop thread, any callback. Since 0.1.
+/// Cost: a system call, which asks for the process. The first call opens two fds, closed on exec, and makes
+/// five more. Loop thread, any callback. Since 0.1.
 ///
 /// # Safety
 ///

@@ -12,7 +12,7 @@ use crate::reactor::Reactor;
 use crate::ready::Interest;
 use crate::remote::{Shared, Wake};
 use crate::storage::{self, Capacity, Cut, PER_IO, PER_TASK, PER_TIMER, Tables, fixed_size};
-use crate::sync::AtomicBool;
+use crate::sync::AtomicUsize;
 use crate::time::Nanos;
 
 use super::{failure, reactor, status};
@@ -37,8 +37,8 @@ pub(super) struct Head {
     /// Where the tables are, in bytes from where, and for how many of each. `pirn_grow` moves them.
     tables: (*mut u8, usize),
     capacity: Capacity,
-    /// Someone is inside `pirn_run`, a turn, or a callback.
-    pub(super) is_running: AtomicBool,
+    /// Where on its stack a thread has entered `pirn_run`, a turn or a part of one; 0: none is inside.
+    pub(super) inside: AtomicUsize,
     /// As given to `pirn_init`: `PIRN_MEASURE`, `PIRN_TAKE`. Never changes.
     pub(super) flags: u32,
     pub(super) reactor: CReactor,
@@ -426,7 +426,7 @@ unsafe fn init(
     let area = cut.take_area();
     // SAFETY: passed on.
     let backend = unsafe { open(kind, config.host, area)? };
-    let waker = backend.waker();
+    let waker = backend.waker(true);
     let parts = cut.sized(size).finish(waker);
     let shared: *const Shared<'static, CWaker> = parts.shared;
     let head = Head {
@@ -436,7 +436,7 @@ unsafe fn init(
         shared,
         tables,
         capacity,
-        is_running: AtomicBool::new(false),
+        inside: AtomicUsize::new(0),
         flags: config.flags,
         reactor: Reactor::new(
             backend,
@@ -626,9 +626,11 @@ unsafe fn grow(
     capacity: Capacity,
 ) -> Result<(*mut u8, usize)> {
     // SAFETY: passed on.
-    let reactor = unsafe { reactor(loop_)? };
-    // SAFETY: a live loop, as `reactor` has found.
+    unsafe { super::check(loop_)? };
+    // SAFETY: a live loop, as was checked.
     unsafe { super::run::idle(loop_)? };
+    // SAFETY: passed on; nobody is inside.
+    let reactor = unsafe { reactor(loop_)? };
     // SAFETY: as above; the tables are not part of the reactor that is borrowed.
     let (old, old_size) = unsafe { (*loop_).0.tables };
     let new = block.cast::<u8>();
@@ -669,7 +671,8 @@ unsafe fn grow(
 ///
 /// Its own fds are closed; the application's are left as they are. Watchers, timers and tasks are gone without being called: take
 /// accepted posts back with `pirn_task_reclaim` before. The block is the caller's again and can be given to `pirn_init` anew. In a
-/// process made by fork this discards the copy without touching the parent's loop.
+/// process made by fork this discards the copy without touching the parent's loop, and without regard to
+/// what threads of the parent were in the middle of; for callbacks see `pirn_after_fork`.
 ///
 /// Whoever might post, raise, wake or stop from another thread or a signal handler must be known to have finished.
 ///
@@ -690,7 +693,7 @@ pub unsafe extern "C" fn pirn_deinit(loop_: *mut pirn_loop) -> c_int {
     let result = match unsafe { super::shared(loop_) } {
         // SAFETY: a live loop, as `shared` has found.
         Ok(shared) => match unsafe { super::run::idle(loop_) } {
-            Ok(()) => shared.retire(),
+            Ok(()) => shared.retire_here(),
             Err(error) => Err(error),
         },
         Err(error) => Err(error),
@@ -708,18 +711,27 @@ pub unsafe extern "C" fn pirn_deinit(loop_: *mut pirn_loop) -> c_int {
 
 /// Take over a copy of a loop that fork made.
 ///
-/// In a child process every call is answered with -ECHILD, once it is noticed: at the next call that would reach the kernel (adding and
-/// removing watchers, entering a run or a turn), and within 32 turns where a callback forked and returned into a run. Then either this
-/// function makes the copy a loop of its own, with fresh kernel objects and all watchers, timers and tasks it had, or `pirn_deinit`
-/// discards it. The parent's loop is not touched by either.
+/// In a child process the functions that would reach the kernel return -ECHILD: `pirn_io_add`,
+/// `pirn_io_remove`, `pirn_fd_closing`, `pirn_fd`, `pirn_prepare`, `pirn_wait`, `pirn_turn`, `pirn_run` and
+/// `pirn_run_until`; a run whose callback forked returns it after that turn. The others change the copy
+/// alone. Then either this function makes the copy a loop of its own, with fresh kernel objects and all
+/// watchers, timers, tasks and posts it had, or `pirn_deinit` ends it. The parent's loop is not touched by
+/// either.
+///
+/// Call it in the child only, before another thread there uses the copy. A child is not recognised by
+/// itself, and must call this function or `pirn_deinit` first, if it has the same process number as its
+/// parent: that is so for a child in a new pid namespace whose parent has the number 1 as well.
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop
-/// - -EBUSY: inside a callback
+/// - -EBUSY: inside a callback; or another thread was in a callback when the process forked, and its stack
+///   is above this one's: call `pirn_abandon` first. On a stack of your own, as of a coroutine, return from
+///   the callback first: there it is not recognised
+/// - -EUCLEAN: another thread was changing the loop when the process forked; only `pirn_deinit` is left
 /// - -EMFILE, -ENFILE, -ENOMEM: what the kernel said; call again
 ///
-/// A watcher whose fd the child has closed is told `PIRN_INVALID`. `pirn_fd` must be asked for again. Cost: O(watchers) system calls. Loop
-/// thread. Since 0.1.
+/// A watcher whose fd the child has closed is told `PIRN_INVALID`. `pirn_fd` must be asked for again. Cost:
+/// O(everything), and O(watchers) system calls. Loop thread. Since 0.1.
 ///
 /// # Safety
 ///
@@ -727,10 +739,11 @@ pub unsafe extern "C" fn pirn_deinit(loop_: *mut pirn_loop) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_after_fork(loop_: *mut pirn_loop) -> c_int {
     // SAFETY: passed on.
-    let result = unsafe { reactor(loop_) }.and_then(|reactor| {
-        // SAFETY: a live loop, as `reactor` has found.
+    let result = unsafe { super::check(loop_) }.and_then(|()| {
+        // SAFETY: a live loop, as was checked.
         unsafe { super::run::idle(loop_)? };
-        reactor.after_fork()
+        // SAFETY: passed on; nobody is inside.
+        unsafe { reactor(loop_)? }.after_fork()
     });
     status(result)
 }

@@ -39,21 +39,21 @@ const _: () = assert!(
 struct Running(*mut pirn_loop);
 
 impl Running {
-    /// `EINVAL` if there is no live loop, `EBUSY` if someone is inside already.
+    /// `EINVAL` if there is no live loop, `EBUSY` if someone is inside already. `frame` is an address in
+    /// the stack frame that stays while the caller is inside.
     ///
     /// # Safety
     ///
     /// NULL, or from `pirn_init`.
-    unsafe fn enter(loop_: *mut pirn_loop) -> Result<Running> {
+    unsafe fn enter(loop_: *mut pirn_loop, frame: usize) -> Result<Running> {
         // SAFETY: passed on.
         unsafe { super::check(loop_)? };
-        // SAFETY: a live loop. The flag is atomic and only ever borrowed shared.
-        let is_running = unsafe { &(*loop_).0.is_running };
-        // A swap: of two threads that try at once, which is a mistake, one is told so for certain.
-        if is_running.swap(true, Ordering::Acquire) {
-            Err(Error::EBUSY)
-        } else {
-            Ok(Running(loop_))
+        // SAFETY: a live loop. The word is atomic and only ever borrowed shared.
+        let inside = unsafe { &(*loop_).0.inside };
+        // In one step: of two threads that try at once, which is a mistake, one is told so for certain.
+        match inside.compare_exchange(0, frame, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => Ok(Running(loop_)),
+            Err(_) => Err(Error::EBUSY),
         }
     }
 }
@@ -61,24 +61,42 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         // SAFETY: the loop was live when it was entered, and cannot be ended while it is running.
-        let is_running = unsafe { &(*self.0).0.is_running };
-        is_running.store(false, Ordering::Release);
+        let inside = unsafe { &(*self.0).0.inside };
+        inside.store(0, Ordering::Release);
     }
 }
 
-/// Whether nobody is inside: `EBUSY` otherwise.
+/// Makes sure that nobody is inside: `EBUSY` otherwise.
+///
+/// In a copy that fork made the thread that was inside may not exist. It does not if no callback was under
+/// way, for this is called by a callback or from outside; nor if its frame is deeper in the stack than that
+/// of this call, which a callback would have made from below. (A callback that has left its stack for
+/// another one of its own, higher up, is not known as one: the documentation asks it to come back first.)
 ///
 /// # Safety
 ///
-/// A live loop.
+/// A live loop, on its thread.
 pub(super) unsafe fn idle(loop_: *mut pirn_loop) -> Result<()> {
-    // SAFETY: a live loop. The flag is atomic and only ever borrowed shared.
-    let is_running = unsafe { &(*loop_).0.is_running };
-    if is_running.load(Ordering::Acquire) {
-        Err(Error::EBUSY)
-    } else {
-        Ok(())
+    let here = 0u8;
+    // SAFETY: a live loop. The word is atomic and only ever borrowed shared.
+    let inside = unsafe { &(*loop_).0.inside };
+    let frame = inside.load(Ordering::Acquire);
+    if frame == 0 {
+        return Ok(());
     }
+    // SAFETY: a live loop.
+    if unsafe { super::shared(loop_)? }.is_copy() != Some(true) {
+        return Err(Error::EBUSY);
+    }
+    // SAFETY: a live loop, and this is the only thread of the copy: nothing of the reactor is borrowed, in a
+    // callback neither.
+    let reactor = unsafe { &mut (*loop_).0.reactor };
+    if reactor.is_dispatching() && frame >= (&raw const here).addr() {
+        return Err(Error::EBUSY);
+    }
+    reactor.abandon();
+    inside.store(0, Ordering::Release);
+    Ok(())
 }
 
 /// The face of a loop for C: everything is reached through its address, and nothing stays borrowed while a callback runs, for the
@@ -151,8 +169,9 @@ pub(super) unsafe fn inside<T>(
     loop_: *mut pirn_loop,
     act: impl FnOnce(&mut Face) -> Result<T>,
 ) -> Result<T> {
+    let here = 0u8;
     // SAFETY: passed on.
-    let _running = unsafe { Running::enter(loop_)? };
+    let _running = unsafe { Running::enter(loop_, (&raw const here).addr())? };
     act(&mut Face(loop_))
 }
 
@@ -162,8 +181,9 @@ pub(super) unsafe fn inside<T>(
 ///
 /// As [`inside`].
 unsafe fn calling<T>(loop_: *mut pirn_loop, act: impl FnOnce(&mut Face) -> Result<T>) -> Result<T> {
+    let here = 0u8;
     // SAFETY: passed on.
-    let _running = unsafe { Running::enter(loop_)? };
+    let _running = unsafe { Running::enter(loop_, (&raw const here).addr())? };
     // SAFETY: a live loop, as it was entered.
     if unsafe { super::takes(loop_) } {
         return Err(Error::EOPNOTSUPP);
@@ -224,8 +244,8 @@ pub unsafe extern "C" fn pirn_run_until(loop_: *mut pirn_loop, deadline_ns: u64)
 ///
 /// @param timeout_ns  0 polls; `PIRN_FOREVER` waits for ever
 ///
-/// Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait: a system call that asks for the
-/// process. Loop thread. Since 0.1.
+/// Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait: one
+/// system call, which asks for the process. Loop thread. Since 0.1.
 ///
 /// # Safety
 ///
@@ -233,12 +253,7 @@ pub unsafe extern "C" fn pirn_run_until(loop_: *mut pirn_loop, deadline_ns: u64)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_turn(loop_: *mut pirn_loop, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.
-    count(unsafe {
-        calling(loop_, |face| {
-            face.reactor().check_fork()?;
-            drive::turn(face, timeout_ns)
-        })
-    })
+    count(unsafe { calling(loop_, |face| drive::turn(face, timeout_ns)) })
 }
 
 /// First part of a turn, for those who own the wait: bring the kernel up to date and ask how long may be waited.
@@ -254,7 +269,7 @@ pub unsafe extern "C" fn pirn_turn(loop_: *mut pirn_loop, timeout_ns: u64) -> c_
 /// - -EBUSY: inside a callback or a run
 /// - -ECHILD: a copy made by fork
 ///
-/// Cost: O(changed watchers). Loop thread. Since 0.1.
+/// Cost: O(changed watchers), and a system call, which asks for the process. Loop thread. Since 0.1.
 ///
 /// # Safety
 ///
@@ -269,12 +284,7 @@ pub unsafe extern "C" fn pirn_prepare(
         return failure(Error::EINVAL);
     }
     // SAFETY: passed on.
-    let result = unsafe {
-        inside(loop_, |face| {
-            face.reactor().check_fork()?;
-            face.reactor().prepare_foreign(limit_ns)
-        })
-    };
+    let result = unsafe { inside(loop_, |face| face.reactor().prepare_foreign(limit_ns)) };
     status(result.map(|timeout| {
         // SAFETY: not NULL, hence writable as documented.
         unsafe { timeout_ns.write(timeout) };
@@ -290,10 +300,12 @@ pub unsafe extern "C" fn pirn_prepare(
 /// Returns how many fds are ready, or
 /// - -EINVAL: no live loop
 /// - -EBUSY: inside a callback or a run
+/// - -ECHILD: a copy made by fork
 /// - what the kernel said, as `pirn_run`
 ///
-/// Blocks unless 0; the only place that does. Cost: one system call, or two for less than a millisecond
-/// on epoll; one more if `pirn_fd` is in use and something was found. Loop thread. Since 0.1.
+/// Blocks unless 0; the only place that does. Cost: two system calls, one of which asks for the process; one
+/// more for less than a millisecond on epoll, and if `pirn_fd` is in use and something was found. Loop
+/// thread. Since 0.1.
 ///
 /// # Safety
 ///
@@ -334,6 +346,9 @@ pub unsafe extern "C" fn pirn_dispatch(loop_: *mut pirn_loop) -> c_int {
 /// setjmp returned. The callback that left counts as called. What else was due is called by the
 /// turns that follow, each once; tasks that this turn had not reached belong to the next one.
 ///
+/// In a copy made by fork it ends the run of a thread that is not in this process, where
+/// `pirn_after_fork` and `pirn_deinit` cannot tell.
+///
 /// The caller makes sure that the run is over. Inside a callback this function must not be
 /// called: it would let a second run in while the first is under way.
 ///
@@ -346,10 +361,10 @@ pub unsafe extern "C" fn pirn_dispatch(loop_: *mut pirn_loop) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_abandon(loop_: *mut pirn_loop) -> c_int {
     enter!(loop_).abandon();
-    // SAFETY: a live loop, as `enter!` has found. The flag is atomic and only ever borrowed
+    // SAFETY: a live loop, as `enter!` has found. The word is atomic and only ever borrowed
     // shared.
-    let is_running = unsafe { &(*loop_).0.is_running };
-    is_running.store(false, Ordering::Release);
+    let inside = unsafe { &(*loop_).0.inside };
+    inside.store(0, Ordering::Release);
     0
 }
 

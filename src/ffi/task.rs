@@ -101,7 +101,8 @@ pub unsafe extern "C" fn pirn_task_reclaim(
 /// Queue a callback from anywhere: any thread, any signal handler.
 ///
 /// It runs on the loop's thread, after those accepted before it. The loop is woken if it sleeps: a burst of
-/// posts costs one system call, posts while the loop is awake cost none. A thread that posts while another
+/// posts costs two system calls, one of which asks for the process, and posts while the loop is awake cost
+/// none. A thread that posts while another
 /// is in the middle of waking the loop makes the call too, as the other may have been preempted. What was
 /// accepted runs exactly once, or is handed back by `pirn_task_reclaim`.
 ///
@@ -114,7 +115,7 @@ pub unsafe extern "C" fn pirn_task_reclaim(
 /// - -ESHUTDOWN: the queues are closed
 ///
 /// Async-signal-safe: it takes no lock, allocates nothing, and does not touch errno; a handler that interrupts it may call it again.
-/// Lock-free. Cost: O(1), at most one system call. Any thread. Since 0.1.
+/// Lock-free. Cost: O(1), two system calls at most. Any thread. Since 0.1.
 ///
 /// # Safety
 ///
@@ -144,7 +145,7 @@ pub unsafe extern "C" fn pirn_remote_post(
 /// - -EINVAL: no live loop; bit above 63
 /// - -ESHUTDOWN: the queues are closed
 ///
-/// Async-signal-safe, as `pirn_remote_post`. Cost: O(1), at most one system call. Any thread. Since 0.1.
+/// Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two system calls at most. Any thread. Since 0.1.
 ///
 /// # Safety
 ///
@@ -159,8 +160,8 @@ pub unsafe extern "C" fn pirn_raise(loop_: *mut pirn_loop, bit: u32) -> c_int {
 ///
 /// The current wait, or the next one if the loop is not waiting now: at least one turn follows the call. Several calls may make one turn.
 ///
-/// Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), at most one
-/// system call. Any thread. Since 0.1.
+/// Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two
+/// system calls at most. Any thread. Since 0.1.
 ///
 /// # Safety
 ///
@@ -176,8 +177,8 @@ pub unsafe extern "C" fn pirn_wake(loop_: *mut pirn_loop) -> c_int {
 /// The turn under way is finished, then `pirn_run` returns `PIRN_STOPPED`. Said while no run is under way, it ends the next one before
 /// its first turn. What a limited turn left over is served by the next run.
 ///
-/// Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), at most one
-/// system call. Any thread. Since 0.1.
+/// Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two
+/// system calls at most. Any thread. Since 0.1.
 ///
 /// # Safety
 ///

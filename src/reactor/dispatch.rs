@@ -194,7 +194,7 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
-    pub(super) fn is_dispatching(&self) -> bool {
+    pub(crate) fn is_dispatching(&self) -> bool {
         self.work & CALLING != 0
     }
 

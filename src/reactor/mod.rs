@@ -21,7 +21,7 @@ mod io;
 use crate::backend::{Backend, MoveTo};
 use crate::error::{Error, Result};
 use crate::ready::Interest;
-use crate::remote::{Entry, Shared, Ticket, Wake};
+use crate::remote::{Entry, Shared, Ticket};
 use crate::slab::NONE;
 use crate::stats::Stats;
 #[cfg(feature = "ffi")]
@@ -38,9 +38,6 @@ pub(crate) use dispatch::{EVENTS, FiredIo, IO, REMOTE, TASKS, TIMERS};
 use dispatch::{LEFT, WOKEN};
 use general::Stage;
 pub(crate) use info::Live;
-
-/// How many turns of `run` share one check for a fork. The check is a system call, and a turn with one event makes three.
-const TURNS_PER_FORK_CHECK: u32 = 32;
 
 /// How long a loop sleeps, and serves nobody, between two turns for nothing but a ghost that it cannot get rid of.
 const NAP: Nanos = 1_000_000;
@@ -100,7 +97,6 @@ pub(crate) struct Reactor<'a, B: Backend> {
     now: Nanos,
     remote_end: Ticket,
     stats: Stats,
-    turns_to_fork_check: u32,
 
     /// Of the general path: where it stands, for which priority, and with the watchers of which fd.
     stage: Stage,
@@ -172,7 +168,6 @@ impl<'a, B: Backend> Reactor<'a, B> {
             show: None,
             alarm: FOREVER,
             holds: 0,
-            turns_to_fork_check: 0,
             forked: false,
             block_size: parts.block_size,
             turns_in_vain: 0,
@@ -211,6 +206,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     /// As [`prepare`](Self::prepare), for whoever may wait by other means than [`wait`](Self::wait), which looks for posts itself.
     pub(crate) fn prepare_foreign(&mut self, limit: Nanos) -> Result<Nanos> {
+        self.check_fork()?;
         let timeout = self.prepare(limit)?;
         Ok(if self.shared.has_work() { 0 } else { timeout })
     }
@@ -284,6 +280,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
     /// As [`wait`](Self::wait), for a caller that may wait for the pollable fd before it dispatches: what
     /// was found, and what comes from now on, shows there. The loop's own fds do not count.
     pub(crate) fn wait_foreign(&mut self, timeout: Nanos) -> Result<u32> {
+        self.check_fork()?;
         let mut found = self.wait(timeout)?;
         if found > 0 {
             let own = self.own_events();
@@ -500,7 +497,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
         } else {
             self.tasks.take()
         };
-        task.or_else(|| self.shared.take())
+        task.or_else(|| self.shared.take_here())
     }
 
     // ---- raise handlers ----
@@ -562,11 +559,12 @@ impl<'a, B: Backend> Reactor<'a, B> {
         }
     }
 
-    /// `ECHILD` in a copy of the loop made by fork. A system call.
+    /// `ECHILD` in a copy of the loop made by fork: asked before anything that reaches the kernel, whose
+    /// objects are the parent's. A system call.
     #[inline(always)]
     pub(crate) fn check_fork(&mut self) -> Result<()> {
         if !self.forked {
-            self.forked = self.backend.is_forked();
+            self.forked = self.shared.is_copy() == Some(true);
         }
         if self.forked {
             Err(Error::ECHILD)
@@ -575,23 +573,21 @@ impl<'a, B: Backend> Reactor<'a, B> {
         }
     }
 
-    /// The same between the turns of a run: only every so often a system call.
-    #[inline]
-    pub(crate) fn check_fork_in_run(&mut self) -> Result<()> {
-        if self.turns_to_fork_check == 0 {
-            self.turns_to_fork_check = TURNS_PER_FORK_CHECK;
-            return self.check_fork();
-        }
-        self.turns_to_fork_check -= 1;
-        Ok(())
-    }
-
-    /// Takes a copy made by fork over: new kernel objects, all watchers added again.
+    /// Takes a copy made by fork over: new kernel objects, all watchers added again. The caller says that
+    /// this is a copy; only what would harm the parent's loop, if it is not one, is checked.
     pub(crate) fn after_fork(&mut self) -> Result<()> {
-        self.rebuild()?;
-        self.forked = false;
-        // The fd that showed it was the parent's.
+        if self.shared.is_copy() != Some(false) {
+            self.shared.forget_others();
+        }
+        // Another thread may have been in the middle of a change when the process forked.
+        self.verify()?;
+        // If this fails half way the set may still be the parent's.
+        self.forked = true;
         (self.show, self.alarm) = (None, FOREVER);
+        self.backend.take_over()?;
+        self.rebuild()?;
+        self.shared.adopt();
+        self.forked = false;
         Ok(())
     }
 
@@ -631,6 +627,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
     // ---- the pollable fd ----
 
     pub(crate) fn pollable_fd(&mut self) -> Result<i32> {
+        self.check_fork()?;
         let fd = self.backend.pollable_fd()?;
         self.show = Some(|reactor| reactor.show());
         self.changed();
@@ -648,31 +645,34 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     #[cold]
     fn show(&mut self) {
-        if self.is_dispatching() {
+        if self.is_dispatching() || self.forked {
             return;
         }
-        let attention = self.is_unfinished() || self.apply_changes();
-        self.move_alarm();
+        let is_unfinished = self.is_unfinished();
+        let has_changes = !is_unfinished && self.watchers.has_listed();
+        let wake = self.timers.next_wake();
+        let moves = self.moves_alarm(wake);
+        // In a copy nothing is told to the kernel. (What ends a wait finds out by itself.)
+        if (has_changes || moves) && self.check_fork().is_err() {
+            return;
+        }
+        let attention = is_unfinished || (has_changes && self.apply_changes());
+        // A failure leaves the foreign loop with its own timeout, which `prepare` told it.
+        if moves && self.backend.set_alarm(wake).is_ok() {
+            self.alarm = wake;
+        }
         // To posters the loop sleeps while the foreign loop has the fd: what they bring must make it readable.
         let may_sleep = self.shared.about_to_sleep();
         if !may_sleep || attention || self.has_work() {
-            // If that fails, the next change tries again.
-            let _ = self.backend.waker().wake();
+            self.shared.ring();
         }
     }
 
-    /// Makes the pollable fd readable when the loop must wake for a timer.
-    fn move_alarm(&mut self) {
-        let wake = self.timers.next_wake();
+    /// True if the alarm must be set so that the pollable fd becomes readable at `wake`.
+    fn moves_alarm(&self, wake: Nanos) -> bool {
         // One that is still to ring stands. One whose time has passed may have rung and been heard, so that
         // it must ring again. (While there are timers `now` was read after the last wait.)
-        if wake == self.alarm && (wake > self.now || wake == FOREVER) {
-            return;
-        }
-        // A failure leaves the foreign loop with its own timeout, which `prepare` told it.
-        if self.backend.set_alarm(wake).is_ok() {
-            self.alarm = wake;
-        }
+        wake != self.alarm || (wake <= self.now && wake != FOREVER)
     }
 
     // ---- asking ----

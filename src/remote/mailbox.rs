@@ -314,6 +314,29 @@ impl<'a> Mailbox<'a> {
         })
     }
 
+    /// Gives up the places that were reserved and not filled; the messages behind them move up. Only while no other thread
+    /// exists. O(length).
+    pub(super) fn forget_pending(&self) {
+        let length = self.len();
+        let mut kept = 0;
+        for place in 0..length {
+            let (Some(from), Some(to)) = (self.queued(place), self.queued(kept)) else {
+                return;
+            };
+            // Relaxed, all: nobody else is there.
+            let callback = from.callback.load(Ordering::Relaxed);
+            if callback.is_null() {
+                continue;
+            }
+            from.callback.store(null_mut(), Ordering::Relaxed);
+            to.user
+                .store(from.user.load(Ordering::Relaxed), Ordering::Relaxed);
+            to.callback.store(callback, Ordering::Relaxed);
+            kept += 1;
+        }
+        self.tail.fetch_sub(length - kept, Ordering::Relaxed);
+    }
+
     pub(super) fn is_sound(&self) -> bool {
         let index = self
             .head

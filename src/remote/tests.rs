@@ -421,6 +421,12 @@ fn begin_waking(shared: &Shared<'_, Bell>) {
     shared.state.store(next, Ordering::Relaxed);
 }
 
+fn begin_waking_if_asleep(shared: &Shared<'_, Bell>) {
+    if needs_waking(shared.state.load(Ordering::Relaxed)) {
+        begin_waking(shared);
+    }
+}
+
 #[test]
 fn a_waker_that_is_held_up_keeps_nobody_else_from_waking() {
     let entries = entries(4);
@@ -465,6 +471,62 @@ fn a_wake_that_fails_is_tried_again_by_the_next() {
     shared.post(target(5)).unwrap();
     assert_eq!(shared.rings(), 4);
     assert!(shared.retire().is_ok());
+}
+
+/// What fork leaves in a copy: posters that were stopped there for ever.
+#[test]
+fn steps_of_others_are_forgotten_wherever_they_were_stopped() {
+    for capacity in 1..7 {
+        for before in 0..3 {
+            for stopped in 0..1u32 << capacity {
+                let entries = entries(capacity);
+                let shared =
+                    Shared::starting_at(usize::MAX - capacity.min(2), &entries, Bell::default());
+                for _ in 0..before {
+                    shared.post(target(99)).unwrap();
+                    assert_eq!(turn(&shared), [99]);
+                }
+                let mut published = Vec::new();
+                for number in 0..capacity {
+                    if stopped & 1 << number != 0 {
+                        reserve(&shared);
+                    } else {
+                        shared.post(target(number)).unwrap();
+                        published.push(number);
+                    }
+                }
+                assert!(shared.about_to_sleep() || stopped & 1 == 0);
+                begin_waking_if_asleep(&shared);
+                shared.forget_others();
+                shared.awake();
+                assert!(shared.is_sound());
+                assert_eq!(shared.len(), published.len());
+                assert_eq!(turn(&shared), published);
+                for round in 0..2 * capacity {
+                    shared.post(target(round)).unwrap();
+                    assert_eq!(turn(&shared), [round]);
+                }
+                assert!(shared.retire().is_ok());
+            }
+        }
+    }
+}
+
+#[test]
+fn steps_of_others_are_forgotten_after_closing_too() {
+    let entries = entries(4);
+    let shared = Shared::starting_at(CLOSED_DISTANCE - 2, &entries, Bell::default());
+    shared.post(target(1)).unwrap();
+    reserve(&shared);
+    shared.post(target(3)).unwrap();
+    shared.close();
+    assert_eq!(turn(&shared), [1]);
+    assert_eq!(shared.take(), None);
+    assert_eq!(shared.retire(), Err(Error::EBUSY));
+    shared.forget_others();
+    assert_eq!(turn(&shared), [3]);
+    assert_eq!(shared.post(target(4)), Err(Error::ESHUTDOWN));
+    assert_eq!(shared.retire(), Ok(()));
 }
 
 #[test]

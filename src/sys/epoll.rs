@@ -15,7 +15,7 @@ use rustix::time::{
 };
 
 use super::clock::{find_vdso, monotonic};
-use super::fd::{Owner, borrow};
+use super::fd::borrow;
 use super::wake::{self, FdWaker};
 use super::{error, timespec};
 use crate::backend::{
@@ -48,7 +48,6 @@ pub(crate) struct Epoll<'a> {
     wake: OwnedFd,
     /// Makes the set readable when a timer is due; only once the application asked for the fd.
     alarm: Option<OwnedFd>,
-    owner: Owner,
     /// The position of the entry added last. Each entry has another one, so that an event of an entry that could not be
     /// deleted is told from those of the next one of the same watcher.
     last: u32,
@@ -74,7 +73,6 @@ impl<'a> Epoll<'a> {
             outer: None,
             wake: wake::open()?,
             alarm: None,
-            owner: Owner::this(),
             last: NOWHERE,
             events,
             found: 0,
@@ -383,38 +381,32 @@ impl Backend for Epoll<'_> {
     }
 
     fn rebuild(&mut self) -> Result<()> {
-        // Whatever fails, the old set stays, and in a copy made by fork the parent's protection from it.
+        // Whatever fails, the old set stays.
         let set = create()?;
-        let is_copy = self.owner.is_other();
-        if is_copy {
-            wake::renew(&mut self.wake)?;
-        }
         add_own(&set, &self.wake)?;
-        if is_copy {
-            (self.alarm, self.outer) = (None, None);
-        }
         if let Some(alarm) = &self.alarm {
             add_own(&set, alarm)?;
         }
         if let Some(outer) = &self.outer {
             enclose(outer, &set)?;
         }
-        (self.set, self.owner) = (set, Owner::this());
+        self.set = set;
         (self.found, self.cursor) = (0, 0);
         Ok(())
     }
 
     fn nap(&self, time: Nanos) {
-        let _ = poll(&mut [], timespec(time).as_ref());
+        super::nap(time);
     }
 
-    fn waker(&self) -> FdWaker {
-        FdWaker::new(&self.wake)
+    fn take_over(&mut self) -> Result<()> {
+        wake::renew(&mut self.wake)?;
+        (self.alarm, self.outer) = (None, None);
+        Ok(())
     }
 
-    #[inline]
-    fn is_forked(&self) -> bool {
-        self.owner.is_other()
+    fn waker(&self, asks: bool) -> FdWaker {
+        FdWaker::new(&self.wake, asks)
     }
 
     fn pollable_fd(&mut self) -> Result<i32> {

@@ -7,7 +7,6 @@
 use rustix::fd::BorrowedFd;
 #[cfg(any(linux_poll, linux_select))]
 use rustix::fs::{OFlags, fcntl_getfl};
-use rustix::process::{Pid, getpid};
 
 #[cfg(any(linux_poll, linux_select))]
 use super::error;
@@ -36,20 +35,5 @@ pub(crate) fn probe(fd: i32) -> Result<()> {
         Err(Error::EBADF)
     } else {
         Ok(())
-    }
-}
-
-/// The process that made something, to tell a copy made by fork.
-#[derive(Clone, Copy)]
-pub(crate) struct Owner(Pid);
-
-impl Owner {
-    pub(crate) fn this() -> Owner {
-        Owner(getpid())
-    }
-
-    #[inline]
-    pub(crate) fn is_other(self) -> bool {
-        getpid() != self.0
     }
 }

@@ -42,6 +42,11 @@ fn poll_bits(flags: rustix::event::PollFlags) -> u16 {
     flags.bits() as _
 }
 
+/// Sleeps that long, or less.
+fn nap(time: Nanos) {
+    let _ = rustix::event::poll(&mut [], timespec(time).as_ref());
+}
+
 /// A timeout as the kernel wants it; `None` is for ever.
 pub(crate) fn timespec(timeout: Nanos) -> Option<Timespec> {
     (timeout != FOREVER).then_some(Timespec {

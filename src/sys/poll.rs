@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use static_assertions::{assert_eq_align, assert_eq_size, const_assert};
 
 use super::clock::{find_vdso, monotonic};
-use super::fd::{Owner, probe};
+use super::fd::probe;
 use super::wake::{self, FdWaker};
 use super::{LONGEST_WAIT, error, poll_bits, timespec};
 use crate::backend::{Backend, BackendKind, Capabilities, Clock, Key, Marked, MoveTo, Source};
@@ -38,7 +38,6 @@ assert_eq_align!(Record, PollFd<'static>);
 
 pub(crate) struct Poll<'a> {
     wake: OwnedFd,
-    owner: Owner,
     /// The wake-up fd first, then the watched ones without a gap: the kernel refuses more records than there may be fds.
     records: &'a mut [Record],
     used: usize,
@@ -56,7 +55,6 @@ impl<'a> Poll<'a> {
         find_vdso();
         let mut poll = Poll {
             wake: wake::open()?,
-            owner: Owner::this(),
             records,
             used: 0,
             found: 0,
@@ -269,20 +267,20 @@ impl Backend for Poll<'_> {
     }
 
     fn rebuild(&mut self) -> Result<()> {
-        if self.owner.is_other() {
-            wake::renew(&mut self.wake)?;
-            self.owner = Owner::this();
-        }
         (self.used, self.found, self.ready, self.cursor) = (1, 0, 1..1, 1);
         Ok(())
     }
 
-    fn waker(&self) -> FdWaker {
-        FdWaker::new(&self.wake)
+    fn take_over(&mut self) -> Result<()> {
+        wake::renew(&mut self.wake)
     }
 
-    fn is_forked(&self) -> bool {
-        self.owner.is_other()
+    fn nap(&self, time: Nanos) {
+        super::nap(time);
+    }
+
+    fn waker(&self, asks: bool) -> FdWaker {
+        FdWaker::new(&self.wake, asks)
     }
 
     fn pollable_fd(&mut self) -> Result<i32> {

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use static_assertions::{assert_eq_align, assert_eq_size};
 
 use super::clock::{find_vdso, monotonic};
-use super::fd::{Owner, borrow, probe};
+use super::fd::{borrow, probe};
 use super::wake::{self, FdWaker};
 use super::{LONGEST_WAIT, error, poll_bits, timespec};
 use crate::backend::{Backend, BackendKind, Capabilities, Clock, Key, Marked, MoveTo, Source};
@@ -80,7 +80,6 @@ impl Sets<'_> {
 
 pub(crate) struct Select<'a> {
     wake: OwnedFd,
-    owner: Owner,
     /// What the kernel is asked for. Every watched fd is in the set `read`, for only there a hang-up shows; but for those at
     /// which nobody reads and there is something to read.
     watched: Sets<'a>,
@@ -104,7 +103,6 @@ impl<'a> Select<'a> {
         let (watched, found, range) = sets_of(area);
         let mut select = Select {
             wake: wake::open()?,
-            owner: Owner::this(),
             watched,
             found,
             is_in_vain: false,
@@ -446,10 +444,6 @@ impl Backend for Select<'_> {
     }
 
     fn rebuild(&mut self) -> Result<()> {
-        if self.owner.is_other() {
-            wake::renew(&mut self.wake)?;
-            self.owner = Owner::this();
-        }
         for sets in [&mut self.watched, &mut self.found] {
             for set in [&mut sets.read, &mut sets.write, &mut sets.urgent] {
                 set.fill(0);
@@ -459,12 +453,16 @@ impl Backend for Select<'_> {
         self.add_own()
     }
 
-    fn waker(&self) -> FdWaker {
-        FdWaker::new(&self.wake)
+    fn take_over(&mut self) -> Result<()> {
+        wake::renew(&mut self.wake)
     }
 
-    fn is_forked(&self) -> bool {
-        self.owner.is_other()
+    fn nap(&self, time: Nanos) {
+        super::nap(time);
+    }
+
+    fn waker(&self, asks: bool) -> FdWaker {
+        FdWaker::new(&self.wake, asks)
     }
 
     fn pollable_fd(&mut self) -> Result<i32> {

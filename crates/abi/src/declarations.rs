@@ -464,7 +464,8 @@ unsafe extern "C" {
     ///
     /// Its own fds are closed; the application's are left as they are. Watchers, timers and tasks are gone without being called: take
     /// accepted posts back with `pirn_task_reclaim` before. The block is the caller's again and can be given to `pirn_init` anew. In a
-    /// process made by fork this discards the copy without touching the parent's loop.
+    /// process made by fork this discards the copy without touching the parent's loop, and without regard to
+    /// what threads of the parent were in the middle of; for callbacks see `pirn_after_fork`.
     ///
     /// Whoever might post, raise, wake or stop from another thread or a signal handler must be known to have finished.
     ///
@@ -482,18 +483,27 @@ unsafe extern "C" {
     pub unsafe fn pirn_deinit(loop_: *mut pirn_loop) -> c_int;
     /// Take over a copy of a loop that fork made.
     ///
-    /// In a child process every call is answered with -ECHILD, once it is noticed: at the next call that would reach the kernel (adding and
-    /// removing watchers, entering a run or a turn), and within 32 turns where a callback forked and returned into a run. Then either this
-    /// function makes the copy a loop of its own, with fresh kernel objects and all watchers, timers and tasks it had, or `pirn_deinit`
-    /// discards it. The parent's loop is not touched by either.
+    /// In a child process the functions that would reach the kernel return -ECHILD: `pirn_io_add`,
+    /// `pirn_io_remove`, `pirn_fd_closing`, `pirn_fd`, `pirn_prepare`, `pirn_wait`, `pirn_turn`, `pirn_run` and
+    /// `pirn_run_until`; a run whose callback forked returns it after that turn. The others change the copy
+    /// alone. Then either this function makes the copy a loop of its own, with fresh kernel objects and all
+    /// watchers, timers, tasks and posts it had, or `pirn_deinit` ends it. The parent's loop is not touched by
+    /// either.
+    ///
+    /// Call it in the child only, before another thread there uses the copy. A child is not recognised by
+    /// itself, and must call this function or `pirn_deinit` first, if it has the same process number as its
+    /// parent: that is so for a child in a new pid namespace whose parent has the number 1 as well.
     ///
     /// Returns 0, or
     /// - -EINVAL: no live loop
-    /// - -EBUSY: inside a callback
+    /// - -EBUSY: inside a callback; or another thread was in a callback when the process forked, and its stack
+    ///   is above this one's: call `pirn_abandon` first. On a stack of your own, as of a coroutine, return from
+    ///   the callback first: there it is not recognised
+    /// - -EUCLEAN: another thread was changing the loop when the process forked; only `pirn_deinit` is left
     /// - -EMFILE, -ENFILE, -ENOMEM: what the kernel said; call again
     ///
-    /// A watcher whose fd the child has closed is told `PIRN_INVALID`. `pirn_fd` must be asked for again. Cost: O(watchers) system calls. Loop
-    /// thread. Since 0.1.
+    /// A watcher whose fd the child has closed is told `PIRN_INVALID`. `pirn_fd` must be asked for again. Cost:
+    /// O(everything), and O(watchers) system calls. Loop thread. Since 0.1.
     ///
     /// # Safety
     ///
@@ -884,7 +894,8 @@ unsafe extern "C" {
     /// Queue a callback from anywhere: any thread, any signal handler.
     ///
     /// It runs on the loop's thread, after those accepted before it. The loop is woken if it sleeps: a burst of
-    /// posts costs one system call, posts while the loop is awake cost none. A thread that posts while another
+    /// posts costs two system calls, one of which asks for the process, and posts while the loop is awake cost
+    /// none. A thread that posts while another
     /// is in the middle of waking the loop makes the call too, as the other may have been preempted. What was
     /// accepted runs exactly once, or is handed back by `pirn_task_reclaim`.
     ///
@@ -897,7 +908,7 @@ unsafe extern "C" {
     /// - -ESHUTDOWN: the queues are closed
     ///
     /// Async-signal-safe: it takes no lock, allocates nothing, and does not touch errno; a handler that interrupts it may call it again.
-    /// Lock-free. Cost: O(1), at most one system call. Any thread. Since 0.1.
+    /// Lock-free. Cost: O(1), two system calls at most. Any thread. Since 0.1.
     ///
     /// # Safety
     ///
@@ -918,7 +929,7 @@ unsafe extern "C" {
     /// - -EINVAL: no live loop; bit above 63
     /// - -ESHUTDOWN: the queues are closed
     ///
-    /// Async-signal-safe, as `pirn_remote_post`. Cost: O(1), at most one system call. Any thread. Since 0.1.
+    /// Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two system calls at most. Any thread. Since 0.1.
     ///
     /// # Safety
     ///
@@ -928,8 +939,8 @@ unsafe extern "C" {
     ///
     /// The current wait, or the next one if the loop is not waiting now: at least one turn follows the call. Several calls may make one turn.
     ///
-    /// Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), at most one
-    /// system call. Any thread. Since 0.1.
+    /// Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two
+    /// system calls at most. Any thread. Since 0.1.
     ///
     /// # Safety
     ///
@@ -940,8 +951,8 @@ unsafe extern "C" {
     /// The turn under way is finished, then `pirn_run` returns `PIRN_STOPPED`. Said while no run is under way, it ends the next one before
     /// its first turn. What a limited turn left over is served by the next run.
     ///
-    /// Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), at most one
-    /// system call. Any thread. Since 0.1.
+    /// Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two
+    /// system calls at most. Any thread. Since 0.1.
     ///
     /// # Safety
     ///
@@ -983,8 +994,8 @@ unsafe extern "C" {
     ///
     /// @param timeout_ns  0 polls; `PIRN_FOREVER` waits for ever
     ///
-    /// Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait: a system call that asks for the
-    /// process. Loop thread. Since 0.1.
+    /// Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait: one
+    /// system call, which asks for the process. Loop thread. Since 0.1.
     ///
     /// # Safety
     ///
@@ -1003,7 +1014,7 @@ unsafe extern "C" {
     /// - -EBUSY: inside a callback or a run
     /// - -ECHILD: a copy made by fork
     ///
-    /// Cost: O(changed watchers). Loop thread. Since 0.1.
+    /// Cost: O(changed watchers), and a system call, which asks for the process. Loop thread. Since 0.1.
     ///
     /// # Safety
     ///
@@ -1022,10 +1033,12 @@ unsafe extern "C" {
     /// Returns how many fds are ready, or
     /// - -EINVAL: no live loop
     /// - -EBUSY: inside a callback or a run
+    /// - -ECHILD: a copy made by fork
     /// - what the kernel said, as `pirn_run`
     ///
-    /// Blocks unless 0; the only place that does. Cost: one system call, or two for less than a millisecond
-    /// on epoll; one more if `pirn_fd` is in use and something was found. Loop thread. Since 0.1.
+    /// Blocks unless 0; the only place that does. Cost: two system calls, one of which asks for the process; one
+    /// more for less than a millisecond on epoll, and if `pirn_fd` is in use and something was found. Loop
+    /// thread. Since 0.1.
     ///
     /// # Safety
     ///
@@ -1054,6 +1067,9 @@ unsafe extern "C" {
     /// it, and `pirn_deinit`, returns -EBUSY. Call this where the exception was caught or where
     /// setjmp returned. The callback that left counts as called. What else was due is called by the
     /// turns that follow, each once; tasks that this turn had not reached belong to the next one.
+    ///
+    /// In a copy made by fork it ends the run of a thread that is not in this process, where
+    /// `pirn_after_fork` and `pirn_deinit` cannot tell.
     ///
     /// The caller makes sure that the run is over. Inside a callback this function must not be
     /// called: it would let a second run in while the first is under way.
@@ -1247,9 +1263,11 @@ unsafe extern "C" {
     /// Returns the fd, or
     /// - -EINVAL: no live loop
     /// - -EOPNOTSUPP: only the epoll backend has one (`PIRN_CAN_FD`); with the others wait in `pirn_wait`
+    /// - -ECHILD: a copy made by fork
     /// - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
     ///
-    /// The first call opens two fds, closed on exec, and makes five system calls. Loop thread, any callback. Since 0.1.
+    /// Cost: a system call, which asks for the process. The first call opens two fds, closed on exec, and makes
+    /// five more. Loop thread, any callback. Since 0.1.
     ///
     /// # Safety
     ///
