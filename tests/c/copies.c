@@ -132,6 +132,14 @@ SAYS(say_hold, return pirn_hold(loop);)
 SAYS(say_init, struct pirn_loop *made; return open_loop(&made, block, sizeof block, the_backend, 0, 0, 0);)
 SAYS(say_io_add, return pirn_io_add(loop, idle_pipe[1], PIRN_WRITE, see_io, &seen, NULL);)
 SAYS(say_io_feed, return pirn_io_feed(loop, idle, PIRN_READ);)
+SAYS(say_info_next, struct pirn_info info = { .size = sizeof info };
+    long result = pirn_info_next(loop, &info); return result == 1 ? 0 : result;)
+SAYS(say_io_info, return pirn_io_info(loop, idle, NULL);)
+SAYS(say_io_set_callback, return pirn_io_set_callback(loop, idle, see_io, &idle_seen);)
+SAYS(say_task_info, struct pirn_task task = { 0, 0 }; (void)pirn_task_post(loop, see_task, &seen, &task);
+    long result = pirn_task_info(loop, task, NULL); (void)pirn_task_cancel(loop, task); return result;)
+SAYS(say_timer_info, return pirn_timer_info(loop, timer, NULL);)
+SAYS(say_timer_set_callback, return pirn_timer_set_callback(loop, timer, see_timer, &seen);)
 SAYS(say_io_modify, return pirn_io_modify(loop, idle, 0);)
 SAYS(say_io_ref, return pirn_io_ref(loop, idle);)
 SAYS(say_io_remove, return pirn_io_remove(loop, idle);)
@@ -192,6 +200,8 @@ static const struct call {
     { "pirn_io_feed", say_io_feed, 0, 0, -EINVAL },
     { "pirn_io_modify", say_io_modify, 0, 0, -EINVAL },
     { "pirn_io_ref", say_io_ref, 0, 0, -EINVAL },
+    { "pirn_io_set_callback", say_io_set_callback, 0, 0, -EINVAL },
+    { "pirn_timer_set_callback", say_timer_set_callback, 0, 0, -EINVAL },
     { "pirn_io_unref", say_io_unref, 0, 0, -EINVAL },
     { "pirn_raise_add", say_raise_add, 0, 0, -EINVAL },
     { "pirn_timer_again", say_timer_again, 0, 0, -EINVAL },
@@ -216,6 +226,10 @@ static const struct call {
     { "pirn_backend_name", say_backend_name, 0, 0, 0 },
     { "pirn_capabilities", say_capabilities, 0, 0, -EINVAL },
     { "pirn_deadline", say_deadline, 0, 0, -EINVAL },
+    { "pirn_info_next", say_info_next, 0, 0, -EINVAL },
+    { "pirn_io_info", say_io_info, 0, 0, -EINVAL },
+    { "pirn_task_info", say_task_info, 0, 0, -EINVAL },
+    { "pirn_timer_info", say_timer_info, 0, 0, -EINVAL },
     { "pirn_now", say_now, 0, 0, -EINVAL },
     { "pirn_stats", say_stats, 0, 0, -EINVAL },
     { "pirn_storage_size", say_storage_size, 0, 0, 0 },
