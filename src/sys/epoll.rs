@@ -448,7 +448,7 @@ impl Backend for Epoll<'_> {
 //
 // - An fd that is closed while a duplicate of it lives (dup, fork) stays in the set and goes on reporting, and can no longer be
 //   taken out (epoll(7), question 6). The position in the user data tells; the core then has the set rebuilt. Pinned by
-//   `ghost_of_a_closed_fd_is_exorcised`. Where there is no fd for the new set the old one goes on. Pinned by
+//   `ghost_of_a_closed_fd_is_silent`. Where there is no fd for the new set the old one goes on. Pinned by
 //   `a_ghost_at_the_fd_limit_stops_nobody`.
 // - An epoll watches open files and not numbers: one that holds this set would not notice that another set takes its number (dup3).
 //   Pinned by `pollable_fd_outlives_a_rebuild`.

@@ -478,7 +478,7 @@ impl Backend for Select<'_> {
 //
 // - The kernel's select has no limit of 1024 fds, only the C library's type has: the sets here are as long as the block allows (at
 //   least 1024, 16 more for each watcher, 1.3 more for every byte the block is larger than it must be). An fd beyond is refused
-//   with ERANGE. Pinned by `select_watches_fds_beyond_1024`.
+//   with ERANGE. Pinned by `fds_beyond_1024_are_watched`.
 // - An fd closed behind our back makes the whole call fail with EBADF; a second look with poll finds it. Closed during the wait
 //   it counts as ready at the end of that wait. Pinned by `closed_behind_the_back`. If it is the wake-up fd, or if no fd is found
 //   twice in a row, the wait fails. Pinned by `closed_own_fd_ends_the_run` and `a_failing_wait_ends_the_run`.

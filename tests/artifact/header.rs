@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::{GCC, MINUTES, STRICT, cargo, has, library, root, run, scratch, skip, source};
 
-/// What is committed is what src/ffi says. Torture 123.
+/// What is committed is what src/ffi says. T123.
 #[test]
 fn the_committed_header_is_fresh() {
     // Another file each time: cargo then has to make it.
@@ -119,7 +119,7 @@ impl Dialect {
     }
 }
 
-/// Torture 119. What compiles is run, too.
+/// T119. What compiles is run, too.
 #[test]
 fn the_headers_are_clean_in_every_dialect() {
     let archive = &library().archive;

@@ -1,4 +1,4 @@
-//! What C and Rust make of the public structs, constants and sizes is the same. Torture 121.
+//! What C and Rust make of the public structs, constants and sizes is the same. T121.
 
 use core::mem::offset_of;
 use std::collections::BTreeSet;

@@ -63,7 +63,7 @@ fn links_and_runs(name: &str, program: &str, before: &[&str], libraries: &[&Path
     );
 }
 
-/// Torture 124.
+/// T124.
 #[test]
 fn the_archive_links_with_everything() {
     if !has(GCC.program) {

@@ -75,7 +75,7 @@ fn symbols(file: &Path, dynamic: bool) -> Vec<Symbol> {
 
 // ---- no heap ----
 
-/// Torture 108.
+/// T108.
 #[test]
 fn nothing_is_allocated() {
     if !has(GCC.program) {
@@ -198,7 +198,7 @@ fn nothing_is_needed_from_others() {
 
 // ---- names ----
 
-/// Torture 120.
+/// T120.
 #[test]
 fn exactly_the_listed_symbols_are_exported() {
     if !has("readelf") {

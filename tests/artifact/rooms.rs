@@ -40,7 +40,7 @@ fn every_combination_of_backends_builds() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n\n"));
 }
 
-/// Torture 133.
+/// T133.
 #[test]
 fn the_core_builds_without_an_operating_system() {
     if !has_target("thumbv7em-none-eabi") {

@@ -1,4 +1,4 @@
-/* Fds and bits that must be refused, and those that look odd and must not. Torture 14, 36, 37, 39, 41, 114. */
+/* Fds and bits that must be refused, and those that look odd and must not. T14, T36, T37, T39, T41, T114. */
 #include "test.h"
 
 DECLARE_BLOCK(block);

@@ -1,4 +1,4 @@
-/* Every function given a NULL, or a handle that is stale, foreign, zero or made up. Torture 35, 57, 109, 113. */
+/* Every function given a NULL, or a handle that is stale, foreign, zero or made up. T35, T57, T109, T113. */
 #include "test.h"
 
 DECLARE_BLOCK(block);

@@ -1,4 +1,4 @@
-/* pirn_init and pirn_deinit given what they must refuse: blocks, configurations, hosts. Torture 63, 109 to 112, 115, 116. */
+/* pirn_init and pirn_deinit given what they must refuse: blocks, configurations, hosts. T63, T109, T112, T115, T116. */
 #include "test.h"
 
 #include <pthread.h>

@@ -1,4 +1,4 @@
-/* Full is an answer: N fit, N + 1 do not, and one given back can be had again. Torture 56, 61, 63, 104. */
+/* Full is an answer: N fit, N + 1 do not, and one given back can be had again. T56, T61, T63, T104. */
 #include "test.h"
 
 #define MOST 33

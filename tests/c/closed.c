@@ -1,4 +1,4 @@
-/* Fds closed behind the loop's back, duplicates that go on reporting, and numbers that come again. Torture 25 to 33, 35. */
+/* Fds closed behind the loop's back, duplicates that go on reporting, and numbers that come again. T25, T26, T27, T29, T30, T31, T32, T33, T35. */
 #include "test.h"
 
 #include <sys/resource.h>

@@ -1,6 +1,6 @@
 /*
  * In a foreign loop: the pollable fd in poll and in a foreign epoll, with timers, tasks, posts and fds; and prepare, wait and dispatch
- * for those who own the wait. Torture 58, 128, 129, 131.
+ * for those who own the wait. T58, T128, T129, T131.
  */
 #include "test.h"
 
@@ -69,7 +69,7 @@ static void the_fd_tells_of_everything(void)
     MUST(pipe2(fds, O_NONBLOCK | O_CLOEXEC) == 0);
     OPEN(loop, block, the_backend);
     if (!(pirn_capabilities(loop) & PIRN_CAN_FD)) {
-        /* 131. */
+        /* T131. */
         GIVES(pirn_fd(loop), -EOPNOTSUPP);
         CLOSE(loop);
         close_all(fds, 2);

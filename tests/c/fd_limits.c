@@ -1,4 +1,4 @@
-/* Fds beyond 1024, limits that are lowered, tables that are full. Torture 38, 106. */
+/* Fds beyond 1024, limits that are lowered, tables that are full. T38, T106. */
 #include "test.h"
 
 #include <sys/resource.h>

@@ -1,4 +1,4 @@
-/* A process forks: the copy is told so, and does the original no harm. Torture 134 to 137. */
+/* A process forks: the copy is told so, and does the original no harm. T134, T137. */
 #include "test.h"
 
 #include <pthread.h>

@@ -1,4 +1,4 @@
-/* What is ready, and how: the bits are the same on every backend. Torture 1 to 18, 20, and the table of section 2. */
+/* What is ready, and how: the bits are the same on every backend. T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14, T15, T16, T17, T18, T20and the table of section 2. */
 #include "test.h"
 
 #include <arpa/inet.h>
@@ -81,7 +81,7 @@ static void fill(int fd)
         ;
 }
 
-/* 1 to 5. */
+/* T1, T2, T3, T4, T5. */
 static void pipes(void)
 {
     int fds[2];
@@ -112,7 +112,7 @@ static void pipes(void)
     close(fds[1]);
 }
 
-/* 6, 7. */
+/* T6, T7. */
 static void unix_sockets(void)
 {
     int fds[2];
@@ -186,7 +186,7 @@ static void wait_for(int fd, short events)
     MUST(poll(&poll_fd, 1, 2000) == 1);
 }
 
-/* 8 to 12. */
+/* T8, T9, T10, T11, T12. */
 static void tcp_sockets(void)
 {
     int fds[2], listening = listener();
@@ -258,7 +258,7 @@ static void tcp_sockets(void)
     close(fds[0]);
 }
 
-/* 13, 15 to 17. */
+/* T13, T15, T16, T17. */
 static void others(void)
 {
     int fds[2];

@@ -1,6 +1,6 @@
 /*
  * From inside a callback of each kind: what enters the loop again is -EBUSY, everything else works, and the loop goes on.
- * Torture 91, 92, 93, 132.
+ * T91, T92, T93, T132.
  */
 #include "test.h"
 

@@ -1,6 +1,6 @@
 /*
  * What the kernel refuses is passed on, once, and leaves everything as it was: old kernels and containers that lack a system call, waits
- * and changes that fail. Seccomp plays the kernel, each time in a process of its own. Torture 99, 101, 103, 107, 150.
+ * and changes that fail. Seccomp plays the kernel, each time in a process of its own. T99, T101, T103, T107, T150.
  */
 #include "test.h"
 

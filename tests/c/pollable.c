@@ -3,7 +3,7 @@
  * outside of a dispatch, and after every kind of refusal. Rule 49 of docs/TURN.md.
  *
  * Each case is a state, then one call. Then the fd is polled, and a turn is made to learn the truth. With the argument "--list" the
- * program prints which functions it calls, for the test that compares them with tests/symbols.txt.
+ * program prints which functions it calls, for the test that compares them with tests/artifact/symbols.txt.
  */
 #include "test.h"
 

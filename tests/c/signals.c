@@ -1,4 +1,4 @@
-/* Signals: raise, stop and post from handlers, in storms, and waits that are interrupted. Torture 59, 75, 79, 80, 83. */
+/* Signals: raise, stop and post from handlers, in storms, and waits that are interrupted. T59, T75, T79, T80, T83. */
 #include "test.h"
 
 #include <sys/time.h>

@@ -1,4 +1,4 @@
-/* Zero, huge and past times. Torture 45, 46, 132. */
+/* Zero, huge and past times. T45, T46, T132. */
 #include "test.h"
 
 DECLARE_BLOCK(block);

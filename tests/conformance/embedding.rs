@@ -55,7 +55,7 @@ fn prepare_says_how_long_may_be_waited<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.event_loop.prepare(FOREVER), Ok(FOREVER));
 }
 
-/// 130
+/// T130.
 fn steps_by_hand_are_a_turn<W: World>(b: &mut Bench<'_, W>) {
     let mut traces = Vec::new();
     for by_hand in [false, true] {
@@ -111,7 +111,7 @@ fn two_waits_before_a_dispatch_lose_nothing<W: World>(b: &mut Bench<'_, W>) {
     b.assert_sleeps();
 }
 
-/// 127
+/// T127.
 fn two_loops_do_not_know_of_each_other<W: World>(b: &mut Bench<'_, W>) {
     let mut storage = pirn::Storage::<4, 4, 4>::new();
     let mut other = Bench::<W>::new(&mut storage);
@@ -138,7 +138,7 @@ impl<W: World> Bench<'_, W> {
     }
 }
 
-/// 77
+/// T77.
 fn loops_of_two_threads_share_an_fd<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     b.io("here", reader, READ);
@@ -160,7 +160,7 @@ fn exposed(b: &mut Bench<'_, Epoll>) -> i32 {
     b.event_loop.pollable_fd().unwrap()
 }
 
-/// 128
+/// T128.
 fn pollable_fd_is_silent_while_nothing_is_due(b: &mut Bench<'_, Epoll>) {
     let fd = exposed(b);
     assert_eq!(exposed(b), fd);
@@ -173,7 +173,7 @@ fn pollable_fd_is_silent_while_nothing_is_due(b: &mut Bench<'_, Epoll>) {
     assert!(!os::is_readable(fd, 5));
 }
 
-/// 128
+/// T128.
 fn pollable_fd_tells_of_io_at_once(b: &mut Bench<'_, Epoll>) {
     let fd = exposed(b);
     let (reader, writer) = b.pipe();
@@ -188,7 +188,7 @@ fn pollable_fd_tells_of_io_at_once(b: &mut Bench<'_, Epoll>) {
     assert!(!os::is_readable(fd, 0));
 }
 
-/// 130
+/// T130.
 fn pollable_fd_tells_of_timers(b: &mut Bench<'_, Epoll>) {
     b.timer("before", When::After(MS), Repeat::Never);
     let fd = exposed(b);
@@ -209,7 +209,7 @@ fn pollable_fd_tells_of_timers(b: &mut Bench<'_, Epoll>) {
     }
 }
 
-/// 58
+/// T58.
 fn pollable_fd_follows_changed_deadlines(b: &mut Bench<'_, Epoll>) {
     let fd = exposed(b);
     let timer = b.timer("timer", When::After(3_600_000 * MS), Repeat::Never);
@@ -271,7 +271,7 @@ fn pollable_fd_follows_modified_interest(b: &mut Bench<'_, Epoll>) {
     assert!(!os::is_readable(fd, 0));
 }
 
-/// 130
+/// T130.
 fn foreign_loop_serves_ten_thousand_timers(_: &mut Bench<'_, Epoll>) {
     const COUNT: usize = 10_000;
     let mut storage = Box::new(pirn::Storage::<1, COUNT, 1>::new());
@@ -294,7 +294,7 @@ fn foreign_loop_serves_ten_thousand_timers(_: &mut Bench<'_, Epoll>) {
     b.event_loop.verify().unwrap();
 }
 
-/// 128, 129
+/// T128, T129.
 fn loop_watches_another_loop(b: &mut Bench<'_, Epoll>) {
     let mut storage = pirn::Storage::<4, 4, 4>::new();
     let mut inner = Bench::<Epoll>::new(&mut storage);

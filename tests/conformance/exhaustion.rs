@@ -24,7 +24,7 @@ claims! {
     simulation: ;
 }
 
-/// 104
+/// T104.
 fn all_tables_fill_drain_and_fill_again<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<4, 4, 4>::new();
     let mut b = Bench::<W>::new(&mut storage);
@@ -136,7 +136,7 @@ fn refused_watcher_leaves_the_fd_unwatched<W: World>(_: &mut Bench<'_, W>) {
     assert_eq!(b.run(), Ok(pirn::Ended::Done));
 }
 
-/// 63
+/// T63.
 fn loop_without_any_capacity_turns<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<0, 0, 0>::new();
     let mut b = Bench::<W>::new(&mut storage);
@@ -198,7 +198,7 @@ fn churn_leaks_no_slot<W: World>(_: &mut Bench<'_, W>) {
     assert_eq!((stats.io_peak, stats.timer_peak), (2, 1));
 }
 
-/// 105
+/// T105.
 fn more_fds_are_ready_than_one_wait_brings<W: World>(_: &mut Bench<'_, W>) {
     const COUNT: usize = 200;
     let mut storage = Box::new(Storage::<COUNT, 1, 1>::new());

@@ -27,7 +27,7 @@ claims! {
     simulation: ;
 }
 
-/// 132
+/// T132.
 fn empty_loop_is_done_at_once<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.run(), Ok(Ended::Done));
     assert_eq!(b.run_until(FOREVER), Ok(Ended::Done));

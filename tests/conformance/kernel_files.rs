@@ -53,7 +53,7 @@ fn connection() -> (TcpStream, TcpStream) {
     (client, server)
 }
 
-/// 8
+/// T8.
 fn finished_and_reset_connections_are_reported<W: World>(b: &mut Bench<'_, W>) {
     let (client, server) = connection();
     b.io("client", client.as_raw_fd(), BOTH);
@@ -72,7 +72,7 @@ fn finished_and_reset_connections_are_reported<W: World>(b: &mut Bench<'_, W>) {
     assert!(b.turn().contains(&"reset RWEHP".to_owned()));
 }
 
-/// 10
+/// T10.
 fn unconnected_socket_reports_while_it_is_watched<W: World>(b: &mut Bench<'_, W>) {
     let fd = os::tcp_socket();
     let io = b.io("socket", fd, WRITE);
@@ -84,7 +84,7 @@ fn unconnected_socket_reports_while_it_is_watched<W: World>(b: &mut Bench<'_, W>
     os::close_fd(fd);
 }
 
-/// 9
+/// T9.
 fn refused_connect_is_reported_until_the_watcher_stops<W: World>(b: &mut Bench<'_, W>) {
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -113,7 +113,7 @@ fn pending_connection_makes_a_listener_readable<W: World>(b: &mut Bench<'_, W>) 
     b.assert_silent();
 }
 
-/// 11
+/// T11.
 fn error_on_a_datagram_socket_reaches_its_reader<W: World>(b: &mut Bench<'_, W>) {
     let nobody = UdpSocket::bind("127.0.0.1:0").unwrap();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -127,7 +127,7 @@ fn error_on_a_datagram_socket_reaches_its_reader<W: World>(b: &mut Bench<'_, W>)
     b.assert_silent();
 }
 
-/// 12
+/// T12.
 fn urgent_byte_is_reported_to_who_asked<W: World>(b: &mut Bench<'_, W>) {
     let (client, server) = connection();
     b.io("reader", client.as_raw_fd(), READ);
@@ -136,7 +136,7 @@ fn urgent_byte_is_reported_to_who_asked<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turns_until(1), ["urgent U"]);
 }
 
-/// 13
+/// T13.
 fn fifo_is_at_its_end_once_it_had_a_writer<W: World>(b: &mut Bench<'_, W>) {
     let path = std::env::temp_dir().join(format!("pirn-{}-{}", std::process::id(), W::KIND.name()));
     let _ = std::fs::remove_file(&path);
@@ -158,7 +158,7 @@ fn fifo_is_at_its_end_once_it_had_a_writer<W: World>(b: &mut Bench<'_, W>) {
     std::fs::remove_file(&path).unwrap();
 }
 
-/// 14
+/// T14.
 fn always_ready_files_are_always_ready<W: World>(b: &mut Bench<'_, W>) {
     for path in [
         "/proc/self/exe",
@@ -270,7 +270,7 @@ fn paused_watcher_of_an_always_ready_file_is_joined<W: World>(b: &mut Bench<'_, 
     b.assert_sleeps();
 }
 
-/// 14
+/// T14.
 fn mounts_can_be_waited_for<W: World>(b: &mut Bench<'_, W>) {
     let file = File::open("/proc/self/mounts").unwrap();
     b.io("mounts", file.as_raw_fd(), READ);
@@ -329,7 +329,7 @@ fn unread_data_does_not_wake_who_only_writes<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["one WH"]);
 }
 
-/// 15
+/// T15.
 fn closed_pseudo_terminal_is_a_hangup<W: World>(b: &mut Bench<'_, W>) {
     let (master, path) = os::open_terminal();
     let slave = OpenOptions::new()
@@ -355,7 +355,7 @@ fn closed_pseudo_terminal_is_a_hangup<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["slave REH"]);
 }
 
-/// 16
+/// T16.
 fn ended_process_is_reported_by_its_fd<W: World>() {
     let mut storage = Storage::<8, 1, 1>::new();
     let mut b = Bench::<W>::new(&mut storage);
@@ -372,7 +372,7 @@ fn ended_process_is_reported_by_its_fd<W: World>() {
     os::close_fd(fd);
 }
 
-/// 17
+/// T17.
 fn full_eventfd_is_only_readable<W: World>(b: &mut Bench<'_, W>) {
     let fd = os::event_fd(0);
     b.io("counter", fd, BOTH);
@@ -384,7 +384,7 @@ fn full_eventfd_is_only_readable<W: World>(b: &mut Bench<'_, W>) {
     os::close_fd(fd);
 }
 
-/// 38
+/// T38.
 fn fds_beyond_1024_are_watched<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<64, 1, 1>::new();
     let mut b = Bench::<W>::new(&mut storage);
@@ -416,7 +416,7 @@ fn fds_beyond_1024_are_watched<W: World>(_: &mut Bench<'_, W>) {
     b.assert_silent();
 }
 
-/// 19
+/// T19.
 fn edges_are_reported_once(b: &mut Bench<'_, Epoll>) {
     let (reader, writer) = b.ready_pipe();
     b.io("edge", reader, READ | Interest::EDGE);
@@ -427,7 +427,7 @@ fn edges_are_reported_once(b: &mut Bench<'_, Epoll>) {
     b.assert_sleeps();
 }
 
-/// 19
+/// T19.
 fn edge_is_armed_again_by_modify(b: &mut Bench<'_, Epoll>) {
     let (reader, _writer) = b.ready_pipe();
     let io = b.io("edge", reader, READ | Interest::EDGE);
@@ -438,7 +438,7 @@ fn edge_is_armed_again_by_modify(b: &mut Bench<'_, Epoll>) {
     b.assert_silent();
 }
 
-/// 102
+/// T102.
 fn exclusive_interest_can_be_changed(b: &mut Bench<'_, Epoll>) {
     let (one, other) = b.pair();
     let io = b.io("one", one, WRITE | Interest::EXCLUSIVE);

@@ -49,7 +49,7 @@ fn removed_fd_is_not_reported_again<W: World>(b: &mut Bench<'_, W>) {
     b.assert_sleeps();
 }
 
-/// 32
+/// T32.
 fn watcher_removed_in_the_same_turn_is_not_called<W: World>(b: &mut Bench<'_, W>) {
     for (name, other) in [("a", "b"), ("b", "a")] {
         let (reader, _writer) = b.ready_pipe();
@@ -61,7 +61,7 @@ fn watcher_removed_in_the_same_turn_is_not_called<W: World>(b: &mut Bench<'_, W>
     assert_eq!(b.event_loop.stats().io_used, 1);
 }
 
-/// 33
+/// T33.
 fn slot_reused_in_the_same_turn_hears_nothing_of_before<W: World>(b: &mut Bench<'_, W>) {
     let (idle, _x) = b.pipe();
     for (name, other) in [("a", "b"), ("b", "a")] {
@@ -80,7 +80,7 @@ fn slot_reused_in_the_same_turn_hears_nothing_of_before<W: World>(b: &mut Bench<
     assert_ne!(called, ["late R"]);
 }
 
-/// 31
+/// T31.
 fn number_reused_in_the_same_turn_hears_nothing_of_before<W: World>(b: &mut Bench<'_, W>) {
     let (reader_a, _x) = b.ready_pipe();
     let (reader_b, _y) = b.ready_pipe();
@@ -134,7 +134,7 @@ fn joining_a_ready_fd_waits_for_the_next_turn<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["old R", "new R"]);
 }
 
-/// 35
+/// T35.
 fn watcher_removes_itself_once<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     b.io_then("r", reader, READ, |event_loop, context| {
@@ -146,7 +146,7 @@ fn watcher_removes_itself_once<W: World>(b: &mut Bench<'_, W>) {
     b.assert_silent();
 }
 
-/// 35
+/// T35.
 fn fd_removed_and_added_in_its_callback_has_a_new_handle<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     b.io_then("r", reader, READ, move |event_loop, context| {
@@ -204,7 +204,7 @@ fn stale_handles_are_answered<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.event_loop.io_modify(live, WRITE | READ), Ok(()));
 }
 
-/// 36
+/// T36.
 fn bad_numbers_are_refused<W: World>(b: &mut Bench<'_, W>) {
     let user = b.context.name("never");
     for fd in [-1, i32::MIN] {
@@ -221,7 +221,7 @@ fn bad_numbers_are_refused<W: World>(b: &mut Bench<'_, W>) {
     b.assert_silent();
 }
 
-/// 25
+/// T25.
 fn fd_closed_before_it_is_removed_is_removed<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     let io = b.io("r", reader, READ);
@@ -232,7 +232,7 @@ fn fd_closed_before_it_is_removed_is_removed<W: World>(b: &mut Bench<'_, W>) {
     b.assert_sleeps();
 }
 
-/// 26
+/// T26.
 fn closed_behind_the_back<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     let (good, _good_writer) = b.ready_pipe();
@@ -255,7 +255,7 @@ fn closed_behind_the_back<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.event_loop.io_remove(io), Ok(()));
 }
 
-/// 27
+/// T27.
 fn one_bad_fd_among_fifty_good_ones_harms_nobody<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = pirn::Storage::<64, 1, 1>::new();
     let mut b = Bench::<W>::new(&mut storage);
@@ -276,7 +276,7 @@ fn one_bad_fd_among_fifty_good_ones_harms_nobody<W: World>(_: &mut Bench<'_, W>)
     }
 }
 
-/// 36
+/// T36.
 fn closed_number_is_refused<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.pipe();
     b.context.world.close(reader);
@@ -312,7 +312,7 @@ fn own_fds_are_refused<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.event_loop.stats().io_used, 0);
 }
 
-/// 39
+/// T39.
 fn flags_of_fds_are_left_alone<W: World>(b: &mut Bench<'_, W>) {
     let (one, other) = b.pair();
     let before = (os::flags(one), os::flags(other));
@@ -324,7 +324,7 @@ fn flags_of_fds_are_left_alone<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!((os::flags(one), os::flags(other)), before);
 }
 
-/// 29
+/// T29.
 fn ghost_of_a_closed_fd_is_silent<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     let io = b.io("r", reader, READ);
@@ -335,7 +335,7 @@ fn ghost_of_a_closed_fd_is_silent<W: World>(b: &mut Bench<'_, W>) {
     b.assert_sleeps();
 }
 
-/// 30
+/// T30.
 fn ghost_under_a_reused_number_is_silent<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     let io = b.io("old", reader, READ);
@@ -371,7 +371,7 @@ fn number_reused_behind_the_back_never_spins<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["new R"]);
 }
 
-/// 40
+/// T40.
 fn loop_dropped_with_everything_pending_calls_nothing<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = pirn::Storage::<4, 4, 4>::new();
     for _ in 0..3 {

@@ -42,7 +42,7 @@ claims! {
         refusal_of_a_host_is_passed_on;
 }
 
-/// 1
+/// T1.
 fn readable_is_reported_while_it_lasts<W: World>(b: &mut Bench<'_, W>) {
     let (reader, writer) = b.pipe();
     b.io("r", reader, READ);
@@ -54,7 +54,7 @@ fn readable_is_reported_while_it_lasts<W: World>(b: &mut Bench<'_, W>) {
     b.assert_silent();
 }
 
-/// 2
+/// T2.
 fn end_of_a_pipe_is_read_and_hangup<W: World>(b: &mut Bench<'_, W>) {
     let (reader, writer) = b.pipe();
     b.io("r", reader, READ);
@@ -62,7 +62,7 @@ fn end_of_a_pipe_is_read_and_hangup<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["r RH"]);
 }
 
-/// 3
+/// T3.
 fn last_byte_and_end_of_a_pipe_come_together<W: World>(b: &mut Bench<'_, W>) {
     let (reader, writer) = b.ready_pipe();
     b.io("r", reader, READ);
@@ -73,7 +73,7 @@ fn last_byte_and_end_of_a_pipe_come_together<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.context.world.read(reader, 10), 0);
 }
 
-/// 4
+/// T4.
 fn writer_of_a_broken_pipe_is_told<W: World>(b: &mut Bench<'_, W>) {
     let (reader, writer) = b.pipe();
     b.io("w", writer, WRITE);
@@ -81,7 +81,7 @@ fn writer_of_a_broken_pipe_is_told<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["w WE"]);
 }
 
-/// 5
+/// T5.
 fn writer_of_a_full_broken_pipe_is_told<W: World>(b: &mut Bench<'_, W>) {
     let (reader, writer) = b.pipe();
     b.context.world.fill(writer);
@@ -125,7 +125,7 @@ fn both_halves_closed_is_a_hangup<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["one WH"]);
 }
 
-/// 7
+/// T7.
 fn closed_peer_is_read_write_and_hangup<W: World>(b: &mut Bench<'_, W>) {
     let (one, other) = b.pair();
     b.io("one", one, READ | WRITE);
@@ -133,7 +133,7 @@ fn closed_peer_is_read_write_and_hangup<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["one RWHP"]);
 }
 
-/// 7
+/// T7.
 fn closed_peer_that_left_data_unread_is_an_error<W: World>(b: &mut Bench<'_, W>) {
     let (one, other) = b.pair();
     b.io("one", one, READ);
@@ -145,7 +145,7 @@ fn closed_peer_that_left_data_unread_is_an_error<W: World>(b: &mut Bench<'_, W>)
     assert_eq!(b.context.world.read(one, 1), 0);
 }
 
-/// 20
+/// T20.
 fn paused_watcher_never_wakes_the_loop<W: World>(b: &mut Bench<'_, W>) {
     let (one, other) = b.pair();
     let io = b.io("one", one, READ | WRITE);
@@ -158,7 +158,7 @@ fn paused_watcher_never_wakes_the_loop<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["one REHP"]);
 }
 
-/// 21
+/// T21.
 fn interest_that_ends_as_it_began_costs_nothing<W: World>(b: &mut Bench<'_, W>) {
     let (one, other) = b.pair();
     b.io_then("one", one, READ, |event_loop, context| {
@@ -223,7 +223,7 @@ fn options_of_a_shared_fd_must_agree<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.event_loop.stats().io_used, 1);
 }
 
-/// 23
+/// T23.
 fn duplicates_are_watched_apart<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     let copy = b.context.world.duplicate(reader);
@@ -232,7 +232,7 @@ fn duplicates_are_watched_apart<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn_sorted(), ["copy R", "original R"]);
 }
 
-/// 19
+/// T19.
 fn oneshot_reports_once_and_rests_until_modified<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     let io = b.io("once", reader, READ | Interest::ONESHOT);
@@ -243,7 +243,7 @@ fn oneshot_reports_once_and_rests_until_modified<W: World>(b: &mut Bench<'_, W>)
     b.assert_silent();
 }
 
-/// 19
+/// T19.
 fn oneshot_armed_in_its_callback_reports_again<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     b.io_then(
@@ -348,7 +348,7 @@ fn readiness_that_vanished_is_not_reported<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn().len(), 1);
 }
 
-/// 114
+/// T114.
 fn interest_that_is_not_one_is_refused<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.pipe();
     let user = b.context.name("never");

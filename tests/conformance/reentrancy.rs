@@ -83,7 +83,7 @@ fn in_every_callback<W: World>(
 /// What the bench calls beside the step.
 const REST: [&str; 6] = ["timer", "periodic", "raised R", "io R", "task", "remote"];
 
-/// 93
+/// T93.
 fn everything_can_be_added_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
     fn step<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>) {
         if context.ios.contains_key("new") {
@@ -114,7 +114,7 @@ fn everything_can_be_added_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
     });
 }
 
-/// 93
+/// T93.
 fn everything_can_be_changed_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
     fn step<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>) {
         for interest in [Interest::empty(), Interest::WRITE, READ] {
@@ -154,7 +154,7 @@ fn everything_can_be_changed_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
     });
 }
 
-/// 93
+/// T93.
 fn everything_can_be_removed_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
     fn step<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>) {
         let _ = event_loop.io_remove(context.io("io"));
@@ -176,7 +176,7 @@ fn everything_can_be_removed_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
     });
 }
 
-/// 31, 93
+/// T31, T93.
 fn the_world_can_be_closed_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
     fn step<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>) {
         // The pipe that `arrange` made first, and one that takes its number.

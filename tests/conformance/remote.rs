@@ -57,7 +57,7 @@ fn post_made_in_a_post_waits_for_the_next_turn<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn_for(FOREVER), ["inner"]);
 }
 
-/// 61
+/// T61.
 fn full_mailbox_refuses_and_keeps_what_it_has<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<0, 0, 5>::new();
     let mut b = Bench::<W>::new(&mut storage);
@@ -76,14 +76,14 @@ fn full_mailbox_refuses_and_keeps_what_it_has<W: World>(_: &mut Bench<'_, W>) {
     assert_eq!(b.event_loop.stats().remote_posts, 9);
 }
 
-/// 67
+/// T67.
 fn wake_before_the_wait_ends_it_and_only_that_one<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop.remote().wake().unwrap();
     assert_eq!(b.turn_for(FOREVER), [""; 0]);
     b.assert_sleeps();
 }
 
-/// 67
+/// T67.
 fn wake_during_the_wait_ends_it<W: World>(b: &mut Bench<'_, W>) {
     let remote = b.event_loop.remote();
     thread::scope(|scope| {
@@ -96,7 +96,7 @@ fn wake_during_the_wait_ends_it<W: World>(b: &mut Bench<'_, W>) {
     b.assert_sleeps();
 }
 
-/// 67
+/// T67.
 fn wake_during_dispatch_ends_the_next_wait<W: World>(b: &mut Bench<'_, W>) {
     b.task_then("wakes", |event_loop, _| event_loop.remote().wake().unwrap());
     assert_eq!(b.turn(), ["wakes"]);
@@ -104,14 +104,14 @@ fn wake_during_dispatch_ends_the_next_wait<W: World>(b: &mut Bench<'_, W>) {
     b.assert_sleeps();
 }
 
-/// 67
+/// T67.
 fn stop_before_the_run_ends_it<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop.hold().unwrap();
     b.event_loop.remote().stop().unwrap();
     assert_eq!(b.run(), Ok(Ended::Stopped));
 }
 
-/// 67
+/// T67.
 fn stop_during_the_wait_ends_the_run<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop.hold().unwrap();
     let remote = b.event_loop.remote();
@@ -125,7 +125,7 @@ fn stop_during_the_wait_ends_the_run<W: World>(b: &mut Bench<'_, W>) {
     b.assert_sleeps();
 }
 
-/// 92
+/// T92.
 fn stop_in_a_callback_ends_the_run_after_the_turn<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop.hold().unwrap();
     b.timer_then(
@@ -155,7 +155,7 @@ fn stop_leaves_the_next_run_alone<W: World>(b: &mut Bench<'_, W>) {
     b.assert_sleeps();
 }
 
-/// 80
+/// T80.
 fn raised_bit_is_one_call<W: World>(b: &mut Bench<'_, W>) {
     b.raise_handler("raised", 7, Interest::empty());
     let remote = b.event_loop.remote();
@@ -256,7 +256,7 @@ fn removed_handler_is_not_called<W: World>(b: &mut Bench<'_, W>) {
     );
 }
 
-/// 70
+/// T70.
 fn many_wakes_are_one_turn<W: World>(b: &mut Bench<'_, W>) {
     let remote = b.event_loop.remote();
     thread::scope(|scope| {
@@ -317,7 +317,7 @@ fn every_post_of_four_threads_runs_once<W: World>(_: &mut Bench<'_, W>) {
     event_loop.verify().unwrap();
 }
 
-/// 69
+/// T69.
 fn remote_that_outlives_the_loop_is_refused<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<1, 1, 4>::new();
     let b = Bench::<W>::new(&mut storage);

@@ -105,7 +105,7 @@ fn longest_lag_is_that_of_the_latest_timer<W: World>(b: &mut Bench<'_, W>) {
     assert!(b.event_loop.stats().longest_lag_ns >= lag);
 }
 
-/// 104
+/// T104.
 fn use_and_peak_follow_each_kind<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.pipe();
     let capacities = b.event_loop.stats();
@@ -214,7 +214,7 @@ fn block_size_is_that_of_the_storage<W: World>(b: &mut Bench<'_, W>) {
     assert!(size <= whole && size + 64 > whole, "{size} of {whole}");
 }
 
-/// 68
+/// T68.
 fn wake_writes_are_one_for_a_sleeping_loop<W: World>(b: &mut Bench<'_, W>) {
     let remote = b.event_loop.remote();
     for _ in 0..5 {
@@ -238,7 +238,7 @@ fn wake_writes_are_one_for_a_sleeping_loop<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.event_loop.stats().wake_writes, 1);
 }
 
-/// 29
+/// T29.
 fn ghosts_are_counted_and_rebuilt(b: &mut Bench<'_, crate::world::Epoll>) {
     let (reader, _writer) = b.ready_pipe();
     let io = b.io("r", reader, READ);

@@ -32,7 +32,7 @@ fn tasks_run_in_the_order_they_were_posted<W: World>(b: &mut Bench<'_, W>) {
     b.assert_silent();
 }
 
-/// 64
+/// T64.
 fn order_holds_around_the_end_of_the_ring<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<0, 0, 3>::new();
     let mut b = Bench::<W>::new(&mut storage);
@@ -50,7 +50,7 @@ fn repost<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>) {
         .expect("its own place is free");
 }
 
-/// 62
+/// T62.
 fn task_that_posts_itself_starves_nothing<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     b.io("io", reader, pirn::Interest::READ);
@@ -61,7 +61,7 @@ fn task_that_posts_itself_starves_nothing<W: World>(b: &mut Bench<'_, W>) {
     }
 }
 
-/// 61
+/// T61.
 fn full_queue_refuses_and_keeps_what_it_has<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<0, 0, 3>::new();
     let mut b = Bench::<W>::new(&mut storage);
@@ -79,7 +79,7 @@ fn full_queue_refuses_and_keeps_what_it_has<W: World>(_: &mut Bench<'_, W>) {
     }
 }
 
-/// 63
+/// T63.
 fn queue_of_one_serves_a_task_that_posts_itself<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<0, 0, 1>::new();
     let mut b = Bench::<W>::new(&mut storage);
@@ -89,7 +89,7 @@ fn queue_of_one_serves_a_task_that_posts_itself<W: World>(_: &mut Bench<'_, W>) 
     }
 }
 
-/// 63
+/// T63.
 fn queue_of_none_refuses_everything<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<0, 0, 0>::new();
     let mut b = Bench::<W>::new(&mut storage);
@@ -110,7 +110,7 @@ fn queue_of_none_refuses_everything<W: World>(_: &mut Bench<'_, W>) {
     assert_eq!(b.run(), Ok(pirn::Ended::Done));
 }
 
-/// 65
+/// T65.
 fn cancelled_task_does_not_run<W: World>(b: &mut Bench<'_, W>) {
     b.task("a");
     let task = b.task("b");
@@ -121,7 +121,7 @@ fn cancelled_task_does_not_run<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["a", "c"]);
 }
 
-/// 65
+/// T65.
 fn task_cancelled_by_an_earlier_one_does_not_run<W: World>(b: &mut Bench<'_, W>) {
     b.task_then("a", |event_loop, context| {
         event_loop.task_cancel(context.task("b")).unwrap();
@@ -132,7 +132,7 @@ fn task_cancelled_by_an_earlier_one_does_not_run<W: World>(b: &mut Bench<'_, W>)
     b.assert_silent();
 }
 
-/// 65
+/// T65.
 fn running_task_cannot_be_cancelled<W: World>(b: &mut Bench<'_, W>) {
     b.task_then("a", |event_loop, context| {
         assert_eq!(
@@ -152,7 +152,7 @@ fn cancelled_tasks_do_not_keep_the_loop_awake<W: World>(b: &mut Bench<'_, W>) {
     b.assert_sleeps();
 }
 
-/// 65
+/// T65.
 fn handle_of_an_earlier_lap_is_stale<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<0, 0, 2>::new();
     let mut b = Bench::<W>::new(&mut storage);

@@ -35,7 +35,7 @@ claims! {
     simulation: ;
 }
 
-/// 50
+/// T50.
 fn due_timers_fire_by_deadline_and_then_by_arming<W: World>(b: &mut Bench<'_, W>) {
     for (name, deadline) in [
         ("7", 7),
@@ -54,7 +54,7 @@ fn due_timers_fire_by_deadline_and_then_by_arming<W: World>(b: &mut Bench<'_, W>
     assert_eq!(b.event_loop.stats().timer_used, 0);
 }
 
-/// 46
+/// T46.
 fn timer_of_no_delay_fires_in_the_next_turn<W: World>(b: &mut Bench<'_, W>) {
     b.timer_then("first", When::At(0), ONCE, |event_loop, context| {
         for (name, when) in [
@@ -75,7 +75,7 @@ fn timer_of_no_delay_fires_in_the_next_turn<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(second, ["after 0", "after now 0"]);
 }
 
-/// 47
+/// T47.
 fn callback_that_starts_timers_without_delay_starves_nothing<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     b.io("io", reader, pirn::Interest::READ);
@@ -128,7 +128,7 @@ fn timer_is_never_early_and_the_wait_not_short_of_it<W: World>(b: &mut Bench<'_,
     }
 }
 
-/// 42, 56
+/// T42, T56.
 fn hundred_thousand_timers_are_never_early<W: World>(_: &mut Bench<'_, W>) {
     const COUNT: usize = 100_000;
     struct Counted {
@@ -178,7 +178,7 @@ fn hundred_thousand_timers_are_never_early<W: World>(_: &mut Bench<'_, W>) {
     assert!(world.now() >= start + 49 * MS);
 }
 
-/// 43
+/// T43.
 fn below_a_millisecond_the_loop_does_not_spin<W: World>(b: &mut Bench<'_, W>) {
     let before = b.event_loop.stats().waits;
     for _ in 0..50 {
@@ -205,7 +205,7 @@ fn stopped_timers_never_fire<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.run(), Ok(pirn::Ended::Done));
 }
 
-/// 49
+/// T49.
 fn timer_stopped_by_an_earlier_one_of_the_turn_does_not_fire<W: World>(b: &mut Bench<'_, W>) {
     b.timer_then(
         "own",
@@ -225,7 +225,7 @@ fn timer_stopped_by_an_earlier_one_of_the_turn_does_not_fire<W: World>(b: &mut B
     assert_eq!(b.event_loop.stats().timer_used, 0);
 }
 
-/// 57
+/// T57.
 fn handle_of_a_fired_timer_is_stale<W: World>(b: &mut Bench<'_, W>) {
     b.timer_then("once", When::At(0), ONCE, |event_loop, context| {
         let own = context.timer("once");
@@ -249,7 +249,7 @@ fn handle_of_a_fired_timer_is_stale<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["new"]);
 }
 
-/// 45, 52
+/// T45, T52.
 fn deadlines_beyond_every_clock_never_come<W: World>(b: &mut Bench<'_, W>) {
     for when in [
         When::After(1 << 63),
@@ -341,7 +341,7 @@ fn again_moves_a_deadline_both_ways<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.event_loop.timer_again(timer, 0), Err(Error::ENOENT));
 }
 
-/// 50
+/// T50.
 fn again_counts_as_armed_now<W: World>(b: &mut Bench<'_, W>) {
     let first = b.timer("first", When::After(3600 * 1000 * MS), ONCE);
     let second = b.timer("second", When::After(3600 * 1000 * MS), ONCE);
@@ -379,7 +379,7 @@ fn remaining_time_is_told<W: World>(b: &mut Bench<'_, W>) {
     assert!(b.event_loop.timer_remaining(far).unwrap() <= left - MS);
 }
 
-/// 58
+/// T58.
 fn next_deadline_is_exact<W: World>(b: &mut Bench<'_, W>) {
     let base = b.event_loop.now() + 3600 * 1000 * MS;
     assert_eq!(b.event_loop.next_deadline(), FOREVER);
@@ -397,7 +397,7 @@ fn next_deadline_is_exact<W: World>(b: &mut Bench<'_, W>) {
     assert!(b.event_loop.next_deadline() > base + 70_000);
 }
 
-/// 56, 61
+/// T56, T61.
 fn capacity_is_an_answer<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<0, 3, 0>::new();
     let mut b = Bench::<W>::new(&mut storage);

@@ -108,7 +108,7 @@ fn priority_added_in_a_callback_calls_nobody_twice<W: World>(b: &mut Bench<'_, W
     assert_eq!(b.turn_sorted(), ["a R", "b R"]);
 }
 
-/// 24, 105
+/// T24, T105.
 fn limited_turn_serves_everything_once_before_anything_twice<W: World>(b: &mut Bench<'_, W>) {
     for name in ["a", "b", "c", "d", "e"] {
         let (reader, _writer) = b.ready_pipe();
@@ -220,7 +220,7 @@ fn leftover_of_a_paused_watcher_is_forgotten<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["one W"]);
 }
 
-/// 24
+/// T24.
 fn always_ready_fds_take_turns_under_a_limit<W: World>(b: &mut Bench<'_, W>) {
     let names = ["a", "b", "c", "d"];
     for name in names {
@@ -269,7 +269,7 @@ fn limit_lifted_in_a_callback_is_for_the_next_dispatch<W: World>(b: &mut Bench<'
     assert_eq!(b.event_loop.stats().callbacks, 4);
 }
 
-/// 48
+/// T48.
 fn time_limit_ends_a_turn_after_a_slow_callback<W: World>(b: &mut Bench<'_, W>) {
     b.set_limit(Limit {
         callbacks: 0,
@@ -304,7 +304,7 @@ fn shortest_time_limit_makes_progress<W: World>(b: &mut Bench<'_, W>) {
     }
 }
 
-/// 132
+/// T132.
 fn turn_that_is_not_to_wait_does_not<W: World>(b: &mut Bench<'_, W>) {
     let start = b.context.world.now();
     b.timer("far", When::After(3_600_000_000_000), ONCE);

@@ -57,7 +57,7 @@ fn named(expected: &[(u64, &str)]) -> Vec<(u64, String)> {
         .collect()
 }
 
-/// 43, 44
+/// T43, T44.
 fn lone_timer_costs_one_wait_of_its_delay(b: &mut B<'_>) {
     for delay in [1, 400_000, 1_000_000, SECOND, 86_400 * SECOND] {
         b.context.world.timeouts();
@@ -78,7 +78,7 @@ fn waits_end_at_the_callers_limit(b: &mut B<'_>) {
     assert_eq!(b.context.world.now(), start + SECOND + 77);
 }
 
-/// 51
+/// T51.
 fn fixed_rate_keeps_its_grid_and_calls_every_tick(b: &mut B<'_>) {
     let start = b.context.world.now();
     let mut calls = 0;
@@ -106,7 +106,7 @@ fn fixed_rate_keeps_its_grid_and_calls_every_tick(b: &mut B<'_>) {
     assert_eq!(until(b, start, start + 70), named(&expected));
 }
 
-/// 51
+/// T51.
 fn fixed_delay_counts_from_the_call(b: &mut B<'_>) {
     let start = b.context.world.now();
     let mut calls = 0;
@@ -147,7 +147,7 @@ fn fixed_delay_is_not_shortened_by_callbacks_before_it(b: &mut B<'_>) {
     );
 }
 
-/// 51
+/// T51.
 fn skip_drops_missed_ticks_and_keeps_its_grid(b: &mut B<'_>) {
     let start = b.context.world.now();
     let mut calls = 0;
@@ -204,7 +204,7 @@ fn late_first_tick_counts_what_is_overdue(b: &mut B<'_>) {
     b.event_loop.timer_stop(delay).unwrap();
 }
 
-/// 51
+/// T51.
 fn million_periods_do_not_drift(b: &mut B<'_>) {
     const PERIOD: u64 = 333_333_333;
     let start = b.context.world.now();
@@ -237,7 +237,7 @@ fn slack_lets_timers_fire_together(b: &mut B<'_>) {
     assert_eq!(called, named(&expected));
 }
 
-/// 53
+/// T53.
 fn clock_that_stands_still_is_waited_for(b: &mut B<'_>) {
     b.timer("timer", When::After(10), ONCE);
     for _ in 0..5 {
@@ -246,7 +246,7 @@ fn clock_that_stands_still_is_waited_for(b: &mut B<'_>) {
     assert_eq!(b.turn_for(FOREVER), ["timer"]);
 }
 
-/// 53
+/// T53.
 fn clock_that_steps_back_is_taken_to_stand_still(b: &mut B<'_>) {
     let start = b.context.world.now();
     assert_eq!(b.event_loop.update(), start);
@@ -262,7 +262,7 @@ fn clock_that_steps_back_is_taken_to_stand_still(b: &mut B<'_>) {
     assert_eq!(b.turn(), ["timer"]);
 }
 
-/// 52, 45
+/// T52, T45.
 fn clock_near_its_end_is_no_special_case(b: &mut B<'_>) {
     for start in [
         (1u64 << 31) * SECOND,
@@ -346,7 +346,7 @@ fn deadline_of_a_run_is_exact(b: &mut B<'_>) {
     assert_eq!(b.run_until(start), Ok(pirn::Ended::Expired));
 }
 
-/// 49
+/// T49.
 fn stopped_timer_does_not_shorten_the_wait(b: &mut B<'_>) {
     let soon = b.timer("soon", When::After(10), ONCE);
     b.timer("late", When::After(5000), ONCE);

@@ -126,7 +126,7 @@ fn time_obeys_the_model() {
     obeys::<Simulation>(Scope::Timed, 4_000);
 }
 
-/// 145
+/// T145.
 #[test]
 fn all_backends_leave_the_same_trace() {
     check(Scope::Comparable, 1_000, |script| {
