@@ -103,11 +103,12 @@ def find_and_build(wanted: list[str], pirn_library: str = "") -> list[Peer]:
     peers = [peer for peer in PEERS if not wanted or peer.name in wanted]
     if any(peer.origin == "pirn" for peer in peers) and not pirn_library:
         must_run("cargo", "build", "--quiet", "--release", "-p", "pirn-capi", cwd=ROOT)
+    rust = ""
     if any(peer.origin.startswith("crate") for peer in peers):
-        must_run("cargo", "build", "--quiet", "--release", cwd=RUST)
+        rust = run("cargo", "build", "--quiet", "--release", cwd=RUST).stderr
     found = []
     for peer in peers:
-        complaint = build(peer, pirn_library)
+        complaint = peer.origin.startswith("crate") and rust or build(peer, pirn_library)
         if complaint:
             print(f"skipped: {peer.name} ({peer.origin}): {complaint}")
         else:
