@@ -106,6 +106,66 @@ fn first_program_in_c_counts_its_input() {
 }
 
 #[test]
+fn what_keeps_a_run_going_is_printed() {
+    if !has("gcc") {
+        return;
+    }
+    let shown = blocks(&text("README.md"), "c").swap_remove(1);
+    assert!(
+        shown.contains("pirn_info_next"),
+        "the program is where it was"
+    );
+    let program = shown
+        + r#"
+static PIRN_STORAGE(block, 4, 4, 4);
+static void on_timer(struct pirn_loop *l, struct pirn_timer t, uint64_t missed, void *user)
+{
+    (void)l, (void)t, (void)missed, (void)user;
+}
+static void on_io(struct pirn_loop *l, struct pirn_io io, int fd, uint32_t ready, void *user)
+{
+    (void)l, (void)io, (void)fd, (void)ready, (void)user;
+}
+static void on_task(struct pirn_loop *l, void *user)
+{
+    (void)l, (void)user;
+}
+int main(void)
+{
+    struct pirn_loop *loop;
+    int failures = pirn_init(&loop, block, sizeof block, NULL) != 0;
+    failures += pirn_timer_start(loop, 77, 0, PIRN_TIMER_ABSOLUTE, on_timer, block, NULL) != 0;
+    failures += pirn_timer_start(loop, 0, 0, PIRN_UNREF, on_timer, block, NULL) != 0;
+    failures += pirn_io_add(loop, 1, 0, on_io, block, NULL) != 0;
+    failures += pirn_raise_add(loop, 63, 0, on_io, block, NULL) != 0;
+    failures += pirn_raise_add(loop, 2, PIRN_UNREF, on_io, block, NULL) != 0;
+    failures += pirn_task_post(loop, on_task, block, NULL) != 0;
+    failures += pirn_remote_post(loop, on_task, block) != 0;
+    failures += pirn_hold(loop) != 0;
+    print_what_keeps_it_going(loop);
+    return failures + (pirn_deinit(loop) != 0);
+}
+"#;
+    let archive = library().archive.display().to_string();
+    for standard in ["-std=c99", "-std=c11"] {
+        let program = compile("what_keeps", &program, &[standard], &[&archive]);
+        let printed = output(&mut Command::new(program), "");
+        let what: Vec<&str> = printed
+            .lines()
+            .map(|line| line.split(", user").next().unwrap_or(line))
+            .collect();
+        let expected = [
+            "timer at 77 ns",
+            "fd 1",
+            "bit 63",
+            "task",
+            "1 holds, 1 posts",
+        ];
+        assert_eq!(what, expected, "{printed}");
+    }
+}
+
+#[test]
 fn echo_example_verifies_itself() {
     echo::serve(0, true).expect("every byte comes back");
 }
