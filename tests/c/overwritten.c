@@ -7,10 +7,11 @@
 
 #include <sys/mman.h>
 
-#define WORDS (sizeof block / sizeof *block)
+#define BLOCK (PIRN_STORAGE_SIZE(IO, TIMERS, TASKS) / sizeof(uint64_t))
 
-DECLARE_BLOCK(block);
-static uint64_t before[WORDS];
+/* Room for two blocks: the tables of a loop that has grown are in the second. */
+static uint64_t memory[2 * BLOCK], before[2 * BLOCK];
+static size_t words;
 
 /* Where a child is, for the parent that finds it dead. */
 static volatile uint64_t *progress;
@@ -19,14 +20,19 @@ static volatile uint64_t *progress;
  * A loop with something in every list: fds that are shared, paused and fed, timers, tasks and
  * posts, in a turn that was cut short.
  */
-static struct pirn_loop *busy_loop(uint32_t backend)
+static struct pirn_loop *busy_loop(uint32_t backend, int has_grown)
 {
     struct pirn_loop *loop;
     struct pirn_io io;
     struct pirn_timer timer;
     struct pirn_task task;
     int fds[2];
-    OPEN(loop, block, backend);
+    MUST(open_loop(&loop, memory, sizeof memory / 2, backend, IO, TIMERS, TASKS) == 0);
+    words = BLOCK;
+    if (has_grown) {
+        OK(pirn_grow(loop, memory + BLOCK, sizeof memory / 2, IO, TIMERS, TASKS, NULL, NULL));
+        words = 2 * BLOCK;
+    }
     MUST(pipe(fds) == 0 && write(fds[1], "x", 1) == 1);
     OK(pirn_io_add(loop, fds[0], PIRN_READ, see_io, NULL, NULL));
     OK(pirn_io_add(loop, fds[0], PIRN_READ | PIRN_LOW, see_io, NULL, &io));
@@ -50,7 +56,7 @@ static struct pirn_loop *busy_loop(uint32_t backend)
     GIVES(pirn_turn(loop, 0), 1);
     OK(pirn_io_modify(loop, io, PIRN_READ | PIRN_WRITE));
     OK(pirn_verify(loop));
-    memcpy(before, block, sizeof block);
+    memcpy(before, memory, sizeof memory);
     return loop;
 }
 
@@ -96,15 +102,15 @@ static void survives(const char *what, uint64_t count, void (*act)(struct pirn_l
 static void overwrite_one(struct pirn_loop *loop, uint64_t number)
 {
     size_t at = (size_t)(number / VALUES);
-    uint64_t old = block[at], own = (uintptr_t)block;
+    uint64_t old = memory[at], own = (uintptr_t)memory;
     const uint64_t values[VALUES] = {
         0, 1, UINT64_MAX, UINT64_C(0xaaaaaaaaaaaaaaaa), UINT64_C(0x100000001), UINT64_C(0x7fffffff),
-        own, own + sizeof block / 2, old + 1, old - 1, old ^ UINT64_C(1) << 63,
+        own, own + sizeof memory / 2, old + 1, old - 1, old ^ UINT64_C(1) << 63,
         old << 32 | old >> 32
     };
-    block[at] = values[number % VALUES];
+    memory[at] = values[number % VALUES];
     verify(loop);
-    block[at] = old;
+    memory[at] = old;
     if (pirn_verify(loop) != 0)
         _exit(4);
 }
@@ -114,16 +120,16 @@ static void overwrite_some(struct pirn_loop *loop, uint64_t number)
 {
     random_state = number + 1;
     for (uint64_t many = random_word() % 6; many-- != UINT64_MAX;) {
-        uint64_t word = random_word(), *at = &block[random_word() % WORDS];
+        uint64_t word = random_word(), *at = &memory[random_word() % words];
         switch (random_word() % 4) {
         case 0: *at = word; break;
         case 1: *at = word % 64; break;
-        case 2: *at = before[word % WORDS]; break;
+        case 2: *at = before[word % words]; break;
         default: *at ^= UINT64_C(1) << word % 64; break;
         }
     }
     verify(loop);
-    memcpy(block, before, sizeof block);
+    memcpy(memory, before, sizeof memory);
 }
 
 /* Half words and small numbers: chains that cross, and chains that never end. */
@@ -132,19 +138,21 @@ static void tangle(struct pirn_loop *loop, uint64_t number)
     random_state = number + 1;
     for (int many = 0; many < 8; many++) {
         uint32_t half = (uint32_t)(random_word() % 9);
-        memcpy((char *)block + random_word() % (2 * WORDS) * 4, &half, sizeof half);
+        memcpy((char *)memory + random_word() % (2 * words) * 4, &half, sizeof half);
     }
     verify(loop);
-    memcpy(block, before, sizeof block);
+    memcpy(memory, before, sizeof memory);
 }
 
 static void test(uint32_t backend)
 {
-    struct pirn_loop *loop = busy_loop(backend);
-    survives("overwritten word", WORDS * VALUES, overwrite_one, loop);
-    survives("random round", 30000, overwrite_some, loop);
-    survives("tangled round", 30000, tangle, loop);
-    CLOSE(loop);
+    for (int has_grown = 0; has_grown < 2; has_grown++) {
+        struct pirn_loop *loop = busy_loop(backend, has_grown);
+        survives("overwritten word", words * VALUES, overwrite_one, loop);
+        survives("random round", 30000, overwrite_some, loop);
+        survives("tangled round", 30000, tangle, loop);
+        CLOSE(loop);
+    }
 }
 
 int main(int argc, char **argv)
