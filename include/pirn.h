@@ -1655,8 +1655,8 @@ int pirn_verify(struct pirn_loop *loop);
  *
  * @param error  negative or positive
  *
- * Returns a static text, never NULL; of an errno that this library does not itself return it only says that it is the kernel's. Any
- * thread, async-signal-safe. Since 0.1.
+ * Returns a static text, never NULL. Every error that a header of pirn names has one of its
+ * own; any other errno is "error of the kernel". Any thread, async-signal-safe. Since 0.1.
  */
 const char *pirn_strerror(int error);
 

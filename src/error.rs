@@ -38,6 +38,8 @@ errors! {
     EPERM = 1, "operation not permitted on this fd";
     /// The handle is stale or was never given out.
     ENOENT = 2, "no such watcher, timer or task (stale handle)";
+    /// There is no such process, or it is not a child.
+    ESRCH = 3, "no such process";
     /// A signal arrived. Never seen by callers: an interrupted wait is an empty wait.
     EINTR = 4, "interrupted";
     /// The fd is not open.
@@ -48,12 +50,16 @@ errors! {
     EAGAIN = 11, "queue full, try again after a turn";
     /// The kernel is out of memory.
     ENOMEM = 12, "the kernel is out of memory";
+    /// The file may not be opened, or the directory may not be searched.
+    EACCES = 13, "permission denied";
     /// The block is not aligned as a `u64`, or the kernel refused a pointer.
     EFAULT = 14, "misaligned block, or bad address";
     /// Not from inside a callback, or the block already holds a live loop.
     EBUSY = 16, "the loop is running, or the block is in use";
     /// Already there.
     EEXIST = 17, "already registered";
+    /// A part of a path is not a directory.
+    ENOTDIR = 20, "not a directory";
     /// An argument is out of its range.
     EINVAL = 22, "invalid argument";
     /// The system's table of open files is full.
@@ -66,6 +72,8 @@ errors! {
     ERANGE = 34, "fd number beyond this backend's range";
     /// It would wait for itself, directly or through others.
     EDEADLK = 35, "would wait for itself";
+    /// A path is too long.
+    ENAMETOOLONG = 36, "path too long";
     /// The kernel lacks the call.
     ENOSYS = 38, "not implemented by this kernel";
     /// An epoll set is to watch one that watches it, or sets are nested too deeply.
@@ -159,7 +167,7 @@ mod tests {
         assert_eq!(Error::EINVAL.to_string(), "invalid argument");
         assert_eq!(Error::EUCLEAN.to_string(), "the loop's memory is damaged");
         // Numbers that begin or end like one of ours.
-        for errno in [3, 8, 13, 20, 111, 126, 1000, 4095] {
+        for errno in [8, 15, 21, 111, 126, 1000, 4095] {
             assert_eq!(
                 Error::from_errno(errno).to_string(),
                 "error of the kernel (see errno(3))"

@@ -284,14 +284,14 @@ pub unsafe extern "C" fn pirn_verify(loop_: *mut pirn_loop) -> c_int {
 ///
 /// @param error  negative or positive
 ///
-/// Returns a static text, never NULL; of an errno that this library does not itself return it only says that it is the kernel's. Any
-/// thread, async-signal-safe. Since 0.1.
+/// Returns a static text, never NULL. Every error that a header of pirn names has one of its
+/// own; any other errno is "error of the kernel". Any thread, async-signal-safe. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pirn_strerror(error: c_int) -> *const c_char {
-    let text = if error == 0 {
-        b"success\0"
-    } else {
-        Error::from_errno(error.wrapping_abs()).text()
+    let text = match error.unsigned_abs() {
+        0 => b"success\0",
+        1..4096 => Error::from_errno(error.wrapping_abs()).text(),
+        _ => b"not an error number\0",
     };
     text.as_ptr().cast()
 }

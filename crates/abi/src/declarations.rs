@@ -1349,8 +1349,8 @@ unsafe extern "C" {
     ///
     /// @param error  negative or positive
     ///
-    /// Returns a static text, never NULL; of an errno that this library does not itself return it only says that it is the kernel's. Any
-    /// thread, async-signal-safe. Since 0.1.
+    /// Returns a static text, never NULL. Every error that a header of pirn names has one of its
+    /// own; any other errno is "error of the kernel". Any thread, async-signal-safe. Since 0.1.
     pub safe fn pirn_strerror(error: c_int) -> *const c_char;
     /// Tell the version of the library that is linked: `PIRN_VERSION` of its own header. Any thread. Since 0.1.
     pub safe fn pirn_version() -> u32;
