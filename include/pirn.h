@@ -172,6 +172,16 @@
 #define PIRN_TAKE 0x2u
 
 /**
+ * A flag of `pirn_config`: never ask the kernel whether this process is a copy that fork made, for programs
+ * that do not fork, or whose children call `pirn_after_fork` or `pirn_deinit` before anything else with the
+ * loop. Saves a system call in `pirn_io_add`, `pirn_io_remove`, each turn, and what wakes the loop. In a
+ * child that breaks the rule the loop changes and uses the parent's kernel objects. If other threads of the
+ * parent may have been posting when it forked, call `pirn_after_fork` first, also to end the copy then; none
+ * of them may be inside `pirn_run` or a turn.
+ */
+#define PIRN_NO_FORK_CHECK 0x4u
+
+/**
  * Interest and readiness: a read will not block. It returns data, the end, an error, or there is a connection to accept.
  */
 #define PIRN_READ 0x0001u
@@ -419,7 +429,7 @@ struct pirn_config {
    */
   uint32_t tasks;
   /**
-   * `PIRN_MEASURE`, `PIRN_TAKE`, or 0.
+   * `PIRN_MEASURE`, `PIRN_TAKE`, `PIRN_NO_FORK_CHECK`, or 0.
    */
   uint32_t flags;
   /**

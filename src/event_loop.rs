@@ -41,6 +41,11 @@ pub struct Config {
     /// Read the clock around every callback, for
     /// [`Stats::longest_callback_ns`](crate::Stats::longest_callback_ns).
     pub measure: bool,
+    /// True if the kernel is never asked whether this process is a copy that fork made: for programs that do not
+    /// fork, or whose children call [`after_fork`](Loop::after_fork) before anything else with the loop, dropping
+    /// included, or leave it alone. Saves a system call when a watcher is added or removed, in each turn, and when the
+    /// loop is woken. In a child that breaks the rule the loop changes and uses the parent's kernel objects.
+    pub no_fork_check: bool,
     /// Where the generations of handles begin: with the same seed a loop gives out the same
     /// handles, so that a run can be repeated. Handles of two loops with the same seed are taken
     /// for each other. 0, the default: chosen by the address of the storage, how often it was used,
@@ -118,7 +123,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     ) -> Result<Self> {
         let mut cut = memory.cut().ok_or(Error::EINVAL)?;
         let backend = open(cut.take_area())?;
-        let parts = cut.finish(backend.waker(true));
+        let parts = cut.finish(backend.waker(!config.no_fork_check));
         let raw = RawCore::new(backend, parts, config.measure, config.seed);
         Ok(Loop {
             core: Core::new(raw),

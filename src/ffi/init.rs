@@ -39,7 +39,7 @@ pub(super) struct Head {
     capacity: Capacity,
     /// Where on its stack a thread has entered `pirn_run`, a turn or a part of one; 0: none is inside.
     pub(super) inside: AtomicUsize,
-    /// As given to `pirn_init`: `PIRN_MEASURE`, `PIRN_TAKE`. Never changes.
+    /// As given to `pirn_init`: `PIRN_MEASURE`, `PIRN_TAKE`, `PIRN_NO_FORK_CHECK`. Never changes.
     pub(super) flags: u32,
     pub(super) reactor: CReactor,
 }
@@ -144,6 +144,13 @@ pub const PIRN_MEASURE: u32 = 0x1;
 /// would call them, `pirn_run`, `pirn_run_until`, `pirn_turn` and `pirn_dispatch`, returns
 /// -EOPNOTSUPP.
 pub const PIRN_TAKE: u32 = 0x2;
+/// A flag of `pirn_config`: never ask the kernel whether this process is a copy that fork made, for programs
+/// that do not fork, or whose children call `pirn_after_fork` or `pirn_deinit` before anything else with the
+/// loop. Saves a system call in `pirn_io_add`, `pirn_io_remove`, each turn, and what wakes the loop. In a
+/// child that breaks the rule the loop changes and uses the parent's kernel objects. If other threads of the
+/// parent may have been posting when it forked, call `pirn_after_fork` first, also to end the copy then; none
+/// of them may be inside `pirn_run` or a turn.
+pub const PIRN_NO_FORK_CHECK: u32 = 0x4;
 
 /// A source that a host found ready.
 #[repr(C)]
@@ -203,7 +210,7 @@ pub struct pirn_config {
     pub timers: u32,
     /// Tasks there is to be room for; half as many posts from elsewhere, rounded up.
     pub tasks: u32,
-    /// `PIRN_MEASURE`, `PIRN_TAKE`, or 0.
+    /// `PIRN_MEASURE`, `PIRN_TAKE`, `PIRN_NO_FORK_CHECK`, or 0.
     pub flags: u32,
     /// Where the generations of handles begin: with the same seed a loop gives out the same
     /// handles, so that a run can be repeated. Handles of two loops with the same seed are taken
@@ -399,7 +406,7 @@ unsafe fn init(
         PIRN_BACKEND_HOST => BackendKind::Host,
         _ => return Err(Error::EINVAL),
     };
-    if config.flags & !(PIRN_MEASURE | PIRN_TAKE) != 0
+    if config.flags & !(PIRN_MEASURE | PIRN_TAKE | PIRN_NO_FORK_CHECK) != 0
         || config.reserved != 0
         || config.host.is_null() != (kind != BackendKind::Host)
     {
@@ -426,7 +433,7 @@ unsafe fn init(
     let area = cut.take_area();
     // SAFETY: passed on.
     let backend = unsafe { open(kind, config.host, area)? };
-    let waker = backend.waker(true);
+    let waker = backend.waker(config.flags & PIRN_NO_FORK_CHECK == 0);
     let parts = cut.sized(size).finish(waker);
     let shared: *const Shared<'static, CWaker> = parts.shared;
     let head = Head {

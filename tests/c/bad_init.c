@@ -220,7 +220,7 @@ static void unknown_backends_and_flags_are_refused(void)
     config.backend = the_backend;
     for (uint32_t flag = 1; flag != 0; flag <<= 1) {
         config.flags = flag;
-        if (flag == PIRN_MEASURE || flag == PIRN_TAKE)
+        if (flag == PIRN_MEASURE || flag == PIRN_TAKE || flag == PIRN_NO_FORK_CHECK)
             ACCEPTS_AND(block, sizeof block, &config, flag == PIRN_TAKE ? -EOPNOTSUPP : 0);
         else
             REFUSES(block, sizeof block, &config, -EINVAL);

@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 DECLARE_BLOCK(block);
 static uint32_t the_backend;
@@ -358,6 +359,73 @@ static void fork_while_threads_are_busy(void)
     end(loop);
 }
 
+/* ---- copies that nobody finds out ---- */
+
+static void unnoticed_copy_is_taken_over(struct pirn_loop *loop)
+{
+    char byte;
+    struct seen seen = { 0 };
+    alarm(20);
+    OK(pirn_after_fork(loop));
+    OK(pirn_verify(loop));
+    /* All of it is this process's own: the wake object too. */
+    for (int at = 0; at < 10; at++) {
+        OK(pirn_wake(loop));
+        GIVES(pirn_turn(loop, PIRN_FOREVER), 0);
+    }
+    OK(pirn_remote_post(loop, see_task, &seen));
+    GIVES(pirn_turn(loop, SECOND), 1);
+    EQUAL(write(child_pipe[1], "x", 1), 1);
+    GIVES(pirn_turn(loop, SECOND), 1);
+    EQUAL(read(child_pipe[0], &byte, 1), 1);
+    OK(pirn_io_remove(loop, io));
+    OK(pirn_io_modify(loop, child_io, 0));
+    GIVES(pirn_turn(loop, 0), 0);
+    OK(pirn_wake(loop));
+    OK(pirn_deinit(loop));
+}
+
+/* In the child of a process with the number 1, in a pid namespace of its own, that has the number 1 too. */
+static void in_a_namespace(struct pirn_loop *ignored)
+{
+    (void)ignored;
+    EQUAL(getpid(), 1);
+    struct pirn_loop *loop = busy_loop();
+    MUST(unshare(CLONE_NEWPID) == 0);
+    in_child(loop, unnoticed_copy_is_taken_over);
+    parent_is_unharmed(loop);
+    end(loop);
+}
+
+static void in_a_process_that_makes_namespaces(struct pirn_loop *ignored)
+{
+    if (unshare(CLONE_NEWPID) == 0)
+        in_child(ignored, in_a_namespace);
+}
+
+static void copies_that_nobody_finds_out(void)
+{
+    struct pirn_loop *loop;
+    struct pirn_config config;
+    if (the_backend == PIRN_BACKEND_HOST)
+        return;
+    in_child(NULL, in_a_process_that_makes_namespaces);
+    /* And where the program has told that it will say so itself. */
+    loop = busy_loop();
+    OK(pirn_deinit(loop));
+    memset(&config, 0, sizeof config);
+    config.size = sizeof config;
+    config.backend = the_backend;
+    config.flags = PIRN_NO_FORK_CHECK;
+    OK(pirn_init(&loop, block, sizeof block, &config));
+    OK(pirn_io_add(loop, pipe_fds[0], PIRN_READ, see_io, &io_seen, &io));
+    OK(pirn_io_add(loop, child_pipe[0], PIRN_READ, see_io, &child_seen, &child_io));
+    in_child(loop, unnoticed_copy_is_taken_over);
+    parent_is_unharmed(loop);
+    in_child(loop, copy_is_ended_at_once);
+    end(loop);
+}
+
 /* 135: the parent closes what the child still has, after removing it: silence. */
 static void an_inherited_fd_is_silent_after_remove(void)
 {
@@ -467,6 +535,7 @@ static void test(uint32_t backend)
     fork_from_outside();
     fork_in_a_callback();
     fork_while_threads_are_busy();
+    copies_that_nobody_finds_out();
     an_inherited_fd_is_silent_after_remove();
     the_pollable_fd_is_not_shared();
     exec_inherits_nothing();

@@ -117,12 +117,113 @@ static void turns_leave_the_alarm_alone(void)
     close_all(fds, 2);
 }
 
+/* ---- the process that is asked for ---- */
+
+static struct pirn_loop *open_with(uint32_t flags)
+{
+    struct pirn_loop *loop = NULL;
+    struct pirn_config config;
+    memset(&config, 0, sizeof config);
+    config.size = sizeof config;
+    config.backend = the_backend;
+    config.flags = flags;
+    MUST(pirn_init(&loop, block, sizeof block, &config) == 0);
+    return loop;
+}
+
+/* What each call takes. epoll is told of each change, poll and select ask whether the fd is open. */
+static void calls_take_one_system_call(uint32_t flags, long checks)
+{
+    int fds[2];
+    struct pirn_io io = { 0, 0 };
+    struct seen seen = { 0 };
+    uint64_t timeout;
+    long removing = the_backend == PIRN_BACKEND_EPOLL;
+    MUST(pipe2(fds, O_NONBLOCK | O_CLOEXEC) == 0);
+    struct pirn_loop *loop = open_with(flags);
+    GIVES(pirn_turn(loop, 0), 0);
+    for (int round = 0; round < 3; round++) {
+        TAKES(1 + checks, pirn_io_add(loop, fds[0], PIRN_READ, see_io, &seen, &io));
+        TAKES(1 + checks, pirn_turn(loop, 0));
+        TAKES(checks, pirn_prepare(loop, 0, &timeout));
+        TAKES(1 + checks, pirn_wait(loop, 0));
+        TAKES(0, pirn_dispatch(loop));
+        TAKES(removing + checks, pirn_io_remove(loop, io));
+        TAKES(0, pirn_io_remove(loop, io));
+        OK(pirn_timer_start(loop, 0, 0, 0, see_timer, &seen, NULL));
+        OK(pirn_task_post(loop, see_task, &seen, NULL));
+        OK(pirn_remote_post(loop, see_task, &seen));
+        TAKES(1 + checks, pirn_turn(loop, PIRN_FOREVER));
+        EQUAL(seen.calls, 3 * round + 3);
+    }
+    /* A run: one wait for each turn, and the process once more at the end. */
+    OK(pirn_task_post(loop, see_task, &seen, NULL));
+    TAKES(1 + 2 * checks, pirn_run(loop));
+    CLOSE(loop);
+    close_all(fds, 2);
+}
+
+static void nobody_asks_for_the_process(void)
+{
+    int fds[2];
+    struct pirn_io io;
+    struct pirn_loop *loop;
+    struct seen seen = { 0 };
+    MUST(pipe2(fds, O_NONBLOCK | O_CLOEXEC) == 0);
+    mark(BEGIN);
+    loop = open_with(PIRN_NO_FORK_CHECK);
+    (void)pirn_fd(loop);
+    (void)pirn_io_add(loop, fds[0], PIRN_READ, see_io, &seen, &io);
+    (void)pirn_io_modify(loop, io, 0);
+    (void)pirn_timer_start(loop, 0, 0, 0, see_timer, &seen, NULL);
+    (void)pirn_task_post(loop, see_task, &seen, NULL);
+    (void)pirn_remote_post(loop, see_task, &seen);
+    (void)pirn_raise(loop, 1);
+    (void)pirn_wake(loop);
+    (void)pirn_turn(loop, 0);
+    (void)pirn_stop(loop);
+    (void)pirn_run(loop);
+    (void)pirn_after_fork(loop);
+    (void)pirn_fd(loop);
+    (void)pirn_remote_post(loop, see_task, &seen);
+    (void)pirn_turn(loop, 0);
+    (void)pirn_io_remove(loop, io);
+    (void)pirn_deinit(loop);
+    mark(END);
+    EQUAL(counted->calls[SYS_getpid], 0);
+    EQUAL(counted->calls[SYS_gettid], 0);
+    EQUAL(seen.calls, 4);
+    close_all(fds, 2);
+}
+
+/* A post that wakes: the write alone, or the process before it; those that follow nothing. */
+static void waking_takes_one_system_call(uint32_t flags, long checks)
+{
+    if (the_backend != PIRN_BACKEND_EPOLL)
+        return;
+    struct pirn_loop *loop = open_with(flags);
+    CHECK(pirn_fd(loop) >= 0);
+    GIVES(pirn_turn(loop, 0), 0);
+    TAKES(1 + checks, pirn_remote_post(loop, see_task, NULL));
+    TAKES(0, pirn_remote_post(loop, see_task, NULL));
+    TAKES(0, pirn_raise(loop, 1));
+    GIVES(pirn_turn(loop, 0), 2);
+    CLOSE(loop);
+}
+
 /* ---- in a process that is traced ---- */
 
 static void all(void)
 {
-    turns_leave_the_alarm_alone();
     CHECK(counted != NULL);
+    turns_leave_the_alarm_alone();
+    if (the_backend == PIRN_BACKEND_HOST)
+        return;
+    calls_take_one_system_call(PIRN_NO_FORK_CHECK, 0);
+    calls_take_one_system_call(0, 1);
+    nobody_asks_for_the_process();
+    waking_takes_one_system_call(PIRN_NO_FORK_CHECK, 0);
+    waking_takes_one_system_call(0, 1);
 }
 
 static void test(uint32_t backend)

@@ -190,7 +190,7 @@ static void null_callbacks_are_for_loops_that_are_taken_from(void)
     GIVES(pirn_task_reclaim(loop, &function, &user), 0);
     CLOSE(loop);
 
-    struct pirn_config config = config_of(PIRN_TAKE << 1);
+    struct pirn_config config = config_of(PIRN_NO_FORK_CHECK << 1);
     GIVES(pirn_init(&loop, block, sizeof block, &config), -EINVAL);
     close_all(fds, 2);
 }

@@ -1,6 +1,6 @@
 //! The life of an fd beside that of its watchers: closed, duplicated, numbered anew.
 
-use pirn::{BackendKind, Error, Interest};
+use pirn::{BackendKind, Config, Ended, Error, Interest, Io, Loop, Storage};
 
 use crate::bench::{Bench, on_io};
 use crate::os;
@@ -22,6 +22,7 @@ claims! {
         closing_says_how_many_watchers_there_were
         closing_in_a_callback_silences_all_watchers_of_the_fd
         stale_handles_are_answered
+        loop_that_does_not_ask_for_the_process_works_alike
         bad_numbers_are_refused;
     kernel:
         fd_closed_before_it_is_removed_is_removed
@@ -38,6 +39,34 @@ claims! {
         number_that_is_a_regular_file_now_can_be_joined
         number_that_is_a_regular_file_now_is_lost_to_who_modifies;
     simulation: ;
+}
+
+fn loop_that_does_not_ask_for_the_process_works_alike<W: World>(b: &mut Bench<'_, W>) {
+    type Watcher = Option<Io>;
+    let mut storage = Storage::<1, 0, 2>::new();
+    let config = Config {
+        no_fork_check: true,
+        ..Config::default()
+    };
+    let world = &b.context.world;
+    let mut event_loop: Loop<'_, Watcher, W::Host> =
+        world.open((&mut storage).into(), config).unwrap();
+    let (reader, writer) = world.pipe();
+    world.write(writer, 1);
+    let io = event_loop.io_add(
+        reader,
+        READ,
+        |core, watcher: &mut Watcher, event| {
+            core.io_remove(event.io).unwrap();
+            assert_eq!(watcher.take(), Some(event.io));
+        },
+        0,
+    );
+    event_loop.after_fork().unwrap();
+    let mut watcher = Some(io.unwrap());
+    event_loop.remote().wake().unwrap();
+    assert_eq!(event_loop.run(&mut watcher), Ok(Ended::Done));
+    assert_eq!(watcher, None);
 }
 
 fn removed_fd_is_not_reported_again<W: World>(b: &mut Bench<'_, W>) {
