@@ -22,6 +22,7 @@
 
 DECLARE_BLOCK(block);
 static uint64_t other_block[sizeof block / sizeof *block];
+static uint64_t larger_block[PIRN_STORAGE_SIZE(IO * 2, TIMERS * 2, TASKS * 2) / 8];
 
 /* ---- what there is in the loop of a case ---- */
 
@@ -303,6 +304,16 @@ CALL(after_fork_with_task, OK(pirn_task_post(loop, see_task, &seen, NULL)); OK(p
 CALL(init_it, struct pirn_loop *other; GIVES(pirn_init(&other, block, sizeof block, NULL), -EBUSY);)
 CALL(deinit_other, struct pirn_loop *other; MUST(open_loop(&other, other_block, sizeof other_block, PIRN_BACKEND_EPOLL, 1, 1, 1) == 0);
     OK(pirn_deinit(other));)
+/* Refused in the middle of a turn. */
+static int grow(void)
+{
+    return pirn_grow(loop, larger_block, sizeof larger_block, IO * 2, TIMERS * 2, TASKS * 2, NULL,
+                     NULL);
+}
+
+CALL(grow_it, int rc = grow(); CHECK(rc == 0 || rc == -EBUSY);)
+CALL(grow_and_post, (void)grow(); OK(pirn_task_post(loop, see_task, &seen, NULL));)
+CALL(grow_wrong, GIVES(pirn_grow(loop, NULL, 0, 1, 1, 1, NULL, NULL), -EINVAL);)
 CALL(update_it, CHECK(pirn_update(loop) > 0);)
 CALL(now_it, CHECK(pirn_now(loop) > 0);)
 CALL(deadline_it, CHECK(pirn_deadline(loop) > 0);)
@@ -410,6 +421,9 @@ static const struct change {
     { "pirn_after_fork", after_fork_with_task, 0 },
     { "pirn_init", init_it, 0 },
     { "pirn_deinit", deinit_other, 0 },
+    { "pirn_grow", grow_it, 0 },
+    { "pirn_grow", grow_and_post, 0 },
+    { "pirn_grow", grow_wrong, 0 },
     { "pirn_update", update_it, 0 },
     { "pirn_now", now_it, 0 },
     { "pirn_deadline", deadline_it, 0 },

@@ -1,4 +1,4 @@
-/* Events as data: what pirn_take writes, NULL callbacks, and what a handler may do between two takes. */
+/* Events as data: what pirn_take writes, NULL callbacks, and what a handler may do between takes. */
 #include "test.h"
 
 #include <setjmp.h>
@@ -62,7 +62,8 @@ static void every_kind_is_told(void)
     OK(pirn_io_add(loop, fds[0], PIRN_READ, see_io, &user[0], &io));
     OK(pirn_raise_add(loop, 63, 0, see_io, &user[1], &raised));
     OK(pirn_raise(loop, 63));
-    OK(pirn_timer_start(loop, 1, SECOND, PIRN_TIMER_ABSOLUTE | PIRN_TIMER_SKIP, see_timer, &user[2], &timer));
+    uint32_t options = PIRN_TIMER_ABSOLUTE | PIRN_TIMER_SKIP;
+    OK(pirn_timer_start(loop, 1, SECOND, options, see_timer, &user[2], &timer));
     OK(pirn_task_post(loop, see_task, &user[3], &task));
     OK(pirn_remote_post(loop, see_task, &user[4]));
     wait_for(loop, 0);
@@ -72,7 +73,8 @@ static void every_kind_is_told(void)
     EQUAL(due[0].fd, -1);
     EQUAL(due[0].ready, 0);
     CHECK(due[0].missed > 0);
-    CHECK(due[0].handle.timer.slot == timer.slot && due[0].handle.timer.generation == timer.generation);
+    CHECK(due[0].handle.timer.slot == timer.slot);
+    CHECK(due[0].handle.timer.generation == timer.generation);
     CHECK(due[0].callback.timer == see_timer && due[0].user == &user[2]);
 
     EQUAL(due[1].kind, PIRN_DUE_RAISED);
@@ -338,7 +340,8 @@ static void handlers_grow_the_loop(void)
         OK(pirn_task_post(loop, NULL, &user[at], NULL));
     wait_for(loop, 0);
     EQUAL(take(loop, 1), 1);
-    GIVES(pirn_grow(loop, larger, sizeof larger, IO * 2, TIMERS * 2, TASKS * 2, NULL, NULL), -EBUSY);
+    GIVES(pirn_grow(loop, larger, sizeof larger, IO * 2, TIMERS * 2, TASKS * 2, NULL, NULL),
+          -EBUSY);
     EQUAL(take(loop, ROOM), TASKS - 1);
     for (int at = 0; at < TASKS; at++)
         OK(pirn_task_post(loop, NULL, &user[at], NULL));
