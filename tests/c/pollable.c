@@ -293,10 +293,6 @@ CALL(limit_it, OK(pirn_limit(loop, 1, 0));)
 CALL(limit_time, OK(pirn_limit(loop, 0, 1)); OK(pirn_task_post(loop, see_task, &seen, NULL));)
 CALL(hold_it, OK(pirn_hold(loop));)
 CALL(release_it, GIVES(pirn_release(loop), -EINVAL);)
-CALL(grow_it, static uint64_t bigger[sizeof block / sizeof *block]; void *free_block; size_t free_size;
-    int result = pirn_grow(loop, bigger, sizeof bigger, IO, TIMERS, TASKS, &free_block, &free_size);
-    CHECK(result == 0 || result == -EBUSY);)
-CALL(grow_wrong, GIVES(pirn_grow(loop, NULL, 0, 1, 1, 1, NULL, NULL), -EINVAL);)
 CALL(abandon_nothing, OK(pirn_abandon(loop));)
 CALL(fd_again, GIVES(pirn_fd(loop), fd);)
 CALL(after_fork_here, OK(pirn_after_fork(loop)); fd = pirn_fd(loop); CHECK(fd >= 0);)
@@ -304,6 +300,7 @@ CALL(after_fork_with_task, OK(pirn_task_post(loop, see_task, &seen, NULL)); OK(p
 CALL(init_it, struct pirn_loop *other; GIVES(pirn_init(&other, block, sizeof block, NULL), -EBUSY);)
 CALL(deinit_other, struct pirn_loop *other; MUST(open_loop(&other, other_block, sizeof other_block, PIRN_BACKEND_EPOLL, 1, 1, 1) == 0);
     OK(pirn_deinit(other));)
+
 /* Refused in the middle of a turn. */
 static int grow(void)
 {
@@ -413,8 +410,6 @@ static const struct change {
     { "pirn_limit", limit_time, 0 },
     { "pirn_hold", hold_it, 0 },
     { "pirn_release", release_it, 0 },
-    { "pirn_grow", grow_it, 0 },
-    { "pirn_grow", grow_wrong, 0 },
     { "pirn_abandon", abandon_nothing, 0 },
     { "pirn_fd", fd_again, 0 },
     { "pirn_after_fork", after_fork_here, 0 },
