@@ -1465,11 +1465,11 @@ int pirn_release(struct pirn_loop *loop);
  * For language bindings whose callbacks cannot raise, for servers that handle events inside a
  * handler, and for an order of your own. A turn is then
  *
- *     pirn_prepare(loop, PIRN_FOREVER, &timeout);
- *     pirn_wait(loop, timeout);
- *     while ((count = pirn_take(loop, due, capacity)) > 0)
- *         for (i = 0; i < count; i++)
- *             ... handle due[i] ...
+ *   pirn_prepare(loop, PIRN_FOREVER, &timeout);
+ *   pirn_wait(loop, timeout);
+ *   while ((count = pirn_take(loop, due, capacity)) > 0)
+ *       for (i = 0; i < count; i++)
+ *           ... handle due[i] ...
  *
  * What is due is written in the order and by the rules of `pirn_dispatch`. What does not fit is
  * left for the next call, and until it is taken a wait neither sleeps nor fetches. A turn is over
@@ -1555,10 +1555,10 @@ int pirn_task_info(struct pirn_loop *loop, struct pirn_task task, struct pirn_in
  * Walk over everything that is alive: timers, watchers, handlers of raised bits, and queued
  * tasks in their order.
  *
- *     struct pirn_info info = { sizeof info };              all else zero: from the beginning
+ *   struct pirn_info info = { sizeof info };              all else zero: from the beginning
  *
- *     while (pirn_info_next(loop, &info) == 1)
- *         ... look at info ...
+ *   while (pirn_info_next(loop, &info) == 1)
+ *       ... look at info ...
  *
  * The loop may change between two calls: what lives all the while is come by once, and what
  * `info` names need not live any more. Posts from elsewhere have no handle and are left out;

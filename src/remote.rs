@@ -1,6 +1,9 @@
-#![expect(
-    unsafe_code,
-    reason = "moving the mailbox asks that nobody else is inside"
+#![cfg_attr(
+    feature = "ffi",
+    expect(
+        unsafe_code,
+        reason = "moving the mailbox asks that nobody else is inside"
+    )
 )]
 //! Remote: the part of the loop that other threads, signal handlers and interrupts may touch.
 //!
@@ -369,12 +372,14 @@ impl<'a, W: Wake> Shared<'a, W> {
     }
 
     /// True if [`close`](Self::close) was called. Loop thread.
+    #[cfg(any(test, feature = "ffi"))]
     pub(crate) fn is_closed(&self) -> bool {
         // Relaxed: the loop's own doing.
         self.state.load(Ordering::Relaxed) & CLOSED != 0
     }
 
     /// True if what is queued can be moved to `count` places: see [`move_to`](Self::move_to). Loop thread.
+    #[cfg(feature = "ffi")]
     pub(crate) fn fits(&self, count: usize) -> bool {
         self.mailbox.fits(count)
     }
@@ -385,6 +390,7 @@ impl<'a, W: Wake> Shared<'a, W> {
     ///
     /// No other thread, signal handler or interrupt uses this meanwhile, and whatever tells them to go on orders
     /// this before.
+    #[cfg(feature = "ffi")]
     pub(crate) unsafe fn move_to(&self, entries: &'a [Entry]) {
         // SAFETY: passed on.
         unsafe { self.mailbox.move_to(entries) };

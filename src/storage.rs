@@ -229,6 +229,7 @@ fn skipped(memory: *const u8) -> usize {
 
 /// Where the parts of a loop are, as the loop itself has it: to be compared before any of them is
 /// followed.
+#[cfg(feature = "ffi")]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Places {
     pub(crate) shared: *const (),

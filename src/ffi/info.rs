@@ -230,10 +230,10 @@ pub unsafe extern "C" fn pirn_task_info(
 /// Walk over everything that is alive: timers, watchers, handlers of raised bits, and queued
 /// tasks in their order.
 ///
-///     struct pirn_info info = { sizeof info };              all else zero: from the beginning
+///   struct pirn_info info = { sizeof info };              all else zero: from the beginning
 ///
-///     while (pirn_info_next(loop, &info) == 1)
-///         ... look at info ...
+///   while (pirn_info_next(loop, &info) == 1)
+///       ... look at info ...
 ///
 /// The loop may change between two calls: what lives all the while is come by once, and what
 /// `info` names need not live any more. Posts from elsewhere have no handle and are left out;

@@ -116,11 +116,11 @@ const _: () = assert!(size_of::<pirn_handle>() == size_of::<Token>());
 /// For language bindings whose callbacks cannot raise, for servers that handle events inside a
 /// handler, and for an order of your own. A turn is then
 ///
-///     pirn_prepare(loop, PIRN_FOREVER, &timeout);
-///     pirn_wait(loop, timeout);
-///     while ((count = pirn_take(loop, due, capacity)) > 0)
-///         for (i = 0; i < count; i++)
-///             ... handle due[i] ...
+///   pirn_prepare(loop, PIRN_FOREVER, &timeout);
+///   pirn_wait(loop, timeout);
+///   while ((count = pirn_take(loop, due, capacity)) > 0)
+///       for (i = 0; i < count; i++)
+///           ... handle due[i] ...
 ///
 /// What is due is written in the order and by the rules of `pirn_dispatch`. What does not fit is
 /// left for the next call, and until it is taken a wait neither sleeps nor fetches. A turn is over

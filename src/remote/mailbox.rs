@@ -102,6 +102,7 @@ impl<'a> Mailbox<'a> {
 
     /// True if what is queued can be moved to a ring of `count` places: there is room, nobody is in the middle of a post,
     /// and the mailbox is open. Loop thread.
+    #[cfg(feature = "ffi")]
     pub(super) fn fits(&self, count: usize) -> bool {
         // Relaxed, both: no poster is inside, as the caller of `move_to` promises.
         let head = self.head.load(Ordering::Relaxed);
@@ -133,6 +134,7 @@ impl<'a> Mailbox<'a> {
     ///
     /// No other thread, signal handler or interrupt uses the mailbox meanwhile, and whatever tells them to go on
     /// orders this before.
+    #[cfg(feature = "ffi")]
     pub(super) unsafe fn move_to(&self, entries: &'a [Entry]) {
         // Relaxed, all: nobody else is inside, as the caller promises.
         let head = self.head.load(Ordering::Relaxed);
