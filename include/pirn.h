@@ -1469,7 +1469,7 @@ int pirn_release(struct pirn_loop *loop);
  *   pirn_wait(loop, timeout);
  *   while ((count = pirn_take(loop, due, capacity)) > 0)
  *       for (i = 0; i < count; i++)
- *           ... handle due[i] ...
+ *           ... handle `due[i]` ...
  *
  * What is due is written in the order and by the rules of `pirn_dispatch`. What does not fit is
  * left for the next call, and until it is taken a wait neither sleeps nor fetches. A turn is over

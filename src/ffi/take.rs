@@ -120,7 +120,7 @@ const _: () = assert!(size_of::<pirn_handle>() == size_of::<Token>());
 ///   pirn_wait(loop, timeout);
 ///   while ((count = pirn_take(loop, due, capacity)) > 0)
 ///       for (i = 0; i < count; i++)
-///           ... handle due[i] ...
+///           ... handle `due[i]` ...
 ///
 /// What is due is written in the order and by the rules of `pirn_dispatch`. What does not fit is
 /// left for the next call, and until it is taken a wait neither sleeps nor fetches. A turn is over
