@@ -113,16 +113,18 @@ impl<'a> Mailbox<'a> {
 
     /// The entry that many places behind the oldest.
     fn queued(&self, place: usize) -> Option<&'a Entry> {
-        let entries = self.entries();
         // Relaxed, both: the consumer's own.
         let lap = self.lap.load(Ordering::Relaxed);
-        let index = self
-            .head
-            .load(Ordering::Relaxed)
-            .wrapping_sub(lap)
-            .wrapping_add(place);
+        let head = self.head.load(Ordering::Relaxed);
+        self.entry(head.wrapping_sub(lap), place)
+    }
+
+    /// The entry that many places behind the one at `first`, around the end.
+    fn entry(&self, first: usize, place: usize) -> Option<&'a Entry> {
+        let entries = self.entries();
+        let index = first.wrapping_add(place);
         entries.get(if index >= entries.len() {
-            index - entries.len()
+            index.wrapping_sub(entries.len())
         } else {
             index
         })
@@ -302,16 +304,9 @@ impl<'a> Mailbox<'a> {
     pub(super) fn is_pending(&self, end: Ticket) -> bool {
         let lap = self.lap.load(Ordering::Relaxed);
         let head = self.head.load(Ordering::Relaxed);
-        (0..end.0.wrapping_sub(head)).any(|distance| {
-            let index = head.wrapping_add(distance).wrapping_sub(lap);
-            let index = if index >= self.entries().len() {
-                index.wrapping_sub(self.entries().len())
-            } else {
-                index
-            };
+        (0..end.0.wrapping_sub(head)).any(|place| {
             // Acquire as in `pop`: a published entry will be read without looking again.
-            self.entries()
-                .get(index)
+            self.entry(head.wrapping_sub(lap), place)
                 .is_some_and(|entry| entry.callback.load(Ordering::Acquire).is_null())
         })
     }
