@@ -122,6 +122,13 @@ pub(crate) trait Backend: Clock {
     /// with 0. `EINTR` is an empty wait, not an error.
     fn wait(&mut self, timeout: Nanos) -> Result<u32>;
 
+    /// After a wait that found something: an entry that has been reported by one wait after the other, if
+    /// it is time to ask the kernel whether its fd is still that file. Of a backend whose sources are found by
+    /// their fds there is none, as each wait looks at the fd.
+    fn suspect(&mut self) -> Option<Entry> {
+        None
+    }
+
     /// Calls `mark` once for every ready source, with what was found. It returns `None` if the source is to be dropped.
     fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<Marked>);
 

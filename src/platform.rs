@@ -231,6 +231,15 @@ impl<H: Host> Backend for Platform<'_, H> {
         delegate!(self, backend => backend.wait(timeout))
     }
 
+    #[inline]
+    fn suspect(&mut self) -> Option<Entry> {
+        match self {
+            #[cfg(linux_epoll)]
+            Platform::Epoll(backend) => backend.suspect(),
+            _ => None,
+        }
+    }
+
     fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<Marked>) {
         delegate!(self, backend => backend.mark(mark))
     }

@@ -5,7 +5,7 @@
 //! differs from what the kernel has.
 
 use super::Reactor;
-use crate::backend::{ALWAYS_READY, Backend, Capabilities, NOWHERE, Source};
+use crate::backend::{ALWAYS_READY, Backend, Capabilities, Entry, NOWHERE, Source};
 use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, fold};
 use crate::target::Target;
@@ -359,6 +359,24 @@ impl<B: Backend> Reactor<'_, B> {
         match self.backend.probe(&watcher.source(head, Interest::empty())) {
             Ok(_) => self.watchers.list(head, DIRTY),
             Err(_) => self.invalidate(fd, Some(told)),
+        }
+    }
+
+    /// Asks the kernel whether the fd of an entry that is reported in each turn is still the file that it was. A program
+    /// that has closed the fd while a duplicate lives could not read from the file, and would be called for ever.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn examine(&mut self, entry: Entry) {
+        let Some(watcher) = self.watchers.slab.get(entry.slot) else {
+            return;
+        };
+        // To modify an edge-triggered entry would arm it again; and an edge is not reported in each turn.
+        let is_entry = watcher.position == entry.position && watcher.kernel != 0;
+        if is_entry && watcher.flags & EDGE == 0 {
+            let fd = watcher.fd;
+            if let Err(Error::ENOENT | Error::EBADF) = self.tell(entry.slot, true) {
+                self.invalidate(fd, None);
+            }
         }
     }
 

@@ -258,6 +258,9 @@ impl<'a, B: Backend> Reactor<'a, B> {
             self.work = EVENTS | WOKEN;
             self.sources = found;
             self.stats.events += u64::from(found);
+            if let Some(entry) = self.backend.suspect() {
+                self.examine(entry);
+            }
             if self.must_mark() {
                 self.mark(true);
             }

@@ -37,6 +37,9 @@ const NOT_AT_ALL: Timespec = Timespec {
 };
 /// How many events one wait fetches at most. The kernel then goes on with the others: it takes them in turn.
 const MOST_EVENTS: usize = 1024;
+/// After how many reports in a row an entry is suspect for the first time. Then after twice as many, up to the most.
+const FIRST_SUSPICION: u32 = 4;
+const MOST_REPEATS: u32 = 1024;
 /// The longest wait in one call: epoll_pwait counts milliseconds in an int. The loop then waits again.
 const LONGEST_WAIT: Nanos = i32::MAX as Nanos * MILLISECOND;
 
@@ -56,6 +59,9 @@ pub(crate) struct Epoll<'a> {
     cursor: u32,
     /// The first record that was marked: some may have been called before.
     first: u32,
+    /// What the first record of the last wait carried, and how many waits in a row that was.
+    front: u64,
+    repeats: u32,
 }
 
 impl<'a> Epoll<'a> {
@@ -78,6 +84,8 @@ impl<'a> Epoll<'a> {
             found: 0,
             cursor: 0,
             first: 0,
+            front: OWN.u64(),
+            repeats: 0,
         };
         add_own(&epoll.set, &epoll.wake)?;
         // Tried, not assumed: a container may let the set be made and not be waited for.
@@ -327,6 +335,24 @@ impl Backend for Epoll<'_> {
             Err(Errno::INTR) => Ok(0),
             Err(errno) => Err(error(errno)),
         }
+    }
+
+    /// The kernel puts a file that stays ready at the front of what the next wait finds.
+    #[inline]
+    fn suspect(&mut self) -> Option<Entry> {
+        let front = self.events.first()?.data.u64();
+        if front != self.front {
+            (self.front, self.repeats) = (front, 1);
+            return None;
+        }
+        self.repeats += 1;
+        if self.repeats < FIRST_SUSPICION || !self.repeats.is_power_of_two() {
+            return None;
+        }
+        if self.repeats >= MOST_REPEATS {
+            self.repeats /= 2;
+        }
+        Some(entry(EventData::new_u64(front)))
     }
 
     fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<Marked>) {

@@ -31,7 +31,9 @@ claims! {
         closed_terminal_is_told_once_or_not_at_all
         closed_regular_file_is_told_once_or_not_at_all
         closed_device_is_told_once_or_not_at_all;
-    epoll: ;
+    epoll:
+        file_that_a_duplicate_keeps_ready_is_found_out
+        file_that_stays_ready_is_reported_for_ever;
     simulation: ;
 }
 
@@ -415,4 +417,68 @@ fn closed_regular_file_is_told_once_or_not_at_all<W: World>(_: &mut Bench<'_, W>
 
 fn closed_device_is_told_once_or_not_at_all<W: World>(_: &mut Bench<'_, W>) {
     check_all::<W>(device, true);
+}
+
+/// Reports until the kernel is asked for the first time, then `INVALID`, once; then one event of the old entry, after
+/// which the set is rebuilt; then silence.
+fn file_that_a_duplicate_keeps_ready_is_found_out<W: World>(_: &mut Bench<'_, W>) {
+    for options in [NONE, Interest::EXCLUSIVE, Interest::HIGH] {
+        for is_reused in [false, true] {
+            for has_noise in [false, true] {
+                let mut storage = Storage::<6, 1, 1>::new();
+                let mut b = Bench::<W>::new(&mut storage);
+                let (reader, writer) = b.pipe();
+                let (noise, noise_writer) = b.pipe();
+                let name = format!("{options:?}, reused: {is_reused}, noise: {has_noise}");
+                b.io("lost", reader, READ | options);
+                b.io_then("noise", noise, READ, move |_, _| {
+                    os::read_bytes(noise, 1);
+                });
+                b.turn();
+                os::write_bytes(writer, 1);
+                let duplicate = b.context.world.duplicate(reader);
+                b.context.world.close(reader);
+                let (fresh, fresh_writer) = os::pipe();
+                if is_reused {
+                    assert_eq!(os::duplicate_from(fresh, reader), reader);
+                }
+                let mut calls = Vec::new();
+                for _ in 0..8 {
+                    if has_noise {
+                        os::write_bytes(noise_writer, 1);
+                    }
+                    calls.extend(b.turn().into_iter().filter(|call| call != "noise R"));
+                }
+                let invalid = calls.iter().position(|call| call == "lost I");
+                assert_eq!(
+                    invalid.map(|at| at + 1),
+                    Some(calls.len()),
+                    "{name}: {calls:?}"
+                );
+                assert!(calls.len() <= 5, "{name}: {calls:?}");
+                b.assert_silent();
+                assert_eq!(b.event_loop.stats().rebuilds, 1, "{name}");
+                for fd in [duplicate, fresh, fresh_writer] {
+                    os::close_fd(fd);
+                }
+                b.event_loop.fd_closing(reader).unwrap();
+                if is_reused {
+                    os::close_fd(reader);
+                }
+            }
+        }
+    }
+}
+
+fn file_that_stays_ready_is_reported_for_ever<W: World>(b: &mut Bench<'_, W>) {
+    let (reader, writer) = b.pipe();
+    os::write_bytes(writer, 1);
+    b.io("level", reader, READ);
+    let (edge, edge_writer) = b.pipe();
+    os::write_bytes(edge_writer, 1);
+    b.io("edge", edge, READ | Interest::EDGE);
+    assert_eq!(b.turn().len(), 2);
+    for _ in 0..5000 {
+        assert_eq!(b.turn(), ["level R"]);
+    }
 }
