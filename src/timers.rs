@@ -203,6 +203,24 @@ impl<'a> Timers<'a> {
         Ok(())
     }
 
+    /// Gives a live timer all that [`start`](Self::start) and [`set_flags`](Self::set_flags) give a new one. As
+    /// [`again`](Self::again), but not only the deadline.
+    pub(crate) fn set(
+        &mut self,
+        token: Token,
+        deadline: Nanos,
+        period: Nanos,
+        flags: u8,
+        target: Target,
+    ) -> Result<()> {
+        let slot = self.slab.check_mut(token)?;
+        let before = core::mem::replace(&mut slot.flags, flags);
+        (slot.target, slot.period, slot.slack) = (target, period, 0);
+        self.count_out(before);
+        self.unreferenced += u32::from(flags & UNREFERENCED != 0);
+        self.again(token, deadline)
+    }
+
     /// Stops a timer: its handle is stale, its slot free. `ENOENT` for one that has fired or was stopped before.
     #[inline]
     pub(crate) fn stop(&mut self, token: Token) -> Result<()> {

@@ -228,6 +228,42 @@ impl<'l, H: Host> RawCore<'l, H> {
         callback: OnTimer<H>,
         user: *mut (),
     ) -> Result<Timer> {
+        let (deadline, period, flags) = self.when(when, repeat)?;
+        self.reactor
+            .timer_start(deadline, period, flags, target(callback as *mut (), user))
+            .map(Timer)
+    }
+
+    /// Set a timer, whatever state it is in. A live one is armed anew in place: it keeps its handle
+    /// and needs no free slot. Otherwise one is started, and `timer` becomes its handle;
+    /// `Timer::default()` is one that was never live. Either way it is then as
+    /// [`timer_start`](Self::timer_start) would have made it, without slack.
+    ///
+    /// In its own callback a periodic timer is live, a one-shot one is not: there is a free slot
+    /// then, unless the callback has started other timers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOSPC`]: the timer is not live, and all timer slots are in use.
+    /// [`Error::EINVAL`]: a period of 0. `timer` is unchanged then.
+    pub fn timer_set(
+        &mut self,
+        timer: &mut Timer,
+        when: When,
+        repeat: Repeat,
+        callback: OnTimer<H>,
+        user: *mut (),
+    ) -> Result<()> {
+        let (deadline, period, flags) = self.when(when, repeat)?;
+        let target = target(callback as *mut (), user);
+        timer.0 = self
+            .reactor
+            .timer_set(timer.0, deadline, period, flags, target)?;
+        Ok(())
+    }
+
+    /// The deadline, the period and the flags of a timer.
+    fn when(&mut self, when: When, repeat: Repeat) -> Result<(Nanos, Nanos, u8)> {
         let deadline = match when {
             When::After(delay) => self.reactor.clock().saturating_add(delay),
             When::AfterCached(delay) => self.reactor.now().saturating_add(delay),
@@ -242,9 +278,7 @@ impl<'l, H: Host> RawCore<'l, H> {
             Repeat::FixedDelay(period) => (period, FIXED_DELAY),
             Repeat::SkipMissed(period) => (period, SKIP_MISSED),
         };
-        self.reactor
-            .timer_start(deadline, period, flags, target(callback as *mut (), user))
-            .map(Timer)
+        Ok((deadline, period, flags))
     }
 
     /// Push a timer's deadline to `delay` after the turn's time. A few nanoseconds if that is later

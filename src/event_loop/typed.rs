@@ -171,6 +171,29 @@ impl<'l, C, H: Host> Core<'l, C, H> {
         Ok(timer)
     }
 
+    /// Set a timer, whatever state it is in: as [`RawCore::timer_set`], for a callback that receives
+    /// the context.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn timer_set<F, U: Word>(
+        &mut self,
+        timer: &mut Timer,
+        when: When,
+        repeat: Repeat,
+        callback: F,
+        user: U,
+    ) -> Result<()>
+    where
+        F: Fn(&mut Core<'_, C, H>, &mut C, TimerEvent<U>) + Copy + 'static,
+    {
+        let _ = callback;
+        let call = call_timer::<C, H, F, U>;
+        self.raw
+            .timer_set(timer, when, repeat, call, user.into_word())
+    }
+
     /// Give a timer another callback: as [`RawCore::timer_set_callback`], for one that receives the
     /// context.
     ///

@@ -3,8 +3,9 @@
 
 use core::ffi::{c_int, c_void};
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::target::Target;
+use crate::time::Nanos;
 use crate::timers::{FIXED_DELAY, SKIP_MISSED, UNREFERENCED};
 
 use super::init::CReactor;
@@ -92,12 +93,25 @@ unsafe fn start_otherwise(
     target: Target,
     timer: *mut pirn_timer,
 ) -> c_int {
+    let result = when(reactor, delay_ns, period_ns, options)
+        .and_then(|(deadline, flags)| reactor.timer_start(deadline, period_ns, flags, target));
+    // SAFETY: passed on.
+    unsafe { give(result, timer) }
+}
+
+/// The deadline and the flags that the arguments of a start amount to.
+fn when(
+    reactor: &mut CReactor,
+    delay_ns: u64,
+    period_ns: u64,
+    options: u32,
+) -> Result<(Nanos, u8)> {
     let policy = options & (PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP);
     if options & !OPTIONS != 0
         || policy == PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP
         || (policy != 0 && period_ns == 0)
     {
-        return failure(Error::EINVAL);
+        return Err(Error::EINVAL);
     }
     // Whatever the option: a timer is started only when the turn's time is known.
     let now = reactor.now();
@@ -116,7 +130,61 @@ unsafe fn start_otherwise(
     } else {
         flags
     };
-    let result = reactor.timer_start(deadline, period_ns, flags, target);
+    Ok((deadline, flags))
+}
+
+/// Set a timer, whatever state it is in.
+///
+/// If `*timer` is live it is armed again in place: it keeps its handle and needs no free slot.
+/// Otherwise (all zero, fired, stopped) a timer is started, and `*timer` becomes its handle. Either
+/// way it is then as `pirn_timer_start` would have made it: deadline, period, policy, callback and
+/// user data are those given here, it is ref'ed unless `PIRN_UNREF` is among the options, and it has
+/// no slack. A timer that was due in this turn and not called yet is not called in it.
+///
+/// In its own callback a periodic timer is live. The slot of a one-shot timer is free by then, and
+/// is used again, unless the callback has started other timers before.
+///
+/// @param timer      the handle, all zero if there was no timer yet; written if one is started, and
+///                   unchanged on error
+/// @param delay_ns   nanoseconds from a fresh reading of the clock; with `PIRN_TIMER_CACHED` from
+///                   `pirn_now`, the turn's time, with `PIRN_TIMER_ABSOLUTE` from the clock's zero. 0 is
+///                   the next turn
+/// @param period_ns  nanoseconds between the ticks of a periodic timer; 0: one-shot
+/// @param options    `PIRN_TIMER_ABSOLUTE`, `PIRN_TIMER_CACHED`, a policy, `PIRN_UNREF`, or 0
+/// @param callback   called when it is due
+/// @param user       passed to the callback, never looked at
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop; `timer` NULL; callback NULL (see `PIRN_TAKE`); unknown options; both
+///   policies; a policy without a period
+/// - -ENOSPC: `*timer` is not live, and all timer slots are in use
+///
+/// Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a
+/// vDSO. To push the deadline of a live timer alone, `pirn_timer_again` is cheaper. Loop thread, any
+/// callback. Since 0.1.
+///
+/// # Safety
+///
+/// `loop` is NULL or came from `pirn_init`; `timer` is NULL or readable and writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_timer_set(
+    loop_: *mut pirn_loop,
+    timer: *mut pirn_timer,
+    delay_ns: u64,
+    period_ns: u64,
+    options: u32,
+    callback: pirn_timer_fn,
+    user: *mut c_void,
+) -> c_int {
+    let reactor = enter!(loop_);
+    if timer.is_null() {
+        return failure(Error::EINVAL);
+    }
+    let target = target!(loop_, callback, user);
+    // SAFETY: not NULL, hence readable as documented.
+    let token = unsafe { timer.read() }.into();
+    let result = when(reactor, delay_ns, period_ns, options)
+        .and_then(|(deadline, flags)| reactor.timer_set(token, deadline, period_ns, flags, target));
     // SAFETY: passed on.
     unsafe { give(result, timer) }
 }
@@ -129,7 +197,7 @@ unsafe fn start_otherwise(
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop
-/// - -ENOENT: stale handle, the timer may just have fired
+/// - -ENOENT: stale handle, the timer may just have fired (`pirn_timer_set` starts it again then)
 ///
 /// Cost: O(1), no clock, no system call. Loop thread, any callback. Since 0.1.
 ///

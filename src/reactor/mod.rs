@@ -430,6 +430,27 @@ impl<'a, B: Backend> Reactor<'a, B> {
         Ok(token)
     }
 
+    /// Gives a timer whatever state it is in: a live one is armed anew and keeps its handle, otherwise one is
+    /// started.
+    pub(crate) fn timer_set(
+        &mut self,
+        timer: Token,
+        deadline: Nanos,
+        period: Nanos,
+        flags: u8,
+        target: Target,
+    ) -> Result<Token> {
+        if self
+            .timers
+            .set(timer, deadline, period, flags, target)
+            .is_err()
+        {
+            return self.timer_start(deadline, period, flags, target);
+        }
+        self.changed();
+        Ok(timer)
+    }
+
     /// From the turn's time: that is what makes it a few nanoseconds.
     #[inline]
     pub(crate) fn timer_again(&mut self, timer: Token, delay: Nanos) -> Result<()> {

@@ -620,6 +620,12 @@ enum Step {
         which: usize,
         when: When,
     },
+    Set {
+        which: usize,
+        when: When,
+        period: Nanos,
+        flags: u8,
+    },
     Stop {
         which: usize,
     },
@@ -686,7 +692,7 @@ fn when() -> impl Strategy<Value = When> {
 fn step() -> impl Strategy<Value = Step> {
     let which = 0..1000_usize;
     let flags = prop_oneof![
-        Just(0),
+        Just(0_u8),
         Just(FIXED_DELAY),
         Just(SKIP_MISSED),
         Just(UNREFERENCED)
@@ -694,8 +700,9 @@ fn step() -> impl Strategy<Value = Step> {
     let period = prop_oneof![2 => Just(0), 1 => length()];
     let limit = || prop_oneof![0..4_usize, Just(1000)];
     prop_oneof![
-        10 => (when(), period, flags).prop_map(|(when, period, flags)| Step::Start { when, period, flags }),
+        10 => (when(), period.clone(), flags.clone()).prop_map(|(when, period, flags)| Step::Start { when, period, flags }),
         8 => (which.clone(), when()).prop_map(|(which, when)| Step::Again { which, when }),
+        4 => (which.clone(), when(), period.clone(), flags.clone()).prop_map(|(which, when, period, flags)| Step::Set { which, when, period, flags }),
         2 => which.clone().prop_map(|which| Step::Stop { which }),
         2 => (which.clone(), length()).prop_map(|(which, slack_ns)| Step::Slack { which, slack_ns }),
         1 => (which, any::<bool>()).prop_map(|(which, is_referenced)| Step::Ref { which, is_referenced }),
@@ -765,6 +772,31 @@ fn run_script(start: Nanos, asks: bool, steps: &[Step]) -> TestCaseResult {
                     entry.armed = model.armings;
                     entry.deadline = deadline;
                     entry.is_due = false;
+                }
+            }
+            Step::Set {
+                which,
+                ref when,
+                period,
+                flags,
+            } => {
+                let deadline = when.resolve(now);
+                let count = model.timers.len().max(1);
+                if let Some(entry) = model.timers.get_mut(which % count) {
+                    timers
+                        .set(entry.token, deadline, period, flags, target(0))
+                        .unwrap();
+                    model.armings += 1;
+                    let armed = model.armings;
+                    *entry = Entry {
+                        token: entry.token,
+                        deadline,
+                        period,
+                        flags,
+                        slack: 0,
+                        armed,
+                        is_due: false,
+                    };
                 }
             }
             Step::Stop { which } => {

@@ -139,6 +139,7 @@ SAYS(say_io_set_callback, return pirn_io_set_callback(loop, idle, see_io, &idle_
 SAYS(say_task_info, struct pirn_task task = { 0, 0 }; (void)pirn_task_post(loop, see_task, &seen, &task);
     long result = pirn_task_info(loop, task, NULL); (void)pirn_task_cancel(loop, task); return result;)
 SAYS(say_timer_info, return pirn_timer_info(loop, timer, NULL);)
+SAYS(say_timer_set, struct pirn_timer own = timer; return pirn_timer_set(loop, &own, 0, 0, 0, see_timer, &seen);)
 SAYS(say_timer_set_callback, return pirn_timer_set_callback(loop, timer, see_timer, &seen);)
 SAYS(say_io_modify, return pirn_io_modify(loop, idle, 0);)
 SAYS(say_io_ref, return pirn_io_ref(loop, idle);)
@@ -201,6 +202,7 @@ static const struct call {
     { "pirn_io_modify", say_io_modify, 0, 0, -EINVAL },
     { "pirn_io_ref", say_io_ref, 0, 0, -EINVAL },
     { "pirn_io_set_callback", say_io_set_callback, 0, 0, -EINVAL },
+    { "pirn_timer_set", say_timer_set, 0, 0, -EINVAL },
     { "pirn_timer_set_callback", say_timer_set_callback, 0, 0, -EINVAL },
     { "pirn_io_unref", say_io_unref, 0, 0, -EINVAL },
     { "pirn_raise_add", say_raise_add, 0, 0, -EINVAL },

@@ -254,6 +254,11 @@ CALL(timer_far, OK(pirn_timer_start(loop, HOUR, 0, 0, see_timer, &seen, NULL));)
 CALL(timer_cached, OK(pirn_timer_start(loop, 0, 0, PIRN_TIMER_CACHED, see_timer, &seen, NULL));)
 CALL(timer_refused, for (int at = 0; at < TIMERS; at++) (void)pirn_timer_start(loop, HOUR, 0, 0, see_timer, &seen, NULL);
     GIVES(pirn_timer_start(loop, 0, 0, 0, see_timer, &seen, NULL), -ENOSPC);)
+CALL(timer_set_now, struct pirn_timer own = far; OK(pirn_timer_set(loop, &own, 0, 0, 0, see_timer, &seen));)
+CALL(timer_set_later, struct pirn_timer own = far; OK(pirn_timer_set(loop, &own, 2 * HOUR, 0, 0, see_timer, &seen));)
+CALL(timer_set_new, struct pirn_timer own = { 0, 0 }; OK(pirn_timer_set(loop, &own, 0, HOUR, PIRN_TIMER_CACHED, see_timer, &seen));)
+CALL(timer_set_fired, struct pirn_timer own = fired; OK(pirn_timer_set(loop, &own, HOUR, 0, 0, see_timer, &seen));)
+CALL(timer_set_wrong, struct pirn_timer own = far; GIVES(pirn_timer_set(loop, &own, 0, 0, 0x40, see_timer, &seen), -EINVAL);)
 CALL(timer_again_now, OK(pirn_timer_again(loop, far, 0));)
 CALL(timer_again_later, OK(pirn_timer_again(loop, far, 2 * HOUR));)
 CALL(timer_again_stale, GIVES(pirn_timer_again(loop, fired, 0), -ENOENT);)
@@ -371,6 +376,11 @@ static const struct change {
     { "pirn_timer_start", timer_far, 0 },
     { "pirn_timer_start", timer_cached, 0 },
     { "pirn_timer_start", timer_refused, 0 },
+    { "pirn_timer_set", timer_set_now, 0 },
+    { "pirn_timer_set", timer_set_later, 0 },
+    { "pirn_timer_set", timer_set_new, 0 },
+    { "pirn_timer_set", timer_set_fired, 0 },
+    { "pirn_timer_set", timer_set_wrong, 0 },
     { "pirn_timer_again", timer_again_now, 0 },
     { "pirn_timer_again", timer_again_later, 0 },
     { "pirn_timer_again", timer_again_stale, 0 },

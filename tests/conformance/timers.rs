@@ -1,6 +1,6 @@
 //! Timers: when they fire, in which order, and what changing them does.
 
-use pirn::{BackendKind, Error, FOREVER, Repeat, Storage, When};
+use pirn::{BackendKind, Ended, Error, FOREVER, Repeat, Storage, Timer, When};
 
 use crate::bench::{Bench, on_timer};
 use crate::world::World;
@@ -26,6 +26,12 @@ claims! {
         again_moves_a_deadline_both_ways
         again_counts_as_armed_now
         again_for_a_timer_that_is_due_takes_it_back
+        set_starts_what_is_not_live
+        set_arms_a_live_timer_in_place
+        set_makes_of_a_live_timer_what_start_makes
+        set_for_a_timer_that_is_due_takes_it_back
+        set_in_its_own_callback_needs_no_other_slot
+        set_that_is_refused_changes_nothing
         remaining_time_is_told
         next_deadline_is_exact
         capacity_is_an_answer
@@ -365,6 +371,140 @@ fn again_for_a_timer_that_is_due_takes_it_back<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["first", "last"]);
     assert_eq!(b.turn(), ["now"]);
     b.assert_silent();
+}
+
+const HOUR: u64 = 3600 * 1000 * MS;
+
+impl<W: World> Bench<'_, W> {
+    /// Sets the timer of that name, which logs.
+    fn set(&mut self, timer: &mut Timer, name: &'static str, when: When, repeat: Repeat) {
+        let user = self.context.name(name);
+        self.event_loop
+            .timer_set(timer, when, repeat, on_timer::<W>, user)
+            .expect(name);
+    }
+}
+
+fn set_starts_what_is_not_live<W: World>(b: &mut Bench<'_, W>) {
+    let mut timer = Timer::default();
+    b.set(&mut timer, "new", When::At(0), ONCE);
+    assert_ne!(timer, Timer::default());
+    assert_eq!(b.turn(), ["new"]);
+    let fired = timer;
+    b.set(&mut timer, "fired", When::At(0), ONCE);
+    assert_ne!(timer, fired);
+    assert_eq!(b.turn(), ["fired"]);
+    b.set(&mut timer, "stopped", When::After(HOUR), ONCE);
+    let stopped = timer;
+    b.event_loop.timer_stop(timer).unwrap();
+    // Its slot is another's by now.
+    let other = b.timer("other", When::After(HOUR), ONCE);
+    b.set(&mut timer, "again", When::At(0), ONCE);
+    assert_ne!(timer, stopped);
+    assert_ne!(timer, other);
+    assert_eq!(b.turn(), ["again"]);
+    assert_eq!(b.event_loop.stats().timer_used, 1);
+}
+
+fn set_arms_a_live_timer_in_place<W: World>(b: &mut Bench<'_, W>) {
+    let mut timer = b.timer("timer", When::After(HOUR), ONCE);
+    let handle = timer;
+    for deadline in [HOUR, FOREVER, 1, 2 * HOUR, 0] {
+        b.set(&mut timer, "set", When::At(deadline), ONCE);
+        assert_eq!(timer, handle);
+        assert_eq!(b.event_loop.next_deadline(), deadline);
+        assert_eq!(b.event_loop.stats().timer_used, 1);
+    }
+    assert_eq!(b.turn(), ["set"]);
+    b.assert_silent();
+}
+
+fn set_makes_of_a_live_timer_what_start_makes<W: World>(b: &mut Bench<'_, W>) {
+    let mut timer = b.timer("once", When::After(HOUR), ONCE);
+    b.event_loop.timer_set_reference(timer, false).unwrap();
+    b.event_loop.timer_slack(timer, HOUR).unwrap();
+    // Periodic, referenced, exact; and armed after the other.
+    b.timer("other", When::At(7), ONCE);
+    b.set(&mut timer, "tick", When::At(7), Repeat::SkipMissed(HOUR));
+    assert_eq!(b.event_loop.next_deadline(), 7);
+    let called = b.turn();
+    assert_eq!(called.len(), 2);
+    assert_eq!(called[0], "other");
+    assert!(called[1].starts_with("tick"), "{called:?}");
+    assert_eq!(b.event_loop.stats().timer_used, 1);
+    // One-shot again, and the loop ends with it.
+    b.set(&mut timer, "last", When::At(7), ONCE);
+    b.context.log.clear();
+    assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Done));
+    assert_eq!(b.context.log, ["last"]);
+}
+
+fn set_for_a_timer_that_is_due_takes_it_back<W: World>(b: &mut Bench<'_, W>) {
+    b.timer_then("first", When::At(1), ONCE, |event_loop, context| {
+        let mut due = context.timer("due");
+        let user = context.name("set");
+        event_loop
+            .timer_set(&mut due, When::At(0), ONCE, on_timer::<W>, user)
+            .unwrap();
+        assert_eq!(due, context.timer("due"));
+    });
+    b.timer("due", When::At(2), ONCE);
+    assert_eq!(b.turn(), ["first"]);
+    assert_eq!(b.turn(), ["set"]);
+}
+
+/// A loop with room for one timer, which sets itself: a one-shot one, then a periodic one.
+fn set_in_its_own_callback_needs_no_other_slot<W: World>(_: &mut Bench<'_, W>) {
+    fn set_itself<W: World>(
+        event_loop: &mut crate::bench::Lp<'_, W>,
+        context: &mut crate::bench::Context<W>,
+    ) {
+        let mut timer = context.timer("timer");
+        let user = context.name_then("timer", set_itself::<W>);
+        event_loop
+            .timer_set(&mut timer, When::At(0), ONCE, on_timer::<W>, user)
+            .unwrap();
+        context.timers.insert("timer", timer);
+    }
+    for repeat in [ONCE, Repeat::SkipMissed(HOUR)] {
+        let mut storage = Storage::<0, 1, 0>::new();
+        let mut b = Bench::<W>::new(&mut storage);
+        b.timer_then("timer", When::At(0), repeat, set_itself::<W>);
+        for _ in 0..5 {
+            let called = b.turn();
+            assert_eq!(called.len(), 1);
+            assert!(called[0].starts_with("timer"), "{called:?}");
+            assert_eq!(b.event_loop.stats().timer_used, 1);
+        }
+        b.event_loop.timer_stop(b.context.timer("timer")).unwrap();
+        b.assert_silent();
+    }
+}
+
+fn set_that_is_refused_changes_nothing<W: World>(_: &mut Bench<'_, W>) {
+    let mut storage = Storage::<0, 2, 0>::new();
+    let mut b = Bench::<W>::new(&mut storage);
+    let mut timer = b.timer("timer", When::At(0), ONCE);
+    b.timer("other", When::After(HOUR), ONCE);
+    let user = b.context.name("never");
+    let handle = timer;
+    for repeat in [
+        Repeat::FixedRate(0),
+        Repeat::FixedDelay(0),
+        Repeat::SkipMissed(0),
+    ] {
+        let refused =
+            b.event_loop
+                .timer_set(&mut timer, When::At(HOUR), repeat, on_timer::<W>, user);
+        assert_eq!((refused, timer), (Err(Error::EINVAL), handle));
+    }
+    let mut none = Timer::default();
+    let refused = b
+        .event_loop
+        .timer_set(&mut none, When::At(0), ONCE, on_timer::<W>, user);
+    assert_eq!((refused, none), (Err(Error::ENOSPC), Timer::default()));
+    b.set(&mut timer, "live", When::At(0), ONCE);
+    assert_eq!(b.turn(), ["live"]);
 }
 
 fn remaining_time_is_told<W: World>(b: &mut Bench<'_, W>) {

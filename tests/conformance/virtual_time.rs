@@ -1,8 +1,8 @@
 //! Time to the nanosecond, on a clock that stands still until the loop waits: only a simulation can say these things.
 
-use pirn::{Error, FOREVER, Repeat, When};
+use pirn::{Error, FOREVER, Repeat, Timer, When};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, on_timer};
 use crate::world::{Simulation, World};
 
 const ONCE: Repeat = Repeat::Never;
@@ -27,6 +27,7 @@ claims! {
         clock_near_its_end_is_no_special_case
         after_counts_from_the_clock_and_after_cached_from_the_turn
         again_counts_from_the_turn
+        set_counts_from_the_clock_and_cached_from_the_turn
         again_after_a_failed_wait_counts_from_the_time_after_it
         deadline_of_a_run_is_exact
         stopped_timer_does_not_shorten_the_wait
@@ -333,6 +334,27 @@ fn again_after_a_failed_wait_counts_from_the_time_after_it(b: &mut B<'_>) {
     assert_eq!(b.event_loop.next_deadline(), start + 150);
     assert_eq!(b.turns_until(1), ["timer"]);
     assert_eq!(b.context.world.now(), start + 150);
+}
+
+fn set_counts_from_the_clock_and_cached_from_the_turn(b: &mut B<'_>) {
+    let start = b.context.world.now();
+    b.timer_then("slow", When::At(start), ONCE, move |event_loop, context| {
+        let mut timer = Timer::default();
+        let user = context.name("set");
+        context.world.sleep(60);
+        for (when, deadline) in [
+            (When::After(200), start + 260),
+            (When::AfterCached(200), start + 200),
+            (When::At(start + 100), start + 100),
+        ] {
+            event_loop
+                .timer_set(&mut timer, when, ONCE, on_timer::<Simulation>, user)
+                .unwrap();
+            assert_eq!(event_loop.next_deadline(), deadline);
+        }
+    });
+    let expected = [(60, "slow"), (100, "set")];
+    assert_eq!(until(b, start, start + 300), named(&expected));
 }
 
 fn deadline_of_a_run_is_exact(b: &mut B<'_>) {
