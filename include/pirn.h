@@ -46,6 +46,9 @@
  *             place of pirn_dispatch. What handles them may call everything, unwind and longjmp.
  * Threads     A loop belongs to one thread. Only pirn_remote_post, pirn_raise, pirn_wake and pirn_stop may be called from other threads,
  *             signal handlers and interrupts. Functions that take no loop may be called from anywhere.
+ *             While nobody is inside a loop it may be handed over to another thread. A library made
+ *             with the profile `checked`, for development, returns -EPERM to a thread that uses a
+ *             loop while another one is inside it.
  * Full        Is an answer: -ENOSPC for slots, -EAGAIN for queues, -EDQUOT for the kernel's limit
  *             of fds that one user may watch. What was accepted is kept.
  * Removal     Is now: when pirn_io_remove, pirn_timer_stop or pirn_task_cancel returns, the callback will not run again, even if its
@@ -364,7 +367,11 @@ struct pirn_ready {
 };
 
 /**
- * What the application supplies for `PIRN_BACKEND_HOST`. It is copied by `pirn_init`. None of the functions may call pirn.
+ * What the application supplies for `PIRN_BACKEND_HOST`. It is copied by `pirn_init`.
+ *
+ * None of the functions may call pirn, except for `pirn_remote_post`, `pirn_raise`, `pirn_wake` and
+ * `pirn_stop`, as an interrupt would: what is posted or raised inside `wait` is called in the turn that
+ * waits. `wake` may be called inside `wait` then.
  */
 struct pirn_host {
   /**
@@ -794,8 +801,11 @@ size_t pirn_storage_size(uint32_t io,
 /**
  * Make a loop in a block of memory.
  *
- * The block must stay where it is, untouched by others, until `pirn_deinit`; nothing else is ever allocated. A block larger than it
- * must be is welcome: the select backend then watches higher fds, the epoll backend fetches more events at once, up to 1024.
+ * The block must stay where it is, untouched by others, until `pirn_deinit`. Nothing else is ever
+ * allocated. What the memory held before makes no difference: recycled memory may be passed as it
+ * is, with the capacities in `config`. Only a loop that was not ended there is answered with -EBUSY.
+ * A block larger than it must be is welcome: the select backend then watches higher fds, the epoll
+ * backend fetches more events at once, up to 1024.
  *
  * @param loop   where the loop's address is written; unchanged on error
  * @param block  memory aligned as a `uint64_t`; declared by `PIRN_STORAGE`, or any other with the capacities in `config`
@@ -1385,12 +1395,17 @@ int pirn_run_until(struct pirn_loop *loop,
 /**
  * Make one turn.
  *
- * Waits until something is due, at most `timeout_ns`, and calls it. Waits even if nothing keeps the loop going.
+ * Waits until something is due, at most `timeout_ns`, and calls it. Waits even if nothing keeps the
+ * loop going.
+ *
+ * May return 0 before the time is over: after a signal or `pirn_wake`; after events that no watcher
+ * wants any more; and on epoll after the whole milliseconds of a wait, as the rest is waited for in the
+ * next turn. So call it in a loop, and look at `pirn_now` for the time that has passed.
  *
  * @param timeout_ns  0 polls; `PIRN_FOREVER` waits for ever
  *
- * Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait: one
- * system call, which asks for the process. Loop thread. Since 0.1.
+ * Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait:
+ * one system call, which asks for the process. Loop thread. Since 0.1.
  */
 int pirn_turn(struct pirn_loop *loop, uint64_t timeout_ns);
 

@@ -35,7 +35,7 @@ macro_rules! errors {
 
 errors! {
     /// Not permitted: a file that epoll refuses was asked for with an option only epoll has.
-    EPERM = 1, "operation not permitted on this fd";
+    EPERM = 1, "operation not permitted on this fd, or in this thread";
     /// The handle is stale or was never given out.
     ENOENT = 2, "no such watcher, timer or task (stale handle)";
     /// There is no such process, or it is not a child.
@@ -162,7 +162,7 @@ mod tests {
     fn each_error_has_its_own_sentence() {
         assert_eq!(
             Error::EPERM.to_string(),
-            "operation not permitted on this fd"
+            "operation not permitted on this fd, or in this thread"
         );
         assert_eq!(Error::EINVAL.to_string(), "invalid argument");
         assert_eq!(Error::EUCLEAN.to_string(), "the loop's memory is damaged");

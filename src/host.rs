@@ -30,7 +30,11 @@ pub struct Readiness {
     pub ready: u32,
 }
 
-/// What a host supplies. None of these may call the loop they serve.
+/// What a host supplies.
+///
+/// None of these may call the loop they serve, except by its [`Remote`](crate::Remote), as an interrupt
+/// would: what is posted or raised inside [`wait`](Self::wait) is called in the turn that waits. The host's
+/// own [`Waker`](Self::Waker) may be called meanwhile.
 pub trait Host {
     /// Ends a wait from other threads, signal handlers and interrupts. It is `Copy`, because a
     /// [`Remote`](crate::Remote) may outlive the loop: a waker that owned something could never be

@@ -137,6 +137,30 @@ fn exceptions_leave_through_the_library() {
     }
 }
 
+/// The library of the profile for development finds calls from other threads.
+#[test]
+fn a_thread_that_the_loop_does_not_belong_to_is_told() {
+    if !has(GCC.program) {
+        return;
+    }
+    let target = scratch("capi");
+    let mut build = support::cargo(&target);
+    build.args([
+        "build",
+        "--quiet",
+        "--profile",
+        "checked",
+        "--package",
+        "pirn-capi",
+    ]);
+    let outcome = run(&mut build, support::MINUTES);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    let archive = target.join("checked/libpirn.a");
+    let program = GCC.link(&source("wrong_thread.c"), &archive, &[]);
+    let outcome = run(&mut std::process::Command::new(program), LIMIT);
+    assert_eq!(complaint(&outcome, &BACKENDS), None);
+}
+
 /// The check above is not blind: a claim that fails, a backend that says nothing and a program that crashes are noticed.
 #[test]
 fn failures_are_noticed() {

@@ -39,6 +39,9 @@ pub(super) struct Head {
     capacity: Capacity,
     /// Where on its stack a thread has entered `pirn_run`, a turn or a part of one; 0: none is inside.
     pub(super) inside: AtomicUsize,
+    /// Which thread that is.
+    #[cfg(all(debug_assertions, linux_backend))]
+    pub(super) runner: super::run::Runner,
     /// As given to `pirn_init`: `PIRN_MEASURE`, `PIRN_TAKE`, `PIRN_NO_FORK_CHECK`. Never changes.
     pub(super) flags: u32,
     pub(super) reactor: CReactor,
@@ -162,7 +165,11 @@ pub struct pirn_ready {
     pub ready: u32,
 }
 
-/// What the application supplies for `PIRN_BACKEND_HOST`. It is copied by `pirn_init`. None of the functions may call pirn.
+/// What the application supplies for `PIRN_BACKEND_HOST`. It is copied by `pirn_init`.
+///
+/// None of the functions may call pirn, except for `pirn_remote_post`, `pirn_raise`, `pirn_wake` and
+/// `pirn_stop`, as an interrupt would: what is posted or raised inside `wait` is called in the turn that
+/// waits. `wake` may be called inside `wait` then.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_host {
@@ -308,8 +315,11 @@ pub extern "C" fn pirn_storage_size(io: u32, timers: u32, tasks: u32) -> usize {
 
 /// Make a loop in a block of memory.
 ///
-/// The block must stay where it is, untouched by others, until `pirn_deinit`; nothing else is ever allocated. A block larger than it
-/// must be is welcome: the select backend then watches higher fds, the epoll backend fetches more events at once, up to 1024.
+/// The block must stay where it is, untouched by others, until `pirn_deinit`. Nothing else is ever
+/// allocated. What the memory held before makes no difference: recycled memory may be passed as it
+/// is, with the capacities in `config`. Only a loop that was not ended there is answered with -EBUSY.
+/// A block larger than it must be is welcome: the select backend then watches higher fds, the epoll
+/// backend fetches more events at once, up to 1024.
 ///
 /// @param loop   where the loop's address is written; unchanged on error
 /// @param block  memory aligned as a `uint64_t`; declared by `PIRN_STORAGE`, or any other with the capacities in `config`
@@ -444,6 +454,8 @@ unsafe fn init(
         tables,
         capacity,
         inside: AtomicUsize::new(0),
+        #[cfg(all(debug_assertions, linux_backend))]
+        runner: super::run::Runner::default(),
         flags: config.flags,
         reactor: Reactor::new(
             backend,

@@ -256,6 +256,11 @@ unsafe fn check(loop_: *const pirn_loop) -> Result<()> {
 unsafe fn reactor<'a>(loop_: *mut pirn_loop) -> Result<&'a mut init::CReactor> {
     // SAFETY: passed on.
     unsafe { check(loop_)? };
+    #[cfg(all(debug_assertions, linux_backend))]
+    // SAFETY: a live loop.
+    unsafe {
+        run::check_thread(loop_)?;
+    }
     // SAFETY: a live loop holds an initialised reactor; that the borrow is the only one the caller promises.
     Ok(unsafe { &mut (*loop_).0.reactor })
 }

@@ -14,6 +14,8 @@ use crate::sync::Ordering;
 use crate::target::Target;
 use crate::time::FOREVER;
 use crate::timers::Fired;
+#[cfg(all(debug_assertions, linux_backend))]
+use core::sync::atomic::AtomicI32;
 
 use super::init::{CBackend, CReactor};
 use super::{
@@ -52,7 +54,12 @@ impl Running {
         let inside = unsafe { &(*loop_).0.inside };
         // In one step: of two threads that try at once, which is a mistake, one is told so for certain.
         match inside.compare_exchange(0, frame, Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => Ok(Running(loop_)),
+            Ok(_) => {
+                #[cfg(all(debug_assertions, linux_backend))]
+                // SAFETY: a live loop. The words are atomic and only ever borrowed shared.
+                unsafe { &(*loop_).0.runner }.begin();
+                Ok(Running(loop_))
+            }
             Err(_) => Err(Error::EBUSY),
         }
     }
@@ -64,6 +71,49 @@ impl Drop for Running {
         let inside = unsafe { &(*self.0).0.inside };
         inside.store(0, Ordering::Release);
     }
+}
+
+/// The thread that is inside, for builds that look for calls from others.
+#[cfg(all(debug_assertions, linux_backend))]
+#[derive(Default)]
+pub(super) struct Runner {
+    process: AtomicI32,
+    thread: AtomicI32,
+}
+
+#[cfg(all(debug_assertions, linux_backend))]
+impl Runner {
+    fn begin(&self) {
+        let (process, thread) = crate::sys::process_and_thread();
+        // Relaxed: the thread that is inside always sees its own number, and whoever sees another one is wrong.
+        self.process.store(process, Ordering::Relaxed);
+        self.thread.store(thread, Ordering::Relaxed);
+    }
+
+    /// `EPERM` if it is another thread of this process. In a copy made by fork no thread of the parent runs.
+    fn check(&self) -> Result<()> {
+        let (process, thread) = crate::sys::process_and_thread();
+        let is_other = self.process.load(Ordering::Relaxed) == process
+            && self.thread.load(Ordering::Relaxed) != thread;
+        if is_other { Err(Error::EPERM) } else { Ok(()) }
+    }
+}
+
+/// `EPERM` if another thread is inside.
+///
+/// # Safety
+///
+/// A live loop.
+#[cfg(all(debug_assertions, linux_backend))]
+pub(super) unsafe fn check_thread(loop_: *mut pirn_loop) -> Result<()> {
+    // SAFETY: a live loop. The word is atomic and only ever borrowed shared.
+    let inside = unsafe { &(*loop_).0.inside };
+    // SAFETY: as above, of two words.
+    let runner = unsafe { &(*loop_).0.runner };
+    if inside.load(Ordering::Acquire) == 0 {
+        return Ok(());
+    }
+    runner.check()
 }
 
 /// Makes sure that nobody is inside: `EBUSY` otherwise.
@@ -242,12 +292,17 @@ pub unsafe extern "C" fn pirn_run_until(loop_: *mut pirn_loop, deadline_ns: u64)
 
 /// Make one turn.
 ///
-/// Waits until something is due, at most `timeout_ns`, and calls it. Waits even if nothing keeps the loop going.
+/// Waits until something is due, at most `timeout_ns`, and calls it. Waits even if nothing keeps the
+/// loop going.
+///
+/// May return 0 before the time is over: after a signal or `pirn_wake`; after events that no watcher
+/// wants any more; and on epoll after the whole milliseconds of a wait, as the rest is waited for in the
+/// next turn. So call it in a loop, and look at `pirn_now` for the time that has passed.
 ///
 /// @param timeout_ns  0 polls; `PIRN_FOREVER` waits for ever
 ///
-/// Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait: one
-/// system call, which asks for the process. Loop thread. Since 0.1.
+/// Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait:
+/// one system call, which asks for the process. Loop thread. Since 0.1.
 ///
 /// # Safety
 ///

@@ -42,6 +42,14 @@ fn poll_bits(flags: rustix::event::PollFlags) -> u16 {
     flags.bits() as _
 }
 
+/// This process and this thread, by number.
+#[cfg(all(debug_assertions, feature = "ffi"))]
+pub(crate) fn process_and_thread() -> (i32, i32) {
+    let process = rustix::process::getpid();
+    let thread = rustix::thread::gettid();
+    (process.as_raw_pid(), thread.as_raw_pid())
+}
+
 /// Sleeps that long, or less.
 fn nap(time: Nanos) {
     let _ = rustix::event::poll(&mut [], timespec(time).as_ref());

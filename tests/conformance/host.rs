@@ -1,8 +1,8 @@
 //! What a host is asked: only a simulation can say these things.
 
-use pirn::{Capabilities, Error, Interest};
+use pirn::{Capabilities, Ended, Error, FOREVER, Interest, Storage};
 
-use crate::bench::{Bench, on_io};
+use crate::bench::{Bench, on_io, on_task};
 use crate::world::{Simulation, World};
 
 const READ: Interest = Interest::READ;
@@ -17,7 +17,9 @@ claims! {
         host_is_passed_the_options_of_all_watchers_of_an_fd
         host_is_asked_for_edges_only_if_it_can
         host_arms_an_edge_again_with_each_modify
-        host_cannot_give_a_pollable_fd;
+        host_cannot_give_a_pollable_fd
+        host_may_post_and_raise_in_its_wait
+        host_may_stop_the_run_in_its_wait;
 }
 
 type B<'s> = Bench<'s, Simulation>;
@@ -104,4 +106,37 @@ fn host_cannot_give_a_pollable_fd(b: &mut B<'_>) {
     b.context.world.can(Capabilities::FD);
     assert_eq!(b.event_loop.capabilities(), Capabilities::NANOSECONDS);
     assert_eq!(b.event_loop.pollable_fd(), Err(Error::EOPNOTSUPP));
+}
+
+/// A loop that lives as long as the host's waits: for ever.
+fn forever() -> B<'static> {
+    Bench::new(Box::leak(Box::new(Storage::<1, 1, 4>::new())))
+}
+
+/// What a host posts and raises while it waits ends that wait, and is called in the turn that waits.
+fn host_may_post_and_raise_in_its_wait(_: &mut B<'_>) {
+    let mut b = forever();
+    b.raise_handler("raised", 5, Interest::empty());
+    for limit in [0, 1_000_000, FOREVER] {
+        let begun = b.context.world.now();
+        let remote = b.event_loop.remote();
+        let user = b.context.name("posted");
+        b.context.world.during_next_wait(move || {
+            remote.post(on_task::<Simulation>, user).unwrap();
+            remote.raise(5).unwrap();
+        });
+        assert_eq!(b.turn_for(limit), ["raised R", "posted"]);
+        assert_eq!(b.context.world.now(), begun);
+        b.assert_silent();
+    }
+}
+
+fn host_may_stop_the_run_in_its_wait(_: &mut B<'_>) {
+    let mut b = forever();
+    b.event_loop.hold().unwrap();
+    let remote = b.event_loop.remote();
+    b.context
+        .world
+        .during_next_wait(move || remote.stop().unwrap());
+    assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Stopped));
 }

@@ -60,6 +60,8 @@ struct State {
     extra: Capabilities,
     watch_calls: Vec<(i32, Interest)>,
     refusal: Option<Error>,
+    /// What the host does in its next wait.
+    during_wait: Option<Box<dyn FnOnce()>>,
 }
 
 impl State {
@@ -169,6 +171,9 @@ impl Host for SimulatedHost {
     fn wait(&mut self, timeout: Nanos, ready: &mut [Readiness]) -> Result<usize> {
         let mut state = self.state.borrow_mut();
         state.timeouts.push(timeout);
+        if let Some(act) = state.during_wait.take() {
+            act();
+        }
         if let Some(error) = state.failure.take() {
             state.now = state.now.saturating_add(timeout);
             return Err(error);
@@ -269,6 +274,12 @@ impl Simulation {
     #[allow(dead_code, reason = "for the conformance suite")]
     pub fn refuse(&self, error: Error) {
         self.state.borrow_mut().refusal = Some(error);
+    }
+
+    /// Has the host do something in its next wait.
+    #[allow(dead_code, reason = "for the conformance suite")]
+    pub fn during_next_wait(&self, act: impl FnOnce() + 'static) {
+        self.state.borrow_mut().during_wait = Some(Box::new(act));
     }
 
     /// What poll(2) would say. For the model.

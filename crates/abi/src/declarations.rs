@@ -99,7 +99,11 @@ pub struct pirn_ready {
     /// `PIRN_READ` and so on.
     pub ready: u32,
 }
-/// What the application supplies for `PIRN_BACKEND_HOST`. It is copied by `pirn_init`. None of the functions may call pirn.
+/// What the application supplies for `PIRN_BACKEND_HOST`. It is copied by `pirn_init`.
+///
+/// None of the functions may call pirn, except for `pirn_remote_post`, `pirn_raise`, `pirn_wake` and
+/// `pirn_stop`, as an interrupt would: what is posted or raised inside `wait` is called in the turn that
+/// waits. `wake` may be called inside `wait` then.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_host {
@@ -384,8 +388,11 @@ unsafe extern "C" {
     pub safe fn pirn_storage_size(io: u32, timers: u32, tasks: u32) -> usize;
     /// Make a loop in a block of memory.
     ///
-    /// The block must stay where it is, untouched by others, until `pirn_deinit`; nothing else is ever allocated. A block larger than it
-    /// must be is welcome: the select backend then watches higher fds, the epoll backend fetches more events at once, up to 1024.
+    /// The block must stay where it is, untouched by others, until `pirn_deinit`. Nothing else is ever
+    /// allocated. What the memory held before makes no difference: recycled memory may be passed as it
+    /// is, with the capacities in `config`. Only a loop that was not ended there is answered with -EBUSY.
+    /// A block larger than it must be is welcome: the select backend then watches higher fds, the epoll
+    /// backend fetches more events at once, up to 1024.
     ///
     /// @param loop   where the loop's address is written; unchanged on error
     /// @param block  memory aligned as a `uint64_t`; declared by `PIRN_STORAGE`, or any other with the capacities in `config`
@@ -1041,12 +1048,17 @@ unsafe extern "C" {
     pub unsafe fn pirn_run_until(loop_: *mut pirn_loop, deadline_ns: u64) -> c_int;
     /// Make one turn.
     ///
-    /// Waits until something is due, at most `timeout_ns`, and calls it. Waits even if nothing keeps the loop going.
+    /// Waits until something is due, at most `timeout_ns`, and calls it. Waits even if nothing keeps the
+    /// loop going.
+    ///
+    /// May return 0 before the time is over: after a signal or `pirn_wake`; after events that no watcher
+    /// wants any more; and on epoll after the whole milliseconds of a wait, as the rest is waited for in the
+    /// next turn. So call it in a loop, and look at `pirn_now` for the time that has passed.
     ///
     /// @param timeout_ns  0 polls; `PIRN_FOREVER` waits for ever
     ///
-    /// Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait: one
-    /// system call, which asks for the process. Loop thread. Since 0.1.
+    /// Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait:
+    /// one system call, which asks for the process. Loop thread. Since 0.1.
     ///
     /// # Safety
     ///
