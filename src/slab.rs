@@ -31,15 +31,13 @@ pub(crate) struct Slab<'a, T> {
 impl<'a, T: Slot> Slab<'a, T> {
     /// Takes over `slots`, at most 2^32 - 1 of them, all free. Their generations are counted from `seed`, which is even.
     pub(crate) fn new(slots: &'a mut [T], seed: u32) -> Self {
-        let (mut free, mut index) = (NONE, slots.len() as u32);
+        let mut free = NONE;
         // Backwards, so that they are handed out in order. As those that were freed go first, the number of slots ever used is also the most
         // used at once.
-        while let Some(before) = index.checked_sub(1)
-            && let Some(slot) = slots.get_mut(before as usize)
-        {
+        for (index, slot) in slots.iter_mut().enumerate().rev() {
             slot.set_generation(seed);
             slot.set_link(free);
-            (free, index) = (before, before);
+            free = index as u32;
         }
         Slab {
             slots,

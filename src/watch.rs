@@ -319,10 +319,10 @@ impl<'a> Watchers<'a> {
 
     /// Of a head: whatever its watchers ask for next differs from what the kernel has, if the fd is in its set.
     pub(crate) fn spoil(&mut self, head: u32) {
-        if let Some(watcher) = self.slab.get_mut(head)
-            && watcher.kernel != 0
-        {
-            watcher.kernel |= STALE;
+        if let Some(watcher) = self.slab.get_mut(head) {
+            if watcher.kernel != 0 {
+                watcher.kernel |= STALE;
+            }
         }
     }
 

@@ -565,7 +565,7 @@ unsafe fn extend(from: *const u8, to: *mut u8, size: usize, numbers: usize) -> R
     } else {
         size_of::<u32>()
     };
-    if !length.is_multiple_of(field) {
+    if length % field != 0 {
         return Err(Error::EINVAL);
     }
     // SAFETY: `length` bytes are readable on one side, by what it says, and writable on the other.

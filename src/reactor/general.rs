@@ -83,10 +83,10 @@ impl<B: Backend> Reactor<'_, B> {
         loop {
             let mut next = self.current.and_then(|fd| self.watchers.find(fd));
             while let Some(index) = next {
-                if self.is_turn_of(index)
-                    && let Some(fired) = self.hand_over(index)
-                {
-                    return Some(fired);
+                if self.is_turn_of(index) {
+                    if let Some(fired) = self.hand_over(index) {
+                        return Some(fired);
+                    }
                 }
                 next = self.watchers.sibling(index);
             }

@@ -219,8 +219,10 @@ impl<B: Backend> Reactor<'_, B> {
             // The kernel carries the old head's handle: it must learn the new one, whatever is watched.
             self.watchers.spoil(heir);
             self.sync(heir);
-        } else if !is_head && let Some(head) = self.watchers.find(fd) {
-            self.sync(head);
+        } else if !is_head {
+            if let Some(head) = self.watchers.find(fd) {
+                self.sync(head);
+            }
         }
     }
 

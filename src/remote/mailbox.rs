@@ -143,11 +143,11 @@ impl<'a> Mailbox<'a> {
         let length = self.tail.load(Ordering::Relaxed).wrapping_sub(head);
         for (place, new) in entries.iter().enumerate() {
             let (mut callback, mut user) = (null_mut(), null_mut());
-            if place < length
-                && let Some(old) = self.queued(place)
-            {
-                callback = old.callback.load(Ordering::Relaxed);
-                user = old.user.load(Ordering::Relaxed);
+            if place < length {
+                if let Some(old) = self.queued(place) {
+                    callback = old.callback.load(Ordering::Relaxed);
+                    user = old.user.load(Ordering::Relaxed);
+                }
             }
             new.callback.store(callback, Ordering::Relaxed);
             new.user.store(user, Ordering::Relaxed);

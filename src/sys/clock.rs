@@ -49,7 +49,7 @@ pub(crate) fn find_vdso() {
     let Ok(length) = io::read(&file, &mut bytes) else {
         return;
     };
-    let (read, _) = bytes.as_chunks::<WORD>();
+    let read = bytes.chunks_exact(WORD).map_while(<[u8]>::first_chunk);
     for (word, read) in words.iter_mut().skip(1).zip(read).take(length / WORD) {
         *word = usize::from_ne_bytes(*read);
     }

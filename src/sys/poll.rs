@@ -236,15 +236,14 @@ impl Backend for Poll<'_> {
     fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<Marked>) {
         let records = self.records.get(..self.used).unwrap_or(&[]);
         let mut left = self.found;
-        let mut at = 1;
         self.ready = self.used..self.used;
-        while left > 0
-            && let Some(record) = records.get(at)
-        {
-            at += 1;
+        for (at, record) in records.iter().enumerate().skip(1) {
+            if left == 0 {
+                break;
+            }
             if record.found != 0 {
                 left -= 1;
-                self.ready = self.ready.start.min(at - 1)..at;
+                self.ready = self.ready.start.min(at)..at + 1;
                 mark(Key::Fd(record.fd), u32::from(record.found));
             }
         }

@@ -228,9 +228,8 @@ impl<'a> Select<'a> {
     fn chunk(&mut self) -> Option<heapless::Vec<PollFd<'static>, CHUNK>> {
         let wake = self.wake.as_raw_fd();
         let mut chunk = heapless::Vec::new();
-        while !chunk.is_full()
-            && let Some(fd) = self.advance()
-        {
+        while !chunk.is_full() {
+            let Some(fd) = self.advance() else { break };
             // Reading in any case: see `watch_for_hangup`. What nobody asked for nobody is told.
             let asked = PollFlags::from_bits_retain(self.watched.interest(fd) as _);
             let asked = asked | PollFlags::IN | PollFlags::RDHUP;

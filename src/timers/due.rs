@@ -138,9 +138,10 @@ impl Timers<'_> {
                 slot.next = core::mem::replace(later, index);
             } else {
                 let (mut prev, mut next) = (before, first);
-                while let Some(slot) = self.slab.get(next)
-                    && slot.rank() < rank
-                {
+                while let Some(slot) = self.slab.get(next) {
+                    if slot.rank() >= rank {
+                        break;
+                    }
                     (prev, next) = (next, slot.next);
                 }
                 if next == first {

@@ -61,16 +61,14 @@ fn panic_sites(program: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let mut function = String::new();
     let mut addresses = Vec::new();
     for line in outcome.output.lines() {
-        if let Some((_, rest)) = line.split_once(" <")
-            && let Some(name) = rest.strip_suffix(">:")
-        {
+        let head = line.split_once(" <").map(|(_, rest)| rest);
+        if let Some(name) = head.and_then(|rest| rest.strip_suffix(">:")) {
             name.clone_into(&mut function);
-        } else if let Some((address, rest)) = line.trim_start().split_once(":\t")
-            && let Some((_, target)) = rest.split_once('<')
-            && is_panic(target)
-            && !function.starts_with("core::")
-        {
-            addresses.push((address.to_owned(), function.clone()));
+        } else if let Some((address, rest)) = line.trim_start().split_once(":\t") {
+            let target = rest.split_once('<').map(|(_, target)| target);
+            if target.is_some_and(is_panic) && !function.starts_with("core::") {
+                addresses.push((address.to_owned(), function.clone()));
+            }
         }
     }
     let mut sites: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

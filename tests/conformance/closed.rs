@@ -321,10 +321,10 @@ fn check_case<W: World>(subject: fn(&Bench<'_, W>) -> Subject, case: Case) {
             }
         }
     }
-    if let Some(same) = duplicate
-        && !case.is_ready_before
-    {
-        rouse(same);
+    if let Some(same) = duplicate {
+        if !case.is_ready_before {
+            rouse(same);
+        }
     }
 
     // Turns, until one sleeps.

@@ -184,11 +184,11 @@ impl Host for SimulatedHost {
             let mut heard = Ready::from_bits_truncate(interest.bits()) | unasked;
             heard.set(Ready::PEER_CLOSED, interest.contains(Interest::READ));
             let bits = (state.readiness(fd) & heard).bits();
-            if bits != 0
-                && let Some(place) = ready.get_mut(found)
-            {
-                *place = Readiness { fd, ready: bits };
-                found += 1;
+            if bits != 0 {
+                if let Some(place) = ready.get_mut(found) {
+                    *place = Readiness { fd, ready: bits };
+                    found += 1;
+                }
             }
         }
         let mut rung = self.bell.rung.lock().unwrap();

@@ -227,10 +227,10 @@ impl<W: World> Actor<W> {
         self.calls += 1;
         for _ in 0..appetite {
             // A callback makes no turn: that does not compile.
-            if let Some(op) = self.next_op()
-                && !matches!(op, Op::Turn(_) | Op::Grow(_))
-            {
-                self.perform(event_loop, op);
+            if let Some(op) = self.next_op() {
+                if !matches!(op, Op::Turn(_) | Op::Grow(_)) {
+                    self.perform(event_loop, op);
+                }
             }
             event_loop.verify().expect("sound after a call");
         }

@@ -58,24 +58,24 @@ impl<W: World> Actor<W> {
                 }
             }),
             Op::Modify(io, interest) => {
-                if let Some((id, io)) = pick(&self.ios, io)
-                    && !self.oracle.handlers.contains_key(&id)
-                {
-                    self.modify(event_loop, id, io, interest);
+                if let Some((id, io)) = pick(&self.ios, io) {
+                    if !self.oracle.handlers.contains_key(&id) {
+                        self.modify(event_loop, id, io, interest);
+                    }
                 }
             }
             Op::Remove(io) => {
-                if let Some((id, io)) = pick(&self.ios, io)
-                    && !self.oracle.is_raised(id)
-                {
-                    self.remove(event_loop, id, io);
+                if let Some((id, io)) = pick(&self.ios, io) {
+                    if !self.oracle.is_raised(id) {
+                        self.remove(event_loop, id, io);
+                    }
                 }
             }
             Op::Feed(io, bits) => {
-                if let Some((id, io)) = pick(&self.ios, io)
-                    && !self.oracle.handlers.contains_key(&id)
-                {
-                    self.feed(event_loop, id, io, bits);
+                if let Some((id, io)) = pick(&self.ios, io) {
+                    if !self.oracle.handlers.contains_key(&id) {
+                        self.feed(event_loop, id, io, bits);
+                    }
                 }
             }
             Op::Start(start, period) => self.start(event_loop, start, period),
@@ -94,11 +94,11 @@ impl<W: World> Actor<W> {
             }
             Op::Slack(timer, slack) => {
                 // Of a timer that is due already it may come too late: not asked.
-                if let Some((id, timer)) = pick(&self.timers, timer)
-                    && !self.oracle.timers.get(&id).is_some_and(|timer| timer.due)
-                {
-                    let is_live = self.oracle.slack(id, slack);
-                    assert_eq!(event_loop.timer_slack(timer, slack), live(is_live));
+                if let Some((id, timer)) = pick(&self.timers, timer) {
+                    if !self.oracle.timers.get(&id).is_some_and(|timer| timer.due) {
+                        let is_live = self.oracle.slack(id, slack);
+                        assert_eq!(event_loop.timer_slack(timer, slack), live(is_live));
+                    }
                 }
             }
             Op::Post => {

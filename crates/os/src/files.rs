@@ -71,19 +71,16 @@ pub struct Changes<'b> {
     unread: &'b [u8],
 }
 
-/// Bytes of the kernel's struct inotify_event before the name: watch, mask, cookie, and length of
-/// the name with the NULs that fill it up.
-const HEAD: usize = 16;
-
 impl<'b> Iterator for Changes<'b> {
     type Item = Change<'b>;
 
     fn next(&mut self) -> Option<Change<'b>> {
-        let (head, rest) = self.unread.split_first_chunk::<HEAD>()?;
-        let (words, _) = head.as_chunks::<4>();
-        let &[watch, mask, cookie, length] = words else {
-            return None;
-        };
+        // The kernel's struct inotify_event; the length is that of the name with the NULs that
+        // fill it up.
+        let (&watch, rest) = self.unread.split_first_chunk()?;
+        let (&mask, rest) = rest.split_first_chunk()?;
+        let (&cookie, rest) = rest.split_first_chunk()?;
+        let (&length, rest) = rest.split_first_chunk()?;
         let (padded, rest) = rest.split_at_checked(u32::from_ne_bytes(length) as usize)?;
         self.unread = rest;
         Some(Change {

@@ -116,28 +116,25 @@ pub(crate) fn check(signo: i32) -> sys::Result<()> {
     Ok(())
 }
 
+/// The bytes of a field, by where it begins.
+fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
+}
+
 /// Takes the next signal out of a signalfd, if there is one.
 pub(crate) fn take(fd: i32) -> Option<SignalInfo> {
-    // struct signalfd_siginfo of signalfd(2), as words of 32 bits.
+    // struct signalfd_siginfo of signalfd(2).
     let mut bytes = [0; 128];
     if sys::read(fd, &mut bytes) != Ok(size_of_val(&bytes)) {
         return None;
     }
-    let (words, _) = bytes.as_chunks::<4>();
-    let &[signo, _, code, pid, uid, _, _, _, _, _, status, value, ..] = words else {
-        return None;
-    };
-    let (long_words, _) = bytes.as_chunks::<8>();
-    let &[_, _, _, _, _, _, pointer, ..] = long_words else {
-        return None;
-    };
     Some(SignalInfo {
-        signo: i32::from_ne_bytes(signo),
-        code: i32::from_ne_bytes(code),
-        pid: i32::from_ne_bytes(pid),
-        uid: u32::from_ne_bytes(uid),
-        status: i32::from_ne_bytes(status),
-        value: i32::from_ne_bytes(value),
-        pointer: u64::from_ne_bytes(pointer),
+        signo: i32::from_ne_bytes(field(&bytes, 0)?),
+        code: i32::from_ne_bytes(field(&bytes, 8)?),
+        pid: i32::from_ne_bytes(field(&bytes, 12)?),
+        uid: u32::from_ne_bytes(field(&bytes, 16)?),
+        status: i32::from_ne_bytes(field(&bytes, 40)?),
+        value: i32::from_ne_bytes(field(&bytes, 44)?),
+        pointer: u64::from_ne_bytes(field(&bytes, 48)?),
     })
 }
