@@ -57,6 +57,9 @@ pub(crate) const AREA_BASE_WORDS: usize = 6 * 1024 / 64;
 #[cfg(not(any(feature = "select", feature = "poll", feature = "epoll")))]
 pub(crate) const AREA_BASE_WORDS: usize = 1;
 
+/// What surplus can be of use: six sets of 2^20 fds for select, which is as many as a process may have open by default.
+/// More is not even touched.
+const AREA_MOST_WORDS: usize = 6 * (1 << 20) / 64;
 /// Bytes of the backend's area for each watcher: a record of epoll with 12 bytes, or of poll with 8, or 16 fds of
 /// select's six sets.
 pub(crate) const AREA_PER_IO: usize = 12;
@@ -200,10 +203,12 @@ impl<'a> Tables<'a> {
         }
         let mut area = layout.area;
         // All that is left.
-        area.count = (size - area.offset) / size_of::<u64>();
+        let room = (size - area.offset) / size_of::<u64>();
+        area.count = room.min(area.count.max(AREA_MOST_WORDS));
 
-        // SAFETY: writable, as the caller promises.
-        unsafe { block.write_bytes(u8::MAX, size) };
+        let used = area.offset + area.count * size_of::<u64>();
+        // SAFETY: writable, as the caller promises; no more than `size`.
+        unsafe { block.write_bytes(u8::MAX, used) };
         Some(Tables {
             // SAFETY: the block was aligned and filled above, the plan is no longer than it, with the
             // last place as with all before it, and the rest the caller promises; so in all that follow.

@@ -1,6 +1,9 @@
 /* pirn_init and pirn_deinit given what they must refuse: blocks, configurations, hosts. T63, T109, T112, T115, T116. */
 #include "test.h"
 
+#include <sys/mman.h>
+#include <sys/resource.h>
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -134,6 +137,21 @@ static void garbage_is_no_loop_and_no_obstacle(void)
         REFUSES(plain, sizeof plain, &none, -ENODATA);
         ACCEPTS(plain, sizeof plain, &given);
     }
+}
+
+/* What is beyond use in a block of several GiB is not touched, as far as the machine has so many addresses. */
+static void huge_blocks_are_welcome(void)
+{
+    struct pirn_config given = config_of(IO, TIMERS, TASKS);
+    size_t size = sizeof(void *) == 8 ? (size_t)5 << 30 : (size_t)1 << 29;
+    struct rusage before, after;
+    void *huge = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    MUST(huge != MAP_FAILED);
+    getrusage(RUSAGE_SELF, &before);
+    ACCEPTS(huge, size, &given);
+    getrusage(RUSAGE_SELF, &after);
+    CHECK(after.ru_minflt - before.ru_minflt < 1024);
+    MUST(munmap(huge, size) == 0);
 }
 
 /* An empty list, or a ring of one, points to itself: it is no loop. */
@@ -483,6 +501,7 @@ static void test(uint32_t backend)
     blocks_too_small_or_misaligned_are_refused();
     garbage_is_no_loop_and_no_obstacle();
     memory_that_points_to_itself_is_no_loop();
+    huge_blocks_are_welcome();
     init_and_deinit_alternate();
     a_moved_loop_is_found_out();
     unknown_backends_and_flags_are_refused();
