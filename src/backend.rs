@@ -7,7 +7,7 @@
 use core::ops::Range;
 
 use crate::error::Result;
-use crate::ready::Interest;
+use crate::ready::{ASKABLE, Interest};
 use crate::time::Nanos;
 
 pub(crate) use crate::remote::Wake;
@@ -24,12 +24,19 @@ pub(crate) struct Source {
     pub(crate) fd: i32,
     /// Of the watcher that stands for the fd. Comes back with the events of a backend that carries user data.
     pub(crate) slot: u32,
-    /// `READ | WRITE | URGENT`. Empty only in `remove` and `probe`: an fd at which nothing is watched is not in the set.
-    pub(crate) interest: u32,
-    /// The options of all watchers of the fd. The kernel knows `EDGE` and `EXCLUSIVE`.
-    pub(crate) options: Interest,
+    /// What all watchers of the fd ask for, and their options. `READ`, `WRITE` and `URGENT` are all absent only in `remove`
+    /// and `probe`: an fd at which nothing is watched is not in the set. The kernel knows `EDGE` and `EXCLUSIVE`.
+    pub(crate) asked: Interest,
     /// What the backend knows the entry by, as `add` and `moved` said.
     pub(crate) position: u32,
+}
+
+impl Source {
+    /// `READ`, `WRITE` and `URGENT`, as far as they are asked for.
+    #[inline]
+    pub(crate) fn interest(&self) -> u32 {
+        self.asked.bits() & ASKABLE
+    }
 }
 
 /// The position of what is not in the set.
@@ -74,12 +81,25 @@ pub(crate) struct Marked {
 /// What the core asks of a waker besides. It knows whose loop it wakes, for it is used from other threads
 /// and signal handlers, where nothing else of the loop may be looked at.
 pub(crate) trait Owned: Wake {
-    /// True if this process is a copy, made by fork, of the one that the loop belongs to. A system call.
-    /// `None`: the program has told us not to ask, or there are no processes.
-    fn is_copy(&self) -> Option<bool>;
+    /// The process that the loop belongs to. 0: the program has told us not to ask, or there are no
+    /// processes.
+    fn owner(&self) -> u32;
 
     /// From now on the loop belongs to this process.
     fn adopt(&self);
+
+    /// The calling process, which is not `u32::MAX`. A system call.
+    fn process() -> u32;
+
+    /// True if this process is a copy, made by fork, of the one that the loop belongs to. `None` if
+    /// that is not known.
+    #[inline]
+    fn is_copy(&self) -> Option<bool> {
+        match self.owner() {
+            0 => None,
+            owner => Some(owner != Self::process()),
+        }
+    }
 }
 
 /// The set of watched fds and the wait for them.
@@ -103,7 +123,8 @@ pub(crate) trait Backend: Clock {
     fn owns(&self, fd: i32) -> bool;
 
     /// Puts an fd into the set and returns its position, or [`ALWAYS_READY`] for a file that is not in the set
-    /// because it cannot be waited for. A position that comes back with events is not [`NOWHERE`]. `EPERM` if such a file is asked for with `EDGE` or `EXCLUSIVE`.
+    /// because it cannot be waited for. A position that comes back with events is not [`NOWHERE`]. `EPERM` if such a file is asked for with `EDGE` or `EXCLUSIVE`;
+    /// `EINVAL` if the fd is one of the loop's own.
     fn add(&mut self, source: &Source) -> Result<u32>;
 
     /// Changes interest or slot of an fd in the set. Also the check that the fd is still the same open file, where the

@@ -5,11 +5,13 @@
 
 use core::ffi::CStr;
 use core::fmt;
-use core::num::NonZeroU32;
+use core::num::NonZeroI32;
 
 /// Why a call was refused: an errno. Nothing has changed when a function returns one.
+///
+/// Kept negative, as C functions return it: 0 for success and an error then need no translation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Error(NonZeroU32);
+pub struct Error(NonZeroI32);
 
 /// What the fallible functions of this crate return.
 pub type Result<T> = core::result::Result<T, Error>;
@@ -17,10 +19,10 @@ pub type Result<T> = core::result::Result<T, Error>;
 macro_rules! errors {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
         impl Error {
-            $($(#[$doc])* pub const $name: Error = Error(NonZeroU32::new($number).unwrap());)*
+            $($(#[$doc])* pub const $name: Error = Error(NonZeroI32::new(-$number).unwrap());)*
 
             const fn name(self) -> &'static str {
-                match self.0.get() {
+                match self.errno() {
                     $($number => stringify!($name),)*
                     _ => "errno",
                 }
@@ -112,8 +114,8 @@ impl Error {
             if is_inside {
                 is_inside = byte != 0;
             } else if byte.is_ascii_digit() {
-                number = number * 10 + u32::from(byte - b'0');
-            } else if number == self.0.get() || number == 0 {
+                number = number * 10 + i32::from(byte - b'0');
+            } else if number == self.errno() || number == 0 {
                 return TEXTS.as_bytes().get(at..).unwrap_or_default();
             } else {
                 (number, is_inside) = (0, true);
@@ -125,14 +127,14 @@ impl Error {
     /// The errno, positive.
     #[must_use]
     pub const fn errno(self) -> i32 {
-        self.0.get() as i32
+        -self.0.get()
     }
 
     /// From an errno as the kernel gives it; numbers that are no errno become [`Error::EINVAL`].
     #[must_use]
     pub const fn from_errno(errno: i32) -> Error {
-        match NonZeroU32::new(errno as u32) {
-            Some(number) if number.get() < 4096 => Error(number),
+        match NonZeroI32::new(errno.wrapping_neg()) {
+            Some(negative) if errno > 0 && errno < 4096 => Error(negative),
             _ => Error::EINVAL,
         }
     }

@@ -96,11 +96,15 @@ impl<W: Wake> Wake for HostWaker<W> {
 
 #[cfg(feature = "host")]
 impl<W: Wake> Owned for HostWaker<W> {
-    fn is_copy(&self) -> Option<bool> {
-        None
+    fn owner(&self) -> u32 {
+        0
     }
 
     fn adopt(&self) {}
+
+    fn process() -> u32 {
+        0
+    }
 }
 
 #[cfg(feature = "host")]
@@ -124,8 +128,7 @@ impl<'a, H: Host> HostBackend<'a, H> {
     }
 
     fn ask(&mut self, source: &Source) -> Result<()> {
-        let interest = Interest::from_bits_truncate(source.interest);
-        self.host.watch(source.fd, interest | source.options)
+        self.host.watch(source.fd, source.asked)
     }
 }
 

@@ -20,6 +20,7 @@ use crate::sys;
 use crate::time::Nanos;
 
 /// A backend of this build. `H` is the host's type; without the feature `host` it is never used.
+#[repr(u8)]
 pub(crate) enum Platform<'a, H: Host> {
     #[cfg(linux_epoll)]
     Epoll(sys::epoll::Epoll<'a>),
@@ -159,14 +160,22 @@ impl<'a, H: Host> MoveTo<'a> for Platform<'a, H> {
 
 impl<W: Wake> Owned for PlatformWaker<W> {
     #[inline]
-    fn is_copy(&self) -> Option<bool> {
+    fn owner(&self) -> u32 {
         match self {
             #[cfg(linux_backend)]
-            PlatformWaker::Fd(waker) => waker.is_copy(),
+            PlatformWaker::Fd(waker) => waker.owner(),
             #[cfg(feature = "host")]
-            PlatformWaker::Host(waker) => waker.is_copy(),
+            PlatformWaker::Host(waker) => waker.owner(),
             PlatformWaker::None(never, _) => match *never {},
         }
+    }
+
+    #[inline]
+    fn process() -> u32 {
+        #[cfg(linux_backend)]
+        return sys::wake::FdWaker::process();
+        #[cfg(not(linux_backend))]
+        0
     }
 
     fn adopt(&self) {

@@ -100,6 +100,11 @@ pub(crate) struct Shared<'a, W> {
 }
 
 impl<W: Owned> Shared<'_, W> {
+    /// [`Owned::owner`]. Loop thread.
+    pub(crate) fn owner(&self) -> u32 {
+        self.wake.owner()
+    }
+
     /// [`Owned::is_copy`]. Loop thread.
     #[inline]
     pub(crate) fn is_copy(&self) -> Option<bool> {
@@ -315,27 +320,28 @@ impl<'a, W: Wake> Shared<'a, W> {
 
     /// Whether a message can be taken or a bit is raised. Loop thread.
     pub(crate) fn has_work(&self) -> bool {
-        // Relaxed: only whether, not what; taking them acquires.
-        self.mailbox.is_published()
-            || self
-                .raised
-                .iter()
-                .any(|word| word.load(Ordering::Relaxed) != 0)
+        self.has_raised() || (self.has_posts() && self.mailbox.is_published())
     }
 
     /// The bits raised since the last call. Loop thread.
     #[inline]
     pub(crate) fn take_raised(&self) -> u64 {
-        let take = |word: &AtomicU32| -> u64 {
-            // Relaxed: spares idle turns the locked instruction; a bit it misses is found before the next sleep.
-            if word.load(Ordering::Relaxed) == 0 {
-                return 0;
-            }
-            // Acquire, with the Release in `raise`.
-            u64::from(word.swap(0, Ordering::Acquire))
-        };
+        // Spares idle turns the locked instructions; a bit it misses is found before the next sleep.
+        if !self.has_raised() {
+            return 0;
+        }
         let [low, high] = &self.raised;
+        // Acquire, with the Release in `raise`.
+        let take = |word: &AtomicU32| u64::from(word.swap(0, Ordering::Acquire));
         take(low) | take(high) << 32
+    }
+
+    /// True if a bit is raised. Loop thread.
+    #[inline]
+    fn has_raised(&self) -> bool {
+        let [low, high] = &self.raised;
+        // Relaxed, both: only whether, not which; taking them acquires.
+        low.load(Ordering::Relaxed) | high.load(Ordering::Relaxed) != 0
     }
 
     /// Whether a stop was asked for since the last call. Loop thread.

@@ -18,6 +18,4 @@ use loom::sync::atomic;
     unused_imports,
     reason = "one list for the whole crate; no single build needs to use all of it"
 )]
-pub(crate) use atomic::{
-    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence,
-};
+pub(crate) use atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence};

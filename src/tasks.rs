@@ -174,11 +174,13 @@ impl<'a> Tasks<'a> {
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Target> {
         debug_assert!(self.used > 0);
-        let target = self
-            .slots
-            .get_mut(self.head as usize)
-            .and_then(|place| place.0.take());
-        self.head = self.wrap(self.head, 1);
+        let target = self.slots.get_mut(self.head as usize)?.0.take();
+        let next = self.head + 1;
+        self.head = if next as usize == self.slots.len() {
+            0
+        } else {
+            next
+        };
         self.used -= 1;
         if target.is_none() {
             self.cancelled -= 1;

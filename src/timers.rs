@@ -386,18 +386,11 @@ impl<'a> Timers<'a> {
         self.slab.get(first).map(TimerSlot::effective)
     }
 
-    /// True if the next timer that [`pop_due`](Self::pop_due) takes counts its next period from the time
-    /// given there, which must then be a fresh reading of the clock.
-    #[inline(always)]
-    pub(crate) fn is_next_fixed_delay(&self) -> bool {
-        let slot = self.slab.get(self.buckets.head(DUE));
-        slot.is_some_and(|slot| slot.flags & FIXED_DELAY != 0)
-    }
-
     /// Takes the first timer off the due list: a one-shot is gone when this returns, a periodic one armed
-    /// for its next tick. `now` is the turn's time or later.
+    /// for its next tick. `now` is the turn's time. A fixed delay counts from a fresh reading of `clock`, as the turn's time
+    /// is older by what the callbacks before this one have taken.
     #[inline(always)]
-    pub(crate) fn pop_due(&mut self, now: Nanos) -> Option<Fired> {
+    pub(crate) fn pop_due(&mut self, now: Nanos, clock: impl FnOnce() -> Nanos) -> Option<Fired> {
         let index = self.buckets.head(DUE);
         let slot = self.slab.get(index)?;
         let (target, period, flags, next) = (slot.target, slot.period, slot.flags, slot.next);
@@ -409,7 +402,11 @@ impl<'a> Timers<'a> {
             0
         } else {
             match self.late {
-                Some(late) => (late.rearm)(self, index, now.max(self.now)),
+                Some(late) => {
+                    let is_fixed_delay = flags & FIXED_DELAY != 0;
+                    let now = if is_fixed_delay { clock() } else { now };
+                    (late.rearm)(self, index, now.max(self.now))
+                }
                 None => 0,
             }
         };

@@ -14,7 +14,7 @@ use static_assertions::const_assert_eq;
 
 use crate::backend::{Entry, NOWHERE, Source};
 use crate::error::{Error, Result};
-use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, fold, mask_of};
+use crate::ready::{IMPLIED, Interest, Ready, fold, mask_of};
 use crate::slab::{NONE, Slab, Slot};
 use crate::target::Target;
 use crate::token::Token;
@@ -33,8 +33,9 @@ pub(crate) struct Watcher {
     previous: u32,
     /// What it asked for, the bits of `ASKABLE`; 0 while it is paused.
     pub(crate) interest: u8,
-    /// What it may be told as it was found, without a further look: its interest, or nothing if it is oneshot.
-    plain: u8,
+    /// The bits that need a closer look if they are found: those it did not ask for, or all if it is oneshot. The
+    /// sign stands for all higher bits.
+    special: i8,
     /// What was found for it in this turn and not yet handed over, folded into a byte.
     pub(crate) found: u8,
     /// What is to be reported in the next turn as if it had been found.
@@ -105,20 +106,20 @@ impl Watcher {
     /// Whether `found` can be told as it is: no error, no hang-up, nothing that was not asked for, and the watcher goes on.
     #[inline]
     pub(crate) fn is_plain(&self, found: u32) -> bool {
-        found & !u32::from(self.plain) == 0
+        found & self.special as u32 == 0
     }
 
     /// Changes what it waits for: the bits of `ASKABLE`. Not for a oneshot watcher, nor for one that is lost.
     #[inline]
     pub(crate) fn set_interest(&mut self, interest: u32) {
-        (self.interest, self.plain) = (interest as u8, interest as u8);
+        (self.interest, self.special) = (interest as u8, !interest as i8);
     }
 
     /// The same for any watcher.
     pub(crate) fn set_any_interest(&mut self, interest: u32) {
         self.set_interest(interest);
         if self.flags & ONESHOT != 0 {
-            self.plain = 0;
+            self.special = -1;
         }
         if self.flags & LOST != 0 {
             // Armed again: that it was lost is old news.
@@ -130,7 +131,7 @@ impl Watcher {
 
     /// It listens to nothing until it is modified.
     pub(crate) fn rest(&mut self) {
-        (self.interest, self.plain) = (0, 0);
+        self.set_interest(0);
     }
 
     /// What it asks for, with its options.
@@ -150,8 +151,7 @@ impl Watcher {
         Source {
             fd: self.fd,
             slot,
-            interest: merged.bits() & ASKABLE,
-            options: merged.options(),
+            asked: merged,
             position: self.position,
         }
     }
@@ -257,7 +257,7 @@ impl<'a> Watchers<'a> {
 
     /// The bucket of an fd. Fds are small and close together: multiplying by 2^32 / phi spreads them, and the
     /// upper half of the product with the number of buckets takes the place of a division.
-    fn bucket(&self, fd: i32) -> usize {
+    pub(crate) fn bucket(&self, fd: i32) -> usize {
         let hash = (fd as u32).wrapping_mul(0x9E37_79B1);
         ((u64::from(hash) * self.buckets.len() as u64) >> 32) as usize
     }
@@ -265,7 +265,13 @@ impl<'a> Watchers<'a> {
     /// The head of an fd's watchers.
     #[inline]
     pub(crate) fn find(&self, fd: i32) -> Option<u32> {
-        let first = *self.buckets.get(self.bucket(fd))?;
+        self.find_in(self.bucket(fd), fd)
+    }
+
+    /// The same, in the bucket of the fd.
+    #[inline]
+    pub(crate) fn find_in(&self, bucket: usize, fd: i32) -> Option<u32> {
+        let first = *self.buckets.get(bucket)?;
         if first == NONE {
             None
         } else {
@@ -300,21 +306,32 @@ impl<'a> Watchers<'a> {
     }
 
     /// Everything the watchers of an fd ask for, and the options of all of them.
+    #[inline]
     pub(crate) fn merged(&self, head: u32) -> Interest {
-        let asked = |index| {
-            self.slab
-                .get(index)
-                .map_or(Interest::empty(), Watcher::asked)
-        };
-        let mut merged = asked(head);
-        if self.shared > 0 {
-            let mut next = self.sibling(head);
-            while let Some(index) = next {
-                merged |= asked(index);
-                next = self.sibling(index);
-            }
+        let asked = self.asked(head);
+        if self.shared == 0 {
+            asked
+        } else {
+            asked | self.asked_by_siblings(head)
+        }
+    }
+
+    #[inline(never)]
+    fn asked_by_siblings(&self, head: u32) -> Interest {
+        let mut merged = Interest::empty();
+        let mut next = self.sibling(head);
+        while let Some(index) = next {
+            merged |= self.asked(index);
+            next = self.sibling(index);
         }
         merged
+    }
+
+    #[inline]
+    fn asked(&self, index: u32) -> Interest {
+        self.slab
+            .get(index)
+            .map_or(Interest::empty(), Watcher::asked)
     }
 
     /// Of a head: whatever its watchers ask for next differs from what the kernel has, if the fd is in its set.
@@ -348,52 +365,51 @@ impl<'a> Watchers<'a> {
         target: Target,
         last: Option<u32>,
     ) -> Result<Token> {
-        self.insert_here(fd, interest, target, last)
-            .map(|(io, _)| io)
+        let bucket = self.bucket(fd);
+        let (io, watcher) = self.insert_in(bucket, fd, interest, target)?;
+        let chain = watcher.chain;
+        if let Some(last) = last {
+            watcher.flags &= !HEAD;
+            self.shared += 1;
+            self.set_bucket(bucket, chain);
+            if let Some(last) = self.slab.get_mut(last) {
+                let chain = core::mem::replace(&mut last.chain, io.slot);
+                if let Some(watcher) = self.slab.get_mut(io.slot) {
+                    watcher.chain = chain;
+                }
+            }
+        }
+        Ok(io)
     }
 
-    /// As `insert`, without a call, and hands over the watcher too: for the first of an fd, of which there are many.
+    /// Adds a watcher: the head of its fd, in the bucket of that. Without a call, for there are many.
     #[inline]
-    pub(crate) fn insert_here(
+    pub(crate) fn insert_in(
         &mut self,
+        bucket: usize,
         fd: i32,
         interest: Interest,
         target: Target,
-        last: Option<u32>,
     ) -> Result<(Token, &mut Watcher)> {
         let index = self.slab.insert()?;
         let options = option(interest);
-        let bucket = self.bucket(fd);
-        let link = match last.and_then(|last| self.slab.get_mut(last)) {
-            None => self.buckets.get_mut(bucket),
-            Some(last) => Some(&mut last.chain),
-        };
+        let link = self.buckets.get_mut(bucket);
         let chain = link.map_or(NONE, |link| core::mem::replace(link, index));
-        let role = if last.is_none() { HEAD } else { 0 } | if fd < 0 { RAISED } else { 0 };
-        self.shared += u32::from(last.is_some());
         self.count(options, 1);
         let watcher = self.slab.get_mut(index).ok_or(Error::EUCLEAN)?;
         watcher.target = target;
         watcher.fd = fd;
         watcher.chain = chain;
         watcher.position = NOWHERE;
-        watcher.interest = interest.bits() as u8;
-        watcher.plain = if options & ONESHOT == 0 {
-            interest.bits() as u8
-        } else {
-            0
-        };
         watcher.found = 0;
         watcher.fed = 0;
         watcher.kernel = 0;
-        watcher.flags = options | role;
-        Ok((
-            Token {
-                slot: index,
-                generation: watcher.generation,
-            },
-            watcher,
-        ))
+        watcher.flags = options | HEAD | if fd < 0 { RAISED } else { 0 };
+        watcher.set_interest(interest.bits());
+        if options & ONESHOT != 0 {
+            watcher.special = -1;
+        }
+        Ok((watcher.token(index), watcher))
     }
 
     /// The last watcher of an fd, from any of them.

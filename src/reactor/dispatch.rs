@@ -190,6 +190,8 @@ impl<B: Backend> Reactor<'_, B> {
     pub(crate) fn abandon(&mut self) {
         if self.is_dispatching() {
             self.watchers.spoil_edges();
+            // The next dispatch finds out what is left of the turn, be it nothing.
+            self.work |= TASKS;
             self.end_dispatch();
         }
     }
@@ -208,13 +210,8 @@ impl<B: Backend> Reactor<'_, B> {
         if !self.may_call() {
             return None;
         }
-        // The turn's time is older by what the callbacks before this one have taken.
-        let now = if self.timers.is_next_fixed_delay() {
-            self.backend.now()
-        } else {
-            self.now
-        };
-        let fired = self.timers.pop_due(now);
+        let backend = &mut self.backend;
+        let fired = self.timers.pop_due(self.now, || backend.now());
         if fired.is_none() {
             self.finish(TIMERS);
         }
@@ -280,16 +277,20 @@ impl<B: Backend> Reactor<'_, B> {
     /// Where the next of them stand, as many as may still be called; they are counted as called. `None` when there are no more, or at the limit.
     #[inline(always)]
     pub(crate) fn next_events(&mut self) -> Option<Range<u32>> {
-        if self.left == 0 {
+        if self.left == 0 || self.work & EVENTS == 0 {
             return None;
         }
         let places = self.backend.events(self.left);
-        if places.is_empty() {
+        if places.start == places.end {
             self.work &= !EVENTS;
             return None;
         }
         self.left -= places.end - places.start;
         self.backend.skip_to(places.end);
+        if self.left > 0 {
+            // These are all. (At the limit nobody looks whether there are more: the next dispatch does.)
+            self.work &= !EVENTS;
+        }
         Some(places)
     }
 
@@ -298,37 +299,42 @@ impl<B: Backend> Reactor<'_, B> {
     pub(crate) fn give_back_events(&mut self, rest: &Range<u32>) {
         self.left += rest.end - rest.start;
         self.backend.skip_to(rest.start);
+        self.work |= EVENTS;
     }
 
     /// The watcher of the event at a place.
     #[inline(always)]
     pub(crate) fn event(&mut self, at: u32) -> Option<FiredIo> {
         let (entry, found) = self.backend.event(at)?;
-        match self.watchers.slab.get(entry.slot) {
+        let (watcher, ready) = match self.watchers.slab.get(entry.slot) {
             Some(watcher) if watcher.position == entry.position && watcher.is_plain(found) => {
-                Some(FiredIo {
-                    target: watcher.target,
-                    io: watcher.token(entry.slot),
-                    fd: watcher.fd,
-                    ready: found,
-                })
+                (watcher, found)
             }
-            _ => self.event_apart(entry, found),
-        }
+            _ => {
+                let ready = self.event_apart(entry, found)?;
+                (self.watchers.slab.get(entry.slot)?, ready)
+            }
+        };
+        Some(FiredIo {
+            target: watcher.target,
+            io: watcher.token(entry.slot),
+            fd: watcher.fd,
+            ready,
+        })
     }
 
     /// The same where it takes more: a watcher that is gone, an error, a hang-up, a oneshot.
     #[cold]
     #[inline(never)]
-    fn event_apart(&mut self, entry: Entry, found: u32) -> Option<FiredIo> {
-        let fired = if self.watchers.has(entry) {
-            self.fired(entry.slot, found)
+    fn event_apart(&mut self, entry: Entry, found: u32) -> Option<u32> {
+        let ready = if self.watchers.has(entry) {
+            self.report(entry.slot, found)
         } else {
             self.stale(entry);
-            None
+            0
         };
-        self.left += u32::from(fired.is_none());
-        fired
+        self.left += u32::from(ready == 0);
+        (ready != 0).then_some(ready)
     }
 
     // ---- the loop's own tasks ----
@@ -336,24 +342,31 @@ impl<B: Backend> Reactor<'_, B> {
     /// How many of the turn's tasks may be taken, cancelled ones included; they are counted as called.
     #[inline(always)]
     pub(crate) fn next_tasks(&mut self) -> Option<u32> {
-        let most = if !self.is_watched() {
-            self.left
-        } else if self.may_call_watched() {
-            1
-        } else {
-            0
-        };
-        if most == 0 {
+        if self.work & TASKS == 0 {
             return None;
         }
-        let count = self.tasks.batch(most);
-        if count == 0 {
+        if self.left == 0 {
+            return self.next_task_watched();
+        }
+        let count = self.tasks.batch(self.left);
+        self.left -= count;
+        if self.left > 0 {
+            // These are all. (At the limit nobody looks whether there are more: the next dispatch does.)
             self.work &= !TASKS;
-            self.watched_calls = self.watched_calls.saturating_sub(1);
+        }
+        Some(count)
+    }
+
+    /// One at a time where each callback is timed.
+    #[cold]
+    fn next_task_watched(&mut self) -> Option<u32> {
+        if !self.may_call_watched() {
             return None;
         }
-        if !self.is_watched() {
-            self.left -= count;
+        let count = self.tasks.batch(1);
+        if count == 0 {
+            self.finish(TASKS);
+            return None;
         }
         Some(count)
     }
@@ -362,6 +375,7 @@ impl<B: Backend> Reactor<'_, B> {
     #[cold]
     pub(crate) fn give_back_tasks(&mut self, count: u32) {
         self.tasks.give_back(count);
+        self.work |= TASKS;
         if !self.is_watched() {
             self.left += count;
         }

@@ -161,7 +161,7 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// The item for a watcher, if `found` concerns it.
-    pub(super) fn fired(&mut self, index: u32, found: u32) -> Option<FiredIo> {
+    fn fired(&mut self, index: u32, found: u32) -> Option<FiredIo> {
         let ready = self.report(index, found);
         if ready == 0 {
             return None;
@@ -180,7 +180,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// A oneshot watcher rests from now on, until it is modified; if that happens before the turn ends the kernel never learns of it.
     /// One whose fd is lost rests too.
     #[inline(never)]
-    fn report(&mut self, index: u32, found: u32) -> u32 {
+    pub(super) fn report(&mut self, index: u32, found: u32) -> u32 {
         let Some(watcher) = self.watchers.slab.get_mut(index) else {
             return 0;
         };

@@ -17,8 +17,9 @@ impl<B: Backend> Reactor<'_, B> {
     pub(crate) fn io_add(&mut self, fd: i32, interest: Interest, target: Target) -> Result<Token> {
         self.check_fork()?;
         self.check_options(fd, interest)?;
-        let result = match self.watchers.find(fd) {
-            None => self.enter(fd, interest, target),
+        let bucket = self.watchers.bucket(fd);
+        let result = match self.watchers.find_in(bucket, fd) {
+            None => self.enter(bucket, fd, interest, target),
             Some(head) => self.join(fd, interest, target, head),
         };
         // After a refusal too: the fd's other watchers may have to be told that it is lost.
@@ -29,9 +30,6 @@ impl<B: Backend> Reactor<'_, B> {
     fn check_options(&self, fd: i32, interest: Interest) -> Result<()> {
         if fd < 0 {
             return Err(Error::EBADF);
-        }
-        if self.backend.owns(fd) {
-            return Err(Error::EINVAL);
         }
         // Most ask for nothing special.
         if interest.bits() & !ASKABLE == 0 {
@@ -62,26 +60,32 @@ impl<B: Backend> Reactor<'_, B> {
     /// The first watcher of an fd: the fd enters the backend's set, and then the watcher the table. An fd at which nothing is
     /// watched yet is refused all the same if it could not be watched.
     #[inline]
-    fn enter(&mut self, fd: i32, interest: Interest, target: Target) -> Result<Token> {
-        let asked = interest.bits() & ASKABLE;
+    fn enter(
+        &mut self,
+        bucket: usize,
+        fd: i32,
+        interest: Interest,
+        target: Target,
+    ) -> Result<Token> {
         let source = Source {
             fd,
             slot: self.watchers.slab.vacancy()?,
-            interest: asked,
-            options: interest.options(),
+            asked: interest,
             position: NOWHERE,
         };
-        let position = if asked == 0 {
-            self.backend.probe(&source)?
-        } else {
+        let asked = source.interest();
+        let position = if asked != 0 {
             self.backend.add(&source)?
-        };
-        let (io, watcher) = self.watchers.insert_here(fd, interest, target, None)?;
-        if position == ALWAYS_READY {
-            self.watchers.list(io.slot, ALWAYS);
+        } else if self.backend.owns(fd) {
+            return Err(Error::EINVAL);
         } else {
-            watcher.position = position;
-            watcher.kernel = asked as u16;
+            self.backend.probe(&source)?
+        };
+        let (io, watcher) = self.watchers.insert_in(bucket, fd, interest, target)?;
+        (watcher.position, watcher.kernel) = (position, asked as u16);
+        if position == ALWAYS_READY {
+            (watcher.position, watcher.kernel) = (NOWHERE, 0);
+            self.watchers.list(io.slot, ALWAYS);
         }
         Ok(io)
     }
@@ -99,6 +103,7 @@ impl<B: Backend> Reactor<'_, B> {
         if (flags & EDGE != 0) != is_edge
             || flags & EXCLUSIVE != 0
             || interest.contains(Interest::EXCLUSIVE)
+            || self.backend.owns(fd)
         {
             return Err(Error::EINVAL);
         }
@@ -134,7 +139,8 @@ impl<B: Backend> Reactor<'_, B> {
         let mut source = watcher.source(head, merged.options());
         if kernel != 0 {
             // Paused since the last wait: the kernel still has what they asked for then.
-            source.interest = u32::from(kernel) & ASKABLE;
+            source.asked =
+                merged.options() | Interest::from_bits_truncate(u32::from(kernel) & ASKABLE);
             return self.backend.modify(&source);
         }
         let is_always_now = self.backend.probe(&source)? == ALWAYS_READY;
@@ -294,12 +300,10 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// Makes the backend's set agree with the watchers of one fd. A failure is delivered to them.
     fn sync(&mut self, head: u32) {
-        let Some(watcher) = self.watchers.slab.get(head) else {
-            return;
-        };
-        let (fd, is_always) = (watcher.fd, watcher.flags & ALWAYS != 0);
-        if !is_always && self.tell(head, false).is_err() {
-            self.invalidate(fd, None);
+        if self.tell(head, false).is_err()
+            && let Some(watcher) = self.watchers.slab.get(head)
+        {
+            self.invalidate(watcher.fd, None);
         }
     }
 
@@ -309,12 +313,12 @@ impl<B: Backend> Reactor<'_, B> {
         let merged = self.watchers.merged(head);
         let watcher = self.watchers.slab.get_mut(head).ok_or(Error::ENOENT)?;
         let source = watcher.source(head, merged);
-        let kernel = u32::from(watcher.kernel);
-        if kernel == source.interest && !in_any_case {
+        let (asked, kernel) = (source.interest(), u32::from(watcher.kernel));
+        if (kernel == asked && !in_any_case) || watcher.flags & ALWAYS != 0 {
             return Ok(());
         }
         self.stats.interest_syscalls += u64::from(!in_any_case);
-        if source.interest == 0 {
+        if asked == 0 {
             self.lose(head);
             return Ok(());
         }
@@ -328,7 +332,7 @@ impl<B: Backend> Reactor<'_, B> {
         } else {
             self.backend.modify(&source)?;
         }
-        watcher.kernel = source.interest as u16;
+        watcher.kernel = asked as u16;
         Ok(())
     }
 

@@ -18,7 +18,7 @@ mod general;
 mod info;
 mod io;
 
-use crate::backend::{Backend, MoveTo};
+use crate::backend::{Backend, MoveTo, Owned};
 use crate::error::{Error, Result};
 use crate::ready::Interest;
 use crate::remote::{Entry, Shared, Ticket};
@@ -41,6 +41,9 @@ pub(crate) use info::Live;
 
 /// How long a loop sleeps, and serves nobody, between two turns for nothing but a ghost that it cannot get rid of.
 const NAP: Nanos = 1_000_000;
+
+/// As the owner of a loop: this process is a copy, made by fork, of the one that it belongs to.
+const FORKED: u32 = u32::MAX;
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -80,13 +83,14 @@ pub(crate) struct Reactor<'a, B: Backend> {
     has_removed: bool,
     /// An event came from an fd that is watched no more: the set is to be rebuilt.
     is_haunted: bool,
-    forked: bool,
     now_is_stale: bool,
     /// How many more callbacks this dispatch may start, what it began with, and what the next will begin with. While the clock is read
     /// around each callback all are 0, and `may_call_watched` counts.
     left: u32,
     budget: u32,
     next_budget: u32,
+    /// The process that the loop belongs to; 0: nobody asks; [`FORKED`] in a copy.
+    owner: u32,
     /// What the last wait found, without those of the loop's own fds that were come across since.
     sources: u32,
     shared: &'a Shared<'a, B::Waker>,
@@ -168,7 +172,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
             show: None,
             alarm: FOREVER,
             holds: 0,
-            forked: false,
+            owner: parts.shared.owner(),
             block_size: parts.block_size,
             turns_in_vain: 0,
             stats: Stats::default(),
@@ -231,12 +235,9 @@ impl<'a, B: Backend> Reactor<'a, B> {
         }
         // A turn whose events were all taken ends here, unless a take has reported its end.
         self.work = 0;
-        let timeout = if self.is_haunted {
-            self.wait_haunted(timeout)
-        } else {
-            timeout
-        };
-        let sleeps = timeout > 0 && self.shared.about_to_sleep();
+        let sleeps = timeout > 0
+            && !(self.is_haunted && self.has_napped(timeout))
+            && self.shared.about_to_sleep();
         let result = self.backend.wait(if sleeps { timeout } else { 0 });
         self.shared.awake();
         self.stats.waits += 1;
@@ -268,16 +269,16 @@ impl<'a, B: Backend> Reactor<'a, B> {
         Ok(found)
     }
 
-    /// How long may be waited in a set that is haunted and could not be rebuilt. If the last turn was for nothing but a ghost, so will
-    /// be the next: for some time there is none then.
+    /// In a set that is haunted and could not be rebuilt, before a wait that may sleep. If the last turn was for
+    /// nothing but a ghost, so will be the next: sleeps for some time, when there is none, and returns true.
     #[cold]
-    fn wait_haunted(&mut self, timeout: Nanos) -> Nanos {
+    fn has_napped(&mut self, timeout: Nanos) -> bool {
         let in_vain = self.stats.spurious_wakeups;
-        if core::mem::replace(&mut self.turns_in_vain, in_vain) == in_vain {
-            return timeout;
+        let naps = core::mem::replace(&mut self.turns_in_vain, in_vain) != in_vain;
+        if naps {
+            self.backend.nap(timeout.min(NAP));
         }
-        self.backend.nap(timeout.min(NAP));
-        0
+        naps
     }
 
     /// As [`wait`](Self::wait), for a caller that may wait for the pollable fd before it dispatches: what
@@ -587,14 +588,11 @@ impl<'a, B: Backend> Reactor<'a, B> {
     /// objects are the parent's. A system call.
     #[inline(always)]
     pub(crate) fn check_fork(&mut self) -> Result<()> {
-        if !self.forked {
-            self.forked = self.shared.is_copy() == Some(true);
+        if self.owner != 0 && self.owner != B::Waker::process() {
+            self.owner = FORKED;
+            return Err(Error::ECHILD);
         }
-        if self.forked {
-            Err(Error::ECHILD)
-        } else {
-            Ok(())
-        }
+        Ok(())
     }
 
     /// Takes a copy made by fork over: new kernel objects, all watchers added again. The caller says that
@@ -606,12 +604,12 @@ impl<'a, B: Backend> Reactor<'a, B> {
         // Another thread may have been in the middle of a change when the process forked.
         self.verify()?;
         // If this fails half way the set may still be the parent's.
-        self.forked = true;
+        self.owner = FORKED;
         (self.show, self.alarm) = (None, FOREVER);
         self.backend.take_over()?;
         self.rebuild()?;
         self.shared.adopt();
-        self.forked = false;
+        self.owner = self.shared.owner();
         Ok(())
     }
 
@@ -669,7 +667,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     #[cold]
     fn show(&mut self) {
-        if self.is_dispatching() || self.forked {
+        if self.is_dispatching() || self.owner == FORKED {
             return;
         }
         let is_unfinished = self.is_unfinished();

@@ -95,6 +95,8 @@ impl<'a> Mailbox<'a> {
             self.entries.load(atomic::Ordering::Relaxed),
             self.length.load(atomic::Ordering::Relaxed),
         );
+        // SAFETY: the address of a slice, which is not null.
+        unsafe { core::hint::assert_unchecked(!first.is_null()) };
         // SAFETY: the address and length of a slice that was lent for 'a: of the one given to `new`, or to `move_to`, whose
         // caller promises that nobody sees one of the two changed without the other.
         unsafe { core::slice::from_raw_parts(first, length) }
@@ -161,6 +163,7 @@ impl<'a> Mailbox<'a> {
     /// Reserves, fills in and publishes. Any thread.
     #[inline]
     pub(super) fn push(&self, target: Target) -> Result<()> {
+        let entries = self.entries();
         // Acquire, with the Release in `pop`: all before this head has been taken out, so the places may be written
         // again.
         let mut head = self.head.load(Ordering::Acquire);
@@ -170,7 +173,7 @@ impl<'a> Mailbox<'a> {
         // meanwhile.
         let mut tail = self.tail.load(Ordering::Relaxed);
         loop {
-            if tail.wrapping_sub(head) >= self.entries().len() {
+            if tail.wrapping_sub(head) >= entries.len() {
                 let newer = self.head.load(Ordering::Acquire);
                 if newer == head {
                     return Err(self.refuse(tail.wrapping_sub(head)));
@@ -193,11 +196,9 @@ impl<'a> Mailbox<'a> {
         }
         // Relaxed: the consumer wrote it before the head we have acquired. It is the lap of that head or of a later
         // one, and head cannot pass our ticket until we publish; so our ticket is in that lap or in the next.
-        let mut index = tail.wrapping_sub(self.lap.load(Ordering::Relaxed));
-        if index >= self.entries().len() {
-            index = index.wrapping_sub(self.entries().len());
-        }
-        let Some(entry) = self.entries().get(index) else {
+        let index = tail.wrapping_sub(self.lap.load(Ordering::Relaxed));
+        let next_lap = || entries.get(index.wrapping_sub(entries.len()));
+        let Some(entry) = entries.get(index).or_else(next_lap) else {
             return Err(Error::EUCLEAN);
         };
         // Relaxed: the next line publishes it.
@@ -231,7 +232,8 @@ impl<'a> Mailbox<'a> {
             return None;
         }
         let index = head.wrapping_sub(self.lap.load(Ordering::Relaxed));
-        let entry = self.entries().get(index)?;
+        let entries = self.entries();
+        let entry = entries.get(index)?;
         // Acquire, with the Release in `push`.
         let callback = NonNull::new(entry.callback.load(Ordering::Acquire))?;
         // Relaxed: ordered by the line before.
@@ -239,7 +241,7 @@ impl<'a> Mailbox<'a> {
         // Relaxed, both: the head below releases them.
         entry.callback.store(null_mut(), Ordering::Relaxed);
         let next = head.wrapping_add(1);
-        if index + 1 == self.entries().len() {
+        if index + 1 == entries.len() {
             self.lap.store(next, Ordering::Relaxed);
         }
         // Release: who sees this head may write the entry, and finds the lap that goes with it.

@@ -27,10 +27,13 @@ use crate::ready::{Interest, Ready};
 use crate::slab::NONE;
 use crate::time::{FOREVER, MILLISECOND, Nanos};
 
-/// User data of the loop's own fds.
-const OWN: EventData = user_data(NONE, NOWHERE);
+/// The entry of each of the loop's own fds.
+const OWN: Entry = Entry {
+    slot: NONE,
+    position: NOWHERE,
+};
 /// An entry that `mark` dropped.
-const DROPPED: u64 = u64::MAX;
+const DROPPED: u32 = u32::MAX;
 const NOT_AT_ALL: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 0,
@@ -43,6 +46,22 @@ const MOST_REPEATS: u32 = 1024;
 /// The longest wait in one call: epoll_pwait counts milliseconds in an int. The loop then waits again.
 const LONGEST_WAIT: Nanos = i32::MAX as Nanos * MILLISECOND;
 
+/// The kernel's record, which [`Event`] is too, with the two halves of its user data.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Record {
+    found: u32,
+    gap: [u32; size_of::<Event>() / 4 - 3],
+    #[cfg(target_endian = "big")]
+    position: u32,
+    slot: u32,
+    #[cfg(target_endian = "little")]
+    position: u32,
+}
+
+const _: () =
+    assert!(size_of::<Record>() == size_of::<Event>() && align_of::<Event>() <= align_of::<u64>());
+
 pub(crate) struct Epoll<'a> {
     set: OwnedFd,
     /// Holds the set, and is what the application has; only once it asked for the fd. A foreign epoll watches this file: it would
@@ -54,25 +73,35 @@ pub(crate) struct Epoll<'a> {
     /// The position of the entry added last. Each entry has another one, so that an event of an entry that could not be
     /// deleted is told from those of the next one of the same watcher.
     last: u32,
-    events: &'a mut [Event],
+    records: &'a mut [Record],
     found: u32,
     cursor: u32,
     /// The first record that was marked: some may have been called before.
     first: u32,
-    /// What the first record of the last wait carried, and how many waits in a row that was.
-    front: u64,
+    /// What the first record of the last wait was of, and how many waits in a row that was.
+    front: Entry,
     repeats: u32,
+}
+
+impl Record {
+    #[inline]
+    fn entry(&self) -> Entry {
+        Entry {
+            slot: self.slot,
+            position: self.position,
+        }
+    }
 }
 
 impl<'a> Epoll<'a> {
     /// Opens the set. `area` holds the records of one wait; it has room for at least one.
     #[inline(never)]
     pub(crate) fn new(area: &'a mut [u64]) -> Result<Self> {
-        let events = events_of(area);
+        let records = records_of(area);
         find_vdso();
         // A bound for the turn, and for the kernel, which counts in an int.
-        let count = events.len().min(MOST_EVENTS);
-        let (events, _) = events.split_at_mut(count);
+        let count = records.len().min(MOST_EVENTS);
+        let (records, _) = records.split_at_mut(count);
         let set = create()?;
         let mut epoll = Epoll {
             set,
@@ -80,11 +109,11 @@ impl<'a> Epoll<'a> {
             wake: wake::open()?,
             alarm: None,
             last: NOWHERE,
-            events,
+            records,
             found: 0,
             cursor: 0,
             first: 0,
-            front: OWN.u64(),
+            front: OWN,
             repeats: 0,
         };
         add_own(&epoll.set, &epoll.wake)?;
@@ -95,17 +124,16 @@ impl<'a> Epoll<'a> {
 
     #[inline]
     fn flags(source: &Source) -> EventFlags {
-        let mut flags = EventFlags::from_bits_retain(source.interest);
-        flags.set(
-            EventFlags::RDHUP,
-            source.interest & Interest::READ.bits() != 0,
-        );
+        let mut flags = EventFlags::from_bits_retain(source.interest());
+        if source.asked.contains(Interest::READ) {
+            flags |= EventFlags::RDHUP;
+        }
         if source
-            .options
+            .asked
             .intersects(Interest::EDGE | Interest::EXCLUSIVE)
         {
-            flags.set(EventFlags::ET, source.options.contains(Interest::EDGE));
-            if source.options.contains(Interest::EXCLUSIVE) {
+            flags.set(EventFlags::ET, source.asked.contains(Interest::EDGE));
+            if source.asked.contains(Interest::EXCLUSIVE) {
                 // With it the kernel refuses all but in and out.
                 flags = flags
                     .difference(EventFlags::RDHUP)
@@ -121,7 +149,10 @@ impl<'a> Epoll<'a> {
         epoll::add(
             &self.set,
             borrow(source.fd),
-            user_data(source.slot, position),
+            user_data(Entry {
+                slot: source.slot,
+                position,
+            }),
             Self::flags(source),
         )
     }
@@ -144,7 +175,7 @@ impl<'a> Epoll<'a> {
     #[cold]
     fn always_ready(source: &Source) -> Result<u32> {
         if source
-            .options
+            .asked
             .intersects(Interest::EDGE | Interest::EXCLUSIVE)
         {
             Err(Error::EPERM)
@@ -158,8 +189,8 @@ impl<'a> Epoll<'a> {
     fn fetch(&mut self, timeout: Nanos) -> io::Result<usize> {
         // The two that need no arithmetic, and are the most frequent.
         match timeout {
-            0 => epoll::wait(&self.set, &mut *self.events, Some(&NOT_AT_ALL)),
-            FOREVER => epoll::wait(&self.set, &mut *self.events, None),
+            0 => epoll::wait(&self.set, events_of(self.records), Some(&NOT_AT_ALL)),
+            FOREVER => epoll::wait(&self.set, events_of(self.records), None),
             _ => self.fetch_within(timeout),
         }
     }
@@ -188,13 +219,23 @@ impl<'a> Epoll<'a> {
         };
         epoll::wait(
             &self.set,
-            &mut *self.events,
+            events_of(self.records),
             if timeout == FOREVER {
                 None
             } else {
                 Some(&whole)
             },
         )
+    }
+}
+
+/// Why an entry could not be modified.
+#[cold]
+fn modify_error(errno: Errno) -> Error {
+    match errno {
+        // A file that cannot be waited for is not the one that could.
+        Errno::PERM => Error::ENOENT,
+        errno => error(errno),
     }
 }
 
@@ -205,35 +246,34 @@ fn create() -> Result<OwnedFd> {
 
 /// Edge triggered and never read: every write to the eventfd is a new edge, and so is every time the timerfd rings.
 fn add_own(set: &OwnedFd, fd: &OwnedFd) -> Result<()> {
-    epoll::add(set, fd, OWN, EventFlags::IN | EventFlags::ET).map_err(error)
+    epoll::add(set, fd, user_data(OWN), EventFlags::IN | EventFlags::ET).map_err(error)
 }
 
 /// Puts a set into the outer one, which is readable while the set is.
 fn enclose(outer: &OwnedFd, set: &OwnedFd) -> Result<()> {
-    epoll::add(outer, set, OWN, EventFlags::IN).map_err(error)
+    epoll::add(outer, set, user_data(OWN), EventFlags::IN).map_err(error)
 }
 
 /// What an entry carries.
 #[inline]
-const fn user_data(slot: u32, position: u32) -> EventData {
-    EventData::new_u64(slot as u64 | (position as u64) << 32)
+const fn user_data(entry: Entry) -> EventData {
+    EventData::new_u64(entry.slot as u64 | (entry.position as u64) << 32)
 }
 
-/// The opposite.
+/// The backend's area as room for what the kernel finds ready. It begins where a word does.
+fn records_of(area: &mut [u64]) -> &mut [Record] {
+    // SAFETY: `Record` is integers: every bit pattern is valid, and so are all bytes of the words, which are lent for as long
+    // as these records are.
+    let (_, records, _) = unsafe { area.align_to_mut::<Record>() };
+    records
+}
+
+/// The same as the kernel's call takes it.
 #[inline]
-fn entry(data: EventData) -> Entry {
-    Entry {
-        slot: data.u64() as u32,
-        position: (data.u64() >> 32) as u32,
-    }
-}
-
-/// The backend's area as room for what the kernel finds ready.
-fn events_of(area: &mut [u64]) -> &mut [Event] {
-    // SAFETY: `Event` is the kernel's plain record of integers: every bit pattern is valid, and so are all bytes of the
-    // words, which are lent for as long as these records are.
-    let (_, events, _) = unsafe { area.align_to_mut::<Event>() };
-    events
+fn events_of(records: &mut [Record]) -> &mut [Event] {
+    // SAFETY: both are the kernel's plain record of integers, of one size as asserted above; the first of `records_of` is aligned to a
+    // word, and so to what an `Event` is. The borrow goes on.
+    unsafe { &mut *(core::ptr::from_mut(records) as *mut [Event]) }
 }
 
 impl<'a> MoveTo<'a> for Epoll<'a> {
@@ -242,7 +282,7 @@ impl<'a> MoveTo<'a> for Epoll<'a> {
     }
 
     fn move_to(&mut self, area: &'a mut [u64]) {
-        (self.events, self.found, self.cursor) = (events_of(area), 0, 0);
+        (self.records, self.found, self.cursor) = (records_of(area), 0, 0);
     }
 }
 
@@ -287,6 +327,7 @@ impl Backend for Epoll<'_> {
         let position = self.last;
         match self.put(source, position) {
             Ok(()) => Ok(position),
+            Err(Errno::EXIST | Errno::LOOP) if self.owns(source.fd) => Err(Error::EINVAL),
             Err(Errno::EXIST) => match self.replace(source, position) {
                 Ok(()) => Ok(position),
                 Err(errno) => Err(error(errno)),
@@ -297,17 +338,16 @@ impl Backend for Epoll<'_> {
     }
 
     fn modify(&mut self, source: &Source) -> Result<()> {
-        let result = if source.options.contains(Interest::EXCLUSIVE) {
+        let result = if source.asked.contains(Interest::EXCLUSIVE) {
             self.replace(source, source.position)
         } else {
-            let data = user_data(source.slot, source.position);
+            let data = user_data(Entry {
+                slot: source.slot,
+                position: source.position,
+            });
             epoll::modify(&self.set, borrow(source.fd), data, Self::flags(source))
         };
-        match result {
-            // A file that cannot be waited for is not the one that could.
-            Err(Errno::PERM) => Err(Error::ENOENT),
-            result => result.map_err(error),
-        }
+        result.map_err(modify_error)
     }
 
     fn remove(&mut self, source: &Source, _moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
@@ -340,7 +380,7 @@ impl Backend for Epoll<'_> {
     /// The kernel puts a file that stays ready at the front of what the next wait finds.
     #[inline]
     fn suspect(&mut self) -> Option<Entry> {
-        let front = self.events.first()?.data.u64();
+        let front = self.records.first()?.entry();
         if front != self.front {
             (self.front, self.repeats) = (front, 1);
             return None;
@@ -352,33 +392,31 @@ impl Backend for Epoll<'_> {
         if self.repeats >= MOST_REPEATS {
             self.repeats /= 2;
         }
-        Some(entry(EventData::new_u64(front)))
+        Some(front)
     }
 
     fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<Marked>) {
-        let events = self
-            .events
+        let records = self
+            .records
             .iter_mut()
             .take(self.found as usize)
             .skip(self.cursor as usize);
-        for event in events {
-            // The record is packed: its fields are copied before they are looked at.
-            let (data, flags) = (event.data, event.flags);
-            let marked = mark(Key::Entry(entry(data)), flags.bits());
-            event.data = EventData::new_u64(marked.map_or(DROPPED, |marked| marked.fd as u64));
+        for record in records {
+            let marked = mark(Key::Entry(record.entry()), record.found);
+            record.slot = marked.map_or(DROPPED, |marked| marked.fd as u32);
         }
         self.first = self.cursor;
     }
 
     fn next_marked(&mut self) -> Option<i32> {
         loop {
-            let event = self
-                .events
+            let record = self
+                .records
                 .get(..self.found as usize)?
                 .get(self.cursor as usize)?;
             self.cursor += 1;
-            if event.data.u64() != DROPPED {
-                return Some(event.data.u64() as i32);
+            if record.slot != DROPPED {
+                return Some(record.slot as i32);
             }
         }
     }
@@ -394,10 +432,8 @@ impl Backend for Epoll<'_> {
 
     #[inline]
     fn event(&self, at: u32) -> Option<(Entry, u32)> {
-        let event = self.events.get(at as usize)?;
-        // The record is packed: its fields are copied before they are looked at.
-        let (data, flags) = (event.data, event.flags);
-        Some((entry(data), flags.bits()))
+        let record = self.records.get(at as usize)?;
+        Some((record.entry(), record.found))
     }
 
     #[inline]

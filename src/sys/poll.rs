@@ -77,12 +77,12 @@ impl<'a> Poll<'a> {
     }
 
     fn asked(source: &Source) -> u16 {
-        let peer = if source.interest & Interest::READ.bits() != 0 {
+        let peer = if source.asked.contains(Interest::READ) {
             poll_bits(PollFlags::RDHUP)
         } else {
             0
         };
-        source.interest as u16 | peer
+        source.interest() as u16 | peer
     }
 
     fn ask_kernel(&mut self, timeout: Nanos) -> core::result::Result<usize, Errno> {
@@ -172,6 +172,9 @@ impl Backend for Poll<'_> {
 
     #[inline(never)]
     fn add(&mut self, source: &Source) -> Result<u32> {
+        if self.owns(source.fd) {
+            return Err(Error::EINVAL);
+        }
         probe(source.fd)?;
         let position = self.used as u32;
         self.put(source.fd, Self::asked(source))?;

@@ -333,9 +333,12 @@ impl Backend for Select<'_> {
 
     #[inline(never)]
     fn add(&mut self, source: &Source) -> Result<u32> {
+        if self.owns(source.fd) {
+            return Err(Error::EINVAL);
+        }
         let position = self.probe(source)?;
         self.watched
-            .put(source.fd, source.interest | Interest::READ.bits());
+            .put(source.fd, source.interest() | Interest::READ.bits());
         self.bound = self.bound.max(source.fd + 1);
         Ok(position)
     }
@@ -343,7 +346,7 @@ impl Backend for Select<'_> {
     fn modify(&mut self, source: &Source) -> Result<()> {
         probe(source.fd)?;
         self.watched
-            .put(source.fd, source.interest | Interest::READ.bits());
+            .put(source.fd, source.interest() | Interest::READ.bits());
         Ok(())
     }
 

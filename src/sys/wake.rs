@@ -11,7 +11,7 @@ use super::fd::borrow;
 use crate::backend::Owned;
 use crate::error::{Error, Result};
 use crate::remote::Wake;
-use crate::sync::{AtomicI32, Ordering};
+use crate::sync::{AtomicU32, Ordering};
 
 /// A fresh eventfd: non-blocking, closed on exec.
 pub(crate) fn open() -> Result<OwnedFd> {
@@ -36,38 +36,35 @@ pub(crate) fn renew(fd: &mut OwnedFd) -> Result<()> {
 pub(crate) struct FdWaker {
     fd: i32,
     /// The process that the fd is for. 0: nobody asks.
-    owner: AtomicI32,
+    owner: AtomicU32,
 }
 
 impl FdWaker {
     pub(crate) fn new(fd: &OwnedFd, asks: bool) -> FdWaker {
         FdWaker {
             fd: fd.as_raw_fd(),
-            owner: AtomicI32::new(if asks { this_process() } else { 0 }),
+            owner: AtomicU32::new(if asks { Self::process() } else { 0 }),
         }
     }
-}
-
-#[inline]
-fn this_process() -> i32 {
-    getpid().as_raw_nonzero().get()
 }
 
 impl Owned for FdWaker {
     #[inline]
-    fn is_copy(&self) -> Option<bool> {
+    fn owner(&self) -> u32 {
         // Relaxed: it changes only in a process that has no other thread yet.
-        match self.owner.load(Ordering::Relaxed) {
-            0 => None,
-            owner => Some(owner != this_process()),
-        }
+        self.owner.load(Ordering::Relaxed)
     }
 
     fn adopt(&self) {
-        // Relaxed: as above.
-        if self.owner.load(Ordering::Relaxed) != 0 {
-            self.owner.store(this_process(), Ordering::Relaxed);
+        if self.owner() != 0 {
+            // Relaxed: as above.
+            self.owner.store(Self::process(), Ordering::Relaxed);
         }
+    }
+
+    #[inline]
+    fn process() -> u32 {
+        getpid().as_raw_nonzero().get() as u32
     }
 }
 

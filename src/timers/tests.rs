@@ -49,7 +49,7 @@ fn arm(
 fn fire(timers: &mut Timers<'_>, now: Nanos) -> Vec<usize> {
     timers.collect(now);
     assert!(timers.is_sound());
-    let fired = core::iter::from_fn(|| timers.pop_due(now))
+    let fired = core::iter::from_fn(|| timers.pop_due(now, || now))
         .map(name)
         .collect();
     assert!(timers.is_sound());
@@ -123,7 +123,7 @@ fn a_fired_one_shot_is_stale_and_its_successor_untouched() {
     let old = once(&mut timers, 10, 1);
     timers.collect(10);
     assert_eq!(
-        timers.pop_due(10),
+        timers.pop_due(10, || 10),
         Some(Fired {
             target: target(1),
             token: old,
@@ -209,12 +209,12 @@ fn a_due_timer_can_be_stopped_or_armed_again() {
         .map(|name| once(&mut timers, 10 * name as Nanos, name))
         .collect();
     timers.collect(100);
-    assert_eq!(timers.pop_due(100).map(name), Some(1));
+    assert_eq!(timers.pop_due(100, || 100).map(name), Some(1));
     timers.stop(tokens[1]).unwrap();
     timers.again(tokens[2], 150).unwrap();
     assert!(timers.is_sound());
-    assert_eq!(timers.pop_due(100).map(name), Some(4));
-    assert_eq!(timers.pop_due(100), None);
+    assert_eq!(timers.pop_due(100, || 100).map(name), Some(4));
+    assert_eq!(timers.pop_due(100, || 100), None);
     assert_eq!(timers.next_wake(), 150);
     assert_eq!(fire(&mut timers, 150), [3]);
 }
@@ -247,9 +247,9 @@ fn what_is_armed_during_a_dispatch_waits_for_the_next() {
     let mut timers = queue(4, 100);
     once(&mut timers, 0, 1);
     timers.collect(100);
-    assert_eq!(timers.pop_due(100).map(name), Some(1));
+    assert_eq!(timers.pop_due(100, || 100).map(name), Some(1));
     once(&mut timers, 0, 2);
-    assert_eq!(timers.pop_due(100), None);
+    assert_eq!(timers.pop_due(100, || 100), None);
     assert_eq!(timers.next_wake(), 0);
     assert_eq!(fire(&mut timers, 100), [2]);
 }
@@ -261,7 +261,7 @@ fn what_was_left_over_and_what_is_newly_due_keep_the_order() {
         once(&mut timers, deadline, name);
     }
     timers.collect(100);
-    assert_eq!(timers.pop_due(100).map(name), Some(1));
+    assert_eq!(timers.pop_due(100, || 100).map(name), Some(1));
     for (name, deadline) in [(5, 40), (6, 105), (7, 30), (8, 0)] {
         once(&mut timers, deadline, name);
     }
@@ -300,8 +300,8 @@ fn fixed_rate_fires_for_every_tick_once_a_turn_and_counts_the_others() {
     let mut seen = Vec::new();
     for _ in 0..4 {
         timers.collect(350);
-        seen.extend(timers.pop_due(350).map(|fired| fired.missed));
-        assert_eq!(timers.pop_due(350), None);
+        seen.extend(timers.pop_due(350, || 350).map(|fired| fired.missed));
+        assert_eq!(timers.pop_due(350, || 350), None);
     }
     assert_eq!(seen, [2, 1, 0]);
     assert_eq!((timers.deadline(token), timers.next_wake()), (Ok(400), 400));
@@ -312,10 +312,16 @@ fn skip_missed_keeps_the_grid() {
     let mut timers = queue(1, 0);
     let token = arm(&mut timers, 100, 100, SKIP_MISSED, 1).unwrap();
     timers.collect(350);
-    assert_eq!(timers.pop_due(350).map(|fired| fired.missed), Some(2));
+    assert_eq!(
+        timers.pop_due(350, || 350).map(|fired| fired.missed),
+        Some(2)
+    );
     assert_eq!(timers.deadline(token), Ok(400));
     timers.collect(400);
-    assert_eq!(timers.pop_due(400).map(|fired| fired.missed), Some(0));
+    assert_eq!(
+        timers.pop_due(400, || 400).map(|fired| fired.missed),
+        Some(0)
+    );
     assert_eq!(timers.deadline(token), Ok(500));
 }
 
@@ -324,7 +330,10 @@ fn fixed_delay_counts_from_the_firing() {
     let mut timers = queue(1, 0);
     let token = arm(&mut timers, 100, 100, FIXED_DELAY, 1).unwrap();
     timers.collect(350);
-    assert_eq!(timers.pop_due(350).map(|fired| fired.missed), Some(0));
+    assert_eq!(
+        timers.pop_due(350, || 350).map(|fired| fired.missed),
+        Some(0)
+    );
     assert_eq!(timers.deadline(token), Ok(450));
 }
 
@@ -341,7 +350,9 @@ fn a_period_that_leaves_the_range_ends_in_forever() {
     arm(&mut timers, 0, 1, SKIP_MISSED, 1).unwrap();
     timers.collect(FOREVER);
     assert_eq!(
-        timers.pop_due(FOREVER).map(|fired| fired.missed),
+        timers
+            .pop_due(FOREVER, || FOREVER)
+            .map(|fired| fired.missed),
         Some(FOREVER)
     );
 }
@@ -383,7 +394,7 @@ fn slack_can_be_taken_back_and_sends_a_due_timer_back() {
     );
     timers.collect(1000);
     timers.set_slack(token, 1024).unwrap();
-    assert_eq!(timers.pop_due(1000), None);
+    assert_eq!(timers.pop_due(1000, || 1000), None);
     assert_eq!(timers.next_wake(), 1024);
     assert_eq!(fire(&mut timers, 1024), [1]);
 }
@@ -487,7 +498,7 @@ fn sleep_until(timers: &mut Timers<'_>, end: Nanos) -> (u32, u32) {
         wakes += 1;
         timers.collect(wake);
         let mut fired = 0;
-        while timers.pop_due(wake).is_some() {
+        while timers.pop_due(wake, || wake).is_some() {
             fired += 1;
         }
         idle += u32::from(fired == 0);
@@ -717,7 +728,9 @@ fn turn(timers: &mut Timers<'_>, model: &mut Model, now: Nanos, limit: usize) ->
     model.collect(now);
     prop_assert!(timers.is_sound());
     for _ in 0..limit {
-        let fired = timers.pop_due(now).map(|fired| (fired.token, fired.missed));
+        let fired = timers
+            .pop_due(now, || now)
+            .map(|fired| (fired.token, fired.missed));
         prop_assert_eq!(fired, model.pop_due(now));
         if fired.is_none() {
             break;
