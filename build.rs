@@ -35,6 +35,15 @@ fn main() {
         println!("cargo::rustc-cfg=find_vdso");
     }
 
+    let atomics = std::env::var("CARGO_CFG_TARGET_HAS_ATOMIC").unwrap_or_default();
+    if !atomics.split(',').any(|size| size == "ptr") {
+        println!(
+            "cargo::error=pirn needs a processor with an atomic compare-and-swap, so that \
+             interrupts can post; this target has none (ARMv6-M, such as Cortex-M0, is the \
+             usual one)"
+        );
+    }
+
     println!("cargo::rerun-if-changed=build.rs");
     #[cfg(feature = "header")]
     headers();

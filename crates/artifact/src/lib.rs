@@ -46,6 +46,8 @@ mod atomics;
     )
 ))]
 mod memory;
+#[cfg(all(panic = "abort", target_os = "none", target_arch = "arm"))]
+mod thumb;
 
 // The precompiled core library names the personality routine of unwinding, which never runs here.
 // Weak, so that another Rust library in the same program may bring the real one.
