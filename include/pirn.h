@@ -255,6 +255,23 @@
 #define PIRN_UNREF 0x00200000u
 
 /**
+ * When a hook is called: first thing in every dispatch.
+ */
+#define PIRN_HOOK_FIRST 1
+
+/**
+ * When a hook is called: last thing in every dispatch, whatever a limit has left over. The place to
+ * flush what callbacks have buffered, before the loop sleeps.
+ */
+#define PIRN_HOOK_LAST 2
+
+/**
+ * When a hook is called: at the end of a dispatch in which nothing but hooks was called, before those
+ * that are last. The loop does not sleep while it has such a hook.
+ */
+#define PIRN_HOOK_IDLE 3
+
+/**
  * Option of `pirn_timer_start`: `delay_ns` is a point on the loop's clock, as `pirn_now` tells it.
  */
 #define PIRN_TIMER_ABSOLUTE 0x1u
@@ -321,6 +338,11 @@
  * Kind of a `pirn_due`: a post from elsewhere.
  */
 #define PIRN_DUE_POST 5u
+
+/**
+ * Kind of a `pirn_info`: a hook. `pirn_take` hands over none.
+ */
+#define PIRN_DUE_HOOK 6u
 
 /**
  * Capability: `PIRN_EDGE`.
@@ -470,8 +492,8 @@ struct pirn_io {
 };
 
 /**
- * Called when an fd is ready, a raised bit arrives (`fd` is then the bit), or an fd turns out to
- * be lost (`PIRN_INVALID`). `ready` is never 0. Runs on the loop's thread. If it leaves by an
+ * Called when an fd is ready, a raised bit arrives (`fd` is then the bit), it is the turn of a hook
+ * (`fd` is then when it is called), or an fd turns out to be lost (`PIRN_INVALID`). `ready` is never 0. Runs on the loop's thread. If it leaves by an
  * exception or longjmp: see `pirn_abandon`.
  */
 typedef void (*pirn_io_fn)(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user);
@@ -606,8 +628,8 @@ struct pirn_info {
    */
   uint32_t size;
   /**
-   * `PIRN_DUE_TIMER`, `PIRN_DUE_IO`, `PIRN_DUE_RAISED` for the handler of a raised bit, or
-   * `PIRN_DUE_TASK`.
+   * `PIRN_DUE_TIMER`, `PIRN_DUE_IO`, `PIRN_DUE_RAISED` for the handler of a raised bit,
+   * `PIRN_DUE_HOOK`, or `PIRN_DUE_TASK`.
    */
   uint32_t kind;
   /**
@@ -615,7 +637,7 @@ struct pirn_info {
    */
   union pirn_handle handle;
   /**
-   * The fd of an I/O watcher; the bit of a handler; else -1.
+   * The fd of an I/O watcher; the bit of a handler; when a hook is called; else -1.
    */
   int32_t fd;
   /**
@@ -1093,6 +1115,44 @@ int pirn_raise_add(struct pirn_loop *loop,
                    struct pirn_io *io);
 
 /**
+ * Have a callback run in every turn.
+ *
+ * For libraries that keep a queue of their own (X11, Wayland, ZeroMQ, D-Bus, GLib), and for work that
+ * is put off to the end of a turn or to idle times. A hook runs in every `pirn_dispatch`, also in that
+ * of `pirn_turn` and `pirn_run`, whether or not anything is due. What a hook that is first posts, or
+ * makes due, is served in the same dispatch, unless that one continues a turn that a limit has cut short.
+ *
+ * The hooks of one kind run in the order in which they were added. One that is added in a dispatch runs
+ * from the next one on. Hooks are not counted: not by `pirn_limit`, not in `pirn_stats`, nor in what
+ * `pirn_turn` and `pirn_dispatch` return. `pirn_take` calls no hooks and does not hand them over:
+ * who takes is there himself before the first take of a turn and after the last.
+ *
+ * A hook is an I/O watcher without an fd: it takes an I/O slot, its callback gets `when` as `fd` and
+ * `PIRN_READ` as `ready`, it keeps `pirn_run` going, and `pirn_io_remove`, `pirn_io_ref`,
+ * `pirn_io_unref`, `pirn_io_set_callback` and `pirn_io_info` work on it. It cannot be paused.
+ *
+ * @param when     `PIRN_HOOK_FIRST`, `PIRN_HOOK_LAST` or `PIRN_HOOK_IDLE`
+ * @param options  `PIRN_UNREF`, or 0
+ * @param callback called once in every dispatch; of `PIRN_HOOK_IDLE`, in every one with nothing else to call
+ * @param user     passed to the callback, never looked at
+ * @param io       where the handle is written, or NULL; unchanged on error
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; callback NULL; another `when`; other options
+ * - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
+ * - -ENOSPC: all I/O slots are in use
+ *
+ * Cost: O(1), no system call; a loop that never had a hook pays two comparisons a turn. Loop thread, any
+ * callback. Since 0.1.
+ */
+int pirn_hook_add(struct pirn_loop *loop,
+                  uint32_t when,
+                  uint32_t options,
+                  pirn_io_fn callback,
+                  void *user,
+                  struct pirn_io *io);
+
+/**
  * Start a timer.
  *
  * It fires at the first dispatch after its deadline, never before; timers fire in the order of their deadlines, equal ones in the
@@ -1564,7 +1624,7 @@ int pirn_take(struct pirn_loop *loop, struct pirn_due *due, uint32_t capacity);
 int pirn_ended(struct pirn_loop *loop);
 
 /**
- * Return what an I/O watcher or the handler of a raised bit is now.
+ * Return what an I/O watcher, the handler of a raised bit or a hook is now.
  *
  * @param info  its `size` set by the caller; or NULL, to ask no more than whether the handle
  *              is live; unchanged on error
@@ -1606,7 +1666,7 @@ int pirn_timer_info(struct pirn_loop *loop, struct pirn_timer timer, struct pirn
 int pirn_task_info(struct pirn_loop *loop, struct pirn_task task, struct pirn_info *info);
 
 /**
- * Walk over everything that is alive: timers, watchers, handlers of raised bits, and queued
+ * Walk over everything that is alive: timers, watchers, handlers of raised bits, hooks, and queued
  * tasks in their order.
  *
  *   struct pirn_info info = { sizeof info };              all else zero: from the beginning

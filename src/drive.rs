@@ -17,6 +17,7 @@ use crate::target::Target;
 use crate::time::Nanos;
 use crate::timers::Fired;
 use crate::token::Token;
+use crate::watch::Hook;
 
 /// A face of the loop, as the driver sees it.
 pub(crate) trait Calls<'a> {
@@ -29,6 +30,13 @@ pub(crate) trait Calls<'a> {
     fn call_io(&mut self, fired: FiredIo);
     fn call_task(&mut self, target: Target);
 
+    /// Does what [`dispatch_with_hooks`] does if the loop may have hooks. A face says so for itself, so that a program without hooks
+    /// does not contain it.
+    #[inline]
+    fn dispatch_with_hooks(&mut self) -> Option<u32> {
+        None
+    }
+
     /// To those who call, a post is a task.
     #[inline]
     fn call_post(&mut self, target: Target) {
@@ -36,9 +44,18 @@ pub(crate) trait Calls<'a> {
     }
 }
 
-/// Calls everything that is due, in the order of a turn, and returns how many calls that were.
+/// Calls everything that is due, in the order of a turn, and returns how many calls that were; hooks are not counted.
 #[inline(always)]
 pub(crate) fn dispatch<'a, C: Calls<'a> + ?Sized>(face: &mut C) -> u32 {
+    match face.dispatch_with_hooks() {
+        Some(called) => called,
+        None => dispatch_due(face),
+    }
+}
+
+/// The same without hooks.
+#[inline(always)]
+fn dispatch_due<'a, C: Calls<'a> + ?Sized>(face: &mut C) -> u32 {
     let work = face.reactor().begin_dispatch();
     if work == 0 {
         return 0;
@@ -154,6 +171,30 @@ fn call_tasks<'a, C: Calls<'a> + ?Sized>(face: &mut C) {
 fn call_posts<'a, C: Calls<'a> + ?Sized>(face: &mut C) {
     while let Some(target) = face.reactor().next_post() {
         face.call_post(target);
+    }
+}
+
+/// Calls hooks, and between them everything that is due.
+#[cold]
+#[inline(never)]
+pub(crate) fn dispatch_with_hooks<'a, C: Calls<'a> + ?Sized>(face: &mut C) -> u32 {
+    face.reactor().begin_hooks();
+    // Ends it in any case.
+    let hooked = OnUnwind::new(face, |face| face.reactor().end_hooks());
+    let face = &mut *hooked.state;
+    call_hooks(face, Hook::First);
+    let called = dispatch_due(face);
+    if called == 0 {
+        call_hooks(face, Hook::Idle);
+    }
+    call_hooks(face, Hook::Last);
+    called
+}
+
+#[inline(never)]
+fn call_hooks<'a, C: Calls<'a> + ?Sized>(face: &mut C, when: Hook) {
+    while let Some(fired) = face.reactor().next_hook(when) {
+        face.call_io(fired);
     }
 }
 

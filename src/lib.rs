@@ -111,6 +111,7 @@ pub use stats::Stats;
 pub use storage::{Capacity, Memory, Storage};
 pub use time::{FOREVER, Nanos};
 pub use token::{Io, Task, Timer};
+pub use watch::Hook;
 
 /// The first program of README.md is compiled and run with the other examples.
 #[cfg(doctest)]

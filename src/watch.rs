@@ -8,7 +8,8 @@
 //! Watchers that need attention before the next wait or in the next dispatch (a changed interest, readiness made in user
 //! space) stand on one doubly linked list, each at most once.
 //!
-//! A raise handler is a watcher whose "fd" is negative: bit `n` is `-1 - n`.
+//! A raise handler is a watcher whose "fd" is negative: bit `n` is `-1 - n`. Below these numbers are those of the hooks, of which
+//! each has its own, so that none is found as another's sibling.
 
 use static_assertions::const_assert_eq;
 
@@ -29,7 +30,7 @@ pub(crate) struct Watcher {
     /// Of a head: what the backend knows its entry by. `NOWHERE` for all others where a backend carries it in its events, so
     /// that those of an entry that is not in use any more are told by it.
     pub(crate) position: u32,
-    next: u32,
+    pub(crate) next: u32,
     previous: u32,
     /// What it asked for, the bits of `ASKABLE`; 0 while it is paused.
     pub(crate) interest: u8,
@@ -40,7 +41,7 @@ pub(crate) struct Watcher {
     pub(crate) found: u8,
     /// What is to be reported in the next turn as if it had been found.
     pub(crate) fed: u8,
-    /// Of a head: what the backend was asked for; 0: the fd is not in the backend's set.
+    /// Of a head: what the backend was asked for; 0: the fd is not in the backend's set. Of a hook, when it is called.
     pub(crate) kernel: u16,
     pub(crate) flags: u16,
 }
@@ -70,13 +71,27 @@ pub(crate) const DIRTY: u16 = 0x0400;
 pub(crate) const FED: u16 = 0x0800;
 /// Watches a file that epoll refuses because it is always ready.
 pub(crate) const ALWAYS: u16 = 0x1000;
-/// A raise handler: it has a bit and no fd.
+/// A raise handler or a hook: it has no fd.
 pub(crate) const RAISED: u16 = 0x2000;
 /// Was told that its fd is lost, or is fed it, and was not modified since.
 pub(crate) const LOST: u16 = 0x4000;
+/// The "fd" of the hook in slot 0; that in slot `n` has `HOOKS - n`.
+pub(crate) const HOOKS: i32 = -65;
 const REASONS: u16 = DIRTY | FED | ALWAYS;
 /// In `kernel`: differs from every interest, so that the next change reaches the kernel.
 const STALE: u16 = 0x8000;
+
+/// When in a turn a hook is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[repr(i32)]
+pub enum Hook {
+    /// First thing in every dispatch.
+    First = 1,
+    /// Last thing in every dispatch, whatever a limit has left over.
+    Last = 2,
+    /// At the end of a dispatch in which nothing but hooks was called. While there is one, the loop does not sleep.
+    Idle = 3,
+}
 
 impl Slot for Watcher {
     fn generation(&self) -> u32 {
@@ -170,6 +185,14 @@ impl Watcher {
         self.next
     }
 
+    /// When it is called, if it is a hook.
+    #[inline]
+    pub(crate) fn hook(&self) -> Option<Hook> {
+        [Hook::First, Hook::Last, Hook::Idle]
+            .into_iter()
+            .find(|&when| self.fd <= HOOKS && self.kernel == when as u16)
+    }
+
     pub(crate) fn is_live(&self) -> bool {
         self.generation & 1 == 1
     }
@@ -233,6 +256,14 @@ impl<'a> Watchers<'a> {
                 index = next;
             }
         }
+    }
+
+    /// When the watcher in this slot is called, if it is a live hook, and has the number that a hook has there.
+    pub(crate) fn hook(&self, index: u32) -> Option<Hook> {
+        let watcher = self.slab.get(index).filter(|watcher| watcher.is_live())?;
+        watcher
+            .hook()
+            .filter(|_| i64::from(watcher.fd) == i64::from(HOOKS) - i64::from(index))
     }
 
     /// Adds a watcher at the end of the chain of its bucket.
@@ -641,7 +672,7 @@ impl<'a> Watchers<'a> {
                     || self.bucket(watcher.fd) != bucket
                     || !watcher.is_live()
                     || is_raised != (watcher.fd < 0)
-                    || watcher.fd < -64
+                    || (watcher.fd <= HOOKS && self.hook(index).is_none())
                     || (watcher.flags & REASONS != 0) != (watcher.flags & LISTED != 0)
                 {
                     return None;

@@ -63,6 +63,7 @@ programs! {
     the_pollable_fd_shows_what_a_turn_would_call: "pollable";
     system_calls_are_as_few_as_is_said: "syscalls";
     events_are_taken_instead_of_being_called: "taking";
+    hooks_stand_at_both_ends_of_a_turn: "hooks";
 }
 
 /// A table-driven test leaves no function out: its program lists those that it calls.

@@ -16,16 +16,19 @@ use crate::ready::Interest;
 use crate::time::Nanos;
 use crate::timers::{FIXED_DELAY, SKIP_MISSED, UNREFERENCED};
 use crate::token::{Io, Task, Timer};
+use crate::watch::Hook;
 
-/// What a watcher or a raise handler is, as [`RawCore::io_info`] returns it.
+/// What a watcher, a raise handler or a hook is, as [`RawCore::io_info`] returns it.
 #[non_exhaustive]
 pub struct IoInfo<H: Host = NoHost> {
     /// Its handle.
     pub io: Io,
-    /// Its fd; of a raise handler, the bit.
+    /// Its fd; of a raise handler, the bit; of a hook, when it is called.
     pub fd: i32,
     /// True if it is called for a raised bit and not for an fd.
     pub is_raise_handler: bool,
+    /// When it is called, if it is a hook.
+    pub hook: Option<Hook>,
     /// What it waits for now, with the options it was added with. Has [`Interest::UNREF`] if it
     /// does not keep a run going.
     pub interest: Interest,
@@ -71,7 +74,7 @@ pub struct TaskInfo<H: Host = NoHost> {
 pub enum Info<H: Host = NoHost> {
     /// A timer.
     Timer(TimerInfo<H>),
-    /// A watcher or a raise handler.
+    /// A watcher, a raise handler or a hook.
     Io(IoInfo<H>),
     /// A queued task.
     Task(TaskInfo<H>),
@@ -90,6 +93,7 @@ impl<H: Host> RawCore<'_, H> {
             io,
             fd: info.fd,
             is_raise_handler: info.is_raise_handler,
+            hook: info.hook,
             interest: info.interest,
             // SAFETY: every target of a watcher was made from an `OnIo<H>`.
             callback: unsafe { transmute::<*mut (), OnIo<H>>(info.target.callback.as_ptr()) },

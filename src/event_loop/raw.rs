@@ -10,7 +10,7 @@ use core::ptr::NonNull;
 use super::callback::{IoEvent, NoHost, Repeat, TimerEvent, When};
 use super::remote::RawRemote;
 use crate::backend::{Backend, BackendKind, Capabilities};
-use crate::drive::Calls;
+use crate::drive::{self, Calls};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::platform::{Platform, PlatformWaker};
@@ -23,6 +23,7 @@ use crate::target::Target;
 use crate::time::Nanos;
 use crate::timers::{FIXED_DELAY, Fired, SKIP_MISSED};
 use crate::token::{Io, Task, Timer};
+use crate::watch::Hook;
 
 /// Called when an fd is ready or a bit was raised; the untyped form, of a [`RawCore`].
 pub type OnIo<H = NoHost> = for<'l> fn(&mut RawCore<'l, H>, IoEvent<*mut ()>);
@@ -211,6 +212,29 @@ impl<'l, H: Host> RawCore<'l, H> {
     ) -> Result<Io> {
         self.reactor
             .raise_add(bit, options, target(callback as *mut (), user))
+            .map(Io)
+    }
+
+    /// Add a hook: a callback that runs in every dispatch, at the point that `when` names, whatever is
+    /// due. `options`: `UNREF`. Takes an I/O slot.
+    ///
+    /// The hooks of one kind are called in the order in which they were added, and one that is added
+    /// in a dispatch from the next one on. They are neither counted nor limited. Those that take
+    /// what is due ([`Loop::take`](crate::Loop::take)) call no hooks. [`io_remove`](Self::io_remove)
+    /// removes a hook; it cannot be paused. The event of the callback has `when` as its `fd`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EINVAL`]: other options. [`Error::ENOSPC`]: all I/O slots are in use.
+    pub fn hook_add(
+        &mut self,
+        when: Hook,
+        options: Interest,
+        callback: OnIo<H>,
+        user: *mut (),
+    ) -> Result<Io> {
+        self.reactor
+            .hook_add(when, options, target(callback as *mut (), user))
             .map(Io)
     }
 
@@ -502,6 +526,12 @@ impl<'l, H: Host> Calls<'l> for RawCore<'l, H> {
         &mut self.reactor
     }
 
+    fn dispatch_with_hooks(&mut self) -> Option<u32> {
+        self.reactor
+            .has_hooks()
+            .then(|| drive::dispatch_with_hooks(self))
+    }
+
     fn call_timer(&mut self, fired: Fired) {
         // SAFETY: every target of a timer was made from an `OnTimer<H>`, in `timer_start`.
         let callback = unsafe { transmute::<*mut (), OnTimer<H>>(fired.target.callback.as_ptr()) };
@@ -514,7 +544,8 @@ impl<'l, H: Host> Calls<'l> for RawCore<'l, H> {
     }
 
     fn call_io(&mut self, fired: FiredIo) {
-        // SAFETY: every target of a watcher was made from an `OnIo<H>`, in `io_add` or `raise_add`.
+        // SAFETY: every target of a watcher was made from an `OnIo<H>`, in `io_add`, `raise_add` or
+        // `hook_add`.
         let callback = unsafe { transmute::<*mut (), OnIo<H>>(fired.target.callback.as_ptr()) };
         let event = IoEvent {
             io: Io(fired.io),

@@ -22,6 +22,7 @@ use crate::error::Result;
 use crate::host::Host;
 use crate::ready::Interest;
 use crate::token::{Io, Task, Timer};
+use crate::watch::Hook;
 
 /// What a callback can do with its loop: everything but running it.
 ///
@@ -128,6 +129,26 @@ impl<'l, C, H: Host> Core<'l, C, H> {
         let _ = callback;
         self.raw
             .raise_add(bit, options, call_io::<C, H, F, U>, user.into_word())
+    }
+
+    /// Add a hook: as [`RawCore::hook_add`], for a callback that receives the context.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn hook_add<F, U: Word>(
+        &mut self,
+        when: Hook,
+        options: Interest,
+        callback: F,
+        user: U,
+    ) -> Result<Io>
+    where
+        F: Fn(&mut Core<'_, C, H>, &mut C, IoEvent<U>) + Copy + 'static,
+    {
+        let _ = callback;
+        self.raw
+            .hook_add(when, options, call_io::<C, H, F, U>, user.into_word())
     }
 
     /// Start a timer: as [`RawCore::timer_start`], for a callback that receives the context.

@@ -15,9 +15,9 @@ use crate::token::Token;
 
 use super::init::CReactor;
 use super::{
-    PIRN_DUE_IO, PIRN_DUE_RAISED, PIRN_DUE_TASK, PIRN_DUE_TIMER, PIRN_TIMER_FIXED_DELAY,
-    PIRN_TIMER_SKIP, PIRN_UNREF, enter, failure, function, pirn_callback, pirn_handle, pirn_io,
-    pirn_loop, pirn_task, pirn_task_fn, pirn_timer, status, user,
+    PIRN_DUE_HOOK, PIRN_DUE_IO, PIRN_DUE_RAISED, PIRN_DUE_TASK, PIRN_DUE_TIMER,
+    PIRN_TIMER_FIXED_DELAY, PIRN_TIMER_SKIP, PIRN_UNREF, enter, failure, function, pirn_callback,
+    pirn_handle, pirn_io, pirn_loop, pirn_task, pirn_task_fn, pirn_timer, status, user,
 };
 
 /// What a watcher, a timer or a task is now.
@@ -26,12 +26,12 @@ use super::{
 pub struct pirn_info {
     /// `sizeof(struct pirn_info)`, set by the caller: no more than that is written.
     pub size: u32,
-    /// `PIRN_DUE_TIMER`, `PIRN_DUE_IO`, `PIRN_DUE_RAISED` for the handler of a raised bit, or
-    /// `PIRN_DUE_TASK`.
+    /// `PIRN_DUE_TIMER`, `PIRN_DUE_IO`, `PIRN_DUE_RAISED` for the handler of a raised bit,
+    /// `PIRN_DUE_HOOK`, or `PIRN_DUE_TASK`.
     pub kind: u32,
     /// Its handle: the member that the kind names.
     pub handle: pirn_handle,
-    /// The fd of an I/O watcher; the bit of a handler; else -1.
+    /// The fd of an I/O watcher; the bit of a handler; when a hook is called; else -1.
     pub fd: i32,
     /// Of a watcher its interest now (0 of the first bits: paused) and its options, as
     /// `pirn_io_add` takes them; of a timer its policy. Each has `PIRN_UNREF` if it does not
@@ -75,7 +75,9 @@ impl pirn_info {
 
     fn of_io(reactor: &CReactor, io: Token) -> Result<Self> {
         let info = reactor.io_info(io)?;
-        let kind = if info.is_raise_handler {
+        let kind = if info.hook.is_some() {
+            PIRN_DUE_HOOK
+        } else if info.is_raise_handler {
             PIRN_DUE_RAISED
         } else {
             PIRN_DUE_IO
@@ -152,7 +154,7 @@ unsafe fn tell(info: Result<pirn_info>, out: *mut pirn_info) -> c_int {
     }))
 }
 
-/// Return what an I/O watcher or the handler of a raised bit is now.
+/// Return what an I/O watcher, the handler of a raised bit or a hook is now.
 ///
 /// @param info  its `size` set by the caller; or NULL, to ask no more than whether the handle
 ///              is live; unchanged on error
@@ -227,7 +229,7 @@ pub unsafe extern "C" fn pirn_task_info(
     unsafe { tell(pirn_info::of_task(reactor, task.into()), info) }
 }
 
-/// Walk over everything that is alive: timers, watchers, handlers of raised bits, and queued
+/// Walk over everything that is alive: timers, watchers, handlers of raised bits, hooks, and queued
 /// tasks in their order.
 ///
 ///   struct pirn_info info = { sizeof info };              all else zero: from the beginning
@@ -266,7 +268,7 @@ pub unsafe extern "C" fn pirn_info_next(loop_: *mut pirn_loop, info: *mut pirn_i
     let after = match kind {
         0 => None,
         PIRN_DUE_TIMER => Some(Live::Timer(token)),
-        PIRN_DUE_IO | PIRN_DUE_RAISED => Some(Live::Io(token)),
+        PIRN_DUE_IO | PIRN_DUE_RAISED | PIRN_DUE_HOOK => Some(Live::Io(token)),
         PIRN_DUE_TASK => Some(Live::Task(token)),
         _ => return failure(Error::EINVAL),
     };

@@ -44,6 +44,8 @@ pub(super) struct Head {
     pub(super) runner: super::run::Runner,
     /// As given to `pirn_init`: `PIRN_MEASURE`, `PIRN_TAKE`, `PIRN_NO_FORK_CHECK`. Never changes.
     pub(super) flags: u32,
+    /// What makes a dispatch with hooks. `pirn_hook_add` leaves it here, so that a program without hooks does not contain it.
+    pub(super) dispatch_with_hooks: Option<unsafe fn(*mut pirn_loop) -> u32>,
     pub(super) reactor: CReactor,
 }
 
@@ -457,6 +459,7 @@ unsafe fn init(
         #[cfg(all(debug_assertions, linux_backend))]
         runner: super::run::Runner::default(),
         flags: config.flags,
+        dispatch_with_hooks: None,
         reactor: Reactor::new(
             backend,
             parts,

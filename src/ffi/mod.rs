@@ -13,6 +13,8 @@ mod init;
 
 mod io;
 
+mod hook;
+
 mod timer;
 
 mod task;
@@ -26,6 +28,7 @@ mod info;
 mod ask;
 
 pub use ask::*;
+pub use hook::*;
 pub use info::*;
 pub use init::*;
 pub use io::*;
@@ -72,8 +75,8 @@ pub struct pirn_task {
     pub generation: u32,
 }
 
-/// Called when an fd is ready, a raised bit arrives (`fd` is then the bit), or an fd turns out to
-/// be lost (`PIRN_INVALID`). `ready` is never 0. Runs on the loop's thread. If it leaves by an
+/// Called when an fd is ready, a raised bit arrives (`fd` is then the bit), it is the turn of a hook
+/// (`fd` is then when it is called), or an fd turns out to be lost (`PIRN_INVALID`). `ready` is never 0. Runs on the loop's thread. If it leaves by an
 /// exception or longjmp: see `pirn_abandon`.
 pub type pirn_io_fn = Option<
     unsafe extern "C" fn(

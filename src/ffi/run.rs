@@ -164,6 +164,14 @@ impl Calls<'static> for Face {
     }
 
     #[inline]
+    fn dispatch_with_hooks(&mut self) -> Option<u32> {
+        // SAFETY: a live loop, as above. The word is written by `pirn_hook_add` alone, on this thread.
+        let dispatch = unsafe { (*self.0).0.dispatch_with_hooks? };
+        // SAFETY: it is the function below, and this face was made as that asks. By value, so that a face need not be in memory.
+        Some(unsafe { dispatch(self.0) })
+    }
+
+    #[inline]
     fn call_timer(&mut self, fired: Fired) {
         // SAFETY: every target of a timer was made from a `pirn_timer_fn` that was not NULL.
         let callback =
@@ -208,6 +216,15 @@ impl Calls<'static> for Face {
             unsafe { callback(self.0, user(&target)) };
         }
     }
+}
+
+/// A dispatch of a loop that has hooks.
+///
+/// # Safety
+///
+/// A live loop, on its thread, inside a `Running`, with nothing of it borrowed.
+pub(super) unsafe fn dispatch_with_hooks(loop_: *mut pirn_loop) -> u32 {
+    drive::dispatch_with_hooks(&mut Face(loop_))
 }
 
 /// Enters a loop for a run, a turn or a part of one.

@@ -28,6 +28,8 @@ pub const PIRN_DUE_RAISED: u32 = 3;
 pub const PIRN_DUE_TASK: u32 = 4;
 /// Kind of a `pirn_due`: a post from elsewhere.
 pub const PIRN_DUE_POST: u32 = 5;
+/// Kind of a `pirn_info`: a hook. `pirn_take` hands over none.
+pub const PIRN_DUE_HOOK: u32 = 6;
 
 /// Whose event it is: the member that the kind names.
 #[repr(C)]

@@ -188,16 +188,20 @@ impl<B: Backend> Reactor<'_, B> {
     #[cfg(feature = "ffi")]
     #[cold]
     pub(crate) fn abandon(&mut self) {
+        let is_in_hook = core::mem::take(&mut self.is_hooked);
         if self.is_dispatching() {
             self.watchers.spoil_edges();
             // The next dispatch finds out what is left of the turn, be it nothing.
             self.work |= TASKS;
             self.end_dispatch();
+        } else if is_in_hook {
+            self.changed();
         }
     }
 
+    /// True if a callback may be under way: of a hook too.
     pub(crate) fn is_dispatching(&self) -> bool {
-        self.work & CALLING != 0
+        self.work & CALLING != 0 || self.is_hooked
     }
 
     // ---- one item ----

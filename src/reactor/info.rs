@@ -7,6 +7,7 @@ use crate::ready::Interest;
 use crate::target::Target;
 use crate::time::Nanos;
 use crate::token::Token;
+use crate::watch::Hook;
 
 /// What a walk over all that is alive comes by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,9 +19,10 @@ pub(crate) enum Live {
 
 /// What a watcher is.
 pub(crate) struct IoInfo {
-    /// Of a raise handler, the bit.
+    /// Of a raise handler, the bit; of a hook, when it is called.
     pub(crate) fd: i32,
     pub(crate) is_raise_handler: bool,
+    pub(crate) hook: Option<Hook>,
     /// Its options included.
     pub(crate) interest: Interest,
     pub(crate) target: Target,
@@ -41,14 +43,16 @@ pub(crate) struct TimerInfo {
 impl<B: Backend> Reactor<'_, B> {
     pub(crate) fn io_info(&self, io: Token) -> Result<IoInfo> {
         let watcher = self.watchers.slab.check(io)?;
-        let is_raise_handler = watcher.fd < 0;
+        let hook = watcher.hook();
+        let is_raise_handler = watcher.fd < 0 && hook.is_none();
         Ok(IoInfo {
-            fd: if is_raise_handler {
-                -1 - watcher.fd
-            } else {
-                watcher.fd
+            fd: match hook {
+                Some(when) => when as i32,
+                None if is_raise_handler => -1 - watcher.fd,
+                None => watcher.fd,
             },
             is_raise_handler,
+            hook,
             interest: watcher.asked(),
             target: watcher.target,
         })

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, fold};
 use crate::target::Target;
 use crate::token::Token;
-use crate::watch::{ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, HEAD, LOST, ONESHOT, RAISED};
+use crate::watch::{ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, HEAD, HOOKS, LOST, ONESHOT, RAISED};
 
 impl<B: Backend> Reactor<'_, B> {
     #[inline]
@@ -212,6 +212,11 @@ impl<B: Backend> Reactor<'_, B> {
         };
         let (fd, is_head) = (watcher.fd, watcher.flags & HEAD != 0);
         self.has_removed = true;
+        if fd <= HOOKS {
+            self.unlink_hook(index);
+            self.watchers.remove(index);
+            return;
+        }
         if fd < 0 {
             self.handled &= !(1 << (-1 - fd));
             self.watchers.remove(index);

@@ -15,6 +15,7 @@
 
 mod dispatch;
 mod general;
+mod hooks;
 mod info;
 mod io;
 
@@ -84,6 +85,8 @@ pub(crate) struct Reactor<'a, B: Backend> {
     /// An event came from an fd that is watched no more: the set is to be rebuilt.
     is_haunted: bool,
     now_is_stale: bool,
+    /// There is a hook for idle times: the loop does not sleep.
+    has_idle: bool,
     /// How many more callbacks this dispatch may start, what it began with, and what the next will begin with. While the clock is read
     /// around each callback all are 0, and `may_call_watched` counts.
     left: u32,
@@ -113,9 +116,13 @@ pub(crate) struct Reactor<'a, B: Backend> {
     limit: Limit,
     /// The clock is read around every callback to find the longest, as it is for a limit of time.
     measure: bool,
+    /// A dispatch with hooks is under way.
+    is_hooked: bool,
     watched_calls: u32,
     /// Noted when the dispatch begins: a limit that is set in it is for the next.
     most_watched_calls: u32,
+    /// The list of hooks.
+    first_hook: u32,
     called_at: Option<Nanos>,
     cut_at: Nanos,
 
@@ -148,6 +155,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
             shared: parts.shared,
             now,
             now_is_stale: false,
+            has_idle: false,
             work: 0,
             left: 0,
             budget: 0,
@@ -162,8 +170,10 @@ impl<'a, B: Backend> Reactor<'a, B> {
             handled: 0,
             limit: Limit::default(),
             measure,
+            is_hooked: false,
             watched_calls: 0,
             most_watched_calls: 0,
+            first_hook: NONE,
             called_at: None,
             cut_at: FOREVER,
             remote_end: Ticket::default(),
@@ -189,7 +199,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
         }
         let has_attention =
             (self.is_haunted || self.watchers.has_listed()) && self.bring_up_to_date()?;
-        if limit == 0 || has_attention || self.has_queued() {
+        if limit == 0 || has_attention || self.has_queued() || self.has_idle {
             return Ok(0);
         }
         if self.timers.used() == 0 {
@@ -685,7 +695,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
         }
         // To posters the loop sleeps while the foreign loop has the fd: what they bring must make it readable.
         let may_sleep = self.shared.about_to_sleep();
-        if !may_sleep || attention || self.has_work() {
+        if !may_sleep || attention || self.has_work() || self.has_idle {
             self.shared.ring();
         }
     }
@@ -742,6 +752,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
     pub(crate) fn verify(&self) -> Result<()> {
         let is_handled = |bit| self.handled >> bit & 1 == 1;
         if self.watchers.is_sound()
+            && self.are_hooks_sound()
             && (0..64).all(|bit| is_handled(bit) == self.watchers.find(-1 - bit).is_some())
             && self.timers.is_sound()
             && self.tasks.is_sound()

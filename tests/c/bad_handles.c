@@ -52,6 +52,7 @@ static void every_function_refuses(struct pirn_loop *loop)
     GIVES(pirn_io_feed(loop, ZERO_IO, PIRN_READ), -EINVAL);
     GIVES(pirn_fd_closing(loop, 0), -EINVAL);
     GIVES(pirn_raise_add(loop, 0, 0, see_io, NULL, &marked_io), -EINVAL);
+    GIVES(pirn_hook_add(loop, PIRN_HOOK_LAST, 0, see_io, NULL, &marked_io), -EINVAL);
     GIVES(pirn_timer_start(loop, 0, 0, 0, see_timer, NULL, &marked_timer), -EINVAL);
     GIVES(pirn_timer_set(loop, &marked_timer, 0, 0, 0, see_timer, NULL), -EINVAL);
     GIVES(pirn_timer_again(loop, ZERO_TIMER, 0), -EINVAL);
@@ -125,6 +126,7 @@ static void null_callbacks_and_outputs_are_refused(void)
     OK(pirn_timer_start(loop, SECOND, 0, 0, see_timer, NULL, &timer));
     GIVES(pirn_io_add(loop, 0, PIRN_READ, NULL, NULL, &marked_io), -EINVAL);
     GIVES(pirn_raise_add(loop, 0, 0, NULL, NULL, &marked_io), -EINVAL);
+    GIVES(pirn_hook_add(loop, PIRN_HOOK_LAST, 0, NULL, NULL, &marked_io), -EINVAL);
     GIVES(pirn_timer_start(loop, 0, 0, 0, NULL, NULL, &marked_timer), -EINVAL);
     GIVES(pirn_timer_set(loop, &marked_timer, 0, 0, 0, NULL, NULL), -EINVAL);
     GIVES(pirn_timer_set(loop, NULL, 0, 0, 0, see_timer, NULL), -EINVAL);

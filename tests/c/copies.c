@@ -128,6 +128,7 @@ SAYS(say_fd, long result = pirn_fd(loop); return result >= 0 || result == -EOPNO
 SAYS(say_fd_closing, long result = pirn_fd_closing(loop, idle_pipe[0]); return result == 1 ? 0 : result;)
 SAYS(say_grow, static uint64_t bigger[sizeof block / sizeof *block];
     return pirn_grow(loop, bigger, sizeof bigger, IO, TIMERS, TASKS, NULL, NULL);)
+SAYS(say_hook_add, return pirn_hook_add(loop, PIRN_HOOK_IDLE, PIRN_UNREF, see_io, &seen, NULL);)
 SAYS(say_hold, return pirn_hold(loop);)
 SAYS(say_init, struct pirn_loop *made; return open_loop(&made, block, sizeof block, the_backend, 0, 0, 0);)
 SAYS(say_io_add, return pirn_io_add(loop, idle_pipe[1], PIRN_WRITE, see_io, &seen, NULL);)
@@ -222,6 +223,7 @@ static const struct call {
     { "pirn_stop", say_stop, 0, 0, -EINVAL },
     { "pirn_limit", say_limit, 0, 0, -EINVAL },
     { "pirn_hold", say_hold, 0, 0, -EINVAL },
+    { "pirn_hook_add", say_hook_add, 0, 0, -EINVAL },
     { "pirn_release", say_release, 0, 0, -EINVAL },
     /* What asks. */
     { "pirn_backend", say_backend, 0, 0, -EINVAL },

@@ -59,7 +59,7 @@ static void never_called_task(struct pirn_loop *loop, void *user)
 
 static void everything_else_works(struct pirn_loop *loop)
 {
-    struct pirn_io io, raised;
+    struct pirn_io io, raised, hook;
     struct pirn_timer timer;
     struct pirn_task task;
     uint64_t remaining;
@@ -70,6 +70,7 @@ static void everything_else_works(struct pirn_loop *loop)
     OK(pirn_io_feed(loop, io, PIRN_READ));
     OK(pirn_raise_add(loop, 60, PIRN_HIGH, never_called_io, NULL, &raised));
     OK(pirn_raise(loop, 60));
+    OK(pirn_hook_add(loop, PIRN_HOOK_LAST, 0, never_called_io, NULL, &hook));
     OK(pirn_timer_start(loop, 0, 0, 0, never_called_timer, NULL, &timer));
     OK(pirn_timer_again(loop, timer, 0));
     OK(pirn_timer_slack(loop, timer, 1000));
@@ -81,6 +82,7 @@ static void everything_else_works(struct pirn_loop *loop)
     OK(pirn_verify(loop));
     OK(pirn_io_remove(loop, io));
     OK(pirn_io_remove(loop, raised));
+    OK(pirn_io_remove(loop, hook));
     OK(pirn_timer_stop(loop, timer));
     OK(pirn_task_cancel(loop, task));
     OK(pirn_io_add(loop, spare[0], PIRN_WRITE, never_called_io, NULL, NULL));
@@ -148,6 +150,8 @@ static void arm(struct pirn_loop *loop, struct seen *inner, struct seen *outer)
     OK(pirn_task_post(loop, see_task, outer, NULL));
     OK(pirn_remote_post(loop, inside_task, inner));
     OK(pirn_remote_post(loop, see_task, outer));
+    OK(pirn_hook_add(loop, PIRN_HOOK_FIRST, 0, inside_io, inner, NULL));
+    OK(pirn_hook_add(loop, PIRN_HOOK_LAST, 0, inside_io, inner, NULL));
 }
 
 static void every_kind_of_callback_refuses_to_enter_again(void)
@@ -175,15 +179,15 @@ static void every_kind_of_callback_refuses_to_enter_again(void)
             GIVES(pirn_dispatch(loop), 9);
             break;
         }
-        EQUAL(inner.calls, 6);
+        EQUAL(inner.calls, 8);
         EQUAL(outer.calls, 3);
         settle(loop, 3);
-        EQUAL(inner.calls + outer.calls, 9);
+        EQUAL(inner.calls + outer.calls, 11);
         EQUAL(stats_of(loop).io_used, 0);
         EQUAL(stats_of(loop).timer_used, 0);
         CLOSE(loop);
     }
-    CHECK(busy_count >= 4 * 6 * 2);
+    CHECK(busy_count >= 4 * 8 * 2);
 }
 
 /* stop inside a callback: the turn is finished, then the run ends; a second run goes on. */

@@ -40,6 +40,8 @@ static struct pirn_loop *busy_loop(uint32_t backend, int has_grown)
     OK(pirn_io_add(loop, fds[1], 0, see_io, NULL, NULL));
     OK(pirn_raise_add(loop, 0, 0, see_io, NULL, NULL));
     OK(pirn_raise_add(loop, 63, PIRN_HIGH, see_io, NULL, NULL));
+    OK(pirn_hook_add(loop, PIRN_HOOK_LAST, 0, see_io, NULL, NULL));
+    OK(pirn_hook_add(loop, PIRN_HOOK_IDLE, PIRN_UNREF, see_io, NULL, NULL));
     for (uint64_t at = 0; at < 3; at++)
         OK(pirn_timer_start(loop, 0, 0, PIRN_TIMER_CACHED, see_timer, NULL, NULL));
     OK(pirn_timer_start(loop, SECOND, SECOND, PIRN_TIMER_SKIP, see_timer, NULL, &timer));

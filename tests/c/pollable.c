@@ -199,6 +199,13 @@ static const struct state {
 
 /* ---- the calls ---- */
 
+/* A hook that would keep the loop from coming to rest. */
+static void see_once(struct pirn_loop *loop, struct pirn_io io, int number, uint32_t found, void *user)
+{
+    see_io(loop, io, number, found, user);
+    OK(pirn_io_remove(loop, io));
+}
+
 #define CALL(name, ...) static void name(void) { __VA_ARGS__ }
 
 CALL(add_ready, OK(pirn_io_remove(loop, ready)); OK(pirn_io_add(loop, ready_pipe[1], PIRN_WRITE, see_io, &seen, NULL));)
@@ -247,6 +254,10 @@ CALL(raise_add_raised_at_once, OK(pirn_raise(loop, 4)); OK(pirn_raise_add(loop, 
 CALL(raise_add_in_hand, OK(pirn_raise_add(loop, 3, PIRN_HIGH, see_io, &seen, NULL));)
 CALL(raise_add_quiet, OK(pirn_raise_add(loop, 9, 0, see_io, &seen, NULL));)
 CALL(raise_add_twice, GIVES(pirn_raise_add(loop, 1, 0, see_io, &seen, NULL), -EEXIST);)
+CALL(hook_quiet, OK(pirn_hook_add(loop, PIRN_HOOK_FIRST, 0, see_io, &seen, NULL));
+    OK(pirn_hook_add(loop, PIRN_HOOK_LAST, 0, see_io, &seen, NULL));)
+CALL(hook_idle, OK(pirn_hook_add(loop, PIRN_HOOK_IDLE, 0, see_once, &seen, NULL)); CHECK(is_readable());)
+CALL(hook_wrong, GIVES(pirn_hook_add(loop, 0, 0, see_io, &seen, NULL), -EINVAL);)
 CALL(timer_due, OK(pirn_timer_start(loop, 0, 0, 0, see_timer, &seen, NULL));)
 CALL(timer_past, OK(pirn_timer_start(loop, 1, 0, PIRN_TIMER_ABSOLUTE, see_timer, &seen, NULL));)
 CALL(timer_periodic, OK(pirn_timer_start(loop, 0, HOUR, PIRN_TIMER_SKIP | PIRN_UNREF, see_timer, &seen, NULL));)
@@ -370,6 +381,9 @@ static const struct change {
     { "pirn_raise_add", raise_add_in_hand, 0 },
     { "pirn_raise_add", raise_add_quiet, 0 },
     { "pirn_raise_add", raise_add_twice, 0 },
+    { "pirn_hook_add", hook_quiet, 0 },
+    { "pirn_hook_add", hook_idle, 1 },
+    { "pirn_hook_add", hook_wrong, 0 },
     { "pirn_timer_start", timer_due, 0 },
     { "pirn_timer_start", timer_past, 0 },
     { "pirn_timer_start", timer_periodic, 0 },

@@ -54,6 +54,7 @@ mod world;
 mod closed;
 mod embedding;
 mod exhaustion;
+mod hooks;
 mod host;
 mod inspection;
 mod keep_alive;

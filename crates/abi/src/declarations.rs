@@ -31,8 +31,8 @@ pub struct pirn_task {
     /// Which use of that place: a handle of an earlier use is stale.
     pub generation: u32,
 }
-/// Called when an fd is ready, a raised bit arrives (`fd` is then the bit), or an fd turns out to
-/// be lost (`PIRN_INVALID`). `ready` is never 0. Runs on the loop's thread. If it leaves by an
+/// Called when an fd is ready, a raised bit arrives (`fd` is then the bit), it is the turn of a hook
+/// (`fd` is then when it is called), or an fd turns out to be lost (`PIRN_INVALID`). `ready` is never 0. Runs on the loop's thread. If it leaves by an
 /// exception or longjmp: see `pirn_abandon`.
 pub type pirn_io_fn = Option<
     unsafe extern "C" fn(
@@ -225,6 +225,8 @@ pub const PIRN_DUE_RAISED: u32 = 3;
 pub const PIRN_DUE_TASK: u32 = 4;
 /// Kind of a `pirn_due`: a post from elsewhere.
 pub const PIRN_DUE_POST: u32 = 5;
+/// Kind of a `pirn_info`: a hook. `pirn_take` hands over none.
+pub const PIRN_DUE_HOOK: u32 = 6;
 /// Whose event it is: the member that the kind names.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -277,12 +279,12 @@ pub struct pirn_due {
 pub struct pirn_info {
     /// `sizeof(struct pirn_info)`, set by the caller: no more than that is written.
     pub size: u32,
-    /// `PIRN_DUE_TIMER`, `PIRN_DUE_IO`, `PIRN_DUE_RAISED` for the handler of a raised bit, or
-    /// `PIRN_DUE_TASK`.
+    /// `PIRN_DUE_TIMER`, `PIRN_DUE_IO`, `PIRN_DUE_RAISED` for the handler of a raised bit,
+    /// `PIRN_DUE_HOOK`, or `PIRN_DUE_TASK`.
     pub kind: u32,
     /// Its handle: the member that the kind names.
     pub handle: pirn_handle,
-    /// The fd of an I/O watcher; the bit of a handler; else -1.
+    /// The fd of an I/O watcher; the bit of a handler; when a hook is called; else -1.
     pub fd: i32,
     /// Of a watcher its interest now (0 of the first bits: paused) and its options, as
     /// `pirn_io_add` takes them; of a timer its policy. Each has `PIRN_UNREF` if it does not
@@ -1235,7 +1237,7 @@ unsafe extern "C" {
     ///
     /// `loop` is NULL or came from `pirn_init`.
     pub unsafe fn pirn_ended(loop_: *mut pirn_loop) -> c_int;
-    /// Return what an I/O watcher or the handler of a raised bit is now.
+    /// Return what an I/O watcher, the handler of a raised bit or a hook is now.
     ///
     /// @param info  its `size` set by the caller; or NULL, to ask no more than whether the handle
     ///              is live; unchanged on error
@@ -1292,7 +1294,7 @@ unsafe extern "C" {
         task: pirn_task,
         info: *mut pirn_info,
     ) -> c_int;
-    /// Walk over everything that is alive: timers, watchers, handlers of raised bits, and queued
+    /// Walk over everything that is alive: timers, watchers, handlers of raised bits, hooks, and queued
     /// tasks in their order.
     ///
     ///   struct pirn_info info = { sizeof info };              all else zero: from the beginning

@@ -1,0 +1,149 @@
+//! Hooks: what is called in every turn, whatever is found in it.
+//!
+//! A hook is a watcher without an fd, as the handler of a raised bit is, with a number of its own in the place of the
+//! fd. Hooks stand on one list in the order in which they were added, linked by what links the attention list, on which
+//! they never are. The list is walked from its beginning for each call, which is what keeps it right whatever a hook
+//! removes or adds: there are a few hooks, or none.
+
+use super::Reactor;
+use super::dispatch::FiredIo;
+use crate::backend::Backend;
+use crate::error::{Error, Result};
+use crate::ready::{Interest, Ready};
+use crate::slab::NONE;
+use crate::target::Target;
+use crate::token::Token;
+use crate::watch::{HOOKS, Hook, Watchers};
+
+/// In `found` of a hook: it is still to be called in this dispatch.
+const TO_CALL: u8 = 1;
+
+/// The hooks of a loop, from one of them on.
+fn from(watchers: &Watchers<'_>, first: u32) -> impl Iterator<Item = u32> {
+    let mut next = first;
+    // No longer than there are slots, whatever stands in them.
+    (0..watchers.slab.capacity()).map_while(move |_| {
+        let index = next;
+        next = watchers.slab.get(index)?.next;
+        Some(index)
+    })
+}
+
+impl<B: Backend> Reactor<'_, B> {
+    /// Adds a hook. Of the options only `UNREF` has a meaning.
+    pub(crate) fn hook_add(
+        &mut self,
+        when: Hook,
+        options: Interest,
+        target: Target,
+    ) -> Result<Token> {
+        if !Interest::UNREF.contains(options) {
+            return Err(Error::EINVAL);
+        }
+        let slot = i32::try_from(self.watchers.slab.vacancy()?).map_err(|_| Error::ENOSPC)?;
+        let fd = HOOKS.checked_sub(slot).ok_or(Error::ENOSPC)?;
+        let io = self
+            .watchers
+            .insert(fd, Interest::READ | options, target, None)?;
+        if let Some(watcher) = self.watchers.slab.get_mut(io.slot) {
+            watcher.kernel = when as u16;
+            watcher.next = NONE;
+        }
+        self.link(NONE, io.slot);
+        self.has_idle |= when == Hook::Idle;
+        // With a hook for idle times there is something to do.
+        self.changed();
+        Ok(io)
+    }
+
+    /// Has the list go on at `to` where it went on at `index`.
+    fn link(&mut self, index: u32, to: u32) {
+        let before = from(&self.watchers, self.first_hook).find(|&before| {
+            self.watchers
+                .slab
+                .get(before)
+                .is_some_and(|watcher| watcher.next == index)
+        });
+        match before.and_then(|before| self.watchers.slab.get_mut(before)) {
+            Some(before) => before.next = to,
+            None => self.first_hook = to,
+        }
+    }
+
+    /// Takes a hook out of the list.
+    pub(super) fn unlink_hook(&mut self, index: u32) {
+        let next = self
+            .watchers
+            .slab
+            .get(index)
+            .map_or(NONE, |watcher| watcher.next);
+        self.link(index, next);
+        self.has_idle = from(&self.watchers, self.first_hook)
+            .any(|index| self.watchers.hook(index) == Some(Hook::Idle));
+    }
+
+    /// True if there are hooks.
+    #[inline]
+    pub(crate) fn has_hooks(&self) -> bool {
+        self.first_hook != NONE
+    }
+
+    /// Begins a dispatch with hooks: those that are there now will be called in it.
+    pub(crate) fn begin_hooks(&mut self) {
+        self.is_hooked = true;
+        let mut index = self.first_hook;
+        while let Some(watcher) = self.watchers.slab.get_mut(index) {
+            watcher.found = TO_CALL;
+            index = watcher.next;
+        }
+    }
+
+    /// The next hook of that kind.
+    pub(crate) fn next_hook(&mut self, when: Hook) -> Option<FiredIo> {
+        let is_next = |&index: &u32| {
+            let watcher = self.watchers.slab.get(index);
+            watcher.is_some_and(|watcher| watcher.hook() == Some(when) && watcher.found == TO_CALL)
+        };
+        let index = from(&self.watchers, self.first_hook).find(is_next)?;
+        let watcher = self.watchers.slab.get_mut(index)?;
+        watcher.found = 0;
+        Some(FiredIo {
+            target: watcher.target,
+            io: watcher.token(index),
+            fd: when as i32,
+            ready: Ready::READ.bits(),
+        })
+    }
+
+    /// Ends a dispatch with hooks, also one that a callback has left by unwinding.
+    pub(crate) fn end_hooks(&mut self) {
+        self.is_hooked = false;
+        self.changed();
+    }
+
+    /// Whether the list has each hook once. For `verify`: O(watchers), and whatever stands in the slots.
+    pub(super) fn are_hooks_sound(&self) -> bool {
+        let watchers = &self.watchers;
+        let count = |when| {
+            let is_it = |&index: &u32| watchers.hook(index) == Some(when);
+            let all = (0..watchers.slab.capacity()).filter(is_it).count();
+            let listed = from(watchers, self.first_hook).filter(is_it).count();
+            (all == listed).then_some(all)
+        };
+        let (Some(first), Some(last), Some(idle)) =
+            (count(Hook::First), count(Hook::Last), count(Hook::Idle))
+        else {
+            return false;
+        };
+        let listed = from(watchers, self.first_hook);
+        let end = listed.last().map_or(NONE, |index| {
+            watchers
+                .slab
+                .get(index)
+                .map_or(index, |watcher| watcher.next)
+        });
+        end == NONE
+            && from(watchers, self.first_hook).count() == first + last + idle
+            && self.has_idle == (idle > 0)
+    }
+}
