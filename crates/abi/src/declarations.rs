@@ -393,7 +393,7 @@ unsafe extern "C" {
     /// The block must stay where it is, untouched by others, until `pirn_deinit`. Nothing else is ever
     /// allocated. What the memory held before makes no difference: recycled memory may be passed as it
     /// is, with the capacities in `config`. Only a loop that was not ended there is answered with -EBUSY.
-    /// A block larger than it must be is welcome: the select backend then watches higher fds, the epoll
+    /// A block larger than it must be is welcome: the select backend then watches higher fds, up to 2^20, the epoll
     /// backend fetches more events at once, up to 1024.
     ///
     /// @param loop   where the loop's address is written; unchanged on error
