@@ -49,18 +49,19 @@ fn main() {
     headers();
 }
 
-/// Writes include/pirn.h and its Rust twin from the functions in src/ffi, and the header of each
-/// layer from its crate. The files are committed; a test compares them with fresh ones.
+/// Writes include/pirn.h and its Rust twin from src/ffi, and the header of each layer from its
+/// crate. The files are committed; a test compares them with fresh ones.
 #[cfg(feature = "header")]
 fn headers() {
-    /// A layer has its header in include/pirn/, and is made of these files of its crate.
-    const LAYERS: &[(&str, &[&str])] = &[("os", &["signal", "child", "clock", "files"])];
+    use std::path::PathBuf;
+
+    /// Each layer is the crate crates/NAME, whose C functions are in src/ffi.
+    const LAYERS: &[&str] = &["os"];
 
     println!("cargo::rerun-if-env-changed=PIRN_HEADER");
-    let root =
-        std::path::PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo"));
+    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo"));
     // A test has them written elsewhere, side by side: NAME.h, NAME.rs and NAME.os.h.
-    let elsewhere = std::env::var_os("PIRN_HEADER").map(std::path::PathBuf::from);
+    let elsewhere = std::env::var_os("PIRN_HEADER").map(PathBuf::from);
     let write = |name: &str, extension: &str, text: String| {
         let file = match &elsewhere {
             Some(header) if extension.is_empty() => header.clone(),
@@ -69,30 +70,18 @@ fn headers() {
         };
         std::fs::write(file, text).expect("the generated files can be written");
     };
-    let files = |directory: &str, names: &[&str]| -> Vec<std::path::PathBuf> {
-        println!("cargo::rerun-if-changed={directory}");
-        let file = |name: &&str| root.join(format!("{directory}/{name}.rs"));
-        names.iter().map(file).collect()
-    };
 
-    println!("cargo::rerun-if-changed=cbindgen.toml");
-    let core = [
-        "mod", "init", "io", "timer", "task", "run", "take", "info", "ask",
-    ];
-    let sources = files("src/ffi", &core);
-    // cbindgen follows the modules itself.
-    let text = header::header(&root.join("cbindgen.toml"), &sources[..1], &sources);
+    let directory = root.join("src/ffi");
+    let mut known = header::rust_files(&directory);
+    let text = header::header(&directory.join("pirn.h.in"), &directory, &known);
     write("include/pirn.h", "", text);
-    write(
-        "crates/abi/src/declarations.rs",
-        "rs",
-        abi::declarations(&sources),
-    );
-    for (layer, names) in LAYERS {
-        let config = format!("crates/{layer}/cbindgen.toml");
-        println!("cargo::rerun-if-changed={config}");
-        let sources = files(&format!("crates/{layer}/src/ffi"), names);
-        let text = header::header(&root.join(config), &sources, &sources);
+    let text = abi::declarations(&known);
+    write("crates/abi/src/declarations.rs", "rs", text);
+    for layer in LAYERS {
+        let directory = root.join(format!("crates/{layer}/src/ffi"));
+        known.extend(header::rust_files(&directory));
+        let template = directory.join(format!("{layer}.h.in"));
+        let text = header::header(&template, &directory, &known);
         let (name, extension) = (format!("include/pirn/{layer}.h"), format!("{layer}.h"));
         write(&name, &extension, text);
     }

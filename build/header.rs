@@ -1,64 +1,102 @@
-//! Writes a C header from the Rust files that export its functions.
+//! Writes a C header: a page that people write, with sections that cbindgen makes of Rust files.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// The header that cbindgen makes of `roots` and the modules they name. `config` is what it is told
-/// about it, the header's first page included; `sources` are all files that have constants.
-pub fn header(config: &Path, roots: &[PathBuf], sources: &[PathBuf]) -> String {
-    let mut config = cbindgen::Config::from_file(config).expect("the configuration is valid");
-    let trailer = config.trailer.take().unwrap_or_default();
+use syn::{Item, Visibility};
+
+/// The line of a template in whose place a section is put: `@section io.rs` or `@section a.rs b.rs`.
+const SECTION: &str = "@section ";
+
+/// The header that a template describes. The files that its sections name are in `directory`; all types
+/// that they may use are in `known`.
+pub fn header(template: &Path, directory: &Path, known: &[PathBuf]) -> String {
+    let template = std::fs::read_to_string(template).expect("the template is readable");
+    let types: HashMap<String, &str> = known.iter().flat_map(|file| types_of(file)).collect();
+    let mut text = String::new();
+    for line in template.lines() {
+        match line.strip_prefix(SECTION) {
+            Some(names) => {
+                let files: Vec<PathBuf> = names
+                    .split_whitespace()
+                    .map(|name| directory.join(name))
+                    .collect();
+                text += section(&files, &types).trim_end();
+            }
+            None => text += line,
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The Rust files of a directory, in the order of their names.
+pub fn rust_files(directory: &Path) -> Vec<PathBuf> {
+    println!("cargo::rerun-if-changed={}", directory.display());
+    let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
+        .expect("the sources are readable")
+        .map(|entry| entry.expect("the sources are readable").path())
+        .filter(|file| file.extension().is_some_and(|extension| extension == "rs"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// The constants, types and functions of some files, in this order.
+fn section(files: &[PathBuf], types: &HashMap<String, &str>) -> String {
+    let own: HashMap<String, &str> = files.iter().flat_map(|file| types_of(file)).collect();
+    let mut config = cbindgen::Config {
+        language: cbindgen::Language::C,
+        style: cbindgen::Style::Tag,
+        no_includes: true,
+        documentation_style: cbindgen::DocumentationStyle::Doxy,
+        documentation_length: cbindgen::DocumentationLength::Full,
+        line_length: 100,
+        usize_is_size_t: true,
+        sort_by: cbindgen::SortKey::None,
+        include_version: false,
+        ..cbindgen::Config::default()
+    };
+    config.export.include = own.keys().cloned().collect();
+    // Of a type that cbindgen has not read it does not know that it is a struct.
+    config.export.rename = types
+        .iter()
+        .filter(|(name, _)| !own.contains_key(*name))
+        .map(|(name, kind)| (name.clone(), format!("{kind} {name}")))
+        .collect();
+    // What differs between builds is in the template.
+    config.export.exclude = ["PIRN_STORAGE_BASE", "PIRN_STORAGE_MAGIC", "PIRN_FOREVER"]
+        .map(String::from)
+        .to_vec();
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for root in roots {
-        builder = builder.with_src(root);
+    for file in files {
+        builder = builder.with_src(file);
     }
     let mut generated = Vec::new();
     builder
         .generate()
-        .expect("the header can be generated")
+        .expect("the section can be generated")
         .write(&mut generated);
-    let mut text = String::from_utf8(generated).expect("cbindgen writes UTF-8");
+    String::from_utf8(generated).expect("cbindgen writes UTF-8")
+}
 
-    // cbindgen would write it behind the include guard.
-    let guard = text.rfind("\n#endif").expect("it has a guard");
-    text.insert_str(guard, &format!("\n{trailer}"));
-
-    // `loop` is a word of Rust's, and `user` is taken where it is also an output.
-    text = text.replace("loop_", "loop").replace("user_out", "user");
-    // What callers must see to in Rust's terms the C text says in its own.
-    while let Some(start) = text.find(" *\n * # Safety\n") {
-        let end = start + text[start..].find(" */").expect("every comment ends");
-        text.replace_range(start..end, "");
-    }
-    // cbindgen writes constants as plain decimal numbers: bits read better as they were written,
-    // and are unsigned.
-    for source in sources {
-        for line in std::fs::read_to_string(source)
-            .expect("the sources are readable")
-            .lines()
-        {
-            let Some(rest) = line.strip_prefix("pub const ") else {
-                continue;
-            };
-            let Some((name, rest)) = rest.split_once(": ") else {
-                continue;
-            };
-            let Some((kind, value)) = rest.split_once(" = ") else {
-                continue;
-            };
-            let suffix = match kind {
-                "u32" | "u64" => "u",
-                _ => continue,
-            };
-            let value = value.trim_end_matches(';').replace('_', "");
-            if !value.starts_with(|first: char| first.is_ascii_digit()) {
-                continue;
+/// The structs and unions that a file exports to C.
+fn types_of(file: &PathBuf) -> Vec<(String, &'static str)> {
+    let text = std::fs::read_to_string(file).expect("the source is readable");
+    let file = syn::parse_file(&text).expect("the source is Rust");
+    let is_ours = |visibility: &Visibility, name: &syn::Ident| {
+        matches!(visibility, Visibility::Public(_)) && name.to_string().starts_with("pirn_")
+    };
+    file.items
+        .into_iter()
+        .filter_map(|item| match item {
+            Item::Struct(item) if is_ours(&item.vis, &item.ident) => {
+                Some((item.ident.to_string(), "struct"))
             }
-            let Some(at) = text.find(&format!("#define {name} ")) else {
-                continue;
-            };
-            let end = at + text[at..].find('\n').expect("every line ends");
-            text.replace_range(at..end, &format!("#define {name} {value}{suffix}"));
-        }
-    }
-    text
+            Item::Union(item) if is_ours(&item.vis, &item.ident) => {
+                Some((item.ident.to_string(), "union"))
+            }
+            _ => None,
+        })
+        .collect()
 }

@@ -1,15 +1,19 @@
 /*
  * pirn: an event loop that lives in memory you give it.
  *
+ * Generated from src/ffi by `cargo build --features header`. Do not edit.
+ *
  *
  * IN ONE PAGE
  *
- * A loop waits for file descriptors, timers, tasks and other threads, and calls you back. It lives in one block of memory that
- * you own; it never allocates, never aborts, and makes its own system calls. A first program:
+ * A loop waits for file descriptors, timers, tasks and other threads, and calls your functions. It
+ * lives in one block of memory that you own. It never allocates, never aborts, and makes its own
+ * system calls. A first program, which reads its standard input until the end:
  *
  *     PIRN_STORAGE(block, 64, 16, 32);                      64 I/O watchers, 16 timers, 32 tasks
  *
- *     static void on_input(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
+ *     static void on_input(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready,
+ *                          void *user)
  *     {
  *         char line[256];
  *         if (read(fd, line, sizeof line) <= 0)
@@ -29,53 +33,159 @@
  *
  * CONVENTIONS
  *
- * Results     An int is 0 or a count on success and a negative errno on failure. On failure nothing has changed and outputs are not
- *             written. pirn_strerror explains. The variable errno is not touched where pirn makes
- *             its own system calls: on x86_64, i686, aarch64, arm and riscv64. On other machines pirn
- *             calls the C library, which changes errno.
- * Handles     struct pirn_io, pirn_timer and pirn_task are small values; copy and keep them. One
- *             that has become stale is answered with -ENOENT (until its slot was used 2^31 times
- *             more). All zero is never live. pirn_io_to_u64 and its siblings make integers of them.
- * Arguments   The loop first, then handles, inputs, callback, user data, outputs. Outputs may be NULL where they say so.
- * Time        Unsigned 64-bit nanoseconds on the monotonic clock. 0 does not wait, PIRN_FOREVER waits for ever.
- * Callbacks   Run on the loop's thread inside pirn_run, pirn_run_until, pirn_turn or pirn_dispatch, never inside another call. They may call
- *             everything except those, pirn_prepare, pirn_wait, pirn_take, pirn_ended, pirn_grow,
- *             pirn_deinit and pirn_after_fork, which answer -EBUSY, and pirn_abandon, which ends a
- *             run that a callback has left by an exception or longjmp.
- * Taking      Instead of being called, a program can take events as data, with pirn_take in the
- *             place of pirn_dispatch. What handles them may call everything, unwind and longjmp.
- * Threads     A loop belongs to one thread. Only pirn_remote_post, pirn_raise, pirn_wake and pirn_stop may be called from other threads,
- *             signal handlers and interrupts. Functions that take no loop may be called from anywhere.
- *             While nobody is inside a loop it may be handed over to another thread. A library made
- *             with the profile `checked`, for development, returns -EPERM to a thread that uses a
- *             loop while another one is inside it.
- * Full        Is an answer: -ENOSPC for slots, -EAGAIN for queues, -EDQUOT for the kernel's limit
- *             of fds that one user may watch. What was accepted is kept.
- * Removal     Is now: when pirn_io_remove, pirn_timer_stop or pirn_task_cancel returns, the callback will not run again, even if its
- *             event was fetched already.
- * NULL        A NULL loop, callback or required output is -EINVAL. So is a block that was moved or ended, as long as it is readable.
- *             Callbacks may be NULL in a loop that is made with PIRN_TAKE.
- * Structs     With a size as first field: set it to sizeof. Fields are only ever appended.
+ * Results     An int is 0 or a count on success, and a negative errno on failure. After a failure
+ *             nothing has changed, and no output was written. pirn_strerror explains an error. The
+ *             variable errno is not touched where pirn makes its own system calls: on x86_64,
+ *             i686, aarch64, arm and riscv64. On other machines pirn calls the C library, which
+ *             changes errno.
+ * Handles     struct pirn_io, pirn_timer and pirn_task are small values; copy and keep them. A
+ *             handle becomes stale when what it names is removed. A call with a stale handle
+ *             returns -ENOENT (until its slot was used 2^31 times more). All zero is never live.
+ * Arguments   The loop comes first, then handles, inputs, callback, user data, outputs. An output
+ *             may be NULL where its text says so.
+ * Time        Unsigned 64-bit nanoseconds on the monotonic clock. 0 does not wait, PIRN_FOREVER
+ *             waits for ever.
+ * Callbacks   Run on the loop's thread inside pirn_run, pirn_run_until, pirn_turn or
+ *             pirn_dispatch, never inside another call. They may call every function except
+ *             those four, pirn_prepare, pirn_wait, pirn_take, pirn_ended, pirn_grow, pirn_deinit
+ *             and pirn_after_fork, which return -EBUSY, and pirn_abandon, which ends a run that a
+ *             callback has left by an exception or longjmp.
+ * Threads     A loop belongs to one thread. Only pirn_remote_post, pirn_raise, pirn_wake and
+ *             pirn_stop may be called from other threads, signal handlers and interrupts.
+ *             Functions that take no loop may be called from anywhere. While nobody is inside a
+ *             loop it may be handed over to another thread. A library made with the profile
+ *             `checked`, for development, returns -EPERM to a thread that uses a loop while
+ *             another one is inside it.
+ * Full        Is an answer: -ENOSPC if all slots are in use, -EAGAIN if a queue is full, -EDQUOT
+ *             at the kernel's limit of fds that one user may watch. What was accepted is kept.
+ * Removal     Takes effect at once: when pirn_io_remove, pirn_timer_stop or pirn_task_cancel
+ *             returns, the callback will not run any more, even if its event was fetched already.
+ * NULL        A NULL loop, callback or required output is -EINVAL. So is a block that was moved,
+ *             or whose loop was ended, as long as it is readable. Callbacks may be NULL in a loop
+ *             that is made with PIRN_TAKE.
+ * Structs     Some begin with their own size: set it to sizeof. Fields are only ever appended.
  * Constants   Bits that this library does not know are refused with -EINVAL.
  *
- * The order of a turn, and what may run how often, is told in docs/TURN.md.
+ * docs/TURN.md defines what happens in a turn, in which order, and how often.
+ *
+ *
+ * WHAT MAY BE FREED WHEN
+ *
+ * pirn keeps the `user` pointer and passes it on; it never looks at what it points to.
+ *
+ * After pirn_io_remove       the watcher's user data, at once, in any callback, also in its own.
+ *                            Other watchers of the same fd keep theirs.
+ * After pirn_timer_stop      the timer's, likewise. A one-shot timer is gone when its callback is
+ *                            called: free its user data there.
+ * In the callback of a task  the task's. A post is the same. After pirn_task_cancel: at once.
+ * After pirn_deinit          everything. It calls nothing: use pirn_task_reclaim before it if
+ *                            tasks own memory.
+ *
+ * Close an fd after its watchers were removed, or call pirn_fd_closing(loop, fd) before close(fd),
+ * which removes them all. If it was closed first, its watchers are called with PIRN_INVALID or,
+ * on epoll, not at all, and pirn_io_remove frees them as usual.
+ *
+ *
+ * A DAEMON
+ *
+ * SIGINT and SIGTERM end it gracefully, a second one at once, and SIGHUP has it read its settings
+ * again. The signals do not keep the loop going (PIRN_UNREF): once it takes no new work, pirn_run
+ * returns when what is under way is done. They come from pirn/os.h, a layer in the same library,
+ * which has child processes, the time of day and changed files too.
+ *
+ *     static const int numbers[] = { SIGHUP, SIGINT, SIGTERM };
+ *     static struct pirn_signal signals[3];
+ *     static struct pirn_io work;
+ *     static int is_ending;
+ *
+ *     static void on_signal(struct pirn_loop *loop, struct pirn_signal *signal,
+ *                           const struct pirn_signal_info *info, void *user)
+ *     {
+ *         if (info->signo == SIGHUP)
+ *             read_settings();
+ *         else if (is_ending++)
+ *             pirn_stop(loop);                              asked again: now
+ *         else
+ *             pirn_io_remove(loop, work);                   no new work
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         struct pirn_loop *loop;
+ *         if (pirn_init(&loop, block, sizeof block, NULL) < 0 ||
+ *             pirn_io_add(loop, listener, PIRN_READ, on_work, NULL, &work) < 0)
+ *             return 1;
+ *         for (int at = 0; at < 3; at++)
+ *             if (pirn_signal_add(loop, &signals[at], numbers[at],
+ *                                 PIRN_SIGNAL_BLOCK | PIRN_UNREF, on_signal, NULL) < 0)
+ *                 return 1;
+ *         pirn_run(loop);
+ *         for (int at = 0; at < 3; at++)
+ *             pirn_signal_remove(&signals[at]);
+ *         return pirn_deinit(loop);
+ *     }
+ *
+ * A program with threads blocks these signals before it makes the first one: see pirn/os.h.
  */
-
-
 #ifndef PIRN_H
 #define PIRN_H
-
-/* Generated from src/ffi by `cargo build --features header`. Do not edit. */
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* A timeout that never comes, a deadline that is never reached. */
-#define PIRN_FOREVER UINT64_MAX
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct pirn_loop;
+struct pirn_io;
+struct pirn_timer;
+struct pirn_task;
+struct pirn_host;
+
+/* ============================ Errors and versions ============================ */
+
+/**
+ * The version of this header: major, minor and patch in a byte each. Within one major version what was released is frozen.
+ */
+#define PIRN_VERSION (1u << 8)
+
+/**
+ * Explain an error that a function of this library returned.
+ *
+ * @param error  negative or positive
+ *
+ * Returns a static text, never NULL. Every error that a header of pirn names has one of its
+ * own; any other errno is "error of the kernel". Any thread, async-signal-safe. Since 0.1.
+ */
+const char *pirn_strerror(int error);
+
+/**
+ * Tell the version of the library that is linked: `PIRN_VERSION` of its own header. Any thread. Since 0.1.
+ */
+uint32_t pirn_version(void);
+
+/* ============================ Memory ============================
+ *
+ * A loop lives in one block. State how much it is to hold, once, where you declare the block:
+ *
+ *     PIRN_STORAGE(block, 64, 16, 32);          file scope, static or on the stack
+ *     pirn_init(&loop, block, sizeof block, NULL);
+ *
+ * For capacities that are known at run time only, take any memory that is aligned as a uint64_t:
+ *
+ *     struct pirn_config config = { .size = sizeof config, .io = n, .timers = n, .tasks = 64 };
+ *     size_t size = pirn_storage_size(config.io, config.timers, config.tasks);
+ *     pirn_init(&loop, malloc(size), size, &config);
+ *
+ * An I/O watcher takes 64 bytes, a timer 56, a task 24 (on 32-bit machines 56, 48 and 12), and
+ * everything else together 3584.
+ */
 
 /*
- * Bytes of a block beside those for watchers, timers and tasks. Define PIRN_HOST_ONLY for a library that is built with the host backend
- * alone: it needs no more than fits, on a 32-bit machine, into 1 KiB.
+ * Bytes of a block besides those for watchers, timers and tasks. Define PIRN_HOST_ONLY for a
+ * library that is built with the host backend alone. Such a block takes no more than fits, on a
+ * 32-bit machine, into 1 KiB.
  */
 #ifdef PIRN_HOST_ONLY
 #define PIRN_STORAGE_BASE (size_t)(sizeof(void *) == 8 ? 1536 : 1016)
@@ -93,6 +203,9 @@
       (size_t)(io) * (48 + 2 * sizeof(void *)) + \
       (size_t)(timers) * (40 + 2 * sizeof(void *)) + \
       (size_t)(tasks) * (3 * sizeof(void *)) + 7) / 8 * 8)
+
+/* The first word of a block that PIRN_STORAGE declared. */
+#define PIRN_STORAGE_MAGIC UINT64_C(0x6b636f6c6e726970)
 
 /*
  * Declares `name`, a block that carries its capacities: at file scope, after `static`, or on the
@@ -131,11 +244,20 @@
         (uint32_t)(sizeof *(name)->io_ - 1), (uint32_t)(sizeof *(name)->timers_ - 1), \
         (uint32_t)(sizeof *(name)->tasks_ - 1), 0, 0, 0, NULL }
 
-
 /**
- * The first word of a block that `PIRN_STORAGE` declared.
+ * Say how many bytes a block for these capacities must have.
+ *
+ * The same number as the constant expression `PIRN_STORAGE_SIZE(io, timers, tasks)`, for capacities known at run time only.
+ * Returns 0 if it does not fit into a `size_t`. Any thread. Cost: O(1). Since 0.1.
  */
-#define PIRN_STORAGE_MAGIC 0x6b636f6c6e726970u
+size_t pirn_storage_size(uint32_t io,
+                         uint32_t timers,
+                         uint32_t tasks);
+
+/* ============================ Backends ============================
+ *
+ * How the loop waits. Programs behave alike on all of them; docs/TURN.md lists the few differences.
+ */
 
 /**
  * Let the library choose: epoll, then poll, then select, tried in this order.
@@ -163,16 +285,57 @@
 #define PIRN_BACKEND_HOST 4u
 
 /**
+ * Capability: `PIRN_EDGE`.
+ */
+#define PIRN_CAN_EDGE (1u << 0)
+
+/**
+ * Capability: `PIRN_EXCLUSIVE`.
+ */
+#define PIRN_CAN_EXCLUSIVE (1u << 1)
+
+/**
+ * Capability: `pirn_fd`.
+ */
+#define PIRN_CAN_FD (1u << 2)
+
+/**
+ * Capability: waits are as exact as the kernel's timers, not rounded to milliseconds.
+ */
+#define PIRN_CAN_NANOSECONDS (1u << 3)
+
+/**
+ * Tell which backend runs.
+ *
+ * Returns `PIRN_BACKEND_SELECT` and so on, never `PIRN_BACKEND_AUTO`; or -EINVAL: no live loop. Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_backend(struct pirn_loop *loop);
+
+/**
+ * Tell the name of a backend: "epoll" and so on; "unknown" for any other number. Static. Any thread. Since 0.1.
+ */
+const char *pirn_backend_name(int backend);
+
+/**
+ * Tell what the backend can do beyond the common ground.
+ *
+ * Returns `PIRN_CAN_*` or-ed together; 0 also if there is no live loop. Cost: O(1). Loop thread. Since 0.1.
+ */
+uint32_t pirn_capabilities(struct pirn_loop *loop);
+
+/* ============================ Making and ending a loop ============================ */
+
+/**
  * A flag of `pirn_config`: read the clock around every callback, for `pirn_stats.longest_callback_ns`.
  */
-#define PIRN_MEASURE 0x1u
+#define PIRN_MEASURE (1u << 0)
 
 /**
  * A flag of `pirn_config`: all events are taken with `pirn_take`. Callbacks may be NULL, and what
  * would call them, `pirn_run`, `pirn_run_until`, `pirn_turn` and `pirn_dispatch`, returns
  * -EOPNOTSUPP.
  */
-#define PIRN_TAKE 0x2u
+#define PIRN_TAKE (1u << 1)
 
 /**
  * A flag of `pirn_config`: never ask the kernel whether this process is a copy that fork made, for programs
@@ -182,256 +345,7 @@
  * parent may have been posting when it forked, call `pirn_after_fork` first, also to end the copy then; none
  * of them may be inside `pirn_run` or a turn.
  */
-#define PIRN_NO_FORK_CHECK 0x4u
-
-/**
- * Interest and readiness: a read will not block. It returns data, the end, an error, or there is a connection to accept.
- */
-#define PIRN_READ 0x0001u
-
-/**
- * Interest and readiness: urgent data (`POLLPRI`), as TCP's out-of-band byte.
- */
-#define PIRN_URGENT 0x0002u
-
-/**
- * Interest and readiness: a write will not block, or a connect has finished.
- */
-#define PIRN_WRITE 0x0004u
-
-/**
- * Readiness, unasked: an error is pending. `PIRN_READ` and `PIRN_WRITE` are set too, as far as watched: the next call tells it.
- */
-#define PIRN_ERROR 0x0008u
-
-/**
- * Readiness, unasked: both directions are finished. `PIRN_READ` and `PIRN_WRITE` are set too, as far as watched. With the select
- * backend it may be reported one wait late to watchers that do not read: see rule 23 of docs/TURN.md.
- */
-#define PIRN_HANGUP 0x0010u
-
-/**
- * Always reported, never combined with other bits: the fd was closed while it was still watched, or the kernel
- * refuses to watch it any longer. Reported once; the watcher is then paused, and you must still remove it.
- * docs/TURN.md says which backend finds out when.
- */
-#define PIRN_INVALID 0x0020u
-
-/**
- * Readiness, unasked, with `PIRN_READ`: the peer has shut down its writing side.
- */
-#define PIRN_PEER_CLOSED 0x2000u
-
-/**
- * Option of `pirn_io_add`: edge triggered. Read or write until -EAGAIN; `pirn_io_modify` arms the edge again. `PIRN_CAN_EDGE`.
- */
-#define PIRN_EDGE 0x00010000u
-
-/**
- * Option of `pirn_io_add`: the interest is empty when the callback runs; `pirn_io_modify` arms the watcher again. Doing so inside
- * the callback costs no system call.
- */
-#define PIRN_ONESHOT 0x00020000u
-
-/**
- * Option of `pirn_io_add`: of several loops that wait for this fd, wake one (`EPOLLEXCLUSIVE`). No second watcher of the fd in
- * this loop, not with `PIRN_ONESHOT` or `PIRN_URGENT`; `PIRN_PEER_CLOSED` is not told. `PIRN_CAN_EXCLUSIVE`.
- */
-#define PIRN_EXCLUSIVE 0x00040000u
-
-/**
- * Option of `pirn_io_add` and `pirn_raise_add`: served before the others in each turn.
- */
-#define PIRN_HIGH 0x00080000u
-
-/**
- * Option of `pirn_io_add` and `pirn_raise_add`: served after the others in each turn.
- */
-#define PIRN_LOW 0x00100000u
-
-/**
- * Option of `pirn_io_add`, `pirn_raise_add` and `pirn_timer_start`: does not keep `pirn_run` going.
- */
-#define PIRN_UNREF 0x00200000u
-
-/**
- * When a hook is called: first thing in every dispatch.
- */
-#define PIRN_HOOK_FIRST 1
-
-/**
- * When a hook is called: last thing in every dispatch, whatever a limit has left over. The place to
- * flush what callbacks have buffered, before the loop sleeps.
- */
-#define PIRN_HOOK_LAST 2
-
-/**
- * When a hook is called: at the end of a dispatch in which nothing but hooks was called, before those
- * that are last. The loop does not sleep while it has such a hook.
- */
-#define PIRN_HOOK_IDLE 3
-
-/**
- * Option of `pirn_timer_start`: `delay_ns` is a point on the loop's clock, as `pirn_now` tells it.
- */
-#define PIRN_TIMER_ABSOLUTE 0x1u
-
-/**
- * Option of `pirn_timer_start`: the delay counts from `pirn_now`, the turn's time, and not from a fresh reading of the clock. Cheaper,
- * and shorter by what the callbacks of this turn have taken.
- */
-#define PIRN_TIMER_CACHED 0x2u
-
-/**
- * Policy of a periodic timer: the next tick is one period after this one is handed over, by a fresh
- * reading of the clock.
- */
-#define PIRN_TIMER_FIXED_DELAY 0x4u
-
-/**
- * Policy of a periodic timer: one call stands for all ticks due, `missed` says how many besides one; the grid is kept. Without either
- * policy the rate is fixed: every tick is called, at most one in a turn, and `missed` says how many more are due already.
- */
-#define PIRN_TIMER_SKIP 0x8u
-
-/**
- * `pirn_run` returned because nothing is left that keeps the loop going.
- */
-#define PIRN_DONE 0
-
-/**
- * `pirn_run` returned because of `pirn_stop`.
- */
-#define PIRN_STOPPED 1
-
-/**
- * `pirn_run_until` returned because its deadline has passed.
- */
-#define PIRN_EXPIRED 2
-
-/**
- * `pirn_ended`: a run would go on.
- */
-#define PIRN_GOING 3
-
-/**
- * Kind of a `pirn_due`: a timer is due.
- */
-#define PIRN_DUE_TIMER 1u
-
-/**
- * Kind of a `pirn_due`: an fd is ready.
- */
-#define PIRN_DUE_IO 2u
-
-/**
- * Kind of a `pirn_due`: a bit was raised.
- */
-#define PIRN_DUE_RAISED 3u
-
-/**
- * Kind of a `pirn_due`: a task of the loop's own queue.
- */
-#define PIRN_DUE_TASK 4u
-
-/**
- * Kind of a `pirn_due`: a post from elsewhere.
- */
-#define PIRN_DUE_POST 5u
-
-/**
- * Kind of a `pirn_info`: a hook. `pirn_take` hands over none.
- */
-#define PIRN_DUE_HOOK 6u
-
-/**
- * Capability: `PIRN_EDGE`.
- */
-#define PIRN_CAN_EDGE 0x1u
-
-/**
- * Capability: `PIRN_EXCLUSIVE`.
- */
-#define PIRN_CAN_EXCLUSIVE 0x2u
-
-/**
- * Capability: `pirn_fd`.
- */
-#define PIRN_CAN_FD 0x4u
-
-/**
- * Capability: waits are as exact as the kernel's timers, not rounded to milliseconds.
- */
-#define PIRN_CAN_NANOSECONDS 0x8u
-
-/**
- * The version of this header: major, minor and patch in a byte each. Within one major version what was released is frozen.
- */
-#define PIRN_VERSION 0x00000100u
-
-/**
- * A loop. It lives at the front of the block given to `pirn_init` and is only ever handled by its address.
- */
-struct pirn_loop;
-
-/**
- * A source that a host found ready.
- */
-struct pirn_ready {
-  /**
-   * The number the source was added with.
-   */
-  int32_t fd;
-  /**
-   * `PIRN_READ` and so on.
-   */
-  uint32_t ready;
-};
-
-/**
- * What the application supplies for `PIRN_BACKEND_HOST`. It is copied by `pirn_init`.
- *
- * None of the functions may call pirn, except for `pirn_remote_post`, `pirn_raise`, `pirn_wake` and
- * `pirn_stop`, as an interrupt would: what is posted or raised inside `wait` is called in the turn that
- * waits. `wake` may be called inside `wait` then.
- */
-struct pirn_host {
-  /**
-   * `sizeof(struct pirn_host)`.
-   */
-  uint32_t size;
-  /**
-   * What `watch` can do: `PIRN_CAN_EDGE`, `PIRN_CAN_EXCLUSIVE`, or 0. A watcher with an option
-   * that is not among them is refused.
-   */
-  uint32_t capabilities;
-  /**
-   * Passed to each function.
-   */
-  void *user;
-  /**
-   * The monotonic clock in nanoseconds. Required. May stand still; must not go back.
-   */
-  uint64_t (*now)(void *user);
-  /**
-   * Waits at most `timeout_ns` (0: not at all, `PIRN_FOREVER`: for ever), writes up to `capacity` ready sources, each once,
-   * and returns how many, or a negative errno, which ends the run. -EINTR is an empty wait. Required.
-   */
-  int (*wait)(uint64_t timeout_ns, struct pirn_ready *ready, size_t capacity, void *user);
-  /**
-   * Watch `fd` for `interest` from now on: for `PIRN_READ`, `PIRN_WRITE` and `PIRN_URGENT` as
-   * far as any watcher of the fd asks for them. 0: watch it no longer. With these bits come the
-   * options of all watchers of the fd, such as `PIRN_EDGE` and `PIRN_HIGH`, so compare single
-   * bits. A call with the same interest arms an edge again, or tells that a watcher has joined.
-   * A change of options alone makes no call. Returns 0, or a negative errno to refuse. May be
-   * NULL.
-   */
-  int (*watch)(int fd, uint32_t interest, void *user);
-  /**
-   * Ends a wait. Called from any thread, signal handler or interrupt that posts, raises, wakes or stops. May be NULL.
-   */
-  void (*wake)(void *user);
-};
+#define PIRN_NO_FORK_CHECK (1u << 2)
 
 /**
  * How a loop is to be made. Zero it, set `size`, and set what is to differ from the default.
@@ -478,6 +392,382 @@ struct pirn_config {
 };
 
 /**
+ * Make a loop in a block of memory.
+ *
+ * The block must stay where it is, untouched by others, until `pirn_deinit`. Nothing else is ever
+ * allocated. What the memory held before makes no difference: recycled memory may be passed as it
+ * is, with the capacities in `config`. Only a loop that was not ended there is answered with -EBUSY.
+ * A block larger than it must be is welcome: the select backend then watches higher fds, up to 2^20, the epoll
+ * backend fetches more events at once, up to 1024.
+ *
+ * @param loop   where the loop's address is written; unchanged on error
+ * @param block  memory aligned as a `uint64_t`; declared by `PIRN_STORAGE`, or any other with the capacities in `config`
+ * @param size   bytes of the block, at least `PIRN_STORAGE_SIZE` of its capacities
+ * @param config how, or NULL for the default: backend auto, capacities as the block says
+ *
+ * Returns 0, or
+ * - -EINVAL: `loop` or `block` is NULL; unknown backend or flag; host functions missing, or given
+ *   without `PIRN_BACKEND_HOST`; a size that ends inside a field
+ * - -EFAULT: the block is not aligned as a `uint64_t`
+ * - -ENODATA: no capacities: the block was not declared by `PIRN_STORAGE`, and those in `config`
+ *   are 0
+ * - -ENOBUFS: the block is too small for its capacities: see `pirn_storage_size`
+ * - -ELIBBAD: the block was declared with `PIRN_HOST_ONLY`, and this library has more than the
+ *   host backend
+ * - -EBADMSG: the `size` of config or host is not set
+ * - -E2BIG: config or host is longer than this library knows, and the surplus is not zero; or its
+ *   `size`
+ *   is above 256
+ * - -EBUSY: the block holds a live loop
+ * - -EOPNOTSUPP: this library was built without that backend, or without any that works here
+ * - -EMFILE, -ENFILE, -ENOMEM, -ENOSYS, -EPERM: what the kernel said; no fd stays open
+ * - -ERANGE: backend select, and the fds below its bound are all in use
+ *
+ * Opens one fd (select, poll) or two (epoll), closed on exec. Cost: O(size of the block), three system calls. Any thread; the loop
+ * then belongs to the one that runs it. Since 0.1.
+ */
+int pirn_init(struct pirn_loop **loop,
+              void *block,
+              size_t size,
+              const struct pirn_config *config);
+
+/**
+ * End a loop.
+ *
+ * Its own fds are closed; the application's are left as they are. Watchers, timers and tasks are gone without being called: take
+ * accepted posts back with `pirn_task_reclaim` before. The block is the caller's again and can be given to `pirn_init` anew. In a
+ * process made by fork this discards the copy without touching the parent's loop, and without regard to
+ * what threads of the parent were in the middle of; for callbacks see `pirn_after_fork`.
+ *
+ * Whoever might post, raise, wake or stop from another thread or a signal handler must be known to have finished.
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop
+ * - -EBUSY: inside a callback or a run; or another thread is just posting to the loop: call again
+ *
+ * Nothing has changed on an error.
+ *
+ * Cost: O(1), up to three system calls. Loop thread. Since 0.1.
+ */
+int pirn_deinit(struct pirn_loop *loop);
+
+/**
+ * Take over a copy of a loop that fork made.
+ *
+ * In a child process the functions that would reach the kernel return -ECHILD: `pirn_io_add`,
+ * `pirn_io_remove`, `pirn_fd_closing`, `pirn_fd`, `pirn_prepare`, `pirn_wait`, `pirn_turn`, `pirn_run` and
+ * `pirn_run_until`; a run whose callback forked returns it after that turn. The others change the copy
+ * alone. Then either this function makes the copy a loop of its own, with fresh kernel objects and all
+ * watchers, timers, tasks and posts it had, or `pirn_deinit` ends it. The parent's loop is not touched by
+ * either.
+ *
+ * Call it in the child only, before another thread there uses the copy. A child is not recognised by
+ * itself, and must call this function or `pirn_deinit` first, if it has the same process number as its
+ * parent: that is so for a child in a new pid namespace whose parent has the number 1 as well.
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop
+ * - -EBUSY: inside a callback; or another thread was in a callback when the process forked, and its stack
+ *   is above this one's: call `pirn_abandon` first. On a stack of your own, as of a coroutine, return from
+ *   the callback first: there it is not recognised
+ * - -EUCLEAN: another thread was changing the loop when the process forked; only `pirn_deinit` is left
+ * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said; call again
+ *
+ * A watcher whose fd the child has closed is told `PIRN_INVALID`. `pirn_fd` must be asked for again. Cost:
+ * O(everything), and O(watchers) system calls. Loop thread. Since 0.1.
+ */
+int pirn_after_fork(struct pirn_loop *loop);
+
+/**
+ * Give a live loop more room, or less.
+ *
+ * The tables of the loop move into `block`, with all watchers, timers, tasks and posts; every handle stays what
+ * it is. The loop itself stays where it is, at the front of the block given to `pirn_init`, so its address does not
+ * change, and that block must stay too.
+ *
+ * Fewer are possible if everything in use fits: every watcher and timer has a slot below the new number (`slot` of
+ * its handle), and there are no more tasks and posts queued than there is room for.
+ *
+ * Whoever might post, raise, wake or stop from another thread or a signal handler must be known to have finished,
+ * and may go on when this has returned.
+ *
+ * @param block     memory aligned as a `uint64_t`; the loop's until it grows again or ends
+ * @param size      bytes of the block, at least `PIRN_STORAGE_SIZE(io, timers, tasks)`
+ * @param io        I/O watchers there is to be room for
+ * @param timers    timers there is to be room for
+ * @param tasks     tasks there is to be room for; half as many posts, rounded up
+ * @param free      where the address is written of the memory that is yours again: the end of the block given to
+ *                  `pirn_init`, or the whole block of the last growth; or NULL
+ * @param free_size where the bytes of that memory are written, or NULL; both are unchanged on error
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; `block` is NULL or is where the tables are
+ * - -EFAULT: the block is not aligned as a `uint64_t`
+ * - -ENOBUFS: the block is too small
+ * - -EBUSY: inside a callback or a run; a turn is not finished (a limit has cut it short, or `pirn_wait` has found
+ *   something that was not dispatched yet); another thread is just posting; or something in use does not fit
+ * - -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`
+ *
+ * Nothing has changed on an error. Cost: O(size of both blocks), no system call. Loop thread. Since 0.1.
+ */
+int pirn_grow(struct pirn_loop *loop,
+              void *block,
+              size_t size,
+              uint32_t io,
+              uint32_t timers,
+              uint32_t tasks,
+              void **free,
+              size_t *free_size);
+
+/* ============================ Running ============================
+ *
+ * pirn_run returns by itself when nothing is left that keeps the loop going, so most programs end
+ * by removing what they have added. pirn_stop ends it in any case, after the turn.
+ *
+ * Draining at shutdown. Stop accepting, tell each client that this was the last answer, remove its
+ * watcher when it is served, and give them all a limit:
+ *
+ *     static void on_shutdown(struct pirn_loop *loop)
+ *     {
+ *         pirn_io_remove(loop, listener);                   no new clients
+ *         pirn_timer_start(loop, 10 * SECOND, 0, PIRN_UNREF, give_up, NULL, NULL);
+ *     }                                                     pirn_run returns with the last client
+ *
+ *     static void give_up(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed,
+ *                         void *user)
+ *     {
+ *         pirn_stop(loop);
+ *     }
+ */
+
+/**
+ * `pirn_run` returned because nothing is left that keeps the loop going.
+ */
+#define PIRN_DONE 0
+
+/**
+ * `pirn_run` returned because of `pirn_stop`.
+ */
+#define PIRN_STOPPED 1
+
+/**
+ * `pirn_run_until` returned because its deadline has passed.
+ */
+#define PIRN_EXPIRED 2
+
+/**
+ * `pirn_ended`: a run would go on.
+ */
+#define PIRN_GOING 3
+
+/**
+ * Run the loop until it is stopped or nothing keeps it going.
+ *
+ * What keeps it going: watchers and armed timers that are not unref'ed, queued tasks,
+ * accepted posts and raised bits, and every `pirn_hold`. A post that may come does not: hold
+ * the loop if it is to wait for posts alone. To find out what does, walk with
+ * `pirn_info_next` and look at `pirn_stats`: README.md has a function that prints it.
+ *
+ * Returns `PIRN_DONE` or `PIRN_STOPPED`, or
+ * - -EINVAL: no live loop
+ * - -EBUSY: inside a callback of this loop, or another thread runs it
+ * - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
+ * - -ECHILD: a copy made by fork
+ * - what the kernel said to the wait, if it is lasting: -EBADF (the loop's own fd was closed), -EINVAL, -ENOMEM, ...; nothing is lost, and
+ *   the loop can be run again
+ *
+ * Blocks. Loop thread. Since 0.1.
+ */
+int pirn_run(struct pirn_loop *loop);
+
+/**
+ * Run the loop as `pirn_run` does, but not beyond a point in time.
+ *
+ * @param deadline_ns  on the clock of `pirn_now`; `PIRN_FOREVER`: as `pirn_run`. A callback that is under way is not interrupted.
+ *
+ * Returns `PIRN_EXPIRED` when the deadline has passed, else as `pirn_run`. In the past: at once, without a turn. Blocks. Loop
+ * thread. Since 0.1.
+ */
+int pirn_run_until(struct pirn_loop *loop,
+                   uint64_t deadline_ns);
+
+/**
+ * Make one turn.
+ *
+ * Waits until something is due, at most `timeout_ns`, and calls it. Waits even if nothing keeps the
+ * loop going.
+ *
+ * May return 0 before the time is over: after a signal or `pirn_wake`; after events that no watcher
+ * wants any more; and on epoll after the whole milliseconds of a wait, as the rest is waited for in the
+ * next turn. So call it in a loop, and look at `pirn_now` for the time that has passed.
+ *
+ * @param timeout_ns  0 polls; `PIRN_FOREVER` waits for ever
+ *
+ * Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait:
+ * one system call, which asks for the process. Loop thread. Since 0.1.
+ */
+int pirn_turn(struct pirn_loop *loop,
+              uint64_t timeout_ns);
+
+/**
+ * End a run, a turn or a dispatch that a callback has left by an exception or by longjmp.
+ *
+ * pirn cannot see that a callback leaves so: the loop counts as running, and all that enters
+ * it, and `pirn_deinit`, returns -EBUSY. Call this where the exception was caught or where
+ * setjmp returned. The callback that left counts as called. What else was due is called by the
+ * turns that follow, each once; tasks that this turn had not reached belong to the next one.
+ *
+ * In a copy made by fork it ends the run of a thread that is not in this process, where
+ * `pirn_after_fork` and `pirn_deinit` cannot tell.
+ *
+ * The caller makes sure that the run is over. Inside a callback this function must not be
+ * called: it would let a second run in while the first is under way.
+ *
+ * Returns 0, also if nothing was left so, or -EINVAL: no live loop. Cost: O(I/O watchers), for
+ * edges are armed again. Loop thread, outside of callbacks. Since 0.1.
+ */
+int pirn_abandon(struct pirn_loop *loop);
+
+/**
+ * Limit what one turn may do.
+ *
+ * What is left over when a limit is reached is served by the next turns, before anything new is fetched: nothing is lost and nothing is
+ * served twice before all else was served once.
+ *
+ * @param callbacks  how many callbacks a turn may run; 0: any number
+ * @param time_ns    for how long it may start callbacks; 0: any time. The clock is then read around each.
+ *
+ * Returns 0, or -EINVAL: no live loop. Takes effect with the next turn. Cost: O(1). Loop thread, any callback. Since 0.1.
+ */
+int pirn_limit(struct pirn_loop *loop,
+               uint32_t callbacks,
+               uint64_t time_ns);
+
+/**
+ * Keep `pirn_run` going although nothing else may do so, until `pirn_release`. Counts.
+ *
+ * Returns 0, or -EINVAL: no live loop; -ENOSPC: held 2^32 - 1 times. Cost: O(1). Loop thread, any callback. Since 0.1.
+ */
+int pirn_hold(struct pirn_loop *loop);
+
+/**
+ * Undo one `pirn_hold`.
+ *
+ * Returns 0, or -EINVAL: no live loop, or it is not held. Cost: O(1). Loop thread, any callback. Since 0.1.
+ */
+int pirn_release(struct pirn_loop *loop);
+
+/**
+ * Ask what `pirn_run` asks before each turn: for programs that make their turns themselves.
+ *
+ * Returns `PIRN_GOING` if a run would make another turn, `PIRN_STOPPED` if `pirn_stop` was called
+ * since it was last asked, `PIRN_DONE` if nothing keeps the loop going, or
+ * - -EINVAL: no live loop
+ * - -EBUSY: inside a callback or a run
+ *
+ * Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_ended(struct pirn_loop *loop);
+
+/* ============================ I/O watchers ============================
+ *
+ * A watcher calls its function in each turn in which its fd is ready. The fd should be
+ * non-blocking: readiness is a hint, and a read may still answer -EAGAIN.
+ *
+ * A write queue with back-pressure. Write at once, and watch for PIRN_WRITE only while something
+ * is left; and while too much is left, do not read, so that the peer has to wait:
+ *
+ *     static void flush(struct pirn_loop *loop, struct client *client)
+ *     {
+ *         ssize_t count = send(client->fd, client->data, client->used, MSG_NOSIGNAL);
+ *         if (count > 0)
+ *             take_from_queue(client, (size_t)count);
+ *         else if (count < 0 && errno != EAGAIN && errno != EINTR)
+ *             return drop(loop, client);
+ *         pirn_io_modify(loop, client->io, (client->used < MOST ? PIRN_READ : 0) |
+ *                                          (client->used > 0 ? PIRN_WRITE : 0));
+ *     }
+ *
+ * An unchanged interest costs no system call. Call flush after adding to the queue and when the
+ * callback is told PIRN_WRITE.
+ *
+ * Half-close. A read of 0 bytes says that the peer sends no more; it may still read. Answer what
+ * is queued, and close after the last byte: pirn_io_modify(loop, io, PIRN_WRITE), because a watcher
+ * that goes on reading would be called in each turn. PIRN_PEER_CLOSED tells the same before the
+ * last data is read. After the last byte of your own, shutdown(fd, SHUT_WR).
+ */
+
+/**
+ * Interest and readiness: a read will not block. It returns data, the end, an error, or there is a connection to accept.
+ */
+#define PIRN_READ (1u << 0)
+
+/**
+ * Interest and readiness: urgent data (`POLLPRI`), as TCP's out-of-band byte.
+ */
+#define PIRN_URGENT (1u << 1)
+
+/**
+ * Interest and readiness: a write will not block, or a connect has finished.
+ */
+#define PIRN_WRITE (1u << 2)
+
+/**
+ * Readiness, unasked: an error is pending. `PIRN_READ` and `PIRN_WRITE` are set too, as far as watched: the next call tells it.
+ */
+#define PIRN_ERROR (1u << 3)
+
+/**
+ * Readiness, unasked: both directions are finished. `PIRN_READ` and `PIRN_WRITE` are set too, as far as watched. With the select
+ * backend it may be reported one wait late to watchers that do not read: see rule 23 of docs/TURN.md.
+ */
+#define PIRN_HANGUP (1u << 4)
+
+/**
+ * Always reported, never combined with other bits: the fd was closed while it was still watched, or the kernel
+ * refuses to watch it any longer. Reported once; the watcher is then paused, and you must still remove it.
+ * docs/TURN.md says which backend finds out when.
+ */
+#define PIRN_INVALID (1u << 5)
+
+/**
+ * Readiness, unasked, with `PIRN_READ`: the peer has shut down its writing side.
+ */
+#define PIRN_PEER_CLOSED (1u << 13)
+
+/**
+ * Option of `pirn_io_add`: edge triggered. Read or write until -EAGAIN; `pirn_io_modify` arms the edge again. `PIRN_CAN_EDGE`.
+ */
+#define PIRN_EDGE (1u << 16)
+
+/**
+ * Option of `pirn_io_add`: the interest is empty when the callback runs; `pirn_io_modify` arms the watcher again. Doing so inside
+ * the callback costs no system call.
+ */
+#define PIRN_ONESHOT (1u << 17)
+
+/**
+ * Option of `pirn_io_add`: of several loops that wait for this fd, wake one (`EPOLLEXCLUSIVE`). No second watcher of the fd in
+ * this loop, not with `PIRN_ONESHOT` or `PIRN_URGENT`; `PIRN_PEER_CLOSED` is not told. `PIRN_CAN_EXCLUSIVE`.
+ */
+#define PIRN_EXCLUSIVE (1u << 18)
+
+/**
+ * Option of `pirn_io_add` and `pirn_raise_add`: served before the others in each turn.
+ */
+#define PIRN_HIGH (1u << 19)
+
+/**
+ * Option of `pirn_io_add` and `pirn_raise_add`: served after the others in each turn.
+ */
+#define PIRN_LOW (1u << 20)
+
+/**
+ * Option of `pirn_io_add`, `pirn_raise_add` and `pirn_timer_start`: does not keep `pirn_run` going.
+ */
+#define PIRN_UNREF (1u << 21)
+
+/**
  * Names an I/O watcher, or the handler of a raised bit. All zero is never a live one.
  */
 struct pirn_io {
@@ -496,7 +786,191 @@ struct pirn_io {
  * (`fd` is then when it is called), or an fd turns out to be lost (`PIRN_INVALID`). `ready` is never 0. Runs on the loop's thread. If it leaves by an
  * exception or longjmp: see `pirn_abandon`.
  */
-typedef void (*pirn_io_fn)(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user);
+typedef void (*pirn_io_fn)(struct pirn_loop *loop,
+                           struct pirn_io io,
+                           int fd,
+                           uint32_t ready,
+                           void *user);
+
+/**
+ * Watch an fd.
+ *
+ * The fd stays the application's: pirn never closes it and never changes its flags. Make it non-blocking, for readiness is a hint.
+ * Several watchers may share an fd; they are called in the order they were added. A file that is always ready (a regular file, a
+ * directory, /dev/null) is reported in every turn, on every backend. Before the fd is closed, remove its watchers or call
+ * `pirn_fd_closing`.
+ *
+ * @param fd        an open file descriptor; with the host backend any number from 0 up
+ * @param interest  `PIRN_READ`, `PIRN_WRITE`, `PIRN_URGENT` or none (paused), and options
+ * @param callback  called when the fd is ready
+ * @param user      passed to the callback, never looked at
+ * @param io        where the handle is written, or NULL; unchanged on error
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); unknown bits; `PIRN_HIGH` with
+ *   `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or
+ *   `PIRN_URGENT`; an fd of the loop's own; the fd is watched already and one of the two is edge triggered or exclusive and the other is not
+ * - -EBADF: the fd is not open, or was opened with `O_PATH`
+ * - -ENOSPC: all I/O slots are in use
+ * - -EDQUOT: the kernel's limit of fds that one user may watch by epoll is reached
+ *   (`fs.epoll.max_user_watches`; the kernel's own -ENOSPC)
+ * - -EPERM: `PIRN_EDGE` or `PIRN_EXCLUSIVE` for a file that is always ready
+ * - -EOPNOTSUPP: this backend has no `PIRN_EDGE` or `PIRN_EXCLUSIVE`
+ * - -ERANGE: backend select, and the fd is beyond the range that the size of the block gives
+ * - -ECHILD: a copy made by fork
+ * - -ENOMEM, -ELOOP: what the kernel said
+ *
+ * These hold for a paused watcher too. Nothing has changed on an error, but if the fd turns out to be closed or another
+ * file than before, its other watchers are called with `PIRN_INVALID`. Cost: O(watchers of the same fd), two system calls (one
+ * asks for the process). Loop thread, any callback. Since 0.1.
+ */
+int pirn_io_add(struct pirn_loop *loop,
+                int fd,
+                uint32_t interest,
+                pirn_io_fn callback,
+                void *user,
+                struct pirn_io *io);
+
+/**
+ * Change what a watcher waits for.
+ *
+ * Takes effect at once for what is dispatched, and reaches the kernel before the next wait, but only if what the watchers of the
+ * fd then ask for together differs from what the kernel has: switching forth and back costs no system call. A failure of that late
+ * call is told to the watchers as `PIRN_INVALID`.
+ *
+ * @param interest  `PIRN_READ`, `PIRN_WRITE`, `PIRN_URGENT`; 0 pauses: nothing is reported, hang-up neither, and nothing is polled.
+ *                  Options stay as they were given to `pirn_io_add`.
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; other bits; `PIRN_URGENT` for an exclusive watcher; the handler of a raised bit
+ * - -ENOENT: stale handle
+ *
+ * Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
+ */
+int pirn_io_modify(struct pirn_loop *loop,
+                   struct pirn_io io,
+                   uint32_t interest);
+
+/**
+ * Give a watcher, or the handler of a raised bit, another callback and user data.
+ *
+ * The next call is made with them, also if its event was fetched already. For state machines,
+ * and for handing a connection from one module to another: nothing that the kernel has found
+ * is lost.
+ *
+ * @param callback  called from now on
+ * @param user      passed to the callback, never looked at
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
+ * - -ENOENT: stale handle
+ *
+ * Cost: O(1), no system call. Loop thread, any callback, the watcher's own too. Since 0.1.
+ */
+int pirn_io_set_callback(struct pirn_loop *loop,
+                         struct pirn_io io,
+                         pirn_io_fn callback,
+                         void *user);
+
+/**
+ * Stop watching.
+ *
+ * When this returns the callback will not run again, not even for what was already found in this turn; the handle is stale and
+ * the slot free. Also removes the handler of a raised bit. An fd that was closed before is no error.
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop
+ * - -ENOENT: stale handle
+ * - -ECHILD: a copy made by fork
+ *
+ * Cost: O(watchers of the same fd), two system calls. Loop thread, any callback, the watcher's own too. Since 0.1.
+ */
+int pirn_io_remove(struct pirn_loop *loop,
+                   struct pirn_io io);
+
+/**
+ * Let a watcher keep `pirn_run` going, which is the default.
+ *
+ * Returns 0, also if it already does; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_io_ref(struct pirn_loop *loop,
+                struct pirn_io io);
+
+/**
+ * Let `pirn_run` end although this watcher is there.
+ *
+ * Returns 0, also if it was so; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_io_unref(struct pirn_loop *loop,
+                  struct pirn_io io);
+
+/**
+ * Report readiness to a watcher as if the kernel had.
+ *
+ * For libraries that buffer, or whose fd is edge triggered by nature: what they have read already, the kernel will not report. The
+ * watcher is called in the next dispatch, as far as `ready` concerns its interest then. Fed twice, called once with both.
+ *
+ * @param ready  `PIRN_READ`, `PIRN_WRITE`, `PIRN_URGENT`, `PIRN_ERROR`, `PIRN_HANGUP`, `PIRN_PEER_CLOSED`; not 0
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; no or other bits; the handler of a raised bit
+ * - -ENOENT: stale handle
+ *
+ * Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
+ */
+int pirn_io_feed(struct pirn_loop *loop,
+                 struct pirn_io io,
+                 uint32_t ready);
+
+/**
+ * Remove all watchers of an fd that is about to be closed.
+ *
+ * For an fd that others may be watching too. As `pirn_io_remove` for each of them.
+ *
+ * Returns how many there were, or
+ * - -EINVAL: no live loop
+ * - -EBADF: `fd` is negative
+ * - -ECHILD: a copy made by fork
+ *
+ * Cost: O(watchers of the fd), two system calls. Loop thread, any callback. Since 0.1.
+ */
+int pirn_fd_closing(struct pirn_loop *loop, int fd);
+
+/* ============================ Timers and the time ============================
+ *
+ * Idle timeouts. Push the timer at each message; that costs a few nanoseconds, because a later
+ * deadline is only noted:
+ *
+ *     pirn_timer_start(loop, 30 * SECOND, 0, 0, on_idle, client, &client->idle);   on accept
+ *     pirn_timer_again(loop, client->idle, 30 * SECOND);                           on each message
+ *     pirn_timer_stop(loop, client->idle);                                         on close
+ */
+
+/* A timeout that never comes, a deadline that is never reached. */
+#define PIRN_FOREVER UINT64_MAX
+
+/**
+ * Option of `pirn_timer_start`: `delay_ns` is a point on the loop's clock, as `pirn_now` tells it.
+ */
+#define PIRN_TIMER_ABSOLUTE (1u << 0)
+
+/**
+ * Option of `pirn_timer_start`: the delay counts from `pirn_now`, the turn's time, and not from a fresh reading of the clock. Cheaper,
+ * and shorter by what the callbacks of this turn have taken.
+ */
+#define PIRN_TIMER_CACHED (1u << 1)
+
+/**
+ * Policy of a periodic timer: the next tick is one period after this one is handed over, by a fresh
+ * reading of the clock.
+ */
+#define PIRN_TIMER_FIXED_DELAY (1u << 2)
+
+/**
+ * Policy of a periodic timer: one call stands for all ticks due, `missed` says how many besides one; the grid is kept. Without either
+ * policy the rate is fixed: every tick is called, at most one in a turn, and `missed` says how many more are due already.
+ */
+#define PIRN_TIMER_SKIP (1u << 3)
 
 /**
  * Names a timer. All zero is never a live one.
@@ -518,7 +992,199 @@ struct pirn_timer {
  * again. Runs on the loop's thread. If it leaves by an exception or longjmp: see
  * `pirn_abandon`.
  */
-typedef void (*pirn_timer_fn)(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed, void *user);
+typedef void (*pirn_timer_fn)(struct pirn_loop *loop,
+                              struct pirn_timer timer,
+                              uint64_t missed,
+                              void *user);
+
+/**
+ * Start a timer.
+ *
+ * It fires at the first dispatch after its deadline, never before; timers fire in the order of their deadlines, equal ones in the
+ * order they were armed. Started inside a callback it does not fire in the same turn, not even with a delay of 0.
+ *
+ * @param delay_ns   nanoseconds from now; 0 is the next turn; what goes beyond 2^64 is for ever
+ * @param period_ns  nanoseconds between the ticks of a periodic timer; 0: one-shot
+ * @param options    `PIRN_TIMER_ABSOLUTE`, `PIRN_TIMER_CACHED`, a policy, `PIRN_UNREF`, or 0
+ * @param callback   called when it is due
+ * @param user       passed to the callback, never looked at
+ * @param timer      where the handle is written, or NULL; unchanged on error
+ *
+ * The handle of a one-shot timer is stale, and its slot free, when its callback runs; that of a periodic one lives until it is stopped.
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); unknown options; both policies; a
+ *   policy without a period
+ * - -ENOSPC: all timer slots are in use
+ *
+ * Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a vDSO. Loop thread, any callback.
+ * Since 0.1.
+ */
+int pirn_timer_start(struct pirn_loop *loop,
+                     uint64_t delay_ns,
+                     uint64_t period_ns,
+                     uint32_t options,
+                     pirn_timer_fn callback,
+                     void *user,
+                     struct pirn_timer *timer);
+
+/**
+ * Set a timer, whatever state it is in.
+ *
+ * If `*timer` is live it is armed again in place: it keeps its handle and needs no free slot.
+ * Otherwise (all zero, fired, stopped) a timer is started, and `*timer` becomes its handle. Either
+ * way it is then as `pirn_timer_start` would have made it: deadline, period, policy, callback and
+ * user data are those given here, it is ref'ed unless `PIRN_UNREF` is among the options, and it has
+ * no slack. A timer that was due in this turn and not called yet is not called in it.
+ *
+ * In its own callback a periodic timer is live. The slot of a one-shot timer is free by then, and
+ * is used again, unless the callback has started other timers before.
+ *
+ * @param timer      the handle, all zero if there was no timer yet; written if one is started, and
+ *                   unchanged on error
+ * @param delay_ns   nanoseconds from a fresh reading of the clock; with `PIRN_TIMER_CACHED` from
+ *                   `pirn_now`, the turn's time, with `PIRN_TIMER_ABSOLUTE` from the clock's zero. 0 is
+ *                   the next turn
+ * @param period_ns  nanoseconds between the ticks of a periodic timer; 0: one-shot
+ * @param options    `PIRN_TIMER_ABSOLUTE`, `PIRN_TIMER_CACHED`, a policy, `PIRN_UNREF`, or 0
+ * @param callback   called when it is due
+ * @param user       passed to the callback, never looked at
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; `timer` NULL; callback NULL (see `PIRN_TAKE`); unknown options; both
+ *   policies; a policy without a period
+ * - -ENOSPC: `*timer` is not live, and all timer slots are in use
+ *
+ * Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a
+ * vDSO. To push the deadline of a live timer alone, `pirn_timer_again` is cheaper. Loop thread, any
+ * callback. Since 0.1.
+ */
+int pirn_timer_set(struct pirn_loop *loop,
+                   struct pirn_timer *timer,
+                   uint64_t delay_ns,
+                   uint64_t period_ns,
+                   uint32_t options,
+                   pirn_timer_fn callback,
+                   void *user);
+
+/**
+ * Push a timer's deadline: `delay_ns` after the turn's time.
+ *
+ * Made for idle timeouts, which are pushed at every message and hardly ever fire: a later deadline costs a few nanoseconds. An earlier
+ * one works too. A periodic timer goes on with its period from there. Counts as armed now among equal deadlines. The delay
+ * counts from `pirn_now`: call `pirn_update` before if the loop has not turned for a while.
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop
+ * - -ENOENT: stale handle, the timer may just have fired (`pirn_timer_set` starts it again then)
+ *
+ * Cost: O(1), no clock, no system call. Loop thread, any callback. Since 0.1.
+ */
+int pirn_timer_again(struct pirn_loop *loop,
+                     struct pirn_timer timer,
+                     uint64_t delay_ns);
+
+/**
+ * Give a timer another callback and user data.
+ *
+ * The next call is made with them, also if the timer is due already. Its deadline and its
+ * period stay.
+ *
+ * @param callback  called from now on
+ * @param user      passed to the callback, never looked at
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
+ * - -ENOENT: stale handle, the timer may just have fired
+ *
+ * Cost: O(1), no system call. Loop thread, any callback, the timer's own too. Since 0.1.
+ */
+int pirn_timer_set_callback(struct pirn_loop *loop,
+                            struct pirn_timer timer,
+                            pirn_timer_fn callback,
+                            void *user);
+
+/**
+ * Stop a timer.
+ *
+ * When this returns its callback will not run again; the handle is stale and the slot free.
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop
+ * - -ENOENT: stale handle, the timer may just have fired
+ *
+ * Cost: O(1), no system call. Loop thread, any callback, the timer's own too. Since 0.1.
+ */
+int pirn_timer_stop(struct pirn_loop *loop, struct pirn_timer timer);
+
+/**
+ * Tell how long a timer still has.
+ *
+ * @param remaining_ns  where nanoseconds from a fresh clock reading to the deadline, slack included, are written: 0 if it is due,
+ *                      `PIRN_FOREVER` if it never is; unchanged on error
+ *
+ * Returns 0, or -EINVAL: no live loop or `remaining_ns` NULL; -ENOENT: stale handle. Cost: O(1), reads the clock. Loop thread, any
+ * callback. Since 0.1.
+ */
+int pirn_timer_remaining(struct pirn_loop *loop,
+                         struct pirn_timer timer,
+                         uint64_t *remaining_ns);
+
+/**
+ * Allow a timer to be late, so that it can fire together with others.
+ *
+ * The deadline is rounded up to a multiple of the largest power of two of nanoseconds within the slack. Timers with like slacks so
+ * meet at the same points and one wake-up serves them all. A periodic timer keeps its grid; only the calls are late.
+ *
+ * @param slack_ns  by how much it may be late at most; 0 is exact, the default
+ *
+ * Returns 0, or -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread, any callback. Since 0.1.
+ */
+int pirn_timer_slack(struct pirn_loop *loop,
+                     struct pirn_timer timer,
+                     uint64_t slack_ns);
+
+/**
+ * Let a timer keep `pirn_run` going, which is the default.
+ *
+ * Returns 0, also if it already does; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_timer_ref(struct pirn_loop *loop,
+                   struct pirn_timer timer);
+
+/**
+ * Let `pirn_run` end although this timer is armed: for housekeeping.
+ *
+ * Returns 0, also if it was so; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_timer_unref(struct pirn_loop *loop,
+                     struct pirn_timer timer);
+
+/**
+ * Tell the turn's time.
+ *
+ * Read once in a turn, after the wait, and the same for all callbacks of the turn. Outside of turns it is as old as the last one.
+ *
+ * Returns nanoseconds on the monotonic clock, or 0 if there is no live loop. Cost: O(1). Loop thread, any callback. Since 0.1.
+ */
+uint64_t pirn_now(struct pirn_loop *loop);
+
+/**
+ * Read the clock into the turn's time: after long work, or before `pirn_timer_again` outside of turns.
+ *
+ * Returns it, or 0 if there is no live loop. Cost: O(1), no system call where the kernel has a vDSO. Loop thread, any callback. Since 0.1.
+ */
+uint64_t pirn_update(struct pirn_loop *loop);
+
+/**
+ * Tell the deadline of the timer that is due next.
+ *
+ * Returns nanoseconds on the clock of `pirn_now`, or `PIRN_FOREVER` if no timer will fire, or there is no live loop. Exact. Cost: O(timers
+ * that are due about the same time). Loop thread, any callback. Since 0.1.
+ */
+uint64_t pirn_deadline(struct pirn_loop *loop);
+
+/* ============================ Tasks ============================ */
 
 /**
  * Called for a task or a post. Its place in the queue is free again. Runs on the loop's
@@ -539,6 +1205,258 @@ struct pirn_task {
    */
   uint32_t generation;
 };
+
+/**
+ * Queue a callback for the next turn.
+ *
+ * Tasks run in the order they were posted, after timers and I/O. What a task posts runs in the turn after.
+ *
+ * @param callback  called once
+ * @param user      passed to the callback, never looked at
+ * @param task      where the handle is written, or NULL; unchanged on error
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
+ * - -EAGAIN: the queue is full
+ *
+ * Cost: O(1), no system call. Loop thread, any callback; for other threads see `pirn_remote_post`. Since 0.1.
+ */
+int pirn_task_post(struct pirn_loop *loop,
+                   pirn_task_fn callback,
+                   void *user,
+                   struct pirn_task *task);
+
+/**
+ * Take a queued task back.
+ *
+ * It will not run. Its place in the queue is free when the queue reaches it, in the next turn at the latest.
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop
+ * - -ENOENT: it has run, is running, was cancelled, or never was
+ *
+ * Cost: O(1). Loop thread, any callback. Since 0.1.
+ */
+int pirn_task_cancel(struct pirn_loop *loop,
+                     struct pirn_task task);
+
+/**
+ * Hand back one accepted post that has not run.
+ *
+ * Before `pirn_deinit`, so that nothing accepted is lost: call it until it returns 0. First come the loop's own tasks, then those posted
+ * from elsewhere, each in order. The first call closes the queues: `pirn_remote_post`, `pirn_raise`, `pirn_wake` and `pirn_stop` are
+ * answered with -ESHUTDOWN from then on.
+ *
+ * @param callback  where the callback is written; unchanged unless 1 is returned
+ * @param user      where its user data is written; unchanged unless 1 is returned
+ *
+ * Returns 1 if one was handed back, 0 if there are none left, or
+ * - -EINVAL: no live loop; `callback` or `user` is NULL
+ *
+ * Cost: O(1); inside a callback O(n) in those handed back there before. Loop thread, any callback. Since 0.1.
+ */
+int pirn_task_reclaim(struct pirn_loop *loop,
+                      pirn_task_fn *callback,
+                      void **user);
+
+/* ============================ From other threads and signal handlers ============================
+ *
+ * A post carries a function and a pointer, and is called once. Posts are queued, so the queue can
+ * be full. A raised bit carries no data and cannot be refused: raising a raised bit is one call.
+ */
+
+/**
+ * Queue a callback from anywhere: any thread, any signal handler.
+ *
+ * It runs on the loop's thread, after those accepted before it. The loop is woken if it sleeps: a burst of
+ * posts costs two system calls, one of which asks for the process, and posts while the loop is awake cost
+ * none. A thread that posts while another
+ * is in the middle of waking the loop makes the call too, as the other may have been preempted. What was
+ * accepted runs exactly once, or is handed back by `pirn_task_reclaim`.
+ *
+ * @param callback  called once, on the loop's thread
+ * @param user      passed to the callback, never looked at
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
+ * - -EAGAIN: there is no room; the room is half the tasks, rounded up
+ * - -ESHUTDOWN: the queues are closed
+ *
+ * Async-signal-safe: it takes no lock, allocates nothing, and does not touch errno; a handler that interrupts it may call it again.
+ * Lock-free. Cost: O(1), two system calls at most. Any thread. Since 0.1.
+ */
+int pirn_remote_post(struct pirn_loop *loop,
+                     pirn_task_fn callback,
+                     void *user);
+
+/**
+ * Have a callback run when a bit is raised.
+ *
+ * The handler is an I/O watcher whose source is the bit: it takes an I/O slot, its callback gets the bit as `fd` and
+ * `PIRN_READ` as `ready`, and `pirn_io_remove`, `pirn_io_ref` and `pirn_io_unref` work on it. A bit raised before it had a handler is
+ * delivered when it gets one.
+ *
+ * @param bit      0 to 63
+ * @param options  `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
+ * @param callback called once for any number of raises since it was last called
+ * @param user     passed to the callback, never looked at
+ * @param io       where the handle is written, or NULL; unchanged on error
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); bit above 63; other options
+ * - -EEXIST: the bit has a handler
+ * - -ENOSPC: all I/O slots are in use
+ *
+ * Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
+ */
+int pirn_raise_add(struct pirn_loop *loop,
+                   uint32_t bit,
+                   uint32_t options,
+                   pirn_io_fn callback,
+                   void *user,
+                   struct pirn_io *io);
+
+/**
+ * Raise a bit from anywhere: any thread, any signal handler.
+ *
+ * What a signal handler or an interrupt wants: it cannot be full, and raising a raised bit is one call. The callback that
+ * `pirn_raise_add` gave it runs once on the loop's thread.
+ *
+ * @param bit  0 to 63
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; bit above 63
+ * - -ESHUTDOWN: the queues are closed
+ *
+ * Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two system calls at most. Any thread. Since 0.1.
+ */
+int pirn_raise(struct pirn_loop *loop,
+               uint32_t bit);
+
+/**
+ * Make the loop's wait return.
+ *
+ * The current wait, or the next one if the loop is not waiting now: at least one turn follows the call. Several calls may make one turn.
+ *
+ * Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two
+ * system calls at most. Any thread. Since 0.1.
+ */
+int pirn_wake(struct pirn_loop *loop);
+
+/**
+ * End the run.
+ *
+ * The turn under way is finished, then `pirn_run` returns `PIRN_STOPPED`. Said while no run is under way, it ends the next one before
+ * its first turn. What a limited turn left over is served by the next run.
+ *
+ * Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two
+ * system calls at most. Any thread. Since 0.1.
+ */
+int pirn_stop(struct pirn_loop *loop);
+
+/* ============================ Hooks ============================ */
+
+/**
+ * When a hook is called: first thing in every dispatch.
+ */
+#define PIRN_HOOK_FIRST 1u
+
+/**
+ * When a hook is called: last thing in every dispatch, whatever a limit has left over. The place to
+ * flush what callbacks have buffered, before the loop sleeps.
+ */
+#define PIRN_HOOK_LAST 2u
+
+/**
+ * When a hook is called: at the end of a dispatch in which nothing but hooks was called, before those
+ * that are last. The loop does not sleep while it has such a hook.
+ */
+#define PIRN_HOOK_IDLE 3u
+
+/**
+ * Have a callback run in every turn.
+ *
+ * For libraries that keep a queue of their own (X11, Wayland, ZeroMQ, D-Bus, GLib), and for work that
+ * is put off to the end of a turn or to idle times. A hook runs in every `pirn_dispatch`, also in that
+ * of `pirn_turn` and `pirn_run`, whether or not anything is due. What a hook that is first posts, or
+ * makes due, is served in the same dispatch, unless that one continues a turn that a limit has cut short.
+ *
+ * The hooks of one kind run in the order in which they were added. One that is added in a dispatch runs
+ * from the next one on. Hooks are not counted: not by `pirn_limit`, not in `pirn_stats`, nor in what
+ * `pirn_turn` and `pirn_dispatch` return. `pirn_take` calls no hooks and does not hand them over:
+ * who takes is there himself before the first take of a turn and after the last.
+ *
+ * A hook is an I/O watcher without an fd: it takes an I/O slot, its callback gets `when` as `fd` and
+ * `PIRN_READ` as `ready`, it keeps `pirn_run` going, and `pirn_io_remove`, `pirn_io_ref`,
+ * `pirn_io_unref`, `pirn_io_set_callback` and `pirn_io_info` work on it. It cannot be paused.
+ *
+ * @param when     `PIRN_HOOK_FIRST`, `PIRN_HOOK_LAST` or `PIRN_HOOK_IDLE`
+ * @param options  `PIRN_UNREF`, or 0
+ * @param callback called once in every dispatch; of `PIRN_HOOK_IDLE`, in every one with nothing else to call
+ * @param user     passed to the callback, never looked at
+ * @param io       where the handle is written, or NULL; unchanged on error
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; callback NULL; another `when`; other options
+ * - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
+ * - -ENOSPC: all I/O slots are in use
+ *
+ * Cost: O(1), no system call; a loop that never had a hook pays two comparisons a turn. Loop thread, any
+ * callback. Since 0.1.
+ */
+int pirn_hook_add(struct pirn_loop *loop,
+                  uint32_t when,
+                  uint32_t options,
+                  pirn_io_fn callback,
+                  void *user,
+                  struct pirn_io *io);
+
+/* ============================ Events as data ============================
+ *
+ * Instead of being called, a program can take events as data, with pirn_take in the place of
+ * pirn_dispatch. What handles them may call everything, unwind and longjmp.
+ *
+ *     while (pirn_ended(loop) == PIRN_GOING) {
+ *         uint64_t timeout_ns;
+ *         struct pirn_due due[64];
+ *         int count;
+ *         if (pirn_prepare(loop, PIRN_FOREVER, &timeout_ns) < 0 || pirn_wait(loop, timeout_ns) < 0)
+ *             break;
+ *         while ((count = pirn_take(loop, due, 64)) > 0)
+ *             for (int at = 0; at < count; at++)
+ *                 handle(&due[at]);
+ *     }
+ */
+
+/**
+ * Kind of a `pirn_due`: a timer is due.
+ */
+#define PIRN_DUE_TIMER 1u
+
+/**
+ * Kind of a `pirn_due`: an fd is ready.
+ */
+#define PIRN_DUE_IO 2u
+
+/**
+ * Kind of a `pirn_due`: a bit was raised.
+ */
+#define PIRN_DUE_RAISED 3u
+
+/**
+ * Kind of a `pirn_due`: a task of the loop's own queue.
+ */
+#define PIRN_DUE_TASK 4u
+
+/**
+ * Kind of a `pirn_due`: a post from elsewhere.
+ */
+#define PIRN_DUE_POST 5u
+
+/**
+ * Kind of a `pirn_info`: a hook. `pirn_take` hands over none.
+ */
+#define PIRN_DUE_HOOK 6u
 
 /**
  * Whose event it is: the member that the kind names.
@@ -618,6 +1536,236 @@ struct pirn_due {
    */
   uint64_t more[2];
 };
+
+/**
+ * Third part of a turn for programs that handle events themselves: write down what is due instead
+ * of calling it.
+ *
+ * For language bindings whose callbacks cannot raise, for servers that handle events inside a
+ * handler, and for an order of your own. A turn is then
+ *
+ *   pirn_prepare(loop, PIRN_FOREVER, &timeout);
+ *   pirn_wait(loop, timeout);
+ *   while ((count = pirn_take(loop, due, capacity)) > 0)
+ *       for (i = 0; i < count; i++)
+ *           ... handle `due[i]` ...
+ *
+ * What is due is written in the order and by the rules of `pirn_dispatch`. What does not fit is
+ * left for the next call, and until it is taken a wait neither sleeps nor fetches. A turn is over
+ * when 0 is returned: only the call after that begins another one, so what a handler posts or
+ * starts cannot keep the loop above going.
+ *
+ * Each event is checked when it is written: what was removed, stopped or cancelled before is left
+ * out. With room for one event the rules of a dispatch hold exactly. With room for more, the
+ * handler of one event may remove the watcher or stop the timer of another that was written
+ * together with it. That one is stale then: pirn functions return -ENOENT for its handle, and what
+ * `user` points to may be gone. Outside of this call no dispatch is in progress, so a handler may
+ * make turns, end the loop, raise an exception or longjmp.
+ *
+ * @param due       where the events are written
+ * @param capacity  how many there is room for, at least 1
+ *
+ * Returns how many events were written, 0 when the turn is over, or
+ * - -EINVAL: no live loop; `due` is NULL; `capacity` is 0
+ * - -EBUSY: inside a callback or a run
+ *
+ * The callbacks of `pirn_limit` bound what one call returns; its time does not apply, nor does
+ * `PIRN_MEASURE`. `pirn_stop` is seen by `pirn_ended`. Each event counts as a callback in
+ * `pirn_stats`. Cost: as `pirn_dispatch`; once `pirn_fd` was called, two system calls. Loop
+ * thread. Since 0.1.
+ */
+int pirn_take(struct pirn_loop *loop, struct pirn_due *due, uint32_t capacity);
+
+/* ============================ Embedding in another loop ============================
+ *
+ * Another loop waits, and pirn is one of the things it waits for. With the epoll backend it polls
+ * one fd:
+ *
+ *     other_loop_watch(pirn_fd(loop), on_pirn);
+ *
+ *     static void on_pirn(void)
+ *     {
+ *         pirn_turn(loop, 0);
+ *     }
+ *
+ * From then on pirn makes every change known to the kernel at once, so the fd becomes readable
+ * whenever a turn would call something: for fds, timers, tasks, posts and raised bits alike.
+ * With the other backends ask pirn_prepare how long the other loop may sleep, and give pirn a turn
+ * after that time.
+ */
+
+/**
+ * Tell the fd that is readable whenever the loop has something to do.
+ *
+ * A ready fd, a due timer, a task, a post: for embedding in another loop. When it is readable call `pirn_prepare`, `pirn_wait` with 0,
+ * `pirn_dispatch`, or simply `pirn_turn` with 0. From the first call on, every change outside a dispatch is made known to the kernel at once,
+ * so that the other loop sees it. Poll it, do nothing else with it. It changes only by `pirn_after_fork`. It is an epoll that holds
+ * another one; the kernel allows five within each other, and refuses to watch it with -ELOOP beyond that.
+ *
+ * Returns the fd, or
+ * - -EINVAL: no live loop
+ * - -EOPNOTSUPP: only the epoll backend has one (`PIRN_CAN_FD`); with the others wait in `pirn_wait`
+ * - -ECHILD: a copy made by fork
+ * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
+ *
+ * Cost: a system call, which asks for the process. The first call opens two fds, closed on exec, and makes
+ * five more. Loop thread, any callback. Since 0.1.
+ */
+int pirn_fd(struct pirn_loop *loop);
+
+/**
+ * First part of a turn, for those who own the wait: bring the kernel up to date and ask how long may be waited.
+ *
+ * Then wait for the fd of `pirn_fd`, or in `pirn_wait`, at most that long; then call `pirn_wait` with 0 if the wait was your own;
+ * then `pirn_dispatch`. `pirn_run` does nothing else.
+ *
+ * @param limit_ns    the longest wait that suits you; `PIRN_FOREVER`: any
+ * @param timeout_ns  where nanoseconds are written: 0 if there is work, `PIRN_FOREVER` if nothing is due ever; unchanged on error
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; `timeout_ns` is NULL
+ * - -EBUSY: inside a callback or a run
+ * - -ECHILD: a copy made by fork
+ *
+ * Cost: O(changed watchers), and a system call, which asks for the process. Loop thread. Since 0.1.
+ */
+int pirn_prepare(struct pirn_loop *loop,
+                 uint64_t limit_ns,
+                 uint64_t *timeout_ns);
+
+/**
+ * Second part of a turn: wait until something is ready, at most `timeout_ns`, and fetch it.
+ *
+ * May return early with 0. Does nothing while an earlier wait or a limited turn has left something to dispatch.
+ *
+ * @param timeout_ns  as `pirn_prepare` said, or less; 0 fetches without waiting
+ *
+ * Returns how many fds are ready, or
+ * - -EINVAL: no live loop
+ * - -EBUSY: inside a callback or a run
+ * - -ECHILD: a copy made by fork
+ * - what the kernel said, as `pirn_run`
+ *
+ * Blocks unless 0; the only place that does. Cost: two system calls, one of which asks for the process; one
+ * more for less than a millisecond on epoll, and if `pirn_fd` is in use and something was found. Loop
+ * thread. Since 0.1.
+ */
+int pirn_wait(struct pirn_loop *loop,
+              uint64_t timeout_ns);
+
+/**
+ * Third part of a turn: call what is due.
+ *
+ * Due timers in the order of their deadlines, then raised bits and I/O by priority, then the tasks
+ * that were queued when it began, then the posts from elsewhere. docs/TURN.md tells the whole.
+ * `pirn_take` writes the same events down instead of calling.
+ *
+ * Returns how many callbacks ran, or
+ * - -EINVAL: no live loop
+ * - -EBUSY: inside a callback or a run
+ * - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
+ *
+ * Loop thread. Since 0.1.
+ */
+int pirn_dispatch(struct pirn_loop *loop);
+
+/* ============================ Hosts ============================
+ *
+ * On a microcontroller, in a simulation or above a foreign loop, the application supplies the
+ * clock and the wait: PIRN_BACKEND_HOST with a struct pirn_host. An "fd" is then any number from 0
+ * up by which the host knows a source. The contract:
+ *
+ * now         never goes back. It may stand still, and it may be coarse.
+ * wait        returns as soon as a watched source is ready, the time is over, or `wake` was called
+ *             since the last wait began. It may always return early, with 0.
+ * Level       A source that is ready is reported by every wait until it is not ready any more, or
+ *             not asked for. That is all that most hosts need.
+ * Edge        A host that reports a source only when it becomes ready sets PIRN_CAN_EDGE. Watchers
+ *             then choose PIRN_EDGE, and must read until nothing is left. A call of `watch` with an
+ *             unchanged interest arms the edge again.
+ * Capacity    `wait` writes at most `capacity` sources, each once; there is room for one for each
+ *             watcher. It leaves the others for the next wait, and should then begin with those,
+ *             so that none is passed over for ever.
+ * Watch       tells the host each change of what is asked for. Interest 0 ends it: the source must
+ *             not be reported any more, and may be gone. Reports of sources without a watcher, and
+ *             bits that nobody asks for, are dropped.
+ *             A source in error reports PIRN_ERROR or PIRN_HANGUP, asked for or not. PIRN_INVALID
+ *             says that it does not exist any more; its watchers are told, and pause.
+ * Wake        comes from any thread, signal handler or interrupt. If it may come between the last
+ *             look and the sleep, the sleep must notice it: on Cortex-M by WFI with interrupts
+ *             masked, elsewhere by a semaphore or a pipe.
+ */
+
+/**
+ * A source that a host found ready.
+ */
+struct pirn_ready {
+  /**
+   * The number the source was added with.
+   */
+  int32_t fd;
+  /**
+   * `PIRN_READ` and so on.
+   */
+  uint32_t ready;
+};
+
+/**
+ * What the application supplies for `PIRN_BACKEND_HOST`. It is copied by `pirn_init`.
+ *
+ * None of the functions may call pirn, except for `pirn_remote_post`, `pirn_raise`, `pirn_wake` and
+ * `pirn_stop`, as an interrupt would: what is posted or raised inside `wait` is called in the turn that
+ * waits. `wake` may be called inside `wait` then.
+ */
+struct pirn_host {
+  /**
+   * `sizeof(struct pirn_host)`.
+   */
+  uint32_t size;
+  /**
+   * What `watch` can do: `PIRN_CAN_EDGE`, `PIRN_CAN_EXCLUSIVE`, or 0. A watcher with an option
+   * that is not among them is refused.
+   */
+  uint32_t capabilities;
+  /**
+   * Passed to each function.
+   */
+  void *user;
+  /**
+   * The monotonic clock in nanoseconds. Required. May stand still; must not go back.
+   */
+  uint64_t (*now)(void *user);
+  /**
+   * Waits at most `timeout_ns` (0: not at all, `PIRN_FOREVER`: for ever), writes up to `capacity` ready sources, each once,
+   * and returns how many, or a negative errno, which ends the run. -EINTR is an empty wait. Required.
+   */
+  int (*wait)(uint64_t timeout_ns, struct pirn_ready *ready, size_t capacity, void *user);
+  /**
+   * Watch `fd` for `interest` from now on: for `PIRN_READ`, `PIRN_WRITE` and `PIRN_URGENT` as
+   * far as any watcher of the fd asks for them. 0: watch it no longer. With these bits come the
+   * options of all watchers of the fd, such as `PIRN_EDGE` and `PIRN_HIGH`, so compare single
+   * bits. A call with the same interest arms an edge again, or tells that a watcher has joined.
+   * A change of options alone makes no call. Returns 0, or a negative errno to refuse. May be
+   * NULL.
+   */
+  int (*watch)(int fd, uint32_t interest, void *user);
+  /**
+   * Ends a wait. Called from any thread, signal handler or interrupt that posts, raises, wakes or stops. May be NULL.
+   */
+  void (*wake)(void *user);
+};
+
+/* ============================ Looking into a loop ============================
+ *
+ * Why does pirn_run not return? Because something keeps it going. Print what:
+ *
+ *     struct pirn_info info = { .size = sizeof info };
+ *     while (pirn_info_next(loop, &info) > 0)
+ *         if (!(info.options & PIRN_UNREF))
+ *             printf("kind %u, fd %d\n", (unsigned)info.kind, info.fd);
+ *
+ * README.md has the complete function, which also looks at holds and posts.
+ */
 
 /**
  * What a watcher, a timer or a task is now.
@@ -806,823 +1954,6 @@ struct pirn_stats {
   uint32_t remote_used;
 };
 
-#ifdef __cplusplus
-extern "C" {
-#endif // __cplusplus
-
-/**
- * Say how many bytes a block for these capacities must have.
- *
- * The same number as the constant expression `PIRN_STORAGE_SIZE(io, timers, tasks)`, for capacities known at run time only.
- * Returns 0 if it does not fit into a `size_t`. Any thread. Cost: O(1). Since 0.1.
- */
-size_t pirn_storage_size(uint32_t io,
-                         uint32_t timers,
-                         uint32_t tasks);
-
-/**
- * Make a loop in a block of memory.
- *
- * The block must stay where it is, untouched by others, until `pirn_deinit`. Nothing else is ever
- * allocated. What the memory held before makes no difference: recycled memory may be passed as it
- * is, with the capacities in `config`. Only a loop that was not ended there is answered with -EBUSY.
- * A block larger than it must be is welcome: the select backend then watches higher fds, up to 2^20, the epoll
- * backend fetches more events at once, up to 1024.
- *
- * @param loop   where the loop's address is written; unchanged on error
- * @param block  memory aligned as a `uint64_t`; declared by `PIRN_STORAGE`, or any other with the capacities in `config`
- * @param size   bytes of the block, at least `PIRN_STORAGE_SIZE` of its capacities
- * @param config how, or NULL for the default: backend auto, capacities as the block says
- *
- * Returns 0, or
- * - -EINVAL: `loop` or `block` is NULL; unknown backend or flag; host functions missing, or given
- *   without `PIRN_BACKEND_HOST`; a size that ends inside a field
- * - -EFAULT: the block is not aligned as a `uint64_t`
- * - -ENODATA: no capacities: the block was not declared by `PIRN_STORAGE`, and those in `config`
- *   are 0
- * - -ENOBUFS: the block is too small for its capacities: see `pirn_storage_size`
- * - -ELIBBAD: the block was declared with `PIRN_HOST_ONLY`, and this library has more than the
- *   host backend
- * - -EBADMSG: the `size` of config or host is not set
- * - -E2BIG: config or host is longer than this library knows, and the surplus is not zero; or its
- *   `size`
- *   is above 256
- * - -EBUSY: the block holds a live loop
- * - -EOPNOTSUPP: this library was built without that backend, or without any that works here
- * - -EMFILE, -ENFILE, -ENOMEM, -ENOSYS, -EPERM: what the kernel said; no fd stays open
- * - -ERANGE: backend select, and the fds below its bound are all in use
- *
- * Opens one fd (select, poll) or two (epoll), closed on exec. Cost: O(size of the block), three system calls. Any thread; the loop
- * then belongs to the one that runs it. Since 0.1.
- */
-int pirn_init(struct pirn_loop **loop,
-              void *block,
-              size_t size,
-              const struct pirn_config *config);
-
-/**
- * Give a live loop more room, or less.
- *
- * The tables of the loop move into `block`, with all watchers, timers, tasks and posts; every handle stays what
- * it is. The loop itself stays where it is, at the front of the block given to `pirn_init`, so its address does not
- * change, and that block must stay too.
- *
- * Fewer are possible if everything in use fits: every watcher and timer has a slot below the new number (`slot` of
- * its handle), and there are no more tasks and posts queued than there is room for.
- *
- * Whoever might post, raise, wake or stop from another thread or a signal handler must be known to have finished,
- * and may go on when this has returned.
- *
- * @param block     memory aligned as a `uint64_t`; the loop's until it grows again or ends
- * @param size      bytes of the block, at least `PIRN_STORAGE_SIZE(io, timers, tasks)`
- * @param io        I/O watchers there is to be room for
- * @param timers    timers there is to be room for
- * @param tasks     tasks there is to be room for; half as many posts, rounded up
- * @param free      where the address is written of the memory that is yours again: the end of the block given to
- *                  `pirn_init`, or the whole block of the last growth; or NULL
- * @param free_size where the bytes of that memory are written, or NULL; both are unchanged on error
- *
- * Returns 0, or
- * - -EINVAL: no live loop; `block` is NULL or is where the tables are
- * - -EFAULT: the block is not aligned as a `uint64_t`
- * - -ENOBUFS: the block is too small
- * - -EBUSY: inside a callback or a run; a turn is not finished (a limit has cut it short, or `pirn_wait` has found
- *   something that was not dispatched yet); another thread is just posting; or something in use does not fit
- * - -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`
- *
- * Nothing has changed on an error. Cost: O(size of both blocks), no system call. Loop thread. Since 0.1.
- */
-int pirn_grow(struct pirn_loop *loop,
-              void *block,
-              size_t size,
-              uint32_t io,
-              uint32_t timers,
-              uint32_t tasks,
-              void **free,
-              size_t *free_size);
-
-/**
- * End a loop.
- *
- * Its own fds are closed; the application's are left as they are. Watchers, timers and tasks are gone without being called: take
- * accepted posts back with `pirn_task_reclaim` before. The block is the caller's again and can be given to `pirn_init` anew. In a
- * process made by fork this discards the copy without touching the parent's loop, and without regard to
- * what threads of the parent were in the middle of; for callbacks see `pirn_after_fork`.
- *
- * Whoever might post, raise, wake or stop from another thread or a signal handler must be known to have finished.
- *
- * Returns 0, or
- * - -EINVAL: no live loop
- * - -EBUSY: inside a callback or a run; or another thread is just posting to the loop: call again
- *
- * Nothing has changed on an error.
- *
- * Cost: O(1), up to three system calls. Loop thread. Since 0.1.
- */
-int pirn_deinit(struct pirn_loop *loop);
-
-/**
- * Take over a copy of a loop that fork made.
- *
- * In a child process the functions that would reach the kernel return -ECHILD: `pirn_io_add`,
- * `pirn_io_remove`, `pirn_fd_closing`, `pirn_fd`, `pirn_prepare`, `pirn_wait`, `pirn_turn`, `pirn_run` and
- * `pirn_run_until`; a run whose callback forked returns it after that turn. The others change the copy
- * alone. Then either this function makes the copy a loop of its own, with fresh kernel objects and all
- * watchers, timers, tasks and posts it had, or `pirn_deinit` ends it. The parent's loop is not touched by
- * either.
- *
- * Call it in the child only, before another thread there uses the copy. A child is not recognised by
- * itself, and must call this function or `pirn_deinit` first, if it has the same process number as its
- * parent: that is so for a child in a new pid namespace whose parent has the number 1 as well.
- *
- * Returns 0, or
- * - -EINVAL: no live loop
- * - -EBUSY: inside a callback; or another thread was in a callback when the process forked, and its stack
- *   is above this one's: call `pirn_abandon` first. On a stack of your own, as of a coroutine, return from
- *   the callback first: there it is not recognised
- * - -EUCLEAN: another thread was changing the loop when the process forked; only `pirn_deinit` is left
- * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said; call again
- *
- * A watcher whose fd the child has closed is told `PIRN_INVALID`. `pirn_fd` must be asked for again. Cost:
- * O(everything), and O(watchers) system calls. Loop thread. Since 0.1.
- */
-int pirn_after_fork(struct pirn_loop *loop);
-
-/**
- * Watch an fd.
- *
- * The fd stays the application's: pirn never closes it and never changes its flags. Make it non-blocking, for readiness is a hint.
- * Several watchers may share an fd; they are called in the order they were added. A file that is always ready (a regular file, a
- * directory, /dev/null) is reported in every turn, on every backend. Before the fd is closed, remove its watchers or call
- * `pirn_fd_closing`.
- *
- * @param fd        an open file descriptor; with the host backend any number from 0 up
- * @param interest  `PIRN_READ`, `PIRN_WRITE`, `PIRN_URGENT` or none (paused), and options
- * @param callback  called when the fd is ready
- * @param user      passed to the callback, never looked at
- * @param io        where the handle is written, or NULL; unchanged on error
- *
- * Returns 0, or
- * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); unknown bits; `PIRN_HIGH` with
- *   `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or
- *   `PIRN_URGENT`; an fd of the loop's own; the fd is watched already and one of the two is edge triggered or exclusive and the other is not
- * - -EBADF: the fd is not open, or was opened with `O_PATH`
- * - -ENOSPC: all I/O slots are in use
- * - -EDQUOT: the kernel's limit of fds that one user may watch by epoll is reached
- *   (`fs.epoll.max_user_watches`; the kernel's own -ENOSPC)
- * - -EPERM: `PIRN_EDGE` or `PIRN_EXCLUSIVE` for a file that is always ready
- * - -EOPNOTSUPP: this backend has no `PIRN_EDGE` or `PIRN_EXCLUSIVE`
- * - -ERANGE: backend select, and the fd is beyond the range that the size of the block gives
- * - -ECHILD: a copy made by fork
- * - -ENOMEM, -ELOOP: what the kernel said
- *
- * These hold for a paused watcher too. Nothing has changed on an error, but if the fd turns out to be closed or another
- * file than before, its other watchers are called with `PIRN_INVALID`. Cost: O(watchers of the same fd), two system calls (one
- * asks for the process). Loop thread, any callback. Since 0.1.
- */
-int pirn_io_add(struct pirn_loop *loop,
-                int fd,
-                uint32_t interest,
-                pirn_io_fn callback,
-                void *user,
-                struct pirn_io *io);
-
-/**
- * Change what a watcher waits for.
- *
- * Takes effect at once for what is dispatched, and reaches the kernel before the next wait, but only if what the watchers of the
- * fd then ask for together differs from what the kernel has: switching forth and back costs no system call. A failure of that late
- * call is told to the watchers as `PIRN_INVALID`.
- *
- * @param interest  `PIRN_READ`, `PIRN_WRITE`, `PIRN_URGENT`; 0 pauses: nothing is reported, hang-up neither, and nothing is polled.
- *                  Options stay as they were given to `pirn_io_add`.
- *
- * Returns 0, or
- * - -EINVAL: no live loop; other bits; `PIRN_URGENT` for an exclusive watcher; the handler of a raised bit
- * - -ENOENT: stale handle
- *
- * Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
- */
-int pirn_io_modify(struct pirn_loop *loop,
-                   struct pirn_io io,
-                   uint32_t interest);
-
-/**
- * Give a watcher, or the handler of a raised bit, another callback and user data.
- *
- * The next call is made with them, also if its event was fetched already. For state machines,
- * and for handing a connection from one module to another: nothing that the kernel has found
- * is lost.
- *
- * @param callback  called from now on
- * @param user      passed to the callback, never looked at
- *
- * Returns 0, or
- * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
- * - -ENOENT: stale handle
- *
- * Cost: O(1), no system call. Loop thread, any callback, the watcher's own too. Since 0.1.
- */
-int pirn_io_set_callback(struct pirn_loop *loop, struct pirn_io io, pirn_io_fn callback, void *user);
-
-/**
- * Stop watching.
- *
- * When this returns the callback will not run again, not even for what was already found in this turn; the handle is stale and
- * the slot free. Also removes the handler of a raised bit. An fd that was closed before is no error.
- *
- * Returns 0, or
- * - -EINVAL: no live loop
- * - -ENOENT: stale handle
- * - -ECHILD: a copy made by fork
- *
- * Cost: O(watchers of the same fd), two system calls. Loop thread, any callback, the watcher's own too. Since 0.1.
- */
-int pirn_io_remove(struct pirn_loop *loop,
-                   struct pirn_io io);
-
-/**
- * Let a watcher keep `pirn_run` going, which is the default.
- *
- * Returns 0, also if it already does; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
- */
-int pirn_io_ref(struct pirn_loop *loop, struct pirn_io io);
-
-/**
- * Let `pirn_run` end although this watcher is there.
- *
- * Returns 0, also if it was so; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
- */
-int pirn_io_unref(struct pirn_loop *loop, struct pirn_io io);
-
-/**
- * Report readiness to a watcher as if the kernel had.
- *
- * For libraries that buffer, or whose fd is edge triggered by nature: what they have read already, the kernel will not report. The
- * watcher is called in the next dispatch, as far as `ready` concerns its interest then. Fed twice, called once with both.
- *
- * @param ready  `PIRN_READ`, `PIRN_WRITE`, `PIRN_URGENT`, `PIRN_ERROR`, `PIRN_HANGUP`, `PIRN_PEER_CLOSED`; not 0
- *
- * Returns 0, or
- * - -EINVAL: no live loop; no or other bits; the handler of a raised bit
- * - -ENOENT: stale handle
- *
- * Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
- */
-int pirn_io_feed(struct pirn_loop *loop,
-                 struct pirn_io io,
-                 uint32_t ready);
-
-/**
- * Remove all watchers of an fd that is about to be closed.
- *
- * For an fd that others may be watching too. As `pirn_io_remove` for each of them.
- *
- * Returns how many there were, or
- * - -EINVAL: no live loop
- * - -EBADF: `fd` is negative
- * - -ECHILD: a copy made by fork
- *
- * Cost: O(watchers of the fd), two system calls. Loop thread, any callback. Since 0.1.
- */
-int pirn_fd_closing(struct pirn_loop *loop, int fd);
-
-/**
- * Have a callback run when a bit is raised.
- *
- * The handler is an I/O watcher whose source is the bit: it takes an I/O slot, its callback gets the bit as `fd` and
- * `PIRN_READ` as `ready`, and `pirn_io_remove`, `pirn_io_ref` and `pirn_io_unref` work on it. A bit raised before it had a handler is
- * delivered when it gets one.
- *
- * @param bit      0 to 63
- * @param options  `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
- * @param callback called once for any number of raises since it was last called
- * @param user     passed to the callback, never looked at
- * @param io       where the handle is written, or NULL; unchanged on error
- *
- * Returns 0, or
- * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); bit above 63; other options
- * - -EEXIST: the bit has a handler
- * - -ENOSPC: all I/O slots are in use
- *
- * Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
- */
-int pirn_raise_add(struct pirn_loop *loop,
-                   uint32_t bit,
-                   uint32_t options,
-                   pirn_io_fn callback,
-                   void *user,
-                   struct pirn_io *io);
-
-/**
- * Have a callback run in every turn.
- *
- * For libraries that keep a queue of their own (X11, Wayland, ZeroMQ, D-Bus, GLib), and for work that
- * is put off to the end of a turn or to idle times. A hook runs in every `pirn_dispatch`, also in that
- * of `pirn_turn` and `pirn_run`, whether or not anything is due. What a hook that is first posts, or
- * makes due, is served in the same dispatch, unless that one continues a turn that a limit has cut short.
- *
- * The hooks of one kind run in the order in which they were added. One that is added in a dispatch runs
- * from the next one on. Hooks are not counted: not by `pirn_limit`, not in `pirn_stats`, nor in what
- * `pirn_turn` and `pirn_dispatch` return. `pirn_take` calls no hooks and does not hand them over:
- * who takes is there himself before the first take of a turn and after the last.
- *
- * A hook is an I/O watcher without an fd: it takes an I/O slot, its callback gets `when` as `fd` and
- * `PIRN_READ` as `ready`, it keeps `pirn_run` going, and `pirn_io_remove`, `pirn_io_ref`,
- * `pirn_io_unref`, `pirn_io_set_callback` and `pirn_io_info` work on it. It cannot be paused.
- *
- * @param when     `PIRN_HOOK_FIRST`, `PIRN_HOOK_LAST` or `PIRN_HOOK_IDLE`
- * @param options  `PIRN_UNREF`, or 0
- * @param callback called once in every dispatch; of `PIRN_HOOK_IDLE`, in every one with nothing else to call
- * @param user     passed to the callback, never looked at
- * @param io       where the handle is written, or NULL; unchanged on error
- *
- * Returns 0, or
- * - -EINVAL: no live loop; callback NULL; another `when`; other options
- * - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
- * - -ENOSPC: all I/O slots are in use
- *
- * Cost: O(1), no system call; a loop that never had a hook pays two comparisons a turn. Loop thread, any
- * callback. Since 0.1.
- */
-int pirn_hook_add(struct pirn_loop *loop,
-                  uint32_t when,
-                  uint32_t options,
-                  pirn_io_fn callback,
-                  void *user,
-                  struct pirn_io *io);
-
-/**
- * Start a timer.
- *
- * It fires at the first dispatch after its deadline, never before; timers fire in the order of their deadlines, equal ones in the
- * order they were armed. Started inside a callback it does not fire in the same turn, not even with a delay of 0.
- *
- * @param delay_ns   nanoseconds from now; 0 is the next turn; what goes beyond 2^64 is for ever
- * @param period_ns  nanoseconds between the ticks of a periodic timer; 0: one-shot
- * @param options    `PIRN_TIMER_ABSOLUTE`, `PIRN_TIMER_CACHED`, a policy, `PIRN_UNREF`, or 0
- * @param callback   called when it is due
- * @param user       passed to the callback, never looked at
- * @param timer      where the handle is written, or NULL; unchanged on error
- *
- * The handle of a one-shot timer is stale, and its slot free, when its callback runs; that of a periodic one lives until it is stopped.
- *
- * Returns 0, or
- * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); unknown options; both policies; a
- *   policy without a period
- * - -ENOSPC: all timer slots are in use
- *
- * Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a vDSO. Loop thread, any callback.
- * Since 0.1.
- */
-int pirn_timer_start(struct pirn_loop *loop,
-                     uint64_t delay_ns,
-                     uint64_t period_ns,
-                     uint32_t options,
-                     pirn_timer_fn callback,
-                     void *user,
-                     struct pirn_timer *timer);
-
-/**
- * Set a timer, whatever state it is in.
- *
- * If `*timer` is live it is armed again in place: it keeps its handle and needs no free slot.
- * Otherwise (all zero, fired, stopped) a timer is started, and `*timer` becomes its handle. Either
- * way it is then as `pirn_timer_start` would have made it: deadline, period, policy, callback and
- * user data are those given here, it is ref'ed unless `PIRN_UNREF` is among the options, and it has
- * no slack. A timer that was due in this turn and not called yet is not called in it.
- *
- * In its own callback a periodic timer is live. The slot of a one-shot timer is free by then, and
- * is used again, unless the callback has started other timers before.
- *
- * @param timer      the handle, all zero if there was no timer yet; written if one is started, and
- *                   unchanged on error
- * @param delay_ns   nanoseconds from a fresh reading of the clock; with `PIRN_TIMER_CACHED` from
- *                   `pirn_now`, the turn's time, with `PIRN_TIMER_ABSOLUTE` from the clock's zero. 0 is
- *                   the next turn
- * @param period_ns  nanoseconds between the ticks of a periodic timer; 0: one-shot
- * @param options    `PIRN_TIMER_ABSOLUTE`, `PIRN_TIMER_CACHED`, a policy, `PIRN_UNREF`, or 0
- * @param callback   called when it is due
- * @param user       passed to the callback, never looked at
- *
- * Returns 0, or
- * - -EINVAL: no live loop; `timer` NULL; callback NULL (see `PIRN_TAKE`); unknown options; both
- *   policies; a policy without a period
- * - -ENOSPC: `*timer` is not live, and all timer slots are in use
- *
- * Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a
- * vDSO. To push the deadline of a live timer alone, `pirn_timer_again` is cheaper. Loop thread, any
- * callback. Since 0.1.
- */
-int pirn_timer_set(struct pirn_loop *loop,
-                   struct pirn_timer *timer,
-                   uint64_t delay_ns,
-                   uint64_t period_ns,
-                   uint32_t options,
-                   pirn_timer_fn callback,
-                   void *user);
-
-/**
- * Push a timer's deadline: `delay_ns` after the turn's time.
- *
- * Made for idle timeouts, which are pushed at every message and hardly ever fire: a later deadline costs a few nanoseconds. An earlier
- * one works too. A periodic timer goes on with its period from there. Counts as armed now among equal deadlines. The delay
- * counts from `pirn_now`: call `pirn_update` before if the loop has not turned for a while.
- *
- * Returns 0, or
- * - -EINVAL: no live loop
- * - -ENOENT: stale handle, the timer may just have fired (`pirn_timer_set` starts it again then)
- *
- * Cost: O(1), no clock, no system call. Loop thread, any callback. Since 0.1.
- */
-int pirn_timer_again(struct pirn_loop *loop,
-                     struct pirn_timer timer,
-                     uint64_t delay_ns);
-
-/**
- * Give a timer another callback and user data.
- *
- * The next call is made with them, also if the timer is due already. Its deadline and its
- * period stay.
- *
- * @param callback  called from now on
- * @param user      passed to the callback, never looked at
- *
- * Returns 0, or
- * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
- * - -ENOENT: stale handle, the timer may just have fired
- *
- * Cost: O(1), no system call. Loop thread, any callback, the timer's own too. Since 0.1.
- */
-int pirn_timer_set_callback(struct pirn_loop *loop, struct pirn_timer timer, pirn_timer_fn callback, void *user);
-
-/**
- * Stop a timer.
- *
- * When this returns its callback will not run again; the handle is stale and the slot free.
- *
- * Returns 0, or
- * - -EINVAL: no live loop
- * - -ENOENT: stale handle, the timer may just have fired
- *
- * Cost: O(1), no system call. Loop thread, any callback, the timer's own too. Since 0.1.
- */
-int pirn_timer_stop(struct pirn_loop *loop, struct pirn_timer timer);
-
-/**
- * Tell how long a timer still has.
- *
- * @param remaining_ns  where nanoseconds from a fresh clock reading to the deadline, slack included, are written: 0 if it is due,
- *                      `PIRN_FOREVER` if it never is; unchanged on error
- *
- * Returns 0, or -EINVAL: no live loop or `remaining_ns` NULL; -ENOENT: stale handle. Cost: O(1), reads the clock. Loop thread, any
- * callback. Since 0.1.
- */
-int pirn_timer_remaining(struct pirn_loop *loop,
-                         struct pirn_timer timer,
-                         uint64_t *remaining_ns);
-
-/**
- * Allow a timer to be late, so that it can fire together with others.
- *
- * The deadline is rounded up to a multiple of the largest power of two of nanoseconds within the slack. Timers with like slacks so
- * meet at the same points and one wake-up serves them all. A periodic timer keeps its grid; only the calls are late.
- *
- * @param slack_ns  by how much it may be late at most; 0 is exact, the default
- *
- * Returns 0, or -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread, any callback. Since 0.1.
- */
-int pirn_timer_slack(struct pirn_loop *loop,
-                     struct pirn_timer timer,
-                     uint64_t slack_ns);
-
-/**
- * Let a timer keep `pirn_run` going, which is the default.
- *
- * Returns 0, also if it already does; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
- */
-int pirn_timer_ref(struct pirn_loop *loop, struct pirn_timer timer);
-
-/**
- * Let `pirn_run` end although this timer is armed: for housekeeping.
- *
- * Returns 0, also if it was so; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
- */
-int pirn_timer_unref(struct pirn_loop *loop, struct pirn_timer timer);
-
-/**
- * Queue a callback for the next turn.
- *
- * Tasks run in the order they were posted, after timers and I/O. What a task posts runs in the turn after.
- *
- * @param callback  called once
- * @param user      passed to the callback, never looked at
- * @param task      where the handle is written, or NULL; unchanged on error
- *
- * Returns 0, or
- * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
- * - -EAGAIN: the queue is full
- *
- * Cost: O(1), no system call. Loop thread, any callback; for other threads see `pirn_remote_post`. Since 0.1.
- */
-int pirn_task_post(struct pirn_loop *loop, pirn_task_fn callback, void *user, struct pirn_task *task);
-
-/**
- * Take a queued task back.
- *
- * It will not run. Its place in the queue is free when the queue reaches it, in the next turn at the latest.
- *
- * Returns 0, or
- * - -EINVAL: no live loop
- * - -ENOENT: it has run, is running, was cancelled, or never was
- *
- * Cost: O(1). Loop thread, any callback. Since 0.1.
- */
-int pirn_task_cancel(struct pirn_loop *loop, struct pirn_task task);
-
-/**
- * Hand back one accepted post that has not run.
- *
- * Before `pirn_deinit`, so that nothing accepted is lost: call it until it returns 0. First come the loop's own tasks, then those posted
- * from elsewhere, each in order. The first call closes the queues: `pirn_remote_post`, `pirn_raise`, `pirn_wake` and `pirn_stop` are
- * answered with -ESHUTDOWN from then on.
- *
- * @param callback  where the callback is written; unchanged unless 1 is returned
- * @param user      where its user data is written; unchanged unless 1 is returned
- *
- * Returns 1 if one was handed back, 0 if there are none left, or
- * - -EINVAL: no live loop; `callback` or `user` is NULL
- *
- * Cost: O(1); inside a callback O(n) in those handed back there before. Loop thread, any callback. Since 0.1.
- */
-int pirn_task_reclaim(struct pirn_loop *loop,
-                      pirn_task_fn *callback,
-                      void **user);
-
-/**
- * Queue a callback from anywhere: any thread, any signal handler.
- *
- * It runs on the loop's thread, after those accepted before it. The loop is woken if it sleeps: a burst of
- * posts costs two system calls, one of which asks for the process, and posts while the loop is awake cost
- * none. A thread that posts while another
- * is in the middle of waking the loop makes the call too, as the other may have been preempted. What was
- * accepted runs exactly once, or is handed back by `pirn_task_reclaim`.
- *
- * @param callback  called once, on the loop's thread
- * @param user      passed to the callback, never looked at
- *
- * Returns 0, or
- * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
- * - -EAGAIN: there is no room; the room is half the tasks, rounded up
- * - -ESHUTDOWN: the queues are closed
- *
- * Async-signal-safe: it takes no lock, allocates nothing, and does not touch errno; a handler that interrupts it may call it again.
- * Lock-free. Cost: O(1), two system calls at most. Any thread. Since 0.1.
- */
-int pirn_remote_post(struct pirn_loop *loop,
-                     pirn_task_fn callback,
-                     void *user);
-
-/**
- * Raise a bit from anywhere: any thread, any signal handler.
- *
- * What a signal handler or an interrupt wants: it cannot be full, and raising a raised bit is one call. The callback that
- * `pirn_raise_add` gave it runs once on the loop's thread.
- *
- * @param bit  0 to 63
- *
- * Returns 0, or
- * - -EINVAL: no live loop; bit above 63
- * - -ESHUTDOWN: the queues are closed
- *
- * Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two system calls at most. Any thread. Since 0.1.
- */
-int pirn_raise(struct pirn_loop *loop,
-               uint32_t bit);
-
-/**
- * Make the loop's wait return.
- *
- * The current wait, or the next one if the loop is not waiting now: at least one turn follows the call. Several calls may make one turn.
- *
- * Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two
- * system calls at most. Any thread. Since 0.1.
- */
-int pirn_wake(struct pirn_loop *loop);
-
-/**
- * End the run.
- *
- * The turn under way is finished, then `pirn_run` returns `PIRN_STOPPED`. Said while no run is under way, it ends the next one before
- * its first turn. What a limited turn left over is served by the next run.
- *
- * Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two
- * system calls at most. Any thread. Since 0.1.
- */
-int pirn_stop(struct pirn_loop *loop);
-
-/**
- * Run the loop until it is stopped or nothing keeps it going.
- *
- * What keeps it going: watchers and armed timers that are not unref'ed, queued tasks,
- * accepted posts and raised bits, and every `pirn_hold`. A post that may come does not: hold
- * the loop if it is to wait for posts alone. To find out what does, walk with
- * `pirn_info_next` and look at `pirn_stats`: README.md has a function that prints it.
- *
- * Returns `PIRN_DONE` or `PIRN_STOPPED`, or
- * - -EINVAL: no live loop
- * - -EBUSY: inside a callback of this loop, or another thread runs it
- * - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
- * - -ECHILD: a copy made by fork
- * - what the kernel said to the wait, if it is lasting: -EBADF (the loop's own fd was closed), -EINVAL, -ENOMEM, ...; nothing is lost, and
- *   the loop can be run again
- *
- * Blocks. Loop thread. Since 0.1.
- */
-int pirn_run(struct pirn_loop *loop);
-
-/**
- * Run the loop as `pirn_run` does, but not beyond a point in time.
- *
- * @param deadline_ns  on the clock of `pirn_now`; `PIRN_FOREVER`: as `pirn_run`. A callback that is under way is not interrupted.
- *
- * Returns `PIRN_EXPIRED` when the deadline has passed, else as `pirn_run`. In the past: at once, without a turn. Blocks. Loop
- * thread. Since 0.1.
- */
-int pirn_run_until(struct pirn_loop *loop,
-                   uint64_t deadline_ns);
-
-/**
- * Make one turn.
- *
- * Waits until something is due, at most `timeout_ns`, and calls it. Waits even if nothing keeps the
- * loop going.
- *
- * May return 0 before the time is over: after a signal or `pirn_wake`; after events that no watcher
- * wants any more; and on epoll after the whole milliseconds of a wait, as the rest is waited for in the
- * next turn. So call it in a loop, and look at `pirn_now` for the time that has passed.
- *
- * @param timeout_ns  0 polls; `PIRN_FOREVER` waits for ever
- *
- * Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait:
- * one system call, which asks for the process. Loop thread. Since 0.1.
- */
-int pirn_turn(struct pirn_loop *loop, uint64_t timeout_ns);
-
-/**
- * First part of a turn, for those who own the wait: bring the kernel up to date and ask how long may be waited.
- *
- * Then wait for the fd of `pirn_fd`, or in `pirn_wait`, at most that long; then call `pirn_wait` with 0 if the wait was your own;
- * then `pirn_dispatch`. `pirn_run` does nothing else.
- *
- * @param limit_ns    the longest wait that suits you; `PIRN_FOREVER`: any
- * @param timeout_ns  where nanoseconds are written: 0 if there is work, `PIRN_FOREVER` if nothing is due ever; unchanged on error
- *
- * Returns 0, or
- * - -EINVAL: no live loop; `timeout_ns` is NULL
- * - -EBUSY: inside a callback or a run
- * - -ECHILD: a copy made by fork
- *
- * Cost: O(changed watchers), and a system call, which asks for the process. Loop thread. Since 0.1.
- */
-int pirn_prepare(struct pirn_loop *loop,
-                 uint64_t limit_ns,
-                 uint64_t *timeout_ns);
-
-/**
- * Second part of a turn: wait until something is ready, at most `timeout_ns`, and fetch it.
- *
- * May return early with 0. Does nothing while an earlier wait or a limited turn has left something to dispatch.
- *
- * @param timeout_ns  as `pirn_prepare` said, or less; 0 fetches without waiting
- *
- * Returns how many fds are ready, or
- * - -EINVAL: no live loop
- * - -EBUSY: inside a callback or a run
- * - -ECHILD: a copy made by fork
- * - what the kernel said, as `pirn_run`
- *
- * Blocks unless 0; the only place that does. Cost: two system calls, one of which asks for the process; one
- * more for less than a millisecond on epoll, and if `pirn_fd` is in use and something was found. Loop
- * thread. Since 0.1.
- */
-int pirn_wait(struct pirn_loop *loop, uint64_t timeout_ns);
-
-/**
- * Third part of a turn: call what is due.
- *
- * Due timers in the order of their deadlines, then raised bits and I/O by priority, then the tasks
- * that were queued when it began, then the posts from elsewhere. docs/TURN.md tells the whole.
- * `pirn_take` writes the same events down instead of calling.
- *
- * Returns how many callbacks ran, or
- * - -EINVAL: no live loop
- * - -EBUSY: inside a callback or a run
- * - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
- *
- * Loop thread. Since 0.1.
- */
-int pirn_dispatch(struct pirn_loop *loop);
-
-/**
- * End a run, a turn or a dispatch that a callback has left by an exception or by longjmp.
- *
- * pirn cannot see that a callback leaves so: the loop counts as running, and all that enters
- * it, and `pirn_deinit`, returns -EBUSY. Call this where the exception was caught or where
- * setjmp returned. The callback that left counts as called. What else was due is called by the
- * turns that follow, each once; tasks that this turn had not reached belong to the next one.
- *
- * In a copy made by fork it ends the run of a thread that is not in this process, where
- * `pirn_after_fork` and `pirn_deinit` cannot tell.
- *
- * The caller makes sure that the run is over. Inside a callback this function must not be
- * called: it would let a second run in while the first is under way.
- *
- * Returns 0, also if nothing was left so, or -EINVAL: no live loop. Cost: O(I/O watchers), for
- * edges are armed again. Loop thread, outside of callbacks. Since 0.1.
- */
-int pirn_abandon(struct pirn_loop *loop);
-
-/**
- * Limit what one turn may do.
- *
- * What is left over when a limit is reached is served by the next turns, before anything new is fetched: nothing is lost and nothing is
- * served twice before all else was served once.
- *
- * @param callbacks  how many callbacks a turn may run; 0: any number
- * @param time_ns    for how long it may start callbacks; 0: any time. The clock is then read around each.
- *
- * Returns 0, or -EINVAL: no live loop. Takes effect with the next turn. Cost: O(1). Loop thread, any callback. Since 0.1.
- */
-int pirn_limit(struct pirn_loop *loop,
-               uint32_t callbacks,
-               uint64_t time_ns);
-
-/**
- * Keep `pirn_run` going although nothing else may do so, until `pirn_release`. Counts.
- *
- * Returns 0, or -EINVAL: no live loop; -ENOSPC: held 2^32 - 1 times. Cost: O(1). Loop thread, any callback. Since 0.1.
- */
-int pirn_hold(struct pirn_loop *loop);
-
-/**
- * Undo one `pirn_hold`.
- *
- * Returns 0, or -EINVAL: no live loop, or it is not held. Cost: O(1). Loop thread, any callback. Since 0.1.
- */
-int pirn_release(struct pirn_loop *loop);
-
-/**
- * Third part of a turn for programs that handle events themselves: write down what is due instead
- * of calling it.
- *
- * For language bindings whose callbacks cannot raise, for servers that handle events inside a
- * handler, and for an order of your own. A turn is then
- *
- *   pirn_prepare(loop, PIRN_FOREVER, &timeout);
- *   pirn_wait(loop, timeout);
- *   while ((count = pirn_take(loop, due, capacity)) > 0)
- *       for (i = 0; i < count; i++)
- *           ... handle `due[i]` ...
- *
- * What is due is written in the order and by the rules of `pirn_dispatch`. What does not fit is
- * left for the next call, and until it is taken a wait neither sleeps nor fetches. A turn is over
- * when 0 is returned: only the call after that begins another one, so what a handler posts or
- * starts cannot keep the loop above going.
- *
- * Each event is checked when it is written: what was removed, stopped or cancelled before is left
- * out. With room for one event the rules of a dispatch hold exactly. With room for more, the
- * handler of one event may remove the watcher or stop the timer of another that was written
- * together with it. That one is stale then: pirn functions return -ENOENT for its handle, and what
- * `user` points to may be gone. Outside of this call no dispatch is in progress, so a handler may
- * make turns, end the loop, raise an exception or longjmp.
- *
- * @param due       where the events are written
- * @param capacity  how many there is room for, at least 1
- *
- * Returns how many events were written, 0 when the turn is over, or
- * - -EINVAL: no live loop; `due` is NULL; `capacity` is 0
- * - -EBUSY: inside a callback or a run
- *
- * The callbacks of `pirn_limit` bound what one call returns; its time does not apply, nor does
- * `PIRN_MEASURE`. `pirn_stop` is seen by `pirn_ended`. Each event counts as a callback in
- * `pirn_stats`. Cost: as `pirn_dispatch`; once `pirn_fd` was called, two system calls. Loop
- * thread. Since 0.1.
- */
-int pirn_take(struct pirn_loop *loop, struct pirn_due *due, uint32_t capacity);
-
-/**
- * Ask what `pirn_run` asks before each turn: for programs that make their turns themselves.
- *
- * Returns `PIRN_GOING` if a run would make another turn, `PIRN_STOPPED` if `pirn_stop` was called
- * since it was last asked, `PIRN_DONE` if nothing keeps the loop going, or
- * - -EINVAL: no live loop
- * - -EBUSY: inside a callback or a run
- *
- * Cost: O(1). Loop thread. Since 0.1.
- */
-int pirn_ended(struct pirn_loop *loop);
-
 /**
  * Return what an I/O watcher, the handler of a raised bit or a hook is now.
  *
@@ -1689,68 +2020,6 @@ int pirn_task_info(struct pirn_loop *loop, struct pirn_task task, struct pirn_in
 int pirn_info_next(struct pirn_loop *loop, struct pirn_info *info);
 
 /**
- * Tell the fd that is readable whenever the loop has something to do.
- *
- * A ready fd, a due timer, a task, a post: for embedding in another loop. When it is readable call `pirn_prepare`, `pirn_wait` with 0,
- * `pirn_dispatch`, or simply `pirn_turn` with 0. From the first call on, every change outside a dispatch is made known to the kernel at once,
- * so that the other loop sees it. Poll it, do nothing else with it. It changes only by `pirn_after_fork`. It is an epoll that holds
- * another one; the kernel allows five within each other, and refuses to watch it with -ELOOP beyond that.
- *
- * Returns the fd, or
- * - -EINVAL: no live loop
- * - -EOPNOTSUPP: only the epoll backend has one (`PIRN_CAN_FD`); with the others wait in `pirn_wait`
- * - -ECHILD: a copy made by fork
- * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
- *
- * Cost: a system call, which asks for the process. The first call opens two fds, closed on exec, and makes
- * five more. Loop thread, any callback. Since 0.1.
- */
-int pirn_fd(struct pirn_loop *loop);
-
-/**
- * Tell the deadline of the timer that is due next.
- *
- * Returns nanoseconds on the clock of `pirn_now`, or `PIRN_FOREVER` if no timer will fire, or there is no live loop. Exact. Cost: O(timers
- * that are due about the same time). Loop thread, any callback. Since 0.1.
- */
-uint64_t pirn_deadline(struct pirn_loop *loop);
-
-/**
- * Tell the turn's time.
- *
- * Read once in a turn, after the wait, and the same for all callbacks of the turn. Outside of turns it is as old as the last one.
- *
- * Returns nanoseconds on the monotonic clock, or 0 if there is no live loop. Cost: O(1). Loop thread, any callback. Since 0.1.
- */
-uint64_t pirn_now(struct pirn_loop *loop);
-
-/**
- * Read the clock into the turn's time: after long work, or before `pirn_timer_again` outside of turns.
- *
- * Returns it, or 0 if there is no live loop. Cost: O(1), no system call where the kernel has a vDSO. Loop thread, any callback. Since 0.1.
- */
-uint64_t pirn_update(struct pirn_loop *loop);
-
-/**
- * Tell which backend runs.
- *
- * Returns `PIRN_BACKEND_SELECT` and so on, never `PIRN_BACKEND_AUTO`; or -EINVAL: no live loop. Cost: O(1). Loop thread. Since 0.1.
- */
-int pirn_backend(struct pirn_loop *loop);
-
-/**
- * Tell the name of a backend: "epoll" and so on; "unknown" for any other number. Static. Any thread. Since 0.1.
- */
-const char *pirn_backend_name(int backend);
-
-/**
- * Tell what the backend can do beyond the common ground.
- *
- * Returns `PIRN_CAN_*` or-ed together; 0 also if there is no live loop. Cost: O(1). Loop thread. Since 0.1.
- */
-uint32_t pirn_capabilities(struct pirn_loop *loop);
-
-/**
  * Tell what the loop has counted.
  *
  * @param stats  its `size` set by the caller; as much is written as that says and this library has. Fields are only ever appended.
@@ -1774,24 +2043,7 @@ int pirn_stats(struct pirn_loop *loop,
  */
 int pirn_verify(struct pirn_loop *loop);
 
-/**
- * Explain an error that a function of this library returned.
- *
- * @param error  negative or positive
- *
- * Returns a static text, never NULL. Every error that a header of pirn names has one of its
- * own; any other errno is "error of the kernel". Any thread, async-signal-safe. Since 0.1.
- */
-const char *pirn_strerror(int error);
-
-/**
- * Tell the version of the library that is linked: `PIRN_VERSION` of its own header. Any thread. Since 0.1.
- */
-uint32_t pirn_version(void);
-
-#ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+/* ============================ Handles as integers ============================ */
 
 /*
  * Handles as integers, and where a pointer has 64 bits as pointers, for user data, maps and other
@@ -1869,4 +2121,8 @@ static inline struct pirn_task pirn_task_from_pointer(const void *pointer)
 }
 #endif
 
-#endif  /* PIRN_H */
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* PIRN_H */

@@ -1,6 +1,8 @@
 /*
  * pirn/os.h: signals, the end of processes, clocks and files, as a layer above pirn.h.
  *
+ * Generated from crates/os by `cargo build --features header`. Do not edit.
+ *
  * The layer is in the same library. A program that does not call it does not contain it. Linux
  * only. Version 0 of this header: nothing in it is frozen yet.
  *
@@ -52,7 +54,31 @@
  * Host        A loop on PIRN_BACKEND_HOST has no fds: -EOPNOTSUPP.
  *
  *
- * SIGNALS
+ * FORK
+ *
+ * In a child process, after pirn_after_fork: signals are the child's own; the parent's children
+ * are reported with code 0 when they end. Clocks and files share their fd with the parent's: the
+ * child's rest, so that they take nothing away from the parent. Remove them, and add them again
+ * if the child needs them.
+ */
+#ifndef PIRN_OS_H
+#define PIRN_OS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pirn.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct pirn_signal;
+struct pirn_child;
+struct pirn_clock;
+struct pirn_files;
+
+/* ============================ Signals ============================
  *
  * The kernel hands a signal to any thread that does not block it. Only if all threads block it
  * does it wait for the loop. A thread inherits the mask of the thread that makes it. So block the
@@ -82,158 +108,13 @@
  *
  * If you would rather have a handler, call pirn_raise in it, and give the bit a callback with
  * pirn_raise_add.
- *
- *
- * PROCESSES
- *
- * Start a child as you like (posix_spawn, with an empty mask as above), and add it:
- *
- *     static void on_end(struct pirn_loop *loop, struct pirn_child *child,
- *                        const struct pirn_child_status *status, void *user)
- *     {
- *         if (status->code == CLD_EXITED)
- *             printf("%d: status %d\n", status->pid, status->status);
- *     }
- *
- *     static struct pirn_child child;
- *     pirn_child_add(loop, &child, pid, 0, on_end, NULL);
- *
- * When the callback runs the child is reaped and the source removed: there is no zombie, and the
- * struct can serve the next child at once. pirn does not use SIGCHLD and waits for your children
- * only. Do not wait for them yourself, and do not ignore SIGCHLD.
- *
- * Kernels before 5.3 have no pidfds, and some sandboxes refuse them. A program that must run there
- * uses PIRN_CHILD_SCAN, watches SIGCHLD, and calls pirn_child_scan for each of its children:
- *
- *     static void on_sigchld(struct pirn_loop *loop, struct pirn_signal *signal,
- *                            const struct pirn_signal_info *info, void *user)
- *     {
- *         for (int at = 0; at < CHILDREN; at++)
- *             pirn_child_scan(&children[at]);
- *     }
- *
- * With a kernel that has pidfds the same program makes no system call there.
- *
- *
- * CLOCKS
- *
- * The timers of the loop run on the monotonic clock, which nobody can set, and which stands still
- * while the machine is suspended. For three in the morning, or for ten hours that include a nap of
- * the machine, there are deadlines on other clocks:
- *
- *     static struct pirn_clock nightly;
- *     pirn_clock_add(loop, &nightly, PIRN_CLOCK_REALTIME, next_night(), 0, PIRN_CLOCK_TELL_SET,
- *                    on_clock, NULL);
- *
- *     static void on_clock(struct pirn_loop *loop, struct pirn_clock *clock, uint32_t what,
- *                          uint64_t missed, void *user)
- *     {
- *         if (what == PIRN_CLOCK_DUE)
- *             tidy_up();
- *         pirn_clock_again(clock, next_night());            also if the clock was set
- *     }
- *
- * You work out local time yourself, because the rules of a time zone say when the next night is.
- * An hour that a time zone skips or repeats is no step of the clock.
- *
- *
- * FILES
- *
- * One source watches as many files and directories as you like:
- *
- *     static void on_change(struct pirn_loop *loop, struct pirn_files *files,
- *                           const struct pirn_file_event *event, void *user)
- *     {
- *         if (strcmp(event->name, "settings") == 0)
- *             read_settings();
- *     }
- *
- *     static struct pirn_files files;
- *     pirn_files_add(loop, &files, 0, on_change, NULL);
- *     pirn_files_watch(&files, "/etc/example", IN_CLOSE_WRITE | IN_MOVED_TO);
- *
- * Watch the directory of a file rather than the file: editors write another file and rename it. A
- * change is a hint, so read the file and see. Network file systems do not report what other
- * machines change.
- *
- *
- * FORK
- *
- * In a child process, after pirn_after_fork: signals are the child's own; the parent's children
- * are reported with code 0 when they end. Clocks and files share their fd with the parent's: the
- * child's rest, so that they take nothing away from the parent. Remove them, and add them again
- * if the child needs them.
  */
-
-
-#ifndef PIRN_OS_H
-#define PIRN_OS_H
-
-/* Generated from crates/os by `cargo build --features header`. Do not edit. */
-
-#include <stddef.h>
-#include <stdint.h>
-
-#include <pirn.h>
-
-struct pirn_signal;
-struct pirn_child;
-struct pirn_clock;
-struct pirn_files;
-
 
 /**
  * Option of `pirn_signal_add`: block the signal in the calling thread if it is not blocked
  * there, and let it through again when the source is removed.
  */
-#define PIRN_SIGNAL_BLOCK 0x1u
-
-/**
- * Option of `pirn_child_add`: report how the child ended, but leave it for you to reap.
- */
-#define PIRN_CHILD_KEEP 0x1u
-
-/**
- * Option of `pirn_child_add`: if the kernel refuses a pidfd, do without. The end of the child is
- * then noticed by `pirn_child_scan` only.
- */
-#define PIRN_CHILD_SCAN 0x2u
-
-/**
- * A clock: the time of day, in nanoseconds since 1970 (UTC). It can be set.
- */
-#define PIRN_CLOCK_REALTIME 0u
-
-/**
- * A clock: the time since the machine was started, in nanoseconds. It goes on while the machine is
- * suspended, and cannot be set.
- */
-#define PIRN_CLOCK_BOOTTIME 7u
-
-/**
- * A clock: as `PIRN_CLOCK_REALTIME`, and wakes the machine if it is suspended.
- */
-#define PIRN_CLOCK_REALTIME_ALARM 8u
-
-/**
- * A clock: as `PIRN_CLOCK_BOOTTIME`, and wakes the machine if it is suspended.
- */
-#define PIRN_CLOCK_BOOTTIME_ALARM 9u
-
-/**
- * Option of `pirn_clock_add`: report also that somebody has set the clock.
- */
-#define PIRN_CLOCK_TELL_SET 0x1u
-
-/**
- * What is reported: the deadline has been reached.
- */
-#define PIRN_CLOCK_DUE 1u
-
-/**
- * What is reported: the clock was set, forwards or backwards, once or several times.
- */
-#define PIRN_CLOCK_SET 2u
+#define PIRN_SIGNAL_BLOCK (1u << 0)
 
 /**
  * What is told of a signal. The fields that its sender does not set are 0.
@@ -328,6 +209,106 @@ struct pirn_signal {
 };
 
 /**
+ * Watch a signal.
+ *
+ * The signal must be blocked in every thread of the process: a thread that does not block it
+ * takes it away from the loop. So block it before the first thread is made (the first page has a
+ * program), or let pirn do it by `PIRN_SIGNAL_BLOCK` if there is but one thread. A signal that
+ * is ignored is delivered all the same while it is blocked.
+ *
+ * A standard signal that is raised several times before the loop gets to it comes once.
+ * Real-time signals queue, with their values, and come one in a turn. A signal that was directed
+ * at another thread, as pthread_kill(3) does, stays with that thread. If two sources in the
+ * process wait for one signal, in one loop or in several, each signal comes to one of them.
+ *
+ * @param signal    where what pirn knows of it is kept: zero, or removed before
+ * @param signo     1 to 64, but none that cannot be watched: SIGKILL, SIGSTOP, and what the
+ *                  processor or the kernel raises for a fault (SIGSEGV, SIGBUS, SIGFPE, SIGILL,
+ *                  SIGTRAP, SIGSYS)
+ * @param options   `PIRN_SIGNAL_BLOCK`, `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
+ * @param callback  called with each signal
+ * @param user      passed to the callback, never looked at
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop; `signal` or callback NULL; not such a signal; other options
+ * - -EEXIST: `signal` is added already, or was never zeroed
+ * - -EBUSY: the calling thread does not block the signal, and `PIRN_SIGNAL_BLOCK` was not given
+ * - -EOPNOTSUPP: backend host
+ * - -ENOSPC, -ERANGE, -ECHILD: as `pirn_io_add`
+ * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
+ *
+ * Takes an I/O slot and an fd. Cost: as `pirn_io_add`, and two system calls. Loop thread, any
+ * callback. Since 0.1.
+ */
+int pirn_signal_add(struct pirn_loop *loop,
+                    struct pirn_signal *signal,
+                    int signo,
+                    uint32_t options,
+                    pirn_signal_fn callback,
+                    void *user);
+
+/**
+ * Stop watching a signal.
+ *
+ * When this returns the callback will not run again; the struct is zero and can be added again. If
+ * `PIRN_SIGNAL_BLOCK` has blocked the signal it is let through to the calling thread: one that is
+ * pending then does what it would have done without pirn, which may end the process.
+ *
+ * Works after `pirn_deinit` too, as long as the block is readable: the fd is then closed.
+ *
+ * Returns 0, or
+ * - -EINVAL: `signal` is NULL
+ * - -ENOENT: it is not added
+ * - -ECHILD: a copy made by fork
+ *
+ * Cost: as `pirn_io_remove`, and one or two system calls. Loop thread, any callback, its own too.
+ * Since 0.1.
+ */
+int pirn_signal_remove(struct pirn_signal *signal);
+
+/* ============================ Processes ============================
+ *
+ * Start a child as you like (posix_spawn, with an empty mask as above), and add it:
+ *
+ *     static void on_end(struct pirn_loop *loop, struct pirn_child *child,
+ *                        const struct pirn_child_status *status, void *user)
+ *     {
+ *         if (status->code == CLD_EXITED)
+ *             printf("%d: status %d\n", status->pid, status->status);
+ *     }
+ *
+ *     static struct pirn_child child;
+ *     pirn_child_add(loop, &child, pid, 0, on_end, NULL);
+ *
+ * When the callback runs the child is reaped and the source removed: there is no zombie, and the
+ * struct can serve the next child at once. pirn does not use SIGCHLD and waits for your children
+ * only. Do not wait for them yourself, and do not ignore SIGCHLD.
+ *
+ * Kernels before 5.3 have no pidfds, and some sandboxes refuse them. A program that must run there
+ * uses PIRN_CHILD_SCAN, watches SIGCHLD, and calls pirn_child_scan for each of its children:
+ *
+ *     static void on_sigchld(struct pirn_loop *loop, struct pirn_signal *signal,
+ *                            const struct pirn_signal_info *info, void *user)
+ *     {
+ *         for (int at = 0; at < CHILDREN; at++)
+ *             pirn_child_scan(&children[at]);
+ *     }
+ *
+ * With a kernel that has pidfds the same program makes no system call there.
+ */
+
+/**
+ * Option of `pirn_child_add`: report how the child ended, but leave it for you to reap.
+ */
+#define PIRN_CHILD_KEEP (1u << 0)
+
+/**
+ * Option of `pirn_child_add`: if the kernel refuses a pidfd, do without. The end of the child is
+ * then noticed by `pirn_child_scan` only.
+ */
+#define PIRN_CHILD_SCAN (1u << 1)
+
+/**
  * How a process ended.
  */
 struct pirn_child_status {
@@ -401,217 +382,6 @@ struct pirn_child {
    */
   uint32_t reserved;
 };
-
-/**
- * Called when the deadline is reached (`PIRN_CLOCK_DUE`), when the clock was set
- * (`PIRN_CLOCK_SET`), or when the source has lost its fd (`PIRN_INVALID`). `missed`: how many
- * deadlines of a periodic source are over besides this one. `clock` may be removed. Runs on the
- * loop's thread. Must not unwind or longjmp out.
- */
-typedef void (*pirn_clock_fn)(struct pirn_loop *loop,
-                              struct pirn_clock *clock,
-                              uint32_t what,
-                              uint64_t missed,
-                              void *user);
-
-/**
- * A deadline on a clock. Zero it before it is added for the first time, and leave it where it is
- * until it is removed. The fields may be read; pirn alone writes them.
- */
-struct pirn_clock {
-  /**
-   * The watcher: for `pirn_io_modify` (0 pauses, `PIRN_READ` resumes), `pirn_io_ref`,
-   * `pirn_io_unref`.
-   */
-  struct pirn_io io;
-  /**
-   * The next deadline; `PIRN_FOREVER` if there is none.
-   */
-  uint64_t at_ns;
-  /**
-   * From one deadline to the next; 0 if there is but one.
-   */
-  uint64_t period_ns;
-  /**
-   * The loop; NULL if it is not added.
-   */
-  struct pirn_loop *loop;
-  /**
-   * What is called.
-   */
-  pirn_clock_fn callback;
-  /**
-   * What the callback is called with.
-   */
-  void *user;
-  /**
-   * The timerfd, which is pirn's; -1 if it is lost.
-   */
-  int fd;
-  /**
-   * `PIRN_CLOCK_REALTIME` and so on.
-   */
-  uint32_t clock;
-  /**
-   * The options, and what pirn notes beside them.
-   */
-  uint32_t options;
-  /**
-   * The process that has added it.
-   */
-  int process;
-};
-
-/**
- * A change of a file.
- */
-struct pirn_file_event {
-  /**
-   * `sizeof(struct pirn_file_event)` as this library knows it: fields are only ever appended.
-   */
-  uint32_t size;
-  /**
-   * Which watch reports it: what `pirn_files_watch` returned. -1: none of them, for
-   * `IN_Q_OVERFLOW`.
-   */
-  int32_t watch;
-  /**
-   * `IN_CREATE` and so on, as inotify(7) lists. 0: nothing, the source has lost its fd.
-   */
-  uint32_t mask;
-  /**
-   * The same for the two halves of one renaming, `IN_MOVED_FROM` and `IN_MOVED_TO`; else 0.
-   */
-  uint32_t cookie;
-  /**
-   * Bytes of the name.
-   */
-  uint32_t name_length;
-  /**
-   * 0.
-   */
-  uint32_t reserved;
-  /**
-   * The name in the directory that is watched; empty if the change is one of the watched file
-   * itself. Ends with a NUL. It is gone when the callback returns.
-   */
-  const char *name;
-};
-
-/**
- * Called with one change. `files` may be removed, which ends it. Runs on the loop's thread. Must
- * not unwind or longjmp out.
- */
-typedef void (*pirn_files_fn)(struct pirn_loop *loop,
-                              struct pirn_files *files,
-                              const struct pirn_file_event *event,
-                              void *user);
-
-/**
- * Files that are watched, as many as you like. Zero it before it is added for the first time, and
- * leave it where it is until it is removed. The fields may be read; pirn alone writes them.
- */
-struct pirn_files {
-  /**
-   * The watcher: for `pirn_io_modify` (0 pauses, `PIRN_READ` resumes), `pirn_io_ref`,
-   * `pirn_io_unref`.
-   */
-  struct pirn_io io;
-  /**
-   * The loop; NULL if it is not added.
-   */
-  struct pirn_loop *loop;
-  /**
-   * What is called.
-   */
-  pirn_files_fn callback;
-  /**
-   * What the callback is called with.
-   */
-  void *user;
-  /**
-   * pirn's, while it calls back.
-   */
-  const void *batch;
-  /**
-   * The inotify instance, which is pirn's; -1 if it is lost.
-   */
-  int fd;
-  /**
-   * The options.
-   */
-  uint32_t options;
-  /**
-   * The process that has added it.
-   */
-  int process;
-  /**
-   * 0.
-   */
-  uint32_t reserved;
-};
-
-#ifdef __cplusplus
-extern "C" {
-#endif // __cplusplus
-
-/**
- * Watch a signal.
- *
- * The signal must be blocked in every thread of the process: a thread that does not block it
- * takes it away from the loop. So block it before the first thread is made (the first page has a
- * program), or let pirn do it by `PIRN_SIGNAL_BLOCK` if there is but one thread. A signal that
- * is ignored is delivered all the same while it is blocked.
- *
- * A standard signal that is raised several times before the loop gets to it comes once.
- * Real-time signals queue, with their values, and come one in a turn. A signal that was directed
- * at another thread, as pthread_kill(3) does, stays with that thread. If two sources in the
- * process wait for one signal, in one loop or in several, each signal comes to one of them.
- *
- * @param signal    where what pirn knows of it is kept: zero, or removed before
- * @param signo     1 to 64, but none that cannot be watched: SIGKILL, SIGSTOP, and what the
- *                  processor or the kernel raises for a fault (SIGSEGV, SIGBUS, SIGFPE, SIGILL,
- *                  SIGTRAP, SIGSYS)
- * @param options   `PIRN_SIGNAL_BLOCK`, `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
- * @param callback  called with each signal
- * @param user      passed to the callback, never looked at
- *
- * Returns 0, or
- * - -EINVAL: no live loop; `signal` or callback NULL; not such a signal; other options
- * - -EEXIST: `signal` is added already, or was never zeroed
- * - -EBUSY: the calling thread does not block the signal, and `PIRN_SIGNAL_BLOCK` was not given
- * - -EOPNOTSUPP: backend host
- * - -ENOSPC, -ERANGE, -ECHILD: as `pirn_io_add`
- * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
- *
- * Takes an I/O slot and an fd. Cost: as `pirn_io_add`, and two system calls. Loop thread, any
- * callback. Since 0.1.
- */
-int pirn_signal_add(struct pirn_loop *loop,
-                    struct pirn_signal *signal,
-                    int signo,
-                    uint32_t options,
-                    pirn_signal_fn callback,
-                    void *user);
-
-/**
- * Stop watching a signal.
- *
- * When this returns the callback will not run again; the struct is zero and can be added again. If
- * `PIRN_SIGNAL_BLOCK` has blocked the signal it is let through to the calling thread: one that is
- * pending then does what it would have done without pirn, which may end the process.
- *
- * Works after `pirn_deinit` too, as long as the block is readable: the fd is then closed.
- *
- * Returns 0, or
- * - -EINVAL: `signal` is NULL
- * - -ENOENT: it is not added
- * - -ECHILD: a copy made by fork
- *
- * Cost: as `pirn_io_remove`, and one or two system calls. Loop thread, any callback, its own too.
- * Since 0.1.
- */
-int pirn_signal_remove(struct pirn_signal *signal);
 
 /**
  * Wait for the end of a process.
@@ -714,6 +484,124 @@ int pirn_child_scan(struct pirn_child *child);
  */
 int pirn_child_remove(struct pirn_child *child);
 
+/* ============================ Clocks ============================
+ *
+ * The timers of the loop run on the monotonic clock, which nobody can set, and which stands still
+ * while the machine is suspended. For three in the morning, or for ten hours that include a nap of
+ * the machine, there are deadlines on other clocks:
+ *
+ *     static struct pirn_clock nightly;
+ *     pirn_clock_add(loop, &nightly, PIRN_CLOCK_REALTIME, next_night(), 0, PIRN_CLOCK_TELL_SET,
+ *                    on_clock, NULL);
+ *
+ *     static void on_clock(struct pirn_loop *loop, struct pirn_clock *clock, uint32_t what,
+ *                          uint64_t missed, void *user)
+ *     {
+ *         if (what == PIRN_CLOCK_DUE)
+ *             tidy_up();
+ *         pirn_clock_again(clock, next_night());            also if the clock was set
+ *     }
+ *
+ * You work out local time yourself, because the rules of a time zone say when the next night is.
+ * An hour that a time zone skips or repeats is no step of the clock.
+ */
+
+/**
+ * A clock: the time of day, in nanoseconds since 1970 (UTC). It can be set.
+ */
+#define PIRN_CLOCK_REALTIME 0u
+
+/**
+ * A clock: the time since the machine was started, in nanoseconds. It goes on while the machine is
+ * suspended, and cannot be set.
+ */
+#define PIRN_CLOCK_BOOTTIME 7u
+
+/**
+ * A clock: as `PIRN_CLOCK_REALTIME`, and wakes the machine if it is suspended.
+ */
+#define PIRN_CLOCK_REALTIME_ALARM 8u
+
+/**
+ * A clock: as `PIRN_CLOCK_BOOTTIME`, and wakes the machine if it is suspended.
+ */
+#define PIRN_CLOCK_BOOTTIME_ALARM 9u
+
+/**
+ * Option of `pirn_clock_add`: report also that somebody has set the clock.
+ */
+#define PIRN_CLOCK_TELL_SET (1u << 0)
+
+/**
+ * What is reported: the deadline has been reached.
+ */
+#define PIRN_CLOCK_DUE 1u
+
+/**
+ * What is reported: the clock was set, forwards or backwards, once or several times.
+ */
+#define PIRN_CLOCK_SET 2u
+
+/**
+ * Called when the deadline is reached (`PIRN_CLOCK_DUE`), when the clock was set
+ * (`PIRN_CLOCK_SET`), or when the source has lost its fd (`PIRN_INVALID`). `missed`: how many
+ * deadlines of a periodic source are over besides this one. `clock` may be removed. Runs on the
+ * loop's thread. Must not unwind or longjmp out.
+ */
+typedef void (*pirn_clock_fn)(struct pirn_loop *loop,
+                              struct pirn_clock *clock,
+                              uint32_t what,
+                              uint64_t missed,
+                              void *user);
+
+/**
+ * A deadline on a clock. Zero it before it is added for the first time, and leave it where it is
+ * until it is removed. The fields may be read; pirn alone writes them.
+ */
+struct pirn_clock {
+  /**
+   * The watcher: for `pirn_io_modify` (0 pauses, `PIRN_READ` resumes), `pirn_io_ref`,
+   * `pirn_io_unref`.
+   */
+  struct pirn_io io;
+  /**
+   * The next deadline; `PIRN_FOREVER` if there is none.
+   */
+  uint64_t at_ns;
+  /**
+   * From one deadline to the next; 0 if there is but one.
+   */
+  uint64_t period_ns;
+  /**
+   * The loop; NULL if it is not added.
+   */
+  struct pirn_loop *loop;
+  /**
+   * What is called.
+   */
+  pirn_clock_fn callback;
+  /**
+   * What the callback is called with.
+   */
+  void *user;
+  /**
+   * The timerfd, which is pirn's; -1 if it is lost.
+   */
+  int fd;
+  /**
+   * `PIRN_CLOCK_REALTIME` and so on.
+   */
+  uint32_t clock;
+  /**
+   * The options, and what pirn notes beside them.
+   */
+  uint32_t options;
+  /**
+   * The process that has added it.
+   */
+  int process;
+};
+
 /**
  * Start a deadline on a clock.
  *
@@ -805,6 +693,115 @@ int pirn_clock_remove(struct pirn_clock *clock);
  */
 int pirn_clock_now(uint32_t which, uint64_t *ns);
 
+/* ============================ Files ============================
+ *
+ * One source watches as many files and directories as you like:
+ *
+ *     static void on_change(struct pirn_loop *loop, struct pirn_files *files,
+ *                           const struct pirn_file_event *event, void *user)
+ *     {
+ *         if (strcmp(event->name, "settings") == 0)
+ *             read_settings();
+ *     }
+ *
+ *     static struct pirn_files files;
+ *     pirn_files_add(loop, &files, 0, on_change, NULL);
+ *     pirn_files_watch(&files, "/etc/example", IN_CLOSE_WRITE | IN_MOVED_TO);
+ *
+ * Watch the directory of a file rather than the file: editors write another file and rename it. A
+ * change is a hint, so read the file and see. Network file systems do not report what other
+ * machines change.
+ */
+
+/**
+ * A change of a file.
+ */
+struct pirn_file_event {
+  /**
+   * `sizeof(struct pirn_file_event)` as this library knows it: fields are only ever appended.
+   */
+  uint32_t size;
+  /**
+   * Which watch reports it: what `pirn_files_watch` returned. -1: none of them, for
+   * `IN_Q_OVERFLOW`.
+   */
+  int32_t watch;
+  /**
+   * `IN_CREATE` and so on, as inotify(7) lists. 0: nothing, the source has lost its fd.
+   */
+  uint32_t mask;
+  /**
+   * The same for the two halves of one renaming, `IN_MOVED_FROM` and `IN_MOVED_TO`; else 0.
+   */
+  uint32_t cookie;
+  /**
+   * Bytes of the name.
+   */
+  uint32_t name_length;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * The name in the directory that is watched; empty if the change is one of the watched file
+   * itself. Ends with a NUL. It is gone when the callback returns.
+   */
+  const char *name;
+};
+
+/**
+ * Called with one change. `files` may be removed, which ends it. Runs on the loop's thread. Must
+ * not unwind or longjmp out.
+ */
+typedef void (*pirn_files_fn)(struct pirn_loop *loop,
+                              struct pirn_files *files,
+                              const struct pirn_file_event *event,
+                              void *user);
+
+/**
+ * Files that are watched, as many as you like. Zero it before it is added for the first time, and
+ * leave it where it is until it is removed. The fields may be read; pirn alone writes them.
+ */
+struct pirn_files {
+  /**
+   * The watcher: for `pirn_io_modify` (0 pauses, `PIRN_READ` resumes), `pirn_io_ref`,
+   * `pirn_io_unref`.
+   */
+  struct pirn_io io;
+  /**
+   * The loop; NULL if it is not added.
+   */
+  struct pirn_loop *loop;
+  /**
+   * What is called.
+   */
+  pirn_files_fn callback;
+  /**
+   * What the callback is called with.
+   */
+  void *user;
+  /**
+   * pirn's, while it calls back.
+   */
+  const void *batch;
+  /**
+   * The inotify instance, which is pirn's; -1 if it is lost.
+   */
+  int fd;
+  /**
+   * The options.
+   */
+  uint32_t options;
+  /**
+   * The process that has added it.
+   */
+  int process;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+};
+
 /**
  * Start watching files, none at first.
  *
@@ -894,8 +891,7 @@ int pirn_files_unwatch(struct pirn_files *files, int watch);
 int pirn_files_remove(struct pirn_files *files);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+} /* extern "C" */
+#endif
 
-
-#endif  /* PIRN_OS_H */
+#endif /* PIRN_OS_H */

@@ -11,13 +11,13 @@ use super::run::dispatch_with_hooks;
 use super::{enter, failure, give, pirn_io, pirn_io_fn, pirn_loop, takes, target};
 
 /// When a hook is called: first thing in every dispatch.
-pub const PIRN_HOOK_FIRST: u32 = 1;
+pub const PIRN_HOOK_FIRST: u32 = 1u32;
 /// When a hook is called: last thing in every dispatch, whatever a limit has left over. The place to
 /// flush what callbacks have buffered, before the loop sleeps.
-pub const PIRN_HOOK_LAST: u32 = 2;
+pub const PIRN_HOOK_LAST: u32 = 2u32;
 /// When a hook is called: at the end of a dispatch in which nothing but hooks was called, before those
 /// that are last. The loop does not sleep while it has such a hook.
-pub const PIRN_HOOK_IDLE: u32 = 3;
+pub const PIRN_HOOK_IDLE: u32 = 3u32;
 
 const _: () = assert!(
     PIRN_HOOK_FIRST == Hook::First as u32
@@ -54,25 +54,21 @@ const _: () = assert!(
 ///
 /// Cost: O(1), no system call; a loop that never had a hook pays two comparisons a turn. Loop thread, any
 /// callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `io` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_hook_add(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     when: u32,
     options: u32,
     callback: pirn_io_fn,
     user: *mut c_void,
     io: *mut pirn_io,
 ) -> c_int {
-    let reactor = enter!(loop_);
+    let reactor = enter!(r#loop);
     // SAFETY: a live loop, as `enter!` has found.
-    if unsafe { takes(loop_) } {
+    if unsafe { takes(r#loop) } {
         return failure(Error::EOPNOTSUPP);
     }
-    let target = target!(loop_, callback, user);
+    let target = target!(r#loop, callback, user);
     let when = match when {
         PIRN_HOOK_FIRST => Hook::First,
         PIRN_HOOK_LAST => Hook::Last,
@@ -85,7 +81,7 @@ pub unsafe extern "C" fn pirn_hook_add(
     };
     if result.is_ok() {
         // SAFETY: a live loop, of which nothing is borrowed any more. Read by dispatches alone, on this thread.
-        unsafe { (*loop_).0.dispatch_with_hooks = Some(dispatch_with_hooks) };
+        unsafe { (*r#loop).0.dispatch_with_hooks = Some(dispatch_with_hooks) };
     }
     // SAFETY: passed on.
     unsafe { give(result, io) }

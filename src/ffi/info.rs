@@ -13,11 +13,11 @@ use crate::target::Target;
 use crate::timers::{FIXED_DELAY, SKIP_MISSED, UNREFERENCED};
 use crate::token::Token;
 
-use super::init::CReactor;
+use super::head::CReactor;
 use super::{
     PIRN_DUE_HOOK, PIRN_DUE_IO, PIRN_DUE_RAISED, PIRN_DUE_TASK, PIRN_DUE_TIMER,
     PIRN_TIMER_FIXED_DELAY, PIRN_TIMER_SKIP, PIRN_UNREF, enter, failure, function, pirn_callback,
-    pirn_handle, pirn_io, pirn_loop, pirn_task, pirn_task_fn, pirn_timer, status, user,
+    pirn_handle, pirn_io, pirn_loop, pirn_task, pirn_task_fn, pirn_timer, status, user_of,
 };
 
 /// What a watcher, a timer or a task is now.
@@ -69,7 +69,7 @@ impl pirn_info {
                 // another kind is an address too, and is not called here.
                 task: unsafe { transmute::<*mut (), pirn_task_fn>(function(target)) },
             },
-            user: user(target),
+            user: user_of(target),
         }
     }
 
@@ -164,17 +164,13 @@ unsafe fn tell(info: Result<pirn_info>, out: *mut pirn_info) -> c_int {
 /// - -ENOENT: stale handle
 ///
 /// Changes nothing. Cost: O(1). Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `info` is NULL or writable for the size it says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_io_info(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     io: pirn_io,
     info: *mut pirn_info,
 ) -> c_int {
-    let reactor = enter!(loop_);
+    let reactor = enter!(r#loop);
     // SAFETY: passed on.
     unsafe { tell(pirn_info::of_io(reactor, io.into()), info) }
 }
@@ -189,17 +185,13 @@ pub unsafe extern "C" fn pirn_io_info(
 /// - -ENOENT: stale handle
 ///
 /// Changes nothing, and reads no clock. Cost: O(1). Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `info` is NULL or writable for the size it says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_info(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     timer: pirn_timer,
     info: *mut pirn_info,
 ) -> c_int {
-    let reactor = enter!(loop_);
+    let reactor = enter!(r#loop);
     // SAFETY: passed on.
     unsafe { tell(pirn_info::of_timer(reactor, timer.into()), info) }
 }
@@ -214,17 +206,13 @@ pub unsafe extern "C" fn pirn_timer_info(
 /// - -ENOENT: it has run, is running, was cancelled, or never was
 ///
 /// Changes nothing. Cost: O(1). Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `info` is NULL or writable for the size it says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_task_info(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     task: pirn_task,
     info: *mut pirn_info,
 ) -> c_int {
-    let reactor = enter!(loop_);
+    let reactor = enter!(r#loop);
     // SAFETY: passed on.
     unsafe { tell(pirn_info::of_task(reactor, task.into()), info) }
 }
@@ -248,13 +236,9 @@ pub unsafe extern "C" fn pirn_task_info(
 /// - -EINVAL: no live loop; `info` is NULL, its `size` not set or below 16, its kind unknown
 ///
 /// Cost: O(free slots that are passed by). Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `info` is NULL or writable for the size it says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_info_next(loop_: *mut pirn_loop, info: *mut pirn_info) -> c_int {
-    let reactor = enter!(loop_);
+pub unsafe extern "C" fn pirn_info_next(r#loop: *mut pirn_loop, info: *mut pirn_info) -> c_int {
+    let reactor = enter!(r#loop);
     // SAFETY: passed on.
     if !unsafe { has_room(info) } {
         return failure(Error::EINVAL);

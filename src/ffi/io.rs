@@ -1,45 +1,75 @@
 #![expect(unsafe_code, reason = "the C face")]
 //! I/O watchers.
-
+use super::{count, enter, give, pirn_loop, status, target};
+use crate::ready::{Interest, Ready};
 use core::ffi::{c_int, c_void};
 
-use crate::error::Error;
-use crate::ready::{Interest, Ready};
+/// Names an I/O watcher, or the handler of a raised bit. All zero is never a live one.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pirn_io {
+    /// Which slot of the loop's memory.
+    pub slot: u32,
+    /// Which use of that slot: a handle of an earlier use is stale.
+    pub generation: u32,
+}
 
-use super::{count, enter, give, pirn_io, pirn_io_fn, pirn_loop, status, target};
+/// Called when an fd is ready, a raised bit arrives (`fd` is then the bit), it is the turn of a hook
+/// (`fd` is then when it is called), or an fd turns out to be lost (`PIRN_INVALID`). `ready` is never 0. Runs on the loop's thread. If it leaves by an
+/// exception or longjmp: see `pirn_abandon`.
+pub type pirn_io_fn = Option<
+    unsafe extern "C" fn(
+        r#loop: *mut pirn_loop,
+        io: pirn_io,
+        fd: c_int,
+        ready: u32,
+        user: *mut c_void,
+    ),
+>;
 
 /// Interest and readiness: a read will not block. It returns data, the end, an error, or there is a connection to accept.
-pub const PIRN_READ: u32 = 0x0001;
+pub const PIRN_READ: u32 = 1u32 << 0;
+
 /// Interest and readiness: urgent data (`POLLPRI`), as TCP's out-of-band byte.
-pub const PIRN_URGENT: u32 = 0x0002;
+pub const PIRN_URGENT: u32 = 1u32 << 1;
+
 /// Interest and readiness: a write will not block, or a connect has finished.
-pub const PIRN_WRITE: u32 = 0x0004;
+pub const PIRN_WRITE: u32 = 1u32 << 2;
+
 /// Readiness, unasked: an error is pending. `PIRN_READ` and `PIRN_WRITE` are set too, as far as watched: the next call tells it.
-pub const PIRN_ERROR: u32 = 0x0008;
+pub const PIRN_ERROR: u32 = 1u32 << 3;
+
 /// Readiness, unasked: both directions are finished. `PIRN_READ` and `PIRN_WRITE` are set too, as far as watched. With the select
 /// backend it may be reported one wait late to watchers that do not read: see rule 23 of docs/TURN.md.
-pub const PIRN_HANGUP: u32 = 0x0010;
+pub const PIRN_HANGUP: u32 = 1u32 << 4;
+
 /// Always reported, never combined with other bits: the fd was closed while it was still watched, or the kernel
 /// refuses to watch it any longer. Reported once; the watcher is then paused, and you must still remove it.
 /// docs/TURN.md says which backend finds out when.
-pub const PIRN_INVALID: u32 = 0x0020;
+pub const PIRN_INVALID: u32 = 1u32 << 5;
+
 /// Readiness, unasked, with `PIRN_READ`: the peer has shut down its writing side.
-pub const PIRN_PEER_CLOSED: u32 = 0x2000;
+pub const PIRN_PEER_CLOSED: u32 = 1u32 << 13;
 
 /// Option of `pirn_io_add`: edge triggered. Read or write until -EAGAIN; `pirn_io_modify` arms the edge again. `PIRN_CAN_EDGE`.
-pub const PIRN_EDGE: u32 = 0x0001_0000;
+pub const PIRN_EDGE: u32 = 1u32 << 16;
+
 /// Option of `pirn_io_add`: the interest is empty when the callback runs; `pirn_io_modify` arms the watcher again. Doing so inside
 /// the callback costs no system call.
-pub const PIRN_ONESHOT: u32 = 0x0002_0000;
+pub const PIRN_ONESHOT: u32 = 1u32 << 17;
+
 /// Option of `pirn_io_add`: of several loops that wait for this fd, wake one (`EPOLLEXCLUSIVE`). No second watcher of the fd in
 /// this loop, not with `PIRN_ONESHOT` or `PIRN_URGENT`; `PIRN_PEER_CLOSED` is not told. `PIRN_CAN_EXCLUSIVE`.
-pub const PIRN_EXCLUSIVE: u32 = 0x0004_0000;
+pub const PIRN_EXCLUSIVE: u32 = 1u32 << 18;
+
 /// Option of `pirn_io_add` and `pirn_raise_add`: served before the others in each turn.
-pub const PIRN_HIGH: u32 = 0x0008_0000;
+pub const PIRN_HIGH: u32 = 1u32 << 19;
+
 /// Option of `pirn_io_add` and `pirn_raise_add`: served after the others in each turn.
-pub const PIRN_LOW: u32 = 0x0010_0000;
+pub const PIRN_LOW: u32 = 1u32 << 20;
+
 /// Option of `pirn_io_add`, `pirn_raise_add` and `pirn_timer_start`: does not keep `pirn_run` going.
-pub const PIRN_UNREF: u32 = 0x0020_0000;
+pub const PIRN_UNREF: u32 = 1u32 << 21;
 
 const _: () = {
     assert!(
@@ -89,21 +119,17 @@ const _: () = {
 /// These hold for a paused watcher too. Nothing has changed on an error, but if the fd turns out to be closed or another
 /// file than before, its other watchers are called with `PIRN_INVALID`. Cost: O(watchers of the same fd), two system calls (one
 /// asks for the process). Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `io` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_io_add(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     fd: c_int,
     interest: u32,
     callback: pirn_io_fn,
     user: *mut c_void,
     io: *mut pirn_io,
 ) -> c_int {
-    let reactor = enter!(loop_);
-    let target = target!(loop_, callback, user);
+    let reactor = enter!(r#loop);
+    let target = target!(r#loop, callback, user);
     let result = reactor.io_add(fd, Interest::from_bits_retain(interest), target);
     // SAFETY: passed on.
     unsafe { give(result, io) }
@@ -123,17 +149,13 @@ pub unsafe extern "C" fn pirn_io_add(
 /// - -ENOENT: stale handle
 ///
 /// Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_io_modify(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     io: pirn_io,
     interest: u32,
 ) -> c_int {
-    status(enter!(loop_).io_modify(io.into(), interest))
+    status(enter!(r#loop).io_modify(io.into(), interest))
 }
 
 /// Give a watcher, or the handler of a raised bit, another callback and user data.
@@ -150,19 +172,15 @@ pub unsafe extern "C" fn pirn_io_modify(
 /// - -ENOENT: stale handle
 ///
 /// Cost: O(1), no system call. Loop thread, any callback, the watcher's own too. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_io_set_callback(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     io: pirn_io,
     callback: pirn_io_fn,
     user: *mut c_void,
 ) -> c_int {
-    let reactor = enter!(loop_);
-    status(reactor.io_set_target(io.into(), target!(loop_, callback, user)))
+    let reactor = enter!(r#loop);
+    status(reactor.io_set_target(io.into(), target!(r#loop, callback, user)))
 }
 
 /// Stop watching.
@@ -176,37 +194,25 @@ pub unsafe extern "C" fn pirn_io_set_callback(
 /// - -ECHILD: a copy made by fork
 ///
 /// Cost: O(watchers of the same fd), two system calls. Loop thread, any callback, the watcher's own too. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_io_remove(loop_: *mut pirn_loop, io: pirn_io) -> c_int {
-    status(enter!(loop_).io_remove(io.into()))
+pub unsafe extern "C" fn pirn_io_remove(r#loop: *mut pirn_loop, io: pirn_io) -> c_int {
+    status(enter!(r#loop).io_remove(io.into()))
 }
 
 /// Let a watcher keep `pirn_run` going, which is the default.
 ///
 /// Returns 0, also if it already does; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_io_ref(loop_: *mut pirn_loop, io: pirn_io) -> c_int {
-    status(enter!(loop_).io_reference(io.into(), true))
+pub unsafe extern "C" fn pirn_io_ref(r#loop: *mut pirn_loop, io: pirn_io) -> c_int {
+    status(enter!(r#loop).io_reference(io.into(), true))
 }
 
 /// Let `pirn_run` end although this watcher is there.
 ///
 /// Returns 0, also if it was so; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_io_unref(loop_: *mut pirn_loop, io: pirn_io) -> c_int {
-    status(enter!(loop_).io_reference(io.into(), false))
+pub unsafe extern "C" fn pirn_io_unref(r#loop: *mut pirn_loop, io: pirn_io) -> c_int {
+    status(enter!(r#loop).io_reference(io.into(), false))
 }
 
 /// Report readiness to a watcher as if the kernel had.
@@ -221,13 +227,9 @@ pub unsafe extern "C" fn pirn_io_unref(loop_: *mut pirn_loop, io: pirn_io) -> c_
 /// - -ENOENT: stale handle
 ///
 /// Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_io_feed(loop_: *mut pirn_loop, io: pirn_io, ready: u32) -> c_int {
-    status(enter!(loop_).io_feed(io.into(), ready))
+pub unsafe extern "C" fn pirn_io_feed(r#loop: *mut pirn_loop, io: pirn_io, ready: u32) -> c_int {
+    status(enter!(r#loop).io_feed(io.into(), ready))
 }
 
 /// Remove all watchers of an fd that is about to be closed.
@@ -240,52 +242,7 @@ pub unsafe extern "C" fn pirn_io_feed(loop_: *mut pirn_loop, io: pirn_io, ready:
 /// - -ECHILD: a copy made by fork
 ///
 /// Cost: O(watchers of the fd), two system calls. Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_fd_closing(loop_: *mut pirn_loop, fd: c_int) -> c_int {
-    count(enter!(loop_).fd_closing(fd))
-}
-
-/// Have a callback run when a bit is raised.
-///
-/// The handler is an I/O watcher whose source is the bit: it takes an I/O slot, its callback gets the bit as `fd` and
-/// `PIRN_READ` as `ready`, and `pirn_io_remove`, `pirn_io_ref` and `pirn_io_unref` work on it. A bit raised before it had a handler is
-/// delivered when it gets one.
-///
-/// @param bit      0 to 63
-/// @param options  `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
-/// @param callback called once for any number of raises since it was last called
-/// @param user     passed to the callback, never looked at
-/// @param io       where the handle is written, or NULL; unchanged on error
-///
-/// Returns 0, or
-/// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); bit above 63; other options
-/// - -EEXIST: the bit has a handler
-/// - -ENOSPC: all I/O slots are in use
-///
-/// Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `io` is NULL or writable.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_raise_add(
-    loop_: *mut pirn_loop,
-    bit: u32,
-    options: u32,
-    callback: pirn_io_fn,
-    user: *mut c_void,
-    io: *mut pirn_io,
-) -> c_int {
-    let reactor = enter!(loop_);
-    let target = target!(loop_, callback, user);
-    let result = match Interest::from_bits(options) {
-        Some(options) => reactor.raise_add(bit, options, target),
-        None => Err(Error::EINVAL),
-    };
-    // SAFETY: passed on.
-    unsafe { give(result, io) }
+pub unsafe extern "C" fn pirn_fd_closing(r#loop: *mut pirn_loop, fd: c_int) -> c_int {
+    count(enter!(r#loop).fd_closing(fd))
 }

@@ -3,36 +3,54 @@
     reason = "the C face: raw pointers come in, C functions are called"
 )]
 #![allow(non_camel_case_types)]
+#![allow(clippy::missing_safety_doc, reason = "said once, below")]
+
 //! The C functions. What they promise is written here, once; include/pirn.h is generated from it.
+//!
+//! The functions are unsafe because pointers come from C: `loop` is NULL or came from `pirn_init`, and
+//! the call is made on the loop's thread unless its text says otherwise; outputs are NULL or writable;
+//! a struct that begins with its size is readable for that size. What else a function asks is in its
+//! text.
 //!
 //! Every function follows the same steps: check the loop, check the arguments, borrow the reactor for one call, translate
 //! the result. Nothing of the loop is borrowed while a callback runs.
 
-// In the order in which the header is read; the blank lines keep it.
-mod init;
+mod head;
 
-mod io;
-
+// Those that are sections of the header, in its order: see pirn.h.in.
+mod backend;
+mod config;
+mod embed;
+mod error;
+mod grow;
 mod hook;
-
+mod host;
+mod info;
+mod init;
+mod io;
+mod memory;
+mod remote;
+mod run;
+mod stats;
+mod take;
+mod task;
 mod timer;
 
-mod task;
-
-mod run;
-
-mod take;
-
-mod info;
-
-mod ask;
-
-pub use ask::*;
+pub use backend::*;
+pub use config::*;
+pub use embed::*;
+pub use error::*;
+pub use grow::*;
+pub use head::pirn_loop;
 pub use hook::*;
+pub use host::*;
 pub use info::*;
 pub use init::*;
 pub use io::*;
+pub use memory::*;
+pub use remote::*;
 pub use run::*;
+pub use stats::*;
 pub use take::*;
 pub use task::*;
 pub use timer::*;
@@ -44,61 +62,6 @@ use crate::error::{Error, Result};
 use crate::remote::Shared;
 use crate::target::Target;
 use crate::token::Token;
-
-/// Names an I/O watcher, or the handler of a raised bit. All zero is never a live one.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct pirn_io {
-    /// Which slot of the loop's memory.
-    pub slot: u32,
-    /// Which use of that slot: a handle of an earlier use is stale.
-    pub generation: u32,
-}
-
-/// Names a timer. All zero is never a live one.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct pirn_timer {
-    /// Which slot of the loop's memory.
-    pub slot: u32,
-    /// Which use of that slot: a handle of an earlier use is stale.
-    pub generation: u32,
-}
-
-/// Names a task in the loop's own queue. All zero is never a live one.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct pirn_task {
-    /// Which place of the queue.
-    pub slot: u32,
-    /// Which use of that place: a handle of an earlier use is stale.
-    pub generation: u32,
-}
-
-/// Called when an fd is ready, a raised bit arrives (`fd` is then the bit), it is the turn of a hook
-/// (`fd` is then when it is called), or an fd turns out to be lost (`PIRN_INVALID`). `ready` is never 0. Runs on the loop's thread. If it leaves by an
-/// exception or longjmp: see `pirn_abandon`.
-pub type pirn_io_fn = Option<
-    unsafe extern "C" fn(
-        loop_: *mut pirn_loop,
-        io: pirn_io,
-        fd: c_int,
-        ready: u32,
-        user: *mut c_void,
-    ),
->;
-
-/// Called when a timer is due. `missed`: how many ticks of a periodic timer are overdue besides
-/// this one; 0 for a one-shot timer, whose handle is already stale and whose slot is free
-/// again. Runs on the loop's thread. If it leaves by an exception or longjmp: see
-/// `pirn_abandon`.
-pub type pirn_timer_fn = Option<
-    unsafe extern "C" fn(loop_: *mut pirn_loop, timer: pirn_timer, missed: u64, user: *mut c_void),
->;
-
-/// Called for a task or a post. Its place in the queue is free again. Runs on the loop's
-/// thread. If it leaves by an exception or longjmp: see `pirn_abandon`.
-pub type pirn_task_fn = Option<unsafe extern "C" fn(loop_: *mut pirn_loop, user: *mut c_void)>;
 
 macro_rules! handle {
     ($name:ident) => {
@@ -125,7 +88,9 @@ macro_rules! handle {
 }
 
 handle!(pirn_io);
+
 handle!(pirn_timer);
+
 handle!(pirn_task);
 
 /// What a function returns for an error.
@@ -184,6 +149,7 @@ macro_rules! target {
         }
     };
 }
+
 use target;
 
 /// What stands for a NULL callback in the core, which keeps no NULL: no function begins at this
@@ -196,9 +162,9 @@ const NO_CALLBACK: NonNull<()> = NonNull::dangling();
 ///
 /// A live loop.
 #[inline]
-unsafe fn takes(loop_: *const pirn_loop) -> bool {
+unsafe fn takes(r#loop: *const pirn_loop) -> bool {
     // SAFETY: of a live loop; written by `pirn_init`, and never again.
-    unsafe { (*loop_).0.flags & PIRN_TAKE != 0 }
+    unsafe { (*r#loop).0.flags & PIRN_TAKE != 0 }
 }
 
 /// The callback that a target was made from, as an address: NULL if it was NULL.
@@ -227,6 +193,7 @@ macro_rules! enter {
         }
     };
 }
+
 use enter;
 
 /// Whether the pointer is a live loop: what it points at begins with a word that is made of its
@@ -236,14 +203,14 @@ use enter;
 ///
 /// NULL, or readable for the size of a loop's head.
 #[inline]
-unsafe fn check(loop_: *const pirn_loop) -> Result<()> {
-    if loop_.is_null() {
+unsafe fn check(r#loop: *const pirn_loop) -> Result<()> {
+    if r#loop.is_null() {
         return Err(Error::EINVAL);
     }
     // SAFETY: not NULL, hence readable as the caller promises. Read without regard to alignment: a misaligned pointer is no loop
     // and is found out by the comparison.
-    let magic = unsafe { loop_.cast::<u64>().read_unaligned() };
-    if magic == init::live_magic(loop_) {
+    let magic = unsafe { r#loop.cast::<u64>().read_unaligned() };
+    if magic == head::live_magic(r#loop) {
         Ok(())
     } else {
         Err(Error::EINVAL)
@@ -256,16 +223,16 @@ unsafe fn check(loop_: *const pirn_loop) -> Result<()> {
 ///
 /// As [`check`], and: on the loop's thread, with no other borrow of the reactor alive. It ends before a callback is made.
 #[inline]
-unsafe fn reactor<'a>(loop_: *mut pirn_loop) -> Result<&'a mut init::CReactor> {
+unsafe fn reactor<'a>(r#loop: *mut pirn_loop) -> Result<&'a mut head::CReactor> {
     // SAFETY: passed on.
-    unsafe { check(loop_)? };
+    unsafe { check(r#loop)? };
     #[cfg(all(debug_assertions, linux_backend))]
     // SAFETY: a live loop.
     unsafe {
-        run::check_thread(loop_)?;
+        run::check_thread(r#loop)?;
     }
     // SAFETY: a live loop holds an initialised reactor; that the borrow is the only one the caller promises.
-    Ok(unsafe { &mut (*loop_).0.reactor })
+    Ok(unsafe { &mut (*r#loop).0.reactor })
 }
 
 /// The half of the loop that any thread may touch.
@@ -274,17 +241,17 @@ unsafe fn reactor<'a>(loop_: *mut pirn_loop) -> Result<&'a mut init::CReactor> {
 ///
 /// As [`check`].
 #[inline]
-unsafe fn shared<'a>(loop_: *const pirn_loop) -> Result<&'a Shared<'static, init::CWaker>> {
+unsafe fn shared<'a>(r#loop: *const pirn_loop) -> Result<&'a Shared<'static, head::CWaker>> {
     // SAFETY: passed on.
-    unsafe { check(loop_)? };
+    unsafe { check(r#loop)? };
     // SAFETY: of a live loop the pointer was written by `pirn_init` and does not change.
-    let shared = unsafe { (*loop_).0.shared };
+    let shared = unsafe { (*r#loop).0.shared };
     // SAFETY: it points into the block, which stays while the loop lives, and is only ever borrowed shared.
     Ok(unsafe { &*shared })
 }
 
 /// Takes a target apart again for a call.
 #[inline]
-fn user(target: &Target) -> *mut c_void {
+fn user_of(target: &Target) -> *mut c_void {
     target.user.cast()
 }

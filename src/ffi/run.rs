@@ -14,20 +14,24 @@ use crate::sync::Ordering;
 use crate::target::Target;
 use crate::time::FOREVER;
 use crate::timers::Fired;
+
 #[cfg(all(debug_assertions, linux_backend))]
 use core::sync::atomic::AtomicI32;
 
-use super::init::{CBackend, CReactor};
+use super::head::{CBackend, CReactor};
 use super::{
-    count, enter, failure, pirn_io_fn, pirn_loop, pirn_task_fn, pirn_timer_fn, status, user,
+    count, enter, failure, pirn_io_fn, pirn_loop, pirn_task_fn, pirn_timer_fn, status, user_of,
 };
 
 /// `pirn_run` returned because nothing is left that keeps the loop going.
 pub const PIRN_DONE: c_int = 0;
+
 /// `pirn_run` returned because of `pirn_stop`.
 pub const PIRN_STOPPED: c_int = 1;
+
 /// `pirn_run_until` returned because its deadline has passed.
 pub const PIRN_EXPIRED: c_int = 2;
+
 /// `pirn_ended`: a run would go on.
 pub const PIRN_GOING: c_int = 3;
 
@@ -47,18 +51,18 @@ impl Running {
     /// # Safety
     ///
     /// NULL, or from `pirn_init`.
-    unsafe fn enter(loop_: *mut pirn_loop, frame: usize) -> Result<Running> {
+    unsafe fn enter(r#loop: *mut pirn_loop, frame: usize) -> Result<Running> {
         // SAFETY: passed on.
-        unsafe { super::check(loop_)? };
+        unsafe { super::check(r#loop)? };
         // SAFETY: a live loop. The word is atomic and only ever borrowed shared.
-        let inside = unsafe { &(*loop_).0.inside };
+        let inside = unsafe { &(*r#loop).0.inside };
         // In one step: of two threads that try at once, which is a mistake, one is told so for certain.
         match inside.compare_exchange(0, frame, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => {
                 #[cfg(all(debug_assertions, linux_backend))]
                 // SAFETY: a live loop. The words are atomic and only ever borrowed shared.
-                unsafe { &(*loop_).0.runner }.begin();
-                Ok(Running(loop_))
+                unsafe { &(*r#loop).0.runner }.begin();
+                Ok(Running(r#loop))
             }
             Err(_) => Err(Error::EBUSY),
         }
@@ -105,11 +109,11 @@ impl Runner {
 ///
 /// A live loop.
 #[cfg(all(debug_assertions, linux_backend))]
-pub(super) unsafe fn check_thread(loop_: *mut pirn_loop) -> Result<()> {
+pub(super) unsafe fn check_thread(r#loop: *mut pirn_loop) -> Result<()> {
     // SAFETY: a live loop. The word is atomic and only ever borrowed shared.
-    let inside = unsafe { &(*loop_).0.inside };
+    let inside = unsafe { &(*r#loop).0.inside };
     // SAFETY: as above, of two words.
-    let runner = unsafe { &(*loop_).0.runner };
+    let runner = unsafe { &(*r#loop).0.runner };
     if inside.load(Ordering::Acquire) == 0 {
         return Ok(());
     }
@@ -126,21 +130,21 @@ pub(super) unsafe fn check_thread(loop_: *mut pirn_loop) -> Result<()> {
 /// # Safety
 ///
 /// A live loop, on its thread.
-pub(super) unsafe fn idle(loop_: *mut pirn_loop) -> Result<()> {
+pub(super) unsafe fn idle(r#loop: *mut pirn_loop) -> Result<()> {
     let here = 0u8;
     // SAFETY: a live loop. The word is atomic and only ever borrowed shared.
-    let inside = unsafe { &(*loop_).0.inside };
+    let inside = unsafe { &(*r#loop).0.inside };
     let frame = inside.load(Ordering::Acquire);
     if frame == 0 {
         return Ok(());
     }
     // SAFETY: a live loop.
-    if unsafe { super::shared(loop_)? }.is_copy() != Some(true) {
+    if unsafe { super::shared(r#loop)? }.is_copy() != Some(true) {
         return Err(Error::EBUSY);
     }
     // SAFETY: a live loop, and this is the only thread of the copy: nothing of the reactor is borrowed, in a
     // callback neither.
-    let reactor = unsafe { &mut (*loop_).0.reactor };
+    let reactor = unsafe { &mut (*r#loop).0.reactor };
     if reactor.is_dispatching() && frame >= (&raw const here).addr() {
         return Err(Error::EBUSY);
     }
@@ -183,7 +187,7 @@ impl Calls<'static> for Face {
                     self.0,
                     fired.token.into(),
                     fired.missed,
-                    user(&fired.target),
+                    user_of(&fired.target),
                 )
             };
         }
@@ -201,7 +205,7 @@ impl Calls<'static> for Face {
                     fired.io.into(),
                     fired.fd,
                     fired.ready,
-                    user(&fired.target),
+                    user_of(&fired.target),
                 )
             };
         }
@@ -213,7 +217,7 @@ impl Calls<'static> for Face {
         let callback = unsafe { transmute::<*mut (), pirn_task_fn>(target.callback.as_ptr()) };
         if let Some(callback) = callback {
             // SAFETY: called as documented there.
-            unsafe { callback(self.0, user(&target)) };
+            unsafe { callback(self.0, user_of(&target)) };
         }
     }
 }
@@ -223,8 +227,8 @@ impl Calls<'static> for Face {
 /// # Safety
 ///
 /// A live loop, on its thread, inside a `Running`, with nothing of it borrowed.
-pub(super) unsafe fn dispatch_with_hooks(loop_: *mut pirn_loop) -> u32 {
-    drive::dispatch_with_hooks(&mut Face(loop_))
+pub(super) unsafe fn dispatch_with_hooks(r#loop: *mut pirn_loop) -> u32 {
+    drive::dispatch_with_hooks(&mut Face(r#loop))
 }
 
 /// Enters a loop for a run, a turn or a part of one.
@@ -233,13 +237,13 @@ pub(super) unsafe fn dispatch_with_hooks(loop_: *mut pirn_loop) -> u32 {
 ///
 /// NULL, or from `pirn_init`, on the loop's thread.
 pub(super) unsafe fn inside<T>(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     act: impl FnOnce(&mut Face) -> Result<T>,
 ) -> Result<T> {
     let here = 0u8;
     // SAFETY: passed on.
-    let _running = unsafe { Running::enter(loop_, (&raw const here).addr())? };
-    act(&mut Face(loop_))
+    let _running = unsafe { Running::enter(r#loop, (&raw const here).addr())? };
+    act(&mut Face(r#loop))
 }
 
 /// Enters a loop to call what is due: `EOPNOTSUPP` if its events are to be taken.
@@ -247,15 +251,18 @@ pub(super) unsafe fn inside<T>(
 /// # Safety
 ///
 /// As [`inside`].
-unsafe fn calling<T>(loop_: *mut pirn_loop, act: impl FnOnce(&mut Face) -> Result<T>) -> Result<T> {
+pub(super) unsafe fn calling<T>(
+    r#loop: *mut pirn_loop,
+    act: impl FnOnce(&mut Face) -> Result<T>,
+) -> Result<T> {
     let here = 0u8;
     // SAFETY: passed on.
-    let _running = unsafe { Running::enter(loop_, (&raw const here).addr())? };
+    let _running = unsafe { Running::enter(r#loop, (&raw const here).addr())? };
     // SAFETY: a live loop, as it was entered.
-    if unsafe { super::takes(loop_) } {
+    if unsafe { super::takes(r#loop) } {
         return Err(Error::EOPNOTSUPP);
     }
-    act(&mut Face(loop_))
+    act(&mut Face(r#loop))
 }
 
 fn ended(result: Result<Ended>) -> c_int {
@@ -281,14 +288,10 @@ fn ended(result: Result<Ended>) -> c_int {
 ///   the loop can be run again
 ///
 /// Blocks. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_run(loop_: *mut pirn_loop) -> c_int {
+pub unsafe extern "C" fn pirn_run(r#loop: *mut pirn_loop) -> c_int {
     // SAFETY: passed on.
-    ended(unsafe { calling(loop_, |face| drive::run(face, FOREVER)) })
+    ended(unsafe { calling(r#loop, |face| drive::run(face, FOREVER)) })
 }
 
 /// Run the loop as `pirn_run` does, but not beyond a point in time.
@@ -297,14 +300,10 @@ pub unsafe extern "C" fn pirn_run(loop_: *mut pirn_loop) -> c_int {
 ///
 /// Returns `PIRN_EXPIRED` when the deadline has passed, else as `pirn_run`. In the past: at once, without a turn. Blocks. Loop
 /// thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_run_until(loop_: *mut pirn_loop, deadline_ns: u64) -> c_int {
+pub unsafe extern "C" fn pirn_run_until(r#loop: *mut pirn_loop, deadline_ns: u64) -> c_int {
     // SAFETY: passed on.
-    ended(unsafe { calling(loop_, |face| drive::run(face, deadline_ns)) })
+    ended(unsafe { calling(r#loop, |face| drive::run(face, deadline_ns)) })
 }
 
 /// Make one turn.
@@ -320,97 +319,10 @@ pub unsafe extern "C" fn pirn_run_until(loop_: *mut pirn_loop, deadline_ns: u64)
 ///
 /// Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait:
 /// one system call, which asks for the process. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_turn(loop_: *mut pirn_loop, timeout_ns: u64) -> c_int {
+pub unsafe extern "C" fn pirn_turn(r#loop: *mut pirn_loop, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.
-    count(unsafe { calling(loop_, |face| drive::turn(face, timeout_ns)) })
-}
-
-/// First part of a turn, for those who own the wait: bring the kernel up to date and ask how long may be waited.
-///
-/// Then wait for the fd of `pirn_fd`, or in `pirn_wait`, at most that long; then call `pirn_wait` with 0 if the wait was your own;
-/// then `pirn_dispatch`. `pirn_run` does nothing else.
-///
-/// @param limit_ns    the longest wait that suits you; `PIRN_FOREVER`: any
-/// @param timeout_ns  where nanoseconds are written: 0 if there is work, `PIRN_FOREVER` if nothing is due ever; unchanged on error
-///
-/// Returns 0, or
-/// - -EINVAL: no live loop; `timeout_ns` is NULL
-/// - -EBUSY: inside a callback or a run
-/// - -ECHILD: a copy made by fork
-///
-/// Cost: O(changed watchers), and a system call, which asks for the process. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `timeout_ns` is NULL or writable.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_prepare(
-    loop_: *mut pirn_loop,
-    limit_ns: u64,
-    timeout_ns: *mut u64,
-) -> c_int {
-    if timeout_ns.is_null() {
-        return failure(Error::EINVAL);
-    }
-    // SAFETY: passed on.
-    let result = unsafe { inside(loop_, |face| face.reactor().prepare_foreign(limit_ns)) };
-    status(result.map(|timeout| {
-        // SAFETY: not NULL, hence writable as documented.
-        unsafe { timeout_ns.write(timeout) };
-    }))
-}
-
-/// Second part of a turn: wait until something is ready, at most `timeout_ns`, and fetch it.
-///
-/// May return early with 0. Does nothing while an earlier wait or a limited turn has left something to dispatch.
-///
-/// @param timeout_ns  as `pirn_prepare` said, or less; 0 fetches without waiting
-///
-/// Returns how many fds are ready, or
-/// - -EINVAL: no live loop
-/// - -EBUSY: inside a callback or a run
-/// - -ECHILD: a copy made by fork
-/// - what the kernel said, as `pirn_run`
-///
-/// Blocks unless 0; the only place that does. Cost: two system calls, one of which asks for the process; one
-/// more for less than a millisecond on epoll, and if `pirn_fd` is in use and something was found. Loop
-/// thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_wait(loop_: *mut pirn_loop, timeout_ns: u64) -> c_int {
-    // SAFETY: passed on.
-    let result = unsafe { inside(loop_, |face| face.reactor().wait_foreign(timeout_ns)) };
-    count(result)
-}
-
-/// Third part of a turn: call what is due.
-///
-/// Due timers in the order of their deadlines, then raised bits and I/O by priority, then the tasks
-/// that were queued when it began, then the posts from elsewhere. docs/TURN.md tells the whole.
-/// `pirn_take` writes the same events down instead of calling.
-///
-/// Returns how many callbacks ran, or
-/// - -EINVAL: no live loop
-/// - -EBUSY: inside a callback or a run
-/// - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
-///
-/// Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_dispatch(loop_: *mut pirn_loop) -> c_int {
-    // SAFETY: passed on.
-    count(unsafe { calling(loop_, |face| Ok(drive::dispatch(face))) })
+    count(unsafe { calling(r#loop, |face| drive::turn(face, timeout_ns)) })
 }
 
 /// End a run, a turn or a dispatch that a callback has left by an exception or by longjmp.
@@ -428,16 +340,12 @@ pub unsafe extern "C" fn pirn_dispatch(loop_: *mut pirn_loop) -> c_int {
 ///
 /// Returns 0, also if nothing was left so, or -EINVAL: no live loop. Cost: O(I/O watchers), for
 /// edges are armed again. Loop thread, outside of callbacks. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`, and no run of it is under way.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_abandon(loop_: *mut pirn_loop) -> c_int {
-    enter!(loop_).abandon();
+pub unsafe extern "C" fn pirn_abandon(r#loop: *mut pirn_loop) -> c_int {
+    enter!(r#loop).abandon();
     // SAFETY: a live loop, as `enter!` has found. The word is atomic and only ever borrowed
     // shared.
-    let inside = unsafe { &(*loop_).0.inside };
+    let inside = unsafe { &(*r#loop).0.inside };
     inside.store(0, Ordering::Release);
     0
 }
@@ -451,13 +359,9 @@ pub unsafe extern "C" fn pirn_abandon(loop_: *mut pirn_loop) -> c_int {
 /// @param time_ns    for how long it may start callbacks; 0: any time. The clock is then read around each.
 ///
 /// Returns 0, or -EINVAL: no live loop. Takes effect with the next turn. Cost: O(1). Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_limit(loop_: *mut pirn_loop, callbacks: u32, time_ns: u64) -> c_int {
-    enter!(loop_).set_limit(Limit {
+pub unsafe extern "C" fn pirn_limit(r#loop: *mut pirn_loop, callbacks: u32, time_ns: u64) -> c_int {
+    enter!(r#loop).set_limit(Limit {
         callbacks,
         time: time_ns,
     });
@@ -467,23 +371,34 @@ pub unsafe extern "C" fn pirn_limit(loop_: *mut pirn_loop, callbacks: u32, time_
 /// Keep `pirn_run` going although nothing else may do so, until `pirn_release`. Counts.
 ///
 /// Returns 0, or -EINVAL: no live loop; -ENOSPC: held 2^32 - 1 times. Cost: O(1). Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_hold(loop_: *mut pirn_loop) -> c_int {
-    status(enter!(loop_).hold())
+pub unsafe extern "C" fn pirn_hold(r#loop: *mut pirn_loop) -> c_int {
+    status(enter!(r#loop).hold())
 }
 
 /// Undo one `pirn_hold`.
 ///
 /// Returns 0, or -EINVAL: no live loop, or it is not held. Cost: O(1). Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_release(loop_: *mut pirn_loop) -> c_int {
-    status(enter!(loop_).release())
+pub unsafe extern "C" fn pirn_release(r#loop: *mut pirn_loop) -> c_int {
+    status(enter!(r#loop).release())
+}
+
+/// Ask what `pirn_run` asks before each turn: for programs that make their turns themselves.
+///
+/// Returns `PIRN_GOING` if a run would make another turn, `PIRN_STOPPED` if `pirn_stop` was called
+/// since it was last asked, `PIRN_DONE` if nothing keeps the loop going, or
+/// - -EINVAL: no live loop
+/// - -EBUSY: inside a callback or a run
+///
+/// Cost: O(1). Loop thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_ended(r#loop: *mut pirn_loop) -> c_int {
+    // SAFETY: passed on.
+    let ended = unsafe { inside(r#loop, |face| Ok(face.reactor().ended(FOREVER))) };
+    match ended {
+        Ok(None) => PIRN_GOING,
+        Ok(Some(ended)) => ended as c_int,
+        Err(error) => failure(error),
+    }
 }

@@ -9,27 +9,31 @@ use core::mem::transmute;
 
 use crate::drive::{self, Calls, Item, Kind};
 use crate::error::Error;
-use crate::time::FOREVER;
 use crate::token::Token;
 
-use super::run::{PIRN_GOING, inside};
+use super::run::inside;
 use super::{
     count, failure, function, pirn_io, pirn_io_fn, pirn_loop, pirn_task, pirn_task_fn, pirn_timer,
-    pirn_timer_fn, user,
+    pirn_timer_fn, user_of,
 };
 
 /// Kind of a `pirn_due`: a timer is due.
-pub const PIRN_DUE_TIMER: u32 = 1;
+pub const PIRN_DUE_TIMER: u32 = 1u32;
+
 /// Kind of a `pirn_due`: an fd is ready.
-pub const PIRN_DUE_IO: u32 = 2;
+pub const PIRN_DUE_IO: u32 = 2u32;
+
 /// Kind of a `pirn_due`: a bit was raised.
-pub const PIRN_DUE_RAISED: u32 = 3;
+pub const PIRN_DUE_RAISED: u32 = 3u32;
+
 /// Kind of a `pirn_due`: a task of the loop's own queue.
-pub const PIRN_DUE_TASK: u32 = 4;
+pub const PIRN_DUE_TASK: u32 = 4u32;
+
 /// Kind of a `pirn_due`: a post from elsewhere.
-pub const PIRN_DUE_POST: u32 = 5;
+pub const PIRN_DUE_POST: u32 = 5u32;
+
 /// Kind of a `pirn_info`: a hook. `pirn_take` hands over none.
-pub const PIRN_DUE_HOOK: u32 = 6;
+pub const PIRN_DUE_HOOK: u32 = 6u32;
 
 /// Whose event it is: the member that the kind names.
 #[repr(C)]
@@ -103,7 +107,7 @@ impl From<Item> for pirn_due {
                 // kind is an address too, and is not called here.
                 task: unsafe { transmute::<*mut (), pirn_task_fn>(function(&item.target)) },
             },
-            user: user(&item.target),
+            user: user_of(&item.target),
             more: [0; 2],
         }
     }
@@ -147,13 +151,9 @@ const _: () = assert!(size_of::<pirn_handle>() == size_of::<Token>());
 /// `PIRN_MEASURE`. `pirn_stop` is seen by `pirn_ended`. Each event counts as a callback in
 /// `pirn_stats`. Cost: as `pirn_dispatch`; once `pirn_fd` was called, two system calls. Loop
 /// thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `due` is NULL or writable for `capacity` events.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_take(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     due: *mut pirn_due,
     capacity: u32,
 ) -> c_int {
@@ -174,32 +174,9 @@ pub unsafe extern "C" fn pirn_take(
     };
     // SAFETY: passed on.
     let taken = unsafe {
-        inside(loop_, |face| {
+        inside(r#loop, |face| {
             Ok(drive::take(face.reactor(), capacity, write))
         })
     };
     count(taken)
-}
-
-/// Ask what `pirn_run` asks before each turn: for programs that make their turns themselves.
-///
-/// Returns `PIRN_GOING` if a run would make another turn, `PIRN_STOPPED` if `pirn_stop` was called
-/// since it was last asked, `PIRN_DONE` if nothing keeps the loop going, or
-/// - -EINVAL: no live loop
-/// - -EBUSY: inside a callback or a run
-///
-/// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_ended(loop_: *mut pirn_loop) -> c_int {
-    // SAFETY: passed on.
-    let ended = unsafe { inside(loop_, |face| Ok(face.reactor().ended(FOREVER))) };
-    match ended {
-        Ok(None) => PIRN_GOING,
-        Ok(Some(ended)) => ended as c_int,
-        Err(error) => failure(error),
-    }
 }

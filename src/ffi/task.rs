@@ -1,14 +1,22 @@
 #![expect(unsafe_code, reason = "the C face")]
 //! Tasks of the loop's own, and what other threads, signal handlers and interrupts may call.
-
+use super::{enter, failure, function, give, pirn_loop, status, target, user_of};
+use crate::error::Error;
 use core::ffi::{c_int, c_void};
 
-use crate::error::Error;
+/// Names a task in the loop's own queue. All zero is never a live one.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pirn_task {
+    /// Which place of the queue.
+    pub slot: u32,
+    /// Which use of that place: a handle of an earlier use is stale.
+    pub generation: u32,
+}
 
-use super::{
-    enter, failure, function, give, pirn_loop, pirn_task, pirn_task_fn, shared, status, target,
-    user,
-};
+/// Called for a task or a post. Its place in the queue is free again. Runs on the loop's
+/// thread. If it leaves by an exception or longjmp: see `pirn_abandon`.
+pub type pirn_task_fn = Option<unsafe extern "C" fn(r#loop: *mut pirn_loop, user: *mut c_void)>;
 
 /// Queue a callback for the next turn.
 ///
@@ -23,19 +31,15 @@ use super::{
 /// - -EAGAIN: the queue is full
 ///
 /// Cost: O(1), no system call. Loop thread, any callback; for other threads see `pirn_remote_post`. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `task` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_task_post(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     callback: pirn_task_fn,
     user: *mut c_void,
     task: *mut pirn_task,
 ) -> c_int {
-    let reactor = enter!(loop_);
-    let target = target!(loop_, callback, user);
+    let reactor = enter!(r#loop);
+    let target = target!(r#loop, callback, user);
     let result = reactor.task_post(target);
     // SAFETY: passed on.
     unsafe { give(result, task) }
@@ -50,13 +54,9 @@ pub unsafe extern "C" fn pirn_task_post(
 /// - -ENOENT: it has run, is running, was cancelled, or never was
 ///
 /// Cost: O(1). Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_task_cancel(loop_: *mut pirn_loop, task: pirn_task) -> c_int {
-    status(enter!(loop_).task_cancel(task.into()))
+pub unsafe extern "C" fn pirn_task_cancel(r#loop: *mut pirn_loop, task: pirn_task) -> c_int {
+    status(enter!(r#loop).task_cancel(task.into()))
 }
 
 /// Hand back one accepted post that has not run.
@@ -72,18 +72,14 @@ pub unsafe extern "C" fn pirn_task_cancel(loop_: *mut pirn_loop, task: pirn_task
 /// - -EINVAL: no live loop; `callback` or `user` is NULL
 ///
 /// Cost: O(1); inside a callback O(n) in those handed back there before. Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; the others are NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_task_reclaim(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     callback: *mut pirn_task_fn,
-    user_out: *mut *mut c_void,
+    user: *mut *mut c_void,
 ) -> c_int {
-    let reactor = enter!(loop_);
-    if callback.is_null() || user_out.is_null() {
+    let reactor = enter!(r#loop);
+    if callback.is_null() || user.is_null() {
         return failure(Error::EINVAL);
     }
     let Some(target) = reactor.task_reclaim() else {
@@ -94,97 +90,6 @@ pub unsafe extern "C" fn pirn_task_reclaim(
     // SAFETY: not NULL, hence writable as documented.
     unsafe { callback.write(function) };
     // SAFETY: as above.
-    unsafe { user_out.write(user(&target)) };
+    unsafe { user.write(user_of(&target)) };
     1
-}
-
-/// Queue a callback from anywhere: any thread, any signal handler.
-///
-/// It runs on the loop's thread, after those accepted before it. The loop is woken if it sleeps: a burst of
-/// posts costs two system calls, one of which asks for the process, and posts while the loop is awake cost
-/// none. A thread that posts while another
-/// is in the middle of waking the loop makes the call too, as the other may have been preempted. What was
-/// accepted runs exactly once, or is handed back by `pirn_task_reclaim`.
-///
-/// @param callback  called once, on the loop's thread
-/// @param user      passed to the callback, never looked at
-///
-/// Returns 0, or
-/// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
-/// - -EAGAIN: there is no room; the room is half the tasks, rounded up
-/// - -ESHUTDOWN: the queues are closed
-///
-/// Async-signal-safe: it takes no lock, allocates nothing, and does not touch errno; a handler that interrupts it may call it again.
-/// Lock-free. Cost: O(1), two system calls at most. Any thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init` and is not being ended meanwhile.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_remote_post(
-    loop_: *mut pirn_loop,
-    callback: pirn_task_fn,
-    user: *mut c_void,
-) -> c_int {
-    // SAFETY: passed on.
-    let shared = match unsafe { shared(loop_) } {
-        Ok(shared) => shared,
-        Err(error) => return failure(error),
-    };
-    status(shared.post(target!(loop_, callback, user)))
-}
-
-/// Raise a bit from anywhere: any thread, any signal handler.
-///
-/// What a signal handler or an interrupt wants: it cannot be full, and raising a raised bit is one call. The callback that
-/// `pirn_raise_add` gave it runs once on the loop's thread.
-///
-/// @param bit  0 to 63
-///
-/// Returns 0, or
-/// - -EINVAL: no live loop; bit above 63
-/// - -ESHUTDOWN: the queues are closed
-///
-/// Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two system calls at most. Any thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init` and is not being ended meanwhile.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_raise(loop_: *mut pirn_loop, bit: u32) -> c_int {
-    // SAFETY: passed on.
-    status(unsafe { shared(loop_) }.and_then(|shared| shared.raise(bit)))
-}
-
-/// Make the loop's wait return.
-///
-/// The current wait, or the next one if the loop is not waiting now: at least one turn follows the call. Several calls may make one turn.
-///
-/// Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two
-/// system calls at most. Any thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init` and is not being ended meanwhile.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_wake(loop_: *mut pirn_loop) -> c_int {
-    // SAFETY: passed on.
-    status(unsafe { shared(loop_) }.and_then(|shared| shared.wake()))
-}
-
-/// End the run.
-///
-/// The turn under way is finished, then `pirn_run` returns `PIRN_STOPPED`. Said while no run is under way, it ends the next one before
-/// its first turn. What a limited turn left over is served by the next run.
-///
-/// Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two
-/// system calls at most. Any thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init` and is not being ended meanwhile.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_stop(loop_: *mut pirn_loop) -> c_int {
-    // SAFETY: passed on.
-    status(unsafe { shared(loop_) }.and_then(|shared| shared.stop()))
 }

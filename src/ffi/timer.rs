@@ -1,31 +1,49 @@
 #![expect(unsafe_code, reason = "the C face")]
 //! Timers.
-
-use core::ffi::{c_int, c_void};
-
+use super::head::CReactor;
+use super::io::PIRN_UNREF;
+use super::{enter, failure, give, pirn_loop, reactor, status, target};
 use crate::error::{Error, Result};
 use crate::target::Target;
-use crate::time::Nanos;
+use crate::time::{FOREVER, Nanos};
 use crate::timers::{FIXED_DELAY, SKIP_MISSED, UNREFERENCED};
+use core::ffi::{c_int, c_void};
 
-use super::init::CReactor;
-use super::io::PIRN_UNREF;
-use super::{enter, failure, give, pirn_loop, pirn_timer, pirn_timer_fn, status, target};
+/// Names a timer. All zero is never a live one.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pirn_timer {
+    /// Which slot of the loop's memory.
+    pub slot: u32,
+    /// Which use of that slot: a handle of an earlier use is stale.
+    pub generation: u32,
+}
+
+/// Called when a timer is due. `missed`: how many ticks of a periodic timer are overdue besides
+/// this one; 0 for a one-shot timer, whose handle is already stale and whose slot is free
+/// again. Runs on the loop's thread. If it leaves by an exception or longjmp: see
+/// `pirn_abandon`.
+pub type pirn_timer_fn = Option<
+    unsafe extern "C" fn(r#loop: *mut pirn_loop, timer: pirn_timer, missed: u64, user: *mut c_void),
+>;
 
 /// A timeout that never comes, a deadline that is never reached.
 pub const PIRN_FOREVER: u64 = u64::MAX;
 
 /// Option of `pirn_timer_start`: `delay_ns` is a point on the loop's clock, as `pirn_now` tells it.
-pub const PIRN_TIMER_ABSOLUTE: u32 = 0x1;
+pub const PIRN_TIMER_ABSOLUTE: u32 = 1u32 << 0;
+
 /// Option of `pirn_timer_start`: the delay counts from `pirn_now`, the turn's time, and not from a fresh reading of the clock. Cheaper,
 /// and shorter by what the callbacks of this turn have taken.
-pub const PIRN_TIMER_CACHED: u32 = 0x2;
+pub const PIRN_TIMER_CACHED: u32 = 1u32 << 1;
+
 /// Policy of a periodic timer: the next tick is one period after this one is handed over, by a fresh
 /// reading of the clock.
-pub const PIRN_TIMER_FIXED_DELAY: u32 = 0x4;
+pub const PIRN_TIMER_FIXED_DELAY: u32 = 1u32 << 2;
+
 /// Policy of a periodic timer: one call stands for all ticks due, `missed` says how many besides one; the grid is kept. Without either
 /// policy the rate is fixed: every tick is called, at most one in a turn, and `missed` says how many more are due already.
-pub const PIRN_TIMER_SKIP: u32 = 0x8;
+pub const PIRN_TIMER_SKIP: u32 = 1u32 << 3;
 
 const OPTIONS: u32 =
     PIRN_TIMER_ABSOLUTE | PIRN_TIMER_CACHED | PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP | PIRN_UNREF;
@@ -51,13 +69,9 @@ const OPTIONS: u32 =
 ///
 /// Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a vDSO. Loop thread, any callback.
 /// Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `timer` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_start(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     delay_ns: u64,
     period_ns: u64,
     options: u32,
@@ -65,8 +79,8 @@ pub unsafe extern "C" fn pirn_timer_start(
     user: *mut c_void,
     timer: *mut pirn_timer,
 ) -> c_int {
-    let reactor = enter!(loop_);
-    let target = target!(loop_, callback, user);
+    let reactor = enter!(r#loop);
+    let target = target!(r#loop, callback, user);
     if options != PIRN_TIMER_CACHED || !reactor.is_quiet() {
         // SAFETY: passed on.
         return unsafe { start_otherwise(reactor, delay_ns, period_ns, options, target, timer) };
@@ -162,13 +176,9 @@ fn when(
 /// Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a
 /// vDSO. To push the deadline of a live timer alone, `pirn_timer_again` is cheaper. Loop thread, any
 /// callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `timer` is NULL or readable and writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_set(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     timer: *mut pirn_timer,
     delay_ns: u64,
     period_ns: u64,
@@ -176,11 +186,11 @@ pub unsafe extern "C" fn pirn_timer_set(
     callback: pirn_timer_fn,
     user: *mut c_void,
 ) -> c_int {
-    let reactor = enter!(loop_);
+    let reactor = enter!(r#loop);
     if timer.is_null() {
         return failure(Error::EINVAL);
     }
-    let target = target!(loop_, callback, user);
+    let target = target!(r#loop, callback, user);
     // SAFETY: not NULL, hence readable as documented.
     let token = unsafe { timer.read() }.into();
     let result = when(reactor, delay_ns, period_ns, options)
@@ -200,17 +210,13 @@ pub unsafe extern "C" fn pirn_timer_set(
 /// - -ENOENT: stale handle, the timer may just have fired (`pirn_timer_set` starts it again then)
 ///
 /// Cost: O(1), no clock, no system call. Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_again(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     timer: pirn_timer,
     delay_ns: u64,
 ) -> c_int {
-    status(enter!(loop_).timer_again(timer.into(), delay_ns))
+    status(enter!(r#loop).timer_again(timer.into(), delay_ns))
 }
 
 /// Give a timer another callback and user data.
@@ -226,19 +232,15 @@ pub unsafe extern "C" fn pirn_timer_again(
 /// - -ENOENT: stale handle, the timer may just have fired
 ///
 /// Cost: O(1), no system call. Loop thread, any callback, the timer's own too. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_set_callback(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     timer: pirn_timer,
     callback: pirn_timer_fn,
     user: *mut c_void,
 ) -> c_int {
-    let reactor = enter!(loop_);
-    status(reactor.timer_set_target(timer.into(), target!(loop_, callback, user)))
+    let reactor = enter!(r#loop);
+    status(reactor.timer_set_target(timer.into(), target!(r#loop, callback, user)))
 }
 
 /// Stop a timer.
@@ -250,13 +252,9 @@ pub unsafe extern "C" fn pirn_timer_set_callback(
 /// - -ENOENT: stale handle, the timer may just have fired
 ///
 /// Cost: O(1), no system call. Loop thread, any callback, the timer's own too. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_timer_stop(loop_: *mut pirn_loop, timer: pirn_timer) -> c_int {
-    status(enter!(loop_).timer_stop(timer.into()))
+pub unsafe extern "C" fn pirn_timer_stop(r#loop: *mut pirn_loop, timer: pirn_timer) -> c_int {
+    status(enter!(r#loop).timer_stop(timer.into()))
 }
 
 /// Tell how long a timer still has.
@@ -266,17 +264,13 @@ pub unsafe extern "C" fn pirn_timer_stop(loop_: *mut pirn_loop, timer: pirn_time
 ///
 /// Returns 0, or -EINVAL: no live loop or `remaining_ns` NULL; -ENOENT: stale handle. Cost: O(1), reads the clock. Loop thread, any
 /// callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `remaining_ns` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_remaining(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     timer: pirn_timer,
     remaining_ns: *mut u64,
 ) -> c_int {
-    let reactor = enter!(loop_);
+    let reactor = enter!(r#loop);
     if remaining_ns.is_null() {
         return failure(Error::EINVAL);
     }
@@ -294,39 +288,57 @@ pub unsafe extern "C" fn pirn_timer_remaining(
 /// @param slack_ns  by how much it may be late at most; 0 is exact, the default
 ///
 /// Returns 0, or -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_slack(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     timer: pirn_timer,
     slack_ns: u64,
 ) -> c_int {
-    status(enter!(loop_).timer_slack(timer.into(), slack_ns))
+    status(enter!(r#loop).timer_slack(timer.into(), slack_ns))
 }
 
 /// Let a timer keep `pirn_run` going, which is the default.
 ///
 /// Returns 0, also if it already does; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_timer_ref(loop_: *mut pirn_loop, timer: pirn_timer) -> c_int {
-    status(enter!(loop_).timer_reference(timer.into(), true))
+pub unsafe extern "C" fn pirn_timer_ref(r#loop: *mut pirn_loop, timer: pirn_timer) -> c_int {
+    status(enter!(r#loop).timer_reference(timer.into(), true))
 }
 
 /// Let `pirn_run` end although this timer is armed: for housekeeping.
 ///
 /// Returns 0, also if it was so; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_timer_unref(loop_: *mut pirn_loop, timer: pirn_timer) -> c_int {
-    status(enter!(loop_).timer_reference(timer.into(), false))
+pub unsafe extern "C" fn pirn_timer_unref(r#loop: *mut pirn_loop, timer: pirn_timer) -> c_int {
+    status(enter!(r#loop).timer_reference(timer.into(), false))
+}
+
+/// Tell the turn's time.
+///
+/// Read once in a turn, after the wait, and the same for all callbacks of the turn. Outside of turns it is as old as the last one.
+///
+/// Returns nanoseconds on the monotonic clock, or 0 if there is no live loop. Cost: O(1). Loop thread, any callback. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_now(r#loop: *mut pirn_loop) -> u64 {
+    // SAFETY: passed on.
+    unsafe { reactor(r#loop) }.map_or(0, |reactor| reactor.now())
+}
+
+/// Read the clock into the turn's time: after long work, or before `pirn_timer_again` outside of turns.
+///
+/// Returns it, or 0 if there is no live loop. Cost: O(1), no system call where the kernel has a vDSO. Loop thread, any callback. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_update(r#loop: *mut pirn_loop) -> u64 {
+    // SAFETY: passed on.
+    unsafe { reactor(r#loop) }.map_or(0, |reactor| reactor.update())
+}
+
+/// Tell the deadline of the timer that is due next.
+///
+/// Returns nanoseconds on the clock of `pirn_now`, or `PIRN_FOREVER` if no timer will fire, or there is no live loop. Exact. Cost: O(timers
+/// that are due about the same time). Loop thread, any callback. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_deadline(r#loop: *mut pirn_loop) -> u64 {
+    // SAFETY: passed on.
+    unsafe { reactor(r#loop) }.map_or(FOREVER, |reactor| reactor.next_deadline())
 }

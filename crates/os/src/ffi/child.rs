@@ -15,10 +15,10 @@ use crate::process;
 use crate::sys::{self, AsRawFd, Errno, Exit, IntoRawFd, Result, WaitFor};
 
 /// Option of `pirn_child_add`: report how the child ended, but leave it for you to reap.
-pub const PIRN_CHILD_KEEP: u32 = 0x1;
+pub const PIRN_CHILD_KEEP: u32 = 1u32 << 0;
 /// Option of `pirn_child_add`: if the kernel refuses a pidfd, do without. The end of the child is
 /// then noticed by `pirn_child_scan` only.
-pub const PIRN_CHILD_SCAN: u32 = 0x2;
+pub const PIRN_CHILD_SCAN: u32 = 1u32 << 1;
 
 /// In `options`: there is no pidfd. The fd is an eventfd, which `pirn_child_scan` makes readable.
 const IS_SCANNED: u32 = 0x8000_0000;
@@ -44,7 +44,7 @@ pub struct pirn_child_status {
 /// may be added again. Runs on the loop's thread. Must not unwind or longjmp out.
 pub type pirn_child_fn = Option<
     unsafe extern "C" fn(
-        loop_: *mut pirn_loop,
+        r#loop: *mut pirn_loop,
         child: *mut pirn_child,
         status: *const pirn_child_status,
         user: *mut c_void,
@@ -60,7 +60,7 @@ pub struct pirn_child {
     /// `pirn_io_unref`.
     pub io: pirn_io,
     /// The loop; NULL if it is not added.
-    pub loop_: *mut pirn_loop,
+    pub r#loop: *mut pirn_loop,
     /// What is called.
     pub callback: pirn_child_fn,
     /// What the callback is called with.
@@ -77,7 +77,7 @@ pub struct pirn_child {
 
 const UNUSED: pirn_child = pirn_child {
     io: NO_IO,
-    loop_: null_mut(),
+    r#loop: null_mut(),
     callback: None,
     user: null_mut(),
     fd: 0,
@@ -119,13 +119,9 @@ const_assert!(size_of::<pirn_child_status>() == 16);
 ///
 /// Takes an I/O slot and an fd until it is reported. Cost: as `pirn_io_add`, and a system call;
 /// three without a pidfd. Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `child` is NULL or writable until it is removed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_child_add(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     child: *mut pirn_child,
     pid: c_int,
     options: u32,
@@ -134,7 +130,7 @@ pub unsafe extern "C" fn pirn_child_add(
 ) -> c_int {
     let add = || {
         // SAFETY: passed on.
-        let place = unsafe { vacant(loop_, child, options, callback) }?;
+        let place = unsafe { vacant(r#loop, child, options, callback) }?;
         let (fd, scanned) = match sys::open_process(pid) {
             Err(Errno::NOSYS | Errno::PERM) if options & PIRN_CHILD_SCAN != 0 => {
                 (scannable(pid)?, IS_SCANNED)
@@ -143,10 +139,18 @@ pub unsafe extern "C" fn pirn_child_add(
         };
         // SAFETY: the loop is passed on; `on_ready` takes what it is given for a child that was
         // added, which is what follows.
-        let io = unsafe { watch(loop_, fd.as_raw_fd(), options, Some(on_ready), child.cast()) }?;
+        let io = unsafe {
+            watch(
+                r#loop,
+                fd.as_raw_fd(),
+                options,
+                Some(on_ready),
+                child.cast(),
+            )
+        }?;
         *place = pirn_child {
             io,
-            loop_,
+            r#loop,
             callback,
             user,
             fd: fd.into_raw_fd(),
@@ -181,13 +185,9 @@ pub unsafe extern "C" fn pirn_child_add(
 ///
 /// Takes an I/O slot until it is reported. Cost: as `pirn_io_add`, and a system call. Loop
 /// thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `child` is NULL or writable until it is removed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_child_add_fd(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     child: *mut pirn_child,
     pidfd: c_int,
     options: u32,
@@ -196,7 +196,7 @@ pub unsafe extern "C" fn pirn_child_add_fd(
 ) -> c_int {
     let add = || {
         // SAFETY: passed on.
-        let place = unsafe { vacant(loop_, child, options, callback) }?;
+        let place = unsafe { vacant(r#loop, child, options, callback) }?;
         if options & PIRN_CHILD_SCAN != 0 {
             return Err(Errno::INVAL);
         }
@@ -209,10 +209,10 @@ pub unsafe extern "C" fn pirn_child_add_fd(
             Err(error) => return Err(error),
         }
         // SAFETY: as in `pirn_child_add`.
-        let io = unsafe { watch(loop_, pidfd, options, Some(on_ready), child.cast()) }?;
+        let io = unsafe { watch(r#loop, pidfd, options, Some(on_ready), child.cast()) }?;
         *place = pirn_child {
             io,
-            loop_,
+            r#loop,
             callback,
             user,
             fd: pidfd,
@@ -231,19 +231,19 @@ pub unsafe extern "C" fn pirn_child_add_fd(
 ///
 /// As `pirn_child_add`; no callback runs while the reference lives.
 unsafe fn vacant<'child>(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     child: *mut pirn_child,
     options: u32,
     callback: pirn_child_fn,
 ) -> Result<&'child mut pirn_child> {
     // SAFETY: passed on.
-    unsafe { check(loop_, options, PIRN_CHILD_KEEP | PIRN_CHILD_SCAN) }?;
+    unsafe { check(r#loop, options, PIRN_CHILD_KEEP | PIRN_CHILD_SCAN) }?;
     if callback.is_none() {
         return Err(Errno::INVAL);
     }
     // SAFETY: NULL or writable, as asked of the caller.
     let place = unsafe { child.as_mut() }.ok_or(Errno::INVAL)?;
-    if !place.loop_.is_null() {
+    if !place.r#loop.is_null() {
         return Err(Errno::EXIST);
     }
     Ok(place)
@@ -272,16 +272,12 @@ fn scannable(pid: c_int) -> Result<sys::OwnedFd> {
 /// - -ENOENT: it is not added
 ///
 /// Cost: O(1); two system calls at most, none with a pidfd. Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `child` is NULL, or zero, or was added.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_child_scan(child: *mut pirn_child) -> c_int {
     // SAFETY: NULL or readable; no callback runs before this function returns.
     status(match unsafe { child.as_ref() } {
         None => Err(Errno::INVAL),
-        Some(place) if place.loop_.is_null() => Err(Errno::NOENT),
+        Some(place) if place.r#loop.is_null() => Err(Errno::NOENT),
         Some(place) => {
             scan(place);
             Ok(())
@@ -310,21 +306,17 @@ fn scan(place: &pirn_child) {
 /// - -ECHILD: a copy made by fork
 ///
 /// Cost: as `pirn_io_remove`, and a system call. Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `child` is NULL, or zero, or was added; its loop's block is readable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_child_remove(child: *mut pirn_child) -> c_int {
     let remove = || {
         // SAFETY: NULL or writable; no callback runs before this function returns.
         let place = unsafe { child.as_mut() }.ok_or(Errno::INVAL)?;
-        if place.loop_.is_null() {
+        if place.r#loop.is_null() {
             return Err(Errno::NOENT);
         }
         // SAFETY: it was added, hence the loop came from `pirn_init` and the fd is the source's
         // own.
-        unsafe { unwatch(place.loop_, place.io, place.fd) }?;
+        unsafe { unwatch(place.r#loop, place.io, place.fd) }?;
         *place = UNUSED;
         Ok(())
     };
@@ -333,7 +325,7 @@ pub unsafe extern "C" fn pirn_child_remove(child: *mut pirn_child) -> c_int {
 
 /// The watcher's callback: reaps the child, ends the source, and reports.
 unsafe extern "C" fn on_ready(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     _io: pirn_io,
     _fd: c_int,
     ready: u32,
@@ -372,7 +364,7 @@ unsafe extern "C" fn on_ready(
         }
         // SAFETY: it was added, hence the loop came from `pirn_init` and the fd is the source's
         // own.
-        if unsafe { unwatch(place.loop_, place.io, place.fd) }.is_err() {
+        if unsafe { unwatch(place.r#loop, place.io, place.fd) }.is_err() {
             // A copy made by fork, in which it is not a child: nothing was reaped.
             return;
         }
@@ -380,7 +372,7 @@ unsafe extern "C" fn on_ready(
     }
     if let Some(callback) = callback {
         // SAFETY: a function of the application's, to be called with these arguments.
-        unsafe { callback(loop_, child, &report, user) };
+        unsafe { callback(r#loop, child, &report, user) };
     }
 }
 

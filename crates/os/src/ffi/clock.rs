@@ -16,22 +16,22 @@ use crate::schedule::{Event, NEVER, Schedule};
 use crate::sys::{self, AsRawFd, Errno, IntoRawFd, Result};
 
 /// A clock: the time of day, in nanoseconds since 1970 (UTC). It can be set.
-pub const PIRN_CLOCK_REALTIME: u32 = 0;
+pub const PIRN_CLOCK_REALTIME: u32 = 0u32;
 /// A clock: the time since the machine was started, in nanoseconds. It goes on while the machine is
 /// suspended, and cannot be set.
-pub const PIRN_CLOCK_BOOTTIME: u32 = 7;
+pub const PIRN_CLOCK_BOOTTIME: u32 = 7u32;
 /// A clock: as `PIRN_CLOCK_REALTIME`, and wakes the machine if it is suspended.
-pub const PIRN_CLOCK_REALTIME_ALARM: u32 = 8;
+pub const PIRN_CLOCK_REALTIME_ALARM: u32 = 8u32;
 /// A clock: as `PIRN_CLOCK_BOOTTIME`, and wakes the machine if it is suspended.
-pub const PIRN_CLOCK_BOOTTIME_ALARM: u32 = 9;
+pub const PIRN_CLOCK_BOOTTIME_ALARM: u32 = 9u32;
 
 /// Option of `pirn_clock_add`: report also that somebody has set the clock.
-pub const PIRN_CLOCK_TELL_SET: u32 = 0x1;
+pub const PIRN_CLOCK_TELL_SET: u32 = 1u32 << 0;
 
 /// What is reported: the deadline has been reached.
-pub const PIRN_CLOCK_DUE: u32 = 1;
+pub const PIRN_CLOCK_DUE: u32 = 1u32;
 /// What is reported: the clock was set, forwards or backwards, once or several times.
-pub const PIRN_CLOCK_SET: u32 = 2;
+pub const PIRN_CLOCK_SET: u32 = 2u32;
 
 /// In `options`: the clock was set, which is still to be reported and which the timerfd does not
 /// report any more.
@@ -43,7 +43,7 @@ const IS_SET_NOTED: u32 = 0x8000_0000;
 /// loop's thread. Must not unwind or longjmp out.
 pub type pirn_clock_fn = Option<
     unsafe extern "C" fn(
-        loop_: *mut pirn_loop,
+        r#loop: *mut pirn_loop,
         clock: *mut pirn_clock,
         what: u32,
         missed: u64,
@@ -63,7 +63,7 @@ pub struct pirn_clock {
     /// From one deadline to the next; 0 if there is but one.
     pub period_ns: u64,
     /// The loop; NULL if it is not added.
-    pub loop_: *mut pirn_loop,
+    pub r#loop: *mut pirn_loop,
     /// What is called.
     pub callback: pirn_clock_fn,
     /// What the callback is called with.
@@ -82,7 +82,7 @@ const UNUSED: pirn_clock = pirn_clock {
     io: NO_IO,
     at_ns: 0,
     period_ns: 0,
-    loop_: null_mut(),
+    r#loop: null_mut(),
     callback: None,
     user: null_mut(),
     fd: 0,
@@ -165,13 +165,9 @@ fn clock_of(which: u32) -> Result<ClockKind> {
 ///
 /// Takes an I/O slot and an fd. Cost: as `pirn_io_add`, and three system calls; for each report
 /// three. Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `clock` is NULL or writable until it is removed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_clock_add(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     clock: *mut pirn_clock,
     which: u32,
     at_ns: u64,
@@ -182,7 +178,7 @@ pub unsafe extern "C" fn pirn_clock_add(
 ) -> c_int {
     let add = || {
         // SAFETY: passed on.
-        unsafe { check(loop_, options, PIRN_CLOCK_TELL_SET) }?;
+        unsafe { check(r#loop, options, PIRN_CLOCK_TELL_SET) }?;
         let kind = clock_of(which)?;
         let tells_set = options & PIRN_CLOCK_TELL_SET != 0;
         if callback.is_none() || tells_set && !kind.can_be_set() {
@@ -190,7 +186,7 @@ pub unsafe extern "C" fn pirn_clock_add(
         }
         // SAFETY: NULL or writable; no callback runs before this function returns.
         let place = unsafe { clock.as_mut() }.ok_or(Errno::INVAL)?;
-        if !place.loop_.is_null() {
+        if !place.r#loop.is_null() {
             return Err(Errno::EXIST);
         }
         let fd = sys::open_clock(kind)?;
@@ -198,12 +194,12 @@ pub unsafe extern "C" fn pirn_clock_add(
         let source = clock.cast();
         // SAFETY: the loop is passed on; `on_ready` takes what it is given for a clock that was
         // added, which is what follows.
-        let io = unsafe { watch(loop_, fd.as_raw_fd(), options, Some(on_ready), source) }?;
+        let io = unsafe { watch(r#loop, fd.as_raw_fd(), options, Some(on_ready), source) }?;
         *place = pirn_clock {
             io,
             at_ns,
             period_ns,
-            loop_,
+            r#loop,
             callback,
             user,
             fd: fd.into_raw_fd(),
@@ -232,16 +228,12 @@ pub unsafe extern "C" fn pirn_clock_add(
 /// - -ECHILD: a parent process has added it
 ///
 /// Cost: O(1), two system calls. Loop thread, any callback, its own too. Since 0.1.
-///
-/// # Safety
-///
-/// `clock` is NULL, or zero, or was added.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_clock_again(clock: *mut pirn_clock, at_ns: u64) -> c_int {
     let again = || {
         // SAFETY: NULL or writable; no callback runs before this function returns.
         let place = unsafe { clock.as_mut() }.ok_or(Errno::INVAL)?;
-        if place.loop_.is_null() {
+        if place.r#loop.is_null() {
             return Err(Errno::NOENT);
         }
         // The timerfd is the parent's too: to arm it would take the parent's deadline away.
@@ -270,21 +262,17 @@ pub unsafe extern "C" fn pirn_clock_again(clock: *mut pirn_clock, at_ns: u64) ->
 /// - -ECHILD: a copy made by fork
 ///
 /// Cost: as `pirn_io_remove`, and a system call. Loop thread, any callback, its own too. Since 0.1.
-///
-/// # Safety
-///
-/// `clock` is NULL, or zero, or was added; its loop's block is readable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_clock_remove(clock: *mut pirn_clock) -> c_int {
     let remove = || {
         // SAFETY: NULL or writable; no callback runs before this function returns.
         let place = unsafe { clock.as_mut() }.ok_or(Errno::INVAL)?;
-        if place.loop_.is_null() {
+        if place.r#loop.is_null() {
             return Err(Errno::NOENT);
         }
         // SAFETY: it was added, hence the loop came from `pirn_init` and the fd is the source's
         // own.
-        unsafe { unwatch(place.loop_, place.io, place.fd) }?;
+        unsafe { unwatch(place.r#loop, place.io, place.fd) }?;
         *place = UNUSED;
         Ok(())
     };
@@ -299,10 +287,6 @@ pub unsafe extern "C" fn pirn_clock_remove(clock: *mut pirn_clock) -> c_int {
 ///
 /// Returns 0, or -EINVAL: not such a clock, or `ns` NULL. Cost: a system call. Any thread. Since
 /// 0.1.
-///
-/// # Safety
-///
-/// `ns` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_clock_now(which: u32, ns: *mut u64) -> c_int {
     let read = || {
@@ -316,7 +300,7 @@ pub unsafe extern "C" fn pirn_clock_now(which: u32, ns: *mut u64) -> c_int {
 
 /// The watcher's callback: reports one thing, if there is any.
 unsafe extern "C" fn on_ready(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     io: pirn_io,
     _fd: c_int,
     ready: u32,
@@ -333,7 +317,7 @@ unsafe extern "C" fn on_ready(
     } else if place.process != sys::this_process() {
         // The timerfd is the parent's too: to read it would take the parent's expiry away.
         // SAFETY: a live loop, which runs this callback.
-        unsafe { rest(loop_, io) };
+        unsafe { rest(r#loop, io) };
         return;
     } else {
         let (mut schedule, mut timer) = place.schedule();
@@ -347,6 +331,6 @@ unsafe extern "C" fn on_ready(
     };
     if let Some(callback) = callback {
         // SAFETY: a function of the application's, to be called with these arguments.
-        unsafe { callback(loop_, clock, what, missed, user) };
+        unsafe { callback(r#loop, clock, what, missed, user) };
     }
 }

@@ -41,7 +41,7 @@ pub struct pirn_file_event {
 /// not unwind or longjmp out.
 pub type pirn_files_fn = Option<
     unsafe extern "C" fn(
-        loop_: *mut pirn_loop,
+        r#loop: *mut pirn_loop,
         files: *mut pirn_files,
         event: *const pirn_file_event,
         user: *mut c_void,
@@ -56,7 +56,7 @@ pub struct pirn_files {
     /// `pirn_io_unref`.
     pub io: pirn_io,
     /// The loop; NULL if it is not added.
-    pub loop_: *mut pirn_loop,
+    pub r#loop: *mut pirn_loop,
     /// What is called.
     pub callback: pirn_files_fn,
     /// What the callback is called with.
@@ -75,7 +75,7 @@ pub struct pirn_files {
 
 const UNUSED: pirn_files = pirn_files {
     io: NO_IO,
-    loop_: null_mut(),
+    r#loop: null_mut(),
     callback: None,
     user: null_mut(),
     batch: null(),
@@ -117,13 +117,9 @@ const_assert!(size_of::<usize>() == 4 || size_of::<pirn_file_event>() == 32);
 ///
 /// Takes an I/O slot and an fd. Cost: as `pirn_io_add`, and two system calls. Loop thread, any
 /// callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `files` is NULL or writable until it is removed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_files_add(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     files: *mut pirn_files,
     options: u32,
     callback: pirn_files_fn,
@@ -131,23 +127,23 @@ pub unsafe extern "C" fn pirn_files_add(
 ) -> c_int {
     let add = || {
         // SAFETY: passed on.
-        unsafe { check(loop_, options, 0) }?;
+        unsafe { check(r#loop, options, 0) }?;
         if callback.is_none() {
             return Err(Errno::INVAL);
         }
         // SAFETY: NULL or writable; no callback runs before this function returns.
         let place = unsafe { files.as_mut() }.ok_or(Errno::INVAL)?;
-        if !place.loop_.is_null() {
+        if !place.r#loop.is_null() {
             return Err(Errno::EXIST);
         }
         let fd = sys::open_files()?;
         let source = files.cast();
         // SAFETY: the loop is passed on; `on_ready` takes what it is given for files that were
         // added, which is what follows.
-        let io = unsafe { watch(loop_, fd.as_raw_fd(), options, Some(on_ready), source) }?;
+        let io = unsafe { watch(r#loop, fd.as_raw_fd(), options, Some(on_ready), source) }?;
         *place = pirn_files {
             io,
-            loop_,
+            r#loop,
             callback,
             user,
             batch: null(),
@@ -180,10 +176,6 @@ pub unsafe extern "C" fn pirn_files_add(
 /// - -ECHILD: a parent process has added `files`
 ///
 /// Cost: two system calls. Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `files` is NULL, or zero, or was added; `path` is NULL or ends with a NUL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_files_watch(
     files: *mut pirn_files,
@@ -219,10 +211,6 @@ pub unsafe extern "C" fn pirn_files_watch(
 /// - -ECHILD: a parent process has added `files`
 ///
 /// Cost: two system calls. Loop thread, any callback. Since 0.1.
-///
-/// # Safety
-///
-/// `files` is NULL, or zero, or was added.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_files_unwatch(files: *mut pirn_files, watch: c_int) -> c_int {
     let remove = || {
@@ -241,7 +229,7 @@ pub unsafe extern "C" fn pirn_files_unwatch(files: *mut pirn_files, watch: c_int
 unsafe fn own_fd(files: *const pirn_files) -> Result<c_int> {
     // SAFETY: NULL or readable; no callback runs while the reference lives.
     let place = unsafe { files.as_ref() }.ok_or(Errno::INVAL)?;
-    if place.loop_.is_null() {
+    if place.r#loop.is_null() {
         return Err(Errno::INVAL);
     }
     // The instance is the parent's too: a watch of the copy's would report to the parent.
@@ -266,21 +254,17 @@ unsafe fn own_fd(files: *const pirn_files) -> Result<c_int> {
 /// - -ECHILD: a copy made by fork
 ///
 /// Cost: as `pirn_io_remove`, and a system call. Loop thread, any callback, its own too. Since 0.1.
-///
-/// # Safety
-///
-/// `files` is NULL, or zero, or was added; its loop's block is readable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_files_remove(files: *mut pirn_files) -> c_int {
     let remove = || {
         // SAFETY: NULL or writable; no callback runs before this function returns.
         let place = unsafe { files.as_mut() }.ok_or(Errno::INVAL)?;
-        if place.loop_.is_null() {
+        if place.r#loop.is_null() {
             return Err(Errno::NOENT);
         }
         // SAFETY: it was added, hence the loop came from `pirn_init` and the fd is the source's
         // own.
-        unsafe { unwatch(place.loop_, place.io, place.fd) }?;
+        unsafe { unwatch(place.r#loop, place.io, place.fd) }?;
         // SAFETY: `on_ready` sets it to a variable of its own while it calls back, and to NULL
         // after.
         if let Some(is_over) = unsafe { place.batch.cast::<Cell<bool>>().as_ref() } {
@@ -294,7 +278,7 @@ pub unsafe extern "C" fn pirn_files_remove(files: *mut pirn_files) -> c_int {
 
 /// The watcher's callback: reads some changes, and reports one after the other.
 unsafe extern "C" fn on_ready(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     io: pirn_io,
     fd: c_int,
     ready: u32,
@@ -314,7 +298,7 @@ unsafe extern "C" fn on_ready(
         } else if place.process != sys::this_process() {
             // The instance is the parent's too: to read it would take the parent's changes away.
             // SAFETY: a live loop, which runs this callback.
-            unsafe { rest(loop_, io) };
+            unsafe { rest(r#loop, io) };
             return;
         } else {
             // EAGAIN: there is nothing, for no reason.
@@ -336,7 +320,7 @@ unsafe extern "C" fn on_ready(
         };
         if let Some(callback) = callback {
             // SAFETY: a function of the application's, to be called with these arguments.
-            unsafe { callback(loop_, files, &event, user) };
+            unsafe { callback(r#loop, files, &event, user) };
         }
         if is_over.get() {
             return;

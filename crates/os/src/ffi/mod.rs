@@ -3,6 +3,10 @@
     reason = "the functions of the core are called, which are C functions"
 )]
 #![allow(non_camel_case_types)]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "what C asks of pointers holds for all"
+)]
 //! The C functions. What they promise is written here, once; include/pirn/os.h is generated from
 //! it.
 //!
@@ -58,10 +62,10 @@ fn result(status: c_int) -> Result<()> {
 ///
 /// # Safety
 ///
-/// `loop_` is NULL or came from `pirn_init`.
-unsafe fn check(loop_: *mut pirn_loop, options: u32, own: u32) -> Result<()> {
+/// `r#loop` is NULL or came from `pirn_init`.
+unsafe fn check(r#loop: *mut pirn_loop, options: u32, own: u32) -> Result<()> {
     // SAFETY: passed on.
-    let backend = unsafe { pirn_backend(loop_) };
+    let backend = unsafe { pirn_backend(r#loop) };
     result(backend)?;
     // The fds of a host are its own numbers, which it chooses: ours would be taken for one of them.
     if backend == PIRN_BACKEND_HOST as c_int {
@@ -77,10 +81,10 @@ unsafe fn check(loop_: *mut pirn_loop, options: u32, own: u32) -> Result<()> {
 ///
 /// # Safety
 ///
-/// `loop_` is NULL or came from `pirn_init`; `callback` may be called with `source` until
+/// `r#loop` is NULL or came from `pirn_init`; `callback` may be called with `source` until
 /// `unwatch`.
 unsafe fn watch(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     fd: c_int,
     options: u32,
     callback: pirn_io_fn,
@@ -89,7 +93,7 @@ unsafe fn watch(
     let mut io = NO_IO;
     let interest = PIRN_READ | options & WATCHER_OPTIONS;
     // SAFETY: the loop is passed on, and `io` is writable.
-    result(unsafe { pirn_io_add(loop_, fd, interest, callback, source, &mut io) })?;
+    result(unsafe { pirn_io_add(r#loop, fd, interest, callback, source, &mut io) })?;
     Ok(io)
 }
 
@@ -98,10 +102,10 @@ unsafe fn watch(
 ///
 /// # Safety
 ///
-/// `loop_` came from `pirn_init` and is readable; the fd is the source's own.
-unsafe fn unwatch(loop_: *mut pirn_loop, io: pirn_io, fd: c_int) -> Result<()> {
+/// `r#loop` came from `pirn_init` and is readable; the fd is the source's own.
+unsafe fn unwatch(r#loop: *mut pirn_loop, io: pirn_io, fd: c_int) -> Result<()> {
     // SAFETY: passed on.
-    let removed = result(unsafe { pirn_io_remove(loop_, io) });
+    let removed = result(unsafe { pirn_io_remove(r#loop, io) });
     // With any other error the loop has ended, or the watcher was removed by its handle before.
     if removed == Err(Errno::CHILD) {
         return removed;
@@ -117,10 +121,10 @@ unsafe fn unwatch(loop_: *mut pirn_loop, io: pirn_io, fd: c_int) -> Result<()> {
 ///
 /// # Safety
 ///
-/// `loop_` came from `pirn_init` and is readable.
-unsafe fn rest(loop_: *mut pirn_loop, io: pirn_io) {
+/// `r#loop` came from `pirn_init` and is readable.
+unsafe fn rest(r#loop: *mut pirn_loop, io: pirn_io) {
     // SAFETY: passed on. It fails only for a watcher that is gone.
-    unsafe { pirn_io_modify(loop_, io, 0) };
+    unsafe { pirn_io_modify(r#loop, io, 0) };
 }
 
 /// True if the watcher of a source was told `PIRN_INVALID`. If somebody else has closed the fd, its

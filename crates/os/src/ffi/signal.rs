@@ -16,7 +16,7 @@ use crate::sys::{self, AsRawFd, Errno, IntoRawFd, Result};
 
 /// Option of `pirn_signal_add`: block the signal in the calling thread if it is not blocked
 /// there, and let it through again when the source is removed.
-pub const PIRN_SIGNAL_BLOCK: u32 = 0x1;
+pub const PIRN_SIGNAL_BLOCK: u32 = 1u32 << 0;
 
 /// In `options`: pirn has blocked the signal, so that removing the source is to let it through
 /// again.
@@ -51,7 +51,7 @@ pub struct pirn_signal_info {
 /// the loop's thread. Must not unwind or longjmp out.
 pub type pirn_signal_fn = Option<
     unsafe extern "C" fn(
-        loop_: *mut pirn_loop,
+        r#loop: *mut pirn_loop,
         signal: *mut pirn_signal,
         info: *const pirn_signal_info,
         user: *mut c_void,
@@ -66,7 +66,7 @@ pub struct pirn_signal {
     /// `pirn_io_unref`.
     pub io: pirn_io,
     /// The loop; NULL if it is not added.
-    pub loop_: *mut pirn_loop,
+    pub r#loop: *mut pirn_loop,
     /// What is called.
     pub callback: pirn_signal_fn,
     /// What the callback is called with.
@@ -83,7 +83,7 @@ pub struct pirn_signal {
 
 const UNUSED: pirn_signal = pirn_signal {
     io: NO_IO,
-    loop_: null_mut(),
+    r#loop: null_mut(),
     callback: None,
     user: null_mut(),
     fd: 0,
@@ -122,13 +122,9 @@ const UNUSED: pirn_signal = pirn_signal {
 ///
 /// Takes an I/O slot and an fd. Cost: as `pirn_io_add`, and two system calls. Loop thread, any
 /// callback. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `signal` is NULL or writable until it is removed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_signal_add(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     signal: *mut pirn_signal,
     signo: c_int,
     options: u32,
@@ -136,14 +132,14 @@ pub unsafe extern "C" fn pirn_signal_add(
     user: *mut c_void,
 ) -> c_int {
     // SAFETY: passed on.
-    status(unsafe { add(loop_, signal, signo, options, callback, user) })
+    status(unsafe { add(r#loop, signal, signo, options, callback, user) })
 }
 
 /// # Safety
 ///
 /// As `pirn_signal_add`.
 unsafe fn add(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     signal: *mut pirn_signal,
     signo: c_int,
     options: u32,
@@ -151,7 +147,7 @@ unsafe fn add(
     user: *mut c_void,
 ) -> Result<()> {
     // SAFETY: passed on.
-    unsafe { check(loop_, options, PIRN_SIGNAL_BLOCK) }?;
+    unsafe { check(r#loop, options, PIRN_SIGNAL_BLOCK) }?;
     check_signal(signo)?;
     if callback.is_none() {
         return Err(Errno::INVAL);
@@ -159,7 +155,7 @@ unsafe fn add(
     // SAFETY: NULL or writable, as asked of the caller; no callback runs before this function
     // returns.
     let place = unsafe { signal.as_mut() }.ok_or(Errno::INVAL)?;
-    if !place.loop_.is_null() {
+    if !place.r#loop.is_null() {
         return Err(Errno::EXIST);
     }
     let is_blocked_by_us = if options & PIRN_SIGNAL_BLOCK != 0 {
@@ -173,14 +169,14 @@ unsafe fn add(
         let source = signal.cast();
         // SAFETY: the loop is passed on; `on_ready` takes what it is given for a signal that was
         // added, which is what follows.
-        let io = unsafe { watch(loop_, fd.as_raw_fd(), options, Some(on_ready), source) }?;
+        let io = unsafe { watch(r#loop, fd.as_raw_fd(), options, Some(on_ready), source) }?;
         Ok((io, fd))
     });
     match watched {
         Ok((io, fd)) => {
             *place = pirn_signal {
                 io,
-                loop_,
+                r#loop,
                 callback,
                 user,
                 fd: fd.into_raw_fd(),
@@ -219,10 +215,6 @@ unsafe fn add(
 ///
 /// Cost: as `pirn_io_remove`, and one or two system calls. Loop thread, any callback, its own too.
 /// Since 0.1.
-///
-/// # Safety
-///
-/// `signal` is NULL, or zero, or was added; its loop's block is readable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_signal_remove(signal: *mut pirn_signal) -> c_int {
     // SAFETY: passed on.
@@ -235,11 +227,11 @@ pub unsafe extern "C" fn pirn_signal_remove(signal: *mut pirn_signal) -> c_int {
 unsafe fn remove(signal: *mut pirn_signal) -> Result<()> {
     // SAFETY: NULL or writable; no callback runs before this function returns.
     let place = unsafe { signal.as_mut() }.ok_or(Errno::INVAL)?;
-    if place.loop_.is_null() {
+    if place.r#loop.is_null() {
         return Err(Errno::NOENT);
     }
     // SAFETY: it was added, hence the loop came from `pirn_init` and the fd is the source's own.
-    unsafe { unwatch(place.loop_, place.io, place.fd) }?;
+    unsafe { unwatch(place.r#loop, place.io, place.fd) }?;
     let (signo, options) = (place.signo, place.options);
     *place = UNUSED;
     if options & IS_BLOCKED_BY_US != 0 {
@@ -250,7 +242,7 @@ unsafe fn remove(signal: *mut pirn_signal) -> Result<()> {
 
 /// The watcher's callback: takes one signal out of the signalfd, and hands it over.
 unsafe extern "C" fn on_ready(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     _io: pirn_io,
     fd: c_int,
     ready: u32,
@@ -284,7 +276,7 @@ unsafe extern "C" fn on_ready(
     };
     if let Some(callback) = callback {
         // SAFETY: a function of the application's, to be called with these arguments.
-        unsafe { callback(loop_, signal, &info, user) };
+        unsafe { callback(r#loop, signal, &info, user) };
     }
 }
 

@@ -1,0 +1,77 @@
+#![expect(unsafe_code, reason = "the C face")]
+//! The backends, and what they can do.
+
+use core::ffi::{CStr, c_char, c_int};
+
+use crate::backend::{Backend, Capabilities};
+
+use super::{enter, pirn_loop, reactor};
+
+/// Let the library choose: epoll, then poll, then select, tried in this order.
+pub const PIRN_BACKEND_AUTO: u32 = 0u32;
+
+/// `pselect6(2)`; fds up to 1024, and 16 more for each I/O watcher.
+pub const PIRN_BACKEND_SELECT: u32 = 1u32;
+
+/// `ppoll(2)`.
+pub const PIRN_BACKEND_POLL: u32 = 2u32;
+
+/// `epoll(7)`.
+pub const PIRN_BACKEND_EPOLL: u32 = 3u32;
+
+/// Clock, wait and readiness come from the functions in `pirn_config.host`.
+pub const PIRN_BACKEND_HOST: u32 = 4u32;
+
+/// Capability: `PIRN_EDGE`.
+pub const PIRN_CAN_EDGE: u32 = 1u32 << 0;
+
+/// Capability: `PIRN_EXCLUSIVE`.
+pub const PIRN_CAN_EXCLUSIVE: u32 = 1u32 << 1;
+
+/// Capability: `pirn_fd`.
+pub const PIRN_CAN_FD: u32 = 1u32 << 2;
+
+/// Capability: waits are as exact as the kernel's timers, not rounded to milliseconds.
+pub const PIRN_CAN_NANOSECONDS: u32 = 1u32 << 3;
+
+const _: () = {
+    assert!(
+        PIRN_CAN_EDGE == Capabilities::EDGE.bits()
+            && PIRN_CAN_EXCLUSIVE == Capabilities::EXCLUSIVE.bits()
+    );
+    assert!(
+        PIRN_CAN_FD == Capabilities::FD.bits()
+            && PIRN_CAN_NANOSECONDS == Capabilities::NANOSECONDS.bits()
+    );
+};
+
+/// Tell which backend runs.
+///
+/// Returns `PIRN_BACKEND_SELECT` and so on, never `PIRN_BACKEND_AUTO`; or -EINVAL: no live loop. Cost: O(1). Loop thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_backend(r#loop: *mut pirn_loop) -> c_int {
+    enter!(r#loop).backend.kind() as c_int
+}
+
+/// Tell the name of a backend: "epoll" and so on; "unknown" for any other number. Static. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn pirn_backend_name(backend: c_int) -> *const c_char {
+    let name: &CStr = match backend {
+        0 => c"auto",
+        1 => c"select",
+        2 => c"poll",
+        3 => c"epoll",
+        4 => c"host",
+        _ => c"unknown",
+    };
+    name.as_ptr()
+}
+
+/// Tell what the backend can do beyond the common ground.
+///
+/// Returns `PIRN_CAN_*` or-ed together; 0 also if there is no live loop. Cost: O(1). Loop thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_capabilities(r#loop: *mut pirn_loop) -> u32 {
+    // SAFETY: passed on.
+    unsafe { reactor(r#loop) }.map_or(0, |reactor| reactor.backend.capabilities().bits())
+}

@@ -1,0 +1,119 @@
+#![expect(unsafe_code, reason = "the C face")]
+//! Moving a live loop to another block.
+
+use core::ffi::{c_int, c_void};
+
+use crate::error::{Error, Result};
+
+use crate::storage::{Capacity, Tables};
+
+use super::memory::{PIRN_STORAGE_BASE, storage_size};
+use super::{failure, pirn_loop, reactor};
+
+/// Give a live loop more room, or less.
+///
+/// The tables of the loop move into `block`, with all watchers, timers, tasks and posts; every handle stays what
+/// it is. The loop itself stays where it is, at the front of the block given to `pirn_init`, so its address does not
+/// change, and that block must stay too.
+///
+/// Fewer are possible if everything in use fits: every watcher and timer has a slot below the new number (`slot` of
+/// its handle), and there are no more tasks and posts queued than there is room for.
+///
+/// Whoever might post, raise, wake or stop from another thread or a signal handler must be known to have finished,
+/// and may go on when this has returned.
+///
+/// @param block     memory aligned as a `uint64_t`; the loop's until it grows again or ends
+/// @param size      bytes of the block, at least `PIRN_STORAGE_SIZE(io, timers, tasks)`
+/// @param io        I/O watchers there is to be room for
+/// @param timers    timers there is to be room for
+/// @param tasks     tasks there is to be room for; half as many posts, rounded up
+/// @param free      where the address is written of the memory that is yours again: the end of the block given to
+///                  `pirn_init`, or the whole block of the last growth; or NULL
+/// @param free_size where the bytes of that memory are written, or NULL; both are unchanged on error
+///
+/// Returns 0, or
+/// - -EINVAL: no live loop; `block` is NULL or is where the tables are
+/// - -EFAULT: the block is not aligned as a `uint64_t`
+/// - -ENOBUFS: the block is too small
+/// - -EBUSY: inside a callback or a run; a turn is not finished (a limit has cut it short, or `pirn_wait` has found
+///   something that was not dispatched yet); another thread is just posting; or something in use does not fit
+/// - -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`
+///
+/// Nothing has changed on an error. Cost: O(size of both blocks), no system call. Loop thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_grow(
+    r#loop: *mut pirn_loop,
+    block: *mut c_void,
+    size: usize,
+    io: u32,
+    timers: u32,
+    tasks: u32,
+    free: *mut *mut c_void,
+    free_size: *mut usize,
+) -> c_int {
+    let capacity = Capacity { io, timers, tasks };
+    // SAFETY: passed on.
+    match unsafe { grow(r#loop, block, size, capacity) } {
+        Ok((address, length)) => {
+            if !free.is_null() {
+                // SAFETY: not NULL, hence writable as documented.
+                unsafe { free.write(address.cast()) };
+            }
+            if !free_size.is_null() {
+                // SAFETY: as above.
+                unsafe { free_size.write(length) };
+            }
+            0
+        }
+        Err(error) => failure(error),
+    }
+}
+
+/// The memory that is free now.
+unsafe fn grow(
+    r#loop: *mut pirn_loop,
+    block: *mut c_void,
+    size: usize,
+    capacity: Capacity,
+) -> Result<(*mut u8, usize)> {
+    // SAFETY: passed on.
+    unsafe { super::check(r#loop)? };
+    // SAFETY: a live loop, as was checked.
+    unsafe { super::run::idle(r#loop)? };
+    // SAFETY: passed on; nobody is inside.
+    let reactor = unsafe { reactor(r#loop)? };
+    // SAFETY: as above; the tables are not part of the reactor that is borrowed.
+    let (old, old_size) = unsafe { (*r#loop).0.tables };
+    let new = block.cast::<u8>();
+    let begins_within = |first: *mut u8, length: usize, other: *mut u8| {
+        other.addr().wrapping_sub(first.addr()) < length
+    };
+    if block.is_null() || begins_within(old, old_size, new) || begins_within(new, size, old) {
+        return Err(Error::EINVAL);
+    }
+    if !block.cast::<u64>().is_aligned() {
+        return Err(Error::EFAULT);
+    }
+    if storage_size(PIRN_STORAGE_BASE, capacity).is_none_or(|needed| needed > size) {
+        return Err(Error::ENOBUFS);
+    }
+    // SAFETY: writable, as documented, and lent until the tables move on; it is no part of the loop's memory.
+    let tables = unsafe { Tables::cut(new, size, capacity) }.ok_or(Error::ENOBUFS)?;
+    reactor.move_to(tables, |shared, entries| {
+        if shared.is_closed() {
+            return Err(Error::ESHUTDOWN);
+        }
+        if !shared.fits(entries.len()) {
+            return Err(Error::EBUSY);
+        }
+        // SAFETY: nobody else is inside, as documented.
+        unsafe { shared.move_to(entries) };
+        Ok(())
+    })?;
+    reactor.set_block_size(size);
+    // SAFETY: a live loop, of which only the reactor is borrowed.
+    unsafe { (*r#loop).0.tables = (new, size) };
+    // SAFETY: as above.
+    unsafe { (*r#loop).0.capacity = capacity };
+    Ok((old, old_size))
+}
