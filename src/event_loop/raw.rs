@@ -280,10 +280,13 @@ impl<'l, H: Host> RawCore<'l, H> {
     ) -> Result<()> {
         let (deadline, period, flags) = self.when(when, repeat)?;
         let target = target(callback as *mut (), user);
-        timer.0 = self
-            .reactor
-            .timer_set(timer.0, deadline, period, flags, target)?;
-        Ok(())
+        if self.reactor.is_timer(timer.0) {
+            self.reactor
+                .timer_reset(timer.0, deadline, period, flags, target)
+        } else {
+            timer.0 = self.reactor.timer_start(deadline, period, flags, target)?;
+            Ok(())
+        }
     }
 
     /// The deadline, the period and the flags of a timer.

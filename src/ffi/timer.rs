@@ -114,6 +114,7 @@ unsafe fn start_otherwise(
 }
 
 /// The deadline and the flags that the arguments of a start amount to.
+#[inline(always)]
 fn when(
     reactor: &mut CReactor,
     delay_ns: u64,
@@ -193,10 +194,15 @@ pub unsafe extern "C" fn pirn_timer_set(
     let target = target!(r#loop, callback, user);
     // SAFETY: not NULL, hence readable as documented.
     let token = unsafe { timer.read() }.into();
-    let result = when(reactor, delay_ns, period_ns, options)
-        .and_then(|(deadline, flags)| reactor.timer_set(token, deadline, period_ns, flags, target));
-    // SAFETY: passed on.
-    unsafe { give(result, timer) }
+    if !reactor.is_timer(token) {
+        // SAFETY: passed on.
+        return unsafe { start_otherwise(reactor, delay_ns, period_ns, options, target, timer) };
+    }
+    status(
+        when(reactor, delay_ns, period_ns, options).and_then(|(deadline, flags)| {
+            reactor.timer_reset(token, deadline, period_ns, flags, target)
+        }),
+    )
 }
 
 /// Push a timer's deadline: `delay_ns` after the turn's time.

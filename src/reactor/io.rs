@@ -305,10 +305,10 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// Makes the backend's set agree with the watchers of one fd. A failure is delivered to them.
     fn sync(&mut self, head: u32) {
-        if self.tell(head, false).is_err()
-            && let Some(watcher) = self.watchers.slab.get(head)
-        {
-            self.invalidate(watcher.fd, None);
+        if self.tell(head, false).is_err() {
+            if let Some(watcher) = self.watchers.slab.get(head) {
+                self.invalidate(watcher.fd, None);
+            }
         }
     }
 

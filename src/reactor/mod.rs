@@ -441,25 +441,23 @@ impl<'a, B: Backend> Reactor<'a, B> {
         Ok(token)
     }
 
-    /// Gives a timer whatever state it is in: a live one is armed anew and keeps its handle, otherwise one is
-    /// started.
-    pub(crate) fn timer_set(
+    /// True if a handle is of a timer that is armed, or due and not called yet.
+    pub(crate) fn is_timer(&self, timer: Token) -> bool {
+        self.timers.get(timer).is_ok()
+    }
+
+    /// Arms a live timer anew, with everything that [`timer_start`](Self::timer_start) gives one.
+    pub(crate) fn timer_reset(
         &mut self,
         timer: Token,
         deadline: Nanos,
         period: Nanos,
         flags: u8,
         target: Target,
-    ) -> Result<Token> {
-        if self
-            .timers
-            .set(timer, deadline, period, flags, target)
-            .is_err()
-        {
-            return self.timer_start(deadline, period, flags, target);
-        }
+    ) -> Result<()> {
+        self.timers.set(timer, deadline, period, flags, target)?;
         self.changed();
-        Ok(timer)
+        Ok(())
     }
 
     /// From the turn's time: that is what makes it a few nanoseconds.
