@@ -6,6 +6,7 @@
 #   make uninstall        removes what `make install` with the same variables has installed
 #   make check            all tests: `cargo test --workspace`
 #   make check-machines   the C programs on every machine, under qemu-user where it is another one
+#   make dist             the source tarball, with all that the library is made of, in target/dist
 #   make clean
 #
 #   PREFIX=/usr/local LIBDIR=$(PREFIX)/lib INCLUDEDIR=$(PREFIX)/include DATADIR=$(PREFIX)/share
@@ -109,8 +110,11 @@ check:
 check-machines:
 	tests/machines/check
 
+dist:
+	packaging/dist $(abspath $(CARGO_TARGET_DIR))/dist
+
 clean:
 	$(CARGO) clean
 	$(MAKE) -C c-examples clean
 
-.PHONY: all install uninstall check check-machines clean
+.PHONY: all install uninstall check check-machines dist clean

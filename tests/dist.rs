@@ -1,0 +1,125 @@
+//! The source tarball: reproducible, complete, and enough.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use support::{MINUTES, find, root, run, scratch, skip};
+
+/// Writes the tarball into a directory, or says why that is not possible here.
+fn dist(directory: &str) -> Option<PathBuf> {
+    if let Some(tool) = ["python3", "git", "tar", "make", "cc"]
+        .iter()
+        .find(|tool| find(tool).is_none())
+    {
+        skip(tool);
+        return None;
+    }
+    if !root().join(".git").exists() {
+        skip("git repository");
+        return None;
+    }
+    let out = scratch("dist").join(directory);
+    let mut command = Command::new(root().join("packaging/dist"));
+    command.arg(&out).env("SOURCE_DATE_EPOCH", "1700000000");
+    let outcome = run(&mut command, MINUTES);
+    if outcome.output.contains("failed to download") || outcome.output.contains("resolve host") {
+        skip("network, to fetch what is vendored");
+        return None;
+    }
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    Some(out.join(format!("pirn-{}.tar.xz", env!("CARGO_PKG_VERSION"))))
+}
+
+/// Once for all tests.
+fn tarball() -> Option<&'static Path> {
+    static TARBALL: OnceLock<Option<PathBuf>> = OnceLock::new();
+    TARBALL.get_or_init(|| dist("one")).as_deref()
+}
+
+#[test]
+fn tarball_is_the_same_byte_for_byte() {
+    let (Some(one), Some(two)) = (tarball(), dist("two")) else {
+        return;
+    };
+    let read = |path: &Path| std::fs::read(path).expect("it was written");
+    assert!(read(one) == read(&two), "two runs differ");
+}
+
+/// Builds, installs and uses the library without a network, from an empty CARGO_HOME. How long it
+/// may take is up to CI, which has the machine to itself.
+#[test]
+fn tarball_is_enough_for_the_first_program() {
+    let Some(tarball) = tarball() else { return };
+    let mut command = Command::new(root().join("packaging/stopwatch"));
+    command
+        .arg(tarball)
+        .arg(scratch("dist").join("stopwatch"))
+        .env("LIMIT", "3600");
+    let outcome = run(&mut command, MINUTES);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+}
+
+/// The crate is sources, header, manual and licences.
+#[test]
+fn package_has_no_tests_and_no_benches() {
+    let mut command = support::cargo(&scratch("package-target"));
+    command.args([
+        "package",
+        "--list",
+        "--allow-dirty",
+        "--quiet",
+        "--package",
+        "pirn",
+    ]);
+    let outcome = run(&mut command, MINUTES);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    let all: Vec<&str> = outcome.output.lines().collect();
+    for wanted in [
+        "include/pirn.h",
+        "src/lib.rs",
+        "docs/TURN.md",
+        "LICENSE-MIT",
+    ] {
+        assert!(all.contains(&wanted), "no {wanted} in {all:?}");
+    }
+    for file in all {
+        let top = file.split('/').next().unwrap_or(file);
+        let is_hidden = top.starts_with('.') && top != ".cargo_vcs_info.json";
+        let is_other = [
+            "tests",
+            "benches",
+            "c-examples",
+            "capi",
+            "crates",
+            "packaging",
+        ];
+        assert!(!is_hidden && !is_other.contains(&top), "{file}");
+    }
+}
+
+/// The list of materials names what is vendored, and nothing else.
+#[test]
+fn list_of_materials_is_what_is_vendored() {
+    let Some(tarball) = tarball() else { return };
+    let unpacked = scratch("dist").join("materials");
+    std::fs::create_dir_all(&unpacked).expect("the target directory is writable");
+    let mut command = Command::new("tar");
+    command.arg("-xf").arg(tarball).arg("-C").arg(&unpacked);
+    assert!(run(&mut command, MINUTES).is_success());
+    let tree = unpacked.join(format!("pirn-{}", env!("CARGO_PKG_VERSION")));
+    let list = std::fs::read_to_string(tree.join("pirn.cdx.json")).expect("it is in there");
+    for crate_ in std::fs::read_dir(tree.join("vendor"))
+        .expect("it is in there")
+        .flatten()
+    {
+        let source = std::fs::read_to_string(crate_.path().join("src/lib.rs"));
+        let is_complete = source.is_ok_and(|source| !source.is_empty());
+        let name = crate_.file_name().into_string().expect("names are ASCII");
+        let (name, version) = name.rsplit_once('-').expect("name and version");
+        let is_listed = list.contains(&format!("\"purl\": \"pkg:cargo/{name}@{version}"));
+        assert_eq!(is_listed, is_complete, "{name} {version}");
+    }
+}
