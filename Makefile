@@ -7,6 +7,7 @@
 #   make check            all tests: `cargo test --workspace`
 #   make check-machines   the C programs on every machine, under qemu-user where it is another one
 #   make dist             the source tarball, with all that the library is made of, in target/dist
+#   make deb              Debian's packages, of that tarball, in target/deb
 #   make clean
 #
 #   PREFIX=/usr/local LIBDIR=$(PREFIX)/lib INCLUDEDIR=$(PREFIX)/include DATADIR=$(PREFIX)/share
@@ -113,8 +114,12 @@ check-machines:
 dist:
 	packaging/dist $(abspath $(CARGO_TARGET_DIR))/dist
 
+deb: dist
+	packaging/deb $(abspath $(CARGO_TARGET_DIR))/dist/pirn-$(VERSION).tar.xz \
+	    $(abspath $(CARGO_TARGET_DIR))/deb
+
 clean:
 	$(CARGO) clean
 	$(MAKE) -C c-examples clean
 
-.PHONY: all install uninstall check check-machines dist clean
+.PHONY: all install uninstall check check-machines dist deb clean

@@ -1,4 +1,4 @@
-//! The source tarball: reproducible, complete, and enough.
+//! The source tarball: reproducible, complete, and enough. Debian's packages, which are made of it.
 
 mod support;
 
@@ -122,4 +122,64 @@ fn list_of_materials_is_what_is_vendored() {
         let is_listed = list.contains(&format!("\"purl\": \"pkg:cargo/{name}@{version}"));
         assert_eq!(is_listed, is_complete, "{name} {version}");
     }
+}
+
+/// Debian's packages build, have no errors, install, and the first program builds against them.
+#[test]
+fn debian_packages_install_and_build_the_first_program() {
+    let tools = ["dpkg-buildpackage", "dh", "lintian", "dpkg", "pkg-config"];
+    if let Some(tool) = tools.iter().find(|tool| find(tool).is_none()) {
+        skip(tool);
+        return;
+    }
+    if !run(Command::new("test").args(["-w", "/root"]), MINUTES).is_success() {
+        skip("root, to install packages");
+        return;
+    }
+    let Some(tarball) = tarball() else { return };
+    let succeeds = |command: &mut Command| {
+        let outcome = run(command, MINUTES);
+        assert!(outcome.is_success(), "{command:?}: {}", outcome.excerpt());
+        outcome.output
+    };
+    let built = scratch("dist").join("deb");
+    let mut build = Command::new(root().join("packaging/deb"));
+    succeeds(build.arg(tarball).arg(&built));
+    let all = |extension: &str| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(&built).expect("it was made");
+        let files = entries.flatten().map(|entry| entry.path());
+        files
+            .filter(|file| file.extension().is_some_and(|found| found == extension))
+            .filter(|file| !file.display().to_string().contains("dbgsym"))
+            .collect()
+    };
+    let mut lintian = Command::new("lintian");
+    lintian.args(["--allow-root", "--fail-on", "error"]);
+    succeeds(lintian.args(all("changes")));
+
+    let system = scratch("dist").join("system");
+    // It need not be there.
+    let _ = std::fs::remove_dir_all(&system);
+    for directory in ["info", "updates", "triggers"] {
+        let path = system.join("var/lib/dpkg").join(directory);
+        std::fs::create_dir_all(path).expect("the target directory is writable");
+    }
+    std::fs::write(system.join("var/lib/dpkg/status"), "").expect("writable");
+    let mut install = Command::new("dpkg");
+    install.arg(format!("--root={}", system.display()));
+    install.args(["--force-script-chrootless", "-i"]);
+    succeeds(install.args(all("deb")));
+
+    let mut triplet = Command::new("dpkg-architecture");
+    let triplet = succeeds(triplet.arg("-qDEB_HOST_MULTIARCH"));
+    let libraries = system.join("usr/lib").join(triplet.trim());
+    let first = scratch("dist").join("first");
+    std::fs::create_dir_all(&first).expect("the target directory is writable");
+    let mut test = Command::new(root().join("debian/tests/first"));
+    test.current_dir(root())
+        .env("AUTOPKGTEST_TMP", first)
+        .env("PKG_CONFIG_SYSROOT_DIR", &system)
+        .env("PKG_CONFIG_LIBDIR", libraries.join("pkgconfig"))
+        .env("LD_LIBRARY_PATH", &libraries);
+    succeeds(&mut test);
 }
