@@ -174,13 +174,22 @@ static void check_endurance(char *path, char *backend)
     CHECK(server_value(&server, "turns") < 20000);
 }
 
+static void hear_refusal(int fd)
+{
+    static const char busy[] = "busy, try later\n";
+    char answer[sizeof busy];
+
+    receive_all(fd, answer, sizeof busy - 1);
+    CHECK(memcmp(answer, busy, sizeof busy - 1) == 0);
+    receive_end(fd);
+    close(fd);
+}
+
 static void check_full(char *path, char *backend)
 {
     char *argv[] = { path, (char *)"--backend", backend, (char *)"--port", (char *)"0", (char *)"--max-clients", (char *)"3",
                      NULL };
-    static const char busy[] = "busy, try later\n";
     struct server_process server;
-    char answer[sizeof busy];
     int fds[3], extra;
 
     CHECK(server_start(&server, argv, 0) == 0);
@@ -189,10 +198,7 @@ static void check_full(char *path, char *backend)
         say_and_hear(fds[i], "in");
     }
     extra = dial(&server);
-    receive_all(extra, answer, sizeof busy - 1);
-    CHECK(memcmp(answer, busy, sizeof busy - 1) == 0);
-    receive_end(extra);
-    close(extra);
+    hear_refusal(extra);
     for (int i = 0; i < 3; ++i)
         say_and_hear(fds[i], "still in");
 
@@ -202,8 +208,107 @@ static void check_full(char *path, char *backend)
     say_and_hear(extra, "in after all");
     CHECK(server_end(&server, SIGTERM) == 0);
     CHECK(server_value(&server, "clients") == 4 && server_value(&server, "refused") == 1);
-    CHECK(server_value(&server, "clients_peak") == 3 && server_value(&server, "clients_left") == 3);
+    CHECK(server_value(&server, "clients_peak") == 3 && server_value(&server, "clients_left") == 0);
     close(fds[0]), close(fds[1]), close(fds[2]), close(extra);
+}
+
+/* Sends until the server takes no more, with nothing read back: its buffer for this client is full. */
+static size_t stuff(int fd)
+{
+    static char piece[65536];
+    size_t sent = 0;
+    int tries = 0;
+
+    for (size_t i = 0; i < sizeof piece; ++i)
+        piece[i] = content(i);
+    while (tries < 50) {
+        /* The content has a period, which pieces must not break. */
+        size_t at = sent % sizeof piece;
+        ssize_t n = send(fd, piece + at, sizeof piece - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (n > 0) {
+            sent += (size_t)n;
+            tries = 0;
+        } else {
+            sleep_ms(2);
+            tries++;
+        }
+    }
+    return sent;
+}
+
+/* Ends in an orderly way: idle clients are let go, one that reads gets what was received from it. */
+static void check_end(char *path, char *backend, int is_patient)
+{
+    char *argv[] = { path, (char *)"--backend", backend, (char *)"--port", (char *)"0", NULL };
+    struct server_process server;
+    char piece[4096];
+    size_t received = 0;
+    ssize_t n;
+    int idle, slow;
+
+    CHECK(server_start(&server, argv, 0) == 0);
+    idle = dial(&server);
+    slow = dial(&server);
+    say_and_hear(idle, "in");
+    CHECK(stuff(slow) > 0);
+    CHECK(kill(server.pid, SIGTERM) == 0);
+    receive_end(idle);
+    if (is_patient) {
+        while ((n = recv(slow, piece, sizeof piece, 0)) > 0)
+            for (ssize_t i = 0; i < n; ++i)
+                CHECK(piece[i] == content(received++ % 65536));
+        /* A reset at the end is for what it had not received. */
+        CHECK(n == 0 || errno == ECONNRESET);
+        CHECK(server_end(&server, 0) == 0);
+        CHECK(server_value(&server, "sent") == server_value(&server, "received"));
+        CHECK(server_value(&server, "clients_left") == 0);
+    } else {
+        CHECK(server_end(&server, SIGINT) == 0);
+        CHECK(server_value(&server, "clients_left") == 1);
+    }
+    close(idle), close(slow);
+}
+
+static void write_settings(const char *file, const char *text)
+{
+    FILE *settings = fopen(file, "w");
+
+    CHECK(settings != NULL && fputs(text, settings) >= 0 && fclose(settings) == 0);
+}
+
+static void rereads(struct server_process *server, const char *says)
+{
+    char line[64];
+
+    CHECK(kill(server->pid, SIGHUP) == 0);
+    CHECK(fgets(line, sizeof line, server->output) != NULL && strcmp(line, says) == 0);
+}
+
+static void check_settings(char *path, char *backend)
+{
+    char file[] = "/tmp/pirn-echo-XXXXXX";
+    char *argv[] = { path, (char *)"--backend", backend, (char *)"--port", (char *)"0",
+                     (char *)"--settings", file, NULL };
+    struct server_process server;
+    int first, second;
+
+    CHECK(close(mkstemp(file)) == 0);
+    write_settings(file, "1");
+    CHECK(server_start(&server, argv, 0) == 0);
+    first = dial(&server);
+    say_and_hear(first, "in");
+    second = dial(&server);
+    hear_refusal(second);
+    write_settings(file, "2");
+    rereads(&server, "at most 2 clients\n");
+    second = dial(&server);
+    say_and_hear(second, "in after all");
+    write_settings(file, "nonsense");
+    rereads(&server, "at most 2 clients: no settings\n");
+    say_and_hear(second, "still in");
+    CHECK(server_end(&server, SIGTERM) == 0);
+    close(first), close(second), unlink(file);
 }
 
 /* Twenty clients, and descriptors for about half of them. The rest wait in the kernel's queue; as the first ones leave, they are
@@ -271,7 +376,11 @@ int main(int argc, char **argv)
         check_endurance(argv[1], backends[i]);
         check_full(argv[1], backends[i]);
         check_descriptors(argv[1], backends[i]);
-        printf("echo_server on %s: a slow reader, resets, too many clients, too few descriptors: ok\n", backends[i]);
+        check_end(argv[1], backends[i], 1);
+        check_end(argv[1], backends[i], 0);
+        check_settings(argv[1], backends[i]);
+        printf("echo_server on %s: a slow reader, resets, too many clients, too few descriptors,"
+               " the end, settings: ok\n", backends[i]);
     }
     if (strcmp(argv[2], "-") != 0) {
         check_nolibc(argv[2]);

@@ -26,7 +26,7 @@ static struct daemon {
     const char *settings;
     struct pirn_signal hang_up, interrupt, terminate;
     struct pirn_timer tick;
-    unsigned interval_ms, ticks_in_hand;
+    unsigned interval_ms;
     int is_ending;
 } the_daemon;
 
@@ -45,24 +45,10 @@ static int read_settings(struct daemon *daemon)
     return is_read;
 }
 
-static void end_when_idle(struct daemon *daemon)
-{
-    if (!daemon->is_ending || daemon->ticks_in_hand > 0)
-        return;
-    /* Without these nothing keeps the loop going, and pirn_run returns. */
-    pirn_signal_remove(&daemon->hang_up);
-    pirn_signal_remove(&daemon->interrupt);
-    pirn_signal_remove(&daemon->terminate);
-}
-
 /* The second half of the work, which is not to be cut off. */
 static void finish_tick(struct pirn_loop *loop, void *user)
 {
-    struct daemon *daemon = user;
-
-    (void)loop;
-    daemon->ticks_in_hand--;
-    end_when_idle(daemon);
+    (void)loop, (void)user;
 }
 
 static void on_tick(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed, void *user)
@@ -70,8 +56,7 @@ static void on_tick(struct pirn_loop *loop, struct pirn_timer timer, uint64_t mi
     struct daemon *daemon = user;
 
     (void)timer, (void)missed;
-    if (pirn_task_post(loop, finish_tick, daemon, NULL) == 0)
-        daemon->ticks_in_hand++;
+    (void)pirn_task_post(loop, finish_tick, daemon, NULL);
 }
 
 static int start_ticks(struct pirn_loop *loop, struct daemon *daemon)
@@ -105,13 +90,15 @@ static void on_end(struct pirn_loop *loop, struct pirn_signal *signal,
         return;
     }
     daemon->is_ending = 1;
-    pirn_timer_stop(loop, daemon->tick);            /* no new work */
-    end_when_idle(daemon);
+    /* No new work. The signals do not keep the loop going: when what is in hand is done, pirn_run
+     * returns. */
+    pirn_timer_stop(loop, daemon->tick);
 }
 
 static int run(const char *settings)
 {
     struct daemon *daemon = &the_daemon;
+    const uint32_t options = PIRN_SIGNAL_BLOCK | PIRN_UNREF;
     struct pirn_loop *loop;
     int rc;
 
@@ -122,11 +109,11 @@ static int run(const char *settings)
     /* There is one thread, so pirn may block them here. Block them before you make others. */
     rc = pirn_init(&loop, block, sizeof block, NULL);
     if (rc == 0)
-        rc = pirn_signal_add(loop, &daemon->hang_up, SIGHUP, PIRN_SIGNAL_BLOCK, on_hang_up, daemon);
+        rc = pirn_signal_add(loop, &daemon->hang_up, SIGHUP, options, on_hang_up, daemon);
     if (rc == 0)
-        rc = pirn_signal_add(loop, &daemon->interrupt, SIGINT, PIRN_SIGNAL_BLOCK, on_end, daemon);
+        rc = pirn_signal_add(loop, &daemon->interrupt, SIGINT, options, on_end, daemon);
     if (rc == 0)
-        rc = pirn_signal_add(loop, &daemon->terminate, SIGTERM, PIRN_SIGNAL_BLOCK, on_end, daemon);
+        rc = pirn_signal_add(loop, &daemon->terminate, SIGTERM, options, on_end, daemon);
     if (rc == 0)
         rc = start_ticks(loop, daemon);
     if (rc == 0) {
@@ -137,6 +124,9 @@ static int run(const char *settings)
         fprintf(stderr, "daemon: %s\n", pirn_strerror(rc));
     else
         puts("ended");
+    pirn_signal_remove(&daemon->hang_up);
+    pirn_signal_remove(&daemon->interrupt);
+    pirn_signal_remove(&daemon->terminate);
     return rc == PIRN_DONE && pirn_deinit(loop) == 0 ? 0 : 1;
 }
 

@@ -2,13 +2,16 @@
  * echo_server: sends back to every TCP client what it sends, in fixed memory.
  *
  * Shows: listening and accepting, write buffering with back-pressure, half-close, being full, running out of descriptors,
- * stopping from a signal handler, statistics. There is no malloc: as many clients as MAX_CLIENTS, each with one buffer.
+ * ending and reloading on signals, statistics. There is no malloc: as many clients as MAX_CLIENTS, each with one buffer.
  *
  *     make && ./build/echo_server --port 7000 &
  *     printf 'hello\n' | nc -N 127.0.0.1 7000
  *     ./build/echo_server --backend select --max-clients 2 --bind 0.0.0.0
  *
- * Ends on SIGINT or SIGTERM. Prints `listening on ADDR:PORT` when clients may come, and a line of statistics at the end.
+ * SIGINT and SIGTERM end it gracefully: nobody is let in any more, what was received is sent back,
+ * and then each connection is closed. A second one ends it at once. SIGHUP rereads the file of
+ * --settings, which holds the number of clients that are let in. Prints `listening on ADDR:PORT` when
+ * clients may come, and a line of statistics at the end.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,7 +26,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <pirn.h>
+#include <pirn/os.h>
 
 #define MAX_CLIENTS 1024
 #define BUFFER_SIZE 16384u                          /* per client; a power of two, so that offsets wrap by masking */
@@ -33,30 +36,38 @@
 /* The bytes between what was received and what was sent back, in a ring. `head` and `tail` run freely; head - tail bytes are in. */
 struct client {
     struct pirn_io io;
+    int fd;                                         /* -1: nobody is here */
     struct client *next_free;
     uint32_t head, tail;
     int has_ended;                                  /* the client shut its sending side down: drain, then close */
     char buffer[BUFFER_SIZE];
 };
 
+#define SIGNALS 3
+static const int signal_numbers[SIGNALS] = { SIGHUP, SIGINT, SIGTERM };
+
 struct server {
     struct pirn_io listener;
+    int listener_fd;
+    struct pirn_signal signals[SIGNALS];
     struct client *free_clients;
+    const char *settings;                           /* the path of a file, or NULL */
     uint64_t accepted, refused, pauses, failed, received, sent;
-    unsigned connected, connected_peak;
+    unsigned connected, connected_peak, max_clients;
+    int is_ending;
 };
 
-/* One I/O slot for each client and one for the listener; one timer that ends an accept pause. */
-static PIRN_STORAGE(block, MAX_CLIENTS + 1, 1, 1);
+/* An I/O slot for each client, the listener and each signal; one timer that ends an accept pause. */
+static PIRN_STORAGE(block, MAX_CLIENTS + 1 + SIGNALS, 1, 1);
 static struct client clients[MAX_CLIENTS];
 static struct server server;
-static struct pirn_loop *signalled_loop;            /* a signal handler has no user pointer */
 
-static void drop_client(struct pirn_loop *loop, struct client *client, int fd)
+static void drop_client(struct pirn_loop *loop, struct client *client)
 {
     /* Remove before close: afterwards the number may belong to somebody else. */
     (void)pirn_io_remove(loop, client->io);
-    close(fd);
+    close(client->fd);
+    client->fd = -1;
     client->next_free = server.free_clients;
     server.free_clients = client;
     server.connected--;
@@ -110,12 +121,12 @@ static void on_client(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_
     /* Errors and hang-ups come with READ or WRITE set: the call below meets them. One receive per turn keeps it fair. */
     if ((ready & PIRN_INVALID) != 0 || ((ready & PIRN_READ) != 0 && receive(client, fd) < 0) || transmit(client, fd) < 0) {
         server.failed++;
-        drop_client(loop, client, fd);
+        drop_client(loop, client);
         return;
     }
     used = client->head - client->tail;
     if (used == 0 && client->has_ended) {
-        drop_client(loop, client, fd);
+        drop_client(loop, client);
         return;
     }
     /* Back-pressure: who does not read is not read from. Set on every pass, it costs nothing where nothing changes: pirn
@@ -142,10 +153,12 @@ static void admit(struct pirn_loop *loop, int fd)
     struct client *client = server.free_clients;
     int one = 1;
 
-    if (client == NULL || pirn_io_add(loop, fd, PIRN_READ, on_client, client, &client->io) < 0) {
+    if (server.connected >= server.max_clients
+        || pirn_io_add(loop, fd, PIRN_READ, on_client, client, &client->io) < 0) {
         refuse(fd);
         return;
     }
+    client->fd = fd;
     /* Nagle's algorithm would hold the tail of an answer back until the client acknowledges what came before it. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     server.free_clients = client->next_free;
@@ -165,7 +178,7 @@ static void on_pause_over(struct pirn_loop *loop, struct pirn_timer timer, uint6
 /* Out of descriptors or memory the listener stays readable, and watching it would spin: look away for a moment instead. */
 static void pause_accepting(struct pirn_loop *loop)
 {
-    if (pirn_timer_start(loop, ACCEPT_PAUSE_NS, 0, 0, on_pause_over, NULL, NULL) < 0)
+    if (pirn_timer_start(loop, ACCEPT_PAUSE_NS, 0, PIRN_UNREF, on_pause_over, NULL, NULL) < 0)
         return;                                     /* cannot be: the slot is ours alone. Better to spin than to go deaf */
     (void)pirn_io_modify(loop, server.listener, 0);
     server.pauses++;
@@ -189,17 +202,71 @@ static void on_listener(struct pirn_loop *loop, struct pirn_io io, int fd, uint3
     }
 }
 
-static void on_signal(int number)
+/* True if there are settings and they are as they should be. If not, it goes on with those it has. */
+static int read_settings(void)
 {
-    (void)number;
-    (void)pirn_stop(signalled_loop);                /* safe in a signal handler, and leaves errno alone */
+    FILE *file = server.settings == NULL ? NULL : fopen(server.settings, "r");
+    unsigned max_clients = 0;
+    int is_read = file != NULL && fscanf(file, "%u", &max_clients) == 1 && max_clients >= 1
+        && max_clients <= MAX_CLIENTS;
+
+    if (file != NULL)
+        fclose(file);
+    if (is_read)
+        server.max_clients = max_clients;
+    return is_read;
+}
+
+/* No more clients, and those that are in are sent what was received from them. The signals do not
+ * keep the loop going: when the last client has left, pirn_run returns. */
+static void end_gracefully(struct pirn_loop *loop)
+{
+    (void)pirn_io_remove(loop, server.listener);
+    close(server.listener_fd);
+    server.listener_fd = -1;
+    for (unsigned i = 0; i < MAX_CLIENTS; ++i) {
+        struct client *client = &clients[i];
+
+        if (client->fd < 0)
+            continue;
+        client->has_ended = 1;
+        if (client->head == client->tail)
+            drop_client(loop, client);
+        else
+            (void)pirn_io_modify(loop, client->io, PIRN_WRITE);
+    }
+}
+
+static void on_signal(struct pirn_loop *loop, struct pirn_signal *signal,
+                      const struct pirn_signal_info *info, void *user)
+{
+    (void)signal, (void)user;
+    if (info->signo == SIGHUP) {
+        int is_read = read_settings();
+
+        printf("at most %u clients%s\n", server.max_clients, is_read ? "" : ": no settings");
+        fflush(stdout);
+    } else if (server.is_ending++) {
+        (void)pirn_stop(loop);
+    } else {
+        end_gracefully(loop);
+    }
+}
+
+static int watch_signals(struct pirn_loop *loop)
+{
+    int rc = 0;
+
+    /* There is one thread, so pirn may block them here. */
+    for (int i = 0; i < SIGNALS && rc == 0; ++i)
+        rc = pirn_signal_add(loop, &server.signals[i], signal_numbers[i],
+                             PIRN_SIGNAL_BLOCK | PIRN_UNREF, on_signal, NULL);
+    return rc;
 }
 
 static int open_listener(const char *address, uint16_t port)
 {
     struct sockaddr_in name;
-    socklen_t length = sizeof name;
-    char text[INET_ADDRSTRLEN];
     int one = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -213,16 +280,26 @@ static int open_listener(const char *address, uint16_t port)
         return -1;
     }
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0
-        || bind(fd, (const struct sockaddr *)&name, sizeof name) < 0 || listen(fd, SOMAXCONN) < 0
-        || getsockname(fd, (struct sockaddr *)&name, &length) < 0) {
+        || bind(fd, (const struct sockaddr *)&name, sizeof name) < 0 || listen(fd, SOMAXCONN) < 0) {
         perror("echo_server: cannot listen");
         if (fd >= 0)
             close(fd);
         return -1;
     }
+    return fd;
+}
+
+/* A signal that comes from now on is heard. */
+static void print_address(int fd)
+{
+    struct sockaddr_in name;
+    socklen_t length = sizeof name;
+    char text[INET_ADDRSTRLEN];
+
+    if (getsockname(fd, (struct sockaddr *)&name, &length) < 0)
+        return;
     printf("listening on %s:%u\n", inet_ntop(AF_INET, &name.sin_addr, text, sizeof text), (unsigned)ntohs(name.sin_port));
     fflush(stdout);
-    return fd;
 }
 
 static int backend_by_name(const char *name)
@@ -253,14 +330,14 @@ static void print_statistics(struct pirn_loop *loop)
            (unsigned)stats.io_capacity, (unsigned)stats.timer_peak, (unsigned)stats.task_peak);
 }
 
-static int serve(int listener, int backend, unsigned max_clients)
+static int serve(int backend)
 {
     struct pirn_config config;
-    struct sigaction action;
     struct pirn_loop *loop;
     int rc;
 
-    for (unsigned i = 0; i < max_clients; ++i) {
+    for (unsigned i = 0; i < MAX_CLIENTS; ++i) {
+        clients[i].fd = -1;
         clients[i].next_free = server.free_clients;
         server.free_clients = &clients[i];
     }
@@ -271,20 +348,16 @@ static int serve(int listener, int backend, unsigned max_clients)
     if (rc < 0)
         return rc;
 
-    signalled_loop = loop;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_signal;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-
-    rc = pirn_io_add(loop, listener, PIRN_READ, on_listener, NULL, &server.listener);
+    rc = pirn_io_add(loop, server.listener_fd, PIRN_READ, on_listener, NULL, &server.listener);
     if (rc == 0)
+        rc = watch_signals(loop);
+    if (rc == 0) {
+        print_address(server.listener_fd);
         rc = pirn_run(loop);
+    }
     print_statistics(loop);
-
-    /* From here on a late signal has its default effect: the loop its handler would use is going away. */
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
+    for (int i = 0; i < SIGNALS; ++i)
+        (void)pirn_signal_remove(&server.signals[i]);
     (void)pirn_deinit(loop);                        /* the clients' descriptors are ours, and go with the process */
     return rc;
 }
@@ -294,11 +367,11 @@ int main(int argc, char **argv)
     static const struct option options[] = {
         { "backend", required_argument, NULL, 'b' }, { "port", required_argument, NULL, 'p' },
         { "max-clients", required_argument, NULL, 'm' }, { "bind", required_argument, NULL, 'a' },
-        { NULL, 0, NULL, 0 }
+        { "settings", required_argument, NULL, 's' }, { NULL, 0, NULL, 0 }
     };
     const char *address = "127.0.0.1";
     long port = 7000, max_clients = MAX_CLIENTS;
-    int backend = PIRN_BACKEND_AUTO, option, listener, rc;
+    int backend = PIRN_BACKEND_AUTO, option, rc;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'b')
@@ -309,19 +382,25 @@ int main(int argc, char **argv)
             max_clients = strtol(optarg, NULL, 10);
         else if (option == 'a')
             address = optarg;
+        else if (option == 's')
+            server.settings = optarg;
         else
             backend = -1;
     }
     if (backend < 0 || optind != argc || port < 0 || port > 65535 || max_clients < 1 || max_clients > MAX_CLIENTS) {
-        fprintf(stderr, "usage: echo_server [--backend auto|select|poll|epoll] [--port N] [--max-clients 1..%d] [--bind ADDR]\n",
-                MAX_CLIENTS);
+        fprintf(stderr, "usage: echo_server [--backend auto|select|poll|epoll] [--port N] [--max-clients 1..%d] [--bind ADDR]\n"
+                        "       [--settings FILE]\n", MAX_CLIENTS);
         return 2;
     }
-    listener = open_listener(address, (uint16_t)port);
-    if (listener < 0)
+    server.max_clients = (unsigned)max_clients;
+    if (server.settings != NULL && !read_settings())
         return 1;
-    rc = serve(listener, backend, (unsigned)max_clients);
-    close(listener);
+    server.listener_fd = open_listener(address, (uint16_t)port);
+    if (server.listener_fd < 0)
+        return 1;
+    rc = serve(backend);
+    if (server.listener_fd >= 0)
+        close(server.listener_fd);
     if (rc < 0) {
         fprintf(stderr, "echo_server: %s\n", pirn_strerror(rc));
         return 1;

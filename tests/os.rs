@@ -3,8 +3,9 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use support::{
@@ -240,27 +241,25 @@ fn a_program_without_a_c_library_works() {
     );
 }
 
-/// The program on the header's first page compiles, runs, and ends when it is told to.
-#[test]
-fn the_first_program_of_the_header_works() {
-    if !has(GCC.program) {
-        return;
-    }
-    let header = std::fs::read_to_string(root().join("include/pirn/os.h")).expect("committed");
+/// The program that the first page of a header shows, from the line with `first` to the one before
+/// that with `end`, compiled behind `head`.
+fn shown_program(header: &str, first: &str, end: &str, head: &str) -> PathBuf {
+    let text = std::fs::read_to_string(root().join("include").join(header)).expect("committed");
     // What stands in the right margin is a remark.
-    let program: String = header
+    let program: String = text
         .lines()
-        .skip_while(|line| !line.contains("static struct pirn_signal terminate;"))
-        .take_while(|line| !line.contains("CONVENTIONS"))
+        .skip_while(|line| !line.contains(first))
+        .take_while(|line| !line.contains(end))
         .map(|line| line.trim_start_matches(" *").trim_start())
         .map(|line| format!("{}\n", line.split("      ").next().unwrap_or("")))
         .collect();
     assert!(
         program.contains("pirn_run(loop)"),
-        "it is where it was:\n{program}"
+        "it was moved:\n{program}"
     );
-    let file = scratch("layers").join("first.c");
-    let head = "#include <signal.h>\n#include <pirn/os.h>\nstatic PIRN_STORAGE(block, 4, 4, 4);\n";
+    let name = header.replace('/', "-");
+    let file = scratch("layers").join(format!("first-of-{name}.c"));
+    let head = format!("#include <signal.h>\n#include <pirn/os.h>\n{head}\n");
     std::fs::write(&file, format!("{head}{program}")).expect("the target directory is writable");
     let program = file.with_extension("");
     let mut command = Command::new("gcc");
@@ -268,12 +267,97 @@ fn the_first_program_of_the_header_works() {
     command.arg(root().join("include")).arg(&file).arg(layers());
     let outcome = run(command.arg("-o").arg(&program), MINUTES);
     assert!(outcome.is_success(), "{}", outcome.excerpt());
+    program
+}
+
+fn kill(signal: &str, child: &Child) {
+    let mut kill = Command::new("kill");
+    assert!(run(kill.arg(signal).arg(child.id().to_string()), LIMIT).is_success());
+}
+
+/// The program on the header's first page compiles, runs, and ends when it is told to.
+#[test]
+fn the_first_program_of_the_header_works() {
+    if !has(GCC.program) {
+        return;
+    }
+    let program = shown_program(
+        "pirn/os.h",
+        "static struct pirn_signal terminate;",
+        "CONVENTIONS",
+        "static PIRN_STORAGE(block, 4, 4, 4);",
+    );
     let mut child = Command::new(&program).spawn().expect("it was linked");
     std::thread::sleep(Duration::from_millis(300));
-    let mut kill = Command::new("kill");
-    assert!(run(kill.arg("-TERM").arg(child.id().to_string()), LIMIT).is_success());
+    kill("-TERM", &child);
     // Not by the signal, which it blocks, but by returning.
     assert_eq!(child.wait().expect("it is a child").code(), Some(0));
+}
+
+/// What the daemon on the first page of pirn.h works with: its work is its standard input. What comes
+/// there is told; an `h` is work that is never done.
+const WORK: &str = r#"
+#include <unistd.h>
+static PIRN_STORAGE(block, 4, 4, 4);
+static const int listener = 0;
+static void say(const char *word) { if (write(1, word, 1) != 1) _exit(9); }
+static void read_settings(void) { say("s"); }
+static void on_work(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
+{
+    char letter[1];
+    if (read(fd, letter, 1) != 1)
+        _exit(8);
+    if (*letter == 'h')
+        pirn_hold(loop);
+    say(letter);
+}
+"#;
+
+/// The daemon on the first page of pirn.h reads its settings again, ends when its work is done, and
+/// at once when it is asked again.
+#[test]
+fn the_daemon_of_the_header_works() {
+    if !has(GCC.program) {
+        return;
+    }
+    let program = shown_program(
+        "pirn.h",
+        "static const int numbers[]",
+        "A program with threads",
+        WORK,
+    );
+    for (work, signals) in [
+        ("w", ["-TERM"].as_slice()),
+        ("w", &["-INT"]),
+        ("h", &["-TERM", "-INT"]),
+        ("h", &["-TERM", "-TERM"]),
+    ] {
+        let mut command = Command::new(&program);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("it was linked");
+        let mut input = child.stdin.take().expect("a pipe");
+        let mut output = child.stdout.take().expect("a pipe");
+        let mut says = |word: &str| {
+            let mut said = [0];
+            output.read_exact(&mut said).expect("it says something");
+            assert_eq!(said, word.as_bytes());
+        };
+        input.write_all(work.as_bytes()).expect("it reads");
+        says(work);
+        kill("-HUP", &child);
+        says("s");
+        for (number, signal) in signals.iter().enumerate() {
+            assert_eq!(child.try_wait().expect("it is a child"), None);
+            kill(signal, &child);
+            if number + 1 < signals.len() {
+                // Still there, and hears of its settings.
+                std::thread::sleep(Duration::from_millis(50));
+                kill("-HUP", &child);
+                says("s");
+            }
+        }
+        assert_eq!(child.wait().expect("it is a child").code(), Some(0));
+    }
 }
 
 /// What makes system calls is named in crates/os/src/sys alone.
