@@ -212,7 +212,7 @@ static void check_full(char *path, char *backend)
     close(fds[0]), close(fds[1]), close(fds[2]), close(extra);
 }
 
-/* Sends until the server takes no more, with nothing read back: its buffer for this client is full. */
+/* Sends, and reads nothing, until the server takes no more: its buffer for this client is full. */
 static size_t stuff(int fd)
 {
     static char piece[65536];
@@ -237,7 +237,7 @@ static size_t stuff(int fd)
     return sent;
 }
 
-/* Ends in an orderly way: idle clients are let go, one that reads gets what was received from it. */
+/* Ends gracefully: idle clients are let go, one that reads gets what was received from it. */
 static void check_end(char *path, char *backend, int is_patient)
 {
     char *argv[] = { path, (char *)"--backend", backend, (char *)"--port", (char *)"0", NULL };

@@ -2,7 +2,8 @@
  * echo_server: sends back to every TCP client what it sends, in fixed memory.
  *
  * Shows: listening and accepting, write buffering with back-pressure, half-close, being full, running out of descriptors,
- * ending and reloading on signals, statistics. There is no malloc: as many clients as MAX_CLIENTS, each with one buffer.
+ * ending and reloading on signals, statistics. There is no malloc: as many clients as MAX_CLIENTS,
+ * each with one buffer.
  *
  *     make && ./build/echo_server --port 7000 &
  *     printf 'hello\n' | nc -N 127.0.0.1 7000
@@ -10,8 +11,8 @@
  *
  * SIGINT and SIGTERM end it gracefully: nobody is let in any more, what was received is sent back,
  * and then each connection is closed. A second one ends it at once. SIGHUP rereads the file of
- * --settings, which holds the number of clients that are let in. Prints `listening on ADDR:PORT` when
- * clients may come, and a line of statistics at the end.
+ * --settings, which holds the number of clients that are let in. Prints `listening on ADDR:PORT`
+ * when clients may come, and a line of statistics at the end.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -57,7 +58,7 @@ struct server {
     int is_ending;
 };
 
-/* An I/O slot for each client, the listener and each signal; one timer that ends an accept pause. */
+/* An I/O slot for each client, the listener and each signal; a timer that ends an accept pause. */
 static PIRN_STORAGE(block, MAX_CLIENTS + 1 + SIGNALS, 1, 1);
 static struct client clients[MAX_CLIENTS];
 static struct server server;
@@ -202,7 +203,7 @@ static void on_listener(struct pirn_loop *loop, struct pirn_io io, int fd, uint3
     }
 }
 
-/* True if there are settings and they are as they should be. If not, it goes on with those it has. */
+/* True if there are good settings. If not, it goes on with those it has. */
 static int read_settings(void)
 {
     FILE *file = server.settings == NULL ? NULL : fopen(server.settings, "r");
@@ -388,8 +389,8 @@ int main(int argc, char **argv)
             backend = -1;
     }
     if (backend < 0 || optind != argc || port < 0 || port > 65535 || max_clients < 1 || max_clients > MAX_CLIENTS) {
-        fprintf(stderr, "usage: echo_server [--backend auto|select|poll|epoll] [--port N] [--max-clients 1..%d] [--bind ADDR]\n"
-                        "       [--settings FILE]\n", MAX_CLIENTS);
+        fprintf(stderr, "usage: echo_server [--backend auto|select|poll|epoll] [--port N]\n"
+                        "       [--max-clients 1..%d] [--bind ADDR] [--settings FILE]\n", MAX_CLIENTS);
         return 2;
     }
     server.max_clients = (unsigned)max_clients;

@@ -30,8 +30,8 @@ pub(crate) trait Calls<'a> {
     fn call_io(&mut self, fired: FiredIo);
     fn call_task(&mut self, target: Target);
 
-    /// Does what [`dispatch_with_hooks`] does if the loop may have hooks. A face says so for itself, so that a program without hooks
-    /// does not contain it.
+    /// Does what [`dispatch_with_hooks`] does if the loop may have hooks. A face says so for
+    /// itself, so that a program without hooks does not contain it.
     #[inline]
     fn dispatch_with_hooks(&mut self) -> Option<u32> {
         None
@@ -44,7 +44,8 @@ pub(crate) trait Calls<'a> {
     }
 }
 
-/// Calls everything that is due, in the order of a turn, and returns how many calls that were; hooks are not counted.
+/// Calls everything that is due, in the order of a turn, and returns how many calls that were;
+/// hooks are not counted.
 #[inline(always)]
 pub(crate) fn dispatch<'a, C: Calls<'a> + ?Sized>(face: &mut C) -> u32 {
     match face.dispatch_with_hooks() {

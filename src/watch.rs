@@ -8,8 +8,8 @@
 //! Watchers that need attention before the next wait or in the next dispatch (a changed interest, readiness made in user
 //! space) stand on one doubly linked list, each at most once.
 //!
-//! A raise handler is a watcher whose "fd" is negative: bit `n` is `-1 - n`. Below these numbers are those of the hooks, of which
-//! each has its own, so that none is found as another's sibling.
+//! A raise handler is a watcher whose "fd" is negative: bit `n` is `-1 - n`. Below these numbers
+//! are those of the hooks, of which each has its own, so that none is found as another's sibling.
 
 use static_assertions::const_assert_eq;
 
@@ -41,7 +41,8 @@ pub(crate) struct Watcher {
     pub(crate) found: u8,
     /// What is to be reported in the next turn as if it had been found.
     pub(crate) fed: u8,
-    /// Of a head: what the backend was asked for; 0: the fd is not in the backend's set. Of a hook, when it is called.
+    /// Of a head: what the backend was asked for; 0: the fd is not in the backend's set. Of a hook,
+    /// when it is called.
     pub(crate) kernel: u16,
     pub(crate) flags: u16,
 }
@@ -89,7 +90,8 @@ pub enum Hook {
     First = 1,
     /// Last thing in every dispatch, whatever a limit has left over.
     Last = 2,
-    /// At the end of a dispatch in which nothing but hooks was called. While there is one, the loop does not sleep.
+    /// At the end of a dispatch in which nothing but hooks was called. While there is one, the loop
+    /// does not sleep.
     Idle = 3,
 }
 
@@ -258,7 +260,8 @@ impl<'a> Watchers<'a> {
         }
     }
 
-    /// When the watcher in this slot is called, if it is a live hook, and has the number that a hook has there.
+    /// When the watcher in this slot is called, if it is a live hook, and has the number that a
+    /// hook has there.
     pub(crate) fn hook(&self, index: u32) -> Option<Hook> {
         let watcher = self.slab.get(index).filter(|watcher| watcher.is_live())?;
         watcher

@@ -294,8 +294,8 @@ fn the_first_program_of_the_header_works() {
     assert_eq!(child.wait().expect("it is a child").code(), Some(0));
 }
 
-/// What the daemon on the first page of pirn.h works with: its work is its standard input. What comes
-/// there is told; an `h` is work that is never done.
+/// What the daemon on the first page of pirn.h works with: its work is its standard input. What
+/// comes there is told; an `h` is work that is never done.
 const WORK: &str = r#"
 #include <unistd.h>
 static PIRN_STORAGE(block, 4, 4, 4);

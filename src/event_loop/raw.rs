@@ -215,13 +215,14 @@ impl<'l, H: Host> RawCore<'l, H> {
             .map(Io)
     }
 
-    /// Add a hook: a callback that runs in every dispatch, at the point that `when` names, whatever is
-    /// due. `options`: `UNREF`. Takes an I/O slot.
+    /// Add a hook: a callback that runs in every dispatch, at the point that `when` names, whatever
+    /// is due. `options`: `UNREF`. Takes an I/O slot.
     ///
-    /// The hooks of one kind are called in the order in which they were added, and one that is added
-    /// in a dispatch from the next one on. They are neither counted nor limited. Those that take
-    /// what is due ([`Loop::take`](crate::Loop::take)) call no hooks. [`io_remove`](Self::io_remove)
-    /// removes a hook; it cannot be paused. The event of the callback has `when` as its `fd`.
+    /// The hooks of one kind are called in the order in which they were added, and one that is
+    /// added in a dispatch from the next one on. They are neither counted nor limited. Those that
+    /// take what is due ([`Loop::take`](crate::Loop::take)) call no hooks.
+    /// [`io_remove`](Self::io_remove) removes a hook; it cannot be paused. The event of the
+    /// callback has `when` as its `fd`.
     ///
     /// # Errors
     ///

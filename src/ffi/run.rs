@@ -169,9 +169,11 @@ impl Calls<'static> for Face {
 
     #[inline]
     fn dispatch_with_hooks(&mut self) -> Option<u32> {
-        // SAFETY: a live loop, as above. The word is written by `pirn_hook_add` alone, on this thread.
+        // SAFETY: a live loop, as above. The word is written by `pirn_hook_add` alone, on this
+        // thread.
         let dispatch = unsafe { (*self.0).0.dispatch_with_hooks? };
-        // SAFETY: it is the function below, and this face was made as that asks. By value, so that a face need not be in memory.
+        // SAFETY: it is the function below, and this face was made as that asks. By value, so that
+        // a face need not be in memory.
         Some(unsafe { dispatch(self.0) })
     }
 

@@ -1,9 +1,10 @@
 //! Hooks: what is called in every turn, whatever is found in it.
 //!
-//! A hook is a watcher without an fd, as the handler of a raised bit is, with a number of its own in the place of the
-//! fd. Hooks stand on one list in the order in which they were added, linked by what links the attention list, on which
-//! they never are. The list is walked from its beginning for each call, which is what keeps it right whatever a hook
-//! removes or adds: there are a few hooks, or none.
+//! A hook is a watcher without an fd, as the handler of a raised bit is, with a number of its own
+//! in the place of the fd. Hooks stand on one list in the order in which they were added, linked by
+//! what links the attention list, on which they never are. The list is walked from its beginning
+//! for each call, which is what keeps it right whatever a hook removes or adds: there are a few
+//! hooks, or none.
 
 use super::Reactor;
 use super::dispatch::FiredIo;
@@ -121,7 +122,8 @@ impl<B: Backend> Reactor<'_, B> {
         self.changed();
     }
 
-    /// Whether the list has each hook once. For `verify`: O(watchers), and whatever stands in the slots.
+    /// Whether the list has each hook once. For `verify`: O(watchers), and whatever stands in the
+    /// slots.
     pub(super) fn are_hooks_sound(&self) -> bool {
         let watchers = &self.watchers;
         let count = |when| {

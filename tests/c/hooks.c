@@ -111,7 +111,8 @@ static void the_order_is_that_of_the_turn(uint32_t backend)
 /* A run goes on for a hook, and for an idle one it does not sleep. */
 static int idle_count;
 
-static void idle_until_enough(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
+static void idle_until_enough(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready,
+                              void *user)
 {
     (void)user;
     EQUAL(fd, PIRN_HOOK_IDLE);
@@ -144,7 +145,8 @@ static void a_run_is_kept_going_by_a_hook(uint32_t backend)
 static void a_hook_tells_what_it_is(uint32_t backend)
 {
     static uint32_t kinds[] = { PIRN_HOOK_FIRST, PIRN_HOOK_LAST, PIRN_HOOK_IDLE };
-    static const uint32_t others[] = { PIRN_HIGH, PIRN_LOW, PIRN_READ, PIRN_EDGE, PIRN_ONESHOT, 0x80000000 };
+    static const uint32_t others[] = { PIRN_HIGH, PIRN_LOW, PIRN_READ, PIRN_EDGE, PIRN_ONESHOT,
+                                       0x80000000 };
     struct pirn_loop *loop;
     struct pirn_io io = { 0, 0 };
     int seen = 0;

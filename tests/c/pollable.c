@@ -200,7 +200,8 @@ static const struct state {
 /* ---- the calls ---- */
 
 /* A hook that would keep the loop from coming to rest. */
-static void see_once(struct pirn_loop *loop, struct pirn_io io, int number, uint32_t found, void *user)
+static void see_once(struct pirn_loop *loop, struct pirn_io io, int number, uint32_t found,
+                     void *user)
 {
     see_io(loop, io, number, found, user);
     OK(pirn_io_remove(loop, io));

@@ -246,7 +246,8 @@ fn removed_hook_is_not_called<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.event_loop.stats().io_used, 0);
 }
 
-/// Each of three removes one or two of them, itself included, in each order in which they may stand.
+/// Each of three removes one or two of them, itself included, in each order in which they may
+/// stand.
 fn hooks_may_remove_each_other<W: World>(b: &mut Bench<'_, W>) {
     const NAMES: [&str; 3] = ["a", "b", "c"];
     for actor in 0..3 {
