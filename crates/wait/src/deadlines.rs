@@ -1,0 +1,121 @@
+//! The waiters that have a time limit, the earliest first: a pairing heap through the waiters.
+//!
+//! There is no capacity, so no wait can be refused for want of one. Adding is O(1), taking the
+//! earliest or any other out is O(log n) amortised. Nothing here recurses.
+
+use core::cell::Cell;
+use core::ptr::NonNull;
+
+use crate::waiter::pirn_waiter;
+
+type Link = Cell<Option<NonNull<pirn_waiter>>>;
+
+/// What a waiter keeps for the heap. Opaque.
+#[repr(C)]
+#[derive(Default)]
+pub struct pirn_heap_links {
+    child: Link,
+    next: Link,
+    /// The parent of a first child, the neighbour before it of any other.
+    previous: Link,
+    /// When the waiter comes up; 0: it is not in the heap.
+    pub(crate) at_ns: Cell<u64>,
+}
+
+/// The heap. All zero is an empty one. Opaque.
+#[repr(C)]
+#[derive(Default)]
+pub struct pirn_deadlines {
+    root: Link,
+}
+
+fn links(waiter: NonNull<pirn_waiter>) -> &'static pirn_heap_links {
+    &pirn_waiter::listed(waiter).heap
+}
+
+impl pirn_deadlines {
+    /// When the earliest comes up.
+    pub(crate) fn first(&self) -> Option<(u64, &pirn_waiter)> {
+        let root = self.root.get()?;
+        Some((links(root).at_ns.get(), pirn_waiter::listed(root)))
+    }
+
+    /// Adds a waiter that is not in the heap, to come up at `at_ns`, which is not 0.
+    pub(crate) fn insert(&self, waiter: &pirn_waiter, at_ns: u64) {
+        waiter.heap.at_ns.set(at_ns);
+        self.root
+            .set(meld(self.root.get(), Some(NonNull::from(waiter))));
+    }
+
+    /// Takes a waiter out that is in the heap.
+    pub(crate) fn remove(&self, waiter: &pirn_waiter) {
+        let node = NonNull::from(waiter);
+        let own = &waiter.heap;
+        own.at_ns.set(0);
+        let children = merge_pairs(own.child.take());
+        let Some(previous) = own.previous.take() else {
+            self.root.set(children);
+            return;
+        };
+        let next = own.next.take();
+        if let Some(next) = next {
+            links(next).previous.set(Some(previous));
+        }
+        if links(previous).child.get() == Some(node) {
+            links(previous).child.set(next);
+        } else {
+            links(previous).next.set(next);
+        }
+        self.root.set(meld(self.root.get(), children));
+    }
+}
+
+/// One heap of two, neither of which has neighbours.
+fn meld(
+    a: Option<NonNull<pirn_waiter>>,
+    b: Option<NonNull<pirn_waiter>>,
+) -> Option<NonNull<pirn_waiter>> {
+    let (Some(a), Some(b)) = (a, b) else {
+        return a.or(b);
+    };
+    let (parent, child) = if links(b).at_ns.get() < links(a).at_ns.get() {
+        (b, a)
+    } else {
+        (a, b)
+    };
+    let first = links(parent).child.replace(Some(child));
+    if let Some(first) = first {
+        links(first).previous.set(Some(child));
+    }
+    links(child).next.set(first);
+    links(child).previous.set(Some(parent));
+    Some(parent)
+}
+
+/// One heap of a row of neighbours: from left to right in pairs, then these from right to left.
+fn merge_pairs(first: Option<NonNull<pirn_waiter>>) -> Option<NonNull<pirn_waiter>> {
+    let mut rest = first;
+    // The pairs, the last one first, linked by `next`.
+    let mut pairs = None;
+    while let Some(a) = rest {
+        let b = cut(a);
+        rest = b.and_then(cut);
+        let pair = meld(Some(a), b);
+        if let Some(pair) = pair {
+            links(pair).next.set(pairs);
+        }
+        pairs = pair;
+    }
+    let mut whole = None;
+    while let Some(pair) = pairs {
+        pairs = cut(pair);
+        whole = meld(whole, Some(pair));
+    }
+    whole
+}
+
+/// Parts a node from its neighbours, and returns the next of them.
+fn cut(node: NonNull<pirn_waiter>) -> Option<NonNull<pirn_waiter>> {
+    links(node).previous.set(None);
+    links(node).next.take()
+}
