@@ -2,6 +2,9 @@
 //!
 //! The types, the constants and the functions of src/ffi are repeated there without their bodies, so
 //! that a layer is compiled against the same contract as the header, and not against the core itself.
+//!
+//! Likewise src/functions.rs of a layer that others stand on. Those use its types as they are, so
+//! only the functions are declared there.
 
 use std::path::Path;
 
@@ -18,6 +21,45 @@ const HEAD: &str = "\
 
 use core::ffi::{c_char, c_int, c_void};
 ";
+
+/// The functions alone in `sources`, files of src/ffi in the layer `name`. The types that they name
+/// are taken from where those files take them, and those of the layer from its root.
+pub fn functions(name: &str, sources: &[impl AsRef<Path>]) -> String {
+    let mut functions: ItemForeignMod = syn::parse_quote! { unsafe extern "C" {} };
+    for source in sources {
+        let text = std::fs::read_to_string(source).expect("src/ffi is readable");
+        let file: File = syn::parse_str(&text).expect("src/ffi is Rust");
+        for item in file.items {
+            if let Item::Fn(function) = item
+                && is_exported(&function)
+            {
+                functions.items.push(ForeignItem::Fn(declared(function)));
+            }
+        }
+    }
+    let file = File {
+        shebang: None,
+        frontmatter: None,
+        attrs: Vec::new(),
+        items: vec![Item::ForeignMod(functions)],
+    };
+    let head = format!(
+        "\
+//! The functions of this layer as the layers above call them: by their C names, so that each layer is
+//! an object of its own. Generated from crates/{name}/src/ffi by `cargo build --features header`. Do not
+//! edit.
+
+#![expect(unsafe_code, reason = \"C functions are declared here; to call one is unsafe\")]
+
+use core::ffi::{{c_int, c_void}};
+
+use pirn_abi::*;
+
+use crate::*;
+"
+    );
+    format!("{head}\n{}", prettyplease::unparse(&file))
+}
 
 /// The declarations for the C functions in `sources`, which are Rust files of src/ffi.
 pub fn declarations(sources: &[impl AsRef<Path>]) -> String {

@@ -70,6 +70,8 @@ errors! {
     EMFILE = 24, "too many open files";
     /// The capacity given at init is used up.
     ENOSPC = 28, "capacity exhausted: all slots are in use";
+    /// Nobody reads at the other end, or a barrier is broken.
+    EPIPE = 32, "nobody reads at the other end, or broken";
     /// The number is beyond what this backend can hold.
     ERANGE = 34, "fd number beyond this backend's range";
     /// It would wait for itself, directly or through others.
@@ -85,6 +87,8 @@ errors! {
     ENODATA = 61, "no capacities in block or configuration";
     /// The `size` field of a struct is not set.
     EBADMSG = 74, "the size field of a struct is not set";
+    /// A count would go beyond its maximum.
+    EOVERFLOW = 75, "beyond the maximum";
     /// The block was declared for a library that is built otherwise.
     ELIBBAD = 80, "block declared with PIRN_HOST_ONLY, library built without it";
     /// A struct is longer than this library knows and its surplus is not zero.
@@ -97,6 +101,8 @@ errors! {
     ESHUTDOWN = 108, "the queues are closed";
     /// A time limit has passed.
     ETIMEDOUT = 110, "timed out";
+    /// The wait is over already.
+    EALREADY = 114, "over already";
     /// An internal invariant does not hold (memory was overwritten).
     EUCLEAN = 117, "the loop's memory is damaged";
     /// The user may watch no more fds with epoll (`fs.epoll.max_user_watches`): the kernel's
@@ -104,6 +110,8 @@ errors! {
     EDQUOT = 122, "the kernel's limit of watched fds is reached (fs.epoll.max_user_watches)";
     /// Cancelled by request.
     ECANCELED = 125, "cancelled";
+    /// The owner of a lock has ended without unlocking it.
+    EOWNERDEAD = 130, "the owner of the lock has ended";
 }
 
 impl Error {

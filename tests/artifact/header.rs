@@ -29,6 +29,11 @@ fn the_committed_header_is_fresh() {
         "crates/abi/src/declarations.rs",
     );
     compare(&fresh.with_extension("os.h"), "include/pirn/os.h");
+    compare(&fresh.with_extension("wait.h"), "include/pirn/wait.h");
+    compare(
+        &fresh.with_extension("wait.rs"),
+        "crates/wait/src/functions.rs",
+    );
 }
 
 /// Fails at the first line in which the committed file differs from the one just made.

@@ -11,7 +11,7 @@ use core::ptr::{NonNull, null_mut};
 use pirn_abi::{PIRN_DONE, PIRN_FOREVER, PIRN_STOPPED, pirn_run, pirn_update};
 use pirn_wait::functions::{
     pirn_hub_loop, pirn_park_start, pirn_waiter_begin, pirn_waiter_cancel, pirn_waiter_drop,
-    pirn_waiter_grant, pirn_waiter_init, pirn_waiter_wake,
+    pirn_waiter_end, pirn_waiter_grant, pirn_waiter_init, pirn_waiter_wake,
 };
 use pirn_wait::{
     EBUSY, ECANCELED, EDEADLK, EINVAL, ENOENT, ETIMEDOUT, EUCLEAN, PIRN_WAITS, pirn_hub,
@@ -70,7 +70,8 @@ const FILL: u64 = 0x6e72_6970_6e72_6970;
 
 static JOINING: pirn_wait_kind = pirn_wait_kind {
     number: 3,
-    reserved: 0,
+    flags: 0,
+    quit: None,
     leave: None,
     undo: None,
 };
@@ -115,7 +116,7 @@ pub unsafe extern "C" fn pirn_fiber_start(
         return -EBUSY;
     }
     // SAFETY: the waiter is inside the fiber, and not in use.
-    let rc = unsafe { pirn_waiter_init(hub, waiter, Some(on_wake), null_mut()) };
+    let rc = unsafe { pirn_waiter_init(hub, waiter, Some(on_wake), waiter.cast()) };
     if rc < 0 {
         return rc;
     }
@@ -171,8 +172,10 @@ unsafe extern "C" fn main(argument: usize) -> ! {
 }
 
 unsafe extern "C" fn on_wake(_hub: *mut pirn_hub, waiter: *mut pirn_waiter, _result: c_int) {
-    // SAFETY: a fiber's waiter has the fiber's address, and the fiber is live.
-    unsafe { &*waiter.cast::<pirn_fiber>() }.resume();
+    // SAFETY: a live fiber's waiter.
+    let fiber = unsafe { &*waiter }.user.get().cast::<pirn_fiber>();
+    // SAFETY: set by `pirn_fiber_start`, and the fiber is live.
+    unsafe { &*fiber }.resume();
 }
 
 impl pirn_fiber {
@@ -215,7 +218,8 @@ impl pirn_fiber {
 
     /// It will not run again: those who join it are told, and its memory is free.
     fn end(&self) {
-        self.waiter.leave_heap(self.hub());
+        // SAFETY: initialised by `pirn_fiber_start`.
+        unsafe { pirn_waiter_end(&raw const self.waiter) };
         self.delist();
         while let Some(joiner) = self.joiners.first() {
             // SAFETY: it is in the list, so it waits.

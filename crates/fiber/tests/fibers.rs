@@ -1,11 +1,16 @@
 #![expect(unsafe_code, reason = "the C functions are called")]
+#![expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "each call is what the test is about"
+)]
 //! Fibers on a real loop.
 
 use std::cell::RefCell;
 use std::ffi::{c_int, c_void};
 
-use pirn_abi::*;
 use ::pirn_fiber::*;
+use pirn_abi::*;
+use pirn_wait::ffi::*;
 use pirn_wait::*;
 
 // Links the core.

@@ -8,25 +8,23 @@ use core::ptr::NonNull;
 
 use crate::waiter::pirn_waiter;
 
-type Link = Cell<Option<NonNull<pirn_waiter>>>;
-
-/// What a waiter keeps for the heap. Opaque.
+/// What a waiter keeps for the heap of deadlines.
 #[repr(C)]
 #[derive(Default)]
 pub struct pirn_heap_links {
-    child: Link,
-    next: Link,
-    /// The parent of a first child, the neighbour before it of any other.
-    previous: Link,
-    /// When the waiter comes up; 0: it is not in the heap.
+    child: Cell<Option<NonNull<pirn_waiter>>>,
+    next: Cell<Option<NonNull<pirn_waiter>>>,
+    // The parent of a first child, the neighbour before it of any other.
+    previous: Cell<Option<NonNull<pirn_waiter>>>,
+    // When the waiter comes up; 0: it is not in the heap.
     pub(crate) at_ns: Cell<u64>,
 }
 
-/// The heap. All zero is an empty one. Opaque.
+/// The waiters that have a time limit. All zero is an empty heap.
 #[repr(C)]
 #[derive(Default)]
 pub struct pirn_deadlines {
-    root: Link,
+    root: Cell<Option<NonNull<pirn_waiter>>>,
 }
 
 fn links(waiter: NonNull<pirn_waiter>) -> &'static pirn_heap_links {
@@ -45,6 +43,57 @@ impl pirn_deadlines {
         waiter.heap.at_ns.set(at_ns);
         self.root
             .set(meld(self.root.get(), Some(NonNull::from(waiter))));
+    }
+
+    /// True if no waiter comes up before the one above it, and the links agree. O(n).
+    pub(crate) fn is_sound(&self) -> bool {
+        let Some(root) = self.root.get() else {
+            return true;
+        };
+        if links(root).previous.get().is_some() || links(root).next.get().is_some() {
+            return false;
+        }
+        // Depth first along the links, back by `previous`: no stack is needed.
+        let (mut node, mut parent_at) = (root, links(root).at_ns.get());
+        loop {
+            let at = links(node).at_ns.get();
+            if at == 0 || at < parent_at {
+                return false;
+            }
+            if let Some(child) = links(node).child.get() {
+                if links(child).previous.get() != Some(node) {
+                    return false;
+                }
+                (node, parent_at) = (child, at);
+                continue;
+            }
+            loop {
+                if let Some(next) = links(node).next.get() {
+                    if links(next).previous.get() != Some(node) {
+                        return false;
+                    }
+                    // A neighbour has the same parent.
+                    node = next;
+                    break;
+                }
+                // Back to the first child, and from there to the parent.
+                let Some(mut above) = links(node).previous.get() else {
+                    return true;
+                };
+                while links(above).child.get() != Some(node) {
+                    node = above;
+                    let Some(previous) = links(node).previous.get() else {
+                        return true;
+                    };
+                    above = previous;
+                }
+                node = above;
+                if node == root {
+                    return true;
+                }
+                parent_at = parent_of(node).map_or(0, |p| links(p).at_ns.get());
+            }
+        }
     }
 
     /// Takes a waiter out that is in the heap.
@@ -118,4 +167,15 @@ fn merge_pairs(first: Option<NonNull<pirn_waiter>>) -> Option<NonNull<pirn_waite
 fn cut(node: NonNull<pirn_waiter>) -> Option<NonNull<pirn_waiter>> {
     links(node).previous.set(None);
     links(node).next.take()
+}
+
+/// The parent of a node that is not the root.
+fn parent_of(mut node: NonNull<pirn_waiter>) -> Option<NonNull<pirn_waiter>> {
+    loop {
+        let previous = links(node).previous.get()?;
+        if links(previous).child.get() == Some(node) {
+            return Some(previous);
+        }
+        node = previous;
+    }
 }

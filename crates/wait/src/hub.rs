@@ -6,181 +6,173 @@
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
-use core::ptr::NonNull;
+use core::ptr::{NonNull, null_mut};
 
 use pirn_abi::{
     PIRN_FOREVER, PIRN_UNREF, pirn_hold, pirn_io, pirn_io_remove, pirn_loop, pirn_now, pirn_raise,
-    pirn_raise_add, pirn_release, pirn_stop, pirn_task_post, pirn_timer, pirn_timer_again,
-    pirn_timer_start, pirn_timer_stop,
+    pirn_raise_add, pirn_release, pirn_stop, pirn_task, pirn_task_cancel, pirn_task_post,
+    pirn_timer, pirn_timer_again, pirn_timer_start, pirn_timer_stop,
 };
 
 use crate::deadlines::pirn_deadlines;
-use crate::errno::{EBUSY, EINVAL};
+use crate::errno::EBUSY;
 use crate::list::pirn_waiters;
+use crate::remote::{Remotes, pirn_remote, pirn_remote_fn};
 use crate::waiter::{LATER, pirn_waiter};
 
-/// How many waiters one call of the hub runs beyond those that were ready when it began. What two
-/// waiters hand to one another so costs no look at the kernel each time, and starves nobody.
+/// How many waiters one call of the hub runs beyond those that were ready when it began. With that two
+/// waiters can hand something to one another without a call of the kernel each time, and still nobody
+/// starves.
 const MOST_MORE: u32 = 64;
 
-/// What a loop needs so that programs can wait in it. Yours; stays where it is until `pirn_hub_deinit`.
-/// One for each loop.
-#[repr(C)]
-pub struct pirn_hub {
-    event_loop: Cell<*mut pirn_loop>,
-    /// The waiters whose wait is over, in the order in which it ended.
-    pub(crate) ready: pirn_waiters,
-    pub(crate) deadlines: pirn_deadlines,
-    timer: Cell<pirn_timer>,
-    /// When the timer fires; `PIRN_FOREVER`: not.
-    timer_at_ns: Cell<u64>,
-    bit_handler: Cell<pirn_io>,
-    bit: Cell<u32>,
-    /// How many waits have a deadline: they keep the loop going.
-    timed: Cell<u32>,
-    /// The core has been asked to call the hub, or the hub is being called.
-    is_called: Cell<u32>,
-    /// Which half of the ready list new waiters join: `LATER` or 0. It changes when the hub is called,
-    /// so that the waiters of before and of now can be told apart, whichever of them are dropped.
-    half: Cell<u32>,
-    /// Waits for the program itself, where no fiber and no callback runs: its end stops the loop.
-    main: pirn_waiter,
-    /// For the layer of fibers: the one that runs, the stack to go back to, and all that live.
-    running: Cell<*mut c_void>,
-    stack: Cell<usize>,
-    fibers: Cell<*mut c_void>,
-}
-
-/// Prepare a hub for a loop.
-///
-/// @param bit  a bit of `pirn_raise` that the program does not use, 0 to 63
-///
-/// Takes one I/O slot and one timer slot of the loop until `pirn_hub_deinit`; so no wait can ever be
-/// refused for want of a slot. Returns 0, or
-/// - -EINVAL: a NULL, no live loop, `bit` above 63
-/// - -EEXIST: the bit has a handler
-/// - -ENOSPC: no I/O slot or no timer slot is free
-///
-/// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `event_loop` is NULL or came from `pirn_init`; `hub` is NULL or writable.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "C" fn pirn_hub_init(
-    event_loop: *mut pirn_loop,
-    hub: *mut pirn_hub,
-    bit: u32,
-) -> c_int {
-    if hub.is_null() {
-        return -EINVAL;
-    }
-    let user = hub.cast::<c_void>();
-    let mut bit_handler = pirn_io {
-        slot: 0,
-        generation: 0,
-    };
-    // SAFETY: the loop is NULL or live; the hub stays where it is while the handler is there.
-    let rc = unsafe {
-        pirn_raise_add(
-            event_loop,
-            bit,
-            PIRN_UNREF,
-            Some(on_bit),
-            user,
-            &raw mut bit_handler,
-        )
-    };
-    if rc < 0 {
-        return rc;
-    }
-    let mut timer = pirn_timer {
-        slot: 0,
-        generation: 0,
-    };
-    // Periodic, so that it keeps its slot when it fires: it is set again by every deadline.
-    // SAFETY: as above.
-    let rc = unsafe {
-        pirn_timer_start(
-            event_loop,
-            NEVER,
-            NEVER,
-            PIRN_UNREF,
-            Some(on_timer),
-            user,
-            &raw mut timer,
-        )
-    };
-    if rc < 0 {
-        // SAFETY: the handler was just added.
-        unsafe { pirn_io_remove(event_loop, bit_handler) };
-        return rc;
-    }
-    let fresh = pirn_hub {
-        event_loop: Cell::new(event_loop),
-        ready: pirn_waiters::default(),
-        deadlines: pirn_deadlines::default(),
-        timer: Cell::new(timer),
-        timer_at_ns: Cell::new(PIRN_FOREVER),
-        bit_handler: Cell::new(bit_handler),
-        bit: Cell::new(bit),
-        timed: Cell::new(0),
-        is_called: Cell::new(0),
-        half: Cell::new(0),
-        main: pirn_waiter::new(hub, Some(on_main), core::ptr::null_mut()),
-        running: Cell::new(core::ptr::null_mut()),
-        stack: Cell::new(0),
-        fibers: Cell::new(core::ptr::null_mut()),
-    };
-    // SAFETY: not NULL, hence writable as documented.
-    unsafe { hub.write(fresh) };
-    0
-}
+/// The hub is idle.
+const NOT_CALLED: u32 = 0;
+/// The core has been asked to call the hub.
+const POSTED: u32 = 1;
+/// The hub is being called.
+const CALLED: u32 = 2;
 
 /// A delay that never ends, and that can be added to any time.
 const NEVER: u64 = u64::MAX / 2;
 
-/// Give the slots back. Waiters that still wait are forgotten: their `wake` is not called.
-///
-/// Returns 0, or -EINVAL: NULL; -EBUSY: inside the hub, or with waiters that are still to be called. Cost:
-/// O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "C" fn pirn_hub_deinit(hub: *mut pirn_hub) -> c_int {
-    // SAFETY: NULL, or initialised, as documented.
-    let Some(hub) = (unsafe { hub.as_ref() }) else {
-        return -EINVAL;
-    };
-    if hub.is_called.get() != 0 || !hub.running.get().is_null() {
-        return -EBUSY;
-    }
-    let event_loop = hub.event_loop.get();
-    // SAFETY: the loop is live as long as its hub, as documented.
-    unsafe { pirn_timer_stop(event_loop, hub.timer.get()) };
-    // SAFETY: as above.
-    unsafe { pirn_io_remove(event_loop, hub.bit_handler.get()) };
-    if hub.timed.take() != 0 {
-        // SAFETY: as above.
-        unsafe { pirn_release(event_loop) };
-    }
-    0
-}
-
-/// Return the loop of a hub; NULL for NULL. Any thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "C" fn pirn_hub_loop(hub: *const pirn_hub) -> *mut pirn_loop {
-    // SAFETY: NULL, or initialised, as documented.
-    unsafe { hub.as_ref() }.map_or(core::ptr::null_mut(), |hub| hub.event_loop.get())
+/// What a loop needs so that programs can wait in it: one for each loop. Prepare it with
+/// `pirn_hub_init`. It is yours, and must stay where it is until `pirn_hub_deinit`.
+#[repr(C)]
+pub struct pirn_hub {
+    event_loop: Cell<*mut pirn_loop>,
+    // The waiters whose wait is over, in the order in which it ended.
+    pub(crate) ready: pirn_waiters,
+    pub(crate) deadlines: pirn_deadlines,
+    timer: Cell<pirn_timer>,
+    bit_handler: Cell<pirn_io>,
+    // The task that calls the hub.
+    task: Cell<pirn_task>,
+    // What other threads have pushed.
+    remotes: Remotes,
+    // When the timer fires; `PIRN_FOREVER`: not.
+    timer_at_ns: Cell<u64>,
+    // Waits for the program itself, where no fiber and no callback runs: its end stops the loop.
+    main: pirn_waiter,
+    // For the layer of fibers: the one that runs, the stack to go back to, and all that live.
+    running: Cell<*mut c_void>,
+    stack: Cell<usize>,
+    fibers: Cell<*mut c_void>,
+    bit: Cell<u32>,
+    // How many wait, or have been woken and not been called yet.
+    waits: Cell<u32>,
+    // How many waits have a deadline: they keep the loop going.
+    timed: Cell<u32>,
+    // How many ports are open.
+    pub(crate) ports: Cell<u32>,
+    // `NOT_CALLED`, `POSTED` or `CALLED`.
+    is_called: Cell<u32>,
+    // Which half of the ready list new waiters join: `LATER` or 0. It changes when the hub is called,
+    // so that the waiters of before and of now can be told apart, whichever of them are dropped.
+    half: Cell<u32>,
+    // A time limit is over that may end its wait only in the next call of the hub, when the kernel
+    // has been asked once more.
+    is_due: Cell<u32>,
+    // The stack of a fiber has overflowed: no wait can begin any more.
+    is_broken: Cell<u32>,
 }
 
 impl pirn_hub {
+    /// Takes the slots of the loop, and writes the hub.
+    ///
+    /// # Safety
+    ///
+    /// `event_loop` is NULL or came from `pirn_init`; `hub` is writable.
+    pub(crate) unsafe fn init(event_loop: *mut pirn_loop, hub: *mut pirn_hub, bit: u32) -> c_int {
+        let user = hub.cast::<c_void>();
+        let mut bit_handler = pirn_io {
+            slot: 0,
+            generation: 0,
+        };
+        let handle = &raw mut bit_handler;
+        // SAFETY: the loop is NULL or live; the hub stays where it is while the handler is there.
+        let rc = unsafe { pirn_raise_add(event_loop, bit, PIRN_UNREF, Some(on_bit), user, handle) };
+        if rc < 0 {
+            return rc;
+        }
+        let mut timer = pirn_timer {
+            slot: 0,
+            generation: 0,
+        };
+        let handle = &raw mut timer;
+        // Periodic, so that it keeps its slot when it fires: every deadline sets it again.
+        // SAFETY: as above.
+        let rc = unsafe {
+            pirn_timer_start(
+                event_loop,
+                NEVER,
+                NEVER,
+                PIRN_UNREF,
+                Some(on_timer),
+                user,
+                handle,
+            )
+        };
+        if rc < 0 {
+            // SAFETY: the handler was just added.
+            unsafe { pirn_io_remove(event_loop, bit_handler) };
+            return rc;
+        }
+        let fresh = pirn_hub {
+            event_loop: Cell::new(event_loop),
+            ready: pirn_waiters::default(),
+            deadlines: pirn_deadlines::default(),
+            timer: Cell::new(timer),
+            bit_handler: Cell::new(bit_handler),
+            task: Cell::new(pirn_task {
+                slot: 0,
+                generation: 0,
+            }),
+            remotes: Remotes::default(),
+            timer_at_ns: Cell::new(PIRN_FOREVER),
+            main: pirn_waiter::new(hub, Some(on_main), null_mut()),
+            running: Cell::new(null_mut()),
+            stack: Cell::new(0),
+            fibers: Cell::new(null_mut()),
+            bit: Cell::new(bit),
+            waits: Cell::new(0),
+            timed: Cell::new(0),
+            ports: Cell::new(0),
+            is_called: Cell::new(0),
+            half: Cell::new(0),
+            is_due: Cell::new(0),
+            is_broken: Cell::new(0),
+        };
+        // SAFETY: writable, as the caller promises.
+        unsafe { hub.write(fresh) };
+        0
+    }
+
+    /// Gives the slots back.
+    pub(crate) fn deinit(&self) -> c_int {
+        let is_in_use = self.waits.get() != 0
+            || self.ports.get() != 0
+            || self.is_called.get() == CALLED
+            || !self.fibers.get().is_null()
+            || !self.remotes.is_empty();
+        if is_in_use && !self.is_broken() {
+            return -EBUSY;
+        }
+        let event_loop = self.event_loop.get();
+        // SAFETY: the loop is live as long as its hub, as documented.
+        unsafe { pirn_timer_stop(event_loop, self.timer.get()) };
+        // SAFETY: as above.
+        unsafe { pirn_io_remove(event_loop, self.bit_handler.get()) };
+        // SAFETY: as above. It fails if there is none.
+        unsafe { pirn_task_cancel(event_loop, self.task.get()) };
+        if self.timed.take() != 0 {
+            // SAFETY: as above.
+            unsafe { pirn_release(event_loop) };
+        }
+        0
+    }
+
+    // ---- for the layers above ----
+
     /// The loop.
     #[inline]
     pub fn event_loop(&self) -> *mut pirn_loop {
@@ -218,6 +210,37 @@ impl pirn_hub {
         unsafe { pirn_now(self.event_loop.get()) }
     }
 
+    /// True if the stack of a fiber has overflowed: every later wait returns -EUCLEAN.
+    #[inline]
+    pub fn is_broken(&self) -> bool {
+        self.is_broken.get() != 0
+    }
+
+    /// Ends the run of the loop, because the stack of a fiber has overflowed.
+    pub fn break_down(&self) {
+        self.is_broken.set(1);
+        // SAFETY: the loop is live as long as its hub.
+        unsafe { pirn_stop(self.event_loop.get()) };
+    }
+
+    // ---- inside ----
+
+    /// Has the loop call `run`. Any thread, signal handler or interrupt.
+    pub(crate) fn push_remote(&self, remote: &pirn_remote, run: pirn_remote_fn) {
+        if self.remotes.push(remote, run) {
+            // SAFETY: the loop is live as long as its hub; the bit cannot be refused.
+            unsafe { pirn_raise(self.event_loop.get(), self.bit.get()) };
+        }
+    }
+
+    pub(crate) fn count_wait(&self) {
+        self.waits.set(self.waits.get().wrapping_add(1));
+    }
+
+    pub(crate) fn uncount_wait(&self) {
+        self.waits.set(self.waits.get().wrapping_sub(1));
+    }
+
     /// Puts a waiter at the end of the ready list, and sees to it that the hub is called.
     pub(crate) fn make_ready(&self, waiter: &pirn_waiter) {
         waiter.flag(LATER, self.half.get() != 0);
@@ -225,21 +248,16 @@ impl pirn_hub {
         self.ask_to_be_called();
     }
 
-    /// A task is cheaper, a raised bit cannot be refused.
+    /// A task costs less, and a raised bit cannot be refused.
     fn ask_to_be_called(&self) {
-        if self.is_called.replace(1) != 0 {
+        if self.is_called.get() != NOT_CALLED {
             return;
         }
+        self.is_called.set(POSTED);
         let (event_loop, user) = (self.event_loop.get(), NonNull::from(self).as_ptr());
         // SAFETY: the loop is live as long as its hub.
-        let rc = unsafe {
-            pirn_task_post(
-                event_loop,
-                Some(on_task),
-                user.cast(),
-                core::ptr::null_mut(),
-            )
-        };
+        let rc =
+            unsafe { pirn_task_post(event_loop, Some(on_task), user.cast(), self.task.as_ptr()) };
         if rc < 0 {
             // SAFETY: as above.
             unsafe { pirn_raise(event_loop, self.bit.get()) };
@@ -248,19 +266,25 @@ impl pirn_hub {
 
     /// Calls those that are ready, and a bounded number of those that become so meanwhile.
     fn call_ready(&self) {
-        self.is_called.set(1);
+        self.is_called.set(CALLED);
+        self.remotes.run(self);
+        if self.is_due.take() != 0 {
+            self.end_due(true);
+        }
         let now = self.half.get();
         self.half.set(now ^ LATER);
         let mut more = MOST_MORE;
         while let Some(waiter) = self.ready.first() {
+            if self.is_broken() {
+                break;
+            }
             if waiter.has(LATER) != (now != 0) {
                 if more == 0 {
                     break;
                 }
                 more -= 1;
             }
-            self.ready.remove(waiter);
-            let (wake, result) = waiter.settle();
+            let (wake, result) = waiter.settle(self);
             if let Some(wake) = wake {
                 let waiter = NonNull::from(waiter).as_ptr();
                 // SAFETY: called as documented there: in a callback of the loop, the waiter idle, and
@@ -268,8 +292,8 @@ impl pirn_hub {
                 unsafe { wake(NonNull::from(self).as_ptr(), waiter, result) };
             }
         }
-        self.is_called.set(0);
-        if !self.ready.is_empty() {
+        self.is_called.set(NOT_CALLED);
+        if !self.ready.is_empty() && !self.is_broken() {
             self.ask_to_be_called();
         }
     }
@@ -307,16 +331,30 @@ impl pirn_hub {
         unsafe { pirn_timer_again(self.event_loop.get(), self.timer.get(), delay) };
     }
 
-    fn end_due(&self) {
+    /// Ends the waits whose time is up; those that are late only if the kernel has been asked since.
+    fn end_due(&self, and_late: bool) {
         let now = self.now();
+        self.timer_at_ns.set(0);
         while let Some((at, waiter)) = self.deadlines.first() {
             if at > now {
                 break;
             }
+            if waiter.is_late() && !and_late {
+                self.is_due.set(1);
+                self.ask_to_be_called();
+                return;
+            }
             waiter.come_up(self, now);
         }
-        self.timer_at_ns.set(PIRN_FOREVER);
         self.set_timer(self.deadlines.first().map_or(PIRN_FOREVER, |(at, _)| at));
+    }
+
+    /// Checks what can be checked of the hub and its waiters: true if it is sound. O(waiters).
+    pub(crate) fn is_sound(&self) -> bool {
+        self.ready.is_sound()
+            && self.deadlines.is_sound()
+            && (self.ready.is_empty() || self.is_called.get() != NOT_CALLED || self.is_broken())
+            && self.timed.get() <= self.waits.get()
     }
 }
 
@@ -330,20 +368,20 @@ unsafe fn hub<'a>(user: *mut c_void) -> &'a pirn_hub {
     unsafe { &*user.cast::<pirn_hub>() }
 }
 
-unsafe extern "C" fn on_task(_loop: *mut pirn_loop, user: *mut c_void) {
+/// The program's own wait is over: the loop that runs for it has to return.
+unsafe extern "C" fn on_main(hub: *mut pirn_hub, _waiter: *mut pirn_waiter, _result: c_int) {
+    // SAFETY: a live hub calls.
+    let event_loop = unsafe { &*hub }.event_loop();
+    // SAFETY: the loop is live as long as its hub.
+    unsafe { pirn_stop(event_loop) };
+}
+
+pub(crate) unsafe extern "C" fn on_task(_loop: *mut pirn_loop, user: *mut c_void) {
     // SAFETY: posted with the hub.
     unsafe { hub(user) }.call_ready();
 }
 
-/// The program's own wait is over: the loop that runs for it has to return.
-unsafe extern "C" fn on_main(hub: *mut pirn_hub, _waiter: *mut pirn_waiter, _result: c_int) {
-    // SAFETY: the loop is live as long as its hub.
-    let event_loop = unsafe { pirn_hub_loop(hub) };
-    // SAFETY: as above.
-    unsafe { pirn_stop(event_loop) };
-}
-
-unsafe extern "C" fn on_bit(
+pub(crate) unsafe extern "C" fn on_bit(
     _loop: *mut pirn_loop,
     _io: pirn_io,
     _bit: c_int,
@@ -354,12 +392,12 @@ unsafe extern "C" fn on_bit(
     unsafe { hub(user) }.call_ready();
 }
 
-unsafe extern "C" fn on_timer(
+pub(crate) unsafe extern "C" fn on_timer(
     _loop: *mut pirn_loop,
     _timer: pirn_timer,
     _missed: u64,
     user: *mut c_void,
 ) {
     // SAFETY: started with the hub.
-    unsafe { hub(user) }.end_due();
+    unsafe { hub(user) }.end_due(false);
 }

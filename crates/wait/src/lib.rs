@@ -2,37 +2,53 @@
 //! whatever they wait for.
 //!
 //! ```text
-//! fibers          stackless coroutines          callbacks          who continues
+//! fibers          stackless coroutines          callbacks       who continues when a wait is over
 //!    \                     |                        /
-//!     +-------------- pirn_waiter -----------------+               one node, in the memory of who waits
+//!     +-------------- pirn_waiter -----------------+            one node, in the memory of who waits
 //!                          |
-//!     ports, parking, and the objects of pirn/sync.h               what can be waited for
+//!     ports, parking, and the objects of pirn/sync.h            what can be waited for
 //!                          |
-//!                      pirn_hub                                    the ready list and the deadlines of a loop
+//!                      pirn_hub                                 ready list and deadlines of a loop
 //! ```
 //!
 //! - `list`: waiters in a row, linked through themselves.
 //! - `deadlines`: the waiters that have a time limit, ordered by it, linked through themselves.
-//! - `waiter`: one who waits: how a wait begins, and the three ways in which it ends.
+//! - `held`: what a waiter owns and passes on when it ends.
+//! - `waiter`: how a wait begins, and the ways in which it ends.
+//! - `remote`: what other threads push.
 //! - `hub`: calls the waiters whose wait is over, from the loop.
-//! - `port`: an fd, and who waits for it.
+//! - `port`: an fd, and those who wait for it.
+//! - `ffi`: the C functions, with the feature `export`. What they promise is written there.
+//! - `functions`: the same functions, declared: the layers above call them by these.
 //!
 //! The layer knows the core only by its C interface, through the crate `pirn-abi`. All memory is the
 //! caller's, and what stands in it is only ever borrowed shared: the fields are `Cell`s.
 
 #![no_std]
 #![allow(non_camel_case_types)]
+// What only the C functions use is left over without them.
+#![cfg_attr(not(feature = "export"), allow(dead_code))]
+
+#[cfg(feature = "artifact")]
+use pirn_artifact as _;
 
 mod deadlines;
 mod errno;
+#[cfg(feature = "export")]
+pub mod ffi;
+#[rustfmt::skip]
 pub mod functions;
+mod held;
 mod hub;
 mod list;
 mod port;
+mod remote;
 mod waiter;
 
 pub use errno::*;
+pub use held::*;
 pub use hub::*;
 pub use list::pirn_waiters;
 pub use port::*;
+pub use remote::{pirn_remote, pirn_remote_fn};
 pub use waiter::*;

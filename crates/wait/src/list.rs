@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use crate::waiter::pirn_waiter;
 
-/// A list of waiters. All zero is an empty one. Opaque.
+/// A list of waiters. All zero is an empty one.
 #[repr(C)]
 #[derive(Default)]
 pub struct pirn_waiters {
@@ -45,6 +45,18 @@ impl pirn_waiters {
                 .set(Some(NonNull::from(waiter))),
             None => self.first.set(Some(NonNull::from(waiter))),
         }
+    }
+
+    /// True if the links agree and every member knows that it is here. O(n).
+    pub(crate) fn is_sound(&self) -> bool {
+        let mut previous = None;
+        for waiter in self.iter() {
+            if waiter.previous.get() != previous || !waiter.is_sound_in(self) {
+                return false;
+            }
+            previous = Some(NonNull::from(waiter));
+        }
+        self.last.get() == previous
     }
 
     /// Takes a waiter out of this list, in which it is.

@@ -9,16 +9,26 @@ use core::ffi::{c_int, c_void};
 use core::ptr::NonNull;
 
 use pirn_abi::{
-    PIRN_ERROR, PIRN_HANGUP, PIRN_HIGH, PIRN_INVALID, PIRN_LOW, PIRN_READ, PIRN_UNREF, PIRN_WRITE,
-    pirn_io, pirn_io_add, pirn_io_modify, pirn_io_remove, pirn_loop,
+    PIRN_BACKEND_HOST, PIRN_ERROR, PIRN_HANGUP, PIRN_HIGH, PIRN_INVALID, PIRN_LOW, PIRN_READ,
+    PIRN_UNREF, PIRN_WRITE, pirn_backend, pirn_io, pirn_io_add, pirn_io_modify, pirn_io_remove,
+    pirn_loop,
 };
 
-use crate::errno::{EBADF, ECANCELED, EINVAL};
+use crate::errno::{EAGAIN, EBADF, ECANCELED, EINVAL, ENOENT};
 use crate::hub::pirn_hub;
 use crate::list::pirn_waiters;
-use crate::waiter::{check, pirn_wait_kind, pirn_waiter, pirn_waiter_begin};
+use crate::waiter::{PIRN_WAIT_LATE, pirn_wait_kind, pirn_waiter};
 
-/// An fd and who waits for it. Yours; stays where it is while it is open. Takes one I/O slot.
+/// Option of `pirn_port_open`: the fd blocks, and stays so. Reading and writing then wait before they
+/// try, because an attempt that finds nothing would block the loop. For a terminal that the shell
+/// uses too.
+pub const PIRN_PORT_BLOCKING: u32 = 0x0100_0000;
+
+/// What is waited for: an fd.
+pub const PIRN_FOR_PORT: u32 = 2;
+
+/// An fd, and those who wait for it. Open it with `pirn_port_open`. It is yours, and must stay where it
+/// is while it is open. Only `fd` may be read.
 #[repr(C)]
 pub struct pirn_port {
     hub: Cell<Option<NonNull<pirn_hub>>>,
@@ -26,168 +36,159 @@ pub struct pirn_port {
     io: Cell<pirn_io>,
     /// The fd, which stays yours.
     pub fd: Cell<c_int>,
-    /// What the core watches: `PIRN_READ`, `PIRN_WRITE`.
+    // What the core watches: `PIRN_READ`, `PIRN_WRITE`.
     watched: Cell<u32>,
-    /// What was last reported.
-    pub last: Cell<u32>,
-    /// For the layer of fibers: nothing can be read before the port is reported as readable again.
-    pub is_drained: Cell<u32>,
+    // What was last reported.
+    last: Cell<u32>,
+    flags: Cell<u32>,
 }
 
 const EITHER: u32 = PIRN_READ | PIRN_WRITE;
 
+/// Reading would find nothing before the port is reported as readable again.
+const DRAINED: u32 = 0x1;
+/// The fd blocks.
+const BLOCKING: u32 = 0x2;
+
 static PORT: pirn_wait_kind = pirn_wait_kind {
-    number: 2,
-    reserved: 0,
+    number: PIRN_FOR_PORT,
+    flags: PIRN_WAIT_LATE,
+    quit: None,
     leave: None,
     undo: None,
 };
 
-/// Open a port for an fd.
-///
-/// The fd stays yours: make it non-blocking, and close it after `pirn_port_close`. Its watcher costs a
-/// system call here and another when the port is closed; the waits in between cost none, as long as
-/// somebody waits again before the fd is ready in vain.
-///
-/// @param options  `PIRN_HIGH` or `PIRN_LOW`, `PIRN_UNREF`, or 0
-///
-/// Returns 0, or what `pirn_io_add` returns. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised; `port` is NULL or writable.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "C" fn pirn_port_open(
-    hub: *mut pirn_hub,
-    port: *mut pirn_port,
-    fd: c_int,
-    options: u32,
-) -> c_int {
-    // SAFETY: NULL, or initialised, as documented.
-    let Some(owner) = (unsafe { hub.as_ref() }) else {
-        return -EINVAL;
-    };
-    if port.is_null() || options & !(PIRN_HIGH | PIRN_LOW | PIRN_UNREF) != 0 {
-        return -EINVAL;
-    }
-    let mut io = pirn_io {
-        slot: 0,
-        generation: 0,
-    };
-    // SAFETY: the loop is live as long as its hub; the port stays where it is while it is open.
-    let rc = unsafe {
-        pirn_io_add(
-            owner.event_loop(),
-            fd,
-            options,
-            Some(on_port),
-            port.cast(),
-            &raw mut io,
-        )
-    };
-    if rc < 0 {
-        return rc;
-    }
-    let fresh = pirn_port {
-        hub: Cell::new(NonNull::new(hub)),
-        waiters: pirn_waiters::default(),
-        io: Cell::new(io),
-        fd: Cell::new(fd),
-        watched: Cell::new(0),
-        last: Cell::new(0),
-        is_drained: Cell::new(0),
-    };
-    // SAFETY: not NULL, hence writable as documented.
-    unsafe { port.write(fresh) };
-    0
-}
-
-/// Close a port: everybody who waits for it gets -ECANCELED, and so does a waiter that was told that the fd
-/// is ready and has not run yet. The fd is still yours to close.
-///
-/// Returns 0, or -EINVAL: NULL; -ENOENT: it is closed. Cost: O(waiters of the port and ready ones), one
-/// system call. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `port` is NULL or was opened.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "C" fn pirn_port_close(port: *mut pirn_port) -> c_int {
-    // SAFETY: NULL, or opened, as documented.
-    let Some(port) = (unsafe { port.as_ref() }) else {
-        return -EINVAL;
-    };
-    let Some(hub) = port.hub() else {
-        return -EINVAL;
-    };
-    // SAFETY: the loop is live as long as its hub.
-    let rc = unsafe { pirn_io_remove(hub.event_loop(), port.io.get()) };
-    if rc < 0 {
-        return rc;
-    }
-    for waiter in hub.ready.iter() {
-        if waiter.concerns((&raw const *port).cast()) && waiter.result() > 0 {
-            waiter.replace_result(-ECANCELED);
-        }
-    }
-    port.wake_all(hub, -ECANCELED);
-    0
-}
-
-/// Wait until an fd is ready.
-///
-/// Several may wait, for reading and for writing at once; one event wakes the first who waits for each.
-/// Readiness is a hint: read or write, and wait again if that says -EAGAIN.
-///
-/// @param interest    `PIRN_READ`, `PIRN_WRITE` or both
-/// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
-///
-/// Returns `PIRN_WAITS`, or -EINVAL: a NULL, other bits; -EBUSY: the waiter waits already; -EDEADLK:
-/// `waiter` is NULL; -ENOENT: the port is closed. The wait ends with what is ready; or -EBADF: the fd was
-/// closed while it was watched; -ETIMEDOUT; -ECANCELED. Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `port` is NULL or was opened; `waiter` is NULL or was initialised.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "C" fn pirn_port_wait_start(
-    port: *mut pirn_port,
-    waiter: *mut pirn_waiter,
-    interest: u32,
-    timeout_ns: u64,
-) -> c_int {
-    let object = port.cast::<c_void>();
-    // SAFETY: NULL, or opened, as documented.
-    let Some(port) = (unsafe { port.as_ref() }) else {
-        return -EINVAL;
-    };
-    let Some(hub) = port.hub() else {
-        return -EINVAL;
-    };
-    if interest == 0 || interest & !EITHER != 0 {
-        return -EINVAL;
-    }
-    // SAFETY: passed on.
-    let refused = unsafe { check(waiter, timeout_ns) };
-    if refused != 0 {
-        return refused;
-    }
-    let rc = port.watch(hub, port.watched.get() | interest);
-    if rc < 0 {
-        return rc;
-    }
-    let (list, word) = (&raw const port.waiters, interest as usize);
-    // SAFETY: passed on; the list and the kind are as `pirn_waiter_begin` asks.
-    unsafe { pirn_waiter_begin(waiter, list, &raw const PORT, object, word, timeout_ns) }
-}
-
 impl pirn_port {
-    /// Its hub, if it was opened.
+    /// Opens a port for an fd: see `pirn_port_open`.
+    ///
+    /// # Safety
+    ///
+    /// `port` is writable, and stays where it is while it is open.
+    pub(crate) unsafe fn open(
+        hub: &pirn_hub,
+        port: *mut pirn_port,
+        fd: c_int,
+        options: u32,
+    ) -> c_int {
+        if options & !(PIRN_HIGH | PIRN_LOW | PIRN_UNREF | PIRN_PORT_BLOCKING) != 0 {
+            return -EINVAL;
+        }
+        let is_blocking = options & PIRN_PORT_BLOCKING != 0;
+        let event_loop = hub.event_loop();
+        // SAFETY: the loop is live as long as its hub.
+        let is_host = unsafe { pirn_backend(event_loop) } == PIRN_BACKEND_HOST as c_int;
+        let mut io = pirn_io {
+            slot: 0,
+            generation: 0,
+        };
+        let (interest, handle) = (options & !PIRN_PORT_BLOCKING, &raw mut io);
+        // SAFETY: the loop is live as long as its hub; the port stays where it is while it is open.
+        let rc =
+            unsafe { pirn_io_add(event_loop, fd, interest, Some(on_port), port.cast(), handle) };
+        if rc < 0 {
+            return rc;
+        }
+        if !is_host && !is_blocking {
+            let rc = set_nonblocking(fd);
+            if rc < 0 {
+                // SAFETY: as above; it was just added.
+                unsafe { pirn_io_remove(event_loop, io) };
+                return rc;
+            }
+        }
+        let fresh = pirn_port {
+            hub: Cell::new(Some(NonNull::from(hub))),
+            waiters: pirn_waiters::default(),
+            io: Cell::new(io),
+            fd: Cell::new(fd),
+            watched: Cell::new(0),
+            last: Cell::new(0),
+            flags: Cell::new(if is_blocking { BLOCKING } else { 0 }),
+        };
+        // SAFETY: writable, as the caller promises.
+        unsafe { port.write(fresh) };
+        hub.ports.set(hub.ports.get() + 1);
+        0
+    }
+
+    /// Closes the port: see `pirn_port_close`.
+    pub(crate) fn close(&self) -> c_int {
+        let Some(hub) = self.hub() else {
+            return -ENOENT;
+        };
+        // SAFETY: the loop is live as long as its hub.
+        let rc = unsafe { pirn_io_remove(hub.event_loop(), self.io.get()) };
+        if rc < 0 {
+            return rc;
+        }
+        let own = (&raw const *self).cast();
+        for waiter in hub.ready.iter() {
+            if waiter.concerns(own) && waiter.result() > 0 {
+                waiter.replace_result(-ECANCELED);
+            }
+        }
+        self.wake_all(hub, -ECANCELED);
+        hub.ports.set(hub.ports.get() - 1);
+        self.hub.set(None);
+        0
+    }
+
+    /// Begins to wait until the fd is ready: see `pirn_port_wait_start`.
+    pub(crate) fn wait(&self, waiter: &pirn_waiter, interest: u32, timeout_ns: u64) -> c_int {
+        let Some(hub) = self.hub() else {
+            return -ENOENT;
+        };
+        let is_ours = waiter.hub().is_some_and(|own| core::ptr::eq(own, hub));
+        if !is_ours || interest == 0 || interest & !EITHER != 0 {
+            return -EINVAL;
+        }
+        let refused = waiter.check(hub, timeout_ns);
+        if refused != 0 {
+            return refused;
+        }
+        if timeout_ns == 0 {
+            return -EAGAIN;
+        }
+        let rc = self.watch(hub, self.watched.get() | interest);
+        if rc < 0 {
+            return rc;
+        }
+        let own = (&raw const *self).cast_mut().cast::<c_void>();
+        let (list, word) = (Some(&self.waiters), interest as usize);
+        waiter.begin(list, NonNull::from(&PORT), own, word, timeout_ns)
+    }
+
+    // ---- for the layers above ----
+
+    /// Its hub, if it is open.
     #[inline]
     pub fn hub(&self) -> Option<&pirn_hub> {
         // SAFETY: set by `pirn_port_open` to a live hub, which outlives its ports as documented.
         self.hub.get().map(|hub| unsafe { hub.as_ref() })
     }
+
+    /// True if an attempt to read would find nothing, or would block.
+    #[inline]
+    pub fn must_wait_to_read(&self) -> bool {
+        self.flags.get() != 0
+    }
+
+    /// True if an attempt to write might block.
+    #[inline]
+    pub fn must_wait_to_write(&self) -> bool {
+        self.flags.get() & BLOCKING != 0
+    }
+
+    /// Notes that a stream had less to read than there was room for: the next read waits first. Not
+    /// after a hang-up, when the end of the stream is still to be read.
+    #[inline]
+    pub fn set_drained(&self) {
+        if self.last.get() & (PIRN_ERROR | PIRN_HANGUP) == 0 {
+            self.flags.set(self.flags.get() | DRAINED);
+        }
+    }
+
+    // ---- inside ----
 
     /// Has the core watch this much. No call if it does already.
     #[inline]
@@ -217,7 +218,7 @@ impl pirn_port {
 
     fn on_ready(&self, hub: &pirn_hub, ready: u32) {
         self.last.set(ready);
-        self.is_drained.set(0);
+        self.flags.set(self.flags.get() & !DRAINED);
         if ready & PIRN_INVALID != 0 {
             self.watched.set(0);
             self.wake_all(hub, -EBADF);
@@ -228,23 +229,21 @@ impl pirn_port {
         let reader = self.first_for(ready & PIRN_READ);
         let writer = self.first_for(ready & PIRN_WRITE);
         // Nobody waits for it: the core need not watch for it until somebody does.
-        let idle = if reader.is_none() {
-            ready & PIRN_READ
-        } else {
-            0
-        } | if writer.is_none() {
-            ready & PIRN_WRITE
-        } else {
-            0
-        };
-        self.watch(hub, self.watched.get() & !idle);
+        let mut wanted = self.watched.get();
+        if reader.is_none() {
+            wanted &= !(ready & PIRN_READ);
+        }
+        if writer.is_none() {
+            wanted &= !(ready & PIRN_WRITE);
+        }
+        self.watch(hub, wanted);
         let first = if is_for_all {
             self.waiters.first()
         } else {
             reader.or(writer)
         };
         let Some(first) = first else { return };
-        // All but the first take the ready list: once it has been called the port may be gone.
+        // All but the first take the ready list: once that has been called the port may be gone.
         if is_for_all {
             while let Some(other) = self.waiters.iter().nth(1) {
                 other.end(hub, result);
@@ -263,7 +262,29 @@ impl pirn_port {
     }
 }
 
-unsafe extern "C" fn on_port(
+/// Has calls on an fd return -EAGAIN instead of blocking.
+#[cfg(target_os = "linux")]
+fn set_nonblocking(fd: c_int) -> c_int {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    // SAFETY: not -1, for the core watches it; used for two system calls, to which a closed fd is an
+    // error.
+    let fd = unsafe { rustix::fd::BorrowedFd::borrow_raw(fd) };
+    let set = || {
+        let flags = fcntl_getfl(fd)?;
+        if flags.contains(OFlags::NONBLOCK) {
+            return Ok(());
+        }
+        fcntl_setfl(fd, flags | OFlags::NONBLOCK)
+    };
+    set().map_or_else(|errno: rustix::io::Errno| -errno.raw_os_error(), |()| 0)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn set_nonblocking(_fd: c_int) -> c_int {
+    0
+}
+
+pub(crate) unsafe extern "C" fn on_port(
     _loop: *mut pirn_loop,
     _io: pirn_io,
     _fd: c_int,

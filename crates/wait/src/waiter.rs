@@ -2,69 +2,87 @@
     unsafe_code,
     reason = "waiters are reached by the addresses that their owners gave"
 )]
-//! One who waits: how a wait begins, and the ways in which it ends.
+//! A waiter: how a wait begins, and the ways in which it ends.
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
-use core::ptr::NonNull;
+use core::ptr::{NonNull, null_mut};
 
 use pirn_abi::PIRN_FOREVER;
 
 use crate::deadlines::pirn_heap_links;
-use crate::errno::{EAGAIN, EALREADY, EBUSY, ECANCELED, EDEADLK, EINVAL, ENOENT};
+use crate::errno::{EAGAIN, EALREADY, EBUSY, ECANCELED, EINVAL, ENOENT, ETIMEDOUT, EUCLEAN};
+use crate::held::pirn_held;
 use crate::hub::pirn_hub;
 use crate::list::pirn_waiters;
 
-/// What a function that ends in `_start` returns if the wait has begun: `wake` will be called. Any
-/// other value from 0 up is the result of a wait that was over at once, and `wake` is not called; a
-/// negative errno says that nothing has begun.
+/// Returned by a function whose name ends in `_start` when the wait has begun: the waiter's `wake`
+/// will be called.
+///
+/// Any other value of 0 or more is the result of a wait that was over at once; `wake` is then not
+/// called. A negative errno means that nothing has begun.
 pub const PIRN_WAITS: c_int = 0x4000_0000;
 
-/// Called when a wait is over. `result` is what the wait says (0 or more), -ETIMEDOUT, -ECANCELED, or
-/// another error of the object. The waiter is idle again: it may begin its next wait, or be gone when
-/// this returns. Runs on the loop's thread, never inside another call.
+/// Called when a wait is over.
+///
+/// `result` is the result of the wait: 0 or more, -ETIMEDOUT, -ECANCELED, or an error of the object.
+/// The waiter is idle again: it may begin its next wait, or be gone when this returns. Runs on the
+/// loop's thread, never inside another call of the library. Must not unwind or longjmp out.
 pub type pirn_wake_fn =
     Option<unsafe extern "C" fn(hub: *mut pirn_hub, waiter: *mut pirn_waiter, result: c_int)>;
 
-/// What an object does about its waiters. For those who build objects.
+/// Flag of a kind: a time limit ends the wait only after the loop has asked the kernel once more, so
+/// that what has arrived wins over the clock.
+pub const PIRN_WAIT_LATE: u32 = 0x1;
+/// Flag of a kind: neither cancellation nor time ends the wait.
+pub const PIRN_WAIT_FIRM: u32 = 0x2;
+
+/// What an object does about its waiters. For those who build objects: see "Building objects".
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_wait_kind {
-    /// What is waited for, as `pirn_fiber_info` reports it.
+    /// The number of the kind, as `pirn_fiber_info` reports it: `PIRN_FOR_PORT` and so on.
     pub number: u32,
-    /// 0.
-    pub reserved: u32,
-    /// Called when a waiter has left the object's list without a grant: those behind it may be due.
-    /// May be NULL.
+    /// `PIRN_WAIT_LATE`, `PIRN_WAIT_FIRM`, or 0.
+    pub flags: u32,
+    /// Called when time or cancellation is about to end a wait. Return 0 to let the wait end with
+    /// `result`. Return 1 to keep the waiter waiting: the function has then moved it to another list
+    /// (`pirn_waiter_move`). May be NULL.
+    pub quit: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter, result: c_int) -> c_int>,
+    /// Called when a waiter has left the object's list without a grant: serve those behind it. May
+    /// be NULL.
     pub leave: Option<unsafe extern "C" fn(object: *mut c_void)>,
-    /// Called when a waiter that was granted something is dropped before it ran: gives it back. May be
-    /// NULL.
-    pub undo: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter)>,
+    /// Called when a waiter to which `pirn_waiter_grant` has given `result` is dropped before its
+    /// `wake` was called: take back what was granted. May be NULL.
+    pub undo: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter, result: c_int)>,
 }
 
-/// One who waits. Yours; it stays where it is while it waits. Prepared by `pirn_waiter_init`.
+/// One who waits. Prepare it with `pirn_waiter_init`. It is yours, and must stay where it is while it
+/// waits. Use the fields whose names end in `_` only through functions.
 #[repr(C)]
 pub struct pirn_waiter {
     /// Called when a wait is over.
     pub wake: Cell<pirn_wake_fn>,
-    /// Yours.
+    /// Yours, never looked at.
     pub user: Cell<*mut c_void>,
-    /// What the object keeps for this wait: how many units, where the item goes.
-    pub(crate) word: Cell<usize>,
+    word: Cell<usize>,
+    extra: Cell<usize>,
     pub(crate) next: Cell<Option<NonNull<pirn_waiter>>>,
     pub(crate) previous: Cell<Option<NonNull<pirn_waiter>>>,
-    /// The list it is in: an object's while it waits, the hub's once the wait is over.
+    // The list it is in: an object's while it waits, the hub's once the wait is over.
     pub(crate) list: Cell<Option<NonNull<pirn_waiters>>>,
-    pub(crate) hub: Cell<Option<NonNull<pirn_hub>>>,
+    hub: Cell<Option<NonNull<pirn_hub>>>,
     object: Cell<*mut c_void>,
     kind: Cell<Option<NonNull<pirn_wait_kind>>>,
+    // What it owns and must not take with it when it ends.
+    pub(crate) held: Cell<Option<NonNull<pirn_held>>>,
     pub(crate) heap: pirn_heap_links,
-    /// When this wait ends by itself; 0: never.
+    // When this wait ends by itself; 0: never.
     deadline_ns: Cell<u64>,
-    /// When every wait ends; 0: never. Set by the scopes of a fiber.
+    // When every wait ends; 0: never. Set by the scopes of a fiber.
     bound_ns: Cell<u64>,
     result: Cell<c_int>,
-    /// `IDLE`, `WAITING` or `WOKEN`, and the flags below.
+    // `IDLE`, `WAITING` or `WOKEN`, and the flags below.
     state: Cell<u32>,
 }
 
@@ -80,6 +98,21 @@ const CANCELLED: u32 = 0x4;
 const LAZY: u32 = 0x8;
 /// Which half of the ready list it is in: see [`pirn_hub`].
 pub(crate) const LATER: u32 = 0x10;
+/// The wait that is over was granted.
+const GRANTED: u32 = 0x20;
+/// Its time limits do not keep the loop going.
+const UNREF: u32 = 0x40;
+
+/// What is waited for: nothing but `pirn_waiter_wake`.
+pub const PIRN_FOR_WAKE: u32 = 1;
+
+static PARKED: pirn_wait_kind = pirn_wait_kind {
+    number: PIRN_FOR_WAKE,
+    flags: 0,
+    quit: None,
+    leave: None,
+    undo: None,
+};
 
 impl pirn_waiter {
     pub(crate) fn new(hub: *mut pirn_hub, wake: pirn_wake_fn, user: *mut c_void) -> pirn_waiter {
@@ -87,12 +120,14 @@ impl pirn_waiter {
             wake: Cell::new(wake),
             user: Cell::new(user),
             word: Cell::new(0),
+            extra: Cell::new(0),
             next: Cell::new(None),
             previous: Cell::new(None),
             list: Cell::new(None),
             hub: Cell::new(NonNull::new(hub)),
-            object: Cell::new(core::ptr::null_mut()),
+            object: Cell::new(null_mut()),
             kind: Cell::new(None),
+            held: Cell::new(None),
             heap: pirn_heap_links::default(),
             deadline_ns: Cell::new(0),
             bound_ns: Cell::new(0),
@@ -101,28 +136,35 @@ impl pirn_waiter {
         }
     }
 
-    /// For a fiber's waiter: it may stay in the heap of deadlines between two waits, until
-    /// [`leave_heap`](Self::leave_heap).
+    // ---- for the layers above ----
+
+    /// For a fiber's waiter: keeps its place in the heap of deadlines between two waits, until
+    /// `pirn_waiter_settle`.
     pub fn set_lazy(&self) {
         self.flag(LAZY, true);
     }
 
-    /// From now on every wait with a time limit other than 0 ends at once with -ECANCELED; or no more.
+    /// For a daemon's waiter: its time limits do not keep the loop going.
+    pub fn set_unref(&self) {
+        self.flag(UNREF, true);
+    }
+
+    /// From now on every wait with a time limit other than 0 ends at once with -ECANCELED; or no
+    /// more.
     pub fn set_cancelled(&self, is_cancelled: bool) {
         self.flag(CANCELLED, is_cancelled);
     }
 
-    /// Every wait ends at this time with -ECANCELED; 0: none does.
+    /// When every wait ends with -ECANCELED, on the loop's clock; 0: never.
+    #[inline]
     pub fn bound_ns(&self) -> &Cell<u64> {
         &self.bound_ns
     }
 
-    /// A waiter that is in a list or the heap.
+    /// When the wait in progress ends by itself, on the loop's clock; 0: never.
     #[inline]
-    pub(crate) fn listed<'a>(waiter: NonNull<pirn_waiter>) -> &'a pirn_waiter {
-        // SAFETY: only waiters that wait or were woken are in a list, and the documentation of the type
-        // asks that they stay where they are; they are only ever borrowed shared.
-        unsafe { waiter.as_ref() }
+    pub fn deadline_ns(&self) -> u64 {
+        self.deadline_ns.get()
     }
 
     /// Its hub, if it was initialised.
@@ -132,6 +174,59 @@ impl pirn_waiter {
         self.hub.get().map(|hub| unsafe { hub.as_ref() })
     }
 
+    /// True from the beginning of a wait until `wake` is called.
+    #[inline]
+    pub fn is_live(&self) -> bool {
+        !self.is(IDLE)
+    }
+
+    /// True while the wait is not over.
+    #[inline]
+    pub fn is_waiting(&self) -> bool {
+        self.is(WAITING)
+    }
+
+    /// The result of the wait that is over, or of the last one.
+    #[inline]
+    pub fn result(&self) -> c_int {
+        self.result.get()
+    }
+
+    /// What the object keeps for this wait: the `word` of `pirn_waiter_begin`.
+    #[inline]
+    pub fn word(&self) -> usize {
+        self.word.get()
+    }
+
+    /// A second word of the object's, which is not touched when a wait begins.
+    #[inline]
+    pub fn extra(&self) -> &Cell<usize> {
+        &self.extra
+    }
+
+    /// What it waits for, or waited for last.
+    #[inline]
+    pub fn object(&self) -> *mut c_void {
+        self.object.get()
+    }
+
+    /// What kind of object it waits for, or waited for last.
+    #[inline]
+    pub fn kind(&self) -> Option<&pirn_wait_kind> {
+        // SAFETY: set by `begin` to a kind that lives as long as the program.
+        self.kind.get().map(|kind| unsafe { kind.as_ref() })
+    }
+
+    // ---- inside ----
+
+    /// A waiter that is in a list or the heap.
+    #[inline]
+    pub(crate) fn listed<'a>(waiter: NonNull<pirn_waiter>) -> &'a pirn_waiter {
+        // SAFETY: only waiters that wait or were woken are in a list, and the documentation of the
+        // type asks that they stay where they are; they are only ever borrowed shared.
+        unsafe { waiter.as_ref() }
+    }
+
     #[inline]
     fn is(&self, state: u32) -> bool {
         self.state.get() & STATE == state
@@ -139,7 +234,8 @@ impl pirn_waiter {
 
     #[inline]
     fn set(&self, state: u32) {
-        self.state.set(self.state.get() & !STATE | state);
+        self.state
+            .set(self.state.get() & !(STATE | GRANTED) | state);
     }
 
     pub(crate) fn flag(&self, flag: u32, is_set: bool) {
@@ -151,52 +247,155 @@ impl pirn_waiter {
         self.state.get() & flag != 0
     }
 
-    /// True while it waits, and until `wake` is called.
+    /// True if a time limit has to wait until the kernel was asked once more.
+    pub(crate) fn is_late(&self) -> bool {
+        self.is(WAITING)
+            && self
+                .kind()
+                .is_some_and(|kind| kind.flags & PIRN_WAIT_LATE != 0)
+    }
+
+    fn is_firm(&self) -> bool {
+        self.kind()
+            .is_some_and(|kind| kind.flags & PIRN_WAIT_FIRM != 0)
+    }
+
+    /// Looks at a waiter before a wait: see `pirn_waiter_check`.
     #[inline]
-    pub fn is_live(&self) -> bool {
-        !self.is(IDLE)
+    pub(crate) fn check(&self, hub: &pirn_hub, timeout_ns: u64) -> c_int {
+        if hub.is_broken() {
+            return -EUCLEAN;
+        }
+        if self.is_live() {
+            return -EBUSY;
+        }
+        if self.has(CANCELLED) && timeout_ns != 0 {
+            // Behind all that are ready: a loop that ignores errors cannot stop the others.
+            self.kind.set(None);
+            self.object.set(null_mut());
+            hub.count_wait();
+            self.set(WAITING);
+            self.end(hub, -ECANCELED);
+            return PIRN_WAITS;
+        }
+        0
     }
 
-    /// What the wait that is over has said, or the last one.
-    #[inline]
-    pub fn result(&self) -> c_int {
-        self.result.get()
+    /// Begins a wait: see `pirn_waiter_begin`.
+    pub(crate) fn begin(
+        &self,
+        list: Option<&pirn_waiters>,
+        kind: NonNull<pirn_wait_kind>,
+        object: *mut c_void,
+        word: usize,
+        timeout_ns: u64,
+    ) -> c_int {
+        let Some(hub) = self.hub() else {
+            return -EINVAL;
+        };
+        let refused = self.check(hub, timeout_ns);
+        if refused != 0 {
+            return refused;
+        }
+        if list
+            .and_then(pirn_waiters::first)
+            .is_some_and(|first| first.hub.get() != self.hub.get())
+        {
+            return -EINVAL;
+        }
+        if timeout_ns == 0 {
+            return -EAGAIN;
+        }
+        self.kind.set(Some(kind));
+        self.object.set(object);
+        self.word.set(word);
+        self.set(WAITING);
+        hub.count_wait();
+        if let Some(list) = list {
+            list.push(self);
+        }
+        let bound = self.bound_ns.get();
+        if timeout_ns != PIRN_FOREVER || bound != 0 {
+            let limit = hub.now().saturating_add(timeout_ns);
+            self.limit(hub, if bound == 0 { limit } else { limit.min(bound) });
+        }
+        PIRN_WAITS
     }
 
-    /// What the object keeps for this wait.
-    #[inline]
-    pub fn word(&self) -> usize {
-        self.word.get()
+    /// Gives the wait a deadline. A place in the heap that comes up earlier is kept.
+    fn limit(&self, hub: &pirn_hub, deadline_ns: u64) {
+        self.deadline_ns.set(deadline_ns);
+        if !self.has(UNREF) {
+            hub.count_timed(1);
+        }
+        let at = self.heap.at_ns.get();
+        if at == 0 || at > deadline_ns {
+            self.leave_heap(hub);
+            hub.deadlines.insert(self, deadline_ns);
+            hub.update_timer();
+        }
     }
 
-    /// What it waits for, or waited for last.
-    #[inline]
-    pub fn object(&self) -> *mut c_void {
-        self.object.get()
+    /// Parks the waiter: nothing but `wake_parked`, time and cancellation ends the wait.
+    pub(crate) fn park(&self, timeout_ns: u64) -> c_int {
+        self.begin(None, NonNull::from(&PARKED), null_mut(), 0, timeout_ns)
     }
 
-    /// What kind of object it waits for, or waited for last.
-    pub fn kind(&self) -> Option<&pirn_wait_kind> {
-        // SAFETY: set by `begin` to a kind that lives as long as the program.
-        self.kind.get().map(|kind| unsafe { kind.as_ref() })
+    /// Ends the wait of a waiter that is parked.
+    pub(crate) fn wake_parked(&self, hub: &pirn_hub, result: c_int) -> c_int {
+        let is_parked = self.kind().is_some_and(|kind| kind.number == PIRN_FOR_WAKE);
+        if !self.is(WAITING) || !is_parked {
+            return -ENOENT;
+        }
+        self.end(hub, result);
+        0
     }
 
-    /// Ends the wait: the waiter goes to the end of the ready list.
-    pub(crate) fn end(&self, hub: &pirn_hub, result: c_int) {
+    /// Grants what it waits for.
+    pub(crate) fn grant(&self, hub: &pirn_hub, result: c_int) {
+        debug_assert!(self.is(WAITING));
+        self.end(hub, result);
+        self.flag(GRANTED, true);
+    }
+
+    /// Has it wait for something else, without a time limit.
+    pub(crate) fn move_to(
+        &self,
+        hub: &pirn_hub,
+        list: &pirn_waiters,
+        kind: NonNull<pirn_wait_kind>,
+        object: *mut c_void,
+    ) {
+        debug_assert!(self.is(WAITING));
+        self.unlink();
+        self.forget_deadline(hub);
+        self.kind.set(Some(kind));
+        self.object.set(object);
+        list.push(self);
+    }
+
+    fn unlink(&self) {
         if let Some(list) = self.list.get() {
             // SAFETY: the list is part of the object, which outlives its waiters as documented.
             unsafe { list.as_ref() }.remove(self);
         }
+    }
+
+    /// Ends the wait: the waiter goes to the end of the ready list.
+    pub(crate) fn end(&self, hub: &pirn_hub, result: c_int) {
+        self.unlink();
         self.forget_deadline(hub);
         self.result.set(result);
         self.set(WOKEN);
         hub.make_ready(self);
     }
 
-    /// This wait has no deadline any more. The place in the heap stays if the waiter is a fiber's.
+    /// This wait has no deadline any more. A fiber's waiter keeps its place in the heap.
     fn forget_deadline(&self, hub: &pirn_hub) {
         if self.deadline_ns.take() != 0 {
-            hub.count_timed(-1);
+            if !self.has(UNREF) {
+                hub.count_timed(-1);
+            }
             if !self.has(LAZY) {
                 self.leave_heap(hub);
             }
@@ -204,7 +403,7 @@ impl pirn_waiter {
     }
 
     /// Gives up its place in the heap of deadlines.
-    pub fn leave_heap(&self, hub: &pirn_hub) {
+    pub(crate) fn leave_heap(&self, hub: &pirn_hub) {
         if self.heap.at_ns.get() != 0 {
             hub.deadlines.remove(self);
         }
@@ -221,20 +420,23 @@ impl pirn_waiter {
             hub.deadlines.insert(self, deadline);
             return;
         }
-        let is_bound = self.bound_ns.get() != 0 && self.bound_ns.get() <= deadline;
-        self.quit(
-            hub,
-            if is_bound {
-                -ECANCELED
-            } else {
-                -crate::errno::ETIMEDOUT
-            },
-        );
+        let bound = self.bound_ns.get();
+        let is_bound = bound != 0 && bound <= deadline;
+        let result = if is_bound { -ECANCELED } else { -ETIMEDOUT };
+        self.quit(hub, result);
     }
 
     /// Ends the wait without a grant, and lets the object serve those behind.
     fn quit(&self, hub: &pirn_hub, result: c_int) {
-        let (object, leave) = (self.object.get(), self.kind().and_then(|kind| kind.leave));
+        let object = self.object.get();
+        let (quit, leave) = self.kind().map_or((None, None), |k| (k.quit, k.leave));
+        if let Some(quit) = quit {
+            let waiter = NonNull::from(self).as_ptr();
+            // SAFETY: called as documented there, with a waiter that waits.
+            if unsafe { quit(waiter, result) } != 0 {
+                return;
+            }
+        }
         self.end(hub, result);
         if let Some(leave) = leave {
             // SAFETY: called as documented there; the waiter has left the object's list.
@@ -242,20 +444,59 @@ impl pirn_waiter {
         }
     }
 
-    /// Takes it off the ready list for the call of `wake`: idle again.
-    pub(crate) fn settle(&self) -> (pirn_wake_fn, c_int) {
+    /// Ends its wait, whatever it is for.
+    pub(crate) fn cancel(&self, hub: &pirn_hub, result: c_int) -> c_int {
+        match self.state.get() & STATE {
+            WAITING if self.is_firm() => -EALREADY,
+            WAITING => {
+                self.quit(hub, result);
+                0
+            }
+            WOKEN => -EALREADY,
+            _ => -ENOENT,
+        }
+    }
+
+    /// Forgets its wait: `wake` is never called, and what had been granted is given back.
+    pub(crate) fn forget(&self, hub: &pirn_hub) {
+        let object = self.object.get();
+        let (leave, undo) = self.kind().map_or((None, None), |k| (k.leave, k.undo));
+        if self.is(WAITING) {
+            self.unlink();
+            self.forget_deadline(hub);
+            hub.uncount_wait();
+            self.set(IDLE);
+            if let Some(leave) = leave {
+                // SAFETY: called as documented there; the waiter has left the object's list.
+                unsafe { leave(object) };
+            }
+        } else if self.is(WOKEN) {
+            let was_granted = self.has(GRANTED);
+            hub.ready.remove(self);
+            hub.uncount_wait();
+            self.set(IDLE);
+            if was_granted && let Some(undo) = undo {
+                let waiter = NonNull::from(self).as_ptr();
+                // SAFETY: called as documented there.
+                unsafe { undo(waiter, self.result.get()) };
+            }
+        }
+        self.leave_heap(hub);
+    }
+
+    /// Off the ready list for the call of `wake`: idle again.
+    pub(crate) fn settle(&self, hub: &pirn_hub) -> (pirn_wake_fn, c_int) {
+        hub.ready.remove(self);
+        hub.uncount_wait();
         self.set(IDLE);
         (self.wake.get(), self.result.get())
     }
 
-    /// Ends the wait at once, for a call of `wake` right now: what is called for is in a callback
-    /// already.
+    /// Ends the wait at once, for a call of `wake` right now: from a callback of the loop only.
     pub(crate) fn finish_now(&self, hub: &pirn_hub, result: c_int) -> pirn_wake_fn {
-        if let Some(list) = self.list.get() {
-            // SAFETY: as in `end`.
-            unsafe { list.as_ref() }.remove(self);
-        }
+        self.unlink();
         self.forget_deadline(hub);
+        hub.uncount_wait();
         self.result.set(result);
         self.set(IDLE);
         self.wake.get()
@@ -269,273 +510,9 @@ impl pirn_waiter {
     pub(crate) fn replace_result(&self, result: c_int) {
         self.result.set(result);
     }
-}
 
-/// Looks at a waiter before a wait: a negative errno if it cannot wait, `PIRN_WAITS` if the wait is over
-/// already because the waiter was cancelled, 0 if the object decides.
-///
-/// # Safety
-///
-/// `waiter` is NULL or was initialised.
-#[inline]
-pub unsafe fn check(waiter: *const pirn_waiter, timeout_ns: u64) -> c_int {
-    // SAFETY: NULL, or initialised, as the caller promises.
-    let Some(waiter) = (unsafe { waiter.as_ref() }) else {
-        return -EDEADLK;
-    };
-    let Some(hub) = waiter.hub() else {
-        return -EINVAL;
-    };
-    if waiter.is_live() {
-        return -EBUSY;
+    /// True if the waiter is where a list or the heap says it is.
+    pub(crate) fn is_sound_in(&self, list: &pirn_waiters) -> bool {
+        self.is_live() && self.list.get() == Some(NonNull::from(list))
     }
-    if waiter.has(CANCELLED) && timeout_ns != 0 {
-        waiter.set(WAITING);
-        waiter.end(hub, -ECANCELED);
-        return PIRN_WAITS;
-    }
-    0
-}
-
-/// Begins a wait in `list`, if `timeout_ns` is not 0. For those who build objects.
-///
-/// @param list     the object's list of waiters, or NULL: the waiter is parked
-/// @param kind     what the object does about its waiters; lives as long as the program
-/// @param object   passed to the functions of the kind
-/// @param word     what the object keeps for this wait
-///
-/// Returns `PIRN_WAITS`; -EAGAIN if `timeout_ns` is 0; or what [`check`] says. Cost: O(1). Loop thread.
-///
-/// # Safety
-///
-/// `waiter` is NULL or was initialised; the others are as described.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "C" fn pirn_waiter_begin(
-    waiter: *const pirn_waiter,
-    list: *const pirn_waiters,
-    kind: *const pirn_wait_kind,
-    object: *mut c_void,
-    word: usize,
-    timeout_ns: u64,
-) -> c_int {
-    // SAFETY: passed on.
-    let refused = unsafe { check(waiter, timeout_ns) };
-    if refused != 0 {
-        return refused;
-    }
-    if timeout_ns == 0 {
-        return -EAGAIN;
-    }
-    // SAFETY: `check` has found it initialised.
-    let Some(waiter) = (unsafe { waiter.as_ref() }) else {
-        return -EDEADLK;
-    };
-    let Some(hub) = waiter.hub() else {
-        return -EINVAL;
-    };
-    waiter.kind.set(NonNull::new(kind.cast_mut()));
-    waiter.object.set(object);
-    waiter.word.set(word);
-    waiter.set(WAITING);
-    // SAFETY: NULL or the list of an object that outlives its waiters.
-    if let Some(list) = unsafe { list.as_ref() } {
-        list.push(waiter);
-    }
-    let bound = waiter.bound_ns.get();
-    if timeout_ns != PIRN_FOREVER || bound != 0 {
-        let limit = hub.now().saturating_add(timeout_ns);
-        let deadline = if bound == 0 { limit } else { limit.min(bound) };
-        waiter.deadline_ns.set(deadline);
-        hub.count_timed(1);
-        let at = waiter.heap.at_ns.get();
-        if at == 0 || at > deadline {
-            waiter.leave_heap(hub);
-            hub.deadlines.insert(waiter, deadline);
-            hub.update_timer();
-        }
-    }
-    PIRN_WAITS
-}
-
-/// Grants what is waited for: the wait ends with `result`, and nobody can take that back but
-/// `pirn_waiter_drop`. For those who build objects.
-///
-/// # Safety
-///
-/// `waiter` waits.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "C" fn pirn_waiter_grant(waiter: *const pirn_waiter, result: c_int) {
-    // SAFETY: a waiter that waits, as the caller promises.
-    let Some(waiter) = (unsafe { waiter.as_ref() }) else {
-        return;
-    };
-    if let Some(hub) = waiter.hub() {
-        debug_assert!(waiter.is(WAITING));
-        waiter.end(hub, result);
-    }
-}
-
-/// Prepare a waiter.
-///
-/// @param hub   where it waits
-/// @param wake  called when a wait is over
-/// @param user  yours: `waiter->user`
-///
-/// Returns 0, or -EINVAL: a NULL, or no live hub. A waiter that waits must not be prepared again. Cost:
-/// O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or initialised; `waiter` is NULL or writable.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "C" fn pirn_waiter_init(
-    hub: *mut pirn_hub,
-    waiter: *mut pirn_waiter,
-    wake: pirn_wake_fn,
-    user: *mut c_void,
-) -> c_int {
-    if hub.is_null() || waiter.is_null() || wake.is_none() {
-        return -EINVAL;
-    }
-    // SAFETY: not NULL, hence writable as documented.
-    unsafe { waiter.write(pirn_waiter::new(hub, wake, user)) };
-    0
-}
-
-/// End a wait, whatever it is for: it ends with `result`, a negative errno.
-///
-/// What was granted stays granted: a wait that is over already, though `wake` has not been called, keeps
-/// its result.
-///
-/// Returns 0, or -EINVAL: NULL, or `result` is not negative; -ENOENT: it does not wait; -EALREADY: the
-/// wait is over already. Cost: O(1), and what the object does for those behind. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `waiter` is NULL or was initialised.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "C" fn pirn_waiter_cancel(waiter: *mut pirn_waiter, result: c_int) -> c_int {
-    // SAFETY: NULL, or initialised, as documented.
-    let Some(waiter) = (unsafe { waiter.as_ref() }) else {
-        return -EINVAL;
-    };
-    let Some(hub) = waiter.hub() else {
-        return -EINVAL;
-    };
-    if result >= 0 {
-        return -EINVAL;
-    }
-    match waiter.state.get() & STATE {
-        WAITING => {
-            waiter.quit(hub, result);
-            0
-        }
-        WOKEN => -EALREADY,
-        _ => -ENOENT,
-    }
-}
-
-/// Forget a wait: `wake` is never called, and what had been granted is given back.
-///
-/// Returns 0, also if it does not wait, or -EINVAL: NULL. Afterwards the waiter's memory is yours. Cost:
-/// O(1), and what the object does for those behind. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `waiter` is NULL or was initialised.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "C" fn pirn_waiter_drop(waiter: *mut pirn_waiter) -> c_int {
-    let address = waiter;
-    // SAFETY: NULL, or initialised, as documented.
-    let Some(waiter) = (unsafe { waiter.as_ref() }) else {
-        return -EINVAL;
-    };
-    let Some(hub) = waiter.hub() else {
-        return -EINVAL;
-    };
-    let was_granted = waiter.is(WOKEN) && waiter.result.get() >= 0;
-    if waiter.is(WAITING) {
-        waiter.quit(hub, -ECANCELED);
-    }
-    if waiter.is(WOKEN) {
-        hub.ready.remove(waiter);
-        waiter.set(IDLE);
-    }
-    waiter.leave_heap(hub);
-    if was_granted && let Some(undo) = waiter.kind().and_then(|kind| kind.undo) {
-        // SAFETY: called as documented there.
-        unsafe { undo(address) };
-    }
-    0
-}
-
-/// Say whether a waiter waits, or has been woken and not yet been called: 1 or 0; -EINVAL: NULL. Loop
-/// thread. Since 0.1.
-///
-/// # Safety
-///
-/// `waiter` is NULL or was initialised.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "C" fn pirn_waiter_is_waiting(waiter: *const pirn_waiter) -> c_int {
-    // SAFETY: NULL, or initialised, as documented.
-    unsafe { waiter.as_ref() }.map_or(-EINVAL, |waiter| c_int::from(waiter.is_live()))
-}
-
-const PARKED: pirn_wait_kind = pirn_wait_kind {
-    number: 1,
-    reserved: 0,
-    leave: None,
-    undo: None,
-};
-static PARKING: pirn_wait_kind = PARKED;
-
-/// Wait for nothing but `pirn_waiter_wake`: the way to wait for any callback.
-///
-/// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
-///
-/// Returns `PIRN_WAITS`, or -EBUSY: it waits already; -EDEADLK: `waiter` is NULL. Cost: O(1). Loop thread.
-/// Since 0.1.
-///
-/// # Safety
-///
-/// `waiter` is NULL or was initialised.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "C" fn pirn_park_start(waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
-    // SAFETY: passed on; the kind is a static, and there is no list.
-    unsafe {
-        pirn_waiter_begin(
-            waiter,
-            core::ptr::null(),
-            &raw const PARKING,
-            core::ptr::null_mut(),
-            0,
-            timeout_ns,
-        )
-    }
-}
-
-/// End the wait of a waiter that is parked, with `result`.
-///
-/// Returns 0, or -EINVAL: NULL; -ENOENT: it is not parked. Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `waiter` is NULL or was initialised.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "C" fn pirn_waiter_wake(waiter: *mut pirn_waiter, result: c_int) -> c_int {
-    // SAFETY: NULL, or initialised, as documented.
-    let Some(waiter) = (unsafe { waiter.as_ref() }) else {
-        return -EINVAL;
-    };
-    let Some(hub) = waiter.hub() else {
-        return -EINVAL;
-    };
-    let is_parked = waiter
-        .kind()
-        .is_some_and(|kind| core::ptr::eq(kind, &PARKING));
-    if !waiter.is(WAITING) || !is_parked {
-        return -ENOENT;
-    }
-    waiter.end(hub, result);
-    0
 }

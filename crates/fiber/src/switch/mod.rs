@@ -4,8 +4,8 @@
 //!
 //! - `switch(save, to)` stores the registers that a function must preserve on the stack it leaves,
 //!   stores that stack's pointer in `*save`, and continues on the stack that `to` points into.
-//! - `prepare(top, argument)` lays out a new stack below `top`, so that a switch to the result calls
-//!   [`enter`] with `argument`.
+//! - `prepare(top, main, argument)` lays out a new stack below `top`, so that a switch to the result calls
+//!   `main(argument)`.
 //!
 //! The control words of floating point (rounding mode, exception masks) are not switched: a fiber
 //! that changes them changes them back before it waits.

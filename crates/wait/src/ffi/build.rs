@@ -1,0 +1,167 @@
+#![expect(unsafe_code, reason = "C functions: raw pointers come in")]
+//! For those who build objects that can be waited for.
+
+use core::ffi::{c_int, c_void};
+use core::ptr::NonNull;
+
+use crate::errno::{EDEADLK, EINVAL};
+use crate::hub::pirn_hub;
+use crate::list::pirn_waiters;
+use crate::remote::{pirn_remote, pirn_remote_fn};
+use crate::waiter::{pirn_wait_kind, pirn_waiter};
+
+/// Look at a waiter before the object changes anything.
+///
+/// An object that does more than to add a waiter to its list calls this first, and returns what it
+/// returns unless that is 0.
+///
+/// Returns 0: the object may go on, and call `pirn_waiter_begin` or return a result; `PIRN_WAITS`: the
+/// waiter is cancelled, so its wait is over already; or
+/// - -EDEADLK: `waiter` is NULL
+/// - -EINVAL: it was never initialised
+/// - -EBUSY: it waits already
+/// - -EUCLEAN: the stack of a fiber has overflowed
+///
+/// Cost: O(1). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `waiter` is NULL or was initialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_waiter_check(waiter: *const pirn_waiter, timeout_ns: u64) -> c_int {
+    // SAFETY: NULL, or initialised, as documented.
+    let Some(waiter) = (unsafe { waiter.as_ref() }) else {
+        return -EDEADLK;
+    };
+    waiter
+        .hub()
+        .map_or(-EINVAL, |hub| waiter.check(hub, timeout_ns))
+}
+
+/// Begin a wait.
+///
+/// @param list        the object's list of waiters, or NULL: the waiter is in none
+/// @param kind        what the object does about its waiters; lives as long as the program
+/// @param object      passed to the functions of the kind
+/// @param word        what the object keeps for this wait, such as a number of units
+/// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
+///
+/// Returns `PIRN_WAITS`, or
+/// - -EAGAIN: `timeout_ns` is 0
+/// - -EINVAL: `kind` is NULL, or waiters of another hub are in the list
+/// - what `pirn_waiter_check` returns
+///
+/// Cost: O(1); with a time limit O(log waiters) amortised. Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `waiter` is NULL or was initialised; `list` and `kind` are as described.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_waiter_begin(
+    waiter: *const pirn_waiter,
+    list: *const pirn_waiters,
+    kind: *const pirn_wait_kind,
+    object: *mut c_void,
+    word: usize,
+    timeout_ns: u64,
+) -> c_int {
+    // SAFETY: NULL, or initialised, as documented.
+    let Some(waiter) = (unsafe { waiter.as_ref() }) else {
+        return -EDEADLK;
+    };
+    let Some(kind) = NonNull::new(kind.cast_mut()) else {
+        return -EINVAL;
+    };
+    // SAFETY: NULL, or the list of an object that outlives its waiters.
+    let list = unsafe { list.as_ref() };
+    waiter.begin(list, kind, object, word, timeout_ns)
+}
+
+/// Grant what a waiter waits for: its wait ends with `result`.
+///
+/// From this moment on it belongs to the waiter. Only `pirn_waiter_drop` takes it back, by the kind's
+/// `undo`. An object that ends a wait with an error of its own (-ESHUTDOWN) calls this too.
+///
+/// Cost: O(1). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `waiter` is NULL or waits.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_waiter_grant(waiter: *const pirn_waiter, result: c_int) {
+    // SAFETY: NULL, or initialised, as documented.
+    let Some(waiter) = (unsafe { waiter.as_ref() }) else {
+        return;
+    };
+    if let Some(hub) = waiter.hub() {
+        waiter.grant(hub, result);
+    }
+}
+
+/// Have a waiter wait for something else, behind all that wait for it, without a time limit.
+///
+/// A condition does this with a waiter that has to take its mutex back.
+///
+/// Cost: O(1). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `waiter` waits; the others are as for `pirn_waiter_begin`, and not NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_waiter_move(
+    waiter: *const pirn_waiter,
+    list: *const pirn_waiters,
+    kind: *const pirn_wait_kind,
+    object: *mut c_void,
+) {
+    // SAFETY: as documented.
+    let (Some(waiter), Some(list)) = (unsafe { waiter.as_ref() }, unsafe { list.as_ref() }) else {
+        return;
+    };
+    if let (Some(hub), Some(kind)) = (waiter.hub(), NonNull::new(kind.cast_mut())) {
+        waiter.move_to(hub, list, kind, object);
+    }
+}
+
+/// End the life of a waiter: forget its wait as `pirn_waiter_drop` does, and pass on what it still
+/// holds (`struct pirn_held`). A fiber that ends does this.
+///
+/// Cost: O(what it holds). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `waiter` is NULL or was initialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_waiter_end(waiter: *const pirn_waiter) {
+    // SAFETY: NULL, or initialised, as documented.
+    let Some(waiter) = (unsafe { waiter.as_ref() }) else {
+        return;
+    };
+    if let Some(hub) = waiter.hub() {
+        waiter.forget(hub);
+        waiter.abandon_all();
+    }
+}
+
+/// Have the loop call `run` with `remote`, from another thread, a signal handler or an interrupt.
+///
+/// Cannot be refused. Several calls before the loop runs are one. `remote` must stay where it is until
+/// the loop has called `run`.
+///
+/// Cost: O(1); a system call if the loop waits for the kernel. Any thread. Since 0.1.
+///
+/// # Safety
+///
+/// `hub` was initialised; `remote` is zero or was pushed before, always to this hub.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_remote_push(
+    hub: *const pirn_hub,
+    remote: *const pirn_remote,
+    run: pirn_remote_fn,
+) {
+    // SAFETY: as documented.
+    let (Some(hub), Some(remote)) = (unsafe { hub.as_ref() }, unsafe { remote.as_ref() }) else {
+        return;
+    };
+    hub.push_remote(remote, run);
+}

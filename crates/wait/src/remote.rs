@@ -1,0 +1,88 @@
+#![expect(
+    unsafe_code,
+    reason = "what other threads pushed is reached by its address"
+)]
+//! What other threads, signal handlers and interrupts have to say to a loop: an atomic stack that
+//! cannot be full.
+
+use core::cell::Cell;
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+use crate::hub::pirn_hub;
+
+/// Called on the loop's thread for what was pushed. It may be pushed again from the beginning of the
+/// call on, which then makes another call.
+pub type pirn_remote_fn =
+    Option<unsafe extern "C" fn(hub: *mut pirn_hub, remote: *mut pirn_remote)>;
+
+/// The part of an object by which other threads reach its loop. All zero is one that is not pushed.
+/// For those who build objects.
+#[repr(C)]
+#[derive(Default)]
+pub struct pirn_remote {
+    next: AtomicPtr<pirn_remote>,
+    run: Cell<pirn_remote_fn>,
+    is_pushed: AtomicU32,
+}
+
+/// The stack. All zero is an empty one.
+#[repr(transparent)]
+#[derive(Default)]
+pub(crate) struct Remotes {
+    top: AtomicPtr<pirn_remote>,
+}
+
+impl Remotes {
+    /// True if nothing was pushed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.top.load(Ordering::Acquire).is_null()
+    }
+
+    /// Pushes what is not in the stack. Any thread. Returns true if it was not there.
+    pub(crate) fn push(&self, remote: &pirn_remote, run: pirn_remote_fn) -> bool {
+        // Who turns the flag owns `run` and `next` until the loop takes them.
+        if remote.is_pushed.swap(1, Ordering::AcqRel) != 0 {
+            return false;
+        }
+        remote.run.set(run);
+        let new = NonNull::from(remote).as_ptr();
+        let mut top = self.top.load(Ordering::Relaxed);
+        loop {
+            remote.next.store(top, Ordering::Relaxed);
+            // Release: who takes the stack sees what was written before the push.
+            match self
+                .top
+                .compare_exchange_weak(top, new, Ordering::Release, Ordering::Relaxed)
+            {
+                Ok(_) => return true,
+                Err(changed) => top = changed,
+            }
+        }
+    }
+
+    /// Takes all, and calls each in the order in which they were pushed. Loop thread.
+    pub(crate) fn run(&self, hub: &pirn_hub) {
+        // The whole stack at once: nobody can push and pop in between, so there is no ABA.
+        let mut rest = self.top.swap(null_mut(), Ordering::Acquire);
+        let mut first = null_mut();
+        // SAFETY: pushed, hence alive until it is called, as `pirn_remote_push` documents.
+        while let Some(remote) = unsafe { rest.as_ref() } {
+            let next = remote.next.load(Ordering::Relaxed);
+            remote.next.store(first, Ordering::Relaxed);
+            first = rest;
+            rest = next;
+        }
+        // SAFETY: as above.
+        while let Some(remote) = unsafe { first.as_ref() } {
+            let (current, run) = (first, remote.run.get());
+            first = remote.next.load(Ordering::Relaxed);
+            // Release: the next who pushes writes `run` and `next` after they were read here.
+            remote.is_pushed.store(0, Ordering::Release);
+            if let Some(run) = run {
+                // SAFETY: called as documented there.
+                unsafe { run(NonNull::from(hub).as_ptr(), current) };
+            }
+        }
+    }
+}

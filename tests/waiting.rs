@@ -1,0 +1,120 @@
+//! The layers of programs that wait, called from C: their members in the archive, their headers, and
+//! the programs of tests/waiting, compiled and run on every backend.
+
+mod support;
+
+use std::process::Command;
+
+use support::{MINUTES, STRICT, has, layers, root, run, scratch};
+
+/// The layers, and those of them that each may call.
+const LAYERS: [(&str, &[&str]); 1] = [("wait", &[])];
+
+/// The functions that a layer exports.
+fn listed_symbols(layer: &str) -> Vec<String> {
+    let list = root().join(format!("crates/{layer}/symbols.txt"));
+    let text = std::fs::read_to_string(list).expect("the list is committed");
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The last word of each line of what a program prints.
+fn last_words(command: &mut Command) -> Vec<String> {
+    let outcome = run(command, MINUTES);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    let words = outcome
+        .output
+        .lines()
+        .filter_map(|line| line.rsplit(' ').next());
+    words.map(str::to_owned).collect()
+}
+
+/// What a layer's object defines for others, what its header declares, and its list are one; and it
+/// needs nothing but the core and the layers below.
+#[test]
+fn exactly_the_listed_symbols_are_exported() {
+    if !has("nm") || !has("ar") {
+        return;
+    }
+    let core =
+        std::fs::read_to_string(root().join("tests/artifact/symbols.txt")).expect("committed");
+    for (layer, below) in LAYERS {
+        let directory = scratch("layers").join(format!("member-{layer}"));
+        std::fs::create_dir_all(&directory).expect("the target directory is writable");
+        let name = format!("pirn_{layer}.o");
+        let mut extract = Command::new("ar");
+        extract.arg("x").arg(layers()).arg(&name);
+        assert!(run(extract.current_dir(&directory), MINUTES).is_success());
+        let object = directory.join(&name);
+
+        let mut exported = last_words(
+            Command::new("nm")
+                .args(["-g", "--defined-only"])
+                .arg(&object),
+        );
+        exported.retain(|name| name != "rust_eh_personality");
+        exported.sort_unstable();
+        assert_eq!(exported, listed_symbols(layer));
+
+        let header = std::fs::read_to_string(root().join(format!("include/pirn/{layer}.h")))
+            .expect("the header is committed");
+        let mut declared: Vec<&str> = header
+            .lines()
+            .filter(|line| !line.starts_with([' ', '/', '#', '}']))
+            .filter(|line| !line.starts_with("typedef") && !line.starts_with("static inline"))
+            .filter_map(|line| line.split_once('(').map(|(before, _)| before))
+            .filter_map(|before| before.rsplit([' ', '*']).next())
+            .filter(|name| name.starts_with("pirn_"))
+            .collect();
+        declared.sort_unstable();
+        assert_eq!(declared, listed_symbols(layer));
+
+        let mut others: Vec<String> = core.lines().map(str::to_owned).collect();
+        for layer in below {
+            others.extend(listed_symbols(layer));
+        }
+        for name in last_words(Command::new("nm").arg("-u").arg(&object)) {
+            assert!(
+                others.contains(&name) || name == "_GLOBAL_OFFSET_TABLE_",
+                "the layer {layer} wants {name} from others"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_headers_are_clean_in_every_dialect() {
+    let file = scratch("layers").join("all_headers.c");
+    let text: String = LAYERS
+        .iter()
+        .map(|(layer, _)| format!("#include <pirn/{layer}.h>\n"))
+        .collect();
+    std::fs::write(&file, text + "int main(void) { return 0; }\n").expect("writable");
+    for (program, language, standards) in [
+        ("gcc", "c", ["c99", "c11", "c2x"].as_slice()),
+        ("g++", "c++", &["c++11", "c++20"]),
+        ("clang-14", "c", &["c99", "c17"]),
+        ("clang++-14", "c++", &["c++17"]),
+    ] {
+        if !has(program) {
+            continue;
+        }
+        for standard in standards {
+            let mut command = Command::new(program);
+            command.args([
+                "-fsyntax-only",
+                "-pedantic-errors",
+                "-Wundef",
+                "-x",
+                language,
+            ]);
+            command.arg(format!("-std={standard}")).args(STRICT);
+            command.arg("-I").arg(root().join("include")).arg(&file);
+            let outcome = run(&mut command, MINUTES);
+            assert!(
+                outcome.is_success(),
+                "{program}, {standard}: {}",
+                outcome.excerpt()
+            );
+        }
+    }
+}
