@@ -45,9 +45,9 @@ pub fn functions(name: &str, sources: &[impl AsRef<Path>]) -> String {
     };
     let head = format!(
         "\
-//! The functions of this layer as the layers above call them: by their C names, so that each layer is
-//! an object of its own. Generated from crates/{name}/src/ffi by `cargo build --features header`. Do not
-//! edit.
+//! The functions of this layer as the layers above call them: by their C names, so that each layer
+//! is an object of its own. Generated from crates/{name}/src/ffi by `cargo build --features header`.
+//! Do not edit.
 
 #![expect(unsafe_code, reason = \"C functions are declared here; to call one is unsafe\")]
 

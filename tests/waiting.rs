@@ -1,11 +1,58 @@
-//! The layers of programs that wait, called from C: their members in the archive, their headers, and
-//! the programs of tests/waiting, compiled and run on every backend.
+//! The layers of programs that wait, called from C: their members in the archive, their headers,
+//! and the programs of tests/waiting, compiled and run on every backend.
 
 mod support;
 
+use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
-use support::{MINUTES, STRICT, has, layers, root, run, scratch};
+use support::{
+    CLANG_SANITIZED, GCC, GCC_SANITIZED, MINUTES, STRICT, complaint, has, layers, root, run,
+    scratch,
+};
+
+const BACKENDS: [&str; 4] = ["select", "poll", "epoll", "host"];
+
+/// How long a program may take with all its backends.
+const LIMIT: Duration = Duration::from_secs(280);
+
+fn source(name: &str) -> PathBuf {
+    root().join("tests/waiting").join(format!("{name}.c"))
+}
+
+/// Where the headers of the tests are.
+fn headers() -> String {
+    format!("-I{}", root().join("tests/c").display())
+}
+
+/// Runs a program of tests/waiting: optimised, and under the sanitizers of two compilers.
+fn holds_on_every_backend(name: &str) {
+    let complaints: Vec<String> = [GCC, GCC_SANITIZED, CLANG_SANITIZED]
+        .iter()
+        .filter(|compiler| has(compiler.program))
+        .filter_map(|compiler| {
+            let program = compiler.link(&source(name), layers(), &[&headers()]);
+            let outcome = run(Command::new(program).args(BACKENDS), LIMIT);
+            complaint(&outcome, &BACKENDS)
+                .map(|complaint| format!("{name}, {}: {complaint}", compiler.name))
+        })
+        .collect();
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n\n"));
+}
+
+macro_rules! programs {
+    ($($claim:ident: $name:literal;)*) => {$(
+        #[test]
+        fn $claim() {
+            holds_on_every_backend($name);
+        }
+    )*};
+}
+
+programs! {
+    the_rules_of_every_wait_hold: "waits";
+}
 
 /// The layers, and those of them that each may call.
 const LAYERS: [(&str, &[&str]); 1] = [("wait", &[])];

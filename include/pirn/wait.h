@@ -1,5 +1,150 @@
 /*
- * pirn/wait.h
+ * pirn/wait.h: waiting, as a layer above pirn.h.
+ *
+ * The layer is in the same library. A program that does not call it does not contain it. Version 0
+ * of this header: nothing in it is frozen yet.
+ *
+ *
+ * IN ONE PAGE
+ *
+ * A wait is begun by a function whose name ends in _start, on behalf of a waiter, and is over when
+ * the waiter's `wake` is called. What is waited for can be an fd (struct pirn_port, here), an
+ * object of pirn/sync.h, or the end of a fiber (pirn/fiber.h). Fibers have a waiter of their own,
+ * and functions that look as if they blocked: most programs need pirn/fiber.h only. A callback
+ * program waits like this, for input on fd 0 and for five seconds at most:
+ *
+ *     static PIRN_STORAGE(block, 8, 8, 8);
+ *     static struct pirn_hub hub;                           what a loop needs for waits
+ *     static struct pirn_port input;                        an fd that somebody waits for
+ *     static struct pirn_waiter reader;                     the one who waits
+ *
+ *     static void on_input(struct pirn_hub *hub_, struct pirn_waiter *waiter, int result)
+ *     {
+ *         char line[256];
+ *         if (result < 0 || read(input.fd, line, sizeof line) <= 0) {
+ *             pirn_port_close(&input);                      too late, or the end of the input
+ *             return;
+ *         }
+ *         pirn_port_wait_start(&input, waiter, PIRN_READ, 5000000000u);
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         struct pirn_loop *loop;
+ *         if (pirn_init(&loop, block, sizeof block, NULL) < 0 ||
+ *             pirn_hub_init(loop, &hub, 63) < 0 ||
+ *             pirn_port_open(&hub, &input, 0, PIRN_PORT_BLOCKING) < 0)
+ *             return 1;
+ *         pirn_waiter_init(&hub, &reader, on_input, NULL);
+ *         pirn_port_wait_start(&input, &reader, PIRN_READ, 5000000000u);
+ *         pirn_run(loop);
+ *         pirn_hub_deinit(&hub);
+ *         return pirn_deinit(loop);
+ *     }
+ *
+ *
+ * THE RULES OF EVERY WAIT
+ *
+ * They hold for every object of this layer and of those above it. No object has rules of its own.
+ *
+ *  1. A wait ends exactly once, with exactly one result.
+ *  2. Handed over, not woken to try again. The unit, the lock or the item that is released belongs
+ *     to the first waiter from that moment on, before the waiter runs. So nobody overtakes, and an
+ *     attempt without waiting fails while somebody waits.
+ *  3. First come, first served. A first waiter that wants more than there is holds back those
+ *     behind it.
+ *  4. What was granted stays granted. A waiter that is cancelled, or whose time is over, after the
+ *     grant and before it runs, gets its grant. The cancellation stands for its next wait.
+ *  5. When a waiter leaves by time, cancellation or drop, the object serves those behind it.
+ *  6. pirn_waiter_drop undoes a grant: units go back and are served on, a lock passes on, an item
+ *     goes back to the front of its queue.
+ *  7. A time limit of 0 never waits: -EAGAIN if it would have to. PIRN_FOREVER has no limit. Limits
+ *     count from the turn's time (pirn_now). Only sleeping counts from a fresh reading.
+ *  8. A wait needs no memory but the waiter's, and no slot of the loop, so none is refused for want
+ *     of room.
+ *  9. What has arrived wins over the clock: a limit ends the wait for an fd only after the kernel
+ *     was asked once more.
+ * 10. `wake` is called by the loop, never inside the call that ended the wait. Waiters are called
+ *     in the order in which their waits ended, except that the first waiter for an fd is called
+ *     directly when the fd becomes ready. A call of the hub calls all waiters that are ready when
+ *     it begins and at most 64 more; then the loop asks the kernel again.
+ * 11. A wait with a time limit keeps pirn_run going. One without does not: what could end it does,
+ *     such as an open port.
+ * 12. All of this belongs to the loop's thread, except for pirn_remote_push.
+ *
+ * Results of a wait:
+ *
+ * 0 or more    it is done: the bits that are ready, an index, a count
+ * -EAGAIN      the time limit is 0, and it would have to wait
+ * -ETIMEDOUT   its own time limit is over
+ * -ECANCELED   the waiter was cancelled, the limit of a scope around it is over, or what it waited
+ *              for was closed
+ * -ESHUTDOWN   what it waits for is closed for good
+ * -EDEADLK     nobody can wait here (a callback), or the waiter would wait for itself
+ * -EBUSY       the waiter waits already
+ * -EINVAL      a NULL, an object of another loop, or a bad argument
+ * -EUCLEAN     the stack of a fiber has overflowed: no wait can begin any more
+ *
+ *
+ * CONVENTIONS
+ *
+ * Those of pirn.h, and:
+ *
+ * Memory      Hub, waiters, ports and objects are structs of yours, which stay where they are while
+ *             they are in use. Fields whose names end in _ are the library's.
+ * Hub         One for each loop. It takes an I/O slot, a timer slot and a bit of pirn_raise.
+ *             Functions find the hub by the port, the waiter or the fiber.
+ * Taking      A program that takes events with pirn_take calls pirn_hub_handle for each of them
+ *             first. The events of ports, time limits and ready waiters are handled there.
+ * Growing     pirn_grow changes nothing here: the loop keeps its address, and the hub its handles.
+ * Ending      pirn_hub_deinit before pirn_deinit. It refuses with -EBUSY while somebody waits, a
+ *             port is open or a fiber lives. pirn_deinit alone would leave them in memory, and they
+ *             would never be called.
+ * Fork        Hubs, waiters and ports are plain memory. In the child pirn_after_fork makes them
+ *             work again, on the child's own loop. A fiber that forks cannot call it, because it runs
+ *             inside the loop: call _exit or exec in its child.
+ * Checking    pirn_hub_verify walks the lists, as pirn_verify does with those of the loop.
+ *
+ *
+ * BUILDING OBJECTS
+ *
+ * An object that can be waited for is a struct with a list of waiters (struct pirn_waiters) and a
+ * kind (struct pirn_wait_kind). Its _start function either succeeds at once, or calls
+ * pirn_waiter_begin. A function `serve` of its own calls pirn_waiter_grant for as many waiters from
+ * the front of the list as can be served. It is called after every change: by release, put and
+ * close, and by the kind's `leave`. There is no other place that grants. A counter of units:
+ *
+ *     struct units { struct pirn_waiters waiters; int count; };
+ *
+ *     static void serve(void *object)
+ *     {
+ *         struct units *units = object;
+ *         while (units->count > 0 && units->waiters.first_) {
+ *             units->count--;
+ *             pirn_waiter_grant(units->waiters.first_, 0);
+ *         }
+ *     }
+ *
+ *     static void undo(struct pirn_waiter *waiter, int result)
+ *     {
+ *         struct units *units = waiter->object_;
+ *         units->count++;
+ *         serve(units);
+ *     }
+ *
+ *     static const struct pirn_wait_kind kind = { 100, 0, NULL, serve, undo };
+ *
+ *     int acquire_start(struct units *units, struct pirn_waiter *waiter, uint64_t timeout_ns)
+ *     {
+ *         int rc = pirn_waiter_check(waiter, timeout_ns);
+ *         if (rc != 0)
+ *             return rc;
+ *         if (units->count > 0 && !units->waiters.first_) {
+ *             units->count--;
+ *             return 0;
+ *         }
+ *         return pirn_waiter_begin(waiter, &units->waiters, &kind, units, 1, timeout_ns);
+ *     }
  */
 
 
