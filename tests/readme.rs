@@ -286,6 +286,7 @@ fn names_exist() {
         "include/pirn_co.h",
         "include/pirn/os.h",
         "include/pirn/wait.h",
+        "include/pirn/fiber.h",
         "Makefile",
     ]
     .map(text)

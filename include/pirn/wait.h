@@ -174,8 +174,8 @@ struct pirn_remote;
 #define PIRN_WAITS 0x40000000
 
 /**
- * Flag of a kind: a time limit ends the wait only after the loop has asked the kernel once more, so
- * that what has arrived wins over the clock.
+ * Flag of a kind: a time limit ends the wait only after the loop has asked the kernel once more,
+ * so that what has arrived wins over the clock.
  */
 #define PIRN_WAIT_LATE 0x1u
 
@@ -190,9 +190,9 @@ struct pirn_remote;
 #define PIRN_FOR_WAKE 1u
 
 /**
- * Option of `pirn_port_open`: the fd blocks, and stays so. Reading and writing then wait before they
- * try, because an attempt that finds nothing would block the loop. For a terminal that the shell
- * uses too.
+ * Option of `pirn_port_open`: the fd blocks, and stays so. Reading and writing then wait before
+ * they try, because an attempt that finds nothing would block the loop. For a terminal that the
+ * shell uses too.
  */
 #define PIRN_PORT_BLOCKING 0x01000000u
 
@@ -204,9 +204,9 @@ struct pirn_remote;
 /**
  * Called when a wait is over.
  *
- * `result` is the result of the wait: 0 or more, -ETIMEDOUT, -ECANCELED, or an error of the object.
- * The waiter is idle again: it may begin its next wait, or be gone when this returns. Runs on the
- * loop's thread, never inside another call of the library. Must not unwind or longjmp out.
+ * `result` is the result of the wait: 0 or more, -ETIMEDOUT, -ECANCELED, or an error of the
+ * object. The waiter is idle again: it may begin its next wait, or be gone when this returns. Runs
+ * on the loop's thread, never inside another call of the library. Must not unwind or longjmp out.
  */
 typedef void (*pirn_wake_fn)(struct pirn_hub *hub, struct pirn_waiter *waiter, int result);
 
@@ -224,8 +224,8 @@ struct pirn_wait_kind {
   uint32_t flags;
   /**
    * Called when time or cancellation is about to end a wait. Return 0 to let the wait end with
-   * `result`. Return 1 to keep the waiter waiting: the function has then moved it to another list
-   * (`pirn_waiter_move`). May be NULL.
+   * `result`. Return 1 to keep the waiter waiting: the function has then moved it to another
+   * list (`pirn_waiter_move`). May be NULL.
    */
   int (*quit)(struct pirn_waiter *waiter, int result);
   /**
@@ -246,8 +246,8 @@ struct pirn_wait_kind {
 typedef void (*pirn_abandon_fn)(struct pirn_held *held);
 
 /**
- * The part of an object that a waiter can own. All zero is one that nobody owns. For those who build
- * objects.
+ * The part of an object that a waiter can own. All zero is one that nobody owns. For those who
+ * build objects.
  *
  * When a fiber ends, `abandon` is called for each thing that its waiter still owns: pass it on.
  */
@@ -269,8 +269,8 @@ struct pirn_heap_links {
 };
 
 /**
- * One who waits. Prepare it with `pirn_waiter_init`. It is yours, and must stay where it is while it
- * waits. Use the fields whose names end in `_` only through functions.
+ * One who waits. Prepare it with `pirn_waiter_init`. It is yours, and must stay where it is while
+ * it waits. Use the fields whose names end in `_` only through functions.
  */
 struct pirn_waiter {
   /**
@@ -329,6 +329,7 @@ struct pirn_hub {
   void *running_;
   size_t stack_;
   void *fibers_;
+  const void *hooks_;
   uint32_t bit_;
   uint32_t waits_;
   uint32_t timed_;
@@ -340,8 +341,8 @@ struct pirn_hub {
 };
 
 /**
- * An fd, and those who wait for it. Open it with `pirn_port_open`. It is yours, and must stay where it
- * is while it is open. Only `fd` may be read.
+ * An fd, and those who wait for it. Open it with `pirn_port_open`. It is yours, and must stay
+ * where it is while it is open. Only `fd` may be read.
  */
 struct pirn_port {
   struct pirn_hub *hub_;
@@ -357,8 +358,8 @@ struct pirn_port {
 };
 
 /**
- * Called on the loop's thread for what was pushed. It may be pushed again from the beginning of the
- * call on, which then makes another call.
+ * Called on the loop's thread for what was pushed. It may be pushed again from the beginning of
+ * the call on, which then makes another call.
  */
 typedef void (*pirn_remote_fn)(struct pirn_hub *hub, struct pirn_remote *remote);
 
@@ -379,8 +380,8 @@ extern "C" {
 /**
  * Prepare a hub for a loop.
  *
- * Takes one I/O slot and one timer slot of the loop until `pirn_hub_deinit`. No wait needs a slot of
- * its own, so no wait is ever refused for want of room.
+ * Takes one I/O slot and one timer slot of the loop until `pirn_hub_deinit`. No wait needs a slot
+ * of its own, so no wait is ever refused for want of room.
  *
  * @param bit  a bit of `pirn_raise` that the program does not use, 0 to 63
  *
@@ -391,9 +392,7 @@ extern "C" {
  *
  * Cost: O(1), no system call. Loop thread. Since 0.1.
  */
-int pirn_hub_init(struct pirn_loop *loop,
-                  struct pirn_hub *hub,
-                  uint32_t bit);
+int pirn_hub_init(struct pirn_loop *loop, struct pirn_hub *hub, uint32_t bit);
 
 /**
  * End a hub, and give its slots back to the loop.
@@ -403,9 +402,9 @@ int pirn_hub_init(struct pirn_loop *loop,
  *
  * Returns 0, or
  * - -EINVAL: NULL
- * - -EBUSY: a waiter waits or has been woken and not been called yet, a port is open, a fiber lives,
- *   another thread has just set something, or the hub is calling somebody. Nothing has changed. Not
- *   after the stack of a fiber has overflowed.
+ * - -EBUSY: a waiter waits or has been woken and not been called yet, a port is open, a fiber
+ *   lives, another thread has just set something, or the hub is calling somebody. Nothing has
+ *   changed. Not after the stack of a fiber has overflowed.
  *
  * Cost: O(1), no system call. Loop thread. Since 0.1.
  */
@@ -460,8 +459,8 @@ int pirn_waiter_init(struct pirn_hub *hub,
 /**
  * End a wait early, whatever it is for: it ends with `result`.
  *
- * What was granted stays granted: a wait that is over keeps its result, even if `wake` has not been
- * called yet.
+ * What was granted stays granted: a wait that is over keeps its result, even if `wake` has not
+ * been called yet.
  *
  * @param result  a negative errno, usually -ECANCELED
  *
@@ -477,17 +476,17 @@ int pirn_waiter_cancel(struct pirn_waiter *waiter, int result);
 /**
  * Forget a wait.
  *
- * `wake` is never called, and what had been granted already is given back. Afterwards the memory of
- * the waiter is yours.
+ * `wake` is never called, and what had been granted already is given back. Afterwards the memory
+ * of the waiter is yours.
  *
- * Returns 0, also if it does not wait, or -EINVAL: NULL, or never initialised. Cost: O(1), and what
- * the object does for those behind. Loop thread. Since 0.1.
+ * Returns 0, also if it does not wait, or -EINVAL: NULL, or never initialised. Cost: O(1), and
+ * what the object does for those behind. Loop thread. Since 0.1.
  */
 int pirn_waiter_drop(struct pirn_waiter *waiter);
 
 /**
- * Return 1 from the beginning of a wait until `wake` is called, and 0 otherwise; -EINVAL for NULL. Loop
- * thread. Since 0.1.
+ * Return 1 from the beginning of a wait until `wake` is called, and 0 otherwise; -EINVAL for NULL.
+ * Loop thread. Since 0.1.
  */
 int pirn_waiter_is_waiting(const struct pirn_waiter *waiter);
 
@@ -526,9 +525,9 @@ int pirn_waiter_wake(struct pirn_waiter *waiter, int result);
  * `PIRN_PORT_BLOCKING`. The fd stays yours: close it after `pirn_port_close`. An open port keeps
  * `pirn_run` going.
  *
- * The kernel is asked to watch the fd when somebody waits for it, and asked to stop only when the fd
- * becomes ready and nobody waits. A program that reads, works and reads again makes no system call
- * for its waits.
+ * The kernel is asked to watch the fd when somebody waits for it, and asked to stop only when the
+ * fd becomes ready and nobody waits. A program that reads, works and reads again makes no system
+ * call for its waits.
  *
  * @param options  `PIRN_HIGH` or `PIRN_LOW`, `PIRN_UNREF`, `PIRN_PORT_BLOCKING`, or 0
  *
@@ -539,16 +538,13 @@ int pirn_waiter_wake(struct pirn_waiter *waiter, int result);
  *
  * Cost: as `pirn_io_add`, and one or two system calls. Loop thread. Since 0.1.
  */
-int pirn_port_open(struct pirn_hub *hub,
-                   struct pirn_port *port,
-                   int fd,
-                   uint32_t options);
+int pirn_port_open(struct pirn_hub *hub, struct pirn_port *port, int fd, uint32_t options);
 
 /**
  * Close a port.
  *
- * Everybody who waits for it gets -ECANCELED. So does a waiter that was told that the fd is ready and
- * has not been called yet. The fd stays open: close it now.
+ * Everybody who waits for it gets -ECANCELED. So does a waiter that was told that the fd is ready
+ * and has not been called yet. The fd stays open: close it now.
  *
  * Returns 0, or
  * - -EINVAL: NULL
@@ -594,8 +590,8 @@ int pirn_port_wait_start(struct pirn_port *port,
  * An object that does more than to add a waiter to its list calls this first, and returns what it
  * returns unless that is 0.
  *
- * Returns 0: the object may go on, and call `pirn_waiter_begin` or return a result; `PIRN_WAITS`: the
- * waiter is cancelled, so its wait is over already; or
+ * Returns 0: the object may go on, and call `pirn_waiter_begin` or return a result; `PIRN_WAITS`:
+ * the waiter is cancelled, so its wait is over already; or
  * - -EDEADLK: `waiter` is NULL
  * - -EINVAL: it was never initialised
  * - -EBUSY: it waits already
@@ -603,8 +599,7 @@ int pirn_port_wait_start(struct pirn_port *port,
  *
  * Cost: O(1). Loop thread. Since 0.1.
  */
-int pirn_waiter_check(const struct pirn_waiter *waiter,
-                      uint64_t timeout_ns);
+int pirn_waiter_check(const struct pirn_waiter *waiter, uint64_t timeout_ns);
 
 /**
  * Begin a wait.
@@ -632,13 +627,12 @@ int pirn_waiter_begin(const struct pirn_waiter *waiter,
 /**
  * Grant what a waiter waits for: its wait ends with `result`.
  *
- * From this moment on it belongs to the waiter. Only `pirn_waiter_drop` takes it back, by the kind's
- * `undo`. An object that ends a wait with an error of its own (-ESHUTDOWN) calls this too.
+ * From this moment on it belongs to the waiter. Only `pirn_waiter_drop` takes it back, by the
+ * kind's `undo`. An object that ends a wait with an error of its own (-ESHUTDOWN) calls this too.
  *
  * Cost: O(1). Loop thread. Since 0.1.
  */
-void pirn_waiter_grant(const struct pirn_waiter *waiter,
-                       int result);
+void pirn_waiter_grant(const struct pirn_waiter *waiter, int result);
 
 /**
  * Have a waiter wait for something else, behind all that wait for it, without a time limit.
@@ -663,8 +657,8 @@ void pirn_waiter_end(const struct pirn_waiter *waiter);
 /**
  * Have the loop call `run` with `remote`, from another thread, a signal handler or an interrupt.
  *
- * Cannot be refused. Several calls before the loop runs are one. `remote` must stay where it is until
- * the loop has called `run`.
+ * Cannot be refused. Several calls before the loop runs are one. `remote` must stay where it is
+ * until the loop has called `run`.
  *
  * Cost: O(1); a system call if the loop waits for the kernel. Any thread. Since 0.1.
  */

@@ -7,126 +7,337 @@ use core::ffi::{c_int, c_void};
 
 use pirn_abi::{PIRN_FOREVER, PIRN_READ, PIRN_WRITE};
 use pirn_wait::functions::pirn_port_wait_start;
-use pirn_wait::{EAGAIN, EINVAL, ETIMEDOUT, pirn_hub, pirn_port};
-use rustix::fd::BorrowedFd;
+use pirn_wait::{EAGAIN, EINVAL, ENOENT, pirn_port};
+use rustix::fd::{BorrowedFd, IntoRawFd};
 use rustix::io::Errno;
-use rustix::net::SendFlags;
+use rustix::net::addr::{SocketAddrArg, SocketAddrLen, SocketAddrOpaque};
+use rustix::net::{SendFlags, SocketFlags};
 
-use crate::fiber::{pirn_fiber_await, pirn_fiber_self};
-
-/// The fd of a port, for one system call.
-fn borrow(port: &pirn_port) -> Option<BorrowedFd<'_>> {
-    let fd = port.fd.get();
-    // SAFETY: not -1; it is used for one system call, to which a closed fd is an error.
-    (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
-}
-
-fn failure(errno: Errno) -> isize {
-    -(errno.raw_os_error() as isize)
-}
+use crate::fiber::{pirn_fiber, wait_for, waiter_of_caller};
 
 /// Waits until a port is ready, on behalf of the one who calls.
-unsafe fn wait(port: *mut pirn_port, hub: *mut pirn_hub, interest: u32, timeout_ns: u64) -> c_int {
-    // SAFETY: the port's hub.
-    let waiter = unsafe { pirn_fiber_self(hub) };
-    // SAFETY: an open port; the waiter is the caller's own.
+///
+/// # Safety
+///
+/// The port is open.
+pub(crate) unsafe fn wait(port: *mut pirn_port, interest: u32, timeout_ns: u64) -> c_int {
+    // SAFETY: passed on.
+    let Some(hub) = (unsafe { &*port }).hub() else {
+        return -ENOENT;
+    };
+    let waiter = waiter_of_caller(hub);
+    // SAFETY: an open port; the waiter is the caller's own, or NULL.
     let begun = unsafe { pirn_port_wait_start(port, waiter, interest, timeout_ns) };
     // SAFETY: begun with that waiter.
-    unsafe { pirn_fiber_await(hub, begun) }
+    unsafe { wait_for(hub, begun) }
 }
 
-/// Tries until it does not say that it would block, or the time is up.
-unsafe fn retry(
+/// What one call has to do, and for how long.
+struct Call {
     port: *mut pirn_port,
     interest: u32,
     timeout_ns: u64,
-    mut attempt: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,
-) -> isize {
-    // SAFETY: NULL, or opened, as documented of the functions below.
-    let Some(open) = (unsafe { port.as_ref() }) else {
-        return -(EINVAL as isize);
-    };
-    let (Some(fd), Some(hub)) = (borrow(open), open.hub()) else {
-        return -(EINVAL as isize);
-    };
-    let deadline = if timeout_ns == PIRN_FOREVER {
-        PIRN_FOREVER
-    } else {
-        hub.now().saturating_add(timeout_ns)
-    };
-    let mut is_last = false;
-    loop {
-        match attempt(fd) {
-            Ok(count) => return count as isize,
-            Err(Errno::INTR) => continue,
-            Err(Errno::AGAIN) if is_last => return -(ETIMEDOUT as isize),
-            Err(Errno::AGAIN) if timeout_ns == 0 => return -(EAGAIN as isize),
-            Err(Errno::AGAIN) => {}
-            Err(errno) => return failure(errno),
-        }
-        let left = if deadline == PIRN_FOREVER {
+    /// The end of the whole call, on the loop's clock.
+    deadline_ns: u64,
+}
+
+impl Call {
+    /// A call that begins now; a negative errno if the port is not open.
+    ///
+    /// # Safety
+    ///
+    /// `port` is NULL, zero, or was opened.
+    unsafe fn new(port: *mut pirn_port, interest: u32, timeout_ns: u64) -> Result<Call, c_int> {
+        // SAFETY: passed on.
+        let open = unsafe { port.as_ref() }.ok_or(-EINVAL)?;
+        let hub = open.hub().ok_or(-ENOENT)?;
+        let deadline_ns = if timeout_ns == PIRN_FOREVER {
             PIRN_FOREVER
         } else {
-            deadline.saturating_sub(hub.now()).max(1)
+            hub.now().saturating_add(timeout_ns)
         };
-        // SAFETY: an open port and its hub.
-        let result = unsafe { wait(port, (&raw const *hub).cast_mut(), interest, left) };
-        // Data wins over the clock: one more attempt.
-        is_last = result == -ETIMEDOUT;
-        if result < 0 && !is_last {
-            return result as isize;
+        Ok(Call {
+            port,
+            interest,
+            timeout_ns,
+            deadline_ns,
+        })
+    }
+
+    fn port(&self) -> &pirn_port {
+        // SAFETY: `new` has found it open; who closes it meanwhile ends the wait, and then this is
+        // not used any more.
+        unsafe { &*self.port }
+    }
+
+    /// How much of the time is left: at least 1, for 0 would not wait.
+    fn left(&self) -> u64 {
+        match self.port().hub() {
+            Some(hub) if self.deadline_ns != PIRN_FOREVER => {
+                self.deadline_ns.saturating_sub(hub.now()).max(1)
+            }
+            _ => PIRN_FOREVER,
+        }
+    }
+
+    /// True if the caller wants to wait, and the attempt would find nothing or block.
+    fn must_wait_first(&self) -> bool {
+        self.timeout_ns != 0
+            && if self.interest == PIRN_READ {
+                self.port().must_wait_to_read()
+            } else {
+                self.port().must_wait_to_write()
+            }
+    }
+
+    /// Attempts until one does not return that it would block, or the time is over.
+    fn run<T>(
+        &self,
+        mut attempt: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
+    ) -> Result<T, c_int> {
+        let fd = self.port().fd.get();
+        if fd < 0 {
+            return Err(-EINVAL);
+        }
+        // SAFETY: not -1; used for system calls only, to which a closed fd is an error.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+        let (mut must_wait, mut has_waited) = (self.must_wait_first(), false);
+        loop {
+            if must_wait {
+                has_waited = true;
+                // SAFETY: the port was open when the call began, and was not closed since: that
+                // would have ended the wait.
+                let result = unsafe { wait(self.port, self.interest, self.left()) };
+                if result < 0 {
+                    return Err(result);
+                }
+            }
+            match attempt(fd) {
+                Ok(value) => {
+                    if !has_waited {
+                        self.count();
+                    }
+                    return Ok(value);
+                }
+                Err(Errno::INTR) => must_wait = false,
+                Err(Errno::AGAIN) if self.timeout_ns == 0 => return Err(-EAGAIN),
+                Err(Errno::AGAIN) => must_wait = true,
+                Err(errno) => return Err(-errno.raw_os_error()),
+            }
+        }
+    }
+
+    /// A fiber whose calls never have to wait lets the others have a turn now and then.
+    fn count(&self) {
+        if self.timeout_ns != 0
+            && let Some(fiber) = self.port().hub().and_then(pirn_fiber::running)
+        {
+            fiber.count_call();
         }
     }
 }
 
-/// Read, waiting if there is nothing to be read yet.
-///
-/// @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: only try
-///
-/// Returns how many bytes were read, 0 at the end, or -ETIMEDOUT, -EAGAIN (`timeout_ns` is 0), -ECANCELED,
-/// -EINVAL: NULL or closed, or what the kernel said. Loop thread. Since 0.1.
+fn count_of(result: Result<usize, c_int>) -> isize {
+    result.map_or_else(|errno| errno as isize, |count| count as isize)
+}
+
+/// Reads: see `pirn_port_read`.
 ///
 /// # Safety
 ///
-/// `port` is NULL or was opened; `buffer` has `size` bytes.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "C" fn pirn_port_read(
+/// `port` is NULL, zero, or was opened; `buffer` has `size` bytes.
+pub(crate) unsafe fn read(
     port: *mut pirn_port,
     buffer: *mut c_void,
     size: usize,
     timeout_ns: u64,
 ) -> isize {
-    // SAFETY: as many bytes as said.
-    let bytes = unsafe { core::slice::from_raw_parts_mut(buffer.cast::<u8>(), size) };
-    // SAFETY: passed on.
-    unsafe {
-        retry(port, PIRN_READ, timeout_ns, |fd| {
-            rustix::io::read(fd, &mut *bytes)
-        })
+    if buffer.is_null() && size > 0 {
+        return -(EINVAL as isize);
     }
+    // SAFETY: passed on.
+    let call = match unsafe { Call::new(port, PIRN_READ, timeout_ns) } {
+        Ok(call) => call,
+        Err(errno) => return errno as isize,
+    };
+    let buffer =
+        core::ptr::NonNull::new(buffer.cast::<u8>()).unwrap_or(core::ptr::NonNull::dangling());
+    // SAFETY: as many bytes as the caller says. Written by the kernel only, which is not undone by
+    // what stood there before.
+    let bytes = unsafe { core::slice::from_raw_parts_mut(buffer.as_ptr(), size) };
+    let result = call.run(|fd| {
+        let count = rustix::io::read(fd, &mut *bytes)?;
+        // A short read is believed: the next one waits first.
+        if count > 0 && count < size {
+            call.port().set_drained();
+        }
+        Ok(count)
+    });
+    count_of(result)
 }
 
-/// Write some of a buffer, waiting if there is no room yet. A socket whose peer is gone raises no SIGPIPE.
-///
-/// Returns how many bytes were written, at least one of `size`, or an error as `pirn_port_read`. Loop thread.
-/// Since 0.1.
+/// Writes some: see `pirn_port_write`.
 ///
 /// # Safety
 ///
-/// `port` is NULL or was opened; `buffer` has `size` bytes.
-#[cfg_attr(feature = "export", unsafe(no_mangle))]
-pub unsafe extern "C" fn pirn_port_write(
+/// `port` is NULL, zero, or was opened; `buffer` has `size` bytes.
+pub(crate) unsafe fn write(
     port: *mut pirn_port,
     buffer: *const c_void,
     size: usize,
     timeout_ns: u64,
 ) -> isize {
-    // SAFETY: as many bytes as said.
-    let bytes = unsafe { core::slice::from_raw_parts(buffer.cast::<u8>(), size) };
-    let attempt = |fd: BorrowedFd<'_>| match rustix::net::send(fd, bytes, SendFlags::NOSIGNAL) {
-        Err(Errno::NOTSOCK) => rustix::io::write(fd, bytes),
-        result => result,
+    // SAFETY: passed on.
+    let call = match unsafe { Call::new(port, PIRN_WRITE, timeout_ns) } {
+        Ok(call) => call,
+        Err(errno) => return errno as isize,
     };
     // SAFETY: passed on.
-    unsafe { retry(port, PIRN_WRITE, timeout_ns, attempt) }
+    match unsafe { bytes_of(buffer, size) } {
+        Some(bytes) => count_of(call.run(|fd| send(call.port(), fd, bytes))),
+        None => -(EINVAL as isize),
+    }
+}
+
+/// Writes all: see `pirn_port_write_all`.
+///
+/// # Safety
+///
+/// `port` is NULL, zero, or was opened; `buffer` has `size` bytes.
+pub(crate) unsafe fn write_all(
+    port: *mut pirn_port,
+    buffer: *const c_void,
+    size: usize,
+    timeout_ns: u64,
+) -> c_int {
+    // SAFETY: passed on.
+    let call = match unsafe { Call::new(port, PIRN_WRITE, timeout_ns) } {
+        Ok(call) => call,
+        Err(errno) => return errno,
+    };
+    // SAFETY: passed on.
+    let Some(mut rest) = (unsafe { bytes_of(buffer, size) }) else {
+        return -EINVAL;
+    };
+    while !rest.is_empty() {
+        match call.run(|fd| send(call.port(), fd, rest)) {
+            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+            Err(errno) => return errno,
+        }
+    }
+    0
+}
+
+/// The caller's bytes; None if there should be some and are none.
+///
+/// # Safety
+///
+/// `buffer` is NULL or has `size` bytes.
+unsafe fn bytes_of<'a>(buffer: *const c_void, size: usize) -> Option<&'a [u8]> {
+    if size == 0 {
+        return Some(&[]);
+    }
+    // SAFETY: not NULL, hence as many bytes as the caller says.
+    (!buffer.is_null()).then(|| unsafe { core::slice::from_raw_parts(buffer.cast::<u8>(), size) })
+}
+
+/// Writes some. A socket whose peer is gone raises no SIGPIPE.
+fn send(port: &pirn_port, fd: BorrowedFd<'_>, bytes: &[u8]) -> rustix::io::Result<usize> {
+    // So much a pipe or a terminal takes without blocking when it is writable.
+    let part = if port.must_wait_to_write() {
+        bytes.get(..PART).unwrap_or(bytes)
+    } else {
+        bytes
+    };
+    if port.is_plain() {
+        return rustix::io::write(fd, part);
+    }
+    match rustix::net::send(fd, part, SendFlags::NOSIGNAL) {
+        Err(Errno::NOTSOCK) => {
+            port.set_plain();
+            rustix::io::write(fd, part)
+        }
+        result => result,
+    }
+}
+
+/// The kernel's `PIPE_BUF`.
+const PART: usize = 4096;
+
+/// Accepts a connection: see `pirn_port_accept`.
+///
+/// # Safety
+///
+/// `port` is NULL, zero, or was opened.
+pub(crate) unsafe fn accept(port: *mut pirn_port, timeout_ns: u64) -> c_int {
+    // SAFETY: passed on.
+    let call = match unsafe { Call::new(port, PIRN_READ, timeout_ns) } {
+        Ok(call) => call,
+        Err(errno) => return errno,
+    };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let attempt = |fd: BorrowedFd<'_>| match rustix::net::accept_with(fd, flags) {
+        // A client that is gone already: as if it had not been there.
+        Err(Errno::CONNABORTED) => Err(Errno::INTR),
+        result => result,
+    };
+    call.run(attempt)
+        .map_or_else(|errno| errno, IntoRawFd::into_raw_fd)
+}
+
+/// The address of the caller, as it is.
+struct Address {
+    address: *const c_void,
+    length: u32,
+}
+
+// SAFETY: the pointer and the length are those that the caller of `pirn_port_connect` has given,
+// who promises that they describe an address.
+unsafe impl SocketAddrArg for Address {
+    unsafe fn with_sockaddr<R>(
+        &self,
+        with: impl FnOnce(*const SocketAddrOpaque, SocketAddrLen) -> R,
+    ) -> R {
+        with(self.address.cast(), self.length as SocketAddrLen)
+    }
+}
+
+/// Connects: see `pirn_port_connect`.
+///
+/// # Safety
+///
+/// `port` is NULL, zero, or was opened; `address` has `length` bytes.
+pub(crate) unsafe fn connect(
+    port: *mut pirn_port,
+    address: *const c_void,
+    length: u32,
+    timeout_ns: u64,
+) -> c_int {
+    // SAFETY: passed on.
+    let call = match unsafe { Call::new(port, PIRN_WRITE, timeout_ns) } {
+        Ok(call) => call,
+        Err(errno) => return errno,
+    };
+    if address.is_null() {
+        return -EINVAL;
+    }
+    let address = Address { address, length };
+    let mut has_begun = false;
+    let attempt = |fd: BorrowedFd<'_>| {
+        let result = if has_begun {
+            // Writable: the attempt is over, and this tells how.
+            rustix::net::sockopt::socket_error(fd)?
+        } else {
+            rustix::net::connect(fd, &address)
+        };
+        has_begun = true;
+        match result {
+            Ok(()) => Ok(0),
+            // Interrupted or begun: both go on by themselves.
+            Err(Errno::INPROGRESS | Errno::INTR) => Err(Errno::AGAIN),
+            // Also -EAGAIN, of a local socket whose peer accepts nobody at the moment.
+            Err(errno) => Ok(-errno.raw_os_error()),
+        }
+    };
+    call.run(attempt).unwrap_or_else(|errno| errno)
 }

@@ -1,25 +1,44 @@
-//! A layer above the core of pirn: fibers, functions with a stack of their own that wait wherever they
-//! like.
+//! A layer above the core of pirn: fibers, functions with a stack of their own that wait wherever
+//! they like.
 //!
 //! - `switch`: from one stack to another, for each machine.
+//! - `stack`: the memory of a stack, its canary, filling and guard page.
 //! - `fiber`: the life of a fiber: start, wait, join, cancel, end.
+//! - `scope`: time limits for a part of a fiber.
+//! - `group`, `pool`: many fibers.
 //! - `io`: reading, writing, accepting and connecting as if these blocked.
+//! - `hooks`: what sanitizers and valgrind must be told.
+//! - `ffi`: the C functions, with the feature `export`. What they promise is written there.
 //!
-//! A fiber runs inside a callback of its loop: whoever resumes it is on the loop's stack, and it comes
-//! back there when it waits. So all that docs/TURN.md says of callbacks holds for it, and no other fiber
-//! runs between two waits.
+//! A fiber runs inside a callback of its loop: whoever resumes it is on the loop's stack, and it
+//! comes back there when it waits. So all that docs/TURN.md says of callbacks holds for it, and no
+//! other fiber runs between two waits.
 
 #![no_std]
 #![allow(non_camel_case_types)]
+// What only the C functions use is left over without them.
+#![cfg_attr(not(feature = "export"), allow(dead_code, unused_imports))]
 
 #[cfg(test)]
 extern crate std;
 
+#[cfg(feature = "artifact")]
+use pirn_artifact as _;
+
+#[cfg(feature = "export")]
+pub mod ffi;
 mod fiber;
+mod group;
+mod hooks;
 #[cfg(target_os = "linux")]
 mod io;
+mod pool;
+mod scope;
+mod stack;
 pub mod switch;
 
 pub use fiber::*;
-#[cfg(target_os = "linux")]
-pub use io::*;
+pub use group::*;
+pub use hooks::*;
+pub use pool::*;
+pub use scope::*;

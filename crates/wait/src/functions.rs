@@ -13,8 +13,8 @@ use crate::*;
 unsafe extern "C" {
     /// Prepare a hub for a loop.
     ///
-    /// Takes one I/O slot and one timer slot of the loop until `pirn_hub_deinit`. No wait needs a slot of
-    /// its own, so no wait is ever refused for want of room.
+    /// Takes one I/O slot and one timer slot of the loop until `pirn_hub_deinit`. No wait needs a slot
+    /// of its own, so no wait is ever refused for want of room.
     ///
     /// @param bit  a bit of `pirn_raise` that the program does not use, 0 to 63
     ///
@@ -40,9 +40,9 @@ unsafe extern "C" {
     ///
     /// Returns 0, or
     /// - -EINVAL: NULL
-    /// - -EBUSY: a waiter waits or has been woken and not been called yet, a port is open, a fiber lives,
-    ///   another thread has just set something, or the hub is calling somebody. Nothing has changed. Not
-    ///   after the stack of a fiber has overflowed.
+    /// - -EBUSY: a waiter waits or has been woken and not been called yet, a port is open, a fiber
+    ///   lives, another thread has just set something, or the hub is calling somebody. Nothing has
+    ///   changed. Not after the stack of a fiber has overflowed.
     ///
     /// Cost: O(1), no system call. Loop thread. Since 0.1.
     ///
@@ -104,8 +104,8 @@ unsafe extern "C" {
     ) -> c_int;
     /// End a wait early, whatever it is for: it ends with `result`.
     ///
-    /// What was granted stays granted: a wait that is over keeps its result, even if `wake` has not been
-    /// called yet.
+    /// What was granted stays granted: a wait that is over keeps its result, even if `wake` has not
+    /// been called yet.
     ///
     /// @param result  a negative errno, usually -ECANCELED
     ///
@@ -122,18 +122,18 @@ unsafe extern "C" {
     pub unsafe fn pirn_waiter_cancel(waiter: *mut pirn_waiter, result: c_int) -> c_int;
     /// Forget a wait.
     ///
-    /// `wake` is never called, and what had been granted already is given back. Afterwards the memory of
-    /// the waiter is yours.
+    /// `wake` is never called, and what had been granted already is given back. Afterwards the memory
+    /// of the waiter is yours.
     ///
-    /// Returns 0, also if it does not wait, or -EINVAL: NULL, or never initialised. Cost: O(1), and what
-    /// the object does for those behind. Loop thread. Since 0.1.
+    /// Returns 0, also if it does not wait, or -EINVAL: NULL, or never initialised. Cost: O(1), and
+    /// what the object does for those behind. Loop thread. Since 0.1.
     ///
     /// # Safety
     ///
     /// `waiter` is NULL or was initialised.
     pub unsafe fn pirn_waiter_drop(waiter: *mut pirn_waiter) -> c_int;
-    /// Return 1 from the beginning of a wait until `wake` is called, and 0 otherwise; -EINVAL for NULL. Loop
-    /// thread. Since 0.1.
+    /// Return 1 from the beginning of a wait until `wake` is called, and 0 otherwise; -EINVAL for NULL.
+    /// Loop thread. Since 0.1.
     ///
     /// # Safety
     ///
@@ -175,9 +175,9 @@ unsafe extern "C" {
     /// `PIRN_PORT_BLOCKING`. The fd stays yours: close it after `pirn_port_close`. An open port keeps
     /// `pirn_run` going.
     ///
-    /// The kernel is asked to watch the fd when somebody waits for it, and asked to stop only when the fd
-    /// becomes ready and nobody waits. A program that reads, works and reads again makes no system call
-    /// for its waits.
+    /// The kernel is asked to watch the fd when somebody waits for it, and asked to stop only when the
+    /// fd becomes ready and nobody waits. A program that reads, works and reads again makes no system
+    /// call for its waits.
     ///
     /// @param options  `PIRN_HIGH` or `PIRN_LOW`, `PIRN_UNREF`, `PIRN_PORT_BLOCKING`, or 0
     ///
@@ -199,8 +199,8 @@ unsafe extern "C" {
     ) -> c_int;
     /// Close a port.
     ///
-    /// Everybody who waits for it gets -ECANCELED. So does a waiter that was told that the fd is ready and
-    /// has not been called yet. The fd stays open: close it now.
+    /// Everybody who waits for it gets -ECANCELED. So does a waiter that was told that the fd is ready
+    /// and has not been called yet. The fd stays open: close it now.
     ///
     /// Returns 0, or
     /// - -EINVAL: NULL
@@ -250,8 +250,8 @@ unsafe extern "C" {
     /// An object that does more than to add a waiter to its list calls this first, and returns what it
     /// returns unless that is 0.
     ///
-    /// Returns 0: the object may go on, and call `pirn_waiter_begin` or return a result; `PIRN_WAITS`: the
-    /// waiter is cancelled, so its wait is over already; or
+    /// Returns 0: the object may go on, and call `pirn_waiter_begin` or return a result; `PIRN_WAITS`:
+    /// the waiter is cancelled, so its wait is over already; or
     /// - -EDEADLK: `waiter` is NULL
     /// - -EINVAL: it was never initialised
     /// - -EBUSY: it waits already
@@ -294,8 +294,8 @@ unsafe extern "C" {
     ) -> c_int;
     /// Grant what a waiter waits for: its wait ends with `result`.
     ///
-    /// From this moment on it belongs to the waiter. Only `pirn_waiter_drop` takes it back, by the kind's
-    /// `undo`. An object that ends a wait with an error of its own (-ESHUTDOWN) calls this too.
+    /// From this moment on it belongs to the waiter. Only `pirn_waiter_drop` takes it back, by the
+    /// kind's `undo`. An object that ends a wait with an error of its own (-ESHUTDOWN) calls this too.
     ///
     /// Cost: O(1). Loop thread. Since 0.1.
     ///
@@ -329,8 +329,8 @@ unsafe extern "C" {
     pub unsafe fn pirn_waiter_end(waiter: *const pirn_waiter);
     /// Have the loop call `run` with `remote`, from another thread, a signal handler or an interrupt.
     ///
-    /// Cannot be refused. Several calls before the loop runs are one. `remote` must stay where it is until
-    /// the loop has called `run`.
+    /// Cannot be refused. Several calls before the loop runs are one. `remote` must stay where it is
+    /// until the loop has called `run`.
     ///
     /// Cost: O(1); a system call if the loop waits for the kernel. Any thread. Since 0.1.
     ///

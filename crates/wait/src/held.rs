@@ -9,8 +9,8 @@ use core::ptr::NonNull;
 
 use crate::waiter::pirn_waiter;
 
-/// The part of an object that a waiter can own. All zero is one that nobody owns. For those who build
-/// objects.
+/// The part of an object that a waiter can own. All zero is one that nobody owns. For those who
+/// build objects.
 ///
 /// When a fiber ends, `abandon` is called for each thing that its waiter still owns: pass it on.
 #[repr(C)]
@@ -26,8 +26,8 @@ pub struct pirn_held {
 pub type pirn_abandon_fn = Option<unsafe extern "C" fn(held: *mut pirn_held)>;
 
 fn neighbour<'a>(held: NonNull<pirn_held>) -> &'a pirn_held {
-    // SAFETY: linked by `attach`, and unlinked before it is gone, as documented there; borrowed shared
-    // only.
+    // SAFETY: linked by `attach`, and unlinked before it is gone, as documented there; borrowed
+    // shared only.
     unsafe { held.as_ref() }
 }
 

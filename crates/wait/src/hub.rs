@@ -20,9 +20,9 @@ use crate::list::pirn_waiters;
 use crate::remote::{Remotes, pirn_remote, pirn_remote_fn};
 use crate::waiter::{LATER, pirn_waiter};
 
-/// How many waiters one call of the hub runs beyond those that were ready when it began. With that two
-/// waiters can hand something to one another without a call of the kernel each time, and still nobody
-/// starves.
+/// How many waiters one call of the hub runs beyond those that were ready when it began. With that
+/// two waiters can hand something to one another without a call of the kernel each time, and still
+/// nobody starves.
 const MOST_MORE: u32 = 64;
 
 /// The hub is idle.
@@ -57,6 +57,8 @@ pub struct pirn_hub {
     running: Cell<*mut c_void>,
     stack: Cell<usize>,
     fibers: Cell<*mut c_void>,
+    // For the layer of fibers: called around their switches.
+    hooks: Cell<*const c_void>,
     bit: Cell<u32>,
     // How many wait, or have been woken and not been called yet.
     waits: Cell<u32>,
@@ -66,8 +68,9 @@ pub struct pirn_hub {
     pub(crate) ports: Cell<u32>,
     // `NOT_CALLED`, `POSTED` or `CALLED`.
     is_called: Cell<u32>,
-    // Which half of the ready list new waiters join: `LATER` or 0. It changes when the hub is called,
-    // so that the waiters of before and of now can be told apart, whichever of them are dropped.
+    // Which half of the ready list new waiters join: `LATER` or 0. It changes when the hub is
+    // called, so that the waiters of before and of now can be told apart, whichever of them are
+    // dropped.
     half: Cell<u32>,
     // A time limit is over that may end its wait only in the next call of the hub, when the kernel
     // has been asked once more.
@@ -133,6 +136,7 @@ impl pirn_hub {
             running: Cell::new(null_mut()),
             stack: Cell::new(0),
             fibers: Cell::new(null_mut()),
+            hooks: Cell::new(core::ptr::null()),
             bit: Cell::new(bit),
             waits: Cell::new(0),
             timed: Cell::new(0),
@@ -201,6 +205,12 @@ impl pirn_hub {
     #[inline]
     pub fn fibers(&self) -> &Cell<*mut c_void> {
         &self.fibers
+    }
+
+    /// What is called around the switches of fibers.
+    #[inline]
+    pub fn hooks(&self) -> &Cell<*const c_void> {
+        &self.hooks
     }
 
     /// The turn's time.
@@ -287,8 +297,8 @@ impl pirn_hub {
             let (wake, result) = waiter.settle(self);
             if let Some(wake) = wake {
                 let waiter = NonNull::from(waiter).as_ptr();
-                // SAFETY: called as documented there: in a callback of the loop, the waiter idle, and
-                // nothing of it borrowed afterwards.
+                // SAFETY: called as documented there: in a callback of the loop, the waiter idle,
+                // and nothing of it borrowed afterwards.
                 unsafe { wake(NonNull::from(self).as_ptr(), waiter, result) };
             }
         }
@@ -331,7 +341,8 @@ impl pirn_hub {
         unsafe { pirn_timer_again(self.event_loop.get(), self.timer.get(), delay) };
     }
 
-    /// Ends the waits whose time is up; those that are late only if the kernel has been asked since.
+    /// Ends the waits whose time is up; those that are late only if the kernel has been asked
+    /// since.
     fn end_due(&self, and_late: bool) {
         let now = self.now();
         self.timer_at_ns.set(0);

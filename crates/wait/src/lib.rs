@@ -4,7 +4,8 @@
 //! ```text
 //! fibers          stackless coroutines          callbacks       who continues when a wait is over
 //!    \                     |                        /
-//!     +-------------- pirn_waiter -----------------+            one node, in the memory of who waits
+//!     +-------------- pirn_waiter -----------------+            one node, in the memory of who
+//!     waits
 //!                          |
 //!     ports, parking, and the objects of pirn/sync.h            what can be waited for
 //!                          |
@@ -21,8 +22,8 @@
 //! - `ffi`: the C functions, with the feature `export`. What they promise is written there.
 //! - `functions`: the same functions, declared: the layers above call them by these.
 //!
-//! The layer knows the core only by its C interface, through the crate `pirn-abi`. All memory is the
-//! caller's, and what stands in it is only ever borrowed shared: the fields are `Cell`s.
+//! The layer knows the core only by its C interface, through the crate `pirn-abi`. All memory is
+//! the caller's, and what stands in it is only ever borrowed shared: the fields are `Cell`s.
 
 #![no_std]
 #![allow(non_camel_case_types)]

@@ -19,16 +19,16 @@ use crate::hub::pirn_hub;
 use crate::list::pirn_waiters;
 use crate::waiter::{PIRN_WAIT_LATE, pirn_wait_kind, pirn_waiter};
 
-/// Option of `pirn_port_open`: the fd blocks, and stays so. Reading and writing then wait before they
-/// try, because an attempt that finds nothing would block the loop. For a terminal that the shell
-/// uses too.
+/// Option of `pirn_port_open`: the fd blocks, and stays so. Reading and writing then wait before
+/// they try, because an attempt that finds nothing would block the loop. For a terminal that the
+/// shell uses too.
 pub const PIRN_PORT_BLOCKING: u32 = 0x0100_0000;
 
 /// What is waited for: an fd.
 pub const PIRN_FOR_PORT: u32 = 2;
 
-/// An fd, and those who wait for it. Open it with `pirn_port_open`. It is yours, and must stay where it
-/// is while it is open. Only `fd` may be read.
+/// An fd, and those who wait for it. Open it with `pirn_port_open`. It is yours, and must stay
+/// where it is while it is open. Only `fd` may be read.
 #[repr(C)]
 pub struct pirn_port {
     hub: Cell<Option<NonNull<pirn_hub>>>,
@@ -49,6 +49,8 @@ const EITHER: u32 = PIRN_READ | PIRN_WRITE;
 const DRAINED: u32 = 0x1;
 /// The fd blocks.
 const BLOCKING: u32 = 0x2;
+/// The fd is no socket.
+const PLAIN: u32 = 0x4;
 
 static PORT: pirn_wait_kind = pirn_wait_kind {
     number: PIRN_FOR_PORT,
@@ -170,7 +172,7 @@ impl pirn_port {
     /// True if an attempt to read would find nothing, or would block.
     #[inline]
     pub fn must_wait_to_read(&self) -> bool {
-        self.flags.get() != 0
+        self.flags.get() & (DRAINED | BLOCKING) != 0
     }
 
     /// True if an attempt to write might block.
@@ -186,6 +188,17 @@ impl pirn_port {
         if self.last.get() & (PIRN_ERROR | PIRN_HANGUP) == 0 {
             self.flags.set(self.flags.get() | DRAINED);
         }
+    }
+
+    /// True if the fd is known to be no socket.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.flags.get() & PLAIN != 0
+    }
+
+    /// Notes that the fd is no socket.
+    pub fn set_plain(&self) {
+        self.flags.set(self.flags.get() | PLAIN);
     }
 
     // ---- inside ----
@@ -266,8 +279,8 @@ impl pirn_port {
 #[cfg(target_os = "linux")]
 fn set_nonblocking(fd: c_int) -> c_int {
     use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-    // SAFETY: not -1, for the core watches it; used for two system calls, to which a closed fd is an
-    // error.
+    // SAFETY: not -1, for the core watches it; used for two system calls, to which a closed fd is
+    // an error.
     let fd = unsafe { rustix::fd::BorrowedFd::borrow_raw(fd) };
     let set = || {
         let flags = fcntl_getfl(fd)?;

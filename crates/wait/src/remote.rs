@@ -11,8 +11,8 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use crate::hub::pirn_hub;
 
-/// Called on the loop's thread for what was pushed. It may be pushed again from the beginning of the
-/// call on, which then makes another call.
+/// Called on the loop's thread for what was pushed. It may be pushed again from the beginning of
+/// the call on, which then makes another call.
 pub type pirn_remote_fn =
     Option<unsafe extern "C" fn(hub: *mut pirn_hub, remote: *mut pirn_remote)>;
 

@@ -25,14 +25,14 @@ pub const PIRN_WAITS: c_int = 0x4000_0000;
 
 /// Called when a wait is over.
 ///
-/// `result` is the result of the wait: 0 or more, -ETIMEDOUT, -ECANCELED, or an error of the object.
-/// The waiter is idle again: it may begin its next wait, or be gone when this returns. Runs on the
-/// loop's thread, never inside another call of the library. Must not unwind or longjmp out.
+/// `result` is the result of the wait: 0 or more, -ETIMEDOUT, -ECANCELED, or an error of the
+/// object. The waiter is idle again: it may begin its next wait, or be gone when this returns. Runs
+/// on the loop's thread, never inside another call of the library. Must not unwind or longjmp out.
 pub type pirn_wake_fn =
     Option<unsafe extern "C" fn(hub: *mut pirn_hub, waiter: *mut pirn_waiter, result: c_int)>;
 
-/// Flag of a kind: a time limit ends the wait only after the loop has asked the kernel once more, so
-/// that what has arrived wins over the clock.
+/// Flag of a kind: a time limit ends the wait only after the loop has asked the kernel once more,
+/// so that what has arrived wins over the clock.
 pub const PIRN_WAIT_LATE: u32 = 0x1;
 /// Flag of a kind: neither cancellation nor time ends the wait.
 pub const PIRN_WAIT_FIRM: u32 = 0x2;
@@ -46,8 +46,8 @@ pub struct pirn_wait_kind {
     /// `PIRN_WAIT_LATE`, `PIRN_WAIT_FIRM`, or 0.
     pub flags: u32,
     /// Called when time or cancellation is about to end a wait. Return 0 to let the wait end with
-    /// `result`. Return 1 to keep the waiter waiting: the function has then moved it to another list
-    /// (`pirn_waiter_move`). May be NULL.
+    /// `result`. Return 1 to keep the waiter waiting: the function has then moved it to another
+    /// list (`pirn_waiter_move`). May be NULL.
     pub quit: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter, result: c_int) -> c_int>,
     /// Called when a waiter has left the object's list without a grant: serve those behind it. May
     /// be NULL.
@@ -57,8 +57,8 @@ pub struct pirn_wait_kind {
     pub undo: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter, result: c_int)>,
 }
 
-/// One who waits. Prepare it with `pirn_waiter_init`. It is yours, and must stay where it is while it
-/// waits. Use the fields whose names end in `_` only through functions.
+/// One who waits. Prepare it with `pirn_waiter_init`. It is yours, and must stay where it is while
+/// it waits. Use the fields whose names end in `_` only through functions.
 #[repr(C)]
 pub struct pirn_waiter {
     /// Called when a wait is over.
@@ -155,6 +155,12 @@ impl pirn_waiter {
         self.flag(CANCELLED, is_cancelled);
     }
 
+    /// True if every wait with a time limit other than 0 ends at once.
+    #[inline]
+    pub fn is_cancelled(&self) -> bool {
+        self.has(CANCELLED)
+    }
+
     /// When every wait ends with -ECANCELED, on the loop's clock; 0: never.
     #[inline]
     pub fn bound_ns(&self) -> &Cell<u64> {
@@ -170,7 +176,8 @@ impl pirn_waiter {
     /// Its hub, if it was initialised.
     #[inline]
     pub fn hub(&self) -> Option<&pirn_hub> {
-        // SAFETY: set by `pirn_waiter_init` to a live hub, which outlives its waiters as documented.
+        // SAFETY: set by `pirn_waiter_init` to a live hub, which outlives its waiters as
+        // documented.
         self.hub.get().map(|hub| unsafe { hub.as_ref() })
     }
 
@@ -243,6 +250,7 @@ impl pirn_waiter {
         self.state.set(if is_set { rest | flag } else { rest });
     }
 
+    #[inline]
     pub(crate) fn has(&self, flag: u32) -> bool {
         self.state.get() & flag != 0
     }

@@ -90,3 +90,8 @@ pub unsafe fn prepare(top: usize, main: Main, argument: usize) -> usize {
     unsafe { (pointer as *mut [usize; 20]).write(words) };
     pointer
 }
+
+/// True if stacks can be switched in this process.
+pub fn is_supported() -> bool {
+    true
+}

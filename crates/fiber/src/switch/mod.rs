@@ -1,11 +1,12 @@
 //! The switch from one stack to another.
 //!
-//! Each machine has a file with the same two items:
+//! Each machine has a file with the same three items:
 //!
 //! - `switch(save, to)` stores the registers that a function must preserve on the stack it leaves,
 //!   stores that stack's pointer in `*save`, and continues on the stack that `to` points into.
-//! - `prepare(top, main, argument)` lays out a new stack below `top`, so that a switch to the result calls
-//!   `main(argument)`.
+//! - `prepare(top, main, argument)` lays out a new stack below `top`, so that a switch to the
+//!   result calls `main(argument)`.
+//! - `is_supported()` tells whether that works in this process.
 //!
 //! The control words of floating point (rounding mode, exception masks) are not switched: a fiber
 //! that changes them changes them back before it waits.
@@ -25,7 +26,7 @@
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
 mod machine;
 
-pub use machine::{prepare, switch};
+pub use machine::{is_supported, prepare, switch};
 
 /// What a new stack runs. Never returns.
 pub type Main = unsafe extern "C" fn(argument: usize) -> !;

@@ -1,6 +1,6 @@
 #![expect(unsafe_code, reason = "the switch is assembly")]
-//! s390x: `r6` to `r15` and `f8` to `f15` are preserved. The registers go where the ABI has room for
-//! them in the caller's frame.
+//! s390x: `r6` to `r15` and `f8` to `f15` are preserved. The registers go where the ABI has room
+//! for them in the caller's frame.
 
 use core::arch::naked_asm;
 
@@ -76,4 +76,9 @@ pub unsafe fn prepare(top: usize, main: Main, argument: usize) -> usize {
     // multiple of 8.
     unsafe { (pointer as *mut [usize; 28]).write(words) };
     pointer
+}
+
+/// True if stacks can be switched in this process.
+pub fn is_supported() -> bool {
+    true
 }

@@ -1,7 +1,7 @@
 #![expect(unsafe_code, reason = "the switch is assembly")]
 //! x86-64, System V: `rbx`, `rbp` and `r12` to `r15` are preserved.
 
-use core::arch::naked_asm;
+use core::arch::{asm, naked_asm};
 
 use super::Main;
 
@@ -99,4 +99,16 @@ pub unsafe fn prepare(top: usize, main: Main, argument: usize) -> usize {
     // SAFETY: nine words below `top`, as the caller promises; a multiple of 8.
     unsafe { (pointer as *mut [usize; 9]).write(words) };
     pointer
+}
+
+/// True if stacks can be switched in this process: not if it runs with a shadow stack, which would
+/// have to be switched too.
+pub fn is_supported() -> bool {
+    let mut shadow_stack: usize = 0;
+    // SAFETY: `rdsspq` reads the pointer of the shadow stack; where there is none it is a `nop`,
+    // and leaves the 0.
+    unsafe {
+        asm!("rdsspq {0}", inout(reg) shadow_stack, options(nomem, nostack, preserves_flags));
+    }
+    shadow_stack == 0
 }

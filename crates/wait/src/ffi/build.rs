@@ -15,8 +15,8 @@ use crate::waiter::{pirn_wait_kind, pirn_waiter};
 /// An object that does more than to add a waiter to its list calls this first, and returns what it
 /// returns unless that is 0.
 ///
-/// Returns 0: the object may go on, and call `pirn_waiter_begin` or return a result; `PIRN_WAITS`: the
-/// waiter is cancelled, so its wait is over already; or
+/// Returns 0: the object may go on, and call `pirn_waiter_begin` or return a result; `PIRN_WAITS`:
+/// the waiter is cancelled, so its wait is over already; or
 /// - -EDEADLK: `waiter` is NULL
 /// - -EINVAL: it was never initialised
 /// - -EBUSY: it waits already
@@ -79,8 +79,8 @@ pub unsafe extern "C" fn pirn_waiter_begin(
 
 /// Grant what a waiter waits for: its wait ends with `result`.
 ///
-/// From this moment on it belongs to the waiter. Only `pirn_waiter_drop` takes it back, by the kind's
-/// `undo`. An object that ends a wait with an error of its own (-ESHUTDOWN) calls this too.
+/// From this moment on it belongs to the waiter. Only `pirn_waiter_drop` takes it back, by the
+/// kind's `undo`. An object that ends a wait with an error of its own (-ESHUTDOWN) calls this too.
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
 ///
@@ -145,8 +145,8 @@ pub unsafe extern "C" fn pirn_waiter_end(waiter: *const pirn_waiter) {
 
 /// Have the loop call `run` with `remote`, from another thread, a signal handler or an interrupt.
 ///
-/// Cannot be refused. Several calls before the loop runs are one. `remote` must stay where it is until
-/// the loop has called `run`.
+/// Cannot be refused. Several calls before the loop runs are one. `remote` must stay where it is
+/// until the loop has called `run`.
 ///
 /// Cost: O(1); a system call if the loop waits for the kernel. Any thread. Since 0.1.
 ///

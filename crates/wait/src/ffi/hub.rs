@@ -14,8 +14,8 @@ use crate::port::on_port;
 
 /// Prepare a hub for a loop.
 ///
-/// Takes one I/O slot and one timer slot of the loop until `pirn_hub_deinit`. No wait needs a slot of
-/// its own, so no wait is ever refused for want of room.
+/// Takes one I/O slot and one timer slot of the loop until `pirn_hub_deinit`. No wait needs a slot
+/// of its own, so no wait is ever refused for want of room.
 ///
 /// @param bit  a bit of `pirn_raise` that the program does not use, 0 to 63
 ///
@@ -49,9 +49,9 @@ pub unsafe extern "C" fn pirn_hub_init(
 ///
 /// Returns 0, or
 /// - -EINVAL: NULL
-/// - -EBUSY: a waiter waits or has been woken and not been called yet, a port is open, a fiber lives,
-///   another thread has just set something, or the hub is calling somebody. Nothing has changed. Not
-///   after the stack of a fiber has overflowed.
+/// - -EBUSY: a waiter waits or has been woken and not been called yet, a port is open, a fiber
+///   lives, another thread has just set something, or the hub is calling somebody. Nothing has
+///   changed. Not after the stack of a fiber has overflowed.
 ///
 /// Cost: O(1), no system call. Loop thread. Since 0.1.
 ///
@@ -111,7 +111,8 @@ pub unsafe extern "C" fn pirn_hub_handle(hub: *mut pirn_hub, due: *const pirn_du
             // SAFETY: this kind has a handle of this type.
             let io = unsafe { due.handle.io };
             // The port of a stale event may be gone.
-            // SAFETY: the loop is live as long as its hub; NULL asks only whether the handle is live.
+            // SAFETY: the loop is live as long as its hub; NULL asks only whether the handle is
+            // live.
             if unsafe { pirn_io_info(event_loop, io, null_mut()) } == 0 {
                 // SAFETY: the watcher of a port that is open.
                 unsafe { on_port(event_loop, io, due.fd, due.ready, user) };

@@ -14,9 +14,9 @@ use crate::waiter::pirn_waiter;
 /// `PIRN_PORT_BLOCKING`. The fd stays yours: close it after `pirn_port_close`. An open port keeps
 /// `pirn_run` going.
 ///
-/// The kernel is asked to watch the fd when somebody waits for it, and asked to stop only when the fd
-/// becomes ready and nobody waits. A program that reads, works and reads again makes no system call
-/// for its waits.
+/// The kernel is asked to watch the fd when somebody waits for it, and asked to stop only when the
+/// fd becomes ready and nobody waits. A program that reads, works and reads again makes no system
+/// call for its waits.
 ///
 /// @param options  `PIRN_HIGH` or `PIRN_LOW`, `PIRN_UNREF`, `PIRN_PORT_BLOCKING`, or 0
 ///
@@ -47,8 +47,8 @@ pub unsafe extern "C" fn pirn_port_open(
 
 /// Close a port.
 ///
-/// Everybody who waits for it gets -ECANCELED. So does a waiter that was told that the fd is ready and
-/// has not been called yet. The fd stays open: close it now.
+/// Everybody who waits for it gets -ECANCELED. So does a waiter that was told that the fd is ready
+/// and has not been called yet. The fd stays open: close it now.
 ///
 /// Returns 0, or
 /// - -EINVAL: NULL

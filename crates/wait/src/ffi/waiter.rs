@@ -36,8 +36,8 @@ pub unsafe extern "C" fn pirn_waiter_init(
 
 /// End a wait early, whatever it is for: it ends with `result`.
 ///
-/// What was granted stays granted: a wait that is over keeps its result, even if `wake` has not been
-/// called yet.
+/// What was granted stays granted: a wait that is over keeps its result, even if `wake` has not
+/// been called yet.
 ///
 /// @param result  a negative errno, usually -ECANCELED
 ///
@@ -65,11 +65,11 @@ pub unsafe extern "C" fn pirn_waiter_cancel(waiter: *mut pirn_waiter, result: c_
 
 /// Forget a wait.
 ///
-/// `wake` is never called, and what had been granted already is given back. Afterwards the memory of
-/// the waiter is yours.
+/// `wake` is never called, and what had been granted already is given back. Afterwards the memory
+/// of the waiter is yours.
 ///
-/// Returns 0, also if it does not wait, or -EINVAL: NULL, or never initialised. Cost: O(1), and what
-/// the object does for those behind. Loop thread. Since 0.1.
+/// Returns 0, also if it does not wait, or -EINVAL: NULL, or never initialised. Cost: O(1), and
+/// what the object does for those behind. Loop thread. Since 0.1.
 ///
 /// # Safety
 ///
@@ -87,8 +87,8 @@ pub unsafe extern "C" fn pirn_waiter_drop(waiter: *mut pirn_waiter) -> c_int {
     0
 }
 
-/// Return 1 from the beginning of a wait until `wake` is called, and 0 otherwise; -EINVAL for NULL. Loop
-/// thread. Since 0.1.
+/// Return 1 from the beginning of a wait until `wake` is called, and 0 otherwise; -EINVAL for NULL.
+/// Loop thread. Since 0.1.
 ///
 /// # Safety
 ///

@@ -1,0 +1,86 @@
+#![expect(unsafe_code, reason = "C functions: raw pointers come in")]
+//! Groups.
+
+use core::ffi::c_int;
+
+use pirn_wait::{EDEADLK, EINVAL, pirn_waiter};
+
+use crate::fiber::pirn_fiber;
+use crate::group::pirn_group;
+
+/// Take a fiber into a group, until it ends. Call it right after the start.
+///
+/// A fiber that joins a cancelled group is cancelled.
+///
+/// Returns 0, or
+/// - -EINVAL: a NULL, or the group has members of another hub
+/// - -ENOENT: the fiber is not live
+/// - -EBUSY: it is in a group
+///
+/// Cost: O(1). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `group` is NULL, zero, or a group; `fiber` is NULL, zero or was started.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_group_add(group: *mut pirn_group, fiber: *mut pirn_fiber) -> c_int {
+    // SAFETY: NULL, or as documented.
+    match (unsafe { group.as_ref() }, unsafe { fiber.as_ref() }) {
+        (Some(group), Some(fiber)) => group.add(fiber),
+        _ => -EINVAL,
+    }
+}
+
+/// Cancel all members of a group, and all that join it later.
+///
+/// Of a pool: also the spawners that wait for a slot, with -ECANCELED. Later ones get -ESHUTDOWN.
+/// To use a cancelled group again, zero it when it has no members.
+///
+/// Returns 0, also the second time, or -EINVAL: NULL. Cost: O(members). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `group` is NULL, zero, or a group.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_group_cancel(group: *mut pirn_group) -> c_int {
+    // SAFETY: NULL, or as documented.
+    let Some(group) = (unsafe { group.as_ref() }) else {
+        return -EINVAL;
+    };
+    group.cancel();
+    0
+}
+
+/// Begin to wait until a group has no members. `group->result` then tells whether one has failed.
+///
+/// If a fiber that waits here is cancelled, or the limit of a scope around it is over, the members
+/// are cancelled, and the wait goes on until they have ended. Then it ends with -ECANCELED. So no
+/// member outlives the function that has started it, if that joins the group. A time limit of the
+/// call itself leaves the members running.
+///
+/// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
+///
+/// Returns `PIRN_WAITS`, or 0: it has no members, or
+/// - -EINVAL: `group` is NULL, or the waiter belongs to another hub
+/// - -EDEADLK: `waiter` is NULL, or the waiter of a member
+/// - -EBUSY: the waiter waits already
+/// - -EUCLEAN: the stack of a fiber has overflowed
+///
+/// Cost: O(1). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `group` is NULL, zero, or a group; `waiter` is NULL or was initialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_group_join_start(
+    group: *mut pirn_group,
+    waiter: *mut pirn_waiter,
+    timeout_ns: u64,
+) -> c_int {
+    // SAFETY: NULL, or as documented.
+    match (unsafe { group.as_ref() }, unsafe { waiter.as_ref() }) {
+        (None, _) => -EINVAL,
+        (_, None) => -EDEADLK,
+        (Some(group), Some(waiter)) => group.join(waiter, timeout_ns),
+    }
+}

@@ -1,0 +1,145 @@
+#![expect(unsafe_code, reason = "C functions: raw pointers come in")]
+//! I/O that looks as if it blocked.
+
+use core::ffi::{c_int, c_void};
+
+use pirn_wait::{EINVAL, pirn_port};
+
+use crate::io;
+
+/// Wait until an fd is ready: for calls that are not here, such as recvmsg.
+///
+/// @param interest    `PIRN_READ`, `PIRN_WRITE` or both
+/// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
+///
+/// Returns the bits that are ready (more than 0), or an error as `pirn_port_wait_start` and
+/// `pirn_fiber_await`. Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `port` is NULL, zero, or was opened.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_port_wait(
+    port: *mut pirn_port,
+    interest: u32,
+    timeout_ns: u64,
+) -> c_int {
+    if port.is_null() {
+        return -EINVAL;
+    }
+    // SAFETY: passed on; not NULL.
+    unsafe { io::wait(port, interest, timeout_ns) }
+}
+
+/// Read, and wait if there is nothing to read yet.
+///
+/// @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: only try
+///
+/// Returns how many bytes were read; 0: the end; or
+/// - -EAGAIN: there is nothing to read, and `timeout_ns` is 0
+/// - -ETIMEDOUT, -ECANCELED (also: the port was closed), -EDEADLK: as any wait
+/// - -EINVAL: a NULL
+/// - -ENOENT: the port is closed
+/// - what the kernel says: see errno(3)
+///
+/// A read that brings less than it asked for is believed: the next one waits before it tries. Cost:
+/// a system call, and a second one if it had to wait and nothing was known. Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `port` is NULL, zero, or was opened; `buffer` has `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_port_read(
+    port: *mut pirn_port,
+    buffer: *mut c_void,
+    size: usize,
+    timeout_ns: u64,
+) -> isize {
+    // SAFETY: passed on.
+    unsafe { io::read(port, buffer, size, timeout_ns) }
+}
+
+/// Write some of a buffer, and wait if there is no room yet.
+///
+/// A socket whose peer is gone returns -EPIPE and raises no SIGPIPE. A pipe does raise it.
+///
+/// @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: only try
+///
+/// Returns how many bytes were written, or an error as `pirn_port_read`. Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `port` is NULL, zero, or was opened; `buffer` has `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_port_write(
+    port: *mut pirn_port,
+    buffer: *const c_void,
+    size: usize,
+    timeout_ns: u64,
+) -> isize {
+    // SAFETY: passed on.
+    unsafe { io::write(port, buffer, size, timeout_ns) }
+}
+
+/// Write all of a buffer, and wait whenever there is no room.
+///
+/// @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: only try
+///
+/// Returns 0, or an error as `pirn_port_read`. After an error some of the buffer may have been
+/// written, and how much is not known: close the connection. Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `port` is NULL, zero, or was opened; `buffer` has `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_port_write_all(
+    port: *mut pirn_port,
+    buffer: *const c_void,
+    size: usize,
+    timeout_ns: u64,
+) -> c_int {
+    // SAFETY: passed on.
+    unsafe { io::write_all(port, buffer, size, timeout_ns) }
+}
+
+/// Accept a connection, and wait if there is none yet.
+///
+/// A client that has gone before it was accepted is passed over.
+///
+/// @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: only try
+///
+/// Returns an fd, non-blocking and closed on exec, which is yours; or an error as `pirn_port_read`.
+/// After -EMFILE or -ENFILE close something, or sleep, before you try again. Loop thread. Since
+/// 0.1.
+///
+/// # Safety
+///
+/// `port` is NULL, zero, or was opened.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_port_accept(port: *mut pirn_port, timeout_ns: u64) -> c_int {
+    // SAFETY: passed on.
+    unsafe { io::accept(port, timeout_ns) }
+}
+
+/// Connect a socket, and wait until it is connected.
+///
+/// @param address     a `struct sockaddr` of the socket's family
+/// @param length      bytes of the address
+/// @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: begin, and return -EAGAIN
+///
+/// Returns 0, or an error as `pirn_port_read`. After an error close the socket.
+/// Cost: two or three system calls. Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `port` is NULL, zero, or was opened; `address` has `length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_port_connect(
+    port: *mut pirn_port,
+    address: *const c_void,
+    length: u32,
+    timeout_ns: u64,
+) -> c_int {
+    // SAFETY: passed on.
+    unsafe { io::connect(port, address, length, timeout_ns) }
+}

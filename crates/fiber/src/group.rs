@@ -1,0 +1,199 @@
+#![expect(
+    unsafe_code,
+    reason = "members are reached by their addresses, and the layer below by its C functions"
+)]
+//! Groups: whoever starts fibers learns when they have all ended.
+
+use core::cell::Cell;
+use core::ffi::{c_int, c_void};
+use core::ptr::NonNull;
+
+use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_grant, pirn_waiter_move};
+use pirn_wait::{
+    EBUSY, ECANCELED, EDEADLK, EINVAL, ENOENT, PIRN_WAIT_FIRM, pirn_wait_kind, pirn_waiter,
+    pirn_waiters,
+};
+
+use crate::fiber::pirn_fiber;
+use crate::pool::pirn_pool;
+
+/// Option of a group: the first member that ends with a negative result cancels the others.
+pub const PIRN_GROUP_FAIL_FAST: u32 = 0x1;
+
+/// What is waited for: the end of all members of a group.
+pub const PIRN_FOR_GROUP: u32 = 4;
+
+/// A group of fibers. All zero is an empty one. It is yours, and must stay where it is while it has
+/// members.
+#[repr(C)]
+pub struct pirn_group {
+    /// How many members have not ended.
+    pub live: Cell<u32>,
+    /// The result of the first member that ended with a negative one; else 0. It stays when that
+    /// member is gone.
+    pub result: Cell<c_int>,
+    /// `PIRN_GROUP_FAIL_FAST`, or 0. Yours to set.
+    pub options: Cell<u32>,
+    is_cancelled: Cell<u32>,
+    first: Cell<Option<NonNull<pirn_fiber>>>,
+    joiners: pirn_waiters,
+    // The pool that it is a part of, if it is.
+    pub(crate) pool: Cell<*mut c_void>,
+}
+
+static JOINING: pirn_wait_kind = pirn_wait_kind {
+    number: PIRN_FOR_GROUP,
+    flags: 0,
+    quit: Some(on_quit),
+    leave: None,
+    undo: None,
+};
+
+/// The same for a joiner that was cancelled: it waits on, until no member is left.
+static CLOSING: pirn_wait_kind = pirn_wait_kind {
+    number: PIRN_FOR_GROUP,
+    flags: PIRN_WAIT_FIRM,
+    quit: None,
+    leave: None,
+    undo: None,
+};
+
+fn member<'a>(fiber: NonNull<pirn_fiber>) -> &'a pirn_fiber {
+    // SAFETY: members are live, and leave the group when they end.
+    unsafe { fiber.as_ref() }
+}
+
+impl pirn_group {
+    fn pool(&self) -> Option<&pirn_pool> {
+        // SAFETY: set by the pool that the group is a part of.
+        unsafe { self.pool.get().cast::<pirn_pool>().as_ref() }
+    }
+
+    /// True from the time it was cancelled on.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.is_cancelled.get() != 0
+    }
+
+    /// Takes a fiber in: see `pirn_group_add`.
+    pub(crate) fn add(&self, fiber: &pirn_fiber) -> c_int {
+        if !fiber.is_live() {
+            return -ENOENT;
+        }
+        if fiber.group.get().is_some() {
+            return -EBUSY;
+        }
+        if let Some(first) = self.first.get() {
+            if member(first).hub_address() != fiber.hub_address() {
+                return -EINVAL;
+            }
+            member(first).group_previous.set(Some(NonNull::from(fiber)));
+        }
+        fiber.group_previous.set(None);
+        fiber.group_next.set(self.first.get());
+        fiber.group.set(Some(NonNull::from(self)));
+        self.first.set(Some(NonNull::from(fiber)));
+        self.live.set(self.live.get() + 1);
+        if self.is_cancelled() {
+            fiber.cancel();
+        }
+        0
+    }
+
+    /// A member has ended.
+    pub(crate) fn remove(&self, fiber: &pirn_fiber) {
+        let (next, previous) = (fiber.group_next.take(), fiber.group_previous.take());
+        if let Some(next) = next {
+            member(next).group_previous.set(previous);
+        }
+        match previous {
+            Some(previous) => member(previous).group_next.set(next),
+            None => self.first.set(next),
+        }
+        self.live.set(self.live.get() - 1);
+        let result = fiber.result.get();
+        if result < 0 && self.result.get() == 0 {
+            self.result.set(result);
+        }
+        if result < 0 && self.options.get() & PIRN_GROUP_FAIL_FAST != 0 {
+            self.cancel();
+        }
+        if let Some(pool) = self.pool() {
+            pool.take_back(fiber);
+        }
+        if self.live.get() != 0 {
+            return;
+        }
+        while let Some(joiner) = self.joiners.first() {
+            let is_closing = joiner
+                .kind()
+                .is_some_and(|kind| kind.flags & PIRN_WAIT_FIRM != 0);
+            let result = if is_closing { -ECANCELED } else { 0 };
+            // SAFETY: it is in the list, so it waits.
+            unsafe { pirn_waiter_grant(joiner, result) };
+        }
+    }
+
+    /// Cancels all members: see `pirn_group_cancel`.
+    pub(crate) fn cancel(&self) {
+        if self.is_cancelled.replace(1) != 0 {
+            return;
+        }
+        let mut next = self.first.get();
+        while let Some(fiber) = next {
+            // Nobody runs before this is over, so nobody leaves the group.
+            member(fiber).cancel();
+            next = member(fiber).group_next.get();
+        }
+        if let Some(pool) = self.pool() {
+            pool.refuse_spawners();
+        }
+    }
+
+    /// Begins to wait until no member is left: see `pirn_group_join_start`.
+    pub(crate) fn join(&self, waiter: &pirn_waiter, timeout_ns: u64) -> c_int {
+        let Some(first) = self.first.get() else {
+            return 0;
+        };
+        let hub = member(first).hub();
+        if !waiter.hub().is_some_and(|own| core::ptr::eq(own, hub)) {
+            return -EINVAL;
+        }
+        if let Some(fiber) = pirn_fiber::running(hub)
+            && core::ptr::eq(&fiber.waiter, waiter)
+            && fiber.group.get() == Some(NonNull::from(self))
+        {
+            return -EDEADLK;
+        }
+        let begin = |kind: &'static pirn_wait_kind, timeout_ns| {
+            let own = (&raw const *self).cast_mut().cast();
+            // SAFETY: the list is the group's, the kind a static.
+            unsafe { pirn_waiter_begin(waiter, &self.joiners, kind, own, 0, timeout_ns) }
+        };
+        if waiter.is_cancelled() && timeout_ns != 0 {
+            // No member outlives the join of a fiber that is cancelled.
+            self.cancel();
+            let bound = waiter.bound_ns().replace(0);
+            waiter.set_cancelled(false);
+            let begun = begin(&CLOSING, pirn_abi::PIRN_FOREVER);
+            waiter.set_cancelled(true);
+            waiter.bound_ns().set(bound);
+            return begun;
+        }
+        begin(&JOINING, timeout_ns)
+    }
+}
+
+/// A joiner is cancelled: so are the members, and it waits until they have ended.
+unsafe extern "C" fn on_quit(waiter: *mut pirn_waiter, result: c_int) -> c_int {
+    if result != -ECANCELED {
+        return 0;
+    }
+    // SAFETY: called with a waiter that waits for a group.
+    let object: *mut c_void = unsafe { &*waiter }.object();
+    // SAFETY: as above.
+    let group = unsafe { &*object.cast::<pirn_group>() };
+    group.cancel();
+    // SAFETY: it waits; list and kind are as asked.
+    unsafe { pirn_waiter_move(waiter, &raw const group.joiners, &raw const CLOSING, object) };
+    1
+}

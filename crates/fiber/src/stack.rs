@@ -1,0 +1,158 @@
+#![expect(unsafe_code, reason = "a stack is memory of the caller's")]
+//! The memory of a fiber's stack: its lowest word, its filling, and its guard page.
+
+use core::cell::Cell;
+use core::ffi::{c_int, c_void};
+
+use pirn_wait::{EINVAL, EOPNOTSUPP};
+
+use crate::{PIRN_FIBER_FILL, PIRN_FIBER_GUARD, PIRN_FIBER_STACK_MIN};
+
+/// Stands in the lowest word. Once it is overwritten the stack was too small.
+const CANARY: u64 = 0x6b63_6174_735f_6966;
+/// Stands in every word that was never used.
+const FILL: u64 = 0x6e72_6970_6e72_6970;
+
+/// The stack of a fiber. All zero is none.
+#[repr(C)]
+pub struct pirn_stack {
+    // The lowest usable word.
+    lowest: Cell<usize>,
+    // Behind the highest byte.
+    top: Cell<usize>,
+    // Bytes below `lowest` that are inaccessible.
+    guard: Cell<usize>,
+    is_filled: Cell<u32>,
+}
+
+impl pirn_stack {
+    /// Prepares memory as a stack. A negative errno, or 0.
+    ///
+    /// # Safety
+    ///
+    /// `memory` is `size` bytes of the caller's.
+    pub(crate) unsafe fn prepare(&self, memory: *mut c_void, size: usize, options: u32) -> c_int {
+        let word = size_of::<u64>();
+        let (bottom, top) = (memory.addr(), memory.addr().saturating_add(size));
+        let mut lowest = bottom.next_multiple_of(word);
+        let mut guard = 0;
+        if options & PIRN_FIBER_GUARD != 0 {
+            // SAFETY: passed on.
+            match unsafe { protect_lowest(memory, size) } {
+                Ok((page, bytes)) => {
+                    lowest = page + bytes;
+                    guard = bytes;
+                }
+                Err(errno) => return -errno,
+            }
+        } else if top.saturating_sub(lowest) < PIRN_FIBER_STACK_MIN {
+            return -EINVAL;
+        }
+        self.lowest.set(lowest);
+        self.top.set(top);
+        self.guard.set(guard);
+        self.is_filled.set(options & PIRN_FIBER_FILL);
+        let words = (top - lowest) / word;
+        let pointer = memory.with_addr(lowest).cast::<u64>();
+        if options & PIRN_FIBER_FILL != 0 {
+            for at in 1..words {
+                // SAFETY: inside the memory, which is the caller's to give.
+                unsafe { pointer.wrapping_add(at).write(FILL) };
+            }
+        }
+        // SAFETY: as above: at least `PIRN_FIBER_STACK_MIN` bytes are there.
+        unsafe { pointer.write(CANARY) };
+        0
+    }
+
+    /// Behind the highest byte.
+    pub(crate) fn top(&self) -> usize {
+        self.top.get()
+    }
+
+    /// How many bytes can be used.
+    pub(crate) fn size(&self) -> usize {
+        self.top.get() - self.lowest.get()
+    }
+
+    /// How many bytes are in use with this stack pointer.
+    pub(crate) fn used(&self, pointer: usize) -> usize {
+        self.top.get().saturating_sub(pointer).min(self.size())
+    }
+
+    fn word(&self, at: usize) -> u64 {
+        let pointer = core::ptr::with_exposed_provenance::<u64>(self.lowest.get());
+        // SAFETY: inside the stack, which stays until the fiber has ended, as documented.
+        unsafe { pointer.wrapping_add(at).read_volatile() }
+    }
+
+    /// True if the stack was large enough so far, and the fiber left off inside it.
+    #[inline]
+    pub(crate) fn is_intact(&self, pointer: usize) -> bool {
+        pointer > self.lowest.get() && self.word(0) == CANARY
+    }
+
+    /// The most that was ever in use, in bytes; 0 if the stack was not filled.
+    pub(crate) fn deepest(&self) -> usize {
+        if self.is_filled.get() == 0 {
+            return 0;
+        }
+        let words = self.size() / size_of::<u64>();
+        let free = (1..words).take_while(|at| self.word(*at) == FILL).count();
+        self.size() - (free + 1) * size_of::<u64>()
+    }
+
+    /// Gives the memory back as it was: the guard page is accessible again.
+    pub(crate) fn release(&self) {
+        let guard = self.guard.take();
+        if guard != 0 {
+            unprotect(self.lowest.get() - guard, guard);
+        }
+    }
+}
+
+/// Makes the lowest page of the memory inaccessible, and returns where it is and its size.
+///
+/// # Safety
+///
+/// `memory` is `size` bytes of the caller's.
+#[cfg(target_os = "linux")]
+unsafe fn protect_lowest(memory: *mut c_void, size: usize) -> Result<(usize, usize), c_int> {
+    use rustix::io::Errno;
+    use rustix::mm::{MprotectFlags, mprotect};
+    // The size of a page is not known without the C library; the kernel refuses an address that is
+    // not a multiple of it.
+    for page in [4096, 16384, 65536] {
+        let at = memory.addr().next_multiple_of(page);
+        let end = memory.addr().saturating_add(size);
+        if end.saturating_sub(at) < page + PIRN_FIBER_STACK_MIN {
+            return Err(EINVAL);
+        }
+        // SAFETY: a page inside the memory, which nobody uses while the fiber has it.
+        match unsafe { mprotect(memory.with_addr(at), page, MprotectFlags::empty()) } {
+            Ok(()) => return Ok((at, page)),
+            Err(Errno::INVAL) => {}
+            Err(errno) => return Err(errno.raw_os_error()),
+        }
+    }
+    Err(EOPNOTSUPP)
+}
+
+#[cfg(not(target_os = "linux"))]
+unsafe fn protect_lowest(_memory: *mut c_void, _size: usize) -> Result<(usize, usize), c_int> {
+    let _ = EINVAL;
+    Err(EOPNOTSUPP)
+}
+
+#[cfg(target_os = "linux")]
+fn unprotect(at: usize, bytes: usize) {
+    use rustix::mm::{MprotectFlags, mprotect};
+    let flags = MprotectFlags::READ | MprotectFlags::WRITE;
+    let page = core::ptr::with_exposed_provenance_mut(at);
+    // SAFETY: the page that `protect_lowest` has made inaccessible. It fails only if the caller has
+    // unmapped it, and then there is nothing to give back.
+    let _ = unsafe { mprotect(page, bytes, flags) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unprotect(_at: usize, _bytes: usize) {}
