@@ -53,6 +53,8 @@ macro_rules! programs {
 programs! {
     the_rules_of_every_wait_hold: "waits";
     fibers_wait_join_and_are_cancelled: "fibers";
+    io_looks_as_if_it_blocked: "io";
+    a_bounded_pool_serves_many_clients: "server";
 }
 
 /// The layers, and those of them that each may call.
