@@ -232,7 +232,13 @@ struct pirn_wait_kind {
    * Called when a waiter has left the object's list without a grant: serve those behind it. May
    * be NULL.
    */
-  void (*leave)(void *object);
+  void (*leave)(struct pirn_waiter *waiter);
+  /**
+   * Called directly before `wake` of a waiter to which `pirn_waiter_grant` has given `result`: hand
+   * over now what was only promised until then. Returns the result that `wake` is called with. May
+   * be NULL.
+   */
+  int (*take)(struct pirn_waiter *waiter, int result);
   /**
    * Called when a waiter to which `pirn_waiter_grant` has given `result` is dropped before its
    * `wake` was called: take back what was granted. May be NULL.
@@ -592,7 +598,7 @@ int pirn_port_wait_start(struct pirn_port *port,
  *
  * Returns 0: the object may go on, and call `pirn_waiter_begin` or return a result; `PIRN_WAITS`:
  * the waiter is cancelled, so its wait is over already; or
- * - -EDEADLK: `waiter` is NULL
+ * - -EDEADLK: `waiter` is NULL, and `timeout_ns` is not 0: it can only try
  * - -EINVAL: it was never initialised
  * - -EBUSY: it waits already
  * - -EUCLEAN: the stack of a fiber has overflowed

@@ -89,6 +89,7 @@ static JOINING: pirn_wait_kind = pirn_wait_kind {
     flags: 0,
     quit: None,
     leave: None,
+    take: None,
     undo: None,
 };
 

@@ -46,6 +46,7 @@ static JOINING: pirn_wait_kind = pirn_wait_kind {
     flags: 0,
     quit: Some(on_quit),
     leave: None,
+    take: None,
     undo: None,
 };
 
@@ -55,6 +56,7 @@ static CLOSING: pirn_wait_kind = pirn_wait_kind {
     flags: PIRN_WAIT_FIRM,
     quit: None,
     leave: None,
+    take: None,
     undo: None,
 };
 

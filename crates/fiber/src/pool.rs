@@ -76,6 +76,7 @@ static SPAWNING: pirn_wait_kind = pirn_wait_kind {
     flags: 0,
     quit: None,
     leave: None,
+    take: None,
     undo: None,
 };
 

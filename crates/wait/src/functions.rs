@@ -252,7 +252,7 @@ unsafe extern "C" {
     ///
     /// Returns 0: the object may go on, and call `pirn_waiter_begin` or return a result; `PIRN_WAITS`:
     /// the waiter is cancelled, so its wait is over already; or
-    /// - -EDEADLK: `waiter` is NULL
+    /// - -EDEADLK: `waiter` is NULL, and `timeout_ns` is not 0: it can only try
     /// - -EINVAL: it was never initialised
     /// - -EBUSY: it waits already
     /// - -EUCLEAN: the stack of a fiber has overflowed

@@ -57,6 +57,7 @@ static PORT: pirn_wait_kind = pirn_wait_kind {
     flags: PIRN_WAIT_LATE,
     quit: None,
     leave: None,
+    take: None,
     undo: None,
 };
 

@@ -51,7 +51,11 @@ pub struct pirn_wait_kind {
     pub quit: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter, result: c_int) -> c_int>,
     /// Called when a waiter has left the object's list without a grant: serve those behind it. May
     /// be NULL.
-    pub leave: Option<unsafe extern "C" fn(object: *mut c_void)>,
+    pub leave: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter)>,
+    /// Called directly before `wake` of a waiter to which `pirn_waiter_grant` has given `result`: hand
+    /// over now what was only promised until then. Returns the result that `wake` is called with. May
+    /// be NULL.
+    pub take: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter, result: c_int) -> c_int>,
     /// Called when a waiter to which `pirn_waiter_grant` has given `result` is dropped before its
     /// `wake` was called: take back what was granted. May be NULL.
     pub undo: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter, result: c_int)>,
@@ -111,6 +115,7 @@ static PARKED: pirn_wait_kind = pirn_wait_kind {
     flags: 0,
     quit: None,
     leave: None,
+    take: None,
     undo: None,
 };
 
@@ -436,7 +441,6 @@ impl pirn_waiter {
 
     /// Ends the wait without a grant, and lets the object serve those behind.
     fn quit(&self, hub: &pirn_hub, result: c_int) {
-        let object = self.object.get();
         let (quit, leave) = self.kind().map_or((None, None), |k| (k.quit, k.leave));
         if let Some(quit) = quit {
             let waiter = NonNull::from(self).as_ptr();
@@ -448,7 +452,7 @@ impl pirn_waiter {
         self.end(hub, result);
         if let Some(leave) = leave {
             // SAFETY: called as documented there; the waiter has left the object's list.
-            unsafe { leave(object) };
+            unsafe { leave(NonNull::from(self).as_ptr()) };
         }
     }
 
@@ -467,7 +471,6 @@ impl pirn_waiter {
 
     /// Forgets its wait: `wake` is never called, and what had been granted is given back.
     pub(crate) fn forget(&self, hub: &pirn_hub) {
-        let object = self.object.get();
         let (leave, undo) = self.kind().map_or((None, None), |k| (k.leave, k.undo));
         if self.is(WAITING) {
             self.unlink();
@@ -476,7 +479,7 @@ impl pirn_waiter {
             self.set(IDLE);
             if let Some(leave) = leave {
                 // SAFETY: called as documented there; the waiter has left the object's list.
-                unsafe { leave(object) };
+                unsafe { leave(NonNull::from(self).as_ptr()) };
             }
         } else if self.is(WOKEN) {
             let was_granted = self.has(GRANTED);
@@ -496,7 +499,14 @@ impl pirn_waiter {
     pub(crate) fn settle(&self, hub: &pirn_hub) -> (pirn_wake_fn, c_int) {
         hub.ready.remove(self);
         hub.uncount_wait();
+        let was_granted = self.has(GRANTED);
         self.set(IDLE);
+        if was_granted && let Some(take) = self.kind().and_then(|kind| kind.take) {
+            let waiter = NonNull::from(self).as_ptr();
+            // SAFETY: called as documented there.
+            let result = unsafe { take(waiter, self.result.get()) };
+            self.result.set(result);
+        }
         (self.wake.get(), self.result.get())
     }
 

@@ -4,7 +4,7 @@
 use core::ffi::{c_int, c_void};
 use core::ptr::NonNull;
 
-use crate::errno::{EDEADLK, EINVAL};
+use crate::errno::{EAGAIN, EDEADLK, EINVAL};
 use crate::hub::pirn_hub;
 use crate::list::pirn_waiters;
 use crate::remote::{pirn_remote, pirn_remote_fn};
@@ -17,7 +17,7 @@ use crate::waiter::{pirn_wait_kind, pirn_waiter};
 ///
 /// Returns 0: the object may go on, and call `pirn_waiter_begin` or return a result; `PIRN_WAITS`:
 /// the waiter is cancelled, so its wait is over already; or
-/// - -EDEADLK: `waiter` is NULL
+/// - -EDEADLK: `waiter` is NULL, and `timeout_ns` is not 0: it can only try
 /// - -EINVAL: it was never initialised
 /// - -EBUSY: it waits already
 /// - -EUCLEAN: the stack of a fiber has overflowed
@@ -31,7 +31,7 @@ use crate::waiter::{pirn_wait_kind, pirn_waiter};
 pub unsafe extern "C" fn pirn_waiter_check(waiter: *const pirn_waiter, timeout_ns: u64) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
     let Some(waiter) = (unsafe { waiter.as_ref() }) else {
-        return -EDEADLK;
+        return if timeout_ns == 0 { 0 } else { -EDEADLK };
     };
     waiter
         .hub()
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn pirn_waiter_begin(
 ) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
     let Some(waiter) = (unsafe { waiter.as_ref() }) else {
-        return -EDEADLK;
+        return if timeout_ns == 0 { -EAGAIN } else { -EDEADLK };
     };
     let Some(kind) = NonNull::new(kind.cast_mut()) else {
         return -EINVAL;
