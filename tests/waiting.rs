@@ -58,7 +58,7 @@ programs! {
 }
 
 /// The layers, and those of them that each may call.
-const LAYERS: [(&str, &[&str]); 2] = [("wait", &[]), ("fiber", &["wait"])];
+const LAYERS: [(&str, &[&str]); 3] = [("wait", &[]), ("fiber", &["wait"]), ("sync", &["wait"])];
 
 /// The functions that a layer exports.
 fn listed_symbols(layer: &str) -> Vec<String> {

@@ -1,0 +1,228 @@
+#![expect(
+    unsafe_code,
+    reason = "C functions: raw pointers come in, and C functions are called"
+)]
+//! A condition: waiters that give up a mutex while they wait for a notification.
+
+use core::cell::Cell;
+use core::ffi::c_int;
+use core::ptr::NonNull;
+
+use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant};
+use pirn_wait::{
+    EAGAIN, EDEADLK, EINVAL, EPERM, PIRN_WAITS, pirn_wait_kind, pirn_waiter, pirn_waiters,
+};
+
+use crate::mutex::pirn_mutex;
+
+/// What is waited for: a notification.
+pub const PIRN_FOR_CONDITION: u32 = 19;
+
+/// Waiters for a notification. All zero is a condition for which nobody waits. It is yours, and
+/// must stay where it is until every wait for it is over.
+#[repr(C)]
+#[derive(Default)]
+pub struct pirn_condition {
+    waiters: pirn_waiters,
+    // That of the waiters in the list. NULL if they have none.
+    mutex: Cell<Option<NonNull<pirn_mutex>>>,
+}
+
+static CONDITION: pirn_wait_kind = pirn_wait_kind {
+    number: PIRN_FOR_CONDITION,
+    flags: 0,
+    quit: Some(on_quit),
+    leave: None,
+    take: None,
+    undo: Some(on_undo),
+};
+
+// What a waiter has in `extra` until it runs: how deep it held the mutex, the result of its wait
+// except for the sign, and whether a notification was meant for it alone.
+const DEPTH: usize = 0xffff;
+const RESULT: u32 = 16;
+const MOST_RESULT: usize = 0xfff;
+const IS_MEANT: usize = 1 << 28;
+
+/// How deep a waiter held the mutex, and the result of its wait.
+pub(crate) fn unpack(extra: usize) -> (u32, c_int) {
+    let result = extra >> RESULT & MOST_RESULT;
+    ((extra & DEPTH) as u32, -(result as c_int))
+}
+
+/// Wait for a notification, and give up a mutex meanwhile.
+///
+/// The mutex is unlocked, however often it was locked, and locked again as often when the wait is
+/// over, whatever the result. Neither time limits nor cancellation end the part of the wait that
+/// takes the mutex back. A waiter that is notified joins those who wait for the mutex at once, and
+/// runs when it owns it. There are no spurious wake-ups.
+///
+/// @param mutex       owned by `waiter`, and the same one for all who wait at a time; or NULL:
+///                    there is no mutex
+/// @param waiter      who waits
+/// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit
+///
+/// Returns `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT or -ECANCELED, or with
+/// -EOWNERDEAD as `pirn_mutex_lock_start`. Or, with nothing begun and the mutex still locked:
+/// - -EAGAIN: `timeout_ns` is 0
+/// - -EPERM: `waiter` does not own `mutex`
+/// - -EINVAL: `condition` is NULL; others wait with another mutex, or with none, or on another loop
+/// - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
+/// - -EBUSY: `waiter` waits already
+///
+/// Cost: O(1). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `condition` and `mutex` are NULL, zeroed or in use; `waiter` is NULL or was initialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_condition_wait_start(
+    condition: *mut pirn_condition,
+    mutex: *mut pirn_mutex,
+    waiter: *mut pirn_waiter,
+    timeout_ns: u64,
+) -> c_int {
+    // SAFETY: NULL, zeroed or in use, as documented; all zero is a condition.
+    let Some(this) = (unsafe { condition.as_ref() }) else {
+        return -EINVAL;
+    };
+    if waiter.is_null() {
+        return -EDEADLK;
+    }
+    if !this.waiters.is_empty() && this.mutex.get() != NonNull::new(mutex) {
+        return -EINVAL;
+    }
+    // SAFETY: NULL, zeroed or in use, as documented.
+    let lock = unsafe { mutex.as_ref() };
+    if lock.is_some_and(|lock| !lock.is_owned_by(waiter)) {
+        return -EPERM;
+    }
+    // SAFETY: passed on.
+    let refused = unsafe { pirn_waiter_check(waiter, timeout_ns) };
+    if refused != 0 {
+        return refused;
+    }
+    if timeout_ns == 0 {
+        return -EAGAIN;
+    }
+    // SAFETY: passed on; the list is part of the condition, which outlives its waiters as
+    // documented.
+    let begun = unsafe {
+        pirn_waiter_begin(
+            waiter,
+            &raw const this.waiters,
+            &raw const CONDITION,
+            condition.cast(),
+            condition.expose_provenance(),
+            timeout_ns,
+        )
+    };
+    if begun == PIRN_WAITS {
+        this.mutex.set(NonNull::new(mutex));
+        let depth = lock.map_or(0, pirn_mutex::pass_on);
+        // SAFETY: not NULL, hence initialised as documented.
+        unsafe { &*waiter }.extra().set(depth as usize);
+    }
+    begun
+}
+
+impl pirn_condition {
+    fn mutex(&self) -> Option<&pirn_mutex> {
+        // SAFETY: a waiter in the list has given it up for the time of its wait, and it stays as
+        // documented.
+        self.mutex.get().map(|mutex| unsafe { mutex.as_ref() })
+    }
+
+    fn notify(&self, count: u32) -> u32 {
+        let meant = if count == u32::MAX { 0 } else { IS_MEANT };
+        let mut notified = 0;
+        while notified < count
+            && let Some(first) = self.waiters.first()
+        {
+            first.extra().set(first.extra().get() | meant);
+            match self.mutex() {
+                Some(mutex) => mutex.take_back(first),
+                // SAFETY: it is in the list, so it waits.
+                None => unsafe { pirn_waiter_grant(first, 0) },
+            }
+            notified += 1;
+        }
+        notified
+    }
+
+    /// The notification of a waiter that was dropped before it ran goes to the next one.
+    fn pass_on(&self, waiter: &pirn_waiter) {
+        if waiter.extra().get() & IS_MEANT != 0 {
+            self.notify(1);
+        }
+    }
+}
+
+/// Notify those who have waited longest. Who comes later is not notified.
+///
+/// The caller need not own the mutex, though it usually does.
+///
+/// @param count  how many at most; UINT32_MAX: all
+///
+/// Returns how many were notified, at most 2^31 - 1; -EINVAL: NULL. Cost: O(notified). Loop
+/// thread. Since 0.1.
+///
+/// # Safety
+///
+/// `condition` is NULL, zeroed or in use.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_condition_notify(
+    condition: *mut pirn_condition,
+    count: u32,
+) -> c_int {
+    // SAFETY: NULL, zeroed or in use, as documented.
+    let Some(condition) = (unsafe { condition.as_ref() }) else {
+        return -EINVAL;
+    };
+    c_int::try_from(condition.notify(count)).unwrap_or(c_int::MAX)
+}
+
+/// The condition of a waiter, whatever that waits for now.
+fn condition_of(waiter: &pirn_waiter) -> &pirn_condition {
+    let condition = core::ptr::with_exposed_provenance::<pirn_condition>(waiter.word());
+    // SAFETY: the word of a wait for a condition is its address, and it outlives the wait as
+    // documented.
+    unsafe { &*condition }
+}
+
+/// Time or cancellation ends the wait: the mutex is taken back first.
+unsafe extern "C" fn on_quit(waiter: *mut pirn_waiter, result: c_int) -> c_int {
+    // SAFETY: called with a live waiter.
+    let waiter = unsafe { &*waiter };
+    let Some(mutex) = condition_of(waiter).mutex() else {
+        return 0;
+    };
+    let result = (result.unsigned_abs() as usize).min(MOST_RESULT);
+    waiter.extra().set(waiter.extra().get() | result << RESULT);
+    mutex.take_back(waiter);
+    1
+}
+
+/// Where there is no mutex: a waiter that was notified was dropped before it ran.
+unsafe extern "C" fn on_undo(waiter: *mut pirn_waiter, _result: c_int) {
+    // SAFETY: called with a live waiter.
+    let waiter = unsafe { &*waiter };
+    condition_of(waiter).pass_on(waiter);
+}
+
+/// A waiter that was notified was dropped before it had the mutex back.
+pub(crate) unsafe extern "C" fn on_leave_taken_back(waiter: *mut pirn_waiter) {
+    // SAFETY: called with a live waiter.
+    let waiter = unsafe { &*waiter };
+    condition_of(waiter).pass_on(waiter);
+}
+
+/// A waiter that had the mutex back was dropped before it ran.
+pub(crate) unsafe extern "C" fn on_undo_taken_back(waiter: *mut pirn_waiter, result: c_int) {
+    // SAFETY: called with a live waiter.
+    let waiter = unsafe { &*waiter };
+    // SAFETY: the mutex that it waited for, which outlives its waiters as documented.
+    let mutex = unsafe { &*waiter.object().cast::<pirn_mutex>() };
+    condition_of(waiter).pass_on(waiter);
+    mutex.take_from(waiter, result);
+}

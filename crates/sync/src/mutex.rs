@@ -1,0 +1,316 @@
+#![expect(
+    unsafe_code,
+    reason = "C functions: raw pointers come in, and C functions are called"
+)]
+//! A mutex: a lock that is handed over.
+
+use core::cell::Cell;
+use core::ffi::c_int;
+
+use pirn_abi::PIRN_FOREVER;
+use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant};
+use pirn_wait::{
+    EDEADLK, EINVAL, EOVERFLOW, EOWNERDEAD, EPERM, PIRN_WAIT_FIRM, pirn_held, pirn_wait_kind,
+    pirn_waiter, pirn_waiters,
+};
+
+/// What is waited for: a mutex.
+pub const PIRN_FOR_MUTEX: u32 = 17;
+
+/// Option of `pirn_mutex_init`: its owner can lock the mutex again, and has to unlock it as often.
+pub const PIRN_MUTEX_RECURSIVE: u32 = 0x1;
+
+/// Its last owner has ended and left it locked: in `options`.
+const IS_ORPHAN: u32 = 0x8000_0000;
+
+/// The deepest recursion: what a condition can restore.
+pub(crate) const MOST_DEPTH: u32 = 0xffff;
+
+/// A lock. All zero is one that nobody holds, and that is not recursive. It is yours, and must stay
+/// where it is while it is locked.
+///
+/// Only a program whose critical section waits needs it: between two waits nobody else runs.
+#[repr(C)]
+#[derive(Default)]
+pub struct pirn_mutex {
+    // First, so that what is held has the mutex's address.
+    held: pirn_held,
+    waiters: pirn_waiters,
+    // How often its owner has locked it.
+    depth: Cell<u32>,
+    options: Cell<u32>,
+}
+
+static MUTEX: pirn_wait_kind = pirn_wait_kind {
+    number: PIRN_FOR_MUTEX,
+    flags: 0,
+    quit: None,
+    // While anybody waits it is locked, so nothing is due to those behind.
+    leave: None,
+    take: None,
+    undo: Some(on_undo),
+};
+
+/// Of the waiters of a condition that take the mutex back.
+static TAKEN_BACK: pirn_wait_kind = pirn_wait_kind {
+    flags: PIRN_WAIT_FIRM,
+    leave: Some(crate::condition::on_leave_taken_back),
+    undo: Some(crate::condition::on_undo_taken_back),
+    ..MUTEX
+};
+
+/// Prepare a mutex. It must not be locked.
+///
+/// @param options  `PIRN_MUTEX_RECURSIVE`, or 0
+///
+/// Returns 0, or -EINVAL: NULL, or other bits. Cost: O(1). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `mutex` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_mutex_init(mutex: *mut pirn_mutex, options: u32) -> c_int {
+    if mutex.is_null() || options & !PIRN_MUTEX_RECURSIVE != 0 {
+        return -EINVAL;
+    }
+    let fresh = pirn_mutex {
+        options: Cell::new(options),
+        ..pirn_mutex::default()
+    };
+    // SAFETY: not NULL, hence writable as documented.
+    unsafe { mutex.write(fresh) };
+    0
+}
+
+/// Lock a mutex. The waiter owns it from then on.
+///
+/// The mutex is handed over: from the moment in which its owner unlocks it, it belongs to the
+/// waiter that has waited longest, before that runs. The owner must unlock the mutex, or be
+/// dropped, before its memory is used for something else.
+///
+/// @param waiter      who is to own it
+/// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
+///
+/// Returns 0: it is locked; -EOWNERDEAD: it is locked too, and its last owner has ended without
+/// unlocking it, so check what it protects; `PIRN_WAITS`: the wait has begun, and ends with 0,
+/// -EOWNERDEAD, -ETIMEDOUT or -ECANCELED. Or, with nothing begun:
+/// - -EAGAIN: `timeout_ns` is 0, and it is locked
+/// - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback; or it owns the
+///   mutex already, and that is not recursive; or `timeout_ns` is `PIRN_FOREVER`, and its owner
+///   waits without a limit for a mutex that `waiter` owns, directly or through other owners
+/// - -EOVERFLOW: the owner has locked it 65535 times
+/// - -EINVAL: `mutex` is NULL, or `waiter` is of another loop than those that wait already
+/// - -EBUSY: `waiter` waits already
+///
+/// Cost: O(1); with `PIRN_FOREVER`, where it has to wait, O(owners that wait for one another). Loop
+/// thread. Since 0.1.
+///
+/// # Safety
+///
+/// `mutex` is NULL, zeroed or was initialised; `waiter` is NULL or was initialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_mutex_lock_start(
+    mutex: *mut pirn_mutex,
+    waiter: *mut pirn_waiter,
+    timeout_ns: u64,
+) -> c_int {
+    // SAFETY: NULL, zeroed or initialised, as documented; all zero is a mutex.
+    let Some(this) = (unsafe { mutex.as_ref() }) else {
+        return -EINVAL;
+    };
+    // SAFETY: NULL, or initialised, as documented.
+    let Some(locker) = (unsafe { waiter.as_ref() }) else {
+        return -EDEADLK;
+    };
+    // SAFETY: passed on.
+    let refused = unsafe { pirn_waiter_check(waiter, timeout_ns) };
+    if refused != 0 {
+        return refused;
+    }
+    let Some(owner) = this.held.owner() else {
+        return this.give_to(locker, 1);
+    };
+    if core::ptr::eq(owner, locker) {
+        return this.lock_again();
+    }
+    if timeout_ns == PIRN_FOREVER && this.is_locked_behind(locker) {
+        return -EDEADLK;
+    }
+    // SAFETY: passed on; the list is part of the mutex, which outlives its waiters as documented.
+    unsafe {
+        pirn_waiter_begin(
+            waiter,
+            &raw const this.waiters,
+            &raw const MUTEX,
+            mutex.cast(),
+            0,
+            timeout_ns,
+        )
+    }
+}
+
+/// Unlock a mutex in the name of its owner. For fibers, and where no callback runs, there is
+/// `pirn_mutex_unlock`.
+///
+/// @param owner  the waiter that has locked it
+///
+/// Returns 0, or -EINVAL: `mutex` is NULL; -EPERM: `owner` does not own it, or is NULL. Cost:
+/// O(1). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `mutex` is NULL, zeroed or was initialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_mutex_unlock_by(
+    mutex: *mut pirn_mutex,
+    owner: *const pirn_waiter,
+) -> c_int {
+    // SAFETY: NULL, zeroed or initialised, as documented.
+    let Some(mutex) = (unsafe { mutex.as_ref() }) else {
+        return -EINVAL;
+    };
+    if !mutex.is_owned_by(owner) {
+        return -EPERM;
+    }
+    let depth = mutex.depth.get() - 1;
+    mutex.depth.set(depth);
+    if depth == 0 {
+        mutex.pass_on();
+    }
+    0
+}
+
+impl pirn_mutex {
+    pub(crate) fn is_owned_by(&self, waiter: *const pirn_waiter) -> bool {
+        self.held
+            .owner()
+            .is_some_and(|owner| core::ptr::eq(owner, waiter))
+    }
+
+    /// Gives the mutex, which nobody owns, to a waiter. Returns what the waiter is to be told.
+    fn give_to(&self, waiter: &pirn_waiter, depth: u32) -> c_int {
+        self.held.attach(waiter, Some(on_abandon));
+        self.depth.set(depth);
+        let options = self.options.get();
+        self.options.set(options & !IS_ORPHAN);
+        if options & IS_ORPHAN != 0 {
+            -EOWNERDEAD
+        } else {
+            0
+        }
+    }
+
+    fn lock_again(&self) -> c_int {
+        if self.options.get() & PIRN_MUTEX_RECURSIVE == 0 {
+            return -EDEADLK;
+        }
+        if self.depth.get() >= MOST_DEPTH {
+            return -EOVERFLOW;
+        }
+        self.depth.set(self.depth.get() + 1);
+        0
+    }
+
+    /// Its owner gives it up, however often it was locked. Returns how often.
+    pub(crate) fn pass_on(&self) -> u32 {
+        let depth = self.depth.take();
+        self.held.detach();
+        self.serve();
+        depth
+    }
+
+    /// It goes to the one who has waited longest, if nobody owns it.
+    fn serve(&self) {
+        if self.held.owner().is_some() {
+            return;
+        }
+        let Some(first) = self.waiters.first() else {
+            return;
+        };
+        let is_taken_back = first
+            .kind()
+            .is_some_and(|kind| kind.flags & PIRN_WAIT_FIRM != 0);
+        let (depth, result) = if is_taken_back {
+            crate::condition::unpack(first.extra().get())
+        } else {
+            (1, 0)
+        };
+        let dead = self.give_to(first, depth);
+        let result = if dead != 0 { dead } else { result };
+        // SAFETY: it is in the list, so it waits.
+        unsafe { pirn_waiter_grant(first, result) };
+    }
+
+    /// A waiter of a condition joins those who wait for the mutex, to have it back.
+    pub(crate) fn take_back(&self, waiter: &pirn_waiter) {
+        // SAFETY: it waits for a condition; the mutex outlives its waiters as documented.
+        unsafe {
+            pirn_wait::functions::pirn_waiter_move(
+                waiter,
+                &raw const self.waiters,
+                &raw const TAKEN_BACK,
+                (&raw const *self).cast_mut().cast(),
+            );
+        };
+        self.serve();
+    }
+
+    /// What a waiter was given, and has not seen, goes to the next one.
+    pub(crate) fn take_from(&self, waiter: &pirn_waiter, result: c_int) {
+        if !self.is_owned_by(waiter) {
+            return;
+        }
+        if result == -EOWNERDEAD {
+            self.options.set(self.options.get() | IS_ORPHAN);
+        }
+        self.pass_on();
+    }
+
+    /// True if the owner waits for ever for a mutex of the waiter's, or for one whose owner does.
+    fn is_locked_behind(&self, waiter: &pirn_waiter) -> bool {
+        // A ring that the waiter is no part of never leads to it: this one is left behind at every
+        // power of two, and met again.
+        let (mut mark, mut steps) = (self, 0u32);
+        let mut at = self;
+        while let Some(owner) = at.held.owner() {
+            if core::ptr::eq(owner, waiter) {
+                return true;
+            }
+            let waits_for_mutex = owner
+                .kind()
+                .is_some_and(|kind| kind.number == PIRN_FOR_MUTEX);
+            if !owner.is_waiting() || !waits_for_mutex || owner.deadline_ns() != 0 {
+                return false;
+            }
+            // SAFETY: what a waiter of this kind waits for is a mutex, which outlives its waiters.
+            at = unsafe { &*owner.object().cast::<pirn_mutex>() };
+            if core::ptr::eq(at, mark) {
+                return false;
+            }
+            steps += 1;
+            if steps.is_power_of_two() {
+                mark = at;
+            }
+        }
+        false
+    }
+}
+
+/// A waiter that was given the mutex was dropped before it ran.
+unsafe extern "C" fn on_undo(waiter: *mut pirn_waiter, result: c_int) {
+    // SAFETY: called with a live waiter.
+    let waiter = unsafe { &*waiter };
+    // SAFETY: the mutex that it waited for, which outlives its waiters as documented.
+    let mutex = unsafe { &*waiter.object().cast::<pirn_mutex>() };
+    mutex.take_from(waiter, result);
+}
+
+/// The owner has ended.
+unsafe extern "C" fn on_abandon(held: *mut pirn_held) {
+    // SAFETY: what is held is the first field of a mutex, which stays where it is while it is
+    // locked.
+    let mutex = unsafe { &*held.cast::<pirn_mutex>() };
+    mutex.options.set(mutex.options.get() | IS_ORPHAN);
+    mutex.depth.set(0);
+    mutex.serve();
+}

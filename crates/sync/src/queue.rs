@@ -1,0 +1,539 @@
+#![expect(
+    unsafe_code,
+    reason = "C functions: raw pointers come in, and C functions are called"
+)]
+//! A queue of items, bounded or linked.
+
+use core::cell::Cell;
+use core::ffi::{c_int, c_void};
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use pirn_wait::functions::{
+    pirn_remote_push, pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant,
+};
+use pirn_wait::{
+    EINVAL, ESHUTDOWN, pirn_hub, pirn_remote, pirn_wait_kind, pirn_waiter, pirn_waiters,
+};
+
+use crate::storage::{pirn_items, pirn_link, pirn_queue_before_fn};
+
+/// What is waited for: an item, room for one, or the end of all.
+pub const PIRN_FOR_QUEUE: u32 = 21;
+
+/// How a queue is closed: items that are in it can still be got.
+pub const PIRN_QUEUE_DRAIN: u32 = 0;
+/// How a queue is closed: it is emptied, and its items count as done.
+pub const PIRN_QUEUE_NOW: u32 = 1;
+
+/// A queue. Prepare it with `pirn_queue_init`. It is yours, and must stay where it is while a
+/// waiter waits for it, and until the loop has seen every `pirn_queue_put_from`.
+#[repr(C)]
+pub struct pirn_queue {
+    getters: pirn_waiters,
+    putters: pirn_waiters,
+    joiners: pirn_waiters,
+    items: pirn_items,
+    // How many items were put and are not done.
+    unfinished: Cell<u64>,
+    // How many items are promised to getters that have not run yet. They stay where they are until
+    // then, so that a promise can be taken back at any time.
+    claims: Cell<u32>,
+    // `OPEN`, or one above how it was closed.
+    closed: Cell<u32>,
+    // The items that other threads have put, the last one first.
+    arrived: AtomicPtr<pirn_link>,
+    remote: pirn_remote,
+}
+
+const OPEN: u32 = 0;
+const DRAINED: u32 = PIRN_QUEUE_DRAIN + 1;
+const CLOSED_NOW: u32 = PIRN_QUEUE_NOW + 1;
+
+static GET: pirn_wait_kind = pirn_wait_kind {
+    number: PIRN_FOR_QUEUE,
+    flags: 0,
+    quit: None,
+    leave: None,
+    take: Some(on_take),
+    undo: Some(on_undo_get),
+};
+
+/// An item that was accepted is in the queue: there is nothing to undo.
+static PUT: pirn_wait_kind = pirn_wait_kind {
+    take: None,
+    undo: None,
+    ..GET
+};
+
+static JOIN: pirn_wait_kind = PUT;
+
+/// Prepare a queue, which is empty and open. Nobody must wait for it.
+///
+/// Four arguments describe one of two things. A bounded queue copies its items into an array of
+/// yours. The items of a linked queue (`PIRN_QUEUE_LINKED`) are structs of yours that begin with a
+/// `struct pirn_link`: it has no bound, and takes items from other threads.
+///
+/// @param storage    bounded: the array, which the queue has as long as it is in use; aligned as
+///                   `before` needs it. Linked: NULL
+/// @param size       bounded: bytes of the array: room for `size / item_size` items, at most 2^30.
+///                   Linked: 0
+/// @param item_size  bounded: bytes of an item, 1 or more. Linked: 0
+/// @param order      `PIRN_QUEUE_FIFO`, `PIRN_QUEUE_LIFO`, `PIRN_QUEUE_PRIORITY`, or one of the
+///                   first two with `PIRN_QUEUE_LINKED`
+/// @param before     which of two items is got first; for `PIRN_QUEUE_PRIORITY`, else NULL
+///
+/// Returns 0, or -EINVAL: `queue` is NULL; there is no room for one item; arguments that contradict
+/// each other. Cost: O(1). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `queue` is NULL or writable; `storage` is NULL or `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_queue_init(
+    queue: *mut pirn_queue,
+    storage: *mut c_void,
+    size: usize,
+    item_size: u32,
+    order: u32,
+    before: pirn_queue_before_fn,
+) -> c_int {
+    let items = pirn_items::new(storage, size, item_size, order, before);
+    let (Some(items), false) = (items, queue.is_null()) else {
+        return -EINVAL;
+    };
+    let fresh = pirn_queue {
+        getters: pirn_waiters::default(),
+        putters: pirn_waiters::default(),
+        joiners: pirn_waiters::default(),
+        items,
+        unfinished: Cell::new(0),
+        claims: Cell::new(0),
+        closed: Cell::new(OPEN),
+        arrived: AtomicPtr::new(null_mut()),
+        remote: pirn_remote::default(),
+    };
+    // SAFETY: not NULL, hence writable as documented.
+    unsafe { queue.write(fresh) };
+    0
+}
+
+/// Put an item into a queue.
+///
+/// The item is copied when there is room. If the wait has begun, it must stay where it is until the
+/// wait is over. A waiter that was granted its wait has put its item, also if it is then dropped.
+///
+/// @param waiter      who waits; may be NULL if `timeout_ns` is 0
+/// @param item        bounded: where the item is. Linked: the struct itself, which is the queue's
+///                    until it is got
+/// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
+///
+/// Returns 0: the item is in the queue; `PIRN_WAITS`: the wait has begun, and ends with 0,
+/// -ETIMEDOUT, -ECANCELED or -ESHUTDOWN. Or, with nothing begun:
+/// - -EAGAIN: `timeout_ns` is 0, and the queue is full
+/// - -ESHUTDOWN: the queue is closed
+/// - -EINVAL: a NULL; or `waiter` is of another loop than those that wait already
+/// - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
+/// - -EBUSY: `waiter` waits already
+///
+/// Cost: O(item_size), with `PIRN_QUEUE_PRIORITY` times the logarithm of the items. Loop thread.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `queue` is NULL or was initialised; `waiter` is NULL or was initialised; `item` is NULL or as
+/// long as an item.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_queue_put_start(
+    queue: *mut pirn_queue,
+    waiter: *mut pirn_waiter,
+    item: *const c_void,
+    timeout_ns: u64,
+) -> c_int {
+    // SAFETY: NULL, or initialised, as documented.
+    let Some(this) = (unsafe { queue.as_ref() }) else {
+        return -EINVAL;
+    };
+    if item.is_null() {
+        return -EINVAL;
+    }
+    // SAFETY: passed on.
+    let refused = unsafe { pirn_waiter_check(waiter, timeout_ns) };
+    if refused != 0 {
+        return refused;
+    }
+    if this.closed.get() != OPEN {
+        return -ESHUTDOWN;
+    }
+    if !this.items.is_full() {
+        // SAFETY: passed on; there is room.
+        unsafe { this.accept(item) };
+        this.serve();
+        return 0;
+    }
+    // SAFETY: passed on; the list is part of the queue, which outlives its waiters as documented.
+    unsafe {
+        pirn_waiter_begin(
+            waiter,
+            &raw const this.putters,
+            &raw const PUT,
+            queue.cast(),
+            item.expose_provenance(),
+            timeout_ns,
+        )
+    }
+}
+
+/// Get the first item of a queue.
+///
+/// Items are promised to those who wait in the order of their coming, and copied when they run: so
+/// it is the order of the queue, and not of the waiters, that decides which item is got. If the
+/// wait has begun, `item` must stay where it is until the wait is over.
+///
+/// @param waiter      who waits; may be NULL if `timeout_ns` is 0
+/// @param item        where the item is written; linked: where its address is written
+/// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
+///
+/// Returns 0: the item is there; `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT,
+/// -ECANCELED or -ESHUTDOWN. Or, with nothing begun:
+/// - -EAGAIN: `timeout_ns` is 0, and the queue is empty, or all items are promised
+/// - -ESHUTDOWN: the queue is closed, and empty, or all items are promised
+/// - -EINVAL: a NULL; or `waiter` is of another loop than those that wait already
+/// - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
+/// - -EBUSY: `waiter` waits already
+///
+/// Cost: as `pirn_queue_put_start`. Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `queue` is NULL or was initialised; `waiter` is NULL or was initialised; `item` is NULL or has
+/// room for an item.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_queue_get_start(
+    queue: *mut pirn_queue,
+    waiter: *mut pirn_waiter,
+    item: *mut c_void,
+    timeout_ns: u64,
+) -> c_int {
+    // SAFETY: NULL, or initialised, as documented.
+    let Some(this) = (unsafe { queue.as_ref() }) else {
+        return -EINVAL;
+    };
+    if item.is_null() {
+        return -EINVAL;
+    }
+    // SAFETY: passed on.
+    let refused = unsafe { pirn_waiter_check(waiter, timeout_ns) };
+    if refused != 0 {
+        return refused;
+    }
+    if this.free_items() != 0 {
+        // SAFETY: room for an item, as documented; there is one.
+        unsafe { this.items.take(item) };
+        this.serve();
+        return 0;
+    }
+    if this.closed.get() != OPEN {
+        return -ESHUTDOWN;
+    }
+    // SAFETY: passed on; the list is part of the queue, which outlives its waiters as documented.
+    unsafe {
+        pirn_waiter_begin(
+            waiter,
+            &raw const this.getters,
+            &raw const GET,
+            queue.cast(),
+            item.expose_provenance(),
+            timeout_ns,
+        )
+    }
+}
+
+impl pirn_queue {
+    /// How many items are not promised.
+    fn free_items(&self) -> u32 {
+        self.items.count() - self.claims.get()
+    }
+
+    /// Takes an item in.
+    ///
+    /// # Safety
+    ///
+    /// There is room; `item` is one.
+    unsafe fn accept(&self, item: *const c_void) {
+        self.unfinished.set(self.unfinished.get() + 1);
+        // SAFETY: the caller promises it.
+        unsafe { self.items.put(item) };
+    }
+
+    /// Lets those in who wait to put, and promises items to those who wait to get.
+    fn serve(&self) {
+        while !self.items.is_full()
+            && let Some(putter) = self.putters.first()
+        {
+            let item = core::ptr::with_exposed_provenance(putter.word());
+            // SAFETY: there is room, and the item stays until the wait is over, as documented.
+            unsafe { self.accept(item) };
+            // SAFETY: it is in the list, so it waits.
+            unsafe { pirn_waiter_grant(putter, 0) };
+        }
+        while self.free_items() != 0
+            && let Some(getter) = self.getters.first()
+        {
+            self.claims.set(self.claims.get() + 1);
+            // SAFETY: it is in the list, so it waits.
+            unsafe { pirn_waiter_grant(getter, 0) };
+        }
+    }
+
+    /// So many items are done.
+    fn finish(&self, count: u64) {
+        let left = self.unfinished.get().saturating_sub(count);
+        self.unfinished.set(left);
+        if self.unfinished.get() == 0 {
+            end_all(&self.joiners, 0);
+        }
+    }
+}
+
+fn end_all(waiters: &pirn_waiters, result: c_int) {
+    while let Some(waiter) = waiters.first() {
+        // SAFETY: it is in the list, so it waits.
+        unsafe { pirn_waiter_grant(waiter, result) };
+    }
+}
+
+/// The queue of a waiter.
+fn queue_of(waiter: &pirn_waiter) -> &pirn_queue {
+    // SAFETY: what it waits for, which outlives its waiters as documented.
+    unsafe { &*waiter.object().cast::<pirn_queue>() }
+}
+
+/// A getter that was promised an item is about to run.
+unsafe extern "C" fn on_take(waiter: *mut pirn_waiter, result: c_int) -> c_int {
+    // SAFETY: called with a live waiter.
+    let waiter = unsafe { &*waiter };
+    let queue = queue_of(waiter);
+    if result < 0 {
+        return result;
+    }
+    if queue.closed.get() == CLOSED_NOW {
+        return -ESHUTDOWN;
+    }
+    queue.claims.set(queue.claims.get() - 1);
+    let item = core::ptr::with_exposed_provenance_mut(waiter.word());
+    // SAFETY: the item that was promised is there; the room for it stays until the wait is over, as
+    // documented.
+    unsafe { queue.items.take(item) };
+    queue.serve();
+    0
+}
+
+/// A getter that was promised an item was dropped before it ran.
+unsafe extern "C" fn on_undo_get(waiter: *mut pirn_waiter, result: c_int) {
+    // SAFETY: called with a live waiter.
+    let queue = queue_of(unsafe { &*waiter });
+    if result >= 0 && queue.closed.get() != CLOSED_NOW {
+        queue.claims.set(queue.claims.get() - 1);
+        queue.serve();
+    }
+}
+
+/// Put an item into a linked queue from another thread, a signal handler or an interrupt.
+///
+/// Cannot be refused for want of room. The item is in the queue in the next turn of the loop,
+/// behind those that the same thread has put before. A run of the loop does not go on for it: if
+/// only other threads put, call `pirn_hold` first. An item that comes after `pirn_queue_close` is
+/// put all the same.
+///
+/// @param hub   of the loop on which the queue is waited for
+/// @param link  the first field of the item, which is the queue's until it is got
+///
+/// Returns 0, or -EINVAL: a NULL, or a queue that is not linked. Async-signal-safe. Cost: O(1),
+/// two system calls at most. Any thread. Since 0.1.
+///
+/// # Safety
+///
+/// `hub` is NULL or was initialised, and is not being ended meanwhile; `queue` is NULL or was
+/// initialised; `link` is NULL or in no queue.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_queue_put_from(
+    hub: *mut pirn_hub,
+    queue: *mut pirn_queue,
+    link: *mut pirn_link,
+) -> c_int {
+    // SAFETY: NULL, or initialised, as documented. What is used of it here is atomic, or does not
+    // change.
+    let Some(this) = (unsafe { queue.as_ref() }) else {
+        return -EINVAL;
+    };
+    // SAFETY: NULL, or the first field of an item that nobody else uses.
+    let Some(item) = (unsafe { link.as_ref() }) else {
+        return -EINVAL;
+    };
+    if hub.is_null() || !this.items.is_linked() {
+        return -EINVAL;
+    }
+    let mut last = this.arrived.load(Ordering::Relaxed);
+    loop {
+        item.next.set(last);
+        // Release: the loop sees the item as it is now. Nobody takes a single one out, so there is
+        // no ABA.
+        match this
+            .arrived
+            .compare_exchange_weak(last, link, Ordering::Release, Ordering::Relaxed)
+        {
+            Ok(_) => break,
+            Err(changed) => last = changed,
+        }
+    }
+    // SAFETY: not NULL, hence a queue as documented. Nothing but the address is taken.
+    let remote = unsafe { &raw mut (*queue).remote };
+    // SAFETY: passed on; the queue stays until it is called, as documented.
+    unsafe { pirn_remote_push(hub, remote, Some(on_remote)) };
+    0
+}
+
+unsafe extern "C" fn on_remote(_hub: *mut pirn_hub, remote: *mut pirn_remote) {
+    let offset = core::mem::offset_of!(pirn_queue, remote);
+    let queue = remote.wrapping_byte_sub(offset).cast::<pirn_queue>();
+    // SAFETY: `pirn_queue_put_from` has pushed the part of a queue, which is still there.
+    let queue = unsafe { &*queue };
+    let mut rest = queue.arrived.swap(null_mut(), Ordering::Acquire);
+    let mut first = null_mut();
+    // SAFETY: NULL, or an item that was put and is the queue's.
+    while let Some(item) = unsafe { rest.as_ref() } {
+        let next = item.next.replace(first);
+        first = rest;
+        rest = next;
+    }
+    // SAFETY: as above.
+    while let Some(item) = unsafe { first.as_ref() } {
+        let next = item.next.get();
+        // SAFETY: a linked queue has room for every item, and this is one.
+        unsafe { queue.accept(first.cast()) };
+        first = next;
+    }
+    queue.serve();
+}
+
+/// Close a queue: nothing can be put any more.
+///
+/// Those who wait to put get -ESHUTDOWN, and so do those who wait to get. With `PIRN_QUEUE_DRAIN`
+/// items that are in the queue can still be got. With `PIRN_QUEUE_NOW` the queue is emptied: also
+/// getters that were promised an item and have not run get -ESHUTDOWN, and `pirn_queue_join` waits
+/// only for the items that were got before.
+///
+/// @param how  `PIRN_QUEUE_DRAIN` or `PIRN_QUEUE_NOW`, which also empties a queue that was closed
+///             before; a linked queue can only be drained
+///
+/// Returns 0, also if it is closed already; -EINVAL: NULL, or `how` is another number. Cost:
+/// O(waiters). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `queue` is NULL or was initialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_queue_close(queue: *mut pirn_queue, how: u32) -> c_int {
+    // SAFETY: NULL, or initialised, as documented.
+    let Some(queue) = (unsafe { queue.as_ref() }) else {
+        return -EINVAL;
+    };
+    if how > PIRN_QUEUE_NOW || (how == PIRN_QUEUE_NOW && queue.items.is_linked()) {
+        return -EINVAL;
+    }
+    let closed = how + DRAINED;
+    queue.closed.set(queue.closed.get().max(closed));
+    end_all(&queue.putters, -ESHUTDOWN);
+    end_all(&queue.getters, -ESHUTDOWN);
+    if how == PIRN_QUEUE_NOW {
+        let count = queue.items.count();
+        queue.items.clear();
+        queue.claims.set(0);
+        queue.finish(u64::from(count));
+    }
+    0
+}
+
+/// Say that an item that was got is done: see `pirn_queue_join`.
+///
+/// Returns 0, or -EINVAL: NULL, or it was called more often than items were put. Cost: O(1), for
+/// the last item O(joiners). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `queue` is NULL or was initialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_queue_done(queue: *mut pirn_queue) -> c_int {
+    // SAFETY: NULL, or initialised, as documented.
+    let Some(queue) = (unsafe { queue.as_ref() }) else {
+        return -EINVAL;
+    };
+    if queue.unfinished.get() == 0 {
+        return -EINVAL;
+    }
+    queue.finish(1);
+    0
+}
+
+/// Wait until every item that was put is done: `pirn_queue_done` was called for each.
+///
+/// @param waiter      who waits; may be NULL if `timeout_ns` is 0
+/// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only look
+///
+/// Returns 0: all are done; `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT or
+/// -ECANCELED. Or, with nothing begun:
+/// - -EAGAIN: `timeout_ns` is 0, and some are not done
+/// - -EINVAL: `queue` is NULL, or `waiter` is of another loop than those that wait already
+/// - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
+/// - -EBUSY: `waiter` waits already
+///
+/// Cost: O(1). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `queue` is NULL or was initialised; `waiter` is NULL or was initialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_queue_join_start(
+    queue: *mut pirn_queue,
+    waiter: *mut pirn_waiter,
+    timeout_ns: u64,
+) -> c_int {
+    // SAFETY: NULL, or initialised, as documented.
+    let Some(this) = (unsafe { queue.as_ref() }) else {
+        return -EINVAL;
+    };
+    // SAFETY: passed on.
+    let refused = unsafe { pirn_waiter_check(waiter, timeout_ns) };
+    if refused != 0 {
+        return refused;
+    }
+    if this.unfinished.get() == 0 {
+        return 0;
+    }
+    // SAFETY: passed on; the list is part of the queue, which outlives its waiters as documented.
+    unsafe {
+        pirn_waiter_begin(
+            waiter,
+            &raw const this.joiners,
+            &raw const JOIN,
+            queue.cast(),
+            0,
+            timeout_ns,
+        )
+    }
+}
+
+/// Return how many items can be got without a wait: those in the queue that are not promised; at
+/// most 2^31 - 1; -EINVAL: NULL. Cost: O(1). Loop thread. Since 0.1.
+///
+/// # Safety
+///
+/// `queue` is NULL or was initialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_queue_size(queue: *const pirn_queue) -> c_int {
+    // SAFETY: NULL, or initialised, as documented.
+    unsafe { queue.as_ref() }.map_or(-EINVAL, |queue| {
+        c_int::try_from(queue.free_items()).unwrap_or(c_int::MAX)
+    })
+}

@@ -1,0 +1,263 @@
+#![expect(
+    unsafe_code,
+    reason = "items are bytes in memory that the caller provides"
+)]
+//! The items of a queue: in an array of the caller's, in one of three orders, or linked through
+//! themselves.
+
+use core::cell::Cell;
+use core::ffi::{c_int, c_void};
+use core::ptr::{null_mut, swap_nonoverlapping};
+
+/// The order of a queue: the item that was put first is got first.
+pub const PIRN_QUEUE_FIFO: u32 = 0;
+/// The order of a queue: the item that was put last is got first.
+pub const PIRN_QUEUE_LIFO: u32 = 1;
+/// The order of a queue: the item before which no other belongs is got first. Equal ones come in
+/// any order. Putting and getting cost O(log n) comparisons and swaps.
+pub const PIRN_QUEUE_PRIORITY: u32 = 2;
+/// With `PIRN_QUEUE_FIFO` or `PIRN_QUEUE_LIFO`: items link themselves. There is no storage and no
+/// bound. An item is a struct of yours that begins with a `struct pirn_link`.
+pub const PIRN_QUEUE_LINKED: u32 = 0x10;
+
+/// True (not 0) if the item at `a` is to be got before the item at `b`. Must not call the library.
+pub type pirn_queue_before_fn =
+    Option<unsafe extern "C" fn(a: *const c_void, b: *const c_void) -> c_int>;
+
+/// What an item of a linked queue begins with. It is the queue's while the item is in the queue.
+#[repr(C)]
+pub struct pirn_link {
+    pub(crate) next: Cell<*mut pirn_link>,
+}
+
+/// Where the items of a queue are. Opaque.
+#[repr(C)]
+pub struct pirn_items {
+    // The array, or the first item of those that are linked.
+    first: Cell<*mut c_void>,
+    // The last item of those that are linked.
+    last: Cell<*mut pirn_link>,
+    before: pirn_queue_before_fn,
+    item_size: u32,
+    capacity: u32,
+    // Of a FIFO: the place of the first item.
+    head: Cell<u32>,
+    count: Cell<u32>,
+    order: u32,
+    reserved: u32,
+}
+
+type Storage = pirn_items;
+
+impl Storage {
+    /// An empty array, or a list. `None`: the arguments contradict each other.
+    pub(crate) fn new(
+        array: *mut c_void,
+        size: usize,
+        item_size: u32,
+        order: u32,
+        before: pirn_queue_before_fn,
+    ) -> Option<Storage> {
+        let is_linked = order & PIRN_QUEUE_LINKED != 0;
+        let has_order = (order & !PIRN_QUEUE_LINKED) <= PIRN_QUEUE_PRIORITY;
+        let is_priority = order & !PIRN_QUEUE_LINKED == PIRN_QUEUE_PRIORITY;
+        let capacity = if is_linked {
+            let is_alone = array.is_null() && size == 0 && item_size == 0 && !is_priority;
+            is_alone.then_some(u32::MAX)?
+        } else {
+            let capacity = (size as u64).checked_div(u64::from(item_size))?;
+            (!array.is_null() && capacity != 0).then_some(capacity.min(1 << 30) as u32)?
+        };
+        (has_order && is_priority == before.is_some()).then_some(Storage {
+            first: Cell::new(array),
+            last: Cell::new(null_mut()),
+            before,
+            item_size,
+            capacity,
+            head: Cell::new(0),
+            count: Cell::new(0),
+            order,
+            reserved: 0,
+        })
+    }
+
+    pub(crate) fn is_linked(&self) -> bool {
+        self.order & PIRN_QUEUE_LINKED != 0
+    }
+
+    #[inline]
+    pub(crate) fn count(&self) -> u32 {
+        self.count.get()
+    }
+
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.count.get() >= self.capacity
+    }
+
+    /// Forgets all items.
+    pub(crate) fn clear(&self) {
+        self.count.set(0);
+        self.head.set(0);
+        if self.is_linked() {
+            self.first.set(null_mut());
+            self.last.set(null_mut());
+        }
+    }
+
+    /// Adds an item: there is room.
+    ///
+    /// # Safety
+    ///
+    /// `item` is an item as long as those of the array, or one that begins with a link and stays.
+    pub(crate) unsafe fn put(&self, item: *const c_void) {
+        let count = self.count.get();
+        self.count.set(count + 1);
+        if self.is_linked() {
+            // SAFETY: begins with a link, as the caller promises.
+            unsafe { self.link(item.cast_mut().cast()) };
+            return;
+        }
+        let at = if self.order == PIRN_QUEUE_FIFO {
+            self.around(self.head.get() + count)
+        } else {
+            count
+        };
+        // SAFETY: the place is in the array and free; the item is as long as one, and outside.
+        unsafe {
+            self.place(at)
+                .copy_from(item.cast(), self.item_size as usize)
+        };
+        if self.order == PIRN_QUEUE_PRIORITY {
+            self.rise(at);
+        }
+    }
+
+    /// Takes the first item out: there is one.
+    ///
+    /// # Safety
+    ///
+    /// `item` has room for an item of the array, or for the address of one that is linked.
+    pub(crate) unsafe fn take(&self, item: *mut c_void) {
+        let last = self.count.get() - 1;
+        self.count.set(last);
+        if self.is_linked() {
+            let first = self.unlink();
+            // SAFETY: room for an address, as the caller promises.
+            unsafe { item.cast::<*mut c_void>().write_unaligned(first.cast()) };
+            return;
+        }
+        let at = match self.order {
+            PIRN_QUEUE_FIFO => {
+                let head = self.head.get();
+                self.head.set(self.around(head + 1));
+                head
+            }
+            PIRN_QUEUE_LIFO => last,
+            _ => 0,
+        };
+        // SAFETY: room for an item outside of the array; the place holds one.
+        unsafe {
+            self.place(at)
+                .copy_to(item.cast::<u8>(), self.item_size as usize)
+        };
+        if self.order == PIRN_QUEUE_PRIORITY && last != 0 {
+            self.swap(0, last);
+            self.sink(last);
+        }
+    }
+
+    // ---- the array ----
+
+    /// `at`, below twice the capacity, in the ring.
+    fn around(&self, at: u32) -> u32 {
+        if at >= self.capacity {
+            at - self.capacity
+        } else {
+            at
+        }
+    }
+
+    /// The address of a place below the capacity.
+    fn place(&self, at: u32) -> *mut u8 {
+        let offset = at as usize * self.item_size as usize;
+        self.first.get().cast::<u8>().wrapping_add(offset)
+    }
+
+    fn swap(&self, a: u32, b: u32) {
+        // SAFETY: two different places of the array, each as long as an item.
+        unsafe { swap_nonoverlapping(self.place(a), self.place(b), self.item_size as usize) };
+    }
+
+    fn is_before(&self, a: u32, b: u32) -> bool {
+        let (a, b) = (self.place(a), self.place(b));
+        self.before
+            // SAFETY: called as documented, with two items.
+            .is_some_and(|before| unsafe { before(a.cast(), b.cast()) } != 0)
+    }
+
+    /// A heap: each item comes before the two below it. The item at `at` may belong higher up.
+    fn rise(&self, mut at: u32) {
+        while at != 0 {
+            let above = (at - 1) / 2;
+            if !self.is_before(at, above) {
+                return;
+            }
+            self.swap(at, above);
+            at = above;
+        }
+    }
+
+    /// The first of `count` items may belong further down.
+    fn sink(&self, count: u32) {
+        let mut at = 0;
+        loop {
+            let mut best = at;
+            for below in [2 * at + 1, 2 * at + 2] {
+                if below < count && self.is_before(below, best) {
+                    best = below;
+                }
+            }
+            if best == at {
+                return;
+            }
+            self.swap(at, best);
+            at = best;
+        }
+    }
+
+    // ---- the links ----
+
+    /// # Safety
+    ///
+    /// `link` is one.
+    unsafe fn link(&self, link: *mut pirn_link) {
+        let is_lifo = self.order & !PIRN_QUEUE_LINKED == PIRN_QUEUE_LIFO;
+        let next = if is_lifo {
+            self.first.get()
+        } else {
+            null_mut()
+        };
+        // SAFETY: the caller promises it.
+        unsafe { &*link }.next.set(next.cast());
+        // SAFETY: NULL, or an item that is in the queue, and hence still there.
+        match unsafe { self.last.get().as_ref() } {
+            Some(last) if !is_lifo => last.next.set(link),
+            _ => self.first.set(link.cast()),
+        }
+        if !is_lifo {
+            self.last.set(link);
+        }
+    }
+
+    fn unlink(&self) -> *mut pirn_link {
+        let first = self.first.get().cast::<pirn_link>();
+        // SAFETY: NULL, or an item that is in the queue, and hence still there.
+        let next = unsafe { first.as_ref() }.map_or(null_mut(), |first| first.next.get());
+        self.first.set(next.cast());
+        if next.is_null() {
+            self.last.set(null_mut());
+        }
+        first
+    }
+}

@@ -1,0 +1,713 @@
+/*
+ * pirn/sync.h: events, mutexes, semaphores, conditions, barriers and queues, as a layer above
+ * pirn/wait.h.
+ *
+ * The layer is in the same library. A program that does not call it does not contain it. Version 0
+ * of this header: nothing in it is frozen yet.
+ *
+ *
+ * IN ONE PAGE
+ *
+ * An object is a struct of yours for which programs wait. Fibers, coroutines, callbacks and the
+ * program's own main function can wait for the same object. Here fibers buy tickets, of which there
+ * are ten, from two clerks:
+ *
+ *     static struct pirn_semaphore clerks;                   all zero: no clerk is free
+ *     static int tickets = 10;
+ *
+ *     static int customer(struct pirn_hub *hub, void *user)
+ *     {
+ *         pirn_semaphore_acquire(hub, &clerks, 1, PIRN_FOREVER);
+ *         pirn_fiber_sleep(hub, 1000000);                    others run meanwhile
+ *         if (tickets > 0)
+ *             tickets--;                                     no lock: nobody else runs here
+ *         return pirn_semaphore_release(&clerks, 1);
+ *     }
+ *
+ *     ...
+ *     pirn_semaphore_release(&clerks, 2);                    two clerks begin to work
+ *
+ * Only one program runs at a time, until it waits. So a mutex is needed only where a program
+ * waits between the first and the last access to what it protects.
+ *
+ *
+ * CONVENTIONS
+ *
+ * Those of pirn.h and the rules of every wait in pirn/wait.h, and:
+ *
+ * Two forms   A function that ends in _start begins a wait for a waiter of yours, and never waits
+ *             itself. The function without _start waits: it takes the hub first, and is for
+ *             fibers, and for main where no callback runs. It is inline, and calls pirn/fiber.h:
+ *             a program that does not use it does not contain fibers.
+ * Zero        All zero is an event that is not set, a mutex that is not locked, a semaphore without
+ *             units, a condition. Barriers and queues have functions that prepare them. There is
+ *             nothing to end: an object for which nobody waits is memory of yours.
+ * Hand-over   What is released belongs to the waiter that has waited longest from that moment on,
+ *             before it runs. So nobody overtakes, and trying fails while somebody waits.
+ * Loop        An object serves the waiters of one loop at a time. A waiter of another loop gets
+ *             -EINVAL.
+ * Threads     All functions are for the loop's thread, except for pirn_event_set_from and
+ *             pirn_queue_put_from, which other threads, signal handlers and interrupts may call.
+ * Keeping on  A program that waits for an object does not keep pirn_run going, because nobody but
+ *             other callbacks could end the wait; a time limit does. If another thread will end
+ *             the wait, call pirn_hold first, and pirn_release afterwards.
+ * Fields      Those whose names do not end in _ may be read. Only functions may write them.
+ * Cost        A wait that need not wait costs no system call. Waiting and waking cost none either,
+ *             except that the loop may have to wait for the kernel. Nothing allocates.
+ * Size        All objects are one member of libpirn.a: link with -Wl,--gc-sections to leave out
+ *             those that you do not use.
+ */
+
+
+#ifndef PIRN_SYNC_H
+#define PIRN_SYNC_H
+
+/* Generated from crates/sync by `cargo build --features header`. Do not edit. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pirn/fiber.h>
+#include <pirn/wait.h>
+
+
+/**
+ * The order of a queue: the item that was put first is got first.
+ */
+#define PIRN_QUEUE_FIFO 0u
+
+/**
+ * The order of a queue: the item that was put last is got first.
+ */
+#define PIRN_QUEUE_LIFO 1u
+
+/**
+ * The order of a queue: the item before which no other belongs is got first. Equal ones come in
+ * any order. Putting and getting cost O(log n) comparisons and swaps.
+ */
+#define PIRN_QUEUE_PRIORITY 2u
+
+/**
+ * With `PIRN_QUEUE_FIFO` or `PIRN_QUEUE_LIFO`: items link themselves. There is no storage and no
+ * bound. An item is a struct of yours that begins with a `struct pirn_link`.
+ */
+#define PIRN_QUEUE_LINKED 0x10u
+
+/**
+ * What is waited for: an event.
+ */
+#define PIRN_FOR_EVENT 16u
+
+/**
+ * What is waited for: a mutex.
+ */
+#define PIRN_FOR_MUTEX 17u
+
+/**
+ * Option of `pirn_mutex_init`: its owner can lock the mutex again, and has to unlock it as often.
+ */
+#define PIRN_MUTEX_RECURSIVE 0x1u
+
+/**
+ * What is waited for: units of a semaphore.
+ */
+#define PIRN_FOR_SEMAPHORE 18u
+
+/**
+ * What is waited for: a notification.
+ */
+#define PIRN_FOR_CONDITION 19u
+
+/**
+ * What is waited for: the other parties.
+ */
+#define PIRN_FOR_BARRIER 20u
+
+/**
+ * What is waited for: an item, room for one, or the end of all.
+ */
+#define PIRN_FOR_QUEUE 21u
+
+/**
+ * How a queue is closed: items that are in it can still be got.
+ */
+#define PIRN_QUEUE_DRAIN 0u
+
+/**
+ * How a queue is closed: it is emptied, and its items count as done.
+ */
+#define PIRN_QUEUE_NOW 1u
+
+/**
+ * A flag that programs wait for. All zero is an event that is not set. It is yours, and must stay
+ * where it is while a waiter waits for it, and until the loop has seen every
+ * `pirn_event_set_from`.
+ */
+struct pirn_event {
+  struct pirn_waiters waiters_;
+  struct pirn_remote remote_;
+  uint32_t is_set_;
+  uint32_t reserved_;
+};
+
+/**
+ * A lock. All zero is one that nobody holds, and that is not recursive. It is yours, and must stay
+ * where it is while it is locked.
+ *
+ * Only a program whose critical section waits needs it: between two waits nobody else runs.
+ */
+struct pirn_mutex {
+  struct pirn_held held_;
+  struct pirn_waiters waiters_;
+  uint32_t depth_;
+  uint32_t options_;
+};
+
+/**
+ * A number of units. All zero is a semaphore with none, to which any number can be released. It is
+ * yours, and must stay where it is while a waiter waits for it.
+ */
+struct pirn_semaphore {
+  struct pirn_waiters waiters_;
+  /**
+   * How many units are free. To be read only.
+   */
+  uint32_t value;
+  /**
+   * How many units can be free at most; 0: any number. To be read only.
+   */
+  uint32_t most;
+};
+
+/**
+ * Waiters for a notification. All zero is a condition for which nobody waits. It is yours, and
+ * must stay where it is until every wait for it is over.
+ */
+struct pirn_condition {
+  struct pirn_waiters waiters_;
+  struct pirn_mutex *mutex_;
+};
+
+/**
+ * A number of parties that wait for each other. Prepare it with `pirn_barrier_init`. It is yours,
+ * and must stay where it is while a waiter waits for it.
+ */
+struct pirn_barrier {
+  struct pirn_waiters waiters_;
+  /**
+   * How many parties it takes. To be read only.
+   */
+  uint32_t parties;
+  /**
+   * How many parties wait now. To be read only.
+   */
+  uint32_t arrived;
+  /**
+   * 1 if a party has left, until `pirn_barrier_reset`. To be read only.
+   */
+  uint32_t is_broken;
+  uint32_t reserved_;
+};
+
+/**
+ * What an item of a linked queue begins with. It is the queue's while the item is in the queue.
+ */
+struct pirn_link {
+  struct pirn_link *next_;
+};
+
+/**
+ * True (not 0) if the item at `a` is to be got before the item at `b`. Must not call the library.
+ */
+typedef int (*pirn_queue_before_fn)(const void *a, const void *b);
+
+/**
+ * Where the items of a queue are. Opaque.
+ */
+struct pirn_items {
+  void *first_;
+  struct pirn_link *last_;
+  pirn_queue_before_fn before_;
+  uint32_t item_size_;
+  uint32_t capacity_;
+  uint32_t head_;
+  uint32_t count_;
+  uint32_t order_;
+  uint32_t reserved_;
+};
+
+/**
+ * A queue. Prepare it with `pirn_queue_init`. It is yours, and must stay where it is while a
+ * waiter waits for it, and until the loop has seen every `pirn_queue_put_from`.
+ */
+struct pirn_queue {
+  struct pirn_waiters getters_;
+  struct pirn_waiters putters_;
+  struct pirn_waiters joiners_;
+  struct pirn_items items_;
+  uint64_t unfinished_;
+  uint32_t claims_;
+  uint32_t closed_;
+  struct pirn_link *arrived_;
+  struct pirn_remote remote_;
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Wait until an event is set. The event stays set.
+ *
+ * @param waiter      who waits; may be NULL if `timeout_ns` is 0
+ * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only look
+ *
+ * Returns 0: the event is set; `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT or
+ * -ECANCELED. Or, with nothing begun:
+ * - -EAGAIN: `timeout_ns` is 0, and the event is not set
+ * - -EINVAL: `event` is NULL, or `waiter` is of another loop than those that wait already
+ * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
+ * - -EBUSY: `waiter` waits already
+ *
+ * Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_event_wait_start(struct pirn_event *event,
+                          struct pirn_waiter *waiter,
+                          uint64_t timeout_ns);
+
+/**
+ * Set an event. All who wait now are woken, even if the event is cleared before they run.
+ *
+ * Returns 0, also if it is set already; -EINVAL: NULL. Cost: O(waiters). Loop thread. Since 0.1.
+ */
+int pirn_event_set(struct pirn_event *event);
+
+/**
+ * Set an event from another thread, a signal handler or an interrupt. It is set in the next turn
+ * of the loop.
+ *
+ * Cannot be refused for want of room: several calls before that turn are one. A run of the loop
+ * does not go on for it: if only other threads can end a wait, call `pirn_hold` first.
+ *
+ * @param hub    of the loop on which the event is waited for
+ * @param event  must stay where it is until that turn
+ *
+ * Returns 0, or -EINVAL: a NULL. Async-signal-safe. Cost: O(1), two system calls at most. Any
+ * thread. Since 0.1.
+ */
+int pirn_event_set_from(struct pirn_hub *hub, struct pirn_event *event);
+
+/**
+ * Clear an event: from now on programs wait for it again.
+ *
+ * Returns 0, or -EINVAL: NULL. Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_event_clear(struct pirn_event *event);
+
+/**
+ * Return 1 if an event is set, else 0; -EINVAL: NULL. Loop thread. Since 0.1.
+ */
+int pirn_event_is_set(const struct pirn_event *event);
+
+/**
+ * Prepare a mutex. It must not be locked.
+ *
+ * @param options  `PIRN_MUTEX_RECURSIVE`, or 0
+ *
+ * Returns 0, or -EINVAL: NULL, or other bits. Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_mutex_init(struct pirn_mutex *mutex, uint32_t options);
+
+/**
+ * Lock a mutex. The waiter owns it from then on.
+ *
+ * The mutex is handed over: from the moment in which its owner unlocks it, it belongs to the
+ * waiter that has waited longest, before that runs. The owner must unlock the mutex, or be
+ * dropped, before its memory is used for something else.
+ *
+ * @param waiter      who is to own it
+ * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
+ *
+ * Returns 0: it is locked; -EOWNERDEAD: it is locked too, and its last owner has ended without
+ * unlocking it, so check what it protects; `PIRN_WAITS`: the wait has begun, and ends with 0,
+ * -EOWNERDEAD, -ETIMEDOUT or -ECANCELED. Or, with nothing begun:
+ * - -EAGAIN: `timeout_ns` is 0, and it is locked
+ * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback; or it owns the
+ *   mutex already, and that is not recursive; or `timeout_ns` is `PIRN_FOREVER`, and its owner
+ *   waits without a limit for a mutex that `waiter` owns, directly or through other owners
+ * - -EOVERFLOW: the owner has locked it 65535 times
+ * - -EINVAL: `mutex` is NULL, or `waiter` is of another loop than those that wait already
+ * - -EBUSY: `waiter` waits already
+ *
+ * Cost: O(1); with `PIRN_FOREVER`, where it has to wait, O(owners that wait for one another). Loop
+ * thread. Since 0.1.
+ */
+int pirn_mutex_lock_start(struct pirn_mutex *mutex,
+                          struct pirn_waiter *waiter,
+                          uint64_t timeout_ns);
+
+/**
+ * Unlock a mutex in the name of its owner. For fibers, and where no callback runs, there is
+ * `pirn_mutex_unlock`.
+ *
+ * @param owner  the waiter that has locked it
+ *
+ * Returns 0, or -EINVAL: `mutex` is NULL; -EPERM: `owner` does not own it, or is NULL. Cost:
+ * O(1). Loop thread. Since 0.1.
+ */
+int pirn_mutex_unlock_by(struct pirn_mutex *mutex, const struct pirn_waiter *owner);
+
+/**
+ * Prepare a semaphore. Nobody must wait for it.
+ *
+ * @param value  how many units are free
+ * @param most   how many can be free at most: releasing more is an error; 0: any number
+ *
+ * Returns 0, or -EINVAL: NULL, or `value` is above `most`. Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_semaphore_init(struct pirn_semaphore *semaphore, uint32_t value, uint32_t most);
+
+/**
+ * Acquire units of a semaphore.
+ *
+ * First come, first served: a waiter that wants more units than there are holds back those behind
+ * it.
+ *
+ * @param waiter      who waits; may be NULL if `timeout_ns` is 0
+ * @param units       how many, 1 or more; all at once
+ * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
+ *
+ * Returns 0: the units are acquired; `PIRN_WAITS`: the wait has begun, and ends with 0,
+ * -ETIMEDOUT or -ECANCELED. Or, with nothing begun:
+ * - -EAGAIN: `timeout_ns` is 0, and there are not enough units or others wait
+ * - -EINVAL: `semaphore` is NULL; `units` is 0, or above `most`; `waiter` is of another loop than
+ *   those that wait already
+ * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
+ * - -EBUSY: `waiter` waits already
+ *
+ * Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_semaphore_acquire_start(struct pirn_semaphore *semaphore,
+                                 struct pirn_waiter *waiter,
+                                 uint32_t units,
+                                 uint64_t timeout_ns);
+
+/**
+ * Release units of a semaphore. Who acquired them does not matter.
+ *
+ * Those who have waited longest are given the units at once, before they run.
+ *
+ * @param units  how many, 1 or more
+ *
+ * Returns 0, or -EINVAL: NULL, or `units` is 0; -EOVERFLOW: more would be free than `most`, or
+ * than a uint32_t can hold; nothing has changed. Cost: O(waiters that are served). Loop thread.
+ * Since 0.1.
+ */
+int pirn_semaphore_release(struct pirn_semaphore *semaphore, uint32_t units);
+
+/**
+ * Wait for a notification, and give up a mutex meanwhile.
+ *
+ * The mutex is unlocked, however often it was locked, and locked again as often when the wait is
+ * over, whatever the result. Neither time limits nor cancellation end the part of the wait that
+ * takes the mutex back. A waiter that is notified joins those who wait for the mutex at once, and
+ * runs when it owns it. There are no spurious wake-ups.
+ *
+ * @param mutex       owned by `waiter`, and the same one for all who wait at a time; or NULL:
+ *                    there is no mutex
+ * @param waiter      who waits
+ * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit
+ *
+ * Returns `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT or -ECANCELED, or with
+ * -EOWNERDEAD as `pirn_mutex_lock_start`. Or, with nothing begun and the mutex still locked:
+ * - -EAGAIN: `timeout_ns` is 0
+ * - -EPERM: `waiter` does not own `mutex`
+ * - -EINVAL: `condition` is NULL; others wait with another mutex, or with none, or on another loop
+ * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
+ * - -EBUSY: `waiter` waits already
+ *
+ * Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_condition_wait_start(struct pirn_condition *condition,
+                              struct pirn_mutex *mutex,
+                              struct pirn_waiter *waiter,
+                              uint64_t timeout_ns);
+
+/**
+ * Notify those who have waited longest. Who comes later is not notified.
+ *
+ * The caller need not own the mutex, though it usually does.
+ *
+ * @param count  how many at most; UINT32_MAX: all
+ *
+ * Returns how many were notified, at most 2^31 - 1; -EINVAL: NULL. Cost: O(notified). Loop
+ * thread. Since 0.1.
+ */
+int pirn_condition_notify(struct pirn_condition *condition, uint32_t count);
+
+/**
+ * Prepare a barrier. Nobody must wait for it.
+ *
+ * @param parties  how many have to arrive, 1 to 2^30 - 1
+ *
+ * Returns 0, or -EINVAL: NULL, or another number. Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_barrier_init(struct pirn_barrier *barrier, uint32_t parties);
+
+/**
+ * Wait until all parties have arrived.
+ *
+ * The party that arrives last does not wait, and wakes the others. The barrier is then ready for
+ * the next round, also for parties that arrive before the others have run. A party that leaves
+ * because of its time limit, cancellation or `pirn_waiter_drop` breaks the barrier: all others
+ * get -EPIPE, and so does every later wait until `pirn_barrier_reset`.
+ *
+ * @param waiter      who waits; may be NULL if `timeout_ns` is 0
+ * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: pass only as the last
+ *                    party
+ *
+ * Returns how many had arrived before, if this was the last party: parties - 1; `PIRN_WAITS`: the
+ * wait has begun, and ends with how many had arrived before, -EPIPE, -ETIMEDOUT or -ECANCELED.
+ * Or, with nothing begun:
+ * - -EAGAIN: `timeout_ns` is 0, and this is not the last party; the barrier is not broken by that
+ * - -EPIPE: the barrier is broken
+ * - -EINVAL: `barrier` is NULL, or was never initialised; `waiter` is of another loop than those
+ *   that wait already
+ * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
+ * - -EBUSY: `waiter` waits already
+ *
+ * Cost: O(1), for the last party O(parties). Loop thread. Since 0.1.
+ */
+int pirn_barrier_wait_start(struct pirn_barrier *barrier,
+                            struct pirn_waiter *waiter,
+                            uint64_t timeout_ns);
+
+/**
+ * Make a barrier as it was at first. The waits of those who wait end with -EPIPE.
+ *
+ * Returns 0, or -EINVAL: NULL, or it was never initialised. Cost: O(waiters). Loop thread. Since
+ * 0.1.
+ */
+int pirn_barrier_reset(struct pirn_barrier *barrier);
+
+/**
+ * Prepare a queue, which is empty and open. Nobody must wait for it.
+ *
+ * Four arguments describe one of two things. A bounded queue copies its items into an array of
+ * yours. The items of a linked queue (`PIRN_QUEUE_LINKED`) are structs of yours that begin with a
+ * `struct pirn_link`: it has no bound, and takes items from other threads.
+ *
+ * @param storage    bounded: the array, which the queue has as long as it is in use; aligned as
+ *                   `before` needs it. Linked: NULL
+ * @param size       bounded: bytes of the array: room for `size / item_size` items, at most 2^30.
+ *                   Linked: 0
+ * @param item_size  bounded: bytes of an item, 1 or more. Linked: 0
+ * @param order      `PIRN_QUEUE_FIFO`, `PIRN_QUEUE_LIFO`, `PIRN_QUEUE_PRIORITY`, or one of the
+ *                   first two with `PIRN_QUEUE_LINKED`
+ * @param before     which of two items is got first; for `PIRN_QUEUE_PRIORITY`, else NULL
+ *
+ * Returns 0, or -EINVAL: `queue` is NULL; there is no room for one item; arguments that contradict
+ * each other. Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_queue_init(struct pirn_queue *queue,
+                    void *storage,
+                    size_t size,
+                    uint32_t item_size,
+                    uint32_t order,
+                    pirn_queue_before_fn before);
+
+/**
+ * Put an item into a queue.
+ *
+ * The item is copied when there is room. If the wait has begun, it must stay where it is until the
+ * wait is over. A waiter that was granted its wait has put its item, also if it is then dropped.
+ *
+ * @param waiter      who waits; may be NULL if `timeout_ns` is 0
+ * @param item        bounded: where the item is. Linked: the struct itself, which is the queue's
+ *                    until it is got
+ * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
+ *
+ * Returns 0: the item is in the queue; `PIRN_WAITS`: the wait has begun, and ends with 0,
+ * -ETIMEDOUT, -ECANCELED or -ESHUTDOWN. Or, with nothing begun:
+ * - -EAGAIN: `timeout_ns` is 0, and the queue is full
+ * - -ESHUTDOWN: the queue is closed
+ * - -EINVAL: a NULL; or `waiter` is of another loop than those that wait already
+ * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
+ * - -EBUSY: `waiter` waits already
+ *
+ * Cost: O(item_size), with `PIRN_QUEUE_PRIORITY` times the logarithm of the items. Loop thread.
+ * Since 0.1.
+ */
+int pirn_queue_put_start(struct pirn_queue *queue,
+                         struct pirn_waiter *waiter,
+                         const void *item,
+                         uint64_t timeout_ns);
+
+/**
+ * Get the first item of a queue.
+ *
+ * Items are promised to those who wait in the order of their coming, and copied when they run: so
+ * it is the order of the queue, and not of the waiters, that decides which item is got. If the
+ * wait has begun, `item` must stay where it is until the wait is over.
+ *
+ * @param waiter      who waits; may be NULL if `timeout_ns` is 0
+ * @param item        where the item is written; linked: where its address is written
+ * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
+ *
+ * Returns 0: the item is there; `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT,
+ * -ECANCELED or -ESHUTDOWN. Or, with nothing begun:
+ * - -EAGAIN: `timeout_ns` is 0, and the queue is empty, or all items are promised
+ * - -ESHUTDOWN: the queue is closed, and empty, or all items are promised
+ * - -EINVAL: a NULL; or `waiter` is of another loop than those that wait already
+ * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
+ * - -EBUSY: `waiter` waits already
+ *
+ * Cost: as `pirn_queue_put_start`. Loop thread. Since 0.1.
+ */
+int pirn_queue_get_start(struct pirn_queue *queue,
+                         struct pirn_waiter *waiter,
+                         void *item,
+                         uint64_t timeout_ns);
+
+/**
+ * Put an item into a linked queue from another thread, a signal handler or an interrupt.
+ *
+ * Cannot be refused for want of room. The item is in the queue in the next turn of the loop,
+ * behind those that the same thread has put before. A run of the loop does not go on for it: if
+ * only other threads put, call `pirn_hold` first. An item that comes after `pirn_queue_close` is
+ * put all the same.
+ *
+ * @param hub   of the loop on which the queue is waited for
+ * @param link  the first field of the item, which is the queue's until it is got
+ *
+ * Returns 0, or -EINVAL: a NULL, or a queue that is not linked. Async-signal-safe. Cost: O(1),
+ * two system calls at most. Any thread. Since 0.1.
+ */
+int pirn_queue_put_from(struct pirn_hub *hub, struct pirn_queue *queue, struct pirn_link *link);
+
+/**
+ * Close a queue: nothing can be put any more.
+ *
+ * Those who wait to put get -ESHUTDOWN, and so do those who wait to get. With `PIRN_QUEUE_DRAIN`
+ * items that are in the queue can still be got. With `PIRN_QUEUE_NOW` the queue is emptied: also
+ * getters that were promised an item and have not run get -ESHUTDOWN, and `pirn_queue_join` waits
+ * only for the items that were got before.
+ *
+ * @param how  `PIRN_QUEUE_DRAIN` or `PIRN_QUEUE_NOW`, which also empties a queue that was closed
+ *             before; a linked queue can only be drained
+ *
+ * Returns 0, also if it is closed already; -EINVAL: NULL, or `how` is another number. Cost:
+ * O(waiters). Loop thread. Since 0.1.
+ */
+int pirn_queue_close(struct pirn_queue *queue, uint32_t how);
+
+/**
+ * Say that an item that was got is done: see `pirn_queue_join`.
+ *
+ * Returns 0, or -EINVAL: NULL, or it was called more often than items were put. Cost: O(1), for
+ * the last item O(joiners). Loop thread. Since 0.1.
+ */
+int pirn_queue_done(struct pirn_queue *queue);
+
+/**
+ * Wait until every item that was put is done: `pirn_queue_done` was called for each.
+ *
+ * @param waiter      who waits; may be NULL if `timeout_ns` is 0
+ * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only look
+ *
+ * Returns 0: all are done; `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT or
+ * -ECANCELED. Or, with nothing begun:
+ * - -EAGAIN: `timeout_ns` is 0, and some are not done
+ * - -EINVAL: `queue` is NULL, or `waiter` is of another loop than those that wait already
+ * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
+ * - -EBUSY: `waiter` waits already
+ *
+ * Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_queue_join_start(struct pirn_queue *queue,
+                          struct pirn_waiter *waiter,
+                          uint64_t timeout_ns);
+
+/**
+ * Return how many items can be got without a wait: those in the queue that are not promised; at
+ * most 2^31 - 1; -EINVAL: NULL. Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_queue_size(const struct pirn_queue *queue);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+/* ---- for fibers, and for main where no callback runs ---- */
+
+/**
+ * Wait until an event is set. Returns 0, or -ETIMEDOUT, -ECANCELED, or what pirn_event_wait_start
+ * returns if nothing has begun. So for all functions below.
+ */
+static inline int pirn_event_wait(struct pirn_hub *hub, struct pirn_event *event,
+                                  uint64_t timeout_ns)
+{
+    return pirn_fiber_await(hub, pirn_event_wait_start(event, pirn_fiber_self(hub), timeout_ns));
+}
+
+/** Lock a mutex. Returns 0; -EOWNERDEAD, and it is locked; or an error. */
+static inline int pirn_mutex_lock(struct pirn_hub *hub, struct pirn_mutex *mutex,
+                                  uint64_t timeout_ns)
+{
+    return pirn_fiber_await(hub, pirn_mutex_lock_start(mutex, pirn_fiber_self(hub), timeout_ns));
+}
+
+/** Unlock a mutex that the calling fiber, or main, has locked. Never waits. */
+static inline int pirn_mutex_unlock(struct pirn_hub *hub, struct pirn_mutex *mutex)
+{
+    return pirn_mutex_unlock_by(mutex, pirn_fiber_self(hub));
+}
+
+/** Acquire units of a semaphore. */
+static inline int pirn_semaphore_acquire(struct pirn_hub *hub, struct pirn_semaphore *semaphore,
+                                         uint32_t units, uint64_t timeout_ns)
+{
+    return pirn_fiber_await(
+        hub, pirn_semaphore_acquire_start(semaphore, pirn_fiber_self(hub), units, timeout_ns));
+}
+
+/** Wait for a notification, and give up the mutex, which may be NULL, meanwhile. */
+static inline int pirn_condition_wait(struct pirn_hub *hub, struct pirn_condition *condition,
+                                      struct pirn_mutex *mutex, uint64_t timeout_ns)
+{
+    return pirn_fiber_await(
+        hub, pirn_condition_wait_start(condition, mutex, pirn_fiber_self(hub), timeout_ns));
+}
+
+/** Wait until all parties have arrived. Returns how many had arrived before, or an error. */
+static inline int pirn_barrier_wait(struct pirn_hub *hub, struct pirn_barrier *barrier,
+                                    uint64_t timeout_ns)
+{
+    return pirn_fiber_await(hub,
+                            pirn_barrier_wait_start(barrier, pirn_fiber_self(hub), timeout_ns));
+}
+
+/** Put an item into a queue. */
+static inline int pirn_queue_put(struct pirn_hub *hub, struct pirn_queue *queue, const void *item,
+                                 uint64_t timeout_ns)
+{
+    return pirn_fiber_await(hub,
+                            pirn_queue_put_start(queue, pirn_fiber_self(hub), item, timeout_ns));
+}
+
+/** Get the first item of a queue. */
+static inline int pirn_queue_get(struct pirn_hub *hub, struct pirn_queue *queue, void *item,
+                                 uint64_t timeout_ns)
+{
+    return pirn_fiber_await(hub,
+                            pirn_queue_get_start(queue, pirn_fiber_self(hub), item, timeout_ns));
+}
+
+/** Wait until every item that was put is done. */
+static inline int pirn_queue_join(struct pirn_hub *hub, struct pirn_queue *queue,
+                                  uint64_t timeout_ns)
+{
+    return pirn_fiber_await(hub, pirn_queue_join_start(queue, pirn_fiber_self(hub), timeout_ns));
+}
+
+#endif  /* PIRN_SYNC_H */
