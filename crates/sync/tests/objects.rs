@@ -192,6 +192,7 @@ fn a_recursive_mutex_is_unlocked_as_often_as_it_was_locked() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn a_recursion_too_deep_to_be_restored_is_refused() {
     let mutex = mutex(PIRN_MUTEX_RECURSIVE);
     callers!(world: a);

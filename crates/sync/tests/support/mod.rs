@@ -4,16 +4,22 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
-use std::mem::{MaybeUninit, zeroed};
+use std::mem::MaybeUninit;
+#[cfg(not(miri))]
+use std::mem::zeroed;
 use std::ptr::null_mut;
 use std::rc::Rc;
 
 use pirn_abi::*;
 use pirn_wait::*;
 
-// Links the core and the layers below.
+// Links the core.
+#[cfg(not(miri))]
 use pirn as _;
 use pirn_wait::ffi::*;
+
+#[cfg(miri)]
+mod core;
 
 thread_local! {
     static FAILURE: RefCell<Option<Box<dyn std::any::Any + Send>>> = const { RefCell::new(None) };
@@ -62,7 +68,14 @@ pub struct World {
 }
 
 impl World {
-    pub fn new() -> Rc<World> {
+    #[cfg(miri)]
+    fn event_loop() -> (Vec<u64>, *mut pirn_loop) {
+        (Vec::new(), core::init())
+    }
+
+    /// A block, and a loop in it.
+    #[cfg(not(miri))]
+    fn event_loop() -> (Vec<u64>, *mut pirn_loop) {
         let counts = (8, 64, 256);
         let size = pirn_storage_size(counts.0, counts.1, counts.2);
         let mut block = vec![0u64; size / 8];
@@ -79,6 +92,11 @@ impl World {
         let memory = block.as_mut_ptr().cast();
         let rc = unsafe { pirn_init(&raw mut event_loop, memory, size, &raw const config) };
         assert_eq!(rc, 0);
+        (block, event_loop)
+    }
+
+    pub fn new() -> Rc<World> {
+        let (block, event_loop) = World::event_loop();
         let hub: *mut MaybeUninit<pirn_hub> = Box::into_raw(Box::new(MaybeUninit::uninit()));
         let hub = hub.cast::<pirn_hub>();
         assert_eq!(unsafe { pirn_hub_init(event_loop, hub, 63) }, 0);
@@ -146,7 +164,10 @@ impl Drop for World {
                 0,
                 "somebody still waits"
             );
+            #[cfg(not(miri))]
             assert_eq!(unsafe { pirn_deinit(self.event_loop) }, 0);
+            #[cfg(miri)]
+            core::deinit(self.event_loop);
             drop(unsafe { Box::from_raw(self.hub) });
         }
     }

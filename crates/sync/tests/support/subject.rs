@@ -70,9 +70,8 @@ freed! {
     Condition: condition;
     LockedCondition: condition, mutex;
     Barrier: barrier;
-    Get: queue;
-    Put: queue;
-    Join: queue;
+    Queue: queue, storage;
+    Get: got;
 }
 
 pub struct Event {
@@ -271,15 +270,21 @@ impl Subject for Barrier {
     }
 }
 
-fn queue(put: u32) -> *mut pirn_queue {
-    let queue = zero();
-    let storage = Box::leak(Box::new([0u8; 1])).as_mut_ptr().cast();
-    let rc = unsafe { pirn_queue_init(queue, storage, 1, 1, PIRN_QUEUE_FIFO, None) };
+/// A queue of one.
+struct Queue {
+    queue: *mut pirn_queue,
+    storage: *mut u8,
+}
+
+fn queue(put: u32) -> Queue {
+    let (queue, storage) = (zero(), boxed(0u8));
+    let array = storage.cast();
+    let rc = unsafe { pirn_queue_init(queue, array, 1, 1, PIRN_QUEUE_FIFO, None) };
     assert_eq!(rc, 0);
     for _ in 0..put {
         put_one(queue);
     }
-    queue
+    Queue { queue, storage }
 }
 
 static ITEM: u8 = 7;
@@ -291,7 +296,7 @@ fn put_one(queue: *mut pirn_queue) {
 }
 
 pub struct Get {
-    queue: *mut pirn_queue,
+    queue: Queue,
     got: *mut u8,
 }
 
@@ -300,13 +305,13 @@ impl Subject for Get {
         "queue, get"
     }
     fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
-        unsafe { pirn_queue_get_start(self.queue, waiter, self.got.cast(), timeout_ns) }
+        unsafe { pirn_queue_get_start(self.queue.queue, waiter, self.got.cast(), timeout_ns) }
     }
     fn start_null(&self, waiter: *mut pirn_waiter) -> c_int {
         unsafe { pirn_queue_get_start(null_mut(), waiter, self.got.cast(), 1) }
     }
     fn grant(&self) {
-        put_one(self.queue);
+        put_one(self.queue.queue);
     }
     fn ended(&self, _waiter: *mut pirn_waiter, result: c_int) {
         let got = unsafe { self.got.replace(0) };
@@ -315,7 +320,7 @@ impl Subject for Get {
 }
 
 pub struct Put {
-    queue: *mut pirn_queue,
+    queue: Queue,
 }
 
 impl Subject for Put {
@@ -324,7 +329,7 @@ impl Subject for Put {
     }
     fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
         let item = (&raw const ITEM).cast();
-        unsafe { pirn_queue_put_start(self.queue, waiter, item, timeout_ns) }
+        unsafe { pirn_queue_put_start(self.queue.queue, waiter, item, timeout_ns) }
     }
     fn start_null(&self, waiter: *mut pirn_waiter) -> c_int {
         let item = (&raw const ITEM).cast();
@@ -333,7 +338,7 @@ impl Subject for Put {
     fn grant(&self) {
         let mut item = 0u8;
         let to = (&raw mut item).cast();
-        let rc = unsafe { pirn_queue_get_start(self.queue, null_mut(), to, 0) };
+        let rc = unsafe { pirn_queue_get_start(self.queue.queue, null_mut(), to, 0) };
         assert_eq!((rc, item), (0, ITEM));
     }
     // The item is in the queue, and stays there.
@@ -343,7 +348,7 @@ impl Subject for Put {
 }
 
 pub struct Join {
-    queue: *mut pirn_queue,
+    queue: Queue,
 }
 
 impl Subject for Join {
@@ -351,13 +356,13 @@ impl Subject for Join {
         "queue, join"
     }
     fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
-        unsafe { pirn_queue_join_start(self.queue, waiter, timeout_ns) }
+        unsafe { pirn_queue_join_start(self.queue.queue, waiter, timeout_ns) }
     }
     fn start_null(&self, waiter: *mut pirn_waiter) -> c_int {
         unsafe { pirn_queue_join_start(null_mut(), waiter, 1) }
     }
     fn grant(&self) {
-        unsafe { pirn_queue_done(self.queue) };
+        unsafe { pirn_queue_done(self.queue.queue) };
     }
     fn is_for_all(&self) -> bool {
         true
