@@ -355,7 +355,7 @@ impl pirn_hub {
                 self.ask_to_be_called();
                 return;
             }
-            waiter.come_up(self, now);
+            waiter.come_up(self);
         }
         self.set_timer(self.deadlines.first().map_or(PIRN_FOREVER, |(at, _)| at));
     }

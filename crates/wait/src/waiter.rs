@@ -423,13 +423,15 @@ impl pirn_waiter {
     }
 
     /// Its place in the heap has come up.
-    pub(crate) fn come_up(&self, hub: &pirn_hub, now_ns: u64) {
+    pub(crate) fn come_up(&self, hub: &pirn_hub) {
+        let at = self.heap.at_ns.get();
         hub.deadlines.remove(self);
         let deadline = self.deadline_ns.get();
         if deadline == 0 {
             return;
         }
-        if deadline > now_ns {
+        if deadline > at {
+            // Even if that is over too: waits end in the order of their deadlines.
             hub.deadlines.insert(self, deadline);
             return;
         }
