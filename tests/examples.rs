@@ -6,7 +6,9 @@ mod support;
 use std::process::Command;
 use std::time::Duration;
 
-use support::{GCC, MINUTES, has, library, root, run, scratch};
+use support::{
+    CLANG_SANITIZED, GCC, GCC_SANITIZED, MINUTES, has, layers, library, root, run, scratch,
+};
 
 /// One `epoll_ctl` after the other fails. The self-test then reports a failure or none, and ends.
 #[test]
@@ -37,6 +39,30 @@ fn the_state_machine_survives_a_refused_epoll_ctl() {
             "the refusal of call {refused}: {}",
             outcome.excerpt()
         );
+    }
+}
+
+/// The programs of fibers check themselves, under the sanitizers too.
+#[test]
+fn the_examples_of_fibers_hold_what_they_claim() {
+    for compiler in [GCC, GCC_SANITIZED, CLANG_SANITIZED] {
+        if !has(compiler.program) {
+            continue;
+        }
+        for name in ["fibers", "server_fibers"] {
+            let file = root().join(format!("c-examples/{name}.c"));
+            let program = compiler.link(&file, layers(), &[]);
+            let outcome = run(
+                Command::new(program).arg("--self-test"),
+                Duration::from_secs(100),
+            );
+            assert!(
+                outcome.is_success(),
+                "{name}, {}: {}",
+                compiler.name,
+                outcome.excerpt()
+            );
+        }
     }
 }
 

@@ -55,6 +55,7 @@ programs! {
     fibers_wait_join_and_are_cancelled: "fibers";
     io_looks_as_if_it_blocked: "io";
     a_bounded_pool_serves_many_clients: "server";
+    switches_preserve_registers: "switches";
 }
 
 /// The layers, and those of them that each may call.

@@ -60,7 +60,7 @@ static int ask(struct pirn_hub *hub_, void *argument)
     open_port(hub_, &port, fd);
     if (CHECK(pirn_port_connect(&port, &address, sizeof address, LIMIT) == 0))
         while (got < BYTES) {
-            size_t part = 1 + random_word() % sizeof bytes;
+            size_t part = 1 + (size_t)(random_word() % sizeof bytes);
             if (part > BYTES - sent_count)
                 part = BYTES - sent_count;
             if (!CHECK(pirn_port_write_all(&port, sent + begin + sent_count, part, LIMIT) == 0))

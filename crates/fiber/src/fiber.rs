@@ -298,6 +298,7 @@ impl pirn_fiber {
     }
 
     /// Counts a call that did not have to wait. After `MOST_CALLS` of them the others have a turn.
+    #[cfg(target_os = "linux")]
     pub(crate) fn count_call(&self) {
         let calls = self.calls.get() + 1;
         if calls < MOST_CALLS {
@@ -420,6 +421,7 @@ impl pirn_fiber {
 }
 
 /// How many calls in a row a fiber may make that do not have to wait.
+#[cfg(target_os = "linux")]
 const MOST_CALLS: u32 = 32;
 
 /// The first function on a fiber's stack.

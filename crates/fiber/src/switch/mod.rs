@@ -24,6 +24,17 @@
 #[cfg_attr(target_arch = "s390x", path = "s390x.rs")]
 #[cfg_attr(target_arch = "x86", path = "x86.rs")]
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+#[cfg_attr(
+    not(any(
+        target_arch = "aarch64",
+        target_arch = "arm",
+        target_arch = "riscv64",
+        target_arch = "s390x",
+        target_arch = "x86",
+        target_arch = "x86_64"
+    )),
+    path = "other.rs"
+)]
 mod machine;
 
 pub use machine::{is_supported, prepare, switch};
@@ -31,5 +42,5 @@ pub use machine::{is_supported, prepare, switch};
 /// What a new stack runs. Never returns.
 pub type Main = unsafe extern "C" fn(argument: usize) -> !;
 
-#[cfg(test)]
+#[cfg(all(test, not(miri)))]
 mod tests;
