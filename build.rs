@@ -55,8 +55,10 @@ fn main() {
 fn headers() {
     use std::path::PathBuf;
 
-    /// Each layer is the crate crates/NAME, whose C functions are in src/ffi.
-    const LAYERS: &[&str] = &["os"];
+    /// Each layer is the crate crates/NAME. Those that others build on come first.
+    const LAYERS: &[&str] = &["os", "wait", "sync", "fiber"];
+    /// Those that other layers call: by the declarations in crates/NAME/src/functions.rs.
+    const CALLED_BY_LAYERS: &[&str] = &["wait"];
 
     println!("cargo::rerun-if-env-changed=PIRN_HEADER");
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo"));
@@ -73,16 +75,24 @@ fn headers() {
 
     let directory = root.join("src/ffi");
     let mut known = header::rust_files(&directory);
-    let text = header::header(&directory.join("pirn.h.in"), &directory, &known);
+    let text = header::header(&directory.join("pirn.h.in"), &known);
     write("include/pirn.h", "", text);
     let text = abi::declarations(&known);
     write("crates/abi/src/declarations.rs", "rs", text);
     for layer in LAYERS {
-        let directory = root.join(format!("crates/{layer}/src/ffi"));
-        known.extend(header::rust_files(&directory));
-        let template = directory.join(format!("{layer}.h.in"));
-        let text = header::header(&template, &directory, &known);
+        let source = root.join(format!("crates/{layer}/src"));
+        known.extend(header::rust_files(&source));
+        let functions = header::rust_files(&source.join("ffi"));
+        known.extend(functions.iter().cloned());
+        let text = header::header(&source.join(format!("{layer}.h.in")), &known);
         let (name, extension) = (format!("include/pirn/{layer}.h"), format!("{layer}.h"));
         write(&name, &extension, text);
+        if CALLED_BY_LAYERS.contains(layer) {
+            let (name, extension) = (
+                format!("crates/{layer}/src/functions.rs"),
+                format!("{layer}.rs"),
+            );
+            write(&name, &extension, abi::functions(layer, &functions));
+        }
     }
 }

@@ -8,9 +8,10 @@ use syn::{Item, Visibility};
 /// The line of a template in whose place a section is put: `@section io.rs` or `@section a.rs b.rs`.
 const SECTION: &str = "@section ";
 
-/// The header that a template describes. The files that its sections name are in `directory`; all types
+/// The header that a template describes. The files that its sections name are relative to it; all types
 /// that they may use are in `known`.
-pub fn header(template: &Path, directory: &Path, known: &[PathBuf]) -> String {
+pub fn header(template: &Path, known: &[PathBuf]) -> String {
+    let directory = template.parent().expect("a file is in a directory");
     let template = std::fs::read_to_string(template).expect("the template is readable");
     let types: HashMap<String, &str> = known.iter().flat_map(|file| types_of(file)).collect();
     let mut text = String::new();
@@ -21,7 +22,7 @@ pub fn header(template: &Path, directory: &Path, known: &[PathBuf]) -> String {
                     .split_whitespace()
                     .map(|name| directory.join(name))
                     .collect();
-                text += section(&files, &types).trim_end();
+                text += section(&files, &types, known).trim_end();
             }
             None => text += line,
         }
@@ -34,7 +35,8 @@ pub fn header(template: &Path, directory: &Path, known: &[PathBuf]) -> String {
 pub fn rust_files(directory: &Path) -> Vec<PathBuf> {
     println!("cargo::rerun-if-changed={}", directory.display());
     let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
-        .expect("the sources are readable")
+        .into_iter()
+        .flatten()
         .map(|entry| entry.expect("the sources are readable").path())
         .filter(|file| file.extension().is_some_and(|extension| extension == "rs"))
         .collect();
@@ -43,7 +45,7 @@ pub fn rust_files(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// The constants, types and functions of some files, in this order.
-fn section(files: &[PathBuf], types: &HashMap<String, &str>) -> String {
+fn section(files: &[PathBuf], types: &HashMap<String, &str>, known: &[PathBuf]) -> String {
     let own: HashMap<String, &str> = files.iter().flat_map(|file| types_of(file)).collect();
     let mut config = cbindgen::Config {
         language: cbindgen::Language::C,
@@ -57,17 +59,25 @@ fn section(files: &[PathBuf], types: &HashMap<String, &str>) -> String {
         include_version: false,
         ..cbindgen::Config::default()
     };
+    // What differs between builds is in the template.
+    config.export.exclude = ["PIRN_STORAGE_BASE", "PIRN_STORAGE_MAGIC", "PIRN_FOREVER"]
+        .map(String::from)
+        .to_vec();
     config.export.include = own.keys().cloned().collect();
     // Of a type that cbindgen has not read it does not know that it is a struct.
     config.export.rename = types
         .iter()
         .filter(|(name, _)| !own.contains_key(*name))
         .map(|(name, kind)| (name.clone(), format!("{kind} {name}")))
+        .chain([("AtomicU32".to_owned(), "uint32_t".to_owned())])
         .collect();
-    // What differs between builds is in the template.
-    config.export.exclude = ["PIRN_STORAGE_BASE", "PIRN_STORAGE_MAGIC", "PIRN_FOREVER"]
-        .map(String::from)
-        .to_vec();
+    for (name, target) in known.iter().flat_map(|file| atomic_pointers_of(file)) {
+        config.export.exclude.push(name.clone());
+        config
+            .export
+            .rename
+            .insert(name, format!("struct {target} *"));
+    }
     let mut builder = cbindgen::Builder::new().with_config(config);
     for file in files {
         builder = builder.with_src(file);
@@ -96,6 +106,33 @@ fn types_of(file: &PathBuf) -> Vec<(String, &'static str)> {
             Item::Union(item) if is_ours(&item.vis, &item.ident) => {
                 Some((item.ident.to_string(), "union"))
             }
+            _ => None,
+        })
+        .collect()
+}
+
+/// The names that a file gives to atomic pointers, `type Name = AtomicPtr<pirn_x>`, and what they point at:
+/// in C that is a plain pointer, which is the library's own.
+fn atomic_pointers_of(file: &PathBuf) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(file).expect("the source is readable");
+    let file = syn::parse_file(&text).expect("the source is Rust");
+    let target = |item: &syn::ItemType| {
+        let syn::Type::Path(path) = &*item.ty else {
+            return None;
+        };
+        let last = path.path.segments.last()?;
+        match &last.arguments {
+            syn::PathArguments::AngleBracketed(arguments) if last.ident == "AtomicPtr" => {
+                let target = arguments.args.first()?;
+                Some(quote::ToTokens::to_token_stream(target).to_string())
+            }
+            _ => None,
+        }
+    };
+    file.items
+        .into_iter()
+        .filter_map(|item| match item {
+            Item::Type(item) => target(&item).map(|target| (item.ident.to_string(), target)),
             _ => None,
         })
         .collect()

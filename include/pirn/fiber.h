@@ -1,6 +1,8 @@
 /*
  * pirn/fiber.h: fibers, as a layer above pirn.h and pirn/wait.h.
  *
+ * Generated from crates/fiber by `cargo build --features header`. Do not edit.
+ *
  * The layer is in the same library. A program that does not call it does not contain it. Version 0
  * of this header: nothing in it is frozen yet.
  *
@@ -106,12 +108,8 @@
  *
  * The rules of every wait are on the first page of pirn/wait.h.
  */
-
-
 #ifndef PIRN_FIBER_H
 #define PIRN_FIBER_H
-
-/* Generated from crates/fiber by `cargo build --features header`. Do not edit. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -123,31 +121,59 @@ struct pirn_scope;
 struct pirn_group;
 struct pirn_pool;
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ============================ Scopes ============================ */
 
 /**
  * Option of `pirn_scope_enter`: cancellation and the limits of outer scopes stay outside.
  */
-#define PIRN_SCOPE_SHIELD 0x1u
+#define PIRN_SCOPE_SHIELD (1u << 0)
 
 /**
- * Option of a group: the first member that ends with a negative result cancels the others.
+ * A time limit for all waits in a part of a fiber. On the fiber's own stack.
  */
-#define PIRN_GROUP_FAIL_FAST 0x1u
+struct pirn_scope {
+  struct pirn_scope *outer;
+  uint64_t outer_bound_ns;
+  uint64_t deadline_ns;
+  uint32_t options;
+};
 
 /**
- * What is waited for: the end of all members of a group.
+ * Limit all waits of the fiber that runs until `pirn_scope_leave`, whatever functions they are in:
+ * when the limit is over, each of them ends with -ECANCELED.
+ *
+ * @param scope     on the stack of the function that enters it; left before that returns
+ * @param limit_ns  from the turn's time; `PIRN_FOREVER`: no limit of its own, not for a shield
+ * @param options   `PIRN_SCOPE_SHIELD`, or 0
+ *
+ * Returns 0, or
+ * - -EINVAL: a NULL, other options, or a shield without a limit
+ * - -EDEADLK: no fiber runs here
+ *
+ * Cost: O(1). Loop thread. Since 0.1.
  */
-#define PIRN_FOR_GROUP 4u
+int pirn_scope_enter(struct pirn_hub *hub,
+                     struct pirn_scope *scope,
+                     uint64_t limit_ns,
+                     uint32_t options);
 
 /**
- * What is waited for: a free slot of a pool.
+ * End a scope, the innermost first.
+ *
+ * Returns 0, or
+ * - -ETIMEDOUT: its limit was over before it was left
+ * - -EINVAL: a NULL, or not the innermost scope of the fiber that runs
+ * - -EDEADLK: no fiber runs here
+ *
+ * Cost: O(1). Loop thread. Since 0.1.
  */
-#define PIRN_FOR_POOL 5u
+int pirn_scope_leave(struct pirn_hub *hub, struct pirn_scope *scope);
 
-/**
- * The most bytes of an argument that a pool copies.
- */
-#define PIRN_POOL_ARGUMENT 128
+/* ============================ Fibers ============================ */
 
 /**
  * The smallest stack in bytes: what the library needs, and a little for the body.
@@ -161,18 +187,18 @@ struct pirn_pool;
  * Option of a fiber: fill the stack with a pattern, so that `pirn_fiber_info` can report the
  * deepest use. O(size) at the start.
  */
-#define PIRN_FIBER_FILL 0x1u
+#define PIRN_FIBER_FILL (1u << 0)
 
 /**
  * Option of a fiber: the lowest page of the stack is inaccessible until the fiber has ended, so an
  * overflow faults at once. Takes two system calls, and up to two pages of the stack.
  */
-#define PIRN_FIBER_GUARD 0x2u
+#define PIRN_FIBER_GUARD (1u << 1)
 
 /**
  * Option of a fiber: its time limits do not keep the loop going. Open its ports with `PIRN_UNREF`.
  */
-#define PIRN_FIBER_DAEMON 0x4u
+#define PIRN_FIBER_DAEMON (1u << 2)
 
 /**
  * What is waited for: the end of a fiber.
@@ -219,44 +245,10 @@ typedef int (*pirn_fiber_fn)(struct pirn_hub *hub, void *user);
  * The stack of a fiber. All zero is none.
  */
 struct pirn_stack {
-  size_t lowest_;
-  size_t top_;
-  size_t guard_;
-  uint32_t is_filled_;
-};
-
-/**
- * A time limit for all waits in a part of a fiber. On the fiber's own stack.
- */
-struct pirn_scope {
-  struct pirn_scope *outer_;
-  uint64_t outer_bound_ns_;
-  uint64_t deadline_ns_;
-  uint32_t options_;
-};
-
-/**
- * A group of fibers. All zero is an empty one. It is yours, and must stay where it is while it has
- * members.
- */
-struct pirn_group {
-  /**
-   * How many members have not ended.
-   */
-  uint32_t live;
-  /**
-   * The result of the first member that ended with a negative one; else 0. It stays when that
-   * member is gone.
-   */
-  int result;
-  /**
-   * `PIRN_GROUP_FAIL_FAST`, or 0. Yours to set.
-   */
-  uint32_t options;
-  uint32_t is_cancelled_;
-  struct pirn_fiber *first_;
-  struct pirn_waiters joiners_;
-  void *pool_;
+  size_t lowest;
+  size_t top;
+  size_t guard;
+  uint32_t is_filled;
 };
 
 /**
@@ -264,7 +256,7 @@ struct pirn_group {
  * ended. `name` and `result` may be read; set `name` after the start.
  */
 struct pirn_fiber {
-  struct pirn_waiter waiter_;
+  struct pirn_waiter waiter;
   /**
    * For people who look at the fiber; kept, not copied. May be NULL.
    */
@@ -273,25 +265,25 @@ struct pirn_fiber {
    * What the body has returned; -EUCLEAN if the stack has overflowed.
    */
   int result;
-  uint32_t state_;
-  struct pirn_hub *hub_;
-  pirn_fiber_fn body_;
-  void *user_;
-  size_t pointer_;
-  struct pirn_stack stack_;
-  struct pirn_waiters joiners_;
-  struct pirn_fiber *next_;
-  struct pirn_fiber *previous_;
-  struct pirn_scope *scope_;
-  struct pirn_group *group_;
-  struct pirn_fiber *group_next_;
-  struct pirn_fiber *group_previous_;
+  uint32_t state;
+  struct pirn_hub *hub;
+  pirn_fiber_fn body;
+  void *user;
+  size_t pointer;
+  struct pirn_stack stack;
+  struct pirn_waiters joiners;
+  struct pirn_fiber *next;
+  struct pirn_fiber *previous;
+  struct pirn_scope *scope;
+  struct pirn_group *group;
+  struct pirn_fiber *group_next;
+  struct pirn_fiber *group_previous;
   /**
    * For tools that must know of stacks: see `pirn_fiber_hooks`.
    */
   void *tool;
-  uint32_t is_cancelled_;
-  uint32_t calls_;
+  uint32_t is_cancelled;
+  uint32_t calls;
 };
 
 /**
@@ -363,85 +355,6 @@ struct pirn_fiber_hooks {
    */
   void (*enter)(struct pirn_fiber *now);
 };
-
-/**
- * The memory of a pool, filled in by `PIRN_POOL`.
- */
-struct pirn_pool_memory {
-  /**
-   * Where the slots are, aligned as a `uint64_t`.
-   */
-  void *slots;
-  /**
-   * Bytes of one slot: a fiber and its stack, a multiple of 8.
-   */
-  size_t slot_size;
-  /**
-   * How many slots there are.
-   */
-  uint32_t count;
-  /**
-   * Options of each fiber, as `pirn_fiber_start` takes them. Yours to set.
-   */
-  uint32_t options;
-};
-
-/**
- * What a pool knows of itself.
- */
-struct pirn_pool_state {
-  /**
-   * The most members there were at once.
-   */
-  uint32_t peak;
-  uint32_t used_;
-  /**
-   * The deepest stack of a member that has ended, in bytes; 0 without `PIRN_FIBER_FILL`.
-   */
-  size_t deepest;
-  struct pirn_fiber *free_;
-  struct pirn_waiters spawners_;
-};
-
-/**
- * A bounded number of fibers with their stacks. Declare it with `PIRN_POOL`.
- */
-struct pirn_pool {
-  /**
-   * Its memory.
-   */
-  struct pirn_pool_memory memory;
-  /**
-   * Its members: for `pirn_group_join` and `pirn_group_cancel`.
-   */
-  struct pirn_group group;
-  /**
-   * Figures.
-   */
-  struct pirn_pool_state state;
-};
-
-/**
- * What a member of a pool is to run.
- */
-struct pirn_spawn {
-  /**
-   * Called with the address of the copied argument; NULL if there is none.
-   */
-  pirn_fiber_fn body;
-  /**
-   * What is copied.
-   */
-  const void *argument;
-  /**
-   * Bytes of the argument, at most `PIRN_POOL_ARGUMENT`.
-   */
-  size_t size;
-};
-
-#ifdef __cplusplus
-extern "C" {
-#endif // __cplusplus
 
 /**
  * Start a fiber. Its body first runs in the coming turn, never inside this call.
@@ -638,6 +551,8 @@ int pirn_fiber_info(const struct pirn_fiber *fiber, struct pirn_fiber_info *info
  */
 int pirn_fiber_set_hooks(struct pirn_hub *hub, const struct pirn_fiber_hooks *hooks);
 
+/* ============================ Input and output ============================ */
+
 /**
  * Wait until an fd is ready: for calls that are not here, such as recvmsg.
  *
@@ -721,36 +636,41 @@ int pirn_port_connect(struct pirn_port *port,
                       uint32_t length,
                       uint64_t timeout_ns);
 
-/**
- * Limit all waits of the fiber that runs until `pirn_scope_leave`, whatever functions they are in:
- * when the limit is over, each of them ends with -ECANCELED.
- *
- * @param scope     on the stack of the function that enters it; left before that returns
- * @param limit_ns  from the turn's time; `PIRN_FOREVER`: no limit of its own, not for a shield
- * @param options   `PIRN_SCOPE_SHIELD`, or 0
- *
- * Returns 0, or
- * - -EINVAL: a NULL, other options, or a shield without a limit
- * - -EDEADLK: no fiber runs here
- *
- * Cost: O(1). Loop thread. Since 0.1.
- */
-int pirn_scope_enter(struct pirn_hub *hub,
-                     struct pirn_scope *scope,
-                     uint64_t limit_ns,
-                     uint32_t options);
+/* ============================ Groups ============================ */
 
 /**
- * End a scope, the innermost first.
- *
- * Returns 0, or
- * - -ETIMEDOUT: its limit was over before it was left
- * - -EINVAL: a NULL, or not the innermost scope of the fiber that runs
- * - -EDEADLK: no fiber runs here
- *
- * Cost: O(1). Loop thread. Since 0.1.
+ * Option of a group: the first member that ends with a negative result cancels the others.
  */
-int pirn_scope_leave(struct pirn_hub *hub, struct pirn_scope *scope);
+#define PIRN_GROUP_FAIL_FAST (1u << 0)
+
+/**
+ * What is waited for: the end of all members of a group.
+ */
+#define PIRN_FOR_GROUP 4u
+
+/**
+ * A group of fibers. All zero is an empty one. It is yours, and must stay where it is while it has
+ * members.
+ */
+struct pirn_group {
+  /**
+   * How many members have not ended.
+   */
+  uint32_t live;
+  /**
+   * The result of the first member that ended with a negative one; else 0. It stays when that
+   * member is gone.
+   */
+  int result;
+  /**
+   * `PIRN_GROUP_FAIL_FAST`, or 0. Yours to set.
+   */
+  uint32_t options;
+  uint32_t is_cancelled;
+  struct pirn_fiber *first;
+  struct pirn_waiters joiners;
+  void *pool;
+};
 
 /**
  * Take a fiber into a group, until it ends. Call it right after the start.
@@ -798,6 +718,93 @@ int pirn_group_join_start(struct pirn_group *group,
                           struct pirn_waiter *waiter,
                           uint64_t timeout_ns);
 
+/* ============================ Pools ============================ */
+
+/**
+ * What is waited for: a free slot of a pool.
+ */
+#define PIRN_FOR_POOL 5u
+
+/**
+ * The most bytes of an argument that a pool copies.
+ */
+#define PIRN_POOL_ARGUMENT 128
+
+/**
+ * The memory of a pool, filled in by `PIRN_POOL`.
+ */
+struct pirn_pool_memory {
+  /**
+   * Where the slots are, aligned as a `uint64_t`.
+   */
+  void *slots;
+  /**
+   * Bytes of one slot: a fiber and its stack, a multiple of 8.
+   */
+  size_t slot_size;
+  /**
+   * How many slots there are.
+   */
+  uint32_t count;
+  /**
+   * Options of each fiber, as `pirn_fiber_start` takes them. Yours to set.
+   */
+  uint32_t options;
+};
+
+/**
+ * What a pool knows of itself.
+ */
+struct pirn_pool_state {
+  /**
+   * The most members there were at once.
+   */
+  uint32_t peak;
+  uint32_t used;
+  /**
+   * The deepest stack of a member that has ended, in bytes; 0 without `PIRN_FIBER_FILL`.
+   */
+  size_t deepest;
+  struct pirn_fiber *free;
+  struct pirn_waiters spawners;
+};
+
+/**
+ * A bounded number of fibers with their stacks. Declare it with `PIRN_POOL`.
+ */
+struct pirn_pool {
+  /**
+   * Its memory.
+   */
+  struct pirn_pool_memory memory;
+  /**
+   * Its members: for `pirn_group_join` and `pirn_group_cancel`.
+   */
+  struct pirn_group group;
+  /**
+   * Figures.
+   */
+  struct pirn_pool_state state;
+};
+
+/**
+ * What a member of a pool is to run.
+ */
+struct pirn_spawn {
+  /**
+   * Called with the address of the copied argument; NULL if there is none.
+   */
+  pirn_fiber_fn body;
+  /**
+   * What is copied.
+   */
+  const void *argument;
+  /**
+   * Bytes of the argument, at most `PIRN_POOL_ARGUMENT`.
+   */
+  size_t size;
+};
+
 /**
  * Start a member of a pool in a free slot, or begin to wait for one.
  *
@@ -824,10 +831,6 @@ int pirn_pool_spawn_start(struct pirn_hub *hub,
                           const struct pirn_spawn *what,
                           uint64_t timeout_ns);
 
-#ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
-
 /* All zero, as an initialiser. */
 #ifdef __cplusplus
 #define PIRN_ZERO {}
@@ -849,10 +852,6 @@ int pirn_pool_spawn_start(struct pirn_hub *hub,
         [(sizeof(struct pirn_fiber) + 7) / 8 + ((stack_bytes) + 15) / 16 * 2]; \
     static struct pirn_pool name = { { name##_slots_, sizeof name##_slots_[0], fibers, 0 }, \
                                      PIRN_ZERO, PIRN_ZERO }
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 /**
  * Run a function in a fiber of a pool, and wait while all of them are in use.
@@ -887,8 +886,9 @@ static inline int pirn_group_join(struct pirn_hub *hub, struct pirn_group *group
     return pirn_fiber_await(hub, pirn_group_join_start(group, pirn_fiber_self(hub), timeout_ns));
 }
 
+
 #ifdef __cplusplus
-}
+} /* extern "C" */
 #endif
 
-#endif  /* PIRN_FIBER_H */
+#endif /* PIRN_FIBER_H */

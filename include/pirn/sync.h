@@ -1,5 +1,7 @@
 /*
  * pirn/sync.h: events, mutexes, semaphores, conditions, barriers and queues, as a layer above
+ *
+ * Generated from crates/sync by `cargo build --features header`. Do not edit.
  * pirn/wait.h.
  *
  * The layer is in the same library. A program that does not call it does not contain it. Version 0
@@ -57,12 +59,8 @@
  * Size        All objects are one member of libpirn.a: link with -Wl,--gc-sections to leave out
  *             those that you do not use.
  */
-
-
 #ifndef PIRN_SYNC_H
 #define PIRN_SYNC_H
-
-/* Generated from crates/sync by `cargo build --features header`. Do not edit. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -70,28 +68,11 @@
 #include <pirn/fiber.h>
 #include <pirn/wait.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
 
-/**
- * The order of a queue: the item that was put first is got first.
- */
-#define PIRN_QUEUE_FIFO 0u
-
-/**
- * The order of a queue: the item that was put last is got first.
- */
-#define PIRN_QUEUE_LIFO 1u
-
-/**
- * The order of a queue: the item before which no other belongs is got first. Equal ones come in
- * any order. Putting and getting cost O(log n) comparisons and swaps.
- */
-#define PIRN_QUEUE_PRIORITY 2u
-
-/**
- * With `PIRN_QUEUE_FIFO` or `PIRN_QUEUE_LIFO`: items link themselves. There is no storage and no
- * bound. An item is a struct of yours that begins with a `struct pirn_link`.
- */
-#define PIRN_QUEUE_LINKED 0x10u
+/* ============================ Events ============================ */
 
 /**
  * What is waited for: an event.
@@ -99,162 +80,16 @@
 #define PIRN_FOR_EVENT 16u
 
 /**
- * What is waited for: a mutex.
- */
-#define PIRN_FOR_MUTEX 17u
-
-/**
- * Option of `pirn_mutex_init`: its owner can lock the mutex again, and has to unlock it as often.
- */
-#define PIRN_MUTEX_RECURSIVE 0x1u
-
-/**
- * What is waited for: units of a semaphore.
- */
-#define PIRN_FOR_SEMAPHORE 18u
-
-/**
- * What is waited for: a notification.
- */
-#define PIRN_FOR_CONDITION 19u
-
-/**
- * What is waited for: the other parties.
- */
-#define PIRN_FOR_BARRIER 20u
-
-/**
- * What is waited for: an item, room for one, or the end of all.
- */
-#define PIRN_FOR_QUEUE 21u
-
-/**
- * How a queue is closed: items that are in it can still be got.
- */
-#define PIRN_QUEUE_DRAIN 0u
-
-/**
- * How a queue is closed: it is emptied, and its items count as done.
- */
-#define PIRN_QUEUE_NOW 1u
-
-/**
  * A flag that programs wait for. All zero is an event that is not set. It is yours, and must stay
  * where it is while a waiter waits for it, and until the loop has seen every
  * `pirn_event_set_from`.
  */
 struct pirn_event {
-  struct pirn_waiters waiters_;
-  struct pirn_remote remote_;
-  uint32_t is_set_;
-  uint32_t reserved_;
+  struct pirn_waiters waiters;
+  struct pirn_remote remote;
+  uint32_t is_set;
+  uint32_t reserved;
 };
-
-/**
- * A lock. All zero is one that nobody holds, and that is not recursive. It is yours, and must stay
- * where it is while it is locked.
- *
- * Only a program whose critical section waits needs it: between two waits nobody else runs.
- */
-struct pirn_mutex {
-  struct pirn_held held_;
-  struct pirn_waiters waiters_;
-  uint32_t depth_;
-  uint32_t options_;
-};
-
-/**
- * A number of units. All zero is a semaphore with none, to which any number can be released. It is
- * yours, and must stay where it is while a waiter waits for it.
- */
-struct pirn_semaphore {
-  struct pirn_waiters waiters_;
-  /**
-   * How many units are free. To be read only.
-   */
-  uint32_t value;
-  /**
-   * How many units can be free at most; 0: any number. To be read only.
-   */
-  uint32_t most;
-};
-
-/**
- * Waiters for a notification. All zero is a condition for which nobody waits. It is yours, and
- * must stay where it is until every wait for it is over.
- */
-struct pirn_condition {
-  struct pirn_waiters waiters_;
-  struct pirn_mutex *mutex_;
-};
-
-/**
- * A number of parties that wait for each other. Prepare it with `pirn_barrier_init`. It is yours,
- * and must stay where it is while a waiter waits for it.
- */
-struct pirn_barrier {
-  struct pirn_waiters waiters_;
-  /**
-   * How many parties it takes. To be read only.
-   */
-  uint32_t parties;
-  /**
-   * How many parties wait now. To be read only.
-   */
-  uint32_t arrived;
-  /**
-   * 1 if a party has left, until `pirn_barrier_reset`. To be read only.
-   */
-  uint32_t is_broken;
-  uint32_t reserved_;
-};
-
-/**
- * What an item of a linked queue begins with. It is the queue's while the item is in the queue.
- */
-struct pirn_link {
-  struct pirn_link *next_;
-};
-
-/**
- * True (not 0) if the item at `a` is to be got before the item at `b`. Must not call the library.
- */
-typedef int (*pirn_queue_before_fn)(const void *a, const void *b);
-
-/**
- * Where the items of a queue are. Opaque.
- */
-struct pirn_items {
-  void *first_;
-  struct pirn_link *last_;
-  pirn_queue_before_fn before_;
-  uint32_t item_size_;
-  uint32_t capacity_;
-  uint32_t head_;
-  uint32_t count_;
-  uint32_t order_;
-  uint32_t reserved_;
-};
-
-/**
- * A queue. Prepare it with `pirn_queue_init`. It is yours, and must stay where it is while a
- * waiter waits for it, and until the loop has seen every `pirn_queue_put_from`.
- */
-struct pirn_queue {
-  struct pirn_waiters getters_;
-  struct pirn_waiters putters_;
-  struct pirn_waiters joiners_;
-  struct pirn_items items_;
-  uint64_t unfinished_;
-  uint32_t claims_;
-  uint32_t closed_;
-  struct pirn_link *arrived_;
-  struct pirn_remote remote_;
-};
-
-#ifdef __cplusplus
-extern "C" {
-#endif // __cplusplus
 
 /**
  * Wait until an event is set. The event stays set.
@@ -309,6 +144,31 @@ int pirn_event_clear(struct pirn_event *event);
  */
 int pirn_event_is_set(const struct pirn_event *event);
 
+/* ============================ Mutexes ============================ */
+
+/**
+ * What is waited for: a mutex.
+ */
+#define PIRN_FOR_MUTEX 17u
+
+/**
+ * Option of `pirn_mutex_init`: its owner can lock the mutex again, and has to unlock it as often.
+ */
+#define PIRN_MUTEX_RECURSIVE (1u << 0)
+
+/**
+ * A lock. All zero is one that nobody holds, and that is not recursive. It is yours, and must stay
+ * where it is while it is locked.
+ *
+ * Only a program whose critical section waits needs it: between two waits nobody else runs.
+ */
+struct pirn_mutex {
+  struct pirn_held held;
+  struct pirn_waiters waiters;
+  uint32_t depth;
+  uint32_t options;
+};
+
 /**
  * Prepare a mutex. It must not be locked.
  *
@@ -356,6 +216,29 @@ int pirn_mutex_lock_start(struct pirn_mutex *mutex,
  * O(1). Loop thread. Since 0.1.
  */
 int pirn_mutex_unlock_by(struct pirn_mutex *mutex, const struct pirn_waiter *owner);
+
+/* ============================ Semaphores ============================ */
+
+/**
+ * What is waited for: units of a semaphore.
+ */
+#define PIRN_FOR_SEMAPHORE 18u
+
+/**
+ * A number of units. All zero is a semaphore with none, to which any number can be released. It is
+ * yours, and must stay where it is while a waiter waits for it.
+ */
+struct pirn_semaphore {
+  struct pirn_waiters waiters;
+  /**
+   * How many units are free. To be read only.
+   */
+  uint32_t value;
+  /**
+   * How many units can be free at most; 0: any number. To be read only.
+   */
+  uint32_t most;
+};
 
 /**
  * Prepare a semaphore. Nobody must wait for it.
@@ -405,6 +288,22 @@ int pirn_semaphore_acquire_start(struct pirn_semaphore *semaphore,
  */
 int pirn_semaphore_release(struct pirn_semaphore *semaphore, uint32_t units);
 
+/* ============================ Conditions ============================ */
+
+/**
+ * What is waited for: a notification.
+ */
+#define PIRN_FOR_CONDITION 19u
+
+/**
+ * Waiters for a notification. All zero is a condition for which nobody waits. It is yours, and
+ * must stay where it is until every wait for it is over.
+ */
+struct pirn_condition {
+  struct pirn_waiters waiters;
+  struct pirn_mutex *mutex;
+};
+
 /**
  * Wait for a notification, and give up a mutex meanwhile.
  *
@@ -444,6 +343,34 @@ int pirn_condition_wait_start(struct pirn_condition *condition,
  * thread. Since 0.1.
  */
 int pirn_condition_notify(struct pirn_condition *condition, uint32_t count);
+
+/* ============================ Barriers ============================ */
+
+/**
+ * What is waited for: the other parties.
+ */
+#define PIRN_FOR_BARRIER 20u
+
+/**
+ * A number of parties that wait for each other. Prepare it with `pirn_barrier_init`. It is yours,
+ * and must stay where it is while a waiter waits for it.
+ */
+struct pirn_barrier {
+  struct pirn_waiters waiters;
+  /**
+   * How many parties it takes. To be read only.
+   */
+  uint32_t parties;
+  /**
+   * How many parties wait now. To be read only.
+   */
+  uint32_t arrived;
+  /**
+   * 1 if a party has left, until `pirn_barrier_reset`. To be read only.
+   */
+  uint32_t is_broken;
+  uint32_t reserved;
+};
 
 /**
  * Prepare a barrier. Nobody must wait for it.
@@ -489,6 +416,88 @@ int pirn_barrier_wait_start(struct pirn_barrier *barrier,
  * 0.1.
  */
 int pirn_barrier_reset(struct pirn_barrier *barrier);
+
+/* ============================ Queues ============================ */
+
+/**
+ * The order of a queue: the item that was put first is got first.
+ */
+#define PIRN_QUEUE_FIFO 0u
+
+/**
+ * The order of a queue: the item that was put last is got first.
+ */
+#define PIRN_QUEUE_LIFO 1u
+
+/**
+ * The order of a queue: the item before which no other belongs is got first. Equal ones come in
+ * any order. Putting and getting cost O(log n) comparisons and swaps.
+ */
+#define PIRN_QUEUE_PRIORITY 2u
+
+/**
+ * With `PIRN_QUEUE_FIFO` or `PIRN_QUEUE_LIFO`: items link themselves. There is no storage and no
+ * bound. An item is a struct of yours that begins with a `struct pirn_link`.
+ */
+#define PIRN_QUEUE_LINKED (1u << 4)
+
+/**
+ * What is waited for: an item, room for one, or the end of all.
+ */
+#define PIRN_FOR_QUEUE 21u
+
+/**
+ * How a queue is closed: items that are in it can still be got.
+ */
+#define PIRN_QUEUE_DRAIN 0u
+
+/**
+ * How a queue is closed: it is emptied, and its items count as done.
+ */
+#define PIRN_QUEUE_NOW 1u
+
+/**
+ * What an item of a linked queue begins with. It is the queue's while the item is in the queue.
+ */
+struct pirn_link {
+  struct pirn_link *next;
+};
+
+/**
+ * True (not 0) if the item at `a` is to be got before the item at `b`. Must not call the library.
+ */
+typedef int (*pirn_queue_before_fn)(const void *a, const void *b);
+
+/**
+ * Where the items of a queue are. Opaque.
+ */
+struct pirn_items {
+  void *first;
+  struct pirn_link *last;
+  pirn_queue_before_fn before;
+  uint32_t item_size;
+  uint32_t capacity;
+  uint32_t head;
+  uint32_t count;
+  uint32_t order;
+  uint32_t reserved;
+};
+
+/**
+ * A queue. Prepare it with `pirn_queue_init`. It is yours, and must stay where it is while a
+ * waiter waits for it, and until the loop has seen every `pirn_queue_put_from`.
+ */
+struct pirn_queue {
+  struct pirn_waiters getters;
+  struct pirn_waiters putters;
+  struct pirn_waiters joiners;
+  struct pirn_items items;
+  uint64_t unfinished;
+  uint32_t claims;
+  uint32_t closed;
+  struct pirn_link * arrived;
+  struct pirn_remote remote;
+};
 
 /**
  * Prepare a queue, which is empty and open. Nobody must wait for it.
@@ -634,10 +643,6 @@ int pirn_queue_join_start(struct pirn_queue *queue,
  */
 int pirn_queue_size(const struct pirn_queue *queue);
 
-#ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
-
 /* ---- for fibers, and for main where no callback runs ---- */
 
 /**
@@ -710,4 +715,8 @@ static inline int pirn_queue_join(struct pirn_hub *hub, struct pirn_queue *queue
     return pirn_fiber_await(hub, pirn_queue_join_start(queue, pirn_fiber_self(hub), timeout_ns));
 }
 
-#endif  /* PIRN_SYNC_H */
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* PIRN_SYNC_H */

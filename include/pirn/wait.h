@@ -1,6 +1,8 @@
 /*
  * pirn/wait.h: waiting, as a layer above pirn.h.
  *
+ * Generated from crates/wait by `cargo build --features header`. Do not edit.
+ *
  * The layer is in the same library. A program that does not call it does not contain it. Version 0
  * of this header: nothing in it is frozen yet.
  *
@@ -146,12 +148,8 @@
  *         return pirn_waiter_begin(waiter, &units->waiters, &kind, units, 1, timeout_ns);
  *     }
  */
-
-
 #ifndef PIRN_WAIT_H
 #define PIRN_WAIT_H
-
-/* Generated from crates/wait by `cargo build --features header`. Do not edit. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -163,6 +161,11 @@ struct pirn_waiter;
 struct pirn_held;
 struct pirn_remote;
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ============================ Waiters ============================ */
 
 /**
  * Returned by a function whose name ends in `_start` when the wait has begun: the waiter's `wake`
@@ -171,35 +174,23 @@ struct pirn_remote;
  * Any other value of 0 or more is the result of a wait that was over at once; `wake` is then not
  * called. A negative errno means that nothing has begun.
  */
-#define PIRN_WAITS 0x40000000
+#define PIRN_WAITS (1 << 30)
 
 /**
  * Flag of a kind: a time limit ends the wait only after the loop has asked the kernel once more,
  * so that what has arrived wins over the clock.
  */
-#define PIRN_WAIT_LATE 0x1u
+#define PIRN_WAIT_LATE (1u << 0)
 
 /**
  * Flag of a kind: neither cancellation nor time ends the wait.
  */
-#define PIRN_WAIT_FIRM 0x2u
+#define PIRN_WAIT_FIRM (1u << 1)
 
 /**
  * What is waited for: nothing but `pirn_waiter_wake`.
  */
 #define PIRN_FOR_WAKE 1u
-
-/**
- * Option of `pirn_port_open`: the fd blocks, and stays so. Reading and writing then wait before
- * they try, because an attempt that finds nothing would block the loop. For a terminal that the
- * shell uses too.
- */
-#define PIRN_PORT_BLOCKING 0x01000000u
-
-/**
- * What is waited for: an fd.
- */
-#define PIRN_FOR_PORT 2u
 
 /**
  * Called when a wait is over.
@@ -209,6 +200,14 @@ struct pirn_remote;
  * on the loop's thread, never inside another call of the library. Must not unwind or longjmp out.
  */
 typedef void (*pirn_wake_fn)(struct pirn_hub *hub, struct pirn_waiter *waiter, int result);
+
+/**
+ * A list of waiters. All zero is an empty one.
+ */
+struct pirn_waiters {
+  struct pirn_waiter *first;
+  struct pirn_waiter *last;
+};
 
 /**
  * What an object does about its waiters. For those who build objects: see "Building objects".
@@ -258,20 +257,20 @@ typedef void (*pirn_abandon_fn)(struct pirn_held *held);
  * When a fiber ends, `abandon` is called for each thing that its waiter still owns: pass it on.
  */
 struct pirn_held {
-  struct pirn_waiter *owner_;
-  struct pirn_held *next_;
-  struct pirn_held *previous_;
-  pirn_abandon_fn abandon_;
+  struct pirn_waiter *owner;
+  struct pirn_held *next;
+  struct pirn_held *previous;
+  pirn_abandon_fn abandon;
 };
 
 /**
  * What a waiter keeps for the heap of deadlines.
  */
 struct pirn_heap_links {
-  struct pirn_waiter *child_;
-  struct pirn_waiter *next_;
-  struct pirn_waiter *previous_;
-  uint64_t at_ns_;
+  struct pirn_waiter *child;
+  struct pirn_waiter *next;
+  struct pirn_waiter *previous;
+  uint64_t at_ns;
 };
 
 /**
@@ -287,165 +286,28 @@ struct pirn_waiter {
    * Yours, never looked at.
    */
   void *user;
-  size_t word_;
-  size_t extra_;
-  struct pirn_waiter *next_;
-  struct pirn_waiter *previous_;
-  struct pirn_waiters *list_;
-  struct pirn_hub *hub_;
-  void *object_;
-  struct pirn_wait_kind *kind_;
-  struct pirn_held *held_;
-  struct pirn_heap_links heap_;
-  uint64_t deadline_ns_;
-  uint64_t bound_ns_;
-  int result_;
-  uint32_t state_;
-};
-
-/**
- * A list of waiters. All zero is an empty one.
- */
-struct pirn_waiters {
-  struct pirn_waiter *first_;
-  struct pirn_waiter *last_;
+  size_t word;
+  size_t extra;
+  struct pirn_waiter *next;
+  struct pirn_waiter *previous;
+  struct pirn_waiters *list;
+  struct pirn_hub *hub;
+  void *object;
+  struct pirn_wait_kind *kind;
+  struct pirn_held *held;
+  struct pirn_heap_links heap;
+  uint64_t deadline_ns;
+  uint64_t bound_ns;
+  int result;
+  uint32_t state;
 };
 
 /**
  * The waiters that have a time limit. All zero is an empty heap.
  */
 struct pirn_deadlines {
-  struct pirn_waiter *root_;
+  struct pirn_waiter *root;
 };
-
-/**
- * What a loop needs so that programs can wait in it: one for each loop. Prepare it with
- * `pirn_hub_init`. It is yours, and must stay where it is until `pirn_hub_deinit`.
- */
-struct pirn_hub {
-  struct pirn_loop *event_loop_;
-  struct pirn_waiters ready_;
-  struct pirn_deadlines deadlines_;
-  struct pirn_timer timer_;
-  struct pirn_io bit_handler_;
-  struct pirn_task task_;
-  struct pirn_remote *remotes_;
-  uint64_t timer_at_ns_;
-  struct pirn_waiter main_;
-  void *running_;
-  size_t stack_;
-  void *fibers_;
-  const void *hooks_;
-  uint32_t bit_;
-  uint32_t waits_;
-  uint32_t timed_;
-  uint32_t ports_;
-  uint32_t is_called_;
-  uint32_t half_;
-  uint32_t is_due_;
-  uint32_t is_broken_;
-};
-
-/**
- * An fd, and those who wait for it. Open it with `pirn_port_open`. It is yours, and must stay
- * where it is while it is open. Only `fd` may be read.
- */
-struct pirn_port {
-  struct pirn_hub *hub_;
-  struct pirn_waiters waiters_;
-  struct pirn_io io_;
-  /**
-   * The fd, which stays yours.
-   */
-  int fd;
-  uint32_t watched_;
-  uint32_t last_;
-  uint32_t flags_;
-};
-
-/**
- * Called on the loop's thread for what was pushed. It may be pushed again from the beginning of
- * the call on, which then makes another call.
- */
-typedef void (*pirn_remote_fn)(struct pirn_hub *hub, struct pirn_remote *remote);
-
-/**
- * The part of an object by which other threads reach its loop. All zero is one that is not pushed.
- * For those who build objects.
- */
-struct pirn_remote {
-  struct pirn_remote *next_;
-  pirn_remote_fn run_;
-  uint32_t is_pushed_;
-};
-
-#ifdef __cplusplus
-extern "C" {
-#endif // __cplusplus
-
-/**
- * Prepare a hub for a loop.
- *
- * Takes one I/O slot and one timer slot of the loop until `pirn_hub_deinit`. No wait needs a slot
- * of its own, so no wait is ever refused for want of room.
- *
- * @param bit  a bit of `pirn_raise` that the program does not use, 0 to 63
- *
- * Returns 0, or
- * - -EINVAL: no live loop, `hub` is NULL, or `bit` is above 63
- * - -EEXIST: the bit has a handler
- * - -ENOSPC: no I/O slot or no timer slot is free
- *
- * Cost: O(1), no system call. Loop thread. Since 0.1.
- */
-int pirn_hub_init(struct pirn_loop *loop, struct pirn_hub *hub, uint32_t bit);
-
-/**
- * End a hub, and give its slots back to the loop.
- *
- * Call it before `pirn_deinit`. To end a program early, cancel its fibers and run the loop until
- * they have ended.
- *
- * Returns 0, or
- * - -EINVAL: NULL
- * - -EBUSY: a waiter waits or has been woken and not been called yet, a port is open, a fiber
- *   lives, another thread has just set something, or the hub is calling somebody. Nothing has
- *   changed. Not after the stack of a fiber has overflowed.
- *
- * Cost: O(1), no system call. Loop thread. Since 0.1.
- */
-int pirn_hub_deinit(struct pirn_hub *hub);
-
-/**
- * Return the loop of a hub; NULL for NULL. Any thread. Since 0.1.
- */
-struct pirn_loop *pirn_hub_loop(const struct pirn_hub *hub);
-
-/**
- * Handle an event that `pirn_take` has handed over, if it belongs to this layer.
- *
- * A program that takes events as data calls this first for each of them. The hub's own event calls
- * all waiters that are ready: each of them is called as in a dispatch.
- *
- * Returns 1: it was the layer's, and has been handled; 0: it is the program's; or
- * - -EINVAL: a NULL
- * - -EBUSY: called in a fiber
- *
- * An event of a port that was closed by the handler of an earlier one counts as handled, and does
- * nothing. Cost: that of the waiters that are called. Loop thread. Since 0.1.
- */
-int pirn_hub_handle(struct pirn_hub *hub, const struct pirn_due *due);
-
-/**
- * Check the lists of a hub, as `pirn_verify` checks a loop.
- *
- * Returns 0, or
- * - -EINVAL: NULL
- * - -EUCLEAN: a list or the heap of deadlines is damaged, or the stack of a fiber has overflowed
- *
- * Cost: O(waiters that are ready or have a time limit). Loop thread. Since 0.1.
- */
-int pirn_hub_verify(const struct pirn_hub *hub);
 
 /**
  * Prepare a waiter.
@@ -524,6 +386,154 @@ int pirn_park_start(struct pirn_waiter *waiter, uint64_t timeout_ns);
  */
 int pirn_waiter_wake(struct pirn_waiter *waiter, int result);
 
+/* ============================ Hubs ============================ */
+
+/**
+ * The stack. All zero is an empty one.
+ */
+struct pirn_remotes {
+  struct pirn_remote * top;
+};
+
+/**
+ * What a loop needs so that programs can wait in it: one for each loop. Prepare it with
+ * `pirn_hub_init`. It is yours, and must stay where it is until `pirn_hub_deinit`.
+ */
+struct pirn_hub {
+  struct pirn_loop *event_loop;
+  struct pirn_waiters ready;
+  struct pirn_deadlines deadlines;
+  struct pirn_timer timer;
+  struct pirn_io bit_handler;
+  struct pirn_task task;
+  struct pirn_remotes remotes;
+  uint64_t timer_at_ns;
+  struct pirn_waiter main;
+  void *running;
+  size_t stack;
+  void *fibers;
+  const void *hooks;
+  uint32_t bit;
+  uint32_t waits;
+  uint32_t timed;
+  uint32_t ports;
+  uint32_t is_called;
+  uint32_t half;
+  uint32_t is_due;
+  uint32_t is_broken;
+};
+
+/**
+ * Called on the loop's thread for what was pushed. It may be pushed again from the beginning of
+ * the call on, which then makes another call.
+ */
+typedef void (*pirn_remote_fn)(struct pirn_hub *hub, struct pirn_remote *remote);
+
+/**
+ * The part of an object by which other threads reach its loop. All zero is one that is not pushed.
+ * For those who build objects.
+ */
+struct pirn_remote {
+  struct pirn_remote * next;
+  pirn_remote_fn run;
+  uint32_t is_pushed;
+};
+
+/**
+ * Prepare a hub for a loop.
+ *
+ * Takes one I/O slot and one timer slot of the loop until `pirn_hub_deinit`. No wait needs a slot
+ * of its own, so no wait is ever refused for want of room.
+ *
+ * @param bit  a bit of `pirn_raise` that the program does not use, 0 to 63
+ *
+ * Returns 0, or
+ * - -EINVAL: no live loop, `hub` is NULL, or `bit` is above 63
+ * - -EEXIST: the bit has a handler
+ * - -ENOSPC: no I/O slot or no timer slot is free
+ *
+ * Cost: O(1), no system call. Loop thread. Since 0.1.
+ */
+int pirn_hub_init(struct pirn_loop *loop, struct pirn_hub *hub, uint32_t bit);
+
+/**
+ * End a hub, and give its slots back to the loop.
+ *
+ * Call it before `pirn_deinit`. To end a program early, cancel its fibers and run the loop until
+ * they have ended.
+ *
+ * Returns 0, or
+ * - -EINVAL: NULL
+ * - -EBUSY: a waiter waits or has been woken and not been called yet, a port is open, a fiber
+ *   lives, another thread has just set something, or the hub is calling somebody. Nothing has
+ *   changed. Not after the stack of a fiber has overflowed.
+ *
+ * Cost: O(1), no system call. Loop thread. Since 0.1.
+ */
+int pirn_hub_deinit(struct pirn_hub *hub);
+
+/**
+ * Return the loop of a hub; NULL for NULL. Any thread. Since 0.1.
+ */
+struct pirn_loop *pirn_hub_loop(const struct pirn_hub *hub);
+
+/**
+ * Handle an event that `pirn_take` has handed over, if it belongs to this layer.
+ *
+ * A program that takes events as data calls this first for each of them. The hub's own event calls
+ * all waiters that are ready: each of them is called as in a dispatch.
+ *
+ * Returns 1: it was the layer's, and has been handled; 0: it is the program's; or
+ * - -EINVAL: a NULL
+ * - -EBUSY: called in a fiber
+ *
+ * An event of a port that was closed by the handler of an earlier one counts as handled, and does
+ * nothing. Cost: that of the waiters that are called. Loop thread. Since 0.1.
+ */
+int pirn_hub_handle(struct pirn_hub *hub, const struct pirn_due *due);
+
+/**
+ * Check the lists of a hub, as `pirn_verify` checks a loop.
+ *
+ * Returns 0, or
+ * - -EINVAL: NULL
+ * - -EUCLEAN: a list or the heap of deadlines is damaged, or the stack of a fiber has overflowed
+ *
+ * Cost: O(waiters that are ready or have a time limit). Loop thread. Since 0.1.
+ */
+int pirn_hub_verify(const struct pirn_hub *hub);
+
+/* ============================ Ports ============================ */
+
+/**
+ * Option of `pirn_port_open`: the fd blocks, and stays so. Reading and writing then wait before
+ * they try, because an attempt that finds nothing would block the loop. For a terminal that the
+ * shell uses too.
+ */
+#define PIRN_PORT_BLOCKING (1u << 24)
+
+/**
+ * What is waited for: an fd.
+ */
+#define PIRN_FOR_PORT 2u
+
+/**
+ * An fd, and those who wait for it. Open it with `pirn_port_open`. It is yours, and must stay
+ * where it is while it is open. Only `fd` may be read.
+ */
+struct pirn_port {
+  struct pirn_hub *hub;
+  struct pirn_waiters waiters;
+  struct pirn_io io;
+  /**
+   * The fd, which stays yours.
+   */
+  int fd;
+  uint32_t watched;
+  uint32_t last;
+  uint32_t flags;
+};
+
 /**
  * Open a port for an fd.
  *
@@ -589,6 +599,8 @@ int pirn_port_wait_start(struct pirn_port *port,
                          struct pirn_waiter *waiter,
                          uint32_t interest,
                          uint64_t timeout_ns);
+
+/* ============================ For those who build objects that can be waited for ============================ */
 
 /**
  * Look at a waiter before the object changes anything.
@@ -673,8 +685,7 @@ void pirn_remote_push(const struct pirn_hub *hub,
                       pirn_remote_fn run);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+} /* extern "C" */
+#endif
 
-
-#endif  /* PIRN_WAIT_H */
+#endif /* PIRN_WAIT_H */

@@ -37,15 +37,15 @@ pub const PIRN_FIBER_STACK_MIN: usize = 1024;
 
 /// Option of a fiber: fill the stack with a pattern, so that `pirn_fiber_info` can report the
 /// deepest use. O(size) at the start.
-pub const PIRN_FIBER_FILL: u32 = 0x1;
+pub const PIRN_FIBER_FILL: u32 = 1u32 << 0;
 /// Option of a fiber: the lowest page of the stack is inaccessible until the fiber has ended, so an
 /// overflow faults at once. Takes two system calls, and up to two pages of the stack.
-pub const PIRN_FIBER_GUARD: u32 = 0x2;
+pub const PIRN_FIBER_GUARD: u32 = 1u32 << 1;
 /// Option of a fiber: its time limits do not keep the loop going. Open its ports with `PIRN_UNREF`.
-pub const PIRN_FIBER_DAEMON: u32 = 0x4;
+pub const PIRN_FIBER_DAEMON: u32 = 1u32 << 2;
 
 /// What is waited for: the end of a fiber.
-pub const PIRN_FOR_FIBER: u32 = 3;
+pub const PIRN_FOR_FIBER: u32 = 3u32;
 
 /// A fiber. Zero it before the first start. It is yours, and must stay where it is until it has
 /// ended. `name` and `result` may be read; set `name` after the start.
@@ -552,14 +552,14 @@ pub struct pirn_fiber_info {
 }
 
 /// State of a fiber: never started.
-pub const PIRN_FIBER_FRESH: u32 = 0;
+pub const PIRN_FIBER_FRESH: u32 = 0u32;
 /// State of a fiber: its wait is over, and it will run.
-pub const PIRN_FIBER_READY: u32 = 1;
+pub const PIRN_FIBER_READY: u32 = 1u32;
 /// State of a fiber: it runs.
-pub const PIRN_FIBER_RUNNING: u32 = 2;
+pub const PIRN_FIBER_RUNNING: u32 = 2u32;
 /// State of a fiber: it waits.
-pub const PIRN_FIBER_WAITING: u32 = 3;
+pub const PIRN_FIBER_WAITING: u32 = 3u32;
 /// State of a fiber: its body has returned.
-pub const PIRN_FIBER_ENDED: u32 = 4;
+pub const PIRN_FIBER_ENDED: u32 = 4u32;
 /// State of a fiber: its stack has overflowed, and it never runs again.
-pub const PIRN_FIBER_BROKEN: u32 = 5;
+pub const PIRN_FIBER_BROKEN: u32 = 5u32;

@@ -18,10 +18,10 @@ use crate::fiber::pirn_fiber;
 use crate::pool::pirn_pool;
 
 /// Option of a group: the first member that ends with a negative result cancels the others.
-pub const PIRN_GROUP_FAIL_FAST: u32 = 0x1;
+pub const PIRN_GROUP_FAIL_FAST: u32 = 1u32 << 0;
 
 /// What is waited for: the end of all members of a group.
-pub const PIRN_FOR_GROUP: u32 = 4;
+pub const PIRN_FOR_GROUP: u32 = 4u32;
 
 /// A group of fibers. All zero is an empty one. It is yours, and must stay where it is while it has
 /// members.

@@ -16,6 +16,10 @@
 
 #![no_std]
 #![allow(non_camel_case_types)]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "what C asks of pointers holds for all"
+)]
 // What only the C functions use is left over without them.
 #![cfg_attr(not(feature = "export"), allow(dead_code, unused_imports))]
 

@@ -18,7 +18,7 @@ use crate::fiber::{Start, pirn_fiber, pirn_fiber_fn};
 use crate::group::pirn_group;
 
 /// What is waited for: a free slot of a pool.
-pub const PIRN_FOR_POOL: u32 = 5;
+pub const PIRN_FOR_POOL: u32 = 5u32;
 
 /// The most bytes of an argument that a pool copies.
 pub const PIRN_POOL_ARGUMENT: usize = 128;

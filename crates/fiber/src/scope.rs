@@ -11,7 +11,7 @@ use pirn_wait::{EDEADLK, EINVAL, ETIMEDOUT, pirn_hub};
 use crate::fiber::pirn_fiber;
 
 /// Option of `pirn_scope_enter`: cancellation and the limits of outer scopes stay outside.
-pub const PIRN_SCOPE_SHIELD: u32 = 0x1;
+pub const PIRN_SCOPE_SHIELD: u32 = 1u32 << 0;
 
 /// A time limit for all waits in a part of a fiber. On the fiber's own stack.
 #[repr(C)]

@@ -11,7 +11,7 @@ use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_gra
 use pirn_wait::{EINVAL, EPIPE, PIRN_WAITS, pirn_wait_kind, pirn_waiter, pirn_waiters};
 
 /// What is waited for: the other parties.
-pub const PIRN_FOR_BARRIER: u32 = 20;
+pub const PIRN_FOR_BARRIER: u32 = 20u32;
 
 /// A number of parties that wait for each other. Prepare it with `pirn_barrier_init`. It is yours,
 /// and must stay where it is while a waiter waits for it.
@@ -42,10 +42,6 @@ static BARRIER: pirn_wait_kind = pirn_wait_kind {
 /// @param parties  how many have to arrive, 1 to 2^30 - 1
 ///
 /// Returns 0, or -EINVAL: NULL, or another number. Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `barrier` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_barrier_init(barrier: *mut pirn_barrier, parties: u32) -> c_int {
     if barrier.is_null() || parties == 0 || parties >= PIRN_WAITS as u32 {
@@ -82,10 +78,6 @@ pub unsafe extern "C" fn pirn_barrier_init(barrier: *mut pirn_barrier, parties: 
 /// - -EBUSY: `waiter` waits already
 ///
 /// Cost: O(1), for the last party O(parties). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `barrier` is NULL, zeroed or was initialised; `waiter` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_barrier_wait_start(
     barrier: *mut pirn_barrier,
@@ -153,10 +145,6 @@ impl pirn_barrier {
 ///
 /// Returns 0, or -EINVAL: NULL, or it was never initialised. Cost: O(waiters). Loop thread. Since
 /// 0.1.
-///
-/// # Safety
-///
-/// `barrier` is NULL, zeroed or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_barrier_reset(barrier: *mut pirn_barrier) -> c_int {
     // SAFETY: NULL, zeroed or initialised, as documented.

@@ -16,7 +16,7 @@ use pirn_wait::{
 use crate::mutex::pirn_mutex;
 
 /// What is waited for: a notification.
-pub const PIRN_FOR_CONDITION: u32 = 19;
+pub const PIRN_FOR_CONDITION: u32 = 19u32;
 
 /// Waiters for a notification. All zero is a condition for which nobody waits. It is yours, and
 /// must stay where it is until every wait for it is over.
@@ -71,10 +71,6 @@ pub(crate) fn unpack(extra: usize) -> (u32, c_int) {
 /// - -EBUSY: `waiter` waits already
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `condition` and `mutex` are NULL, zeroed or in use; `waiter` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_condition_wait_start(
     condition: *mut pirn_condition,
@@ -166,10 +162,6 @@ impl pirn_condition {
 ///
 /// Returns how many were notified, at most 2^31 - 1; -EINVAL: NULL. Cost: O(notified). Loop
 /// thread. Since 0.1.
-///
-/// # Safety
-///
-/// `condition` is NULL, zeroed or in use.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_condition_notify(
     condition: *mut pirn_condition,

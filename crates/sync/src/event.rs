@@ -13,7 +13,7 @@ use pirn_wait::functions::{
 use pirn_wait::{EINVAL, pirn_hub, pirn_remote, pirn_wait_kind, pirn_waiter, pirn_waiters};
 
 /// What is waited for: an event.
-pub const PIRN_FOR_EVENT: u32 = 16;
+pub const PIRN_FOR_EVENT: u32 = 16u32;
 
 /// A flag that programs wait for. All zero is an event that is not set. It is yours, and must stay
 /// where it is while a waiter waits for it, and until the loop has seen every
@@ -49,10 +49,6 @@ static EVENT: pirn_wait_kind = pirn_wait_kind {
 /// - -EBUSY: `waiter` waits already
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `event` is NULL, zeroed or in use; `waiter` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_event_wait_start(
     event: *mut pirn_event,
@@ -97,10 +93,6 @@ impl pirn_event {
 /// Set an event. All who wait now are woken, even if the event is cleared before they run.
 ///
 /// Returns 0, also if it is set already; -EINVAL: NULL. Cost: O(waiters). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `event` is NULL, zeroed or in use.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_event_set(event: *mut pirn_event) -> c_int {
     // SAFETY: NULL, zeroed or in use, as documented.
@@ -122,11 +114,6 @@ pub unsafe extern "C" fn pirn_event_set(event: *mut pirn_event) -> c_int {
 ///
 /// Returns 0, or -EINVAL: a NULL. Async-signal-safe. Cost: O(1), two system calls at most. Any
 /// thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised, and is not being ended meanwhile; `event` is NULL, zeroed or
-/// in use.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_event_set_from(hub: *mut pirn_hub, event: *mut pirn_event) -> c_int {
     if hub.is_null() || event.is_null() {
@@ -149,10 +136,6 @@ unsafe extern "C" fn on_remote(_hub: *mut pirn_hub, remote: *mut pirn_remote) {
 /// Clear an event: from now on programs wait for it again.
 ///
 /// Returns 0, or -EINVAL: NULL. Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `event` is NULL, zeroed or in use.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_event_clear(event: *mut pirn_event) -> c_int {
     // SAFETY: NULL, zeroed or in use, as documented.
@@ -164,10 +147,6 @@ pub unsafe extern "C" fn pirn_event_clear(event: *mut pirn_event) -> c_int {
 }
 
 /// Return 1 if an event is set, else 0; -EINVAL: NULL. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `event` is NULL, zeroed or in use.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_event_is_set(event: *const pirn_event) -> c_int {
     // SAFETY: NULL, zeroed or in use, as documented.

@@ -22,6 +22,10 @@
 
 #![no_std]
 #![allow(non_camel_case_types)]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "what C asks of pointers holds for all"
+)]
 
 #[cfg(feature = "artifact")]
 use pirn_artifact as _;

@@ -15,10 +15,10 @@ use pirn_wait::{
 };
 
 /// What is waited for: a mutex.
-pub const PIRN_FOR_MUTEX: u32 = 17;
+pub const PIRN_FOR_MUTEX: u32 = 17u32;
 
 /// Option of `pirn_mutex_init`: its owner can lock the mutex again, and has to unlock it as often.
-pub const PIRN_MUTEX_RECURSIVE: u32 = 0x1;
+pub const PIRN_MUTEX_RECURSIVE: u32 = 1u32 << 0;
 
 /// Its last owner has ended and left it locked: in `options`.
 const IS_ORPHAN: u32 = 0x8000_0000;
@@ -64,10 +64,6 @@ static TAKEN_BACK: pirn_wait_kind = pirn_wait_kind {
 /// @param options  `PIRN_MUTEX_RECURSIVE`, or 0
 ///
 /// Returns 0, or -EINVAL: NULL, or other bits. Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `mutex` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_mutex_init(mutex: *mut pirn_mutex, options: u32) -> c_int {
     if mutex.is_null() || options & !PIRN_MUTEX_RECURSIVE != 0 {
@@ -104,10 +100,6 @@ pub unsafe extern "C" fn pirn_mutex_init(mutex: *mut pirn_mutex, options: u32) -
 ///
 /// Cost: O(1); with `PIRN_FOREVER`, where it has to wait, O(owners that wait for one another). Loop
 /// thread. Since 0.1.
-///
-/// # Safety
-///
-/// `mutex` is NULL, zeroed or was initialised; `waiter` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_mutex_lock_start(
     mutex: *mut pirn_mutex,
@@ -156,10 +148,6 @@ pub unsafe extern "C" fn pirn_mutex_lock_start(
 ///
 /// Returns 0, or -EINVAL: `mutex` is NULL; -EPERM: `owner` does not own it, or is NULL. Cost:
 /// O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `mutex` is NULL, zeroed or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_mutex_unlock_by(
     mutex: *mut pirn_mutex,

@@ -19,12 +19,14 @@ use pirn_wait::{
 use crate::storage::{pirn_items, pirn_link, pirn_queue_before_fn};
 
 /// What is waited for: an item, room for one, or the end of all.
-pub const PIRN_FOR_QUEUE: u32 = 21;
+pub const PIRN_FOR_QUEUE: u32 = 21u32;
 
 /// How a queue is closed: items that are in it can still be got.
-pub const PIRN_QUEUE_DRAIN: u32 = 0;
+pub const PIRN_QUEUE_DRAIN: u32 = 0u32;
 /// How a queue is closed: it is emptied, and its items count as done.
-pub const PIRN_QUEUE_NOW: u32 = 1;
+pub const PIRN_QUEUE_NOW: u32 = 1u32;
+
+type LinkPointer = AtomicPtr<pirn_link>;
 
 /// A queue. Prepare it with `pirn_queue_init`. It is yours, and must stay where it is while a
 /// waiter waits for it, and until the loop has seen every `pirn_queue_put_from`.
@@ -42,7 +44,7 @@ pub struct pirn_queue {
     // `OPEN`, or one above how it was closed.
     closed: Cell<u32>,
     // The items that other threads have put, the last one first.
-    arrived: AtomicPtr<pirn_link>,
+    arrived: LinkPointer,
     remote: pirn_remote,
 }
 
@@ -85,10 +87,6 @@ static JOIN: pirn_wait_kind = PUT;
 ///
 /// Returns 0, or -EINVAL: `queue` is NULL; there is no room for one item; arguments that contradict
 /// each other. Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `queue` is NULL or writable; `storage` is NULL or `size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_queue_init(
     queue: *mut pirn_queue,
@@ -138,11 +136,6 @@ pub unsafe extern "C" fn pirn_queue_init(
 ///
 /// Cost: O(item_size), with `PIRN_QUEUE_PRIORITY` times the logarithm of the items. Loop thread.
 /// Since 0.1.
-///
-/// # Safety
-///
-/// `queue` is NULL or was initialised; `waiter` is NULL or was initialised; `item` is NULL or as
-/// long as an item.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_queue_put_start(
     queue: *mut pirn_queue,
@@ -203,11 +196,6 @@ pub unsafe extern "C" fn pirn_queue_put_start(
 /// - -EBUSY: `waiter` waits already
 ///
 /// Cost: as `pirn_queue_put_start`. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `queue` is NULL or was initialised; `waiter` is NULL or was initialised; `item` is NULL or has
-/// room for an item.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_queue_get_start(
     queue: *mut pirn_queue,
@@ -351,11 +339,6 @@ unsafe extern "C" fn on_undo_get(waiter: *mut pirn_waiter, result: c_int) {
 ///
 /// Returns 0, or -EINVAL: a NULL, or a queue that is not linked. Async-signal-safe. Cost: O(1),
 /// two system calls at most. Any thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised, and is not being ended meanwhile; `queue` is NULL or was
-/// initialised; `link` is NULL or in no queue.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_queue_put_from(
     hub: *mut pirn_hub,
@@ -429,10 +412,6 @@ unsafe extern "C" fn on_remote(_hub: *mut pirn_hub, remote: *mut pirn_remote) {
 ///
 /// Returns 0, also if it is closed already; -EINVAL: NULL, or `how` is another number. Cost:
 /// O(waiters). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `queue` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_queue_close(queue: *mut pirn_queue, how: u32) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -459,10 +438,6 @@ pub unsafe extern "C" fn pirn_queue_close(queue: *mut pirn_queue, how: u32) -> c
 ///
 /// Returns 0, or -EINVAL: NULL, or it was called more often than items were put. Cost: O(1), for
 /// the last item O(joiners). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `queue` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_queue_done(queue: *mut pirn_queue) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -489,10 +464,6 @@ pub unsafe extern "C" fn pirn_queue_done(queue: *mut pirn_queue) -> c_int {
 /// - -EBUSY: `waiter` waits already
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `queue` is NULL or was initialised; `waiter` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_queue_join_start(
     queue: *mut pirn_queue,
@@ -526,10 +497,6 @@ pub unsafe extern "C" fn pirn_queue_join_start(
 
 /// Return how many items can be got without a wait: those in the queue that are not promised; at
 /// most 2^31 - 1; -EINVAL: NULL. Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `queue` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_queue_size(queue: *const pirn_queue) -> c_int {
     // SAFETY: NULL, or initialised, as documented.

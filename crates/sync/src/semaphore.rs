@@ -11,7 +11,7 @@ use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_gra
 use pirn_wait::{EINVAL, EOVERFLOW, pirn_wait_kind, pirn_waiter, pirn_waiters};
 
 /// What is waited for: units of a semaphore.
-pub const PIRN_FOR_SEMAPHORE: u32 = 18;
+pub const PIRN_FOR_SEMAPHORE: u32 = 18u32;
 
 /// A number of units. All zero is a semaphore with none, to which any number can be released. It is
 /// yours, and must stay where it is while a waiter waits for it.
@@ -40,10 +40,6 @@ static SEMAPHORE: pirn_wait_kind = pirn_wait_kind {
 /// @param most   how many can be free at most: releasing more is an error; 0: any number
 ///
 /// Returns 0, or -EINVAL: NULL, or `value` is above `most`. Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `semaphore` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_semaphore_init(
     semaphore: *mut pirn_semaphore,
@@ -81,10 +77,6 @@ pub unsafe extern "C" fn pirn_semaphore_init(
 /// - -EBUSY: `waiter` waits already
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `semaphore` is NULL, zeroed or was initialised; `waiter` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_semaphore_acquire_start(
     semaphore: *mut pirn_semaphore,
@@ -145,10 +137,6 @@ impl pirn_semaphore {
 /// Returns 0, or -EINVAL: NULL, or `units` is 0; -EOVERFLOW: more would be free than `most`, or
 /// than a uint32_t can hold; nothing has changed. Cost: O(waiters that are served). Loop thread.
 /// Since 0.1.
-///
-/// # Safety
-///
-/// `semaphore` is NULL, zeroed or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_semaphore_release(
     semaphore: *mut pirn_semaphore,

@@ -10,15 +10,15 @@ use core::ffi::{c_int, c_void};
 use core::ptr::{null_mut, swap_nonoverlapping};
 
 /// The order of a queue: the item that was put first is got first.
-pub const PIRN_QUEUE_FIFO: u32 = 0;
+pub const PIRN_QUEUE_FIFO: u32 = 0u32;
 /// The order of a queue: the item that was put last is got first.
-pub const PIRN_QUEUE_LIFO: u32 = 1;
+pub const PIRN_QUEUE_LIFO: u32 = 1u32;
 /// The order of a queue: the item before which no other belongs is got first. Equal ones come in
 /// any order. Putting and getting cost O(log n) comparisons and swaps.
-pub const PIRN_QUEUE_PRIORITY: u32 = 2;
+pub const PIRN_QUEUE_PRIORITY: u32 = 2u32;
 /// With `PIRN_QUEUE_FIFO` or `PIRN_QUEUE_LIFO`: items link themselves. There is no storage and no
 /// bound. An item is a struct of yours that begins with a `struct pirn_link`.
-pub const PIRN_QUEUE_LINKED: u32 = 0x10;
+pub const PIRN_QUEUE_LINKED: u32 = 1u32 << 4;
 
 /// True (not 0) if the item at `a` is to be got before the item at `b`. Must not call the library.
 pub type pirn_queue_before_fn =

@@ -11,6 +11,79 @@ use pirn_abi::*;
 use crate::*;
 
 unsafe extern "C" {
+    /// Look at a waiter before the object changes anything.
+    ///
+    /// An object that does more than to add a waiter to its list calls this first, and returns what it
+    /// returns unless that is 0.
+    ///
+    /// Returns 0: the object may go on, and call `pirn_waiter_begin` or return a result; `PIRN_WAITS`:
+    /// the waiter is cancelled, so its wait is over already; or
+    /// - -EDEADLK: `waiter` is NULL, and `timeout_ns` is not 0: it can only try
+    /// - -EINVAL: it was never initialised
+    /// - -EBUSY: it waits already
+    /// - -EUCLEAN: the stack of a fiber has overflowed
+    ///
+    /// Cost: O(1). Loop thread. Since 0.1.
+    pub unsafe fn pirn_waiter_check(
+        waiter: *const pirn_waiter,
+        timeout_ns: u64,
+    ) -> c_int;
+    /// Begin a wait.
+    ///
+    /// @param list        the object's list of waiters, or NULL: the waiter is in none
+    /// @param kind        what the object does about its waiters; lives as long as the program
+    /// @param object      passed to the functions of the kind
+    /// @param word        what the object keeps for this wait, such as a number of units
+    /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
+    ///
+    /// Returns `PIRN_WAITS`, or
+    /// - -EAGAIN: `timeout_ns` is 0
+    /// - -EINVAL: `kind` is NULL, or waiters of another hub are in the list
+    /// - what `pirn_waiter_check` returns
+    ///
+    /// Cost: O(1); with a time limit O(log waiters) amortised. Loop thread. Since 0.1.
+    pub unsafe fn pirn_waiter_begin(
+        waiter: *const pirn_waiter,
+        list: *const pirn_waiters,
+        kind: *const pirn_wait_kind,
+        object: *mut c_void,
+        word: usize,
+        timeout_ns: u64,
+    ) -> c_int;
+    /// Grant what a waiter waits for: its wait ends with `result`.
+    ///
+    /// From this moment on it belongs to the waiter. Only `pirn_waiter_drop` takes it back, by the
+    /// kind's `undo`. An object that ends a wait with an error of its own (-ESHUTDOWN) calls this too.
+    ///
+    /// Cost: O(1). Loop thread. Since 0.1.
+    pub unsafe fn pirn_waiter_grant(waiter: *const pirn_waiter, result: c_int);
+    /// Have a waiter wait for something else, behind all that wait for it, without a time limit.
+    ///
+    /// A condition does this with a waiter that has to take its mutex back.
+    ///
+    /// Cost: O(1). Loop thread. Since 0.1.
+    pub unsafe fn pirn_waiter_move(
+        waiter: *const pirn_waiter,
+        list: *const pirn_waiters,
+        kind: *const pirn_wait_kind,
+        object: *mut c_void,
+    );
+    /// End the life of a waiter: forget its wait as `pirn_waiter_drop` does, and pass on what it still
+    /// holds (`struct pirn_held`). A fiber that ends does this.
+    ///
+    /// Cost: O(what it holds). Loop thread. Since 0.1.
+    pub unsafe fn pirn_waiter_end(waiter: *const pirn_waiter);
+    /// Have the loop call `run` with `remote`, from another thread, a signal handler or an interrupt.
+    ///
+    /// Cannot be refused. Several calls before the loop runs are one. `remote` must stay where it is
+    /// until the loop has called `run`.
+    ///
+    /// Cost: O(1); a system call if the loop waits for the kernel. Any thread. Since 0.1.
+    pub unsafe fn pirn_remote_push(
+        hub: *const pirn_hub,
+        remote: *const pirn_remote,
+        run: pirn_remote_fn,
+    );
     /// Prepare a hub for a loop.
     ///
     /// Takes one I/O slot and one timer slot of the loop until `pirn_hub_deinit`. No wait needs a slot
@@ -24,12 +97,8 @@ unsafe extern "C" {
     /// - -ENOSPC: no I/O slot or no timer slot is free
     ///
     /// Cost: O(1), no system call. Loop thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `loop` is NULL or came from `pirn_init`; `hub` is NULL or writable, and no live hub.
     pub unsafe fn pirn_hub_init(
-        loop_: *mut pirn_loop,
+        r#loop: *mut pirn_loop,
         hub: *mut pirn_hub,
         bit: u32,
     ) -> c_int;
@@ -45,16 +114,8 @@ unsafe extern "C" {
     ///   changed. Not after the stack of a fiber has overflowed.
     ///
     /// Cost: O(1), no system call. Loop thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `hub` is NULL or was initialised.
     pub unsafe fn pirn_hub_deinit(hub: *mut pirn_hub) -> c_int;
     /// Return the loop of a hub; NULL for NULL. Any thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `hub` is NULL or was initialised.
     pub unsafe fn pirn_hub_loop(hub: *const pirn_hub) -> *mut pirn_loop;
     /// Handle an event that `pirn_take` has handed over, if it belongs to this layer.
     ///
@@ -67,10 +128,6 @@ unsafe extern "C" {
     ///
     /// An event of a port that was closed by the handler of an earlier one counts as handled, and does
     /// nothing. Cost: that of the waiters that are called. Loop thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `hub` is NULL or was initialised; `due` is NULL or came from `pirn_take` of its loop.
     pub unsafe fn pirn_hub_handle(hub: *mut pirn_hub, due: *const pirn_due) -> c_int;
     /// Check the lists of a hub, as `pirn_verify` checks a loop.
     ///
@@ -79,96 +136,7 @@ unsafe extern "C" {
     /// - -EUCLEAN: a list or the heap of deadlines is damaged, or the stack of a fiber has overflowed
     ///
     /// Cost: O(waiters that are ready or have a time limit). Loop thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `hub` is NULL or was initialised, and its waiters are readable.
     pub unsafe fn pirn_hub_verify(hub: *const pirn_hub) -> c_int;
-    /// Prepare a waiter.
-    ///
-    /// @param hub   where it waits
-    /// @param wake  called when a wait is over
-    /// @param user  yours: `waiter->user`
-    ///
-    /// Returns 0, or -EINVAL: a NULL. A waiter that waits must not be prepared again. Cost: O(1). Loop
-    /// thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `hub` is NULL or was initialised; `waiter` is NULL or writable.
-    pub unsafe fn pirn_waiter_init(
-        hub: *mut pirn_hub,
-        waiter: *mut pirn_waiter,
-        wake: pirn_wake_fn,
-        user: *mut c_void,
-    ) -> c_int;
-    /// End a wait early, whatever it is for: it ends with `result`.
-    ///
-    /// What was granted stays granted: a wait that is over keeps its result, even if `wake` has not
-    /// been called yet.
-    ///
-    /// @param result  a negative errno, usually -ECANCELED
-    ///
-    /// Returns 0, or
-    /// - -EINVAL: NULL, or `result` is not negative
-    /// - -ENOENT: it does not wait
-    /// - -EALREADY: the wait is over, or a condition's waiter is taking its mutex back
-    ///
-    /// Cost: O(1), and what the object does for those behind. Loop thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `waiter` is NULL or was initialised.
-    pub unsafe fn pirn_waiter_cancel(waiter: *mut pirn_waiter, result: c_int) -> c_int;
-    /// Forget a wait.
-    ///
-    /// `wake` is never called, and what had been granted already is given back. Afterwards the memory
-    /// of the waiter is yours.
-    ///
-    /// Returns 0, also if it does not wait, or -EINVAL: NULL, or never initialised. Cost: O(1), and
-    /// what the object does for those behind. Loop thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `waiter` is NULL or was initialised.
-    pub unsafe fn pirn_waiter_drop(waiter: *mut pirn_waiter) -> c_int;
-    /// Return 1 from the beginning of a wait until `wake` is called, and 0 otherwise; -EINVAL for NULL.
-    /// Loop thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `waiter` is NULL or was initialised.
-    pub unsafe fn pirn_waiter_is_waiting(waiter: *const pirn_waiter) -> c_int;
-    /// Begin to wait for nothing but `pirn_waiter_wake`: the way to wait for any callback.
-    ///
-    /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
-    ///
-    /// Returns `PIRN_WAITS`, or
-    /// - -EDEADLK: `waiter` is NULL
-    /// - -EINVAL: it was never initialised
-    /// - -EBUSY: it waits already
-    /// - -EUCLEAN: the stack of a fiber has overflowed
-    ///
-    /// Cost: O(1). Loop thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `waiter` is NULL or was initialised.
-    pub unsafe fn pirn_park_start(waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int;
-    /// End the wait of a waiter that is parked.
-    ///
-    /// @param result  of the wait
-    ///
-    /// Returns 0, or
-    /// - -EINVAL: NULL, or never initialised
-    /// - -ENOENT: it is not parked
-    ///
-    /// Cost: O(1). Loop thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `waiter` is NULL or was initialised.
-    pub unsafe fn pirn_waiter_wake(waiter: *mut pirn_waiter, result: c_int) -> c_int;
     /// Open a port for an fd.
     ///
     /// Takes one I/O slot of the loop, and sets `O_NONBLOCK` on the fd unless `options` has
@@ -187,10 +155,6 @@ unsafe extern "C" {
     /// - what the kernel says about `O_NONBLOCK`
     ///
     /// Cost: as `pirn_io_add`, and one or two system calls. Loop thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `hub` is NULL or was initialised; `port` is NULL or writable, and no open port.
     pub unsafe fn pirn_port_open(
         hub: *mut pirn_hub,
         port: *mut pirn_port,
@@ -208,10 +172,6 @@ unsafe extern "C" {
     /// - -ECHILD: as `pirn_io_remove`
     ///
     /// Cost: O(waiters of the port and ready ones), and as `pirn_io_remove`. Loop thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `port` is NULL, zero, or was opened.
     pub unsafe fn pirn_port_close(port: *mut pirn_port) -> c_int;
     /// Begin to wait until an fd is ready.
     ///
@@ -235,111 +195,71 @@ unsafe extern "C" {
     /// - -ECANCELED: the waiter was cancelled, or the port was closed
     ///
     /// Cost: O(1). Loop thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `port` is NULL, zero, or was opened; `waiter` is NULL or was initialised.
     pub unsafe fn pirn_port_wait_start(
         port: *mut pirn_port,
         waiter: *mut pirn_waiter,
         interest: u32,
         timeout_ns: u64,
     ) -> c_int;
-    /// Look at a waiter before the object changes anything.
+    /// Prepare a waiter.
     ///
-    /// An object that does more than to add a waiter to its list calls this first, and returns what it
-    /// returns unless that is 0.
+    /// @param hub   where it waits
+    /// @param wake  called when a wait is over
+    /// @param user  yours: `waiter->user`
     ///
-    /// Returns 0: the object may go on, and call `pirn_waiter_begin` or return a result; `PIRN_WAITS`:
-    /// the waiter is cancelled, so its wait is over already; or
-    /// - -EDEADLK: `waiter` is NULL, and `timeout_ns` is not 0: it can only try
+    /// Returns 0, or -EINVAL: a NULL. A waiter that waits must not be prepared again. Cost: O(1). Loop
+    /// thread. Since 0.1.
+    pub unsafe fn pirn_waiter_init(
+        hub: *mut pirn_hub,
+        waiter: *mut pirn_waiter,
+        wake: pirn_wake_fn,
+        user: *mut c_void,
+    ) -> c_int;
+    /// End a wait early, whatever it is for: it ends with `result`.
+    ///
+    /// What was granted stays granted: a wait that is over keeps its result, even if `wake` has not
+    /// been called yet.
+    ///
+    /// @param result  a negative errno, usually -ECANCELED
+    ///
+    /// Returns 0, or
+    /// - -EINVAL: NULL, or `result` is not negative
+    /// - -ENOENT: it does not wait
+    /// - -EALREADY: the wait is over, or a condition's waiter is taking its mutex back
+    ///
+    /// Cost: O(1), and what the object does for those behind. Loop thread. Since 0.1.
+    pub unsafe fn pirn_waiter_cancel(waiter: *mut pirn_waiter, result: c_int) -> c_int;
+    /// Forget a wait.
+    ///
+    /// `wake` is never called, and what had been granted already is given back. Afterwards the memory
+    /// of the waiter is yours.
+    ///
+    /// Returns 0, also if it does not wait, or -EINVAL: NULL, or never initialised. Cost: O(1), and
+    /// what the object does for those behind. Loop thread. Since 0.1.
+    pub unsafe fn pirn_waiter_drop(waiter: *mut pirn_waiter) -> c_int;
+    /// Return 1 from the beginning of a wait until `wake` is called, and 0 otherwise; -EINVAL for NULL.
+    /// Loop thread. Since 0.1.
+    pub unsafe fn pirn_waiter_is_waiting(waiter: *const pirn_waiter) -> c_int;
+    /// Begin to wait for nothing but `pirn_waiter_wake`: the way to wait for any callback.
+    ///
+    /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
+    ///
+    /// Returns `PIRN_WAITS`, or
+    /// - -EDEADLK: `waiter` is NULL
     /// - -EINVAL: it was never initialised
     /// - -EBUSY: it waits already
     /// - -EUCLEAN: the stack of a fiber has overflowed
     ///
     /// Cost: O(1). Loop thread. Since 0.1.
+    pub unsafe fn pirn_park_start(waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int;
+    /// End the wait of a waiter that is parked.
     ///
-    /// # Safety
+    /// @param result  of the wait
     ///
-    /// `waiter` is NULL or was initialised.
-    pub unsafe fn pirn_waiter_check(
-        waiter: *const pirn_waiter,
-        timeout_ns: u64,
-    ) -> c_int;
-    /// Begin a wait.
-    ///
-    /// @param list        the object's list of waiters, or NULL: the waiter is in none
-    /// @param kind        what the object does about its waiters; lives as long as the program
-    /// @param object      passed to the functions of the kind
-    /// @param word        what the object keeps for this wait, such as a number of units
-    /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
-    ///
-    /// Returns `PIRN_WAITS`, or
-    /// - -EAGAIN: `timeout_ns` is 0
-    /// - -EINVAL: `kind` is NULL, or waiters of another hub are in the list
-    /// - what `pirn_waiter_check` returns
-    ///
-    /// Cost: O(1); with a time limit O(log waiters) amortised. Loop thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `waiter` is NULL or was initialised; `list` and `kind` are as described.
-    pub unsafe fn pirn_waiter_begin(
-        waiter: *const pirn_waiter,
-        list: *const pirn_waiters,
-        kind: *const pirn_wait_kind,
-        object: *mut c_void,
-        word: usize,
-        timeout_ns: u64,
-    ) -> c_int;
-    /// Grant what a waiter waits for: its wait ends with `result`.
-    ///
-    /// From this moment on it belongs to the waiter. Only `pirn_waiter_drop` takes it back, by the
-    /// kind's `undo`. An object that ends a wait with an error of its own (-ESHUTDOWN) calls this too.
+    /// Returns 0, or
+    /// - -EINVAL: NULL, or never initialised
+    /// - -ENOENT: it is not parked
     ///
     /// Cost: O(1). Loop thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `waiter` is NULL or waits.
-    pub unsafe fn pirn_waiter_grant(waiter: *const pirn_waiter, result: c_int);
-    /// Have a waiter wait for something else, behind all that wait for it, without a time limit.
-    ///
-    /// A condition does this with a waiter that has to take its mutex back.
-    ///
-    /// Cost: O(1). Loop thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `waiter` waits; the others are as for `pirn_waiter_begin`, and not NULL.
-    pub unsafe fn pirn_waiter_move(
-        waiter: *const pirn_waiter,
-        list: *const pirn_waiters,
-        kind: *const pirn_wait_kind,
-        object: *mut c_void,
-    );
-    /// End the life of a waiter: forget its wait as `pirn_waiter_drop` does, and pass on what it still
-    /// holds (`struct pirn_held`). A fiber that ends does this.
-    ///
-    /// Cost: O(what it holds). Loop thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `waiter` is NULL or was initialised.
-    pub unsafe fn pirn_waiter_end(waiter: *const pirn_waiter);
-    /// Have the loop call `run` with `remote`, from another thread, a signal handler or an interrupt.
-    ///
-    /// Cannot be refused. Several calls before the loop runs are one. `remote` must stay where it is
-    /// until the loop has called `run`.
-    ///
-    /// Cost: O(1); a system call if the loop waits for the kernel. Any thread. Since 0.1.
-    ///
-    /// # Safety
-    ///
-    /// `hub` was initialised; `remote` is zero or was pushed before, always to this hub.
-    pub unsafe fn pirn_remote_push(
-        hub: *const pirn_hub,
-        remote: *const pirn_remote,
-        run: pirn_remote_fn,
-    );
+    pub unsafe fn pirn_waiter_wake(waiter: *mut pirn_waiter, result: c_int) -> c_int;
 }

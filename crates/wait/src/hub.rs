@@ -17,7 +17,7 @@ use pirn_abi::{
 use crate::deadlines::pirn_deadlines;
 use crate::errno::EBUSY;
 use crate::list::pirn_waiters;
-use crate::remote::{Remotes, pirn_remote, pirn_remote_fn};
+use crate::remote::{pirn_remote, pirn_remote_fn, pirn_remotes};
 use crate::waiter::{LATER, pirn_waiter};
 
 /// How many waiters one call of the hub runs beyond those that were ready when it began. With that
@@ -48,7 +48,7 @@ pub struct pirn_hub {
     // The task that calls the hub.
     task: Cell<pirn_task>,
     // What other threads have pushed.
-    remotes: Remotes,
+    remotes: pirn_remotes,
     // When the timer fires; `PIRN_FOREVER`: not.
     timer_at_ns: Cell<u64>,
     // Waits for the program itself, where no fiber and no callback runs: its end stops the loop.
@@ -130,7 +130,7 @@ impl pirn_hub {
                 slot: 0,
                 generation: 0,
             }),
-            remotes: Remotes::default(),
+            remotes: pirn_remotes::default(),
             timer_at_ns: Cell::new(PIRN_FOREVER),
             main: pirn_waiter::new(hub, Some(on_main), null_mut()),
             running: Cell::new(null_mut()),

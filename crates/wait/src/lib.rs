@@ -27,6 +27,10 @@
 
 #![no_std]
 #![allow(non_camel_case_types)]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "what C asks of pointers holds for all"
+)]
 // What only the C functions use is left over without them.
 #![cfg_attr(not(feature = "export"), allow(dead_code))]
 
@@ -51,5 +55,5 @@ pub use held::*;
 pub use hub::*;
 pub use list::pirn_waiters;
 pub use port::*;
-pub use remote::{pirn_remote, pirn_remote_fn};
+pub use remote::{pirn_remote, pirn_remote_fn, pirn_remotes};
 pub use waiter::*;

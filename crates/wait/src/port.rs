@@ -22,10 +22,10 @@ use crate::waiter::{PIRN_WAIT_LATE, pirn_wait_kind, pirn_waiter};
 /// Option of `pirn_port_open`: the fd blocks, and stays so. Reading and writing then wait before
 /// they try, because an attempt that finds nothing would block the loop. For a terminal that the
 /// shell uses too.
-pub const PIRN_PORT_BLOCKING: u32 = 0x0100_0000;
+pub const PIRN_PORT_BLOCKING: u32 = 1u32 << 24;
 
 /// What is waited for: an fd.
-pub const PIRN_FOR_PORT: u32 = 2;
+pub const PIRN_FOR_PORT: u32 = 2u32;
 
 /// An fd, and those who wait for it. Open it with `pirn_port_open`. It is yours, and must stay
 /// where it is while it is open. Only `fd` may be read.

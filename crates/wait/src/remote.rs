@@ -21,19 +21,21 @@ pub type pirn_remote_fn =
 #[repr(C)]
 #[derive(Default)]
 pub struct pirn_remote {
-    next: AtomicPtr<pirn_remote>,
+    next: RemotePointer,
     run: Cell<pirn_remote_fn>,
     is_pushed: AtomicU32,
 }
 
+type RemotePointer = AtomicPtr<pirn_remote>;
+
 /// The stack. All zero is an empty one.
-#[repr(transparent)]
+#[repr(C)]
 #[derive(Default)]
-pub(crate) struct Remotes {
-    top: AtomicPtr<pirn_remote>,
+pub struct pirn_remotes {
+    top: RemotePointer,
 }
 
-impl Remotes {
+impl pirn_remotes {
     /// True if nothing was pushed.
     pub(crate) fn is_empty(&self) -> bool {
         self.top.load(Ordering::Acquire).is_null()

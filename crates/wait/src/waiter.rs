@@ -21,7 +21,7 @@ use crate::list::pirn_waiters;
 ///
 /// Any other value of 0 or more is the result of a wait that was over at once; `wake` is then not
 /// called. A negative errno means that nothing has begun.
-pub const PIRN_WAITS: c_int = 0x4000_0000;
+pub const PIRN_WAITS: c_int = 1 << 30;
 
 /// Called when a wait is over.
 ///
@@ -33,9 +33,9 @@ pub type pirn_wake_fn =
 
 /// Flag of a kind: a time limit ends the wait only after the loop has asked the kernel once more,
 /// so that what has arrived wins over the clock.
-pub const PIRN_WAIT_LATE: u32 = 0x1;
+pub const PIRN_WAIT_LATE: u32 = 1u32 << 0;
 /// Flag of a kind: neither cancellation nor time ends the wait.
-pub const PIRN_WAIT_FIRM: u32 = 0x2;
+pub const PIRN_WAIT_FIRM: u32 = 1u32 << 1;
 
 /// What an object does about its waiters. For those who build objects: see "Building objects".
 #[repr(C)]
@@ -108,7 +108,7 @@ const GRANTED: u32 = 0x20;
 const UNREF: u32 = 0x40;
 
 /// What is waited for: nothing but `pirn_waiter_wake`.
-pub const PIRN_FOR_WAKE: u32 = 1;
+pub const PIRN_FOR_WAKE: u32 = 1u32;
 
 static PARKED: pirn_wait_kind = pirn_wait_kind {
     number: PIRN_FOR_WAKE,

@@ -31,11 +31,6 @@ use crate::hooks::pirn_fiber_hooks;
 ///
 /// On an error nothing has changed. Cost: O(1), no system call; O(size) with `PIRN_FIBER_FILL`.
 /// Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised; `fiber` is NULL, zero or was started; `stack` is NULL or
-/// `size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_start(
     hub: *mut pirn_hub,
@@ -68,10 +63,6 @@ pub unsafe extern "C" fn pirn_fiber_start(
 /// this way.
 ///
 /// NULL for NULL. Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_self(hub: *mut pirn_hub) -> *mut pirn_waiter {
     // SAFETY: NULL, or initialised, as documented.
@@ -94,11 +85,6 @@ pub unsafe extern "C" fn pirn_fiber_self(hub: *mut pirn_hub) -> *mut pirn_waiter
 /// - what `pirn_run` returns
 ///
 /// The wait is then forgotten. Cost: two switches of stacks. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised; the wait was begun with the waiter that `pirn_fiber_self`
-/// returned.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_await(hub: *mut pirn_hub, begun: c_int) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -116,10 +102,6 @@ pub unsafe extern "C" fn pirn_fiber_await(hub: *mut pirn_hub, begun: c_int) -> c
 /// - -EDEADLK: no fiber runs here
 ///
 /// Cost: two switches of stacks. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_yield(hub: *mut pirn_hub) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -137,10 +119,6 @@ pub unsafe extern "C" fn pirn_fiber_yield(hub: *mut pirn_hub) -> c_int {
 /// - -EDEADLK: inside a callback
 ///
 /// Cost: as a wait with a time limit, and a reading of the clock. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_sleep(hub: *mut pirn_hub, delay_ns: u64) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -157,10 +135,6 @@ pub unsafe extern "C" fn pirn_fiber_sleep(hub: *mut pirn_hub, delay_ns: u64) -> 
 /// - -EDEADLK: inside a callback
 ///
 /// Cost: as any wait. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_park(hub: *mut pirn_hub, timeout_ns: u64) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -174,10 +148,6 @@ pub unsafe extern "C" fn pirn_fiber_park(hub: *mut pirn_hub, timeout_ns: u64) ->
 /// - -ENOENT: it is not parked
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `fiber` is NULL, zero or was started.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_wake(fiber: *mut pirn_fiber, result: c_int) -> c_int {
     // SAFETY: NULL, zero or started, as documented.
@@ -203,10 +173,6 @@ pub unsafe extern "C" fn pirn_fiber_wake(fiber: *mut pirn_fiber, result: c_int) 
 /// - -EUCLEAN: its stack has overflowed
 ///
 /// Cost: O(fibers that wait for one another in a row). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `fiber` is NULL, zero or was started; `waiter` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_join_start(
     fiber: *mut pirn_fiber,
@@ -228,10 +194,6 @@ pub unsafe extern "C" fn pirn_fiber_join_start(
 ///
 /// Returns 0, or an error as `pirn_fiber_join_start` and `pirn_fiber_await`. Loop thread. Since
 /// 0.1.
-///
-/// # Safety
-///
-/// `fiber` is NULL, zero or was started; `result` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_join(
     fiber: *mut pirn_fiber,
@@ -272,10 +234,6 @@ pub unsafe extern "C" fn pirn_fiber_join(
 /// - -ENOENT: it is not live
 ///
 /// Cost: O(1), and what the object does for those behind. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `fiber` is NULL, zero or was started.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_cancel(fiber: *mut pirn_fiber) -> c_int {
     // SAFETY: NULL, zero or started, as documented.
@@ -283,10 +241,6 @@ pub unsafe extern "C" fn pirn_fiber_cancel(fiber: *mut pirn_fiber) -> c_int {
 }
 
 /// Return the fiber that runs, or NULL. Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_current(hub: *const pirn_hub) -> *mut pirn_fiber {
     // SAFETY: NULL, or initialised, as documented.
@@ -299,10 +253,6 @@ pub unsafe extern "C" fn pirn_fiber_current(hub: *const pirn_hub) -> *mut pirn_f
 ///
 /// Returns NULL at the end. No fiber may end between two calls. A program whose `pirn_run` returns
 /// `PIRN_DONE` while this finds a fiber is in a deadlock. Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised; `after` is NULL or live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_next(
     hub: *const pirn_hub,
@@ -322,10 +272,6 @@ pub unsafe extern "C" fn pirn_fiber_next(
 ///
 /// Returns 0, or -EINVAL: a NULL, or `size` is not that of this library. Cost: O(1); O(stack) with
 /// `PIRN_FIBER_FILL`. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `fiber` is NULL, zero or was started; `info` is NULL or writable for the size it says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_info(
     fiber: *const pirn_fiber,
@@ -351,10 +297,6 @@ pub unsafe extern "C" fn pirn_fiber_info(
 /// - -EBUSY: a fiber is live
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised; `hooks` is NULL or as described.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_set_hooks(
     hub: *mut pirn_hub,

@@ -18,10 +18,6 @@ use crate::group::pirn_group;
 /// - -EBUSY: it is in a group
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `group` is NULL, zero, or a group; `fiber` is NULL, zero or was started.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_group_add(group: *mut pirn_group, fiber: *mut pirn_fiber) -> c_int {
     // SAFETY: NULL, or as documented.
@@ -37,10 +33,6 @@ pub unsafe extern "C" fn pirn_group_add(group: *mut pirn_group, fiber: *mut pirn
 /// To use a cancelled group again, zero it when it has no members.
 ///
 /// Returns 0, also the second time, or -EINVAL: NULL. Cost: O(members). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `group` is NULL, zero, or a group.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_group_cancel(group: *mut pirn_group) -> c_int {
     // SAFETY: NULL, or as documented.
@@ -67,10 +59,6 @@ pub unsafe extern "C" fn pirn_group_cancel(group: *mut pirn_group) -> c_int {
 /// - -EUCLEAN: the stack of a fiber has overflowed
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `group` is NULL, zero, or a group; `waiter` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_group_join_start(
     group: *mut pirn_group,

@@ -14,10 +14,6 @@ use crate::io;
 ///
 /// Returns the bits that are ready (more than 0), or an error as `pirn_port_wait_start` and
 /// `pirn_fiber_await`. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `port` is NULL, zero, or was opened.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_port_wait(
     port: *mut pirn_port,
@@ -44,10 +40,6 @@ pub unsafe extern "C" fn pirn_port_wait(
 ///
 /// A read that brings less than it asked for is believed: the next one waits before it tries. Cost:
 /// a system call, and a second one if it had to wait and nothing was known. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `port` is NULL, zero, or was opened; `buffer` has `size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_port_read(
     port: *mut pirn_port,
@@ -66,10 +58,6 @@ pub unsafe extern "C" fn pirn_port_read(
 /// @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: only try
 ///
 /// Returns how many bytes were written, or an error as `pirn_port_read`. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `port` is NULL, zero, or was opened; `buffer` has `size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_port_write(
     port: *mut pirn_port,
@@ -87,10 +75,6 @@ pub unsafe extern "C" fn pirn_port_write(
 ///
 /// Returns 0, or an error as `pirn_port_read`. After an error some of the buffer may have been
 /// written, and how much is not known: close the connection. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `port` is NULL, zero, or was opened; `buffer` has `size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_port_write_all(
     port: *mut pirn_port,
@@ -111,10 +95,6 @@ pub unsafe extern "C" fn pirn_port_write_all(
 /// Returns an fd, non-blocking and closed on exec, which is yours; or an error as `pirn_port_read`.
 /// After -EMFILE or -ENFILE close something, or sleep, before you try again. Loop thread. Since
 /// 0.1.
-///
-/// # Safety
-///
-/// `port` is NULL, zero, or was opened.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_port_accept(port: *mut pirn_port, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.
@@ -129,10 +109,6 @@ pub unsafe extern "C" fn pirn_port_accept(port: *mut pirn_port, timeout_ns: u64)
 ///
 /// Returns 0, or an error as `pirn_port_read`. After an error close the socket.
 /// Cost: two or three system calls. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `port` is NULL, zero, or was opened; `address` has `length` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_port_connect(
     port: *mut pirn_port,

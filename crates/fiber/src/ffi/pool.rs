@@ -25,11 +25,6 @@ use crate::pool::{pirn_pool, pirn_spawn};
 /// - -EOPNOTSUPP, -EUCLEAN: as `pirn_fiber_start`
 ///
 /// Cost: O(1), and as `pirn_fiber_start`; O(waiters) for a member. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised; `pool` is NULL or was declared by `PIRN_POOL`; `waiter` is
-/// NULL or was initialised; `what` is NULL or as described.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_pool_spawn_start(
     hub: *mut pirn_hub,

@@ -20,10 +20,6 @@ use crate::scope::pirn_scope;
 /// - -EDEADLK: no fiber runs here
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised; `scope` is NULL or writable, and stays until it is left.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_scope_enter(
     hub: *mut pirn_hub,
@@ -49,10 +45,6 @@ pub unsafe extern "C" fn pirn_scope_enter(
 /// - -EDEADLK: no fiber runs here
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised; `scope` is NULL or was entered.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_scope_leave(hub: *mut pirn_hub, scope: *mut pirn_scope) -> c_int {
     // SAFETY: NULL, or initialised, as documented.

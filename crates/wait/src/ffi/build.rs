@@ -23,10 +23,6 @@ use crate::waiter::{pirn_wait_kind, pirn_waiter};
 /// - -EUCLEAN: the stack of a fiber has overflowed
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `waiter` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_waiter_check(waiter: *const pirn_waiter, timeout_ns: u64) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -52,10 +48,6 @@ pub unsafe extern "C" fn pirn_waiter_check(waiter: *const pirn_waiter, timeout_n
 /// - what `pirn_waiter_check` returns
 ///
 /// Cost: O(1); with a time limit O(log waiters) amortised. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `waiter` is NULL or was initialised; `list` and `kind` are as described.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_waiter_begin(
     waiter: *const pirn_waiter,
@@ -83,10 +75,6 @@ pub unsafe extern "C" fn pirn_waiter_begin(
 /// kind's `undo`. An object that ends a wait with an error of its own (-ESHUTDOWN) calls this too.
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `waiter` is NULL or waits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_waiter_grant(waiter: *const pirn_waiter, result: c_int) {
     // SAFETY: NULL, or initialised, as documented.
@@ -103,10 +91,6 @@ pub unsafe extern "C" fn pirn_waiter_grant(waiter: *const pirn_waiter, result: c
 /// A condition does this with a waiter that has to take its mutex back.
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `waiter` waits; the others are as for `pirn_waiter_begin`, and not NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_waiter_move(
     waiter: *const pirn_waiter,
@@ -127,10 +111,6 @@ pub unsafe extern "C" fn pirn_waiter_move(
 /// holds (`struct pirn_held`). A fiber that ends does this.
 ///
 /// Cost: O(what it holds). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `waiter` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_waiter_end(waiter: *const pirn_waiter) {
     // SAFETY: NULL, or initialised, as documented.
@@ -149,10 +129,6 @@ pub unsafe extern "C" fn pirn_waiter_end(waiter: *const pirn_waiter) {
 /// until the loop has called `run`.
 ///
 /// Cost: O(1); a system call if the loop waits for the kernel. Any thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` was initialised; `remote` is zero or was pushed before, always to this hub.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_remote_push(
     hub: *const pirn_hub,

@@ -25,13 +25,9 @@ use crate::port::on_port;
 /// - -ENOSPC: no I/O slot or no timer slot is free
 ///
 /// Cost: O(1), no system call. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `loop` is NULL or came from `pirn_init`; `hub` is NULL or writable, and no live hub.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_hub_init(
-    loop_: *mut pirn_loop,
+    r#loop: *mut pirn_loop,
     hub: *mut pirn_hub,
     bit: u32,
 ) -> c_int {
@@ -39,7 +35,7 @@ pub unsafe extern "C" fn pirn_hub_init(
         return -EINVAL;
     }
     // SAFETY: passed on; not NULL, hence writable.
-    unsafe { pirn_hub::init(loop_, hub, bit) }
+    unsafe { pirn_hub::init(r#loop, hub, bit) }
 }
 
 /// End a hub, and give its slots back to the loop.
@@ -54,10 +50,6 @@ pub unsafe extern "C" fn pirn_hub_init(
 ///   changed. Not after the stack of a fiber has overflowed.
 ///
 /// Cost: O(1), no system call. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_hub_deinit(hub: *mut pirn_hub) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -65,10 +57,6 @@ pub unsafe extern "C" fn pirn_hub_deinit(hub: *mut pirn_hub) -> c_int {
 }
 
 /// Return the loop of a hub; NULL for NULL. Any thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_hub_loop(hub: *const pirn_hub) -> *mut pirn_loop {
     // SAFETY: NULL, or initialised, as documented.
@@ -86,10 +74,6 @@ pub unsafe extern "C" fn pirn_hub_loop(hub: *const pirn_hub) -> *mut pirn_loop {
 ///
 /// An event of a port that was closed by the handler of an earlier one counts as handled, and does
 /// nothing. Cost: that of the waiters that are called. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised; `due` is NULL or came from `pirn_take` of its loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_hub_handle(hub: *mut pirn_hub, due: *const pirn_due) -> c_int {
     // SAFETY: NULL, or as documented.
@@ -144,10 +128,6 @@ pub unsafe extern "C" fn pirn_hub_handle(hub: *mut pirn_hub, due: *const pirn_du
 /// - -EUCLEAN: a list or the heap of deadlines is damaged, or the stack of a fiber has overflowed
 ///
 /// Cost: O(waiters that are ready or have a time limit). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised, and its waiters are readable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_hub_verify(hub: *const pirn_hub) -> c_int {
     // SAFETY: NULL, or initialised, as documented.

@@ -26,10 +26,6 @@ use crate::waiter::pirn_waiter;
 /// - what the kernel says about `O_NONBLOCK`
 ///
 /// Cost: as `pirn_io_add`, and one or two system calls. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised; `port` is NULL or writable, and no open port.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_port_open(
     hub: *mut pirn_hub,
@@ -56,10 +52,6 @@ pub unsafe extern "C" fn pirn_port_open(
 /// - -ECHILD: as `pirn_io_remove`
 ///
 /// Cost: O(waiters of the port and ready ones), and as `pirn_io_remove`. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `port` is NULL, zero, or was opened.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_port_close(port: *mut pirn_port) -> c_int {
     // SAFETY: NULL, or valid, as documented.
@@ -88,10 +80,6 @@ pub unsafe extern "C" fn pirn_port_close(port: *mut pirn_port) -> c_int {
 /// - -ECANCELED: the waiter was cancelled, or the port was closed
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `port` is NULL, zero, or was opened; `waiter` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_port_wait_start(
     port: *mut pirn_port,

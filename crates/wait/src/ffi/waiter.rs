@@ -15,10 +15,6 @@ use crate::waiter::{pirn_waiter, pirn_wake_fn};
 ///
 /// Returns 0, or -EINVAL: a NULL. A waiter that waits must not be prepared again. Cost: O(1). Loop
 /// thread. Since 0.1.
-///
-/// # Safety
-///
-/// `hub` is NULL or was initialised; `waiter` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_waiter_init(
     hub: *mut pirn_hub,
@@ -47,10 +43,6 @@ pub unsafe extern "C" fn pirn_waiter_init(
 /// - -EALREADY: the wait is over, or a condition's waiter is taking its mutex back
 ///
 /// Cost: O(1), and what the object does for those behind. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `waiter` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_waiter_cancel(waiter: *mut pirn_waiter, result: c_int) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -70,10 +62,6 @@ pub unsafe extern "C" fn pirn_waiter_cancel(waiter: *mut pirn_waiter, result: c_
 ///
 /// Returns 0, also if it does not wait, or -EINVAL: NULL, or never initialised. Cost: O(1), and
 /// what the object does for those behind. Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `waiter` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_waiter_drop(waiter: *mut pirn_waiter) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -89,10 +77,6 @@ pub unsafe extern "C" fn pirn_waiter_drop(waiter: *mut pirn_waiter) -> c_int {
 
 /// Return 1 from the beginning of a wait until `wake` is called, and 0 otherwise; -EINVAL for NULL.
 /// Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `waiter` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_waiter_is_waiting(waiter: *const pirn_waiter) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -110,10 +94,6 @@ pub unsafe extern "C" fn pirn_waiter_is_waiting(waiter: *const pirn_waiter) -> c
 /// - -EUCLEAN: the stack of a fiber has overflowed
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `waiter` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_park_start(waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -129,10 +109,6 @@ pub unsafe extern "C" fn pirn_park_start(waiter: *mut pirn_waiter, timeout_ns: u
 /// - -ENOENT: it is not parked
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
-///
-/// # Safety
-///
-/// `waiter` is NULL or was initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_waiter_wake(waiter: *mut pirn_waiter, result: c_int) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
