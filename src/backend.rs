@@ -4,9 +4,7 @@
 //! found. It knows nothing of callbacks. Every system call the loop makes goes through these three traits, so that a simulated or
 //! a failing world can stand in for the kernel.
 
-use core::ops::Range;
-
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, Interest};
 use crate::time::Nanos;
 
@@ -16,6 +14,11 @@ pub(crate) use crate::remote::Wake;
 pub(crate) trait Clock {
     /// Nanoseconds since some fixed point; never goes back.
     fn now(&mut self) -> Nanos;
+
+    /// Sleeps that long or less, whatever is ready.
+    fn nap(&self, time: Nanos) {
+        let _ = time;
+    }
 }
 
 /// One fd as a backend sees it.
@@ -44,19 +47,6 @@ pub(crate) const NOWHERE: u32 = 0;
 /// The position of a file that is always ready: it cannot be waited for, and is not in the set.
 pub(crate) const ALWAYS_READY: u32 = u32::MAX;
 
-/// How a backend names the source of an event.
-#[allow(
-    dead_code,
-    reason = "each backend uses one of the two, and a build may have a single backend"
-)]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Key {
-    /// The slot and the position of an entry. It may be stale: then the watcher in that slot has another position.
-    Entry(Entry),
-    /// The fd. Never stale: what is removed is forgotten at once.
-    Fd(i32),
-}
-
 /// An entry of the set of a backend that carries user data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Entry {
@@ -64,18 +54,6 @@ pub(crate) struct Entry {
     pub(crate) slot: u32,
     /// Never twice the same for one slot, as long as anything may be left of the former entry.
     pub(crate) position: u32,
-}
-
-/// A source that the core knows.
-#[allow(
-    dead_code,
-    reason = "each backend uses one of the two, and a build may have a single backend"
-)]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Marked {
-    pub(crate) fd: i32,
-    /// The interest that the backend was asked for last.
-    pub(crate) asked: u32,
 }
 
 /// What the core asks of a waker besides. It knows whose loop it wakes, for it is used from other threads
@@ -105,21 +83,18 @@ pub(crate) trait Owned: Wake {
 /// The set of watched fds and the wait for them.
 ///
 /// Errors are the kernel's. On an error the set is as it was before.
+///
+/// A backend hands over what a wait has found in one of two ways. Where the kernel tells no more than which fds are
+/// ready, `wait` reports each of them, and nothing is left in the backend. Where it carries user data, `wait` returns
+/// how many events there are, and `event` looks at one: it may be stale, for its fd may have left the set since.
 pub(crate) trait Backend: Clock {
     /// Ends the wait from elsewhere.
     type Waker: Owned;
 
-    /// Which one this is, as `PIRN_BACKEND_*` numbers them.
-    fn kind(&self) -> BackendKind;
-
     /// What it can do beyond the common ground.
     fn capabilities(&self) -> Capabilities;
 
-    /// Whether `mark` must be called after each wait: the sources are found by their fds. Where it need not be, `events` may be used
-    /// instead as long as no two watchers share an fd and none has a priority.
-    fn must_mark(&self) -> bool;
-
-    /// Whether `fd` is one of the loop's own.
+    /// True if `fd` is one of the loop's own.
     fn owns(&self, fd: i32) -> bool;
 
     /// Puts an fd into the set and returns its position, or [`ALWAYS_READY`] for a file that is not in the set
@@ -131,17 +106,24 @@ pub(crate) trait Backend: Clock {
     /// kernel knows: `ENOENT` if it is another one now, `EBADF` if it is closed.
     fn modify(&mut self, source: &Source) -> Result<()>;
 
-    /// Takes an fd out of the set and drops what was found for it and not yet yielded, unless that is recognisable by its
-    /// position. `moved(fd, position)` is called for every entry that changed its position. An error says that the kernel may
-    /// keep the entry: the fd was closed, and the file it named lives on under another number.
-    fn remove(&mut self, source: &Source, moved: &mut dyn FnMut(i32, u32)) -> Result<()>;
+    /// Takes an fd out of the set. Returns the fd whose entry has another position now, and that position, if there is
+    /// one. An error says that the kernel may keep the entry: the fd was closed, and the file it named lives on under
+    /// another number.
+    fn remove(&mut self, source: &Source) -> Result<Option<(i32, u32)>>;
 
     /// Returns what `add` would return for an fd that is not in the set, and leaves the fd out of the set.
     fn probe(&self, source: &Source) -> Result<u32>;
 
-    /// Waits at most `timeout` (0: not at all, `FOREVER`: for ever) and returns how many sources are ready. May return early
-    /// with 0. `EINTR` is an empty wait, not an error.
-    fn wait(&mut self, timeout: Nanos) -> Result<u32>;
+    /// Waits at most `timeout` (0: not at all, `FOREVER`: for ever) and returns how many events there are. Those that
+    /// are known by their fd are not among them: each is given to `report`, with what was found, which returns the
+    /// interest that the fd is watched for. May return early with nothing. `EINTR` is an empty wait, not an error.
+    fn wait(&mut self, timeout: Nanos, report: impl FnMut(i32, u32) -> u32) -> Result<u32>;
+
+    /// The event at a place, from 0 on, of the last wait: of which entry, and what was found.
+    fn event(&self, at: u32) -> Option<(Entry, u32)> {
+        let _ = at;
+        None
+    }
 
     /// After a wait that found something: an entry that has been reported by one wait after the other, if
     /// it is time to ask the kernel whether its fd is still that file. Of a backend whose sources are found by
@@ -150,43 +132,8 @@ pub(crate) trait Backend: Clock {
         None
     }
 
-    /// Calls `mark` once for every ready source, with what was found. It returns `None` if the source is to be dropped.
-    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<Marked>);
-
-    /// After `mark`: the next fd that is ready, from the first one again after `rewind`.
-    fn next_marked(&mut self) -> Option<i32>;
-
-    /// Starts `next_marked` again.
-    fn rewind(&mut self);
-
-    // Where `mark` need not be called; the others have nothing to yield this way.
-
-    /// The places of the next ready sources, at most `most` of them.
-    fn events(&self, most: u32) -> Range<u32> {
-        let _ = most;
-        0..0
-    }
-
-    /// The ready source at a place, and what was found.
-    fn event(&self, at: u32) -> Option<(Entry, u32)> {
-        let _ = at;
-        None
-    }
-
-    /// Leaves the sources before a place behind, and says whether there are more.
-    fn skip_to(&mut self, at: u32) -> bool {
-        let _ = at;
-        false
-    }
-
     /// Makes the kernel objects anew, empty: after `take_over`, or when an fd haunts the set. The core then adds every source again.
     fn rebuild(&mut self) -> Result<()>;
-
-    /// Sleeps that long, whatever is ready: for a loop whose set is haunted and cannot be rebuilt, and for
-    /// one that waits for another thread, whose priority may be lower.
-    fn nap(&self, time: Nanos) {
-        let _ = time;
-    }
 
     /// In a copy of the loop that fork made: replaces what ends a wait by an object of this process, under
     /// the same number, and forgets the pollable fd. `rebuild` follows.
@@ -196,10 +143,15 @@ pub(crate) trait Backend: Clock {
     fn waker(&self, asks: bool) -> Self::Waker;
 
     /// The fd that is readable whenever a wait would return at once, `alarm` included. `EOPNOTSUPP` where there is none.
-    fn pollable_fd(&mut self) -> Result<i32>;
+    fn pollable_fd(&mut self) -> Result<i32> {
+        Err(Error::EOPNOTSUPP)
+    }
 
     /// With a pollable fd: makes it readable at `deadline` (`FOREVER`: never).
-    fn set_alarm(&mut self, deadline: Nanos) -> Result<()>;
+    fn set_alarm(&mut self, deadline: Nanos) -> Result<()> {
+        let _ = deadline;
+        Err(Error::EOPNOTSUPP)
+    }
 }
 
 /// A backend whose area can be replaced while it lives.

@@ -24,7 +24,7 @@ pub use word::Word;
 
 use core::ops::{Deref, DerefMut};
 
-use crate::backend::{Backend, BackendKind};
+use crate::backend::{Backend, BackendKind, Clock};
 use crate::drive;
 use crate::error::{Error, Result};
 use crate::host::Host;

@@ -5,15 +5,12 @@
 
 use core::convert::Infallible;
 use core::marker::PhantomData;
-use core::ops::Range;
 
-use crate::backend::{
-    Backend, BackendKind, Capabilities, Clock, Entry, Key, Marked, MoveTo, Owned, Source,
-};
+use crate::backend::{Backend, BackendKind, Capabilities, Clock, Entry, MoveTo, Owned, Source};
 use crate::error::{Error, Result};
 use crate::host::Host;
 #[cfg(feature = "host")]
-use crate::host::{HostBackend, HostWaker};
+use crate::host::backend::{HostBackend, HostWaker};
 use crate::remote::Wake;
 #[cfg(linux_backend)]
 use crate::sys;
@@ -80,14 +77,26 @@ impl<'a, H: Host> Platform<'a, H> {
     /// A backend over a host. `EOPNOTSUPP` if this build does not have it.
     pub(crate) fn host(host: H, area: &'a mut [u64]) -> Result<Self> {
         #[cfg(feature = "host")]
-        return Ok(Platform::Host(HostBackend::new(
-            host,
-            crate::storage::host_area(area),
-        )));
+        return Ok(Platform::Host(HostBackend::new(host, area)));
         #[cfg(not(feature = "host"))]
         {
             let _ = (host, area);
             Err(Error::EOPNOTSUPP)
+        }
+    }
+
+    /// Which one this is.
+    pub(crate) fn kind(&self) -> BackendKind {
+        match self {
+            #[cfg(linux_epoll)]
+            Platform::Epoll(_) => BackendKind::Epoll,
+            #[cfg(linux_poll)]
+            Platform::Poll(_) => BackendKind::Poll,
+            #[cfg(linux_select)]
+            Platform::Select(_) => BackendKind::Select,
+            #[cfg(feature = "host")]
+            Platform::Host(_) => BackendKind::Host,
+            Platform::None(never, _) => match *never {},
         }
     }
 
@@ -194,22 +203,17 @@ impl<H: Host> Clock for Platform<'_, H> {
     fn now(&mut self) -> Nanos {
         delegate!(self, backend => backend.now())
     }
+
+    fn nap(&self, time: Nanos) {
+        delegate!(self, backend => backend.nap(time))
+    }
 }
 
 impl<H: Host> Backend for Platform<'_, H> {
     type Waker = PlatformWaker<H::Waker>;
 
-    fn kind(&self) -> BackendKind {
-        delegate!(self, backend => backend.kind())
-    }
-
     fn capabilities(&self) -> Capabilities {
         delegate!(self, backend => backend.capabilities())
-    }
-
-    #[inline]
-    fn must_mark(&self) -> bool {
-        delegate!(self, backend => backend.must_mark())
     }
 
     #[inline]
@@ -227,8 +231,8 @@ impl<H: Host> Backend for Platform<'_, H> {
     }
 
     #[inline]
-    fn remove(&mut self, source: &Source, moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
-        delegate!(self, backend => backend.remove(source, moved))
+    fn remove(&mut self, source: &Source) -> Result<Option<(i32, u32)>> {
+        delegate!(self, backend => backend.remove(source))
     }
 
     fn probe(&self, source: &Source) -> Result<u32> {
@@ -236,8 +240,8 @@ impl<H: Host> Backend for Platform<'_, H> {
     }
 
     #[inline(always)]
-    fn wait(&mut self, timeout: Nanos) -> Result<u32> {
-        delegate!(self, backend => backend.wait(timeout))
+    fn wait(&mut self, timeout: Nanos, report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
+        delegate!(self, backend => backend.wait(timeout, report))
     }
 
     #[inline]
@@ -249,39 +253,13 @@ impl<H: Host> Backend for Platform<'_, H> {
         }
     }
 
-    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<Marked>) {
-        delegate!(self, backend => backend.mark(mark))
-    }
-
-    fn next_marked(&mut self) -> Option<i32> {
-        delegate!(self, backend => backend.next_marked())
-    }
-
-    fn rewind(&mut self) {
-        delegate!(self, backend => backend.rewind())
-    }
-
-    #[inline]
-    fn events(&self, most: u32) -> Range<u32> {
-        delegate!(self, backend => backend.events(most))
-    }
-
     #[inline]
     fn event(&self, at: u32) -> Option<(Entry, u32)> {
         delegate!(self, backend => backend.event(at))
     }
 
-    #[inline]
-    fn skip_to(&mut self, at: u32) -> bool {
-        delegate!(self, backend => backend.skip_to(at))
-    }
-
     fn rebuild(&mut self) -> Result<()> {
         delegate!(self, backend => backend.rebuild())
-    }
-
-    fn nap(&self, time: Nanos) {
-        delegate!(self, backend => backend.nap(time))
     }
 
     fn take_over(&mut self) -> Result<()> {

@@ -64,7 +64,7 @@ pub(crate) const LOW: u16 = option(Interest::LOW);
 pub(crate) const UNREF: u16 = option(Interest::UNREF);
 /// First of its fd.
 pub(crate) const HEAD: u16 = 0x0100;
-/// On the attention list, for one or more of the next three reasons.
+/// On the attention list, for one or more of the next four reasons.
 const LISTED: u16 = 0x0200;
 /// A head whose merged interest may differ from what the kernel has.
 pub(crate) const DIRTY: u16 = 0x0400;
@@ -72,13 +72,15 @@ pub(crate) const DIRTY: u16 = 0x0400;
 pub(crate) const FED: u16 = 0x0800;
 /// Watches a file that epoll refuses because it is always ready.
 pub(crate) const ALWAYS: u16 = 0x1000;
+/// The wait has found something for it, which is in `found`.
+pub(crate) const FOUND: u16 = 0x8000;
 /// A raise handler or a hook: it has no fd.
 pub(crate) const RAISED: u16 = 0x2000;
 /// Was told that its fd is lost, or is fed it, and was not modified since.
 pub(crate) const LOST: u16 = 0x4000;
 /// The "fd" of the hook in slot 0; that in slot `n` has `HOOKS - n`.
 pub(crate) const HOOKS: i32 = -65;
-const REASONS: u16 = DIRTY | FED | ALWAYS;
+const REASONS: u16 = DIRTY | FED | ALWAYS | FOUND;
 /// In `kernel`: differs from every interest, so that the next change reaches the kernel.
 const STALE: u16 = 0x8000;
 
@@ -217,6 +219,8 @@ pub(crate) struct Watchers<'a> {
     buckets: &'a mut [u32],
     first: u32,
     last: u32,
+    /// The last one that [`mark`](Self::mark) has put at the front of the attention list.
+    marked: u32,
     /// The part of the attention list that this dispatch still has to look at: from `cursor` to `end`.
     cursor: u32,
     end: u32,
@@ -236,6 +240,7 @@ impl<'a> Watchers<'a> {
             buckets,
             first: NONE,
             last: NONE,
+            marked: NONE,
             cursor: NONE,
             end: NONE,
             shared: 0,
@@ -541,6 +546,61 @@ impl<'a> Watchers<'a> {
         }
     }
 
+    /// What the wait has found for an fd is of all its watchers that ask for it: these come to the front of the attention
+    /// list, in the order in which they are marked. Without siblings it is of the head alone. Returns the interest that
+    /// the fd is watched for.
+    pub(crate) fn mark(&mut self, head: u32, found: u32, with_siblings: bool) -> u32 {
+        let watcher = self.slab.get(head);
+        let watched = watcher.map_or(0, |watcher| u32::from(watcher.kernel));
+        let mut next = Some(head);
+        while let Some(index) = next {
+            if let Some(watcher) = self.slab.get_mut(index) {
+                let mask = u32::from(watcher.mask()) | Ready::INVALID.bits();
+                if watcher.interest != 0 && found & mask != 0 {
+                    watcher.found |= fold(found & mask);
+                    self.list_first(index);
+                }
+            }
+            next = if with_siblings {
+                self.sibling(index)
+            } else {
+                None
+            };
+        }
+        watched
+    }
+
+    /// Puts a watcher behind those that are marked.
+    fn list_first(&mut self, index: u32) {
+        let Some(watcher) = self.slab.get_mut(index) else {
+            return;
+        };
+        let reasons = watcher.flags & REASONS | FOUND;
+        if reasons & watcher.flags & FOUND != 0 {
+            return;
+        }
+        self.unlist(index, REASONS);
+        let previous = self.marked;
+        let next = match self.slab.get_mut(previous) {
+            Some(watcher) => core::mem::replace(&mut watcher.next, index),
+            None => core::mem::replace(&mut self.first, index),
+        };
+        match self.slab.get_mut(next) {
+            Some(watcher) => watcher.previous = index,
+            None => self.last = index,
+        }
+        if let Some(watcher) = self.slab.get_mut(index) {
+            watcher.flags |= LISTED | reasons;
+            (watcher.next, watcher.previous) = (next, previous);
+        }
+        (self.marked, self.end) = (index, index);
+    }
+
+    /// The marked ones have been visited.
+    pub(crate) fn end_marked(&mut self) {
+        self.marked = NONE;
+    }
+
     /// Drops `reasons` for attention; without any left the watcher leaves the list.
     pub(crate) fn unlist(&mut self, index: u32, reasons: u16) {
         let Some(watcher) = self.slab.get_mut(index) else {
@@ -567,6 +627,9 @@ impl<'a> Watchers<'a> {
         }
         if self.end == index {
             self.end = previous;
+        }
+        if self.marked == index {
+            self.marked = previous;
         }
     }
 
@@ -601,7 +664,8 @@ impl<'a> Watchers<'a> {
     /// Empties the attention list and hands it over as a chain, each of which is to [`leave_list`](Watcher::leave_list). Not during a
     /// turn: nothing is to be visited then.
     pub(crate) fn take_list(&mut self) -> u32 {
-        (self.last, self.cursor, self.end) = (NONE, NONE, NONE);
+        (self.last, self.marked) = (NONE, NONE);
+        (self.cursor, self.end) = (NONE, NONE);
         core::mem::replace(&mut self.first, NONE)
     }
 

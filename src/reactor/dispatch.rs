@@ -43,12 +43,6 @@ pub(crate) struct FiredIo {
 }
 
 impl<B: Backend> Reactor<'_, B> {
-    /// Whether watchers must be told what was found before any of them is called.
-    #[inline]
-    pub(super) fn must_mark(&self) -> bool {
-        self.watchers.shared | self.watchers.prioritised != 0 || self.backend.must_mark()
-    }
-
     /// Begins the turn's dispatch, or goes on with one that was cut short. What there is to do; if nothing, the turn has ended.
     #[inline(always)]
     pub(crate) fn begin_dispatch(&mut self) -> u8 {
@@ -113,7 +107,7 @@ impl<B: Backend> Reactor<'_, B> {
         if raised != 0 {
             self.raised |= raised;
         }
-        if self.has_raised() || self.watchers.has_listed() || self.is_marked {
+        if self.has_raised() || self.watchers.has_listed() || self.work & IO != 0 {
             self.begin_general();
         }
     }
@@ -131,17 +125,17 @@ impl<B: Backend> Reactor<'_, B> {
     #[inline(never)]
     fn begin_general(&mut self) {
         self.has_levels = self.watchers.prioritised > 0;
+        self.events_to_general();
         self.watchers.begin_turn();
-        self.general_from(Stage::Raised);
     }
 
     /// What is left of the events goes on from there by the general path.
-    fn general_from(&mut self, stage: Stage) {
-        if self.work & EVENTS != 0 && !self.is_marked {
+    fn events_to_general(&mut self) {
+        if self.work & EVENTS != 0 {
             self.mark(false);
         }
-        (self.stage, self.level, self.current) = (stage, 0, None);
-        self.work = self.work & !EVENTS | IO;
+        (self.stage, self.level) = (Stage::Raised, 0);
+        self.work |= IO;
     }
 
     #[inline(never)]
@@ -284,13 +278,14 @@ impl<B: Backend> Reactor<'_, B> {
         if self.left == 0 || self.work & EVENTS == 0 {
             return None;
         }
-        let places = self.backend.events(self.left);
-        if places.start == places.end {
+        let Range { start, end } = self.events;
+        if start == end {
             self.work &= !EVENTS;
             return None;
         }
-        self.left -= places.end - places.start;
-        self.backend.skip_to(places.end);
+        let places = start..start + (end - start).min(self.left);
+        self.left -= places.end - start;
+        self.events.start = places.end;
         if self.left > 0 {
             // These are all. (At the limit nobody looks whether there are more: the next dispatch does.)
             self.work &= !EVENTS;
@@ -302,7 +297,7 @@ impl<B: Backend> Reactor<'_, B> {
     #[cold]
     pub(crate) fn give_back_events(&mut self, rest: &Range<u32>) {
         self.left += rest.end - rest.start;
-        self.backend.skip_to(rest.start);
+        self.events.start = rest.start;
         self.work |= EVENTS;
     }
 
@@ -411,7 +406,10 @@ impl<B: Backend> Reactor<'_, B> {
     #[cold]
     fn begin_watch(&mut self) {
         if self.work & EVENTS != 0 {
-            self.general_from(Stage::Events);
+            self.events_to_general();
+            // Only those: what has come in since is of the next turn.
+            self.watchers.begin_visit();
+            self.stage = Stage::Attention;
         }
         let now = self.backend.now();
         self.watched_calls = 0;

@@ -4,17 +4,16 @@
 //! priority in turn.
 
 use super::Reactor;
-use super::dispatch::{FiredIo, WOKEN};
-use crate::backend::{ALWAYS_READY, Backend, Entry, Key, Marked};
-use crate::ready::{Interest, Ready, UNASKED, fold, report, unfold};
+use super::dispatch::{EVENTS, FiredIo, IO, WOKEN};
+use crate::backend::{ALWAYS_READY, Backend, Entry};
+use crate::ready::{Interest, Ready, report, unfold};
 use crate::slab::NONE;
-use crate::watch::{ALWAYS, DIRTY, FED, HEAD, LOST, ONESHOT};
+use crate::watch::{ALWAYS, DIRTY, FED, FOUND, HEAD, LOST, ONESHOT};
 
-/// Where the general path of I/O stands. The three are repeated for each priority if there are several.
+/// Where the general path of I/O stands. The two are repeated for each priority if there are several.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Stage {
     Raised,
-    Events,
     Attention,
 }
 
@@ -25,32 +24,26 @@ impl<B: Backend> Reactor<'_, B> {
     #[inline(never)]
     pub(super) fn next_general(&mut self) -> Option<FiredIo> {
         loop {
-            let fired = match self.stage {
-                Stage::Raised => self.next_raised(),
-                Stage::Events => self.next_marked(),
-                Stage::Attention => self.next_attention(),
-            };
+            if self.stage == Stage::Raised {
+                let fired = self.next_raised();
+                if fired.is_some() {
+                    return fired;
+                }
+                self.watchers.begin_visit();
+                self.stage = Stage::Attention;
+            }
+            let fired = self.next_attention();
             if fired.is_some() {
                 return fired;
             }
-            self.stage = match self.stage {
-                Stage::Raised => Stage::Events,
-                Stage::Events => {
-                    self.watchers.begin_visit();
-                    Stage::Attention
-                }
-                Stage::Attention => {
-                    self.stage = Stage::Raised;
-                    if !self.has_levels || self.level + 1 >= LEVELS {
-                        self.level = 0;
-                        (self.has_levels, self.is_marked) = (false, false);
-                        return None;
-                    }
-                    self.level += 1;
-                    self.backend.rewind();
-                    Stage::Raised
-                }
-            };
+            self.stage = Stage::Raised;
+            if !self.has_levels || self.level + 1 >= LEVELS {
+                self.level = 0;
+                self.has_levels = false;
+                self.watchers.end_marked();
+                return None;
+            }
+            self.level += 1;
         }
     }
 
@@ -75,26 +68,7 @@ impl<B: Backend> Reactor<'_, B> {
         None
     }
 
-    /// What the wait found. Every watcher concerned was given its `pending` when it ended.
-    fn next_marked(&mut self) -> Option<FiredIo> {
-        if !self.is_marked {
-            return None;
-        }
-        loop {
-            let mut next = self.current.and_then(|fd| self.watchers.find(fd));
-            while let Some(index) = next {
-                if self.is_turn_of(index) {
-                    if let Some(fired) = self.hand_over(index) {
-                        return Some(fired);
-                    }
-                }
-                next = self.watchers.sibling(index);
-            }
-            self.current = Some(self.backend.next_marked()?);
-        }
-    }
-
-    /// Readiness made in user space: files that are always ready, fed events, fds that are gone.
+    /// What the wait found, then readiness made in user space: files that are always ready, fed events, fds that are gone.
     fn next_attention(&mut self) -> Option<FiredIo> {
         while let Some(index) = self.watchers.visit() {
             if !self.is_turn_of(index) {
@@ -106,9 +80,8 @@ impl<B: Backend> Reactor<'_, B> {
             let is_always = watcher.flags & ALWAYS != 0;
             let is_told = report(unfold(watcher.found), watcher.mask()) != 0;
             // What was fed since the turn began waits for the next one.
-            if watcher.fed == 0 {
-                self.watchers.unlist(index, FED);
-            }
+            let fed = if watcher.fed == 0 { FED } else { 0 };
+            self.watchers.unlist(index, FOUND | fed);
             if is_always && is_told {
                 self.ask_again(index);
             }
@@ -229,59 +202,20 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
-    /// After a wait: gives every watcher of every ready fd what was found, so that who joins later is not served by it. Where that is
+    /// After a wait: gives every watcher of every event's fd what was found, so that who joins later is not served by it. Where that is
     /// made up for later there were none that shared an fd when the wait ended: who does now has joined since, and gets nothing.
     #[inline(never)]
     pub(super) fn mark(&mut self, with_siblings: bool) {
-        let Reactor {
-            backend,
-            watchers,
-            stats,
-            has_removed,
-            is_haunted,
-            ..
-        } = self;
-        let mut own = 0;
-        backend.mark(&mut |key, found| {
-            let head = match key {
-                Key::Fd(fd) => watchers.find(fd)?,
-                Key::Entry(Entry { slot: NONE, .. }) => {
-                    own += 1;
-                    return None;
-                }
-                Key::Entry(entry) if watchers.has(entry) => entry.slot,
-                Key::Entry(_) => {
-                    stats.stale_events += 1;
-                    *is_haunted |= !*has_removed;
-                    return None;
-                }
+        for at in core::mem::replace(&mut self.events, 0..0) {
+            let Some((entry, found)) = self.backend.event(at) else {
+                continue;
             };
-            let marked = watchers.slab.get(head).map(|watcher| Marked {
-                fd: watcher.fd,
-                asked: u32::from(watcher.kernel),
-            });
-            let mut next = Some(head);
-            while let Some(index) = next {
-                if let Some(watcher) = watchers.slab.get_mut(index) {
-                    let heard =
-                        found & (u32::from(watcher.mask()) | UNASKED | Ready::INVALID.bits());
-                    watcher.found |= if watcher.interest == 0 {
-                        0
-                    } else {
-                        fold(heard)
-                    };
-                }
-                next = if with_siblings {
-                    watchers.sibling(index)
-                } else {
-                    None
-                };
+            if self.watchers.has(entry) {
+                self.watchers.mark(entry.slot, found, with_siblings);
+            } else {
+                self.stale(entry);
             }
-            marked
-        });
-        if own > 0 {
-            self.own(own);
         }
-        self.is_marked = true;
+        self.work = self.work & !EVENTS | IO;
     }
 }

@@ -397,9 +397,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// a position that is nobody's, and the first of them has the set rebuilt. Mostly there is none, as no duplicate lives.
     #[inline(never)]
     fn lose(&mut self, head: u32) {
-        let Reactor {
-            backend, watchers, ..
-        } = self;
+        let watchers = &mut self.watchers;
         let Some(watcher) = watchers.slab.get_mut(head) else {
             return;
         };
@@ -409,14 +407,12 @@ impl<B: Backend> Reactor<'_, B> {
         let source = watcher.source(head, Interest::empty());
         watcher.position = NOWHERE;
         self.has_removed = true;
-        let _ = backend.remove(&source, &mut |fd, position| {
-            if let Some(watcher) = watchers
-                .find(fd)
-                .and_then(|head| watchers.slab.get_mut(head))
-            {
+        if let Ok(Some((fd, position))) = self.backend.remove(&source) {
+            let moved = watchers.find(fd);
+            if let Some(watcher) = moved.and_then(|head| watchers.slab.get_mut(head)) {
                 watcher.position = position;
             }
-        });
+        }
         // What was found for it went with the set's entry; that it is lost stays to be told.
         let mut next = Some(head);
         while let Some(index) = next {
@@ -435,6 +431,7 @@ impl<B: Backend> Reactor<'_, B> {
     pub(super) fn rebuild(&mut self) -> Result<()> {
         self.backend.rebuild()?;
         self.is_haunted = false;
+        self.events = 0..0;
         self.stats.rebuilds += 1;
         for index in 0..self.watchers.slab.capacity() {
             let Some(watcher) = self.watchers.slab.get_mut(index) else {

@@ -19,6 +19,8 @@ mod hooks;
 mod info;
 mod io;
 
+use core::ops::Range;
+
 use crate::backend::{Backend, MoveTo, Owned};
 use crate::error::{Error, Result};
 use crate::ready::Interest;
@@ -76,8 +78,6 @@ type Show<B> = for<'r, 'a> fn(&'r mut Reactor<'a, B>);
 pub(crate) struct Reactor<'a, B: Backend> {
     /// What is left of the turn, and how far it is: see `dispatch`.
     work: u8,
-    /// What the last wait found was told to the watchers.
-    is_marked: bool,
     /// This turn has several priorities, whatever its callbacks make of them.
     has_levels: bool,
     /// An entry left the backend's set since the last wait, so that a stale event is no surprise.
@@ -96,6 +96,8 @@ pub(crate) struct Reactor<'a, B: Backend> {
     owner: u32,
     /// What the last wait found, without those of the loop's own fds that were come across since.
     sources: u32,
+    /// The places of the backend's events that are still to be handed over.
+    events: Range<u32>,
     shared: &'a Shared<'a, B::Waker>,
     watchers: Watchers<'a>,
     pub(crate) backend: B,
@@ -105,10 +107,9 @@ pub(crate) struct Reactor<'a, B: Backend> {
     remote_end: Ticket,
     stats: Stats,
 
-    /// Of the general path: where it stands, for which priority, and with the watchers of which fd.
+    /// Of the general path: where it stands, and for which priority.
     stage: Stage,
     level: u8,
-    current: Option<i32>,
     /// Raised bits not yet handed over, those without handler included, and the bits that have one.
     raised: u64,
     handled: u64,
@@ -160,12 +161,11 @@ impl<'a, B: Backend> Reactor<'a, B> {
             left: 0,
             budget: 0,
             sources: 0,
+            events: 0..0,
             next_budget: if measure { 0 } else { u32::MAX },
-            is_marked: false,
             has_levels: false,
             stage: Stage::Raised,
             level: 0,
-            current: None,
             raised: 0,
             handled: 0,
             limit: Limit::default(),
@@ -248,7 +248,15 @@ impl<'a, B: Backend> Reactor<'a, B> {
         let sleeps = timeout > 0
             && !(self.is_haunted && self.has_napped(timeout))
             && self.shared.about_to_sleep();
-        let result = self.backend.wait(if sleeps { timeout } else { 0 });
+        let timeout = if sleeps { timeout } else { 0 };
+        self.sources = 0;
+        let (watchers, reported) = (&mut self.watchers, &mut self.sources);
+        let result = self.backend.wait(timeout, |fd, found| {
+            *reported += 1;
+            watchers
+                .find(fd)
+                .map_or(0, |head| watchers.mark(head, found, true))
+        });
         self.shared.awake();
         self.stats.waits += 1;
         self.now_is_stale = true;
@@ -256,8 +264,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
         if self.timers.used() > 0 {
             self.update();
         }
-        let found = match result {
-            Ok(found) => found,
+        let events = match result {
+            Ok(events) => events,
             Err(error) => {
                 // No dispatch follows, whose end would say so.
                 self.changed();
@@ -265,14 +273,16 @@ impl<'a, B: Backend> Reactor<'a, B> {
             }
         };
         self.has_removed = false;
+        self.sources += events;
+        let found = self.sources;
         if found > 0 {
             self.work = EVENTS | WOKEN;
-            self.sources = found;
+            self.events = 0..events;
             self.stats.events += u64::from(found);
             if let Some(entry) = self.backend.suspect() {
                 self.examine(entry);
             }
-            if self.must_mark() {
+            if self.watchers.shared | self.watchers.prioritised != 0 || events == 0 {
                 self.mark(true);
             }
         }
@@ -303,7 +313,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
                 // Only the loop's own fds. If that counted as something to do, the fd would be made readable
                 // again, and the next wait would find that: for ever.
                 self.stats.events -= u64::from(own);
-                (self.work, self.is_marked) = (0, false);
+                self.work = 0;
             }
         }
         self.changed();
@@ -312,14 +322,11 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     /// How many of the events that no one has come across yet are the loop's own.
     fn own_events(&self) -> u32 {
-        if self.is_marked {
-            return 0;
-        }
         let is_own = |at: &u32| {
             let event = self.backend.event(*at);
             event.is_some_and(|(entry, _)| entry.slot == NONE)
         };
-        self.backend.events(u32::MAX).filter(is_own).count() as u32
+        self.events.clone().filter(is_own).count() as u32
     }
 
     /// Whether something that was there at the last wait is still to be handed over.

@@ -4,8 +4,6 @@
 )]
 //! The epoll backend.
 
-use core::ops::Range;
-
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsRawFd, OwnedFd};
@@ -18,10 +16,7 @@ use super::clock::{find_vdso, monotonic};
 use super::fd::borrow;
 use super::wake::{self, FdWaker};
 use super::{error, timespec};
-use crate::backend::{
-    ALWAYS_READY, Backend, BackendKind, Capabilities, Clock, Entry, Key, Marked, MoveTo, NOWHERE,
-    Source,
-};
+use crate::backend::{ALWAYS_READY, Backend, Capabilities, Clock, Entry, MoveTo, NOWHERE, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::slab::NONE;
@@ -32,8 +27,6 @@ const OWN: Entry = Entry {
     slot: NONE,
     position: NOWHERE,
 };
-/// An entry that `mark` dropped.
-const DROPPED: u32 = u32::MAX;
 const NOT_AT_ALL: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 0,
@@ -74,10 +67,6 @@ pub(crate) struct Epoll<'a> {
     /// deleted is told from those of the next one of the same watcher.
     last: u32,
     records: &'a mut [Record],
-    found: u32,
-    cursor: u32,
-    /// The first record that was marked: some may have been called before.
-    first: u32,
     /// What the first record of the last wait was of, and how many waits in a row that was.
     front: Entry,
     repeats: u32,
@@ -110,15 +99,12 @@ impl<'a> Epoll<'a> {
             alarm: None,
             last: NOWHERE,
             records,
-            found: 0,
-            cursor: 0,
-            first: 0,
             front: OWN,
             repeats: 0,
         };
         add_own(&epoll.set, &epoll.wake)?;
         // Tried, not assumed: a container may let the set be made and not be waited for.
-        epoll.wait(0)?;
+        epoll.wait(0, |_, _| 0)?;
         Ok(epoll)
     }
 
@@ -282,7 +268,7 @@ impl<'a> MoveTo<'a> for Epoll<'a> {
     }
 
     fn move_to(&mut self, area: &'a mut [u64]) {
-        (self.records, self.found, self.cursor) = (records_of(area), 0, 0);
+        self.records = records_of(area);
     }
 }
 
@@ -291,21 +277,17 @@ impl Clock for Epoll<'_> {
     fn now(&mut self) -> Nanos {
         monotonic()
     }
+
+    fn nap(&self, time: Nanos) {
+        super::nap(time);
+    }
 }
 
 impl Backend for Epoll<'_> {
     type Waker = FdWaker;
 
-    fn kind(&self) -> BackendKind {
-        BackendKind::Epoll
-    }
-
     fn capabilities(&self) -> Capabilities {
         Capabilities::all()
-    }
-
-    fn must_mark(&self) -> bool {
-        false
     }
 
     fn owns(&self, fd: i32) -> bool {
@@ -350,8 +332,8 @@ impl Backend for Epoll<'_> {
         result.map_err(modify_error)
     }
 
-    fn remove(&mut self, source: &Source, _moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
-        self.delete(source).map_err(error)
+    fn remove(&mut self, source: &Source) -> Result<Option<(i32, u32)>> {
+        self.delete(source).map(|()| None).map_err(error)
     }
 
     /// Deletes an entry that is not there: the kernel looks at the file first. (If an earlier file of this number left
@@ -365,16 +347,18 @@ impl Backend for Epoll<'_> {
     }
 
     #[inline(always)]
-    fn wait(&mut self, timeout: Nanos) -> Result<u32> {
-        (self.found, self.cursor) = (0, 0);
+    fn wait(&mut self, timeout: Nanos, _report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
         match self.fetch(timeout) {
-            Ok(found) => {
-                self.found = found as u32;
-                Ok(self.found)
-            }
+            Ok(found) => Ok(found as u32),
             Err(Errno::INTR) => Ok(0),
             Err(errno) => Err(error(errno)),
         }
+    }
+
+    #[inline]
+    fn event(&self, at: u32) -> Option<(Entry, u32)> {
+        let record = self.records.get(at as usize)?;
+        Some((record.entry(), record.found))
     }
 
     /// The kernel puts a file that stays ready at the front of what the next wait finds.
@@ -395,53 +379,6 @@ impl Backend for Epoll<'_> {
         Some(front)
     }
 
-    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<Marked>) {
-        let records = self
-            .records
-            .iter_mut()
-            .take(self.found as usize)
-            .skip(self.cursor as usize);
-        for record in records {
-            let marked = mark(Key::Entry(record.entry()), record.found);
-            record.slot = marked.map_or(DROPPED, |marked| marked.fd as u32);
-        }
-        self.first = self.cursor;
-    }
-
-    fn next_marked(&mut self) -> Option<i32> {
-        loop {
-            let record = self
-                .records
-                .get(..self.found as usize)?
-                .get(self.cursor as usize)?;
-            self.cursor += 1;
-            if record.slot != DROPPED {
-                return Some(record.slot as i32);
-            }
-        }
-    }
-
-    fn rewind(&mut self) {
-        self.cursor = self.first;
-    }
-
-    #[inline]
-    fn events(&self, most: u32) -> Range<u32> {
-        self.cursor..self.cursor + most.min(self.found - self.cursor)
-    }
-
-    #[inline]
-    fn event(&self, at: u32) -> Option<(Entry, u32)> {
-        let record = self.records.get(at as usize)?;
-        Some((record.entry(), record.found))
-    }
-
-    #[inline]
-    fn skip_to(&mut self, at: u32) -> bool {
-        self.cursor = at;
-        at < self.found
-    }
-
     fn rebuild(&mut self) -> Result<()> {
         // Whatever fails, the old set stays.
         let set = create()?;
@@ -453,12 +390,7 @@ impl Backend for Epoll<'_> {
             enclose(outer, &set)?;
         }
         self.set = set;
-        (self.found, self.cursor) = (0, 0);
         Ok(())
-    }
-
-    fn nap(&self, time: Nanos) {
-        super::nap(time);
     }
 
     fn take_over(&mut self) -> Result<()> {

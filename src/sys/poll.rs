@@ -5,7 +5,6 @@
 //! The poll backend.
 
 use core::mem::offset_of;
-use core::ops::Range;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsRawFd, OwnedFd};
@@ -16,7 +15,7 @@ use super::clock::{find_vdso, monotonic};
 use super::fd::probe;
 use super::wake::{self, FdWaker};
 use super::{LONGEST_WAIT, error, poll_bits, timespec};
-use crate::backend::{Backend, BackendKind, Capabilities, Clock, Key, Marked, MoveTo, Source};
+use crate::backend::{Backend, Capabilities, Clock, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::time::{FOREVER, Nanos};
@@ -41,11 +40,6 @@ pub(crate) struct Poll<'a> {
     /// The wake-up fd first, then the watched ones without a gap: the kernel refuses more records than there may be fds.
     records: &'a mut [Record],
     used: usize,
-    /// How many of the watched ones the last wait found ready, and between which they stand: known once they are marked.
-    found: u32,
-    ready: Range<usize>,
-    /// Records below have been yielded.
-    cursor: usize,
 }
 
 impl<'a> Poll<'a> {
@@ -57,12 +51,9 @@ impl<'a> Poll<'a> {
             wake: wake::open()?,
             records,
             used: 0,
-            found: 0,
-            ready: 1..1,
-            cursor: 1,
         };
         poll.put(poll.wake.as_raw_fd(), poll_bits(PollFlags::IN))?;
-        poll.wait(0)?;
+        poll.wait(0, |_, _| 0)?;
         Ok(poll)
     }
 
@@ -91,16 +82,6 @@ impl<'a> Poll<'a> {
         // `PollFd` must not be -1: `add` refuses what is not open. The borrow is that of `self.records`, for this call.
         let fds = unsafe { &mut *(used as *mut [PollFd<'_>]) };
         poll(fds, timespec(timeout).as_ref())
-    }
-
-    /// Moves a record, if it is another one, and tells who owns it.
-    fn relocate(&mut self, from: usize, to: usize, moved: &mut dyn FnMut(i32, u32)) {
-        if from != to && from < self.records.len() && to < self.records.len() {
-            self.records.swap(from, to);
-            if let Some(record) = self.records.get(to) {
-                moved(record.fd, to as u32);
-            }
-        }
     }
 
     /// The record of a source in the set.
@@ -140,7 +121,6 @@ impl<'a> MoveTo<'a> for Poll<'a> {
             core::mem::swap(new, old);
         }
         self.records = records;
-        (self.found, self.ready, self.cursor) = (0, self.used..self.used, self.used);
     }
 }
 
@@ -149,21 +129,17 @@ impl Clock for Poll<'_> {
     fn now(&mut self) -> Nanos {
         monotonic()
     }
+
+    fn nap(&self, time: Nanos) {
+        super::nap(time);
+    }
 }
 
 impl Backend for Poll<'_> {
     type Waker = FdWaker;
 
-    fn kind(&self) -> BackendKind {
-        BackendKind::Poll
-    }
-
     fn capabilities(&self) -> Capabilities {
         Capabilities::NANOSECONDS
-    }
-
-    fn must_mark(&self) -> bool {
-        true
     }
 
     fn owns(&self, fd: i32) -> bool {
@@ -188,88 +164,57 @@ impl Backend for Poll<'_> {
     }
 
     #[inline(never)]
-    fn remove(&mut self, source: &Source, moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
+    fn remove(&mut self, source: &Source) -> Result<Option<(i32, u32)>> {
         self.record(source)?;
-        let mut gap = source.position as usize;
-        // The last record fills the gap. Below the cursor it would not be yielded: the last yielded one goes there, and
-        // the last of all becomes the next to yield.
-        if gap < self.cursor {
-            self.cursor -= 1;
-            self.relocate(self.cursor, gap, moved);
-            gap = self.cursor;
-        }
+        // The last record fills the gap.
         self.used -= 1;
-        self.relocate(self.used, gap, moved);
-        self.ready.start = self.ready.start.min(source.position as usize);
-        Ok(())
+        let (gap, last) = (source.position as usize, self.used);
+        if gap == last {
+            return Ok(None);
+        }
+        self.records.swap(gap, last);
+        let moved = self.records.get(gap);
+        Ok(moved.map(|record| (record.fd, source.position)))
     }
 
     fn probe(&self, source: &Source) -> Result<u32> {
         probe(source.fd).map(|()| 0)
     }
 
+    /// One pass over the records, up to the last one that is ready.
     #[inline(never)]
-    fn wait(&mut self, timeout: Nanos) -> Result<u32> {
-        self.cursor = self.used;
+    fn wait(&mut self, timeout: Nanos, mut report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
         let timeout = if timeout == FOREVER {
             FOREVER
         } else {
             timeout.min(LONGEST_WAIT)
         };
-        let found = match self.ask_kernel(timeout) {
-            Ok(found) => found as u32,
+        let mut left = match self.ask_kernel(timeout) {
+            Ok(found) => found,
             Err(Errno::INTR) => 0,
             Err(errno) => return Err(error(errno)),
         };
-        self.found = 0;
-        if found > 0 {
-            let own = self.records.first().map_or(0, |record| record.found);
-            if own & poll_bits(PollFlags::NVAL) != 0 {
-                return Err(Error::EBADF);
-            }
-            if own != 0 {
-                wake::drain(&self.wake);
-            }
-            self.found = found - u32::from(own != 0);
-        }
-        Ok(self.found)
-    }
-
-    /// One pass over the records, up to the last one that is ready.
-    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<Marked>) {
-        let records = self.records.get(..self.used).unwrap_or(&[]);
-        let mut left = self.found;
-        self.ready = self.used..self.used;
-        for (at, record) in records.iter().enumerate().skip(1) {
+        for (at, record) in self.records.iter().take(self.used).enumerate() {
             if left == 0 {
                 break;
             }
-            if record.found != 0 {
-                left -= 1;
-                self.ready = self.ready.start.min(at)..at + 1;
-                mark(Key::Fd(record.fd), u32::from(record.found));
+            if record.found == 0 {
+                continue;
+            }
+            left -= 1;
+            if at > 0 {
+                report(record.fd, u32::from(record.found));
+            } else if record.found & poll_bits(PollFlags::NVAL) != 0 {
+                return Err(Error::EBADF);
+            } else {
+                wake::drain(&self.wake);
             }
         }
-        self.cursor = self.ready.start;
-    }
-
-    fn next_marked(&mut self) -> Option<i32> {
-        while self.cursor < self.ready.end.min(self.used) {
-            let record = self.records.get(self.cursor)?;
-            self.cursor += 1;
-            if record.found != 0 {
-                return Some(record.fd);
-            }
-        }
-        None
-    }
-
-    fn rewind(&mut self) {
-        self.cursor = self.ready.start;
+        Ok(0)
     }
 
     fn rebuild(&mut self) -> Result<()> {
-        (self.used, self.found, self.ready, self.cursor) = (1, 0, 1..1, 1);
+        self.used = 1;
         Ok(())
     }
 
@@ -277,20 +222,8 @@ impl Backend for Poll<'_> {
         wake::renew(&mut self.wake)
     }
 
-    fn nap(&self, time: Nanos) {
-        super::nap(time);
-    }
-
     fn waker(&self, asks: bool) -> FdWaker {
         FdWaker::new(&self.wake, asks)
-    }
-
-    fn pollable_fd(&mut self) -> Result<i32> {
-        Err(Error::EOPNOTSUPP)
-    }
-
-    fn set_alarm(&mut self, _deadline: Nanos) -> Result<()> {
-        Err(Error::EOPNOTSUPP)
     }
 }
 

@@ -10,7 +10,7 @@ use super::clock::{find_vdso, monotonic};
 use super::fd::{borrow, probe};
 use super::wake::{self, FdWaker};
 use super::{LONGEST_WAIT, error, poll_bits, timespec};
-use crate::backend::{Backend, BackendKind, Capabilities, Clock, Key, Marked, MoveTo, Source};
+use crate::backend::{Backend, Capabilities, Clock, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::time::{FOREVER, Nanos};
@@ -83,7 +83,7 @@ pub(crate) struct Select<'a> {
     /// What the kernel is asked for. Every watched fd is in the set `read`, for only there a hang-up shows; but for those at
     /// which nobody reads and there is something to read.
     watched: Sets<'a>,
-    /// What was found and not yet yielded.
+    /// What the kernel has found, or which fds are to be looked at closely.
     found: Sets<'a>,
     /// The kernel said that an fd is closed, and none was found that is.
     is_in_vain: bool,
@@ -93,7 +93,6 @@ pub(crate) struct Select<'a> {
     range: i32,
     /// One more than the highest watched fd.
     bound: i32,
-    cursor: i32,
 }
 
 impl<'a> Select<'a> {
@@ -109,10 +108,9 @@ impl<'a> Select<'a> {
             has_noise: false,
             range,
             bound: 0,
-            cursor: 0,
         };
         select.add_own()?;
-        select.wait(0)?;
+        select.wait(0, |_, _| 0)?;
         Ok(select)
     }
 
@@ -148,22 +146,22 @@ impl<'a> Select<'a> {
         found.map(|found| found as u32)
     }
 
-    /// The first fd in `found` from the cursor on; the cursor moves behind it.
-    fn advance(&mut self) -> Option<i32> {
-        while self.cursor < self.bound {
-            let (word, shift) = (self.cursor as usize / BITS, self.cursor as usize % BITS);
+    /// The first fd in `found` from `cursor` on; that moves behind it.
+    fn advance(&self, cursor: &mut i32) -> Option<i32> {
+        while *cursor < self.bound {
+            let (word, shift) = (*cursor as usize / BITS, *cursor as usize % BITS);
             let bits = self.found.word(word) >> shift;
             if bits != 0 {
-                let fd = self.cursor + bits.trailing_zeros() as i32;
-                self.cursor = fd + 1;
+                let fd = *cursor + bits.trailing_zeros() as i32;
+                *cursor = fd + 1;
                 return Some(fd);
             }
-            self.cursor = ((word + 1) * BITS) as i32;
+            *cursor = ((word + 1) * BITS) as i32;
         }
         None
     }
 
-    /// After EBADF all watched fds are suspects: `mark` finds out which one it was. `false` if it was the wake-up fd, or if the
+    /// After EBADF all watched fds are suspects: a closer look finds out which one it was. `false` if it was the wake-up fd, or if the
     /// suspects of the last wait were all open.
     fn suspect_all(&mut self) -> bool {
         if self.is_in_vain || probe(self.wake.as_raw_fd()).is_err() {
@@ -214,8 +212,8 @@ impl<'a> Select<'a> {
             }
         }
         self.has_noise = false;
-        self.cursor = 0;
-        while let Some(mut chunk) = self.chunk() {
+        let mut cursor = 0;
+        while let Some(mut chunk) = self.chunk(&mut cursor) {
             if look(&mut chunk) {
                 for record in &chunk {
                     self.watch_for_hangup(fd_of(record), false, found_at(record));
@@ -225,11 +223,13 @@ impl<'a> Select<'a> {
     }
 
     /// The next fds of `found`, to be looked at closely.
-    fn chunk(&mut self) -> Option<heapless::Vec<PollFd<'static>, CHUNK>> {
+    fn chunk(&self, cursor: &mut i32) -> Option<heapless::Vec<PollFd<'static>, CHUNK>> {
         let wake = self.wake.as_raw_fd();
         let mut chunk = heapless::Vec::new();
         while !chunk.is_full() {
-            let Some(fd) = self.advance() else { break };
+            let Some(fd) = self.advance(cursor) else {
+                break;
+            };
             // Reading in any case: see `watch_for_hangup`. What nobody asked for nobody is told.
             let asked = PollFlags::from_bits_retain(self.watched.interest(fd) as _);
             let asked = asked | PollFlags::IN | PollFlags::RDHUP;
@@ -301,7 +301,6 @@ impl<'a> MoveTo<'a> for Select<'a> {
         let (mut watched, found, range) = sets_of(area);
         watched.copy(&self.watched, self.words());
         (self.watched, self.found, self.range) = (watched, found, range);
-        self.cursor = 0;
     }
 }
 
@@ -310,21 +309,17 @@ impl Clock for Select<'_> {
     fn now(&mut self) -> Nanos {
         monotonic()
     }
+
+    fn nap(&self, time: Nanos) {
+        super::nap(time);
+    }
 }
 
 impl Backend for Select<'_> {
     type Waker = FdWaker;
 
-    fn kind(&self) -> BackendKind {
-        BackendKind::Select
-    }
-
     fn capabilities(&self) -> Capabilities {
         Capabilities::NANOSECONDS
-    }
-
-    fn must_mark(&self) -> bool {
-        true
     }
 
     fn owns(&self, fd: i32) -> bool {
@@ -351,9 +346,8 @@ impl Backend for Select<'_> {
     }
 
     #[inline(never)]
-    fn remove(&mut self, source: &Source, _moved: &mut dyn FnMut(i32, u32)) -> Result<()> {
+    fn remove(&mut self, source: &Source) -> Result<Option<(i32, u32)>> {
         self.watched.put(source.fd, 0);
-        self.found.put(source.fd, 0);
         while self.bound > 0 && self.watched.interest(self.bound - 1) == 0 {
             let below = (self.bound - 1) as usize / BITS * BITS;
             self.bound = if self.watched.word(below / BITS) == 0 {
@@ -362,7 +356,7 @@ impl Backend for Select<'_> {
                 self.bound - 1
             };
         }
-        Ok(())
+        Ok(None)
     }
 
     fn probe(&self, source: &Source) -> Result<u32> {
@@ -373,8 +367,10 @@ impl Backend for Select<'_> {
         Ok(0)
     }
 
+    /// select tells no more than "read", "write" and "urgent": poll is asked about those that are ready, so that hang-up, error
+    /// and closed fds are reported as the other backends report them.
     #[inline(never)]
-    fn wait(&mut self, timeout: Nanos) -> Result<u32> {
+    fn wait(&mut self, timeout: Nanos, mut report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
         let timeout = if timeout == FOREVER {
             FOREVER
         } else {
@@ -383,40 +379,25 @@ impl Backend for Select<'_> {
         if self.has_noise {
             self.reconsider();
         }
-        let found = match self.ask_kernel(timeout) {
+        match self.ask_kernel(timeout) {
             Ok(found) => {
                 self.is_in_vain = false;
-                found
+                if found == 0 {
+                    return Ok(0);
+                }
+                let wake = self.wake.as_raw_fd();
+                if self.found.interest(wake) != 0 {
+                    wake::drain(&self.wake);
+                }
             }
-            Err(Errno::INTR) => 0,
-            Err(Errno::BADF) if self.suspect_all() => return Ok(1),
-            Err(errno) => {
-                self.cursor = self.bound;
-                return Err(error(errno));
-            }
-        };
-        self.cursor = if found == 0 { self.bound } else { 0 };
-        if found == 0 {
-            return Ok(0);
+            Err(Errno::INTR) => return Ok(0),
+            Err(Errno::BADF) if self.suspect_all() => {}
+            Err(errno) => return Err(error(errno)),
         }
-        let wake = self.wake.as_raw_fd();
-        if self.found.interest(wake) != 0 {
-            self.found.put(wake, 0);
-            wake::drain(&self.wake);
-        }
-        // The kernel counts an fd in each of the sets.
-        let fds = (0..self.words()).map(|word| self.found.word(word).count_ones());
-        Ok(fds.sum())
-    }
-
-    /// select tells no more than "read", "write" and "urgent": poll is asked about those that are ready, so that hang-up, error
-    /// and closed fds are reported as the other backends report them.
-    fn mark(&mut self, mark: &mut dyn FnMut(Key, u32) -> Option<Marked>) {
-        self.cursor = 0;
         let are_suspects = self.is_in_vain;
-        while let Some(mut chunk) = self.chunk() {
+        let mut cursor = 0;
+        while let Some(mut chunk) = self.chunk(&mut cursor) {
             let is_known = look(&mut chunk);
-            let mut is_any_closed = false;
             for record in &chunk {
                 let fd = fd_of(record);
                 let found = if is_known {
@@ -424,25 +405,14 @@ impl Backend for Select<'_> {
                 } else {
                     self.guess(fd, are_suspects)
                 };
-                is_any_closed |= found & Ready::INVALID.bits() != 0;
-                if found == 0 {
-                    self.found.put(fd, 0);
-                } else if let Some(Marked { asked, .. }) = mark(Key::Fd(fd), found) {
-                    let is_read = asked & Interest::READ.bits() != 0;
+                self.is_in_vain &= found & Ready::INVALID.bits() == 0;
+                if found != 0 {
+                    let is_read = report(fd, found) & Interest::READ.bits() != 0;
                     self.watch_for_hangup(fd, is_read, found);
                 }
             }
-            self.is_in_vain &= !is_any_closed;
         }
-        self.cursor = 0;
-    }
-
-    fn next_marked(&mut self) -> Option<i32> {
-        self.advance()
-    }
-
-    fn rewind(&mut self) {
-        self.cursor = 0;
+        Ok(0)
     }
 
     fn rebuild(&mut self) -> Result<()> {
@@ -451,7 +421,6 @@ impl Backend for Select<'_> {
                 set.fill(0);
             }
         }
-        self.cursor = 0;
         self.add_own()
     }
 
@@ -459,20 +428,8 @@ impl Backend for Select<'_> {
         wake::renew(&mut self.wake)
     }
 
-    fn nap(&self, time: Nanos) {
-        super::nap(time);
-    }
-
     fn waker(&self, asks: bool) -> FdWaker {
         FdWaker::new(&self.wake, asks)
-    }
-
-    fn pollable_fd(&mut self) -> Result<i32> {
-        Err(Error::EOPNOTSUPP)
-    }
-
-    fn set_alarm(&mut self, _deadline: Nanos) -> Result<()> {
-        Err(Error::EOPNOTSUPP)
     }
 }
 

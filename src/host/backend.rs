@@ -1,0 +1,123 @@
+//! The backend over a host.
+//!
+//! # Quirks
+//!
+//! - Files that are always ready, hang-up and errors are what the host says they are.
+//! - There is no pollable fd. Edge triggering and exclusive waits are there if the host has them.
+
+use super::{Host, Readiness};
+use crate::backend::{Backend, Capabilities, Clock, MoveTo, Owned, Source};
+use crate::error::{Error, Result};
+use crate::ready::Interest;
+use crate::remote::Wake;
+use crate::storage::host_area;
+use crate::time::Nanos;
+
+/// What ends a wait of a host.
+pub(crate) struct HostWaker<W>(W);
+
+impl<W: Wake> Wake for HostWaker<W> {
+    fn wake(&self) -> Result<()> {
+        self.0.wake()
+    }
+}
+
+impl<W: Wake> Owned for HostWaker<W> {
+    fn owner(&self) -> u32 {
+        0
+    }
+
+    fn adopt(&self) {}
+
+    fn process() -> u32 {
+        0
+    }
+}
+
+pub(crate) struct HostBackend<'a, H> {
+    host: H,
+    ready: &'a mut [Readiness],
+}
+
+impl<'a, H: Host> HostBackend<'a, H> {
+    /// `area` has room for as many ready fds as there are watchers.
+    pub(crate) fn new(host: H, area: &'a mut [u64]) -> Self {
+        HostBackend {
+            host,
+            ready: host_area(area),
+        }
+    }
+}
+
+impl<'a, H: Host> MoveTo<'a> for HostBackend<'a, H> {
+    fn fits(&self, _words: usize) -> bool {
+        true
+    }
+
+    fn move_to(&mut self, area: &'a mut [u64]) {
+        self.ready = host_area(area);
+    }
+}
+
+impl<H: Host> Clock for HostBackend<'_, H> {
+    fn now(&mut self) -> Nanos {
+        self.host.now()
+    }
+}
+
+impl<H: Host> Backend for HostBackend<'_, H> {
+    type Waker = HostWaker<H::Waker>;
+
+    fn capabilities(&self) -> Capabilities {
+        self.host.capabilities().difference(Capabilities::FD)
+    }
+
+    fn owns(&self, _fd: i32) -> bool {
+        false
+    }
+
+    #[inline(never)]
+    fn add(&mut self, source: &Source) -> Result<u32> {
+        self.modify(source).map(|()| 0)
+    }
+
+    fn modify(&mut self, source: &Source) -> Result<()> {
+        self.host.watch(source.fd, source.asked)
+    }
+
+    #[inline(never)]
+    fn remove(&mut self, source: &Source) -> Result<Option<(i32, u32)>> {
+        // There is nothing to be done about a refusal: what the host reports for an fd without a watcher is dropped.
+        let _ = self.host.watch(source.fd, Interest::empty());
+        Ok(None)
+    }
+
+    fn probe(&self, _source: &Source) -> Result<u32> {
+        Ok(0)
+    }
+
+    #[inline(never)]
+    fn wait(&mut self, timeout: Nanos, mut report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
+        let found = match self.host.wait(timeout, self.ready) {
+            Ok(found) => found,
+            Err(Error::EINTR) => 0,
+            Err(error) => return Err(error),
+        };
+        for item in self.ready.iter().take(found).filter(|item| item.fd >= 0) {
+            report(item.fd, item.ready);
+        }
+        Ok(0)
+    }
+
+    fn rebuild(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn take_over(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn waker(&self, _asks: bool) -> HostWaker<H::Waker> {
+        HostWaker(self.host.waker())
+    }
+}
