@@ -1,8 +1,10 @@
-//! What the core asks of whoever watches fds, tells the time and wakes it: the contract every backend fulfils.
+//! What the core asks of whoever watches fds, tells the time and wakes it: the contract every
+//! backend fulfils.
 //!
-//! A backend holds the set of watched fds, one entry per fd however many watchers share it, waits, and then yields what was
-//! found. It knows nothing of callbacks. Every system call the loop makes goes through these three traits, so that a simulated or
-//! a failing world can stand in for the kernel.
+//! A backend holds the set of watched fds, one entry per fd however many watchers share it, waits,
+//! and then yields what was found. It knows nothing of callbacks. Every system call the loop makes
+//! goes through these three traits, so that a simulated or a failing world can stand in for the
+//! kernel.
 
 use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, Interest};
@@ -25,10 +27,12 @@ pub(crate) trait Clock {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Source {
     pub(crate) fd: i32,
-    /// Of the watcher that stands for the fd. Comes back with the events of a backend that carries user data.
+    /// Of the watcher that stands for the fd. Comes back with the events of a backend that carries
+    /// user data.
     pub(crate) slot: u32,
-    /// What all watchers of the fd ask for, and their options. `READ`, `WRITE` and `URGENT` are all absent only in `remove`
-    /// and `probe`: an fd at which nothing is watched is not in the set. The kernel knows `EDGE` and `EXCLUSIVE`.
+    /// What all watchers of the fd ask for, and their options. `READ`, `WRITE` and `URGENT` are all
+    /// absent only in `remove` and `probe`: an fd at which nothing is watched is not in the set.
+    /// The kernel knows `EDGE` and `EXCLUSIVE`.
     pub(crate) asked: Interest,
     /// What the backend knows the entry by, as `add` and `moved` said.
     pub(crate) position: u32,
@@ -56,8 +60,8 @@ pub(crate) struct Entry {
     pub(crate) position: u32,
 }
 
-/// What the core asks of a waker besides. It knows whose loop it wakes, for it is used from other threads
-/// and signal handlers, where nothing else of the loop may be looked at.
+/// What the core asks of a waker besides. It knows whose loop it wakes, for it is used from other
+/// threads and signal handlers, where nothing else of the loop may be looked at.
 pub(crate) trait Owned: Wake {
     /// The process that the loop belongs to. 0: the program has told us not to ask, or there are no
     /// processes.
@@ -84,9 +88,10 @@ pub(crate) trait Owned: Wake {
 ///
 /// Errors are the kernel's. On an error the set is as it was before.
 ///
-/// A backend hands over what a wait has found in one of two ways. Where the kernel tells no more than which fds are
-/// ready, `wait` reports each of them, and nothing is left in the backend. Where it carries user data, `wait` returns
-/// how many events there are, and `event` looks at one: it may be stale, for its fd may have left the set since.
+/// A backend hands over what a wait has found in one of two ways. Where the kernel tells no more
+/// than which fds are ready, `wait` reports each of them, and nothing is left in the backend. Where
+/// it carries user data, `wait` returns how many events there are, and `event` looks at one: it may
+/// be stale, for its fd may have left the set since.
 pub(crate) trait Backend: Clock {
     /// Ends the wait from elsewhere.
     type Waker: Owned;
@@ -97,26 +102,30 @@ pub(crate) trait Backend: Clock {
     /// True if `fd` is one of the loop's own.
     fn owns(&self, fd: i32) -> bool;
 
-    /// Puts an fd into the set and returns its position, or [`ALWAYS_READY`] for a file that is not in the set
-    /// because it cannot be waited for. A position that comes back with events is not [`NOWHERE`]. `EPERM` if such a file is asked for with `EDGE` or `EXCLUSIVE`;
-    /// `EINVAL` if the fd is one of the loop's own.
+    /// Puts an fd into the set and returns its position, or [`ALWAYS_READY`] for a file that is not
+    /// in the set because it cannot be waited for. A position that comes back with events is not
+    /// [`NOWHERE`]. `EPERM` if such a file is asked for with `EDGE` or `EXCLUSIVE`; `EINVAL` if the
+    /// fd is one of the loop's own.
     fn add(&mut self, source: &Source) -> Result<u32>;
 
-    /// Changes interest or slot of an fd in the set. Also the check that the fd is still the same open file, where the
-    /// kernel knows: `ENOENT` if it is another one now, `EBADF` if it is closed.
+    /// Changes interest or slot of an fd in the set. Also the check that the fd is still the same
+    /// open file, where the kernel knows: `ENOENT` if it is another one now, `EBADF` if it is
+    /// closed.
     fn modify(&mut self, source: &Source) -> Result<()>;
 
-    /// Takes an fd out of the set. Returns the fd whose entry has another position now, and that position, if there is
-    /// one. An error says that the kernel may keep the entry: the fd was closed, and the file it named lives on under
-    /// another number.
+    /// Takes an fd out of the set. Returns the fd whose entry has another position now, and that
+    /// position, if there is one. An error says that the kernel may keep the entry: the fd was
+    /// closed, and the file it named lives on under another number.
     fn remove(&mut self, source: &Source) -> Result<Option<(i32, u32)>>;
 
-    /// Returns what `add` would return for an fd that is not in the set, and leaves the fd out of the set.
+    /// Returns what `add` would return for an fd that is not in the set, and leaves the fd out of
+    /// the set.
     fn probe(&self, source: &Source) -> Result<u32>;
 
-    /// Waits at most `timeout` (0: not at all, `FOREVER`: for ever) and returns how many events there are. Those that
-    /// are known by their fd are not among them: each is given to `report`, with what was found, which returns the
-    /// interest that the fd is watched for. May return early with nothing. `EINTR` is an empty wait, not an error.
+    /// Waits at most `timeout` (0: not at all, `FOREVER`: for ever) and returns how many events
+    /// there are. Those that are known by their fd are not among them: each is given to `report`,
+    /// with what was found, which returns the interest that the fd is watched for. May return early
+    /// with nothing. `EINTR` is an empty wait, not an error.
     fn wait(&mut self, timeout: Nanos, report: impl FnMut(i32, u32) -> u32) -> Result<u32>;
 
     /// The event at a place, from 0 on, of the last wait: of which entry, and what was found.
@@ -125,24 +134,27 @@ pub(crate) trait Backend: Clock {
         None
     }
 
-    /// After a wait that found something: an entry that has been reported by one wait after the other, if
-    /// it is time to ask the kernel whether its fd is still that file. Of a backend whose sources are found by
-    /// their fds there is none, as each wait looks at the fd.
+    /// After a wait that found something: an entry that has been reported by one wait after the
+    /// other, if it is time to ask the kernel whether its fd is still that file. Of a backend whose
+    /// sources are found by their fds there is none, as each wait looks at the fd.
     fn suspect(&mut self) -> Option<Entry> {
         None
     }
 
-    /// Makes the kernel objects anew, empty: after `take_over`, or when an fd haunts the set. The core then adds every source again.
+    /// Makes the kernel objects anew, empty: after `take_over`, or when an fd haunts the set. The
+    /// core then adds every source again.
     fn rebuild(&mut self) -> Result<()>;
 
-    /// In a copy of the loop that fork made: replaces what ends a wait by an object of this process, under
-    /// the same number, and forgets the pollable fd. `rebuild` follows.
+    /// In a copy of the loop that fork made: replaces what ends a wait by an object of this
+    /// process, under the same number, and forgets the pollable fd. `rebuild` follows.
     fn take_over(&mut self) -> Result<()>;
 
-    /// A handle that ends the wait from other threads. `asks`: it is to find out whether the loop is a copy.
+    /// A handle that ends the wait from other threads. `asks`: it is to find out whether the loop
+    /// is a copy.
     fn waker(&self, asks: bool) -> Self::Waker;
 
-    /// The fd that is readable whenever a wait would return at once, `alarm` included. `EOPNOTSUPP` where there is none.
+    /// The fd that is readable whenever a wait would return at once, `alarm` included. `EOPNOTSUPP`
+    /// where there is none.
     fn pollable_fd(&mut self) -> Result<i32> {
         Err(Error::EOPNOTSUPP)
     }
@@ -159,7 +171,8 @@ pub(crate) trait MoveTo<'a> {
     /// True if all that is watched has room in an area of so many words.
     fn fits(&self, words: usize) -> bool;
 
-    /// Moves everything into `area`, where it [fits](Self::fits). Between two turns: nothing that was found is left.
+    /// Moves everything into `area`, where it [fits](Self::fits). Between two turns: nothing that
+    /// was found is left.
     fn move_to(&mut self, area: &'a mut [u64]);
 }
 
@@ -204,7 +217,8 @@ bitflags::bitflags! {
         const EXCLUSIVE = 0x2;
         /// A pollable fd for the whole loop.
         const FD = 0x4;
-        /// Waits are exact to the nanosecond as far as the kernel's timers are, not rounded to milliseconds.
+        /// Waits are exact to the nanosecond as far as the kernel's timers are, not rounded to
+        /// milliseconds.
         const NANOSECONDS = 0x8;
     }
 }

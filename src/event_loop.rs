@@ -25,11 +25,11 @@ pub use word::Word;
 use core::ops::{Deref, DerefMut};
 
 use crate::backend::{Backend, BackendKind, Clock};
-use crate::drive;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::platform::Platform;
 use crate::reactor::Ended;
+use crate::reactor::turn;
 use crate::storage::Memory;
 use crate::time::{FOREVER, Nanos};
 
@@ -145,7 +145,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     ///
     /// As [`run`](Self::run).
     pub fn run_until(&mut self, deadline: Nanos, context: &mut C) -> Result<Ended> {
-        self.with_context(context, |raw| drive::run(raw, deadline))
+        self.with_context(context, |raw| turn::run(raw, deadline))
     }
 
     /// Make one turn: wait at most `timeout`, and return how many callbacks ran.
@@ -154,7 +154,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     ///
     /// As [`run`](Self::run).
     pub fn turn(&mut self, timeout: Nanos, context: &mut C) -> Result<u32> {
-        self.with_context(context, |raw| drive::turn(raw, timeout))
+        self.with_context(context, |raw| turn::turn(raw, timeout))
     }
 
     /// First part of a turn: bring the kernel up to date and return how long may be waited, at most
@@ -179,7 +179,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
 
     /// Third part of a turn: call what is due, and return how many callbacks ran.
     pub fn dispatch(&mut self, context: &mut C) -> u32 {
-        self.with_context(context, drive::dispatch)
+        self.with_context(context, turn::dispatch)
     }
 
     /// Return what [`run`](Self::run) would ask before each turn: how it would end now, or `None`

@@ -1,7 +1,8 @@
 //! The host backend: clock, wait and readiness are the application's.
 //!
-//! This is how a microcontroller, a foreign loop that owns the wait, and a simulation with virtual time are served by one
-//! mechanism. An "fd" is here whatever number the host chooses to name a source by, from 0 up.
+//! This is how a microcontroller, a foreign loop that owns the wait, and a simulation with virtual
+//! time are served by one mechanism. An "fd" is here whatever number the host chooses to name a
+//! source by, from 0 up.
 
 #[cfg(feature = "host")]
 pub(crate) mod backend;
@@ -24,9 +25,9 @@ pub struct Readiness {
 
 /// What a host supplies.
 ///
-/// None of these may call the loop they serve, except by its [`Remote`](crate::Remote), as an interrupt
-/// would: what is posted or raised inside [`wait`](Self::wait) is called in the turn that waits. The host's
-/// own [`Waker`](Self::Waker) may be called meanwhile.
+/// None of these may call the loop they serve, except by its [`Remote`](crate::Remote), as an
+/// interrupt would: what is posted or raised inside [`wait`](Self::wait) is called in the turn that
+/// waits. The host's own [`Waker`](Self::Waker) may be called meanwhile.
 pub trait Host {
     /// Ends a wait from other threads, signal handlers and interrupts. It is `Copy`, because a
     /// [`Remote`](crate::Remote) may outlive the loop: a waker that owned something could never be
@@ -36,9 +37,9 @@ pub trait Host {
     /// Nanoseconds on a monotonic clock. May stand still, must not go back.
     fn now(&mut self) -> Nanos;
 
-    /// Waits at most `timeout` nanoseconds (0: not at all, [`FOREVER`](crate::FOREVER): for ever), writes what is ready into
-    /// `ready`, each source once, and returns how many there are. May return early with 0. What does not fit comes with the
-    /// next wait, or not, as the host likes.
+    /// Waits at most `timeout` nanoseconds (0: not at all, [`FOREVER`](crate::FOREVER): for ever),
+    /// writes what is ready into `ready`, each source once, and returns how many there are. May
+    /// return early with 0. What does not fit comes with the next wait, or not, as the host likes.
     ///
     /// # Errors
     ///

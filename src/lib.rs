@@ -8,11 +8,13 @@
         reason = "a build without any backend can make no loop"
     )
 )]
-//! pirn is an event loop that lives in memory its caller gives it: no heap, no libc, no global state.
+//! pirn is an event loop that lives in memory its caller gives it: no heap, no libc, no global
+//! state.
 //!
-//! A loop waits for file descriptors, timers, tasks and other threads, and calls back. It is made for being embedded: in a C program
-//! through `include/pirn.h`, in another runtime through its pollable fd or through `prepare`, `wait` and `dispatch`, in a static binary
-//! without a C library, on a microcontroller through a [`Host`].
+//! A loop waits for file descriptors, timers, tasks and other threads, and calls back. It is made
+//! for being embedded: in a C program through `include/pirn.h`, in another runtime through its
+//! pollable fd or through `prepare`, `wait` and `dispatch`, in a static binary without a C library,
+//! on a microcontroller through a [`Host`].
 //!
 //! ```
 //! use pirn::{Config, Core, Interest, IoEvent, Loop, Storage};
@@ -38,42 +40,43 @@
 //! peer.write_all(b"hello").unwrap();
 //! drop(peer);
 //!
-//! let mut storage = Storage::<16, 4, 4>::new(); // I/O watchers, timers, tasks: all the memory there will ever be
-//! let mut event_loop = Loop::new(&mut storage, Config::default())?;
-//! let mut conversation = Conversation { stream, heard: Vec::new() };
+//! let mut storage = Storage::<16, 4, 4>::new(); // I/O watchers, timers, tasks: all the memory
+//! there will ever be let mut event_loop = Loop::new(&mut storage, Config::default())?; let mut
+//! conversation = Conversation { stream, heard: Vec::new() };
 //! event_loop.io_add(conversation.stream.as_raw_fd(), Interest::READ, on_readable, 0)?;
-//! event_loop.run(&mut conversation)?;
-//! assert_eq!(conversation.heard, b"hello");
+//! event_loop.run(&mut conversation)?; assert_eq!(conversation.heard, b"hello");
 //! # Ok::<(), pirn::Error>(())
 //! ```
 //!
 //! # The rooms, from the bottom up
 //!
 //! - `error`, `time`, `token`, `ready`, `target`: the words everything else is said in.
-//! - `slab`: slots with generations. On it `watch`, the table of I/O watchers, and `timers`, the queue of deadlines. `tasks` is the
-//!   loop's own queue, `remote` the half that other threads may touch; `sync` is where the atomics come from.
-//! - `backend` is the contract of whatever watches fds, tells the time and wakes. `sys` fulfils it with Linux's select, poll and epoll, `host` with
-//!   functions of the application's; `platform` is whichever was chosen at run time.
-//! - `reactor` moves all of these through a turn, and hands over what fires, one item at a time, by value. It never calls out; `drive` has the
-//!   calls made.
+//! - `slab`: slots with generations. On it `watchers`, the table of I/O watchers, and `timers`,
+//!   the queue of deadlines. `tasks` is the loop's own queue, `remote` the half that other threads
+//!   may touch; `sync` is where the atomics come from.
+//! - `backend` is the contract of whatever watches fds, tells the time and wakes. `sys` fulfils
+//!   it with Linux's select, poll and epoll, `host` with functions of the application's; `platform`
+//!   is whichever was chosen at run time.
+//! - `reactor` moves all of these through a turn (`reactor/turn.rs` is the page to begin with),
+//!   and hands over what fires, one item at a time, by value. It never calls out.
 //! - `storage` cuts one block of memory into the parts.
 //! - [`Loop`] in `event_loop` makes the calls for Rust programs, `ffi` for C programs.
 //!   `include/pirn.h` is generated from the latter. Callbacks in Rust receive a [`Core`]; a library
 //!   that does not know the application's context uses the [`RawCore`] below it.
 //!
-//! What happens in a turn, and in which order, is told in `docs/TURN.md`; why it is so, in `docs/DESIGN.md`.
+//! What happens in a turn, and in which order, is told in `docs/TURN.md`; why it is so, in
+//! `docs/DESIGN.md`.
 //!
 //! # Features
 //!
-//! `select`, `poll`, `epoll`, `host`: the backends, each of which can be left out. `ffi`: the C functions. `header`: rewrites
-//! `include/pirn.h` while building. All but the last are on by default. `own-auxv` and `vdso` say how the clock is found; they are for
-//! final artifacts.
+//! `select`, `poll`, `epoll`, `host`: the backends, each of which can be left out. `ffi`: the C
+//! functions. `header`: rewrites `include/pirn.h` while building. All but the last are on by
+//! default. `own-auxv` and `vdso` say how the clock is found; they are for final artifacts.
 
 #[cfg(test)]
 extern crate std;
 
 mod backend;
-mod drive;
 mod error;
 mod event_loop;
 #[cfg(feature = "ffi")]
@@ -95,7 +98,7 @@ mod tasks;
 mod time;
 mod timers;
 mod token;
-mod watch;
+mod watchers;
 
 pub use backend::{BackendKind, Capabilities};
 pub use error::{Error, Result};
@@ -111,7 +114,7 @@ pub use stats::Stats;
 pub use storage::{Capacity, Memory, Storage};
 pub use time::{FOREVER, Nanos};
 pub use token::{Io, Task, Timer};
-pub use watch::Hook;
+pub use watchers::Hook;
 
 /// The first program of README.md is compiled and run with the other examples.
 #[cfg(doctest)]

@@ -1,7 +1,7 @@
 //! The backend chosen at run time: one of the siblings, behind the same contract.
 //!
-//! An enum and not a trait object: the call for each event is a predictable branch that inlines, and the variants that a build leaves
-//! out cost nothing.
+//! An enum and not a trait object: the call for each event is a predictable branch that inlines,
+//! and the variants that a build leaves out cost nothing.
 
 use core::convert::Infallible;
 use core::marker::PhantomData;
@@ -100,8 +100,8 @@ impl<'a, H: Host> Platform<'a, H> {
         }
     }
 
-    /// The first that this build has and that can be opened now, or the last of all, untried. Each needs less of the kernel, fds too,
-    /// than the one before.
+    /// The first that this build has and that can be opened now, or the last of all, untried. Each
+    /// needs less of the kernel, fds too, than the one before.
     fn best(area: &mut [u64]) -> Result<BackendKind> {
         let (last, others) = KINDS.split_last().ok_or(Error::EOPNOTSUPP)?;
         let works = |kind: &&BackendKind| Platform::<'_, H>::open(**kind, area).is_ok();

@@ -1,8 +1,8 @@
 //! A slab: slots of one kind in memory lent by the caller, handed out and taken back in O(1).
 //!
-//! A slot's generation is odd while it is in use and even while it is free, so one comparison tells a live handle from
-//! a stale one, and a made-up handle cannot name a free slot. Free slots are chained, the last one freed first out: it is
-//! the one still in the cache.
+//! A slot's generation is odd while it is in use and even while it is free, so one comparison tells
+//! a live handle from a stale one, and a made-up handle cannot name a free slot. Free slots are
+//! chained, the last one freed first out: it is the one still in the cache.
 
 use crate::error::{Error, Result};
 use crate::token::Token;
@@ -10,7 +10,8 @@ use crate::token::Token;
 /// No slot: the end of a chain.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// What a slab needs of its slots. The link is the slab's while the slot is free and the owner's while it is in use.
+/// What a slab needs of its slots. The link is the slab's while the slot is free and the owner's
+/// while it is in use.
 pub(crate) trait Slot {
     fn generation(&self) -> u32;
     fn set_generation(&mut self, generation: u32);
@@ -29,11 +30,12 @@ pub(crate) struct Slab<'a, T> {
 }
 
 impl<'a, T: Slot> Slab<'a, T> {
-    /// Takes over `slots`, at most 2^32 - 1 of them, all free. Their generations are counted from `seed`, which is even.
+    /// Takes over `slots`, at most 2^32 - 1 of them, all free. Their generations are counted from
+    /// `seed`, which is even.
     pub(crate) fn new(slots: &'a mut [T], seed: u32) -> Self {
         let mut free = NONE;
-        // Backwards, so that they are handed out in order. As those that were freed go first, the number of slots ever used is also the most
-        // used at once.
+        // Backwards, so that they are handed out in order. As those that were freed go first, the
+        // number of slots ever used is also the most used at once.
         for (index, slot) in slots.iter_mut().enumerate().rev() {
             slot.set_generation(seed);
             slot.set_link(free);
@@ -64,8 +66,8 @@ impl<'a, T: Slot> Slab<'a, T> {
         let furthest = self.slots.iter().skip(kept).map(beyond).max();
         self.fresh = self.fresh.wrapping_add(furthest.unwrap_or(0));
         let fresh = self.fresh;
-        // The free chain as it was, without the slots that go, and with the new ones at its end: those that were
-        // never used stay behind all others, in order.
+        // The free chain as it was, without the slots that go, and with the new ones at its end:
+        // those that were never used stay behind all others, in order.
         let mut last = NONE;
         let mut free = core::mem::replace(&mut self.free, NONE);
         let mut append = |slots: &mut [T], index: u32| {
@@ -213,7 +215,8 @@ impl<'a, T: Slot> Slab<'a, T> {
         core::ptr::from_ref(&*self.slots)
     }
 
-    /// Whether every free slot is on the free chain exactly once, and every other one is in use. For `verify`: O(n).
+    /// Whether every free slot is on the free chain exactly once, and every other one is in use.
+    /// For `verify`: O(n).
     pub(crate) fn is_sound(&self) -> bool {
         let mut free = 0;
         let mut index = self.free;

@@ -4,8 +4,9 @@
 )]
 //! The memory of a loop: one block, cut into its parts once, at init.
 //!
-//! A C program hands over a block of bytes; a Rust program a [`Storage`]. Both hold the same parts, and the sizes that
-//! `PIRN_STORAGE_SIZE` promises to C are tied to the real ones by the assertions at the end.
+//! A C program hands over a block of bytes; a Rust program a [`Storage`]. Both hold the same parts,
+//! and the sizes that `PIRN_STORAGE_SIZE` promises to C are tied to the real ones by the assertions
+//! at the end.
 
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
@@ -16,7 +17,7 @@ use crate::remote::{Entry, Shared, Wake};
 use crate::slab::NONE;
 use crate::tasks;
 use crate::timers::{MAX_TIMERS, TimerSlot};
-use crate::watch::Watcher;
+use crate::watchers::Watcher;
 
 /// What a loop works on.
 pub(crate) struct Parts<'a, W> {
@@ -39,7 +40,8 @@ pub struct Capacity {
     pub io: u32,
     /// Timers.
     pub timers: u32,
-    /// Tasks of the loop's own queue; half as many, rounded up, can wait that were posted from elsewhere.
+    /// Tasks of the loop's own queue; half as many, rounded up, can wait that were posted from
+    /// elsewhere.
     pub tasks: u32,
 }
 
@@ -49,19 +51,19 @@ impl Capacity {
     }
 }
 
-/// Words of the backend's area that do not depend on the number of watchers. Six sets of 1024 fds for select; the kernel's
-/// records of 64 events for epoll.
+/// Words of the backend's area that do not depend on the number of watchers. Six sets of 1024 fds
+/// for select; the kernel's records of 64 events for epoll.
 #[cfg(any(feature = "select", feature = "poll", feature = "epoll"))]
 pub(crate) const AREA_BASE_WORDS: usize = 6 * 1024 / 64;
 /// A host needs room for what it finds ready, which the watchers bring.
 #[cfg(not(any(feature = "select", feature = "poll", feature = "epoll")))]
 pub(crate) const AREA_BASE_WORDS: usize = 1;
 
-/// What surplus can be of use: six sets of 2^20 fds for select, which is as many as a process may have open by default.
-/// More is not even touched.
+/// What surplus can be of use: six sets of 2^20 fds for select, which is as many as a process may
+/// have open by default. More is not even touched.
 const AREA_MOST_WORDS: usize = 6 * (1 << 20) / 64;
-/// Bytes of the backend's area for each watcher: a record of epoll with 12 bytes, or of poll with 8, or 16 fds of
-/// select's six sets.
+/// Bytes of the backend's area for each watcher: a record of epoll with 12 bytes, or of poll with
+/// 8, or 16 fds of select's six sets.
 pub(crate) const AREA_PER_IO: usize = 12;
 
 /// What no part is aligned to more than: that of a `u64`, on every machine.
@@ -81,7 +83,8 @@ struct Place<T> {
 }
 
 impl Plan {
-    /// The next place. What does not fit into the address space ends at its end, where no block does.
+    /// The next place. What does not fit into the address space ends at its end, where no block
+    /// does.
     fn place<T>(&mut self, count: usize) -> Place<T> {
         const { assert!(align_of::<T>() <= ALIGNMENT) };
         let offset = self.end.saturating_add(align_of::<T>() - 1) & !(align_of::<T>() - 1);
@@ -131,12 +134,13 @@ impl<T: Blank> Place<T> {
     ///
     /// # Safety
     ///
-    /// The block is aligned to `ALIGNMENT`, at least as long as the place's plan, filled with ones, and for 'a lent to those alone who hold a
-    /// place of that plan.
+    /// The block is aligned to `ALIGNMENT`, at least as long as the place's plan, filled with ones,
+    /// and for 'a lent to those alone who hold a place of that plan.
     unsafe fn of<'a>(self, block: *mut u8) -> &'a mut [T] {
         let first = block.wrapping_add(self.offset).cast::<T>();
-        // SAFETY: inside the block, since the plan is, and aligned, since the block and the offset are; a plan makes no other place of these
-        // bytes, they are lent for 'a as the caller promises, and what they hold is valid, as `Blank` says.
+        // SAFETY: inside the block, since the plan is, and aligned, since the block and the offset
+        // are; a plan makes no other place of these bytes, they are lent for 'a as the caller
+        // promises, and what they hold is valid, as `Blank` says.
         unsafe { core::slice::from_raw_parts_mut(first, self.count) }
     }
 }
@@ -210,8 +214,9 @@ impl<'a> Tables<'a> {
         // SAFETY: writable, as the caller promises; no more than `size`.
         unsafe { block.write_bytes(u8::MAX, used) };
         Some(Tables {
-            // SAFETY: the block was aligned and filled above, the plan is no longer than it, with the
-            // last place as with all before it, and the rest the caller promises; so in all that follow.
+            // SAFETY: the block was aligned and filled above, the plan is no longer than it, with
+            // the last place as with all before it, and the rest the caller promises; so in all
+            // that follow.
             watchers: unsafe { layout.watchers.of(block) },
             // SAFETY: as above.
             timers: unsafe { layout.timers.of(block) },
@@ -279,7 +284,8 @@ pub(crate) struct Cut<'a, W> {
 }
 
 impl<'a, W: Wake> Cut<'a, W> {
-    /// Cuts a block, without what its owner took from its front, into parts. `None` if it is too small.
+    /// Cuts a block, without what its owner took from its front, into parts. `None` if it is too
+    /// small.
     ///
     /// # Safety
     ///
@@ -295,8 +301,8 @@ impl<'a, W: Wake> Cut<'a, W> {
         // SAFETY: behind the shared half, to the end of the block; the rest is passed on.
         let tables = unsafe { Tables::cut(tables, length, capacity)? };
         let place = memory.wrapping_add(skipped(memory)).cast();
-        // SAFETY: aligned above to what nothing is aligned to more than, in front of the tables, and lent
-        // for 'a; need not be valid at all.
+        // SAFETY: aligned above to what nothing is aligned to more than, in front of the tables,
+        // and lent for 'a; need not be valid at all.
         let place = unsafe { &mut *place };
         Some(Cut {
             place,
@@ -341,7 +347,8 @@ impl<'a, W: Wake> Cut<'a, W> {
 /// The backend's area as room for what a host finds ready.
 #[cfg(feature = "host")]
 pub(crate) fn host_area(area: &mut [u64]) -> &mut [Readiness] {
-    // SAFETY: `Readiness` is two integers: every bit pattern is valid, and so are all bytes of the words.
+    // SAFETY: `Readiness` is two integers: every bit pattern is valid, and so are all bytes of the
+    // words.
     let (_, ready, _) = unsafe { area.align_to_mut::<Readiness>() };
     ready
 }
@@ -353,8 +360,9 @@ pub(crate) const PER_TIMER: usize = size_of::<TimerSlot>();
 /// Bytes for each task: a place in the loop's own queue, and half a place in the mailbox.
 pub(crate) const PER_TASK: usize = size_of::<tasks::Slot>() + size_of::<Entry>() / 2;
 
-/// Bytes of a block beside the above and beside what its owner takes: the shared half, what does not depend on the number of
-/// watchers, half a mailbox entry for an odd number of tasks, and alignment.
+/// Bytes of a block beside the above and beside what its owner takes: the shared half, what does
+/// not depend on the number of watchers, half a mailbox entry for an odd number of tasks, and
+/// alignment.
 pub(crate) const fn fixed_size<W>() -> usize {
     size_of::<Shared<'static, W>>()
         + AREA_BASE_WORDS * size_of::<u64>()
@@ -365,8 +373,9 @@ pub(crate) const fn fixed_size<W>() -> usize {
 /// Memory for a loop in a Rust program: for `IO` watchers, `TIMERS` timers and `TASKS` tasks.
 ///
 /// ```
-/// static STORAGE: std::sync::Mutex<pirn::Storage<64, 16, 32>> = std::sync::Mutex::new(pirn::Storage::new());
-/// assert!(size_of::<pirn::Storage<64, 16, 32>>() < 4096 + 64 * 64 + 16 * 56 + 32 * 24);
+/// static STORAGE: std::sync::Mutex<pirn::Storage<64, 16, 32>> =
+/// std::sync::Mutex::new(pirn::Storage::new()); assert!(size_of::<pirn::Storage<64, 16, 32>>() <
+/// 4096 + 64 * 64 + 16 * 56 + 32 * 24);
 /// ```
 #[repr(C, align(8))]
 pub struct Storage<const IO: usize, const TIMERS: usize, const TASKS: usize> {
@@ -426,8 +435,9 @@ impl<'s, const IO: usize, const TIMERS: usize, const TASKS: usize>
         let first = (storage as *mut Storage<IO, TIMERS, TASKS>).cast::<u8>();
         // SAFETY: `skipped` is the offset of a field of the storage.
         let first = unsafe { first.add(skipped) }.cast::<MaybeUninit<u64>>();
-        // SAFETY: the storage is aligned to 8 and so is the field, a word's offset; from it to the end of the storage there are
-        // `words` words, all of them `MaybeUninit` or padding, lent for 's.
+        // SAFETY: the storage is aligned to 8 and so is the field, a word's offset; from it to the
+        // end of the storage there are `words` words, all of them `MaybeUninit` or padding, lent
+        // for 's.
         let block = unsafe { core::slice::from_raw_parts_mut(first, words) };
         Memory {
             block,

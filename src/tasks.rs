@@ -2,19 +2,22 @@
 //!
 //! A queue of callbacks has to answer four questions beyond first in, first out:
 //!
-//! - *What if a task posts a task, for ever?* [`begin`](Tasks::begin) notes how many are queued when the turn begins, and
-//!   [`batch`](Tasks::batch) hands out only those. What running tasks post waits for the next turn, so that timers and I/O get theirs.
-//! - *What if it is full?* A post is refused and nothing has changed. A task's place is free before the task runs: a
-//!   queue of one is enough for a task that posts itself again.
-//! - *How is a task cancelled in O(1), when it stands between others?* It cannot be taken out of the middle of a ring
-//!   without moving those behind it, whose handles say where they stand. So its target is erased, and the place is freed when
-//!   the queue reaches it, in the next turn at the latest.
-//! - *How is a stale handle told from a live one?* The handle is the number of the task, counted from the first post on. The queue
-//!   holds the numbers from that of its oldest entry on, so it finds a task by subtraction, wherever the
-//!   ring has it, and a task costs its two words and nothing more.
+//! - *What if a task posts a task, for ever?* [`begin`](Tasks::begin) notes how many are queued
+//!   when the turn begins, and [`batch`](Tasks::batch) hands out only those. What running tasks
+//!   post waits for the next turn, so that timers and I/O get theirs.
+//! - *What if it is full?* A post is refused and nothing has changed. A task's place is free
+//!   before the task runs: a queue of one is enough for a task that posts itself again.
+//! - *How is a task cancelled in O(1), when it stands between others?* It cannot be taken out of
+//!   the middle of a ring without moving those behind it, whose handles say where they stand. So
+//!   its target is erased, and the place is freed when the queue reaches it, in the next turn at
+//!   the latest.
+//! - *How is a stale handle told from a live one?* The handle is the number of the task, counted
+//!   from the first post on. The queue holds the numbers from that of its oldest entry on, so it
+//!   finds a task by subtraction, wherever the ring has it, and a task costs its two words and
+//!   nothing more.
 //!
-//! The ring is `slots`; the queue is the `used` slots from `head` on, around the end, to before `tail`. Indices wrap by a comparison: any
-//! capacity will do, and there is no division.
+//! The ring is `slots`; the queue is the `used` slots from `head` on, around the end, to before
+//! `tail`. Indices wrap by a comparison: any capacity will do, and there is no division.
 
 use static_assertions::const_assert;
 
@@ -72,8 +75,8 @@ pub(crate) struct Tasks<'a> {
 }
 
 impl<'a> Tasks<'a> {
-    /// Takes over `slots`, at most 2^31 of them, and empties them. Tasks are numbered from `seed`, so that
-    /// handles of an earlier loop in the same memory stay stale.
+    /// Takes over `slots`, at most 2^31 of them, and empties them. Tasks are numbered from `seed`,
+    /// so that handles of an earlier loop in the same memory stay stale.
     pub(crate) fn new(slots: &'a mut [Slot], seed: u32) -> Self {
         let capacity = slots.len().min(MAX_CAPACITY);
         let slots = slots.get_mut(..capacity).unwrap_or_default();
@@ -91,8 +94,8 @@ impl<'a> Tasks<'a> {
         }
     }
 
-    /// Queues a task behind all others and returns its handle, or `EAGAIN` if there is no room: then nothing has changed but
-    /// the count of refusals.
+    /// Queues a task behind all others and returns its handle, or `EAGAIN` if there is no room:
+    /// then nothing has changed but the count of refusals.
     #[inline]
     pub(crate) fn push(&mut self, target: Target) -> Result<Token> {
         let capacity = self.slots.len() as u32;
@@ -117,7 +120,8 @@ impl<'a> Tasks<'a> {
         Error::EAGAIN
     }
 
-    /// Takes a queued task back: it will not run. `ENOENT` if it has run, is the one running, was cancelled before, or never was.
+    /// Takes a queued task back: it will not run. `ENOENT` if it has run, is the one running, was
+    /// cancelled before, or never was.
     pub(crate) fn cancel(&mut self, token: Token) -> Result<()> {
         let index = self.find(token).ok_or(Error::ENOENT)?;
         // What was cancelled left no target behind.
@@ -127,14 +131,16 @@ impl<'a> Tasks<'a> {
         Ok(())
     }
 
-    /// Begins a turn: what is queued now is of this turn, what is pushed from now on is of a later one. Whether there is any.
+    /// Begins a turn: what is queued now is of this turn, what is pushed from now on is of a later
+    /// one. Whether there is any.
     #[inline]
     pub(crate) fn begin(&mut self) -> bool {
         self.turn = self.used;
         self.turn > 0
     }
 
-    /// Begins a batch of this turn's entries, of `most` at most: as many as are to be popped one by one with [`pop`](Self::pop), cancelled ones included.
+    /// Begins a batch of this turn's entries, of `most` at most: as many as are to be popped one by
+    /// one with [`pop`](Self::pop), cancelled ones included.
     #[inline]
     pub(crate) fn batch(&mut self, most: u32) -> u32 {
         let count = self.turn.min(most);
@@ -147,7 +153,8 @@ impl<'a> Tasks<'a> {
         self.turn += count;
     }
 
-    /// The oldest task of any turn: to hand back what is left at the end of the loop's life. Not while a batch is under way.
+    /// The oldest task of any turn: to hand back what is left at the end of the loop's life. Not
+    /// while a batch is under way.
     pub(crate) fn take(&mut self) -> Option<Target> {
         while self.used > 0 {
             self.turn = self.turn.saturating_sub(1);
@@ -159,8 +166,8 @@ impl<'a> Tasks<'a> {
         None
     }
 
-    /// The same while a batch is under way, whose entries are counted: its place is freed where the queue reaches it, as a cancelled one's.
-    /// O(places taken so before).
+    /// The same while a batch is under way, whose entries are counted: its place is freed where the
+    /// queue reaches it, as a cancelled one's. O(places taken so before).
     #[cold]
     pub(crate) fn take_in_place(&mut self) -> Option<Target> {
         let place = (0..self.used).find(|&place| self.is_live(place))?;
@@ -169,8 +176,9 @@ impl<'a> Tasks<'a> {
         self.slots.get_mut(index as usize)?.0.take()
     }
 
-    /// Takes the oldest entry, of which there must be one, to be run now: its target unless it was cancelled. Its handle is stale and its place
-    /// is free when this returns. As often as a batch has entries.
+    /// Takes the oldest entry, of which there must be one, to be run now: its target unless it was
+    /// cancelled. Its handle is stale and its place is free when this returns. As often as a batch
+    /// has entries.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Target> {
         debug_assert!(self.used > 0);
@@ -257,7 +265,8 @@ impl<'a> Tasks<'a> {
         self.slots.len() as u32
     }
 
-    /// The most places that were ever in use at once, those of cancelled tasks included: the capacity that would have done.
+    /// The most places that were ever in use at once, those of cancelled tasks included: the
+    /// capacity that would have done.
     pub(crate) fn peak(&self) -> u32 {
         self.peak
     }
@@ -299,8 +308,8 @@ impl<'a> Tasks<'a> {
             .is_some_and(|place| place.0.is_some())
     }
 
-    /// The index `distance` places after `index`, around the end; both at most the capacity, so that the sum fits and one
-    /// subtraction is enough.
+    /// The index `distance` places after `index`, around the end; both at most the capacity, so
+    /// that the sum fits and one subtraction is enough.
     #[inline]
     fn wrap(&self, index: u32, distance: u32) -> u32 {
         let capacity = self.slots.len() as u32;
@@ -435,7 +444,8 @@ mod tests {
         assert_eq!(tasks.len(), 1);
     }
 
-    /// Within a batch the places of those taken back are passed by, and what is pushed then is not of the batch.
+    /// Within a batch the places of those taken back are passed by, and what is pushed then is not
+    /// of the batch.
     #[test]
     fn batch_outlives_what_is_taken_back_in_it() {
         let mut slots = slots(4);
@@ -628,7 +638,8 @@ mod tests {
         assert!(!tasks.is_sound());
     }
 
-    /// Random pushes, cancels (of live and of stale handles), turns cut short and turns run, against a model.
+    /// Random pushes, cancels (of live and of stale handles), turns cut short and turns run,
+    /// against a model.
     #[test]
     fn random_scripts_behave_as_a_plain_list_does() {
         for seed in 1..200_u64 {
@@ -642,7 +653,8 @@ mod tests {
             };
             let mut slots = slots(capacity);
             let mut tasks = Tasks::new(&mut slots, 0);
-            // The model: entries in order (cancelled ones have no handle), how many are of this turn, and all handles ever given.
+            // The model: entries in order (cancelled ones have no handle), how many are of this
+            // turn, and all handles ever given.
             let mut queue: VecDeque<(usize, Option<Token>)> = VecDeque::new();
             let mut in_turn = 0;
             let mut handles = Vec::new();

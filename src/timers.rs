@@ -1,28 +1,34 @@
 //! The timers: a priority queue in which most entries never reach the front.
 //!
-//! A loop's timers are mostly timeouts: armed, pushed forward with every byte that arrives, stopped in the end. Few
-//! fire. A heap keeps all of them in order all the time, and pays for that order with every push: most dearly when each
-//! timer in turn is pushed to the very back, as idle timeouts are. A plain timing wheel keeps no order, but its spokes are
-//! one tick apart: it fires too early or too late by up to a tick, forgets the order within one, and must look at spoke after
-//! spoke to learn how long the loop may sleep.
+//! A loop's timers are mostly timeouts: armed, pushed forward with every byte that arrives, stopped
+//! in the end. Few fire. A heap keeps all of them in order all the time, and pays for that order
+//! with every push: most dearly when each timer in turn is pushed to the very back, as idle
+//! timeouts are. A plain timing wheel keeps no order, but its spokes are one tick apart: it fires
+//! too early or too late by up to a tick, forgets the order within one, and must look at spoke
+//! after spoke to learn how long the loop may sleep.
 //!
-//! Here order is made late and only where it is needed. Deadlines are exact; they are sorted into buckets by the leading
-//! digit in which they differ from a `base` that follows the clock (see [`buckets`]): coarse buckets for the far future,
-//! ever finer ones nearby. When a bucket's time comes, a timer in it either fires or moves to a finer bucket, and for each
-//! move there is one digit less to come. Arming is a few instructions and stopping too, because each bucket's list is
+//! Here order is made late and only where it is needed. Deadlines are exact; they are sorted into
+//! buckets by the leading digit in which they differ from a `base` that follows the clock (see
+//! [`buckets`]): coarse buckets for the far future, ever finer ones nearby. When a bucket's time
+//! comes, a timer in it either fires or moves to a finer bucket, and for each move there is one
+//! digit less to come. Arming is a few instructions and stopping too, because each bucket's list is
 //! doubly linked. No bucket between is ever looked at, for bitmaps tell which ones are in use.
 //!
 //! Three rules make it lazy:
 //!
-//! - A timer's place is never after its deadline, but it may be before. Pushing a deadline forward writes the new one
-//!   down and leaves the timer where it stands; it moves when its old place comes up.
-//! - The bound for the next wait is kept until something may have made it wrong. It may be early, never late; and each
-//!   wake-up for nothing leaves the timers in finer buckets, so that it cannot be repeated.
-//! - A bucket is put in order when it has become due and holds few timers. If it is crowded it is first spread over the
-//!   finer buckets of the next level: a radix sort that only ever sees the part that is due.
+//! - A timer's place is never after its deadline, but it may be before. Pushing a deadline
+//!   forward writes the new one down and leaves the timer where it stands; it moves when its old
+//!   place comes up.
+//! - The bound for the next wait is kept until something may have made it wrong. It may be early,
+//!   never late; and each wake-up for nothing leaves the timers in finer buckets, so that it cannot
+//!   be repeated.
+//! - A bucket is put in order when it has become due and holds few timers. If it is crowded it is
+//!   first spread over the finer buckets of the next level: a radix sort that only ever sees the
+//!   part that is due.
 //!
-//! What is due is on one more list, in the order in which it is to fire. Only [`collect`](Timers::collect) puts timers there, so
-//! that one armed during a dispatch waits for the next, whatever its deadline.
+//! What is due is on one more list, in the order in which it is to fire. Only
+//! [`collect`](Timers::collect) puts timers there, so that one armed during a dispatch waits for
+//! the next, whatever its deadline.
 
 mod buckets;
 mod due;
@@ -39,20 +45,21 @@ use crate::target::Target;
 use crate::time::{FOREVER, Nanos};
 use crate::token::Token;
 
-/// Flags of a timer. Of the first two at most one: what a periodic timer does about ticks that were due before it could
-/// fire for them. Without either each of them is fired for, one in a turn.
+/// Flags of a timer. Of the first two at most one: what a periodic timer does about ticks that were
+/// due before it could fire for them. Without either each of them is fired for, one in a turn.
 pub(crate) const FIXED_DELAY: u8 = 1;
-/// See [`FIXED_DELAY`], which counts the next period from when it fires. This one drops the ticks that
-/// were missed.
+/// See [`FIXED_DELAY`], which counts the next period from when it fires. This one drops the ticks
+/// that were missed.
 pub(crate) const SKIP_MISSED: u8 = 2;
 /// The timer does not keep the loop running.
 pub(crate) const UNREFERENCED: u8 = 4;
 
-/// How many timers are looked at to make the bound for a wait exact. Beyond it the beginning of the bucket will do: the
-/// wake-up it may cost is one for more than this many timers.
+/// How many timers are looked at to make the bound for a wait exact. Beyond it the beginning of the
+/// bucket will do: the wake-up it may cost is one for more than this many timers.
 const LOOKED_AT: u32 = 16;
 
-/// The bound of a wait that is not known. As no deadline is before it, arming a timer need not ask whether it is.
+/// The bound of a wait that is not known. As no deadline is before it, arming a timer need not ask
+/// whether it is.
 const UNKNOWN: Nanos = 0;
 
 /// What is to be called, once, and by which timer.
@@ -70,7 +77,8 @@ pub(crate) struct Timers<'a> {
     buckets: Buckets,
     /// The last timer of the due list, if there is one.
     due_end: u32,
-    /// Not after the earliest effective deadline in the buckets, unless both have passed; or `UNKNOWN`.
+    /// Not after the earliest effective deadline in the buckets, unless both have passed; or
+    /// `UNKNOWN`.
     wake: Nanos,
     /// The timer that `wake` is for, or was; `NONE` if it is for a whole bucket.
     wake_timer: u32,
@@ -80,14 +88,17 @@ pub(crate) struct Timers<'a> {
     now: Nanos,
     /// The armings so far.
     sequence: u64,
-    /// The timers that do not keep the loop running: few, so that there is hardly ever anything to count.
+    /// The timers that do not keep the loop running: few, so that there is hardly ever anything to
+    /// count.
     unreferenced: u32,
-    /// `None` until there was a timer that can fire. Until then the bound of the wait is `FOREVER` and nothing is due.
+    /// `None` until there was a timer that can fire. Until then the bound of the wait is `FOREVER`
+    /// and nothing is due.
     late: Option<&'static Late>,
 }
 
-/// What is done when the time of a timer comes, reached by address: the first timer that can fire leaves it in the queue. So the linker
-/// leaves all of it out of a program that starts no timer: a seventh of a small one.
+/// What is done when the time of a timer comes, reached by address: the first timer that can fire
+/// leaves it in the queue. So the linker leaves all of it out of a program that starts no timer: a
+/// seventh of a small one.
 struct Late {
     collect: fn(&mut Timers<'_>, Nanos) -> Option<Nanos>,
     find_wake: fn(&mut Timers<'_>) -> Nanos,
@@ -131,7 +142,8 @@ impl<'a> Timers<'a> {
 
     // ---- Arming, changing, stopping ----
 
-    /// Arms a new timer without flags, or `ENOSPC`. `period` 0 is a one-shot; a deadline of `FOREVER` is armed and never reached.
+    /// Arms a new timer without flags, or `ENOSPC`. `period` 0 is a one-shot; a deadline of
+    /// `FOREVER` is armed and never reached.
     #[inline]
     pub(crate) fn start(
         &mut self,
@@ -144,7 +156,8 @@ impl<'a> Timers<'a> {
         Ok(token)
     }
 
-    /// As [`start`](Self::start), the handle told as soon as it is known: it need not be kept then while the timer is filed.
+    /// As [`start`](Self::start), the handle told as soon as it is known: it need not be kept then
+    /// while the timer is filed.
     #[inline]
     pub(crate) fn start_and_tell(
         &mut self,
@@ -175,8 +188,8 @@ impl<'a> Timers<'a> {
         Ok(())
     }
 
-    /// Gives a timer a deadline that is not before the one it has, if it is not due yet; whether that was so. It counts as armed
-    /// now: among equal deadlines it is the last.
+    /// Gives a timer a deadline that is not before the one it has, if it is not due yet; whether
+    /// that was so. It counts as armed now: among equal deadlines it is the last.
     ///
     /// Costs next to nothing, for the timer stays where it stands, and no bound changes.
     #[inline]
@@ -203,8 +216,8 @@ impl<'a> Timers<'a> {
         Ok(())
     }
 
-    /// Gives a live timer all that [`start`](Self::start) and [`set_flags`](Self::set_flags) give a new one. As
-    /// [`again`](Self::again), but not only the deadline.
+    /// Gives a live timer all that [`start`](Self::start) and [`set_flags`](Self::set_flags) give a
+    /// new one. As [`again`](Self::again), but not only the deadline.
     pub(crate) fn set(
         &mut self,
         token: Token,
@@ -221,11 +234,13 @@ impl<'a> Timers<'a> {
         self.again(token, deadline)
     }
 
-    /// Stops a timer: its handle is stale, its slot free. `ENOENT` for one that has fired or was stopped before.
+    /// Stops a timer: its handle is stale, its slot free. `ENOENT` for one that has fired or was
+    /// stopped before.
     #[inline]
     pub(crate) fn stop(&mut self, token: Token) -> Result<()> {
         let flags = self.slab.check(token)?.flags;
-        // To ask for the bucket would be to guess each time: many have theirs in common with the first.
+        // To ask for the bucket would be to guess each time: many have theirs in common with the
+        // first.
         if token.slot == self.wake_timer {
             self.wake = UNKNOWN;
         }
@@ -256,8 +271,9 @@ impl<'a> Timers<'a> {
         Ok(())
     }
 
-    /// Lets a timer be late by less than `slack_ns`, so that it can fire together with others: its effective deadline is
-    /// the next multiple of the greatest power of two within the slack. 0 is exact. Its place in the order of arming stays.
+    /// Lets a timer be late by less than `slack_ns`, so that it can fire together with others: its
+    /// effective deadline is the next multiple of the greatest power of two within the slack. 0 is
+    /// exact. Its place in the order of arming stays.
     pub(crate) fn set_slack(&mut self, token: Token, slack_ns: Nanos) -> Result<()> {
         let slot = self.slab.check_mut(token)?;
         let before = slot.effective();
@@ -288,8 +304,9 @@ impl<'a> Timers<'a> {
 
     // ---- Waiting ----
 
-    /// Until when the loop may sleep: never after the earliest effective deadline, `FOREVER` without timers. In the past
-    /// only if something is due; after `collect(now)` and as long as nothing is armed for the past, later than `now`.
+    /// Until when the loop may sleep: never after the earliest effective deadline, `FOREVER`
+    /// without timers. In the past only if something is due; after `collect(now)` and as long as
+    /// nothing is armed for the past, later than `now`.
     #[inline]
     pub(crate) fn next_wake(&mut self) -> Nanos {
         match self.slab.get(self.buckets.head(DUE)) {
@@ -299,8 +316,8 @@ impl<'a> Timers<'a> {
         }
     }
 
-    /// Looks at the first bucket. What was pushed forward is moved on, once for each push; of the others only so many are
-    /// looked at.
+    /// Looks at the first bucket. What was pushed forward is moved on, once for each push; of the
+    /// others only so many are looked at.
     fn find_wake(&mut self) -> Nanos {
         while let Some(bucket) = self.buckets.first() {
             let start = self.buckets.start(bucket);
@@ -334,8 +351,8 @@ impl<'a> Timers<'a> {
         FOREVER
     }
 
-    /// The earliest effective deadline, exactly; `FOREVER` without timers. Looks at every timer of the first bucket, and at
-    /// further buckets only if all of these were pushed forward.
+    /// The earliest effective deadline, exactly; `FOREVER` without timers. Looks at every timer of
+    /// the first bucket, and at further buckets only if all of these were pushed forward.
     pub(crate) fn next_deadline(&self) -> Nanos {
         let mut earliest = self
             .slab
@@ -367,8 +384,9 @@ impl<'a> Timers<'a> {
         self.slab.get(self.buckets.head(DUE)).is_some()
     }
 
-    /// Puts every timer that is due on the due list, and returns the deadline of the first one there: how late it is tells how far the loop
-    /// lags. A clock that has stepped back is taken to have stood still. Not while the due list still holds some.
+    /// Puts every timer that is due on the due list, and returns the deadline of the first one
+    /// there: how late it is tells how far the loop lags. A clock that has stepped back is taken to
+    /// have stood still. Not while the due list still holds some.
     #[inline]
     pub(crate) fn collect(&mut self, now: Nanos) -> Option<Nanos> {
         if now < self.wake {
@@ -386,9 +404,9 @@ impl<'a> Timers<'a> {
         self.slab.get(first).map(TimerSlot::effective)
     }
 
-    /// Takes the first timer off the due list: a one-shot is gone when this returns, a periodic one armed
-    /// for its next tick. `now` is the turn's time. A fixed delay counts from a fresh reading of `clock`, as the turn's time
-    /// is older by what the callbacks before this one have taken.
+    /// Takes the first timer off the due list: a one-shot is gone when this returns, a periodic one
+    /// armed for its next tick. `now` is the turn's time. A fixed delay counts from a fresh reading
+    /// of `clock`, as the turn's time is older by what the callbacks before this one have taken.
     #[inline(always)]
     pub(crate) fn pop_due(&mut self, now: Nanos, clock: impl FnOnce() -> Nanos) -> Option<Fired> {
         let index = self.buckets.head(DUE);
@@ -417,7 +435,8 @@ impl<'a> Timers<'a> {
         })
     }
 
-    /// Arms a periodic timer that fires at `now` for its next tick; how many are overdue beside this one.
+    /// Arms a periodic timer that fires at `now` for its next tick; how many are overdue beside
+    /// this one.
     fn rearm(&mut self, index: u32, now: Nanos) -> u64 {
         let Some(slot) = self.slab.get_mut(index) else {
             return 0;
@@ -497,7 +516,8 @@ impl<'a> Timers<'a> {
         self.file(index, effective);
     }
 
-    /// Sets the bound of the wait to that of a timer, or of a bucket. There is no other way to a bound that can be reached.
+    /// Sets the bound of the wait to that of a timer, or of a bucket. There is no other way to a
+    /// bound that can be reached.
     #[inline]
     fn wake_at(&mut self, effective: Nanos, timer: u32, bucket: u16) {
         self.wake = effective;
@@ -522,7 +542,8 @@ impl<'a> Timers<'a> {
         }
     }
 
-    /// Puts a timer that is on no list in front of a bucket's: that touches one other slot, and not the end.
+    /// Puts a timer that is on no list in front of a bucket's: that touches one other slot, and not
+    /// the end.
     #[inline]
     fn link(&mut self, index: u32, bucket: usize) {
         let first = self.buckets.head(bucket);

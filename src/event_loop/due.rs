@@ -12,9 +12,9 @@ use super::Loop;
 use super::callback::{IoEvent, NoHost, TimerEvent};
 use super::raw::{OnIo, OnTask, OnTimer};
 use super::typed::Core;
-use crate::drive::{self, Item, Kind};
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::reactor::take::{self, Item, Kind};
 use crate::ready::Ready;
 use crate::target::Target;
 use crate::token::{Io, Task, Timer};
@@ -180,7 +180,7 @@ impl<C, H: Host> Loop<'_, C, H> {
             return Err(Error::EINVAL);
         }
         let mut written = 0;
-        drive::take(&mut self.core.raw.reactor, capacity, |item| {
+        take::take(&mut self.core.raw.reactor, capacity, |item| {
             if let Some(place) = due.get_mut(written) {
                 place.write(Due::new(&item));
                 written += 1;

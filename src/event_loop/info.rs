@@ -16,7 +16,7 @@ use crate::ready::Interest;
 use crate::time::Nanos;
 use crate::timers::{FIXED_DELAY, SKIP_MISSED, UNREFERENCED};
 use crate::token::{Io, Task, Timer};
-use crate::watch::Hook;
+use crate::watchers::Hook;
 
 /// What a watcher, a raise handler or a hook is, as [`RawCore::io_info`] returns it.
 #[non_exhaustive]

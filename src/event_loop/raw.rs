@@ -10,10 +10,10 @@ use core::ptr::NonNull;
 use super::callback::{IoEvent, NoHost, Repeat, TimerEvent, When};
 use super::remote::RawRemote;
 use crate::backend::{Backend, BackendKind, Capabilities};
-use crate::drive::{self, Calls};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::platform::{Platform, PlatformWaker};
+use crate::reactor::turn::{self, Caller};
 use crate::reactor::{FiredIo, Limit, Reactor};
 use crate::ready::{Interest, Ready};
 use crate::remote::Shared;
@@ -23,7 +23,7 @@ use crate::target::Target;
 use crate::time::Nanos;
 use crate::timers::{FIXED_DELAY, Fired, SKIP_MISSED};
 use crate::token::{Io, Task, Timer};
-use crate::watch::Hook;
+use crate::watchers::Hook;
 
 /// Called when an fd is ready or a bit was raised; the untyped form, of a [`RawCore`].
 pub type OnIo<H = NoHost> = for<'l> fn(&mut RawCore<'l, H>, IoEvent<*mut ()>);
@@ -523,7 +523,7 @@ pub(super) fn target(callback: *mut (), user: *mut ()) -> Target {
 
 /// The face of a loop for Rust: callbacks are called while nothing of the loop is borrowed but
 /// through the reference that they receive.
-impl<'l, H: Host> Calls<'l> for RawCore<'l, H> {
+impl<'l, H: Host> Caller<'l> for RawCore<'l, H> {
     type Backend = Platform<'l, H>;
 
     fn reactor(&mut self) -> &mut Reactor<'l, Platform<'l, H>> {
@@ -533,7 +533,7 @@ impl<'l, H: Host> Calls<'l> for RawCore<'l, H> {
     fn dispatch_with_hooks(&mut self) -> Option<u32> {
         self.reactor
             .has_hooks()
-            .then(|| drive::dispatch_with_hooks(self))
+            .then(|| turn::dispatch_with_hooks(self))
     }
 
     fn call_timer(&mut self, fired: Fired) {

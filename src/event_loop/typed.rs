@@ -22,7 +22,7 @@ use crate::error::Result;
 use crate::host::Host;
 use crate::ready::Interest;
 use crate::token::{Io, Task, Timer};
-use crate::watch::Hook;
+use crate::watchers::Hook;
 
 /// What a callback can do with its loop: everything but running it.
 ///

@@ -3,8 +3,8 @@
 
 use core::ffi::c_int;
 
-use crate::drive::{self, Calls};
 use crate::error::Error;
+use crate::reactor::turn::{self, Caller};
 
 use super::run::{calling, inside};
 use super::{count, enter, failure, pirn_loop, status};
@@ -97,5 +97,5 @@ pub unsafe extern "C" fn pirn_wait(r#loop: *mut pirn_loop, timeout_ns: u64) -> c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_dispatch(r#loop: *mut pirn_loop) -> c_int {
     // SAFETY: passed on.
-    count(unsafe { calling(r#loop, |face| Ok(drive::dispatch(face))) })
+    count(unsafe { calling(r#loop, |face| Ok(turn::dispatch(face))) })
 }

@@ -5,7 +5,7 @@ use core::ffi::{c_int, c_void};
 
 use crate::error::Error;
 use crate::ready::Interest;
-use crate::watch::Hook;
+use crate::watchers::Hook;
 
 use super::run::dispatch_with_hooks;
 use super::{enter, failure, give, pirn_io, pirn_io_fn, pirn_loop, takes, target};

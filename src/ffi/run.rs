@@ -7,8 +7,8 @@
 use core::ffi::c_int;
 use core::mem::transmute;
 
-use crate::drive::{self, Calls};
 use crate::error::{Error, Result};
+use crate::reactor::turn::{self, Caller};
 use crate::reactor::{Ended, FiredIo, Limit};
 use crate::sync::Ordering;
 use crate::target::Target;
@@ -157,7 +157,7 @@ pub(super) unsafe fn idle(r#loop: *mut pirn_loop) -> Result<()> {
 /// callback may do with the loop what it likes.
 pub(super) struct Face(*mut pirn_loop);
 
-impl Calls<'static> for Face {
+impl Caller<'static> for Face {
     type Backend = CBackend;
 
     #[inline]
@@ -230,7 +230,7 @@ impl Calls<'static> for Face {
 ///
 /// A live loop, on its thread, inside a `Running`, with nothing of it borrowed.
 pub(super) unsafe fn dispatch_with_hooks(r#loop: *mut pirn_loop) -> u32 {
-    drive::dispatch_with_hooks(&mut Face(r#loop))
+    turn::dispatch_with_hooks(&mut Face(r#loop))
 }
 
 /// Enters a loop for a run, a turn or a part of one.
@@ -293,7 +293,7 @@ fn ended(result: Result<Ended>) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_run(r#loop: *mut pirn_loop) -> c_int {
     // SAFETY: passed on.
-    ended(unsafe { calling(r#loop, |face| drive::run(face, FOREVER)) })
+    ended(unsafe { calling(r#loop, |face| turn::run(face, FOREVER)) })
 }
 
 /// Run the loop as `pirn_run` does, but not beyond a point in time.
@@ -305,7 +305,7 @@ pub unsafe extern "C" fn pirn_run(r#loop: *mut pirn_loop) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_run_until(r#loop: *mut pirn_loop, deadline_ns: u64) -> c_int {
     // SAFETY: passed on.
-    ended(unsafe { calling(r#loop, |face| drive::run(face, deadline_ns)) })
+    ended(unsafe { calling(r#loop, |face| turn::run(face, deadline_ns)) })
 }
 
 /// Make one turn.
@@ -324,7 +324,7 @@ pub unsafe extern "C" fn pirn_run_until(r#loop: *mut pirn_loop, deadline_ns: u64
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_turn(r#loop: *mut pirn_loop, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.
-    count(unsafe { calling(r#loop, |face| drive::turn(face, timeout_ns)) })
+    count(unsafe { calling(r#loop, |face| turn::turn(face, timeout_ns)) })
 }
 
 /// End a run, a turn or a dispatch that a callback has left by an exception or by longjmp.

@@ -3,7 +3,6 @@
 
 use core::ffi::c_int;
 
-use crate::backend::Backend;
 use crate::error::Error;
 use crate::stats::Stats;
 

@@ -7,8 +7,9 @@
 use core::ffi::{c_int, c_void};
 use core::mem::transmute;
 
-use crate::drive::{self, Calls, Item, Kind};
 use crate::error::Error;
+use crate::reactor::take::{self, Item, Kind};
+use crate::reactor::turn::Caller;
 use crate::token::Token;
 
 use super::run::inside;
@@ -175,7 +176,7 @@ pub unsafe extern "C" fn pirn_take(
     // SAFETY: passed on.
     let taken = unsafe {
         inside(r#loop, |face| {
-            Ok(drive::take(face.reactor(), capacity, write))
+            Ok(take::take(face.reactor(), capacity, write))
         })
     };
     count(taken)

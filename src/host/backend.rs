@@ -87,7 +87,8 @@ impl<H: Host> Backend for HostBackend<'_, H> {
 
     #[inline(never)]
     fn remove(&mut self, source: &Source) -> Result<Option<(i32, u32)>> {
-        // There is nothing to be done about a refusal: what the host reports for an fd without a watcher is dropped.
+        // There is nothing to be done about a refusal: what the host reports for an fd without a
+        // watcher is dropped.
         let _ = self.host.watch(source.fd, Interest::empty());
         Ok(None)
     }

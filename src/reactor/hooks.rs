@@ -2,19 +2,19 @@
 //!
 //! A hook is a watcher without an fd, as the handler of a raised bit is, with a number of its own
 //! in the place of the fd. Hooks stand on one list in the order in which they were added, linked by
-//! what links the attention list, on which they never are. The list is walked from its beginning
-//! for each call, which is what keeps it right whatever a hook removes or adds: there are a few
-//! hooks, or none.
+//! what links the pending list, on which they never are. The list is walked from its beginning for
+//! each call, which is what keeps it right whatever a hook removes or adds: there are a few hooks,
+//! or none.
 
 use super::Reactor;
-use super::dispatch::FiredIo;
+use super::items::FiredIo;
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::slab::NONE;
 use crate::target::Target;
 use crate::token::Token;
-use crate::watch::{HOOKS, Hook, Watchers};
+use crate::watchers::{HOOKS, Hook, Watchers};
 
 /// In `found` of a hook: it is still to be called in this dispatch.
 const TO_CALL: u8 = 1;
@@ -51,7 +51,7 @@ impl<B: Backend> Reactor<'_, B> {
             watcher.next = NONE;
         }
         self.link(NONE, io.slot);
-        self.has_idle |= when == Hook::Idle;
+        self.hooks.has_idle |= when == Hook::Idle;
         // With a hook for idle times there is something to do.
         self.changed();
         Ok(io)
@@ -59,7 +59,7 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// Has the list go on at `to` where it went on at `index`.
     fn link(&mut self, index: u32, to: u32) {
-        let before = from(&self.watchers, self.first_hook).find(|&before| {
+        let before = from(&self.watchers, self.hooks.first).find(|&before| {
             self.watchers
                 .slab
                 .get(before)
@@ -67,7 +67,7 @@ impl<B: Backend> Reactor<'_, B> {
         });
         match before.and_then(|before| self.watchers.slab.get_mut(before)) {
             Some(before) => before.next = to,
-            None => self.first_hook = to,
+            None => self.hooks.first = to,
         }
     }
 
@@ -79,20 +79,20 @@ impl<B: Backend> Reactor<'_, B> {
             .get(index)
             .map_or(NONE, |watcher| watcher.next);
         self.link(index, next);
-        self.has_idle = from(&self.watchers, self.first_hook)
+        self.hooks.has_idle = from(&self.watchers, self.hooks.first)
             .any(|index| self.watchers.hook(index) == Some(Hook::Idle));
     }
 
     /// True if there are hooks.
     #[inline]
     pub(crate) fn has_hooks(&self) -> bool {
-        self.first_hook != NONE
+        self.hooks.first != NONE
     }
 
     /// Begins a dispatch with hooks: those that are there now will be called in it.
     pub(crate) fn begin_hooks(&mut self) {
-        self.is_hooked = true;
-        let mut index = self.first_hook;
+        self.hooks.is_calling = true;
+        let mut index = self.hooks.first;
         while let Some(watcher) = self.watchers.slab.get_mut(index) {
             watcher.found = TO_CALL;
             index = watcher.next;
@@ -105,7 +105,7 @@ impl<B: Backend> Reactor<'_, B> {
             let watcher = self.watchers.slab.get(index);
             watcher.is_some_and(|watcher| watcher.hook() == Some(when) && watcher.found == TO_CALL)
         };
-        let index = from(&self.watchers, self.first_hook).find(is_next)?;
+        let index = from(&self.watchers, self.hooks.first).find(is_next)?;
         let watcher = self.watchers.slab.get_mut(index)?;
         watcher.found = 0;
         Some(FiredIo {
@@ -118,7 +118,7 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// Ends a dispatch with hooks, also one that a callback has left by unwinding.
     pub(crate) fn end_hooks(&mut self) {
-        self.is_hooked = false;
+        self.hooks.is_calling = false;
         self.changed();
     }
 
@@ -129,7 +129,7 @@ impl<B: Backend> Reactor<'_, B> {
         let count = |when| {
             let is_it = |&index: &u32| watchers.hook(index) == Some(when);
             let all = (0..watchers.slab.capacity()).filter(is_it).count();
-            let listed = from(watchers, self.first_hook).filter(is_it).count();
+            let listed = from(watchers, self.hooks.first).filter(is_it).count();
             (all == listed).then_some(all)
         };
         let (Some(first), Some(last), Some(idle)) =
@@ -137,7 +137,7 @@ impl<B: Backend> Reactor<'_, B> {
         else {
             return false;
         };
-        let listed = from(watchers, self.first_hook);
+        let listed = from(watchers, self.hooks.first);
         let end = listed.last().map_or(NONE, |index| {
             watchers
                 .slab
@@ -145,7 +145,7 @@ impl<B: Backend> Reactor<'_, B> {
                 .map_or(index, |watcher| watcher.next)
         });
         end == NONE
-            && from(watchers, self.first_hook).count() == first + last + idle
-            && self.has_idle == (idle > 0)
+            && from(watchers, self.hooks.first).count() == first + last + idle
+            && self.hooks.has_idle == (idle > 0)
     }
 }

@@ -7,7 +7,7 @@ use crate::ready::Interest;
 use crate::target::Target;
 use crate::time::Nanos;
 use crate::token::Token;
-use crate::watch::Hook;
+use crate::watchers::Hook;
 
 /// What a walk over all that is alive comes by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,8 +73,8 @@ impl<B: Backend> Reactor<'_, B> {
         self.tasks.get(task)
     }
 
-    /// The first of all that is alive, or the one behind `after`, which need not live any more. What
-    /// lives all the while is come by once.
+    /// The first of all that is alive, or the one behind `after`, which need not live any more.
+    /// What lives all the while is come by once.
     pub(crate) fn next_live(&self, after: Option<Live>) -> Option<Live> {
         const END: u32 = u32::MAX;
         let (timer, io, task) = match after {

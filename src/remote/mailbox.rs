@@ -4,13 +4,15 @@
 )]
 //! The mailbox: a ring of messages, lock-free. Many post, one takes.
 //!
-//! Messages go into a ring over lent [`Entry`]s. A poster reserves a place by moving `tail` on with a
-//! compare-and-swap, fills it in, and publishes it by writing its callback last. The one consumer follows with `head`.
-//! Both are *tickets*: they count messages, for ever, wrapping as a `usize` does. So a poster that was held up anywhere
-//! can be misled by an old value of `tail` only after 2^32 further messages (2^31 if the loop closes among them; 2^64
-//! and 2^63 on 64-bit), and never by an index that came round. The place of a ticket is its distance from the ticket
-//! with which the current lap around the ring began; the consumer notes that once per lap, and one comparison corrects
-//! a poster that is already a lap ahead. So nothing divides, and nothing asks the capacity to divide 2^32: any will do.
+//! Messages go into a ring over lent [`Entry`]s. A poster reserves a place by moving `tail` on with
+//! a compare-and-swap, fills it in, and publishes it by writing its callback last. The one consumer
+//! follows with `head`. Both are *tickets*: they count messages, for ever, wrapping as a `usize`
+//! does. So a poster that was held up anywhere can be misled by an old value of `tail` only after
+//! 2^32 further messages (2^31 if the loop closes among them; 2^64 and 2^63 on 64-bit), and never
+//! by an index that came round. The place of a ticket is its distance from the ticket with which
+//! the current lap around the ring began; the consumer notes that once per lap, and one comparison
+//! corrects a poster that is already a lap ahead. So nothing divides, and nothing asks the capacity
+//! to divide 2^32: any will do.
 
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
@@ -46,23 +48,26 @@ impl Entry {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Ticket(pub(super) usize);
 
-/// How far closing moves `tail` away. A ring over memory is always shorter than half the number of tickets.
+/// How far closing moves `tail` away. A ring over memory is always shorter than half the number of
+/// tickets.
 pub(super) const CLOSED_DISTANCE: usize = 1 << (usize::BITS - 1);
 
 const_assert!(isize::MAX as usize / size_of::<Entry>() < CLOSED_DISTANCE / 2);
 
 /// The ring of messages: many post, one takes.
 pub(super) struct Mailbox<'a> {
-    /// The ring: where it is, and how many places it has. Both change in `move_to` alone, while nobody else is inside: they
-    /// take no part in the protocol, and loom need not know of them.
+    /// The ring: where it is, and how many places it has. Both change in `move_to` alone, while
+    /// nobody else is inside: they take no part in the protocol, and loom need not know of them.
     entries: atomic::AtomicPtr<Entry>,
     length: atomic::AtomicUsize,
     lent: PhantomData<&'a [Entry]>,
-    /// The next ticket to be given out: the number of messages ever accepted. Written by posters, by compare-and-swap.
+    /// The next ticket to be given out: the number of messages ever accepted. Written by posters,
+    /// by compare-and-swap.
     pub(super) tail: AtomicUsize,
     /// The next ticket to be taken. Written by the consumer alone.
     pub(super) head: AtomicUsize,
-    /// The ticket with which the lap that `head` is in began: the one at index 0. Written by the consumer alone.
+    /// The ticket with which the lap that `head` is in began: the one at index 0. Written by the
+    /// consumer alone.
     pub(super) lap: AtomicUsize,
     pub(super) peak: AtomicUsize,
     pub(super) refused: AtomicU32,
@@ -72,7 +77,8 @@ impl<'a> Mailbox<'a> {
     /// An empty ring over `entries`, whose first ticket is `first`.
     pub(super) fn new(entries: &'a [Entry], first: usize) -> Self {
         for entry in entries {
-            // Relaxed: nobody else knows of the ring yet. Whatever tells them of it orders this before their first post.
+            // Relaxed: nobody else knows of the ring yet. Whatever tells them of it orders this
+            // before their first post.
             entry.callback.store(null_mut(), Ordering::Relaxed);
         }
         Mailbox {
@@ -97,13 +103,14 @@ impl<'a> Mailbox<'a> {
         );
         // SAFETY: the address of a slice, which is not null.
         unsafe { core::hint::assert_unchecked(!first.is_null()) };
-        // SAFETY: the address and length of a slice that was lent for 'a: of the one given to `new`, or to `move_to`, whose
-        // caller promises that nobody sees one of the two changed without the other.
+        // SAFETY: the address and length of a slice that was lent for 'a: of the one given to
+        // `new`, or to `move_to`, whose caller promises that nobody sees one of the two changed
+        // without the other.
         unsafe { core::slice::from_raw_parts(first, length) }
     }
 
-    /// True if what is queued can be moved to a ring of `count` places: there is room, nobody is in the middle of a post,
-    /// and the mailbox is open. Loop thread.
+    /// True if what is queued can be moved to a ring of `count` places: there is room, nobody is in
+    /// the middle of a post, and the mailbox is open. Loop thread.
     #[cfg(feature = "ffi")]
     pub(super) fn fits(&self, count: usize) -> bool {
         // Relaxed, both: no poster is inside, as the caller of `move_to` promises.
@@ -136,8 +143,8 @@ impl<'a> Mailbox<'a> {
     ///
     /// # Safety
     ///
-    /// No other thread, signal handler or interrupt uses the mailbox meanwhile, and whatever tells them to go on
-    /// orders this before.
+    /// No other thread, signal handler or interrupt uses the mailbox meanwhile, and whatever tells
+    /// them to go on orders this before.
     #[cfg(feature = "ffi")]
     pub(super) unsafe fn move_to(&self, entries: &'a [Entry]) {
         // Relaxed, all: nobody else is inside, as the caller promises.
@@ -164,13 +171,13 @@ impl<'a> Mailbox<'a> {
     #[inline]
     pub(super) fn push(&self, target: Target) -> Result<()> {
         let entries = self.entries();
-        // Acquire, with the Release in `pop`: all before this head has been taken out, so the places may be written
-        // again.
+        // Acquire, with the Release in `pop`: all before this head has been taken out, so the
+        // places may be written again.
         let mut head = self.head.load(Ordering::Acquire);
-        // Relaxed: a tail too old only makes the compare-and-swap fail. It is never older than `head`, which was loaded
-        // before: a ticket is reserved before it is published, and published before it is taken, so whoever has seen
-        // the head has seen the reservation. So the difference below is a length, or more if head has moved on
-        // meanwhile.
+        // Relaxed: a tail too old only makes the compare-and-swap fail. It is never older than
+        // `head`, which was loaded before: a ticket is reserved before it is published, and
+        // published before it is taken, so whoever has seen the head has seen the reservation. So
+        // the difference below is a length, or more if head has moved on meanwhile.
         let mut tail = self.tail.load(Ordering::Relaxed);
         loop {
             if tail.wrapping_sub(head) >= entries.len() {
@@ -182,8 +189,8 @@ impl<'a> Mailbox<'a> {
                 tail = self.tail.load(Ordering::Relaxed);
                 continue;
             }
-            // Relaxed: reserving tells nobody anything; publishing does. If it succeeds there is room, for tail is what
-            // we compared and head only moves forward.
+            // Relaxed: reserving tells nobody anything; publishing does. If it succeeds there is
+            // room, for tail is what we compared and head only moves forward.
             match self.tail.compare_exchange_weak(
                 tail,
                 tail.wrapping_add(1),
@@ -194,8 +201,9 @@ impl<'a> Mailbox<'a> {
                 Err(now) => tail = now,
             }
         }
-        // Relaxed: the consumer wrote it before the head we have acquired. It is the lap of that head or of a later
-        // one, and head cannot pass our ticket until we publish; so our ticket is in that lap or in the next.
+        // Relaxed: the consumer wrote it before the head we have acquired. It is the lap of that
+        // head or of a later one, and head cannot pass our ticket until we publish; so our ticket
+        // is in that lap or in the next.
         let index = tail.wrapping_sub(self.lap.load(Ordering::Relaxed));
         let next_lap = || entries.get(index.wrapping_sub(entries.len()));
         let Some(entry) = entries.get(index).or_else(next_lap) else {
@@ -203,14 +211,16 @@ impl<'a> Mailbox<'a> {
         };
         // Relaxed: the next line publishes it.
         entry.user.store(target.user, Ordering::Relaxed);
-        // Release: who sees the callback sees its user word, and all that this thread did before it posted.
+        // Release: who sees the callback sees its user word, and all that this thread did before it
+        // posted.
         entry
             .callback
             .store(target.callback.as_ptr(), Ordering::Release);
         Ok(())
     }
 
-    /// Why there is no room. `length` is exact here, since `head` was the same before and after `tail` was read.
+    /// Why there is no room. `length` is exact here, since `head` was the same before and after
+    /// `tail` was read.
     #[cold]
     fn refuse(&self, length: usize) -> Error {
         if length >= CLOSED_DISTANCE {
@@ -227,7 +237,8 @@ impl<'a> Mailbox<'a> {
     pub(super) fn pop(&self, end: Ticket) -> Option<Target> {
         // Relaxed, `head` and `lap`: only this thread writes them.
         let head = self.head.load(Ordering::Relaxed);
-        // As a signed distance, since somebody may have taken more than this turn's meanwhile: then head is past the end.
+        // As a signed distance, since somebody may have taken more than this turn's meanwhile: then
+        // head is past the end.
         if end.0.wrapping_sub(head) as isize <= 0 {
             return None;
         }
@@ -263,7 +274,8 @@ impl<'a> Mailbox<'a> {
 
     /// Refuses all further reservations. At most once.
     pub(super) fn close(&self) {
-        // Relaxed: it is the change of the value that makes reservations under way fail, in whatever order it is seen.
+        // Relaxed: it is the change of the value that makes reservations under way fail, in
+        // whatever order it is seen.
         self.tail.fetch_add(CLOSED_DISTANCE, Ordering::Relaxed);
     }
 
@@ -282,12 +294,15 @@ impl<'a> Mailbox<'a> {
         self.tail.fetch_sub(CLOSED_DISTANCE, Ordering::Relaxed);
     }
 
-    /// The ticket after the last one given out, whether closed or not. The consumer alone, for the exact answer.
+    /// The ticket after the last one given out, whether closed or not. The consumer alone, for the
+    /// exact answer.
     #[inline]
     pub(super) fn end(&self) -> Ticket {
-        // Head before tail, so that the difference is not negative even for another thread than the consumer.
+        // Head before tail, so that the difference is not negative even for another thread than the
+        // consumer.
         let head = self.head.load(Ordering::Acquire);
-        // Relaxed: what it misses the turn leaves to the next, and going to sleep looks at the entries themselves.
+        // Relaxed: what it misses the turn leaves to the next, and going to sleep looks at the
+        // entries themselves.
         let tail = self.tail.load(Ordering::Relaxed);
         if tail.wrapping_sub(head) >= CLOSED_DISTANCE {
             Ticket(tail.wrapping_sub(CLOSED_DISTANCE))
@@ -313,8 +328,8 @@ impl<'a> Mailbox<'a> {
         })
     }
 
-    /// Gives up the places that were reserved and not filled; the messages behind them move up. Only while no other thread
-    /// exists. O(length).
+    /// Gives up the places that were reserved and not filled; the messages behind them move up.
+    /// Only while no other thread exists. O(length).
     pub(super) fn forget_pending(&self) {
         let length = self.len();
         let mut kept = 0;

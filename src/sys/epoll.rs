@@ -31,12 +31,15 @@ const NOT_AT_ALL: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 0,
 };
-/// How many events one wait fetches at most. The kernel then goes on with the others: it takes them in turn.
+/// How many events one wait fetches at most. The kernel then goes on with the others: it takes them
+/// in turn.
 const MOST_EVENTS: usize = 1024;
-/// After how many reports in a row an entry is suspect for the first time. Then after twice as many, up to the most.
+/// After how many reports in a row an entry is suspect for the first time. Then after twice as
+/// many, up to the most.
 const FIRST_SUSPICION: u32 = 4;
 const MOST_REPEATS: u32 = 1024;
-/// The longest wait in one call: epoll_pwait counts milliseconds in an int. The loop then waits again.
+/// The longest wait in one call: epoll_pwait counts milliseconds in an int. The loop then waits
+/// again.
 const LONGEST_WAIT: Nanos = i32::MAX as Nanos * MILLISECOND;
 
 /// The kernel's record, which [`Event`] is too, with the two halves of its user data.
@@ -57,14 +60,14 @@ const _: () =
 
 pub(crate) struct Epoll<'a> {
     set: OwnedFd,
-    /// Holds the set, and is what the application has; only once it asked for the fd. A foreign epoll watches this file: it would
-    /// lose the set when that is rebuilt.
+    /// Holds the set, and is what the application has; only once it asked for the fd. A foreign
+    /// epoll watches this file: it would lose the set when that is rebuilt.
     outer: Option<OwnedFd>,
     wake: OwnedFd,
     /// Makes the set readable when a timer is due; only once the application asked for the fd.
     alarm: Option<OwnedFd>,
-    /// The position of the entry added last. Each entry has another one, so that an event of an entry that could not be
-    /// deleted is told from those of the next one of the same watcher.
+    /// The position of the entry added last. Each entry has another one, so that an event of an
+    /// entry that could not be deleted is told from those of the next one of the same watcher.
     last: u32,
     records: &'a mut [Record],
     /// What the first record of the last wait was of, and how many waits in a row that was.
@@ -143,8 +146,9 @@ impl<'a> Epoll<'a> {
         )
     }
 
-    /// A new entry in the place of one that cannot be modified because it is exclusive; or of one of the same open file under the same number,
-    /// left behind by a close that a dup outlived, which may be exclusive too.
+    /// A new entry in the place of one that cannot be modified because it is exclusive; or of one
+    /// of the same open file under the same number, left behind by a close that a dup outlived,
+    /// which may be exclusive too.
     #[cold]
     #[inline(never)]
     fn replace(&self, source: &Source, position: u32) -> io::Result<()> {
@@ -157,7 +161,8 @@ impl<'a> Epoll<'a> {
         epoll::delete(&self.set, borrow(source.fd))
     }
 
-    /// What the core is to know of a file that the kernel does not take into a set (EPERM): it is always ready.
+    /// What the core is to know of a file that the kernel does not take into a set (EPERM): it is
+    /// always ready.
     #[cold]
     fn always_ready(source: &Source) -> Result<u32> {
         if source
@@ -186,7 +191,8 @@ impl<'a> Epoll<'a> {
         // Whole milliseconds, rounded down: what is left is waited for in the next turn, exactly.
         let whole = timeout.min(LONGEST_WAIT) / MILLISECOND;
         if whole == 0 && timeout > 0 {
-            // epoll_pwait knows no less than a millisecond; but an epoll fd can be polled, and ppoll counts nanoseconds.
+            // epoll_pwait knows no less than a millisecond; but an epoll fd can be polled, and
+            // ppoll counts nanoseconds.
             let mut fds = [PollFd::new(&self.set, PollFlags::IN)];
             if poll(
                 &mut fds,
@@ -230,7 +236,8 @@ fn create() -> Result<OwnedFd> {
     epoll::create(CreateFlags::CLOEXEC).map_err(error)
 }
 
-/// Edge triggered and never read: every write to the eventfd is a new edge, and so is every time the timerfd rings.
+/// Edge triggered and never read: every write to the eventfd is a new edge, and so is every time
+/// the timerfd rings.
 fn add_own(set: &OwnedFd, fd: &OwnedFd) -> Result<()> {
     epoll::add(set, fd, user_data(OWN), EventFlags::IN | EventFlags::ET).map_err(error)
 }
@@ -248,8 +255,8 @@ const fn user_data(entry: Entry) -> EventData {
 
 /// The backend's area as room for what the kernel finds ready. It begins where a word does.
 fn records_of(area: &mut [u64]) -> &mut [Record] {
-    // SAFETY: `Record` is integers: every bit pattern is valid, and so are all bytes of the words, which are lent for as long
-    // as these records are.
+    // SAFETY: `Record` is integers: every bit pattern is valid, and so are all bytes of the words,
+    // which are lent for as long as these records are.
     let (_, records, _) = unsafe { area.align_to_mut::<Record>() };
     records
 }
@@ -257,8 +264,8 @@ fn records_of(area: &mut [u64]) -> &mut [Record] {
 /// The same as the kernel's call takes it.
 #[inline]
 fn events_of(records: &mut [Record]) -> &mut [Event] {
-    // SAFETY: both are the kernel's plain record of integers, of one size as asserted above; the first of `records_of` is aligned to a
-    // word, and so to what an `Event` is. The borrow goes on.
+    // SAFETY: both are the kernel's plain record of integers, of one size as asserted above; the
+    // first of `records_of` is aligned to a word, and so to what an `Event` is. The borrow goes on.
     unsafe { &mut *(core::ptr::from_mut(records) as *mut [Event]) }
 }
 
@@ -301,7 +308,8 @@ impl Backend for Epoll<'_> {
 
     #[inline]
     fn add(&mut self, source: &Source) -> Result<u32> {
-        // After 2^32 entries a position comes again: an event of the first would have had to wait all that time.
+        // After 2^32 entries a position comes again: an event of the first would have had to wait
+        // all that time.
         self.last = self.last.wrapping_add(1);
         if matches!(self.last, NOWHERE | ALWAYS_READY) {
             self.last = NOWHERE + 1;
@@ -336,8 +344,8 @@ impl Backend for Epoll<'_> {
         self.delete(source).map(|()| None).map_err(error)
     }
 
-    /// Deletes an entry that is not there: the kernel looks at the file first. (If an earlier file of this number left
-    /// an entry behind and is back under its number, that entry goes.)
+    /// Deletes an entry that is not there: the kernel looks at the file first. (If an earlier file
+    /// of this number left an entry behind and is back under its number, that entry goes.)
     fn probe(&self, source: &Source) -> Result<u32> {
         match self.delete(source) {
             Ok(()) | Err(Errno::NOENT) => Ok(0),
@@ -440,23 +448,30 @@ impl Backend for Epoll<'_> {
 
 // # Quirks
 //
-// - An fd that is closed while a duplicate of it lives (dup, fork) stays in the set and goes on reporting, and can no longer be
-//   taken out (epoll(7), question 6). The position in the user data tells; the core then has the set rebuilt. Pinned by
-//   `ghost_of_a_closed_fd_is_silent`. Where there is no fd for the new set the old one goes on. Pinned by
+// - An fd that is closed while a duplicate of it lives (dup, fork) stays in the set and goes on
+//   reporting, and can no longer be taken out (epoll(7), question 6). The position in the user data
+//   tells; the core then has the set rebuilt. Pinned by `ghost_of_a_closed_fd_is_silent`. Where
+//   there is no fd for the new set the old one goes on. Pinned by
 //   `a_ghost_at_the_fd_limit_stops_nobody`.
-// - An epoll watches open files and not numbers: one that holds this set would not notice that another set takes its number (dup3).
-//   Pinned by `pollable_fd_outlives_a_rebuild`.
-// - Sets can be nested five deep (`EP_MAX_NESTS`, ELOOP): the outer set and this one are two of them.
-// - An fd closed behind our back leaves the set silently when no duplicate lives: nothing is reported until the next call
-//   names it. poll and select report `INVALID` at once. Pinned by `closed_behind_the_back`.
-// - Regular files and directories are refused with EPERM, whatever is to be done (fs/eventpoll.c, `do_epoll_ctl`): the core serves
-//   them as always ready.
-// - EPOLLERR and EPOLLHUP cannot be switched off: a watcher that asks for nothing is therefore taken out of the set.
-// - EPOLLEXCLUSIVE entries cannot be modified (EINVAL, since 4.5), so that they are taken out and added again; and they refuse
-//   EPOLLPRI and EPOLLRDHUP (`EPOLLEXCLUSIVE_OK_BITS`), so that urgent data cannot be asked for and the peer's close is not told.
-// - SIGSTOP and SIGCONT end epoll_wait with EINTR without any handler (signal(7)); poll and select go on.
-// - epoll_pwait counts milliseconds (epoll_pwait2, 5.11, counts nanoseconds but is refused by some containers): the part below
-//   one is waited for with ppoll on the set, which every kernel with epoll has (2.6.16).
+// - An epoll watches open files and not numbers: one that holds this set would not notice that
+//   another set takes its number (dup3). Pinned by `pollable_fd_outlives_a_rebuild`.
+// - Sets can be nested five deep (`EP_MAX_NESTS`, ELOOP): the outer set and this one are two of
+//   them.
+// - An fd closed behind our back leaves the set silently when no duplicate lives: nothing is
+//   reported until the next call names it. poll and select report `INVALID` at once. Pinned by
+//   `closed_behind_the_back`.
+// - Regular files and directories are refused with EPERM, whatever is to be done (fs/eventpoll.c,
+//   `do_epoll_ctl`): the core serves them as always ready.
+// - EPOLLERR and EPOLLHUP cannot be switched off: a watcher that asks for nothing is therefore
+//   taken out of the set.
+// - EPOLLEXCLUSIVE entries cannot be modified (EINVAL, since 4.5), so that they are taken out and
+//   added again; and they refuse EPOLLPRI and EPOLLRDHUP (`EPOLLEXCLUSIVE_OK_BITS`), so that urgent
+//   data cannot be asked for and the peer's close is not told.
+// - SIGSTOP and SIGCONT end epoll_wait with EINTR without any handler (signal(7)); poll and
+//   select go on.
+// - epoll_pwait counts milliseconds (epoll_pwait2, 5.11, counts nanoseconds but is refused by
+//   some containers): the part below one is waited for with ppoll on the set, which every kernel
+//   with epoll has (2.6.16).
 // - rustix would turn a wait beyond 2^31 ms into epoll_pwait2: `LONGEST_WAIT` keeps below.
 
 const _: () = {

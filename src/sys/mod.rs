@@ -1,7 +1,8 @@
-//! Linux: the three backends that ask the kernel, its clock and its wake-up fd. The only room that knows rustix.
+//! Linux: the three backends that ask the kernel, its clock and its wake-up fd. The only room that
+//! knows rustix.
 //!
-//! The backends are siblings: the same functions in the same order, so that a diff of two shows how the kernel calls differ. Each
-//! ends with its quirks.
+//! The backends are siblings: the same functions in the same order, so that a diff of two shows how
+//! the kernel calls differ. Each ends with its quirks.
 
 #[cfg(linux_epoll)]
 pub(crate) mod epoll;
@@ -32,7 +33,8 @@ pub(crate) fn error(errno: Errno) -> Error {
     }
 }
 
-/// The longest wait in one call, a year: well inside a signed 64-bit time even after the kernel has added its clock.
+/// The longest wait in one call, a year: well inside a signed 64-bit time even after the kernel has
+/// added its clock.
 #[cfg(any(linux_poll, linux_select))]
 const LONGEST_WAIT: Nanos = 365 * 86_400 * SECOND;
 

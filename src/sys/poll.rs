@@ -20,7 +20,8 @@ use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::time::{FOREVER, Nanos};
 
-/// The kernel's `struct pollfd`. rustix's own type does not let the found bits be kept when the asked ones change.
+/// The kernel's `struct pollfd`. rustix's own type does not let the found bits be kept when the
+/// asked ones change.
 #[repr(C)]
 struct Record {
     fd: i32,
@@ -28,7 +29,8 @@ struct Record {
     found: u16,
 }
 
-// As the kernel has it on every machine (include/uapi/asm-generic/poll.h). rustix hands its own to the kernel as they are.
+// As the kernel has it on every machine (include/uapi/asm-generic/poll.h). rustix hands its own to
+// the kernel as they are.
 const_assert!(
     offset_of!(Record, fd) == 0 && offset_of!(Record, asked) == 4 && offset_of!(Record, found) == 6
 );
@@ -37,7 +39,8 @@ assert_eq_align!(Record, PollFd<'static>);
 
 pub(crate) struct Poll<'a> {
     wake: OwnedFd,
-    /// The wake-up fd first, then the watched ones without a gap: the kernel refuses more records than there may be fds.
+    /// The wake-up fd first, then the watched ones without a gap: the kernel refuses more records
+    /// than there may be fds.
     records: &'a mut [Record],
     used: usize,
 }
@@ -78,8 +81,9 @@ impl<'a> Poll<'a> {
 
     fn ask_kernel(&mut self, timeout: Nanos) -> core::result::Result<usize, Errno> {
         let used: *mut [Record] = self.records.get_mut(..self.used).unwrap_or(&mut []);
-        // SAFETY: `Record` and `PollFd` are both the kernel's `struct pollfd`, sizes and alignments asserted above. The fd in a
-        // `PollFd` must not be -1: `add` refuses what is not open. The borrow is that of `self.records`, for this call.
+        // SAFETY: `Record` and `PollFd` are both the kernel's `struct pollfd`, sizes and alignments
+        // asserted above. The fd in a `PollFd` must not be -1: `add` refuses what is not open. The
+        // borrow is that of `self.records`, for this call.
         let fds = unsafe { &mut *(used as *mut [PollFd<'_>]) };
         poll(fds, timespec(timeout).as_ref())
     }
@@ -100,8 +104,8 @@ impl<'a> Poll<'a> {
 
 /// The backend's area as room for the records of the kernel's call.
 fn records_of(area: &mut [u64]) -> &mut [Record] {
-    // SAFETY: `Record` is three integers: every bit pattern is valid, and so are all bytes of the words, which are lent
-    // for as long as the records are.
+    // SAFETY: `Record` is three integers: every bit pattern is valid, and so are all bytes of the
+    // words, which are lent for as long as the records are.
     let (_, records, _) = unsafe { area.align_to_mut::<Record>() };
     records
 }
@@ -229,13 +233,15 @@ impl Backend for Poll<'_> {
 
 // # Quirks
 //
-// - An fd closed behind our back is reported as POLLNVAL, by the wait that finds it closed or, if it was closed during the
-//   wait, at the end of that wait. Pinned by `closed_behind_the_back`. If it is the wake-up fd nothing could end a wait any more:
-//   the wait fails with EBADF, as with epoll. Pinned by `closed_own_fd_ends_the_run`.
-// - More records than RLIMIT_NOFILE are refused with EINVAL even if they are all empty (fs/select.c, `do_sys_poll`): the array has
-//   no gaps.
+// - An fd closed behind our back is reported as POLLNVAL, by the wait that finds it closed or, if
+//   it was closed during the wait, at the end of that wait. Pinned by `closed_behind_the_back`. If
+//   it is the wake-up fd nothing could end a wait any more: the wait fails with EBADF, as with
+//   epoll. Pinned by `closed_own_fd_ends_the_run`.
+// - More records than RLIMIT_NOFILE are refused with EINVAL even if they are all empty
+//   (fs/select.c, `do_sys_poll`): the array has no gaps.
 // - POLLERR and POLLHUP are reported unasked: a watcher that asks for nothing is not in the array.
-// - SIGSTOP and SIGCONT do not end the wait; every handled signal does, SA_RESTART or not (signal(7)).
+// - SIGSTOP and SIGCONT do not end the wait; every handled signal does, SA_RESTART or not
+//   (signal(7)).
 
 const _: () = {
     assert!(
@@ -258,7 +264,8 @@ mod tests {
     use super::*;
     use rustix::fd::AsFd;
 
-    /// rustix's record has private fields: whether they stand where the kernel's do is seen by what the kernel makes of them.
+    /// rustix's record has private fields: whether they stand where the kernel's do is seen by what
+    /// the kernel makes of them.
     #[test]
     fn a_record_is_the_kernels_pollfd() {
         let fd = wake::open().unwrap();

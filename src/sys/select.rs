@@ -80,8 +80,8 @@ impl Sets<'_> {
 
 pub(crate) struct Select<'a> {
     wake: OwnedFd,
-    /// What the kernel is asked for. Every watched fd is in the set `read`, for only there a hang-up shows; but for those at
-    /// which nobody reads and there is something to read.
+    /// What the kernel is asked for. Every watched fd is in the set `read`, for only there a
+    /// hang-up shows; but for those at which nobody reads and there is something to read.
     watched: Sets<'a>,
     /// What the kernel has found, or which fds are to be looked at closely.
     found: Sets<'a>,
@@ -131,9 +131,10 @@ impl<'a> Select<'a> {
     fn ask_kernel(&mut self, timeout: Nanos) -> core::result::Result<u32, Errno> {
         let words = self.words();
         self.found.copy(&self.watched, words);
-        // SAFETY: select asks that the sets hold at least `bound` bits: `add` keeps `bound` within `range`, which is their
-        // length, and rustix asserts it again. That all fds are open it asks for the sake of I/O safety; a closed one makes
-        // the call fail with EBADF, which is handled.
+        // SAFETY: select asks that the sets hold at least `bound` bits: `add` keeps `bound` within
+        // `range`, which is their length, and rustix asserts it again. That all fds are open it
+        // asks for the sake of I/O safety; a closed one makes the call fail with EBADF, which is
+        // handled.
         let found = unsafe {
             select(
                 self.bound,
@@ -161,8 +162,8 @@ impl<'a> Select<'a> {
         None
     }
 
-    /// After EBADF all watched fds are suspects: a closer look finds out which one it was. `false` if it was the wake-up fd, or if the
-    /// suspects of the last wait were all open.
+    /// After EBADF all watched fds are suspects: a closer look finds out which one it was. `false`
+    /// if it was the wake-up fd, or if the suspects of the last wait were all open.
     fn suspect_all(&mut self) -> bool {
         if self.is_in_vain || probe(self.wake.as_raw_fd()).is_err() {
             return false;
@@ -184,8 +185,8 @@ impl<'a> Select<'a> {
         }
     }
 
-    /// An fd at which nobody reads stays in the set `read`, for the sake of hang-ups, unless there is something to read: select
-    /// would return for it again and again.
+    /// An fd at which nobody reads stays in the set `read`, for the sake of hang-ups, unless there
+    /// is something to read: select would return for it again and again.
     fn watch_for_hangup(&mut self, fd: i32, is_read: bool, found: u32) {
         let is_told = found & (Ready::HANGUP | Ready::ERROR | Ready::INVALID).bits() != 0;
         let is_noise = !is_read && !is_told && found & Ready::READ.bits() != 0;
@@ -195,7 +196,8 @@ impl<'a> Select<'a> {
         self.watched.put(fd, others | read);
     }
 
-    /// Looks again at the fds that are not in the set `read`: what there was to read may be gone, or there is a hang-up by now.
+    /// Looks again at the fds that are not in the set `read`: what there was to read may be gone,
+    /// or there is a hang-up by now.
     #[cold]
     fn reconsider(&mut self) {
         for word in 0..self.words() {
@@ -249,8 +251,8 @@ fn found_at(record: &PollFd<'_>) -> u32 {
     u32::from(poll_bits(record.revents()))
 }
 
-/// Asks poll(2) about all records, without waiting; one by one if it refuses so many, as it does if there may be fewer fds. Whether
-/// it has answered.
+/// Asks poll(2) about all records, without waiting; one by one if it refuses so many, as it does if
+/// there may be fewer fds. Whether it has answered.
 fn look(records: &mut [PollFd<'_>]) -> bool {
     let at_once = timespec(0);
     poll(records, at_once.as_ref()).is_ok()
@@ -261,14 +263,16 @@ fn look(records: &mut [PollFd<'_>]) -> bool {
 
 /// A set of bits as rustix wants it.
 fn elements(set: &mut [usize]) -> &mut [FdSetElement] {
-    // SAFETY: `FdSetElement` is a transparent wrapper of a word (its size and alignment are asserted above) that only the
-    // type of rustix keeps from being made; the borrow is passed on.
+    // SAFETY: `FdSetElement` is a transparent wrapper of a word (its size and alignment are
+    // asserted above) that only the type of rustix keeps from being made; the borrow is passed on.
     unsafe { &mut *(set as *mut [usize] as *mut [FdSetElement]) }
 }
 
-/// The backend's area as six sets of equal length, all empty: what is watched, what was found, and the range of fds.
+/// The backend's area as six sets of equal length, all empty: what is watched, what was found, and
+/// the range of fds.
 fn sets_of(area: &mut [u64]) -> (Sets<'_>, Sets<'_>, i32) {
-    // SAFETY: both are integers without invalid patterns, and the words are lent for as long as the sets are.
+    // SAFETY: both are integers without invalid patterns, and the words are lent for as long as the
+    // sets are.
     let (_, words, _) = unsafe { area.align_to_mut::<usize>() };
     words.fill(0);
     let length = words.len() / 6;
@@ -367,8 +371,8 @@ impl Backend for Select<'_> {
         Ok(0)
     }
 
-    /// select tells no more than "read", "write" and "urgent": poll is asked about those that are ready, so that hang-up, error
-    /// and closed fds are reported as the other backends report them.
+    /// select tells no more than "read", "write" and "urgent": poll is asked about those that are
+    /// ready, so that hang-up, error and closed fds are reported as the other backends report them.
     #[inline(never)]
     fn wait(&mut self, timeout: Nanos, mut report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
         let timeout = if timeout == FOREVER {
@@ -435,20 +439,25 @@ impl Backend for Select<'_> {
 
 // # Quirks
 //
-// - The kernel's select has no limit of 1024 fds, only the C library's type has: the sets here are as long as the block allows (at
-//   least 1024, 16 more for each watcher, 1.3 more for every byte the block is larger than it must be). An fd beyond is refused
-//   with ERANGE. Pinned by `fds_beyond_1024_are_watched`.
-// - An fd closed behind our back makes the whole call fail with EBADF; a second look with poll finds it. Closed during the wait
-//   it counts as ready at the end of that wait. Pinned by `closed_behind_the_back`. If it is the wake-up fd, or if no fd is found
-//   twice in a row, the wait fails. Pinned by `closed_own_fd_ends_the_run` and `a_failing_wait_ends_the_run`.
-// - select cannot tell hang-up and error from data: the same second look does, at the price of one system call for each 32
-//   ready fds. Pinned by the traces of the conformance suite.
-// - A hang-up shows only among the readable fds, an error among those and the writable ones (fs/select.c, `POLLIN_SET`,
-//   `POLLOUT_SET`). An fd at which nobody reads is therefore asked for reading as well. What there is to read then ends one wait;
-//   from then on poll is asked about this fd before each wait, until all is read. So a hang-up that comes during a wait does not
-//   end it if there is something to read that nobody reads, and nobody can write. Pinned by
-//   `hangup_and_error_reach_watchers_that_do_not_read` and `unread_data_does_not_wake_who_only_writes`.
-// - poll refuses more records than RLIMIT_NOFILE: the second look then asks about one after the other.
+// - The kernel's select has no limit of 1024 fds, only the C library's type has: the sets here
+//   are as long as the block allows (at least 1024, 16 more for each watcher, 1.3 more for every
+//   byte the block is larger than it must be). An fd beyond is refused with ERANGE. Pinned by
+//   `fds_beyond_1024_are_watched`.
+// - An fd closed behind our back makes the whole call fail with EBADF; a second look with poll
+//   finds it. Closed during the wait it counts as ready at the end of that wait. Pinned by
+//   `closed_behind_the_back`. If it is the wake-up fd, or if no fd is found twice in a row, the
+//   wait fails. Pinned by `closed_own_fd_ends_the_run` and `a_failing_wait_ends_the_run`.
+// - select cannot tell hang-up and error from data: the same second look does, at the price of
+//   one system call for each 32 ready fds. Pinned by the traces of the conformance suite.
+// - A hang-up shows only among the readable fds, an error among those and the writable ones
+//   (fs/select.c, `POLLIN_SET`, `POLLOUT_SET`). An fd at which nobody reads is therefore asked for
+//   reading as well. What there is to read then ends one wait; from then on poll is asked about
+//   this fd before each wait, until all is read. So a hang-up that comes during a wait does not end
+//   it if there is something to read that nobody reads, and nobody can write. Pinned by
+//   `hangup_and_error_reach_watchers_that_do_not_read` and
+//   `unread_data_does_not_wake_who_only_writes`.
+// - poll refuses more records than RLIMIT_NOFILE: the second look then asks about one after the
+//   other.
 
 const _: () = {
     assert!(PollFlags::NVAL.bits() as u32 == Ready::INVALID.bits());

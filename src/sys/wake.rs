@@ -25,8 +25,8 @@ pub(crate) fn drain(fd: &OwnedFd) {
     let _ = io::read(fd, &mut count);
 }
 
-/// Replaces an eventfd by a fresh one under the same number, which posters know: in a copy that fork made
-/// it is the parent's too.
+/// Replaces an eventfd by a fresh one under the same number, which posters know: in a copy that
+/// fork made it is the parent's too.
 pub(crate) fn renew(fd: &mut OwnedFd) -> Result<()> {
     io::dup3(open()?, fd, io::DupFlags::CLOEXEC).map_err(error)
 }
@@ -74,7 +74,8 @@ impl Wake for FdWaker {
             return Err(Error::ECHILD);
         }
         match io::write(borrow(self.fd), &1u64.to_ne_bytes()) {
-            // EAGAIN: the count is at its maximum, so that the fd is readable, which is all we want.
+            // EAGAIN: the count is at its maximum, so that the fd is readable, which is all we
+            // want.
             Ok(_) | Err(io::Errno::AGAIN) => Ok(()),
             Err(errno) => Err(error(errno)),
         }

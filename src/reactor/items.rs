@@ -1,0 +1,248 @@
+//! Items: what a dispatch hands over, one at a time.
+//!
+//! Each kind of work has its own `next_…`, which hands over one item, or clears its bit when there is
+//! is none left. Plain events and tasks come in batches: first how many may be called, then one
+//! after the other.
+//!
+//! All are inlined into each of the callers in [`turn`](super::turn): a program without `pirn_take`
+//! has one alone.
+
+use core::ops::Range;
+
+use super::Reactor;
+use super::state::{Due, ORDERED, POSTS, READY, Stage, TASKS, TIMERS};
+use crate::backend::{Backend, Entry};
+use crate::target::Target;
+use crate::time::Nanos;
+use crate::timers;
+use crate::token::Token;
+
+/// An I/O watcher to be called.
+pub(crate) struct FiredIo {
+    pub(crate) target: Target,
+    pub(crate) io: Token,
+    pub(crate) fd: i32,
+    pub(crate) ready: u32,
+}
+
+impl<B: Backend> Reactor<'_, B> {
+    /// The next due timer.
+    #[inline(always)]
+    pub(super) fn next_timer(&mut self) -> Option<timers::Fired> {
+        if !self.may_call() {
+            return None;
+        }
+        let backend = &mut self.backend;
+        let fired = self.timers.pop_due(self.time.now, || backend.now());
+        if fired.is_none() {
+            self.exhausted(TIMERS);
+        }
+        fired
+    }
+
+    /// The next I/O watcher of the ordered ones.
+    #[inline(always)]
+    pub(super) fn next_io(&mut self) -> Option<FiredIo> {
+        if !self.may_call() {
+            return None;
+        }
+        let fired = self.next_ordered();
+        if fired.is_none() {
+            self.exhausted(ORDERED);
+        }
+        fired
+    }
+
+    /// The next post from another thread.
+    #[inline(always)]
+    pub(super) fn next_post(&mut self) -> Option<Target> {
+        if !self.may_call() {
+            return None;
+        }
+        let post = self.shared.pop(self.turn.posts_end);
+        if post.is_none() {
+            self.exhausted(POSTS);
+        }
+        post
+    }
+
+    /// Charges one more callback, if it may be started.
+    #[inline]
+    fn may_call(&mut self) -> bool {
+        self.budget.take_one() || self.may_call_timed()
+    }
+
+    /// This kind has nothing more to call: leave it, and give back the call that `may_call` has
+    /// charged.
+    #[inline]
+    fn exhausted(&mut self, kind: Due) {
+        self.turn.due &= !kind;
+        self.budget.give_back(1);
+    }
+
+    // ---- events that need no more than a look at their watcher ----
+
+    /// The places of the next events, as many as may still be called, at least one; they are
+    /// charged. `None` if there are no more, or at the limit.
+    #[inline(always)]
+    pub(super) fn next_events(&mut self) -> Option<Range<u32>> {
+        let left = self.budget.left();
+        if left == 0 || self.turn.due & READY == 0 {
+            return None;
+        }
+        let Range { start, end } = self.turn.events;
+        if start == end {
+            self.turn.due &= !READY;
+            return None;
+        }
+        let count = left.min(end - start);
+        self.budget.take(count);
+        let places = start..start + count;
+        self.turn.events.start = places.end;
+        if left > count {
+            // These are all. (At the limit nobody looks whether there are more: the next dispatch
+            // does.)
+            self.turn.due &= !READY;
+        }
+        Some(places)
+    }
+
+    /// Takes back the rest of a batch that was not reached.
+    #[cold]
+    pub(super) fn give_back_events(&mut self, rest: &Range<u32>) {
+        self.budget.give_back(rest.end - rest.start);
+        self.turn.events.start = rest.start;
+        self.turn.due |= READY;
+    }
+
+    /// The watcher of the event at a place.
+    #[inline(always)]
+    pub(super) fn event(&mut self, at: u32) -> Option<FiredIo> {
+        let (entry, found) = self.backend.event(at)?;
+        let (watcher, ready) = match self.watchers.slab.get(entry.slot) {
+            Some(watcher) if watcher.position == entry.position && watcher.is_direct(found) => {
+                (watcher, found)
+            }
+            _ => {
+                let ready = self.event_apart(entry, found)?;
+                (self.watchers.slab.get(entry.slot)?, ready)
+            }
+        };
+        Some(FiredIo {
+            target: watcher.target,
+            io: watcher.token(entry.slot),
+            fd: watcher.fd,
+            ready,
+        })
+    }
+
+    /// Slow path of [`event`](Self::event): the watcher may be gone, or the event is an error, a
+    /// hang-up, or for a oneshot watcher. Returns what the watcher is called with.
+    #[cold]
+    #[inline(never)]
+    fn event_apart(&mut self, entry: Entry, found: u32) -> Option<u32> {
+        let ready = if self.watchers.has(entry) {
+            self.report(entry.slot, found)
+        } else {
+            self.stale(entry);
+            0
+        };
+        self.budget.give_back(u32::from(ready == 0));
+        (ready != 0).then_some(ready)
+    }
+
+    // ---- the loop's own tasks ----
+
+    /// How many of the turn's tasks are to be taken, cancelled ones included; they are charged.
+    /// `None` if there are no more, or at the limit.
+    #[inline(always)]
+    pub(super) fn next_tasks(&mut self) -> Option<u32> {
+        if self.turn.due & TASKS == 0 {
+            return None;
+        }
+        let left = self.budget.left();
+        if left == 0 {
+            return self.next_task_timed();
+        }
+        let count = self.tasks.batch(left);
+        self.budget.take(count);
+        if left > count {
+            // These are all. (At the limit nobody looks whether there are more: the next dispatch
+            // does.)
+            self.turn.due &= !TASKS;
+        }
+        Some(count)
+    }
+
+    /// One at a time where each callback is timed.
+    #[cold]
+    fn next_task_timed(&mut self) -> Option<u32> {
+        if !self.may_call_timed() {
+            return None;
+        }
+        let count = self.tasks.batch(1);
+        if count == 0 {
+            self.exhausted(TASKS);
+            return None;
+        }
+        Some(count)
+    }
+
+    /// Takes back as many of a batch as were not reached.
+    #[cold]
+    pub(super) fn give_back_tasks(&mut self, count: u32) {
+        self.tasks.give_back(count);
+        self.turn.due |= TASKS;
+        self.budget.give_back(count);
+    }
+
+    /// The next of them, unless it was cancelled.
+    #[inline(always)]
+    pub(super) fn task(&mut self) -> Option<Target> {
+        let task = self.tasks.pop();
+        if task.is_none() {
+            self.task_was_cancelled();
+        }
+        task
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn task_was_cancelled(&mut self) {
+        self.budget.give_back(1);
+    }
+
+    // ---- timing ----
+
+    /// Begins to read the clock around every callback, to find the longest one and to enforce the
+    /// time limit. A timed dispatch takes what the wait found in order.
+    #[cold]
+    pub(super) fn begin_timing(&mut self) {
+        if self.turn.due & READY != 0 {
+            self.order_events();
+            // Only those: what has come in since is of the next turn.
+            self.watchers.begin_visit();
+            self.turn.stage = Stage::Pending;
+        }
+        let now = self.backend.now();
+        self.budget.begin_timing(now);
+    }
+
+    /// The limit of callbacks is reached, or each is timed.
+    #[cold]
+    fn may_call_timed(&mut self) -> bool {
+        if !self.budget.is_timed() {
+            return false;
+        }
+        let now = self.note_time();
+        self.budget.take_timed(now)
+    }
+
+    /// Reads the clock after a callback of a timed dispatch, if there was one.
+    pub(super) fn note_time(&mut self) -> Nanos {
+        let now = self.backend.now();
+        let longest = &mut self.stats.longest_callback_ns;
+        *longest = self.budget.time_of_call(now).max(*longest);
+        now
+    }
+}

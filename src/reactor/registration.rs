@@ -1,0 +1,218 @@
+//! Keeping the backend's set in step with the watchers.
+
+use super::Reactor;
+use crate::backend::{ALWAYS_READY, Backend, Entry, NOWHERE};
+use crate::error::{Error, Result};
+use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, fold};
+use crate::watchers::{ALWAYS, DIRTY, EDGE, FED, HEAD};
+
+impl<B: Backend> Reactor<'_, B> {
+    /// Applies what was changed since the last wait. Whether the pending list has something to hand
+    /// over. Not while a turn is unfinished, which is still on its way through that list.
+    pub(super) fn apply_changes(&mut self) -> bool {
+        let mut attention = false;
+        let mut index = self.watchers.drain_pending();
+        while let Some(watcher) = self.watchers.slab.get_mut(index) {
+            let (next, flags) = watcher.leave_pending();
+            // There and back again: nothing to be told.
+            let is_in_step =
+                watcher.kernel == u16::from(watcher.interest) && self.watchers.sibling_count == 0;
+            if flags & DIRTY != 0 && !is_in_step {
+                self.reconcile(index);
+            }
+            if flags & (FED | ALWAYS) != 0 {
+                self.watchers.queue(index, flags & (FED | ALWAYS));
+            }
+            index = next;
+        }
+        index = self.watchers.first_pending();
+        while let Some(watcher) = self.watchers.slab.get(index) {
+            attention |= watcher.flags & FED != 0
+                || (watcher.flags & ALWAYS != 0 && u32::from(watcher.interest) & IMPLIED != 0);
+            index = watcher.next();
+        }
+        attention
+    }
+
+    /// Makes the backend's set agree with the watchers of one fd. A failure is delivered to them.
+    pub(super) fn reconcile(&mut self, head: u32) {
+        if self.update_backend(head, false).is_err() {
+            if let Some(watcher) = self.watchers.slab.get(head) {
+                self.invalidate(watcher.fd, None);
+            }
+        }
+    }
+
+    /// Tells the backend what the watchers of one fd ask for, if it differs from what it was told
+    /// before, or in any case.
+    #[inline(never)]
+    pub(super) fn update_backend(&mut self, head: u32, in_any_case: bool) -> Result<()> {
+        let merged = self.watchers.merged_interest(head);
+        let watcher = self.watchers.slab.get_mut(head).ok_or(Error::ENOENT)?;
+        let source = watcher.source(head, merged);
+        let (asked, kernel) = (source.interest(), u32::from(watcher.kernel));
+        if (kernel == asked && !in_any_case) || watcher.flags & ALWAYS != 0 {
+            return Ok(());
+        }
+        self.stats.interest_syscalls += u64::from(!in_any_case);
+        if asked == 0 {
+            self.deregister(head);
+            return Ok(());
+        }
+        if kernel == 0 {
+            let position = self.backend.add(&source)?;
+            if position == ALWAYS_READY {
+                self.watchers.queue_all(head, ALWAYS);
+                return Ok(());
+            }
+            watcher.position = position;
+        } else {
+            self.backend.modify(&source)?;
+        }
+        watcher.kernel = asked as u16;
+        Ok(())
+    }
+
+    /// Asks the kernel even if nothing new is watched: `ENOENT` if this fd is not the file that the
+    /// others watch, `EBADF` if it is closed.
+    pub(super) fn register_sibling(&mut self, head: u32, index: u32) -> Result<()> {
+        let merged = self.watchers.merged_interest(head);
+        let Some(watcher) = self.watchers.slab.get(head) else {
+            return Err(Error::ENOENT);
+        };
+        let (is_always, kernel) = (watcher.flags & ALWAYS != 0, watcher.kernel);
+        let asked = merged.bits() & ASKABLE;
+        if !is_always && asked != 0 {
+            return self.update_backend(head, true);
+        }
+        let mut source = watcher.source(head, merged.options());
+        if kernel != 0 {
+            // Paused since the last wait: the kernel still has what they asked for then.
+            source.asked =
+                merged.options() | Interest::from_bits_truncate(u32::from(kernel) & ASKABLE);
+            return self.backend.modify(&source);
+        }
+        let is_always_now = self.backend.probe(&source)? == ALWAYS_READY;
+        if is_always && !is_always_now {
+            return Err(Error::ENOENT);
+        }
+        if is_always {
+            self.watchers.queue(index, ALWAYS);
+        }
+        Ok(())
+    }
+
+    /// The fd cannot be watched any more, or is another file now: it leaves the backend's set, and
+    /// its watchers are told once and rest, all but `newcomer`.
+    pub(super) fn invalidate(&mut self, fd: i32, newcomer: Option<u32>) {
+        let Some(head) = self.watchers.find(fd) else {
+            return;
+        };
+        self.deregister(head);
+        let mut next = Some(head);
+        while let Some(index) = next {
+            if next != newcomer {
+                self.watchers.feed_lost(index);
+            }
+            next = self.watchers.sibling(index);
+        }
+    }
+
+    /// The wait has found that the fd of a watcher is closed, and that watcher is being told. If
+    /// the number is still closed the others of this fd are lost with it; else what is watched at
+    /// the number now is not that file.
+    #[cold]
+    pub(super) fn lost(&mut self, fd: i32, told: u32) {
+        let Some(head) = self.watchers.find(fd) else {
+            return;
+        };
+        let Some(watcher) = self.watchers.slab.get(head) else {
+            return;
+        };
+        match self.backend.probe(&watcher.source(head, Interest::empty())) {
+            Ok(_) => self.watchers.queue(head, DIRTY),
+            Err(_) => self.invalidate(fd, Some(told)),
+        }
+    }
+
+    /// Asks the kernel whether the fd of an entry that is reported in each turn is still the file
+    /// that it was. A program that has closed the fd while a duplicate lives could not read from
+    /// the file, and would be called for ever.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn examine(&mut self, entry: Entry) {
+        let Some(watcher) = self.watchers.slab.get(entry.slot) else {
+            return;
+        };
+        // To modify an edge-triggered entry would arm it again; and an edge is not reported in each
+        // turn.
+        let is_entry = watcher.position == entry.position && watcher.kernel != 0;
+        if is_entry && watcher.flags & EDGE == 0 {
+            let fd = watcher.fd;
+            if let Err(Error::ENOENT | Error::EBADF) = self.update_backend(entry.slot, true) {
+                self.invalidate(fd, None);
+            }
+        }
+    }
+
+    /// The fd of a head leaves the backend's set, if it is there.
+    ///
+    /// If it is closed or another file now the kernel refuses that, and may go on reporting the
+    /// file that it was: its events have a position that is nobody's, and the first of them has the
+    /// set rebuilt. Mostly there is none, as no duplicate lives.
+    #[inline(never)]
+    pub(super) fn deregister(&mut self, head: u32) {
+        let watchers = &mut self.watchers;
+        let Some(watcher) = watchers.slab.get_mut(head) else {
+            return;
+        };
+        if core::mem::take(&mut watcher.kernel) == 0 {
+            return;
+        }
+        let source = watcher.source(head, Interest::empty());
+        watcher.position = NOWHERE;
+        self.set.has_removed = true;
+        if let Ok(Some((fd, position))) = self.backend.remove(&source) {
+            let moved = watchers.find(fd);
+            if let Some(watcher) = moved.and_then(|head| watchers.slab.get_mut(head)) {
+                watcher.position = position;
+            }
+        }
+        // What was found for it went with the set's entry; that it is lost stays to be told.
+        let mut next = Some(head);
+        while let Some(index) = next {
+            if let Some(watcher) = watchers.slab.get_mut(index) {
+                watcher.found &= fold(Ready::INVALID.bits());
+            }
+            next = if watchers.sibling_count > 0 {
+                watchers.sibling(index)
+            } else {
+                None
+            };
+        }
+    }
+
+    /// New kernel objects, every fd entered again.
+    pub(super) fn rebuild(&mut self) -> Result<()> {
+        self.backend.rebuild()?;
+        self.set.needs_rebuild = false;
+        self.turn.events = 0..0;
+        self.stats.rebuilds += 1;
+        for index in 0..self.watchers.slab.capacity() {
+            let Some(watcher) = self.watchers.slab.get_mut(index) else {
+                break;
+            };
+            // What was found for it went with the old set; what was fed to it did not.
+            if watcher.flags & FED == 0 {
+                watcher.found = 0;
+            }
+            let is_head = watcher.is_live() && watcher.flags & HEAD != 0;
+            if is_head && watcher.fd >= 0 {
+                (watcher.kernel, watcher.position) = (0, NOWHERE);
+                self.reconcile(index);
+            }
+        }
+        self.changed();
+        Ok(())
+    }
+}

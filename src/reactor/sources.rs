@@ -1,0 +1,203 @@
+//! Time, timers, tasks and raised bits: what a program starts besides I/O.
+
+use super::Reactor;
+use crate::backend::Backend;
+use crate::error::{Error, Result};
+use crate::ready::Interest;
+use crate::target::Target;
+use crate::time::{FOREVER, Nanos};
+use crate::token::Token;
+
+impl<B: Backend> Reactor<'_, B> {
+    /// The turn's time: read after the wait, or at the first call that needs it.
+    #[inline]
+    pub(crate) fn now(&mut self) -> Nanos {
+        if self.time.is_stale {
+            self.update()
+        } else {
+            self.time.now
+        }
+    }
+
+    /// Reads the clock. A clock that goes back is taken to stand still.
+    pub(crate) fn update(&mut self) -> Nanos {
+        self.time.now = self.time.now.max(self.backend.now());
+        self.time.is_stale = false;
+        self.time.now
+    }
+
+    pub(crate) fn next_deadline(&self) -> Nanos {
+        self.timers.next_deadline()
+    }
+
+    /// A fresh reading of the clock, for delays that count from this moment.
+    #[inline]
+    pub(crate) fn clock(&mut self) -> Nanos {
+        self.backend.now()
+    }
+
+    /// Whether a timer can be started with no call of anything but the timers: the turn's time is
+    /// known, and nobody outside waits for news.
+    #[cfg(feature = "ffi")]
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        !self.time.is_stale && self.pollable.update.is_none()
+    }
+
+    /// Starts a timer without flags, `delay` from the turn's time, if the reactor is quiet.
+    #[cfg(feature = "ffi")]
+    #[inline]
+    pub(crate) fn timer_start_quietly(
+        &mut self,
+        delay: Nanos,
+        period: Nanos,
+        target: Target,
+        tell: impl FnOnce(Token),
+    ) -> Result<()> {
+        debug_assert!(self.is_quiet());
+        self.timers
+            .start_and_tell(self.time.now.saturating_add(delay), period, target, tell)
+    }
+
+    pub(crate) fn timer_start(
+        &mut self,
+        deadline: Nanos,
+        period: Nanos,
+        flags: u8,
+        target: Target,
+    ) -> Result<Token> {
+        if self.time.is_stale {
+            self.update();
+        }
+        let token = self.timers.start(deadline, period, target)?;
+        if flags != 0 {
+            self.timers.set_flags(token, flags)?;
+        }
+        self.changed();
+        Ok(token)
+    }
+
+    /// True if a handle is of a timer that is armed, or due and not called yet.
+    pub(crate) fn is_timer(&self, timer: Token) -> bool {
+        self.timers.get(timer).is_ok()
+    }
+
+    /// Arms a live timer anew, with everything that [`timer_start`](Self::timer_start) gives one.
+    pub(crate) fn timer_reset(
+        &mut self,
+        timer: Token,
+        deadline: Nanos,
+        period: Nanos,
+        flags: u8,
+        target: Target,
+    ) -> Result<()> {
+        self.timers.set(timer, deadline, period, flags, target)?;
+        self.changed();
+        Ok(())
+    }
+
+    /// From the turn's time: that is what makes it a few nanoseconds.
+    #[inline]
+    pub(crate) fn timer_again(&mut self, timer: Token, delay: Nanos) -> Result<()> {
+        // While there is a timer the time is never stale: the wait has read it, or starting the
+        // timer has.
+        let deadline = self.time.now.saturating_add(delay);
+        // Nothing to tell outside then: until when may be waited is what it was.
+        if self.timers.push(timer, deadline) {
+            return Ok(());
+        }
+        self.timer_move(timer, deadline)
+    }
+
+    #[inline(never)]
+    fn timer_move(&mut self, timer: Token, deadline: Nanos) -> Result<()> {
+        self.timers.again(timer, deadline)?;
+        self.changed();
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn timer_stop(&mut self, timer: Token) -> Result<()> {
+        self.timers.stop(timer)
+    }
+
+    pub(crate) fn timer_remaining(&mut self, timer: Token) -> Result<Nanos> {
+        let deadline = self.timers.deadline(timer)?;
+        if deadline == FOREVER {
+            return Ok(FOREVER);
+        }
+        let now = self.backend.now();
+        Ok(deadline.saturating_sub(now))
+    }
+
+    pub(crate) fn timer_slack(&mut self, timer: Token, slack: Nanos) -> Result<()> {
+        self.timers.set_slack(timer, slack)?;
+        self.changed();
+        Ok(())
+    }
+
+    pub(crate) fn timer_reference(&mut self, timer: Token, holds: bool) -> Result<()> {
+        self.timers.set_ref(timer, holds).map(drop)
+    }
+
+    #[inline]
+    pub(crate) fn task_post(&mut self, target: Target) -> Result<Token> {
+        let token = self.tasks.push(target)?;
+        self.changed();
+        Ok(token)
+    }
+
+    #[inline]
+    pub(crate) fn task_cancel(&mut self, task: Token) -> Result<()> {
+        self.tasks.cancel(task)
+    }
+
+    /// The handle of the task that a dispatch has just handed over.
+    pub(crate) fn last_task(&self) -> Token {
+        self.tasks.popped()
+    }
+
+    /// Hands back one post that has not run. Closes the queues, so that the last one is the last.
+    pub(crate) fn task_reclaim(&mut self) -> Option<Target> {
+        self.shared.close();
+        let task = if self.is_dispatching() {
+            self.tasks.take_in_place()
+        } else {
+            self.tasks.take()
+        };
+        task.or_else(|| self.shared.take_here())
+    }
+
+    /// True if a live watcher is the handler of a raised bit.
+    pub(crate) fn is_raise_handler(&self, io: Token) -> bool {
+        self.watchers
+            .slab
+            .get(io.slot)
+            .is_some_and(|watcher| watcher.fd < 0)
+    }
+
+    pub(crate) fn raise_add(
+        &mut self,
+        bit: u32,
+        options: Interest,
+        target: Target,
+    ) -> Result<Token> {
+        let allowed = Interest::HIGH | Interest::LOW | Interest::UNREF;
+        if bit > 63
+            || !allowed.contains(options)
+            || options.contains(Interest::HIGH | Interest::LOW)
+        {
+            return Err(Error::EINVAL);
+        }
+        if self.raised.handled & (1 << bit) != 0 {
+            return Err(Error::EEXIST);
+        }
+        let io = self
+            .watchers
+            .insert(-1 - bit as i32, Interest::READ | options, target, None)?;
+        self.raised.handled |= 1 << bit;
+        // The bit may be raised already.
+        self.changed();
+        Ok(io)
+    }
+}

@@ -1,0 +1,136 @@
+//! Taking: what is due is handed over as data, and nothing is called.
+
+use super::state::{Due, Phase};
+use super::turn::{Caller, hand_over};
+use super::{FiredIo, Reactor};
+use crate::backend::Backend;
+use crate::target::Target;
+use crate::timers::Fired;
+use crate::token::Token;
+
+/// What an item is of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Timer,
+    Io,
+    Raised,
+    Task,
+    Post,
+}
+
+/// An item handed over as data.
+pub(crate) struct Item {
+    pub(crate) kind: Kind,
+    /// Of a post: all zero. Stale already for a one-shot timer and a task.
+    pub(crate) token: Token,
+    /// Of I/O the fd, of a raised bit the bit, else -1.
+    pub(crate) fd: i32,
+    pub(crate) ready: u32,
+    pub(crate) missed: u64,
+    pub(crate) target: Target,
+}
+
+/// Hands over at most `capacity` items, which is not 0, and returns how many they were; 0 when the
+/// turn is over. `give` is called for each.
+pub(crate) fn take<'a, B: Backend + 'a>(
+    reactor: &mut Reactor<'a, B>,
+    capacity: u32,
+    give: impl FnMut(Item),
+) -> u32 {
+    let due = reactor.begin_take(capacity);
+    if due == 0 {
+        return 0;
+    }
+    let mut taker = Taker { reactor, give };
+    hand_over(&mut taker, due);
+    taker.reactor.end_take()
+}
+
+struct Taker<'r, 'a, B: Backend, F> {
+    reactor: &'r mut Reactor<'a, B>,
+    give: F,
+}
+
+impl<'a, B: Backend + 'a, F: FnMut(Item)> Caller<'a> for Taker<'_, 'a, B, F> {
+    type Backend = B;
+
+    fn reactor(&mut self) -> &mut Reactor<'a, B> {
+        self.reactor
+    }
+
+    fn call_timer(&mut self, fired: Fired) {
+        (self.give)(Item {
+            kind: Kind::Timer,
+            token: fired.token,
+            fd: -1,
+            ready: 0,
+            missed: fired.missed,
+            target: fired.target,
+        });
+    }
+
+    fn call_io(&mut self, fired: FiredIo) {
+        (self.give)(Item {
+            kind: if self.reactor.is_raise_handler(fired.io) {
+                Kind::Raised
+            } else {
+                Kind::Io
+            },
+            token: fired.io,
+            fd: fired.fd,
+            ready: fired.ready,
+            missed: 0,
+            target: fired.target,
+        });
+    }
+
+    fn call_task(&mut self, target: Target) {
+        (self.give)(Item {
+            kind: Kind::Task,
+            token: self.reactor.last_task(),
+            fd: -1,
+            ready: 0,
+            missed: 0,
+            target,
+        });
+    }
+
+    fn call_post(&mut self, target: Target) {
+        (self.give)(Item {
+            kind: Kind::Post,
+            token: Token::default(),
+            fd: -1,
+            ready: 0,
+            missed: 0,
+            target,
+        });
+    }
+}
+
+impl<B: Backend> Reactor<'_, B> {
+    /// Begins a dispatch of at most `capacity` items that are handed over as data. The limit of
+    /// callbacks holds too. That of time does not, and nothing is timed: what takes time is done
+    /// after the take. So the calls allowed are never 0.
+    fn begin_take(&mut self, capacity: u32) -> Due {
+        if self.turn.phase == Phase::Begun && self.turn.due == 0 {
+            self.turn.phase = Phase::Idle;
+            return 0;
+        }
+        if !self.begin_or_continue_turn() {
+            return 0;
+        }
+        self.budget.begin_untimed(capacity);
+        self.turn.due
+    }
+
+    /// Ends a take and returns how many items it handed over. The turn ends with the take that
+    /// returns 0: what the program does with the items of this one, a task that it posts for
+    /// example, would else be found by the next take, and a loop of takes might never end.
+    fn end_take(&mut self) -> u32 {
+        let taken = self.end_dispatch();
+        if taken > 0 {
+            self.turn.phase = Phase::Begun;
+        }
+        taken
+    }
+}

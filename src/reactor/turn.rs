@@ -1,0 +1,478 @@
+//! The turn: prepare, wait, dispatch; and a run, which makes turns.
+//!
+//! `docs/TURN.md` says what each of them promises. `pirn_run` calls what an embedding program
+//! calls: there is one path.
+//!
+//! The reactor never calls out. It hands over one item at a time, by value; the [`Caller`] makes
+//! the call while nothing of the reactor is borrowed, and then asks for the next.
+
+use super::state::{Due, ORDERED, POSTS, Phase, READY, TASKS, TIMERS};
+use super::unwind::OnUnwind;
+use super::{Ended, FiredIo, Reactor};
+use crate::backend::Backend;
+use crate::error::Result;
+use crate::target::Target;
+use crate::time::{FOREVER, Nanos};
+use crate::timers::Fired;
+use crate::watchers::Hook;
+
+/// How long a loop sleeps, and serves nobody, between two turns for nothing but an fd that it
+/// cannot get rid of.
+const NAP: Nanos = 1_000_000;
+
+/// Whoever makes the calls: the C functions, the Rust interface, or a list of what is due, which
+/// calls nothing.
+pub(crate) trait Caller<'a> {
+    type Backend: Backend + 'a;
+
+    /// The reactor, borrowed until a call is made.
+    fn reactor(&mut self) -> &mut Reactor<'a, Self::Backend>;
+
+    fn call_timer(&mut self, fired: Fired);
+    fn call_io(&mut self, fired: FiredIo);
+    fn call_task(&mut self, target: Target);
+
+    /// To those who call, a post is a task.
+    #[inline]
+    fn call_post(&mut self, target: Target) {
+        self.call_task(target);
+    }
+
+    /// Does what [`dispatch_with_hooks`] does if the loop may have hooks. A caller says so for
+    /// itself, so that a program without hooks does not contain it.
+    #[inline]
+    fn dispatch_with_hooks(&mut self) -> Option<u32> {
+        None
+    }
+}
+
+/// Makes turns until stopped, until nothing keeps the loop going, or until the deadline has passed.
+pub(crate) fn run<'a, C: Caller<'a> + ?Sized>(caller: &mut C, deadline: Nanos) -> Result<Ended> {
+    loop {
+        let reactor = caller.reactor();
+        // In each turn: a callback of the last one may have forked, and returned here twice. The
+        // copy's wait would take a wake-up from the parent.
+        reactor.check_fork()?;
+        if let Some(ended) = reactor.ended(deadline) {
+            return Ok(ended);
+        }
+        let limit = reactor.limit_until(deadline);
+        turn_here(caller, limit)?;
+    }
+}
+
+/// Makes one turn.
+pub(crate) fn turn<'a, C: Caller<'a> + ?Sized>(caller: &mut C, limit: Nanos) -> Result<u32> {
+    caller.reactor().check_fork()?;
+    turn_here(caller, limit)
+}
+
+/// The same in the process that the loop belongs to, as an embedding program writes it.
+#[inline(never)]
+fn turn_here<'a, C: Caller<'a> + ?Sized>(caller: &mut C, limit: Nanos) -> Result<u32> {
+    let timeout = caller.reactor().prepare(limit)?;
+    caller.reactor().wait(timeout)?;
+    Ok(dispatch(caller))
+}
+
+/// Calls everything that is due and returns how many calls that were; hooks are not counted.
+#[inline(always)]
+pub(crate) fn dispatch<'a, C: Caller<'a> + ?Sized>(caller: &mut C) -> u32 {
+    match caller.dispatch_with_hooks() {
+        Some(called) => called,
+        None => dispatch_due(caller),
+    }
+}
+
+/// The same between hooks.
+pub(crate) fn dispatch_with_hooks<'a, C: Caller<'a> + ?Sized>(caller: &mut C) -> u32 {
+    caller.reactor().begin_hooks();
+    let hooked = OnUnwind::new(caller, |caller| caller.reactor().end_hooks());
+    let caller = &mut *hooked.state;
+    call_hooks(caller, Hook::First);
+    let called = dispatch_due(caller);
+    if called == 0 {
+        call_hooks(caller, Hook::Idle);
+    }
+    call_hooks(caller, Hook::Last);
+    // The end is that of a dispatch that unwinds, too.
+    called
+}
+
+/// The same without hooks.
+#[inline(always)]
+fn dispatch_due<'a, C: Caller<'a> + ?Sized>(caller: &mut C) -> u32 {
+    let due = caller.reactor().begin_dispatch();
+    if due == 0 {
+        return 0;
+    }
+    let dispatch = OnUnwind::new(caller, |caller| {
+        caller.reactor().end_dispatch();
+    });
+    hand_over(&mut *dispatch.state, due);
+    let called = dispatch.state.reactor().end_dispatch();
+    dispatch.disarm();
+    called
+}
+
+/// Hands over everything that is due, in the order of docs/TURN.md, rules 11 to 20, until the
+/// budget is used up.
+///
+/// Each kind is a function of its own: all of them in one cost an instruction for each event.
+#[inline(always)]
+pub(super) fn hand_over<'a, C: Caller<'a> + ?Sized>(caller: &mut C, due: Due) {
+    if due & TIMERS != 0 {
+        call_timers(caller);
+    }
+    if due & READY != 0 {
+        call_ready(caller);
+    }
+    if due & ORDERED != 0 {
+        call_ordered(caller);
+    }
+    if due & TASKS != 0 {
+        call_tasks(caller);
+    }
+    if due & POSTS != 0 {
+        call_posts(caller);
+    }
+}
+
+#[inline(never)]
+fn call_timers<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
+    while let Some(fired) = caller.reactor().next_timer() {
+        caller.call_timer(fired);
+    }
+}
+
+#[inline(never)]
+fn call_ready<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
+    while let Some(batch) = caller.reactor().next_events() {
+        let mut rest = OnUnwind::new((&mut *caller, batch), |(caller, batch)| {
+            caller.reactor().give_back_events(batch);
+        });
+        let (caller, batch) = &mut rest.state;
+        // There is at least one. To look for the end behind each, and not before, saves an
+        // instruction.
+        loop {
+            let at = batch.start;
+            batch.start += 1;
+            if let Some(fired) = caller.reactor().event(at) {
+                caller.call_io(fired);
+            }
+            if batch.start == batch.end {
+                break;
+            }
+        }
+        rest.disarm();
+    }
+}
+
+#[inline(never)]
+fn call_ordered<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
+    while let Some(fired) = caller.reactor().next_io() {
+        caller.call_io(fired);
+    }
+}
+
+#[inline(never)]
+fn call_tasks<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
+    while let Some(count) = caller.reactor().next_tasks() {
+        let mut rest = OnUnwind::new((&mut *caller, count), |(caller, count)| {
+            caller.reactor().give_back_tasks(*count);
+        });
+        let (caller, count) = &mut rest.state;
+        while *count > 0 {
+            *count -= 1;
+            if let Some(target) = caller.reactor().task() {
+                caller.call_task(target);
+            }
+        }
+        rest.disarm();
+    }
+}
+
+#[inline(never)]
+fn call_posts<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
+    while let Some(target) = caller.reactor().next_post() {
+        caller.call_post(target);
+    }
+}
+
+fn call_hooks<'a, C: Caller<'a> + ?Sized>(caller: &mut C, when: Hook) {
+    while let Some(fired) = caller.reactor().next_hook(when) {
+        caller.call_io(fired);
+    }
+}
+
+impl<B: Backend> Reactor<'_, B> {
+    /// Brings the backend up to date and returns how long may be waited: 0 if there is something to
+    /// do, at most `limit`.
+    #[inline]
+    pub(crate) fn prepare(&mut self, limit: Nanos) -> Result<Nanos> {
+        if self.is_unfinished() {
+            return Ok(0);
+        }
+        let has_changes = self.set.needs_rebuild || self.watchers.has_pending();
+        let has_pending = has_changes && self.bring_up_to_date();
+        if limit == 0 || has_pending || self.has_queued() || self.hooks.has_idle {
+            return Ok(0);
+        }
+        if self.timers.used() == 0 {
+            return Ok(limit);
+        }
+        Ok(limit.min(self.time_to_timer()))
+    }
+
+    /// Waits at most `timeout` for readiness and returns how many sources are ready. Does nothing
+    /// while an earlier wait or a limited turn still has something to hand over.
+    #[inline(always)]
+    pub(crate) fn wait(&mut self, timeout: Nanos) -> Result<u32> {
+        if self.is_unfinished() {
+            return Ok(0);
+        }
+        // A turn of which everything was taken ends here, unless a take has reported its end.
+        self.turn.phase = Phase::Idle;
+        let sleeps = timeout > 0
+            && !(self.set.needs_rebuild && self.has_napped(timeout))
+            && self.shared.about_to_sleep();
+        self.turn.found_count = 0;
+        let (watchers, reported_count) = (&mut self.watchers, &mut self.turn.found_count);
+        let result = self
+            .backend
+            .wait(if sleeps { timeout } else { 0 }, |fd, found| {
+                *reported_count += 1;
+                let head = watchers.find(fd);
+                head.map_or(0, |head| watchers.mark(head, found, true))
+            });
+        self.shared.awake();
+        self.stats.waits += 1;
+        self.time.is_stale = true;
+        // After a failed wait too: `timer_again` relies on it.
+        if self.timers.used() > 0 {
+            self.update();
+        }
+        let event_count = match result {
+            Ok(count) => count,
+            Err(error) => {
+                // No dispatch follows, whose end would do it.
+                self.changed();
+                return Err(error);
+            }
+        };
+        self.set.has_removed = false;
+        self.turn.found_count += event_count;
+        let found_count = self.turn.found_count;
+        if found_count > 0 {
+            self.found(event_count);
+        }
+        Ok(found_count)
+    }
+
+    /// After a wait that found something, of which `event_count` sources are still in the backend.
+    #[inline(always)]
+    fn found(&mut self, event_count: u32) {
+        self.turn.due = READY;
+        self.turn.has_found = true;
+        self.turn.events = 0..event_count;
+        self.stats.events += u64::from(self.turn.found_count);
+        if let Some(entry) = self.backend.suspect() {
+            self.examine(entry);
+        }
+        // Several watchers of one fd, or of different priorities, must know what was found before
+        // any is called.
+        let has_order = self.watchers.sibling_count | self.watchers.prioritised_count != 0;
+        if has_order || event_count == 0 {
+            self.mark_events(true);
+        }
+    }
+
+    /// Begins the turn's dispatch, or continues one that was cut short. Returns what is due; if
+    /// nothing, the turn has ended.
+    #[inline(always)]
+    pub(super) fn begin_dispatch(&mut self) -> Due {
+        if !self.begin_or_continue_turn() {
+            return 0;
+        }
+        if self.budget.begin() {
+            self.begin_timing();
+        }
+        self.turn.due
+    }
+
+    /// False if there is nothing to do.
+    #[inline(always)]
+    pub(super) fn begin_or_continue_turn(&mut self) -> bool {
+        if self.turn.phase == Phase::Idle {
+            self.begin_turn();
+            if self.turn.due == 0 {
+                self.changed();
+                return false;
+            }
+        }
+        self.turn.phase = Phase::Dispatching;
+        true
+    }
+
+    /// Fixes what belongs to the turn.
+    #[inline(always)]
+    fn begin_turn(&mut self) {
+        self.stats.turns += 1;
+        if self.timers.used() > 0 {
+            self.collect_timers();
+        }
+        if self.tasks.begin() {
+            self.turn.due |= TASKS;
+        }
+        if self.shared.has_posts() {
+            self.begin_posts();
+        }
+        let raised = self.shared.take_raised();
+        if raised != 0 {
+            self.raised.found |= raised;
+        }
+        let has_order = self.watchers.has_pending() || self.turn.due & ORDERED != 0;
+        if has_order || self.raised.due() != 0 {
+            self.begin_ordered();
+        }
+    }
+
+    #[inline(never)]
+    fn collect_timers(&mut self) {
+        let now = self.now();
+        if let Some(deadline) = self.timers.collect(now) {
+            self.turn.due |= TIMERS;
+            self.stats.longest_lag_ns = self.stats.longest_lag_ns.max(now.saturating_sub(deadline));
+        }
+    }
+
+    #[inline(never)]
+    fn begin_posts(&mut self) {
+        let (end, length) = self.shared.published_end();
+        if length > 0 {
+            self.turn.posts_end = end;
+            self.turn.due |= POSTS;
+        }
+    }
+
+    /// Ends a dispatch and returns how many callbacks it started.
+    #[inline]
+    pub(super) fn end_dispatch(&mut self) -> u32 {
+        if self.budget.is_timed() {
+            self.note_time();
+        }
+        let called = self.budget.called();
+        self.stats.callbacks += u64::from(called);
+        if called == 0 {
+            self.stats.spurious_wakeups += u64::from(self.turn.has_found);
+        }
+        self.turn.has_found = false;
+        self.turn.phase = if self.turn.due == 0 {
+            Phase::Idle
+        } else {
+            Phase::Begun
+        };
+        self.changed();
+        called
+    }
+
+    /// Ends a dispatch that a callback has left without returning. Nobody gives back the rest of
+    /// its batch: tasks of it are of the next turn, and events are reported again by the next wait,
+    /// edges because they are armed again.
+    #[cfg(feature = "ffi")]
+    #[cold]
+    pub(crate) fn abandon(&mut self) {
+        let was_in_hook = core::mem::take(&mut self.hooks.is_calling);
+        if self.is_dispatching() {
+            self.watchers.forget_edges();
+            // The next dispatch finds out what is left of the turn, be it nothing.
+            self.turn.due |= TASKS;
+            self.end_dispatch();
+        } else if was_in_hook {
+            self.changed();
+        }
+    }
+
+    /// Updates the backend's set. Returns true if the pending list has something to hand over.
+    #[inline(never)]
+    fn bring_up_to_date(&mut self) -> bool {
+        if self.set.needs_rebuild {
+            // Without an fd for another set this one goes on, and the next turn tries again.
+            let _ = self.rebuild();
+        }
+        self.apply_changes()
+    }
+
+    /// How long may be slept for the timers.
+    #[inline(never)]
+    fn time_to_timer(&mut self) -> Nanos {
+        let wake = self.timers.next_wake();
+        if wake == FOREVER {
+            return FOREVER;
+        }
+        // The time of the last wait does not do here: callbacks may have taken long since.
+        wake.saturating_sub(self.update())
+    }
+
+    /// Before a wait that may sleep in a set that could not be rebuilt. If the last turn found
+    /// nothing but an fd that is watched no more, so will the next: sleeps for some time, when
+    /// there is none, and returns true.
+    #[cold]
+    fn has_napped(&mut self, timeout: Nanos) -> bool {
+        let spurious = self.stats.spurious_wakeups;
+        let naps = core::mem::replace(&mut self.set.spurious_before, spurious) != spurious;
+        if naps {
+            self.backend.nap(timeout.min(NAP));
+        }
+        naps
+    }
+
+    /// True if something that was there at the last wait is still to be handed over.
+    #[inline]
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.turn.due != 0
+    }
+
+    /// True if a callback may be under way: of a hook too.
+    pub(crate) fn is_dispatching(&self) -> bool {
+        self.turn.phase == Phase::Dispatching || self.hooks.is_calling
+    }
+
+    /// True if anything is to be handed over: the rest of a turn, tasks, posts or raised bits.
+    pub(super) fn has_work(&self) -> bool {
+        self.is_unfinished() || self.has_queued() || self.shared.has_work()
+    }
+
+    /// True if tasks of the loop's own wait, or raised bits that were taken and have a handler.
+    #[inline]
+    fn has_queued(&self) -> bool {
+        !self.tasks.is_empty() || self.raised.due() != 0
+    }
+
+    /// Why a run should end now, if it should. Asked between turns.
+    #[inline(always)]
+    pub(crate) fn ended(&mut self, deadline: Nanos) -> Option<Ended> {
+        if self.shared.take_stop() {
+            return Some(Ended::Stopped);
+        }
+        let keeps_going = self.watchers.referenced_count > 0
+            || self.timers.referenced() > 0
+            || self.hold_count > 0;
+        if !keeps_going && !self.has_work() {
+            return Some(Ended::Done);
+        }
+        if deadline != FOREVER && self.update() >= deadline {
+            return Some(Ended::Expired);
+        }
+        None
+    }
+
+    /// How long a turn of a run until `deadline` may wait.
+    fn limit_until(&self, deadline: Nanos) -> Nanos {
+        if deadline == FOREVER {
+            FOREVER
+        } else {
+            deadline.saturating_sub(self.time.now)
+        }
+    }
+}

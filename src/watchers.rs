@@ -1,0 +1,412 @@
+//! The table of I/O watchers: who waits for which fd.
+//!
+//! A watcher is a slot of a slab, found by its handle in one step. To find the watchers of an fd
+//! the slots are chained in buckets by a hash of the fd; memory so follows the number of watchers,
+//! not the highest fd. Watchers of the same fd stand in a chain in the order they were added; the
+//! first is the *head* and keeps what is known about the fd as a whole: what the kernel was asked
+//! for, and where the backend keeps its entry.
+//!
+//! Watchers that need attention before the next wait or in the next dispatch stand on the
+//! [`pending`] list.
+//!
+//! A raise handler is a watcher whose "fd" is negative: bit `n` is `-1 - n`. Below these numbers
+//! are those of the hooks, of which each has its own, so that none is found as another's sibling.
+
+mod pending;
+mod watcher;
+
+use crate::backend::{Entry, NOWHERE};
+use crate::error::{Error, Result};
+use crate::ready::Interest;
+use crate::slab::{NONE, Slab};
+use crate::target::Target;
+use crate::token::Token;
+
+use pending::Pending;
+pub use watcher::Hook;
+pub(crate) use watcher::{
+    ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, FOUND, HEAD, HOOKS, LOST, ONESHOT, RAISED, Watcher,
+};
+use watcher::{HIGH, KERNEL_UNKNOWN, LOW, QUEUED, REASONS, UNREF, option};
+
+pub(crate) struct Watchers<'a> {
+    pub(crate) slab: Slab<'a, Watcher>,
+    /// First of each chain. As many buckets as slots.
+    buckets: &'a mut [u32],
+    pending: Pending,
+    /// Watchers that are not the head of their fd.
+    pub(crate) sibling_count: u32,
+    /// Watchers with a priority other than the normal one.
+    pub(crate) prioritised_count: u32,
+    /// Watchers that keep the loop going.
+    pub(crate) referenced_count: u32,
+}
+
+impl<'a> Watchers<'a> {
+    /// `buckets` has as many entries as `slots`, all `NONE`.
+    pub(crate) fn new(slots: &'a mut [Watcher], buckets: &'a mut [u32], seed: u32) -> Self {
+        Watchers {
+            slab: Slab::new(slots, seed),
+            buckets,
+            pending: Pending::EMPTY,
+            sibling_count: 0,
+            prioritised_count: 0,
+            referenced_count: 0,
+        }
+    }
+
+    /// Moves all watchers into `slots`, where they fit, and chains them anew in `buckets`, which
+    /// are all `NONE`.
+    pub(crate) fn move_to(&mut self, slots: &'a mut [Watcher], buckets: &'a mut [u32]) {
+        self.slab.move_to(slots);
+        let old = core::mem::replace(&mut self.buckets, buckets);
+        for first in old {
+            let mut index = *first;
+            // In the order of the chain, and behind what the new bucket has: the watchers of an fd
+            // keep theirs.
+            while let Some(watcher) = self.slab.get_mut(index) {
+                let fd = watcher.fd;
+                let next = core::mem::replace(&mut watcher.chain, NONE);
+                self.append(fd, index);
+                index = next;
+            }
+        }
+    }
+
+    /// When the watcher in this slot is called, if it is a live hook, and has the number that a
+    /// hook has there.
+    pub(crate) fn hook(&self, index: u32) -> Option<Hook> {
+        let watcher = self.slab.get(index).filter(|watcher| watcher.is_live())?;
+        watcher
+            .hook()
+            .filter(|_| i64::from(watcher.fd) == i64::from(HOOKS) - i64::from(index))
+    }
+
+    /// Adds a watcher at the end of the chain of its bucket.
+    fn append(&mut self, fd: i32, index: u32) {
+        let bucket = self.bucket(fd);
+        let Some(first) = self.buckets.get_mut(bucket) else {
+            return;
+        };
+        let mut last = *first;
+        if last == NONE {
+            *first = index;
+            return;
+        }
+        while let Some(watcher) = self.slab.get_mut(last) {
+            if watcher.chain == NONE {
+                watcher.chain = index;
+                return;
+            }
+            last = watcher.chain;
+        }
+    }
+
+    /// The bucket of an fd. Fds are small and close together: multiplying by 2^32 / phi spreads
+    /// them, and the upper half of the product with the number of buckets takes the place of a
+    /// division.
+    pub(crate) fn bucket(&self, fd: i32) -> usize {
+        let hash = (fd as u32).wrapping_mul(0x9E37_79B1);
+        ((u64::from(hash) * self.buckets.len() as u64) >> 32) as usize
+    }
+
+    /// The head of an fd's watchers.
+    #[inline]
+    pub(crate) fn find(&self, fd: i32) -> Option<u32> {
+        self.find_in(self.bucket(fd), fd)
+    }
+
+    /// The same, in the bucket of the fd.
+    #[inline]
+    pub(crate) fn find_in(&self, bucket: usize, fd: i32) -> Option<u32> {
+        let first = *self.buckets.get(bucket)?;
+        if first == NONE {
+            None
+        } else {
+            self.same_fd_from(first, fd)
+        }
+    }
+
+    /// The next watcher of the same fd.
+    #[inline]
+    pub(crate) fn sibling(&self, index: u32) -> Option<u32> {
+        let watcher = self.slab.get(index)?;
+        self.same_fd_from(watcher.chain, watcher.fd)
+    }
+
+    #[inline(never)]
+    fn same_fd_from(&self, mut index: u32, fd: i32) -> Option<u32> {
+        while let Some(watcher) = self.slab.get(index) {
+            if watcher.fd == fd {
+                return Some(index);
+            }
+            index = watcher.chain;
+        }
+        None
+    }
+
+    /// Whether an entry of the backend's set is in use.
+    #[inline]
+    pub(crate) fn has(&self, entry: Entry) -> bool {
+        self.slab
+            .get(entry.slot)
+            .is_some_and(|watcher| watcher.position == entry.position)
+    }
+
+    /// Everything the watchers of an fd ask for, and the options of all of them.
+    #[inline]
+    pub(crate) fn merged_interest(&self, head: u32) -> Interest {
+        let asked = self.asked(head);
+        if self.sibling_count == 0 {
+            asked
+        } else {
+            asked | self.asked_by_siblings(head)
+        }
+    }
+
+    #[inline(never)]
+    fn asked_by_siblings(&self, head: u32) -> Interest {
+        let mut merged = Interest::empty();
+        let mut next = self.sibling(head);
+        while let Some(index) = next {
+            merged |= self.asked(index);
+            next = self.sibling(index);
+        }
+        merged
+    }
+
+    #[inline]
+    fn asked(&self, index: u32) -> Interest {
+        self.slab
+            .get(index)
+            .map_or(Interest::empty(), Watcher::asked)
+    }
+
+    /// Of a head: whatever its watchers ask for next differs from what the kernel has, if the fd is
+    /// in its set.
+    pub(crate) fn forget_kernel(&mut self, head: u32) {
+        if let Some(watcher) = self.slab.get_mut(head) {
+            if watcher.kernel != 0 {
+                watcher.kernel |= KERNEL_UNKNOWN;
+            }
+        }
+    }
+
+    /// Has every edge that the kernel watches armed again.
+    #[cfg(feature = "ffi")]
+    pub(crate) fn forget_edges(&mut self) {
+        for index in 0..self.slab.capacity() {
+            let is_armed = |watcher: &&Watcher| {
+                watcher.is_live() && watcher.flags & (HEAD | EDGE) == HEAD | EDGE
+            };
+            if self.slab.get(index).filter(is_armed).is_some() {
+                self.forget_kernel(index);
+                self.queue(index, DIRTY);
+            }
+        }
+    }
+
+    /// Adds a watcher: the head of its fd, or the one after `last`, the last of the fd's watchers.
+    /// `ENOSPC` when all slots are in use.
+    pub(crate) fn insert(
+        &mut self,
+        fd: i32,
+        interest: Interest,
+        target: Target,
+        last: Option<u32>,
+    ) -> Result<Token> {
+        let bucket = self.bucket(fd);
+        let (io, watcher) = self.insert_in(bucket, fd, interest, target)?;
+        let chain = watcher.chain;
+        if let Some(last) = last {
+            watcher.flags &= !HEAD;
+            self.sibling_count += 1;
+            self.set_bucket(bucket, chain);
+            if let Some(last) = self.slab.get_mut(last) {
+                let chain = core::mem::replace(&mut last.chain, io.slot);
+                if let Some(watcher) = self.slab.get_mut(io.slot) {
+                    watcher.chain = chain;
+                }
+            }
+        }
+        Ok(io)
+    }
+
+    /// Adds a watcher: the head of its fd, in the bucket of that. Without a call, for there are
+    /// many.
+    #[inline]
+    pub(crate) fn insert_in(
+        &mut self,
+        bucket: usize,
+        fd: i32,
+        interest: Interest,
+        target: Target,
+    ) -> Result<(Token, &mut Watcher)> {
+        let index = self.slab.insert()?;
+        let options = option(interest);
+        let link = self.buckets.get_mut(bucket);
+        let chain = link.map_or(NONE, |link| core::mem::replace(link, index));
+        self.count(options, 1);
+        let watcher = self.slab.get_mut(index).ok_or(Error::EUCLEAN)?;
+        watcher.target = target;
+        watcher.fd = fd;
+        watcher.chain = chain;
+        watcher.position = NOWHERE;
+        watcher.found = 0;
+        watcher.fed = 0;
+        watcher.kernel = 0;
+        watcher.flags = options | HEAD | if fd < 0 { RAISED } else { 0 };
+        watcher.set_interest(interest.bits());
+        if options & ONESHOT != 0 {
+            watcher.special = -1;
+        }
+        Ok((watcher.token(index), watcher))
+    }
+
+    /// The last watcher of an fd, from any of them.
+    pub(crate) fn last_of(&self, mut index: u32) -> u32 {
+        while let Some(next) = self.sibling(index) {
+            index = next;
+        }
+        index
+    }
+
+    /// Takes a watcher out of every list and frees its slot. If it was the head and has siblings,
+    /// the next of them becomes head, takes over what is known of the fd, and is returned.
+    pub(crate) fn remove(&mut self, index: u32) -> Option<u32> {
+        self.dequeue(index, REASONS);
+        let watcher = self.slab.get_mut(index)?;
+        let (fd, chain, flags) = (watcher.fd, watcher.chain, watcher.flags);
+        let kernel = watcher.kernel;
+        let position = core::mem::replace(&mut watcher.position, NOWHERE);
+        self.unchain(fd, index, chain);
+        self.slab.remove(index);
+        self.count(flags, u32::MAX);
+        if flags & HEAD != 0 && self.sibling_count == 0 {
+            return None;
+        }
+        let new_head = if flags & HEAD != 0 {
+            Some(self.same_fd_from(chain, fd)?)
+        } else {
+            None
+        };
+        self.sibling_count -= 1;
+        let watcher = self.slab.get_mut(new_head?)?;
+        watcher.flags |= HEAD;
+        watcher.kernel = kernel;
+        watcher.position = position;
+        new_head
+    }
+
+    /// Takes a watcher out of its bucket, where `chain` comes next.
+    fn unchain(&mut self, fd: i32, index: u32, chain: u32) {
+        let bucket = self.bucket(fd);
+        let mut at = self.buckets.get(bucket).copied().unwrap_or(NONE);
+        if at == index {
+            self.set_bucket(bucket, chain);
+            return;
+        }
+        while let Some(watcher) = self.slab.get_mut(at) {
+            at = watcher.chain;
+            if at == index {
+                watcher.chain = chain;
+                return;
+            }
+        }
+    }
+
+    /// Adds `one` to each count that a watcher with these options is part of: 1, or `u32::MAX`,
+    /// which takes 1 away.
+    #[inline]
+    fn count(&mut self, options: u16, one: u32) {
+        if options & UNREF == 0 {
+            self.referenced_count = self.referenced_count.wrapping_add(one);
+        }
+        if options & (HIGH | LOW) != 0 {
+            self.prioritised_count = self.prioritised_count.wrapping_add(one);
+        }
+    }
+
+    fn set_bucket(&mut self, bucket: usize, index: u32) {
+        if let Some(first) = self.buckets.get_mut(bucket) {
+            *first = index;
+        }
+    }
+
+    /// Sets or clears the keep-alive of a watcher.
+    pub(crate) fn set_reference(&mut self, token: Token, holds: bool) -> Result<()> {
+        let watcher = self.slab.check_mut(token)?;
+        if (watcher.flags & UNREF == 0) != holds {
+            watcher.flags ^= UNREF;
+            self.referenced_count = if holds {
+                self.referenced_count + 1
+            } else {
+                self.referenced_count - 1
+            };
+        }
+        Ok(())
+    }
+
+    /// Where the buckets are.
+    #[cfg(feature = "ffi")]
+    pub(crate) fn place(&self) -> *const [u32] {
+        core::ptr::from_ref(&*self.buckets)
+    }
+
+    /// Whether each bucket's chain ends, and holds live watchers of its own. How many watchers
+    /// stand in all of them together.
+    fn chained(&self) -> Option<u32> {
+        let mut seen = 0;
+        for (bucket, &first) in self.buckets.iter().enumerate() {
+            let mut index = first;
+            while let Some(watcher) = self.slab.get(index) {
+                seen += 1;
+                let is_raised = watcher.flags & RAISED != 0;
+                if seen > self.slab.capacity()
+                    || self.bucket(watcher.fd) != bucket
+                    || !watcher.is_live()
+                    || is_raised != (watcher.fd < 0)
+                    || (watcher.fd <= HOOKS && self.hook(index).is_none())
+                    || (watcher.flags & REASONS != 0) != (watcher.flags & QUEUED != 0)
+                {
+                    return None;
+                }
+                index = watcher.chain;
+            }
+            if index != NONE {
+                return None;
+            }
+        }
+        Some(seen)
+    }
+
+    /// Whether chains, list and counts agree with each other. For `verify`: O(n), and whatever
+    /// stands in the slots.
+    pub(crate) fn is_sound(&self) -> bool {
+        if self.chained() != Some(self.slab.used()) {
+            return false;
+        }
+        let (mut shared, mut prioritised, mut referenced, mut flagged) = (0u32, 0u32, 0u32, 0u32);
+        for index in 0..self.slab.capacity() {
+            let Some(watcher) = self.slab.get(index).filter(|watcher| watcher.is_live()) else {
+                continue;
+            };
+            let is_head = self.find(watcher.fd) == Some(index);
+            if is_head != (watcher.flags & HEAD != 0) {
+                return false;
+            }
+            shared += u32::from(!is_head);
+            prioritised += u32::from(watcher.priority() != 1);
+            referenced += u32::from(watcher.flags & UNREF == 0);
+            flagged += u32::from(watcher.flags & QUEUED != 0);
+        }
+        self.slab.is_sound()
+            && self.is_pending_sound(flagged)
+            && (shared, prioritised, referenced)
+                == (
+                    self.sibling_count,
+                    self.prioritised_count,
+                    self.referenced_count,
+                )
+    }
+}
