@@ -21,8 +21,8 @@ pub(crate) struct Budget {
     /// Calls started in a timed dispatch, and the most that it may start.
     timed_count: u32,
     timed_most: u32,
-    /// When the callback under way was called, in a timed dispatch.
-    called_at: Option<Nanos>,
+    /// When the callback under way was called, in a timed dispatch. `FOREVER`: there is none.
+    called_at: Nanos,
     /// When a timed dispatch stops.
     time_limit_at: Nanos,
 }
@@ -37,7 +37,7 @@ impl Budget {
             measures,
             timed_count: 0,
             timed_most: 0,
-            called_at: None,
+            called_at: FOREVER,
             time_limit_at: FOREVER,
         }
     }
@@ -69,7 +69,7 @@ impl Budget {
     pub(super) fn begin_timing(&mut self, now: Nanos) {
         self.timed_count = 0;
         self.timed_most = self.limit.most_callbacks();
-        self.called_at = None;
+        self.called_at = FOREVER;
         self.time_limit_at = match self.limit.time {
             0 => FOREVER,
             time => now.saturating_add(time),
@@ -111,7 +111,7 @@ impl Budget {
         let may_call = self.timed_count < self.timed_most
             && (self.timed_count == 0 || now < self.time_limit_at);
         if may_call {
-            self.called_at = Some(now);
+            self.called_at = now;
             self.timed_count += 1;
         }
         may_call
@@ -129,8 +129,7 @@ impl Budget {
 
     /// How long the callback took that ended at `now`, if there was one and it was timed.
     pub(super) fn time_of_call(&mut self, now: Nanos) -> Nanos {
-        let called_at = self.called_at.take();
-        called_at.map_or(0, |called_at| now.saturating_sub(called_at))
+        now.saturating_sub(core::mem::replace(&mut self.called_at, FOREVER))
     }
 
     /// The calls that were made.

@@ -1,6 +1,6 @@
 //! Items: what a dispatch hands over, one at a time.
 //!
-//! Each kind of work has its own `next_…`, which hands over one item, or clears its bit when there is
+//! Each kind of work has its own `next_…`, which hands over one item, or clears its bit when there
 //! is none left. Plain events and tasks come in batches: first how many may be called, then one
 //! after the other.
 //!

@@ -94,7 +94,7 @@ pub(super) struct Set {
     pub(super) needs_rebuild: bool,
     /// The spurious wake-ups there had been when a set that needs to be rebuilt was last waited
     /// for.
-    pub(super) spurious_before: u64,
+    pub(super) spurious_before: u32,
 }
 
 impl Set {

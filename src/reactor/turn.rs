@@ -419,7 +419,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// there is none, and returns true.
     #[cold]
     fn has_napped(&mut self, timeout: Nanos) -> bool {
-        let spurious = self.stats.spurious_wakeups;
+        let spurious = self.stats.spurious_wakeups as u32;
         let naps = core::mem::replace(&mut self.set.spurious_before, spurious) != spurious;
         if naps {
             self.backend.nap(timeout.min(NAP));
