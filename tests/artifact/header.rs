@@ -362,7 +362,7 @@ fn the_first_program_of_the_header_works() {
     let shown: String = header
         .lines()
         .skip_while(|line| !line.contains("PIRN_STORAGE(block, 64, 16, 32);"))
-        .take_while(|line| !line.contains("A DAEMON"))
+        .take_while(|line| !line.contains("CONVENTIONS"))
         .map(|line| line.trim_start_matches(" *").to_owned() + "\n")
         .collect();
     // What stands in the right margin is a remark.
