@@ -183,3 +183,116 @@ fn debian_packages_install_and_build_the_first_program() {
         .env("LD_LIBRARY_PATH", &libraries);
     succeeds(&mut test);
 }
+
+/// Make's own part of a recipe for Buildroot, with this machine's tools.
+const BUILDROOT: &str = r#"
+TARGET_CC = cc
+TARGET_AR = ar
+TARGET_NM = nm
+RUSTC_TARGET_NAME = x86_64-unknown-linux-gnu
+INSTALL = install
+generic-package =
+include $(RECIPES)/buildroot/pirn.mk
+$(TREE)/.all:
+	$(PIRN_BUILD_CMDS)
+	$(PIRN_INSTALL_STAGING_CMDS)
+	$(PIRN_INSTALL_TARGET_CMDS)
+"#;
+
+/// The same for OpenWrt, whose makefiles are stand-ins that define nothing.
+const OPENWRT: &str = r#"
+TARGET_CC = cc
+TARGET_AR = ar
+TARGET_NM = nm
+RUSTC_TARGET_ARCH = x86_64-unknown-linux-gnu
+INSTALL_DIR = mkdir -p
+CP = cp -a
+PKG_BUILD_DIR = $(TREE)
+PKG_INSTALL_DIR = $(STAGING_DIR)
+BuildPackage =
+include $(RECIPES)/openwrt/Makefile
+$(TREE)/.all:
+	$(Build/Compile)
+	$(call Package/libpirn/install,$(TARGET_DIR))
+"#;
+
+/// The recipes of other build systems, as far as they can be run without these.
+#[test]
+fn recipes_build_and_install() {
+    let Some(tarball) = tarball() else { return };
+    if !cfg!(target_arch = "x86_64") {
+        skip("x86_64");
+        return;
+    }
+    let directory = scratch("dist").join("recipes");
+    // It need not be there.
+    let _ = std::fs::remove_dir_all(&directory);
+    let succeeds = |command: &mut Command| {
+        let outcome = run(command, MINUTES);
+        assert!(outcome.is_success(), "{command:?}: {}", outcome.excerpt());
+    };
+    let recipes = directory.join("filled");
+    std::fs::create_dir_all(&directory).expect("the target directory is writable");
+    let mut fill = Command::new(root().join("packaging/fill-recipes"));
+    succeeds(fill.arg(tarball).arg(&recipes));
+    let mut unpack = Command::new("tar");
+    succeeds(unpack.arg("-xf").arg(tarball).arg("-C").arg(&directory));
+    let tree = directory.join(format!("pirn-{}", env!("CARGO_PKG_VERSION")));
+
+    // Nothing is left to fill in.
+    let mut search = Command::new("grep");
+    let rest = run(search.args(["-rE", "@[A-Z0-9_]+@"]).arg(&recipes), MINUTES);
+    assert_eq!(rest.output, "");
+
+    let isolated = |command: &mut Command| {
+        for name in [
+            "CARGO_TARGET_DIR",
+            "RUSTFLAGS",
+            "MAKEFLAGS",
+            "CFLAGS",
+            "LDFLAGS",
+        ] {
+            command.env_remove(name);
+        }
+    };
+    let mut alpine = Command::new("sh");
+    alpine
+        .args(["-euc", ". \"$0\"; build; package"])
+        .arg(recipes.join("alpine/APKBUILD"))
+        .current_dir(&tree)
+        .env("pkgdir", directory.join("alpine"));
+    isolated(&mut alpine);
+    succeeds(&mut alpine);
+    assert!(directory.join("alpine/usr/lib/libpirn.a").is_file());
+
+    for (name, text) in [("buildroot", BUILDROOT), ("openwrt", OPENWRT)] {
+        let makefile = directory.join(format!("{name}.mk"));
+        std::fs::write(&makefile, text).expect("the target directory is writable");
+        let empty = directory.join("empty");
+        for file in [
+            "rules.mk",
+            "package.mk",
+            "feeds/packages/lang/rust/rust-package.mk",
+        ] {
+            let file = empty.join(file);
+            std::fs::create_dir_all(file.parent().expect("it has one")).expect("writable");
+            std::fs::write(file, "").expect("writable");
+        }
+        let target = directory.join(name).join("target");
+        let mut make = Command::new("make");
+        make.arg("-f").arg(&makefile);
+        for (variable, value) in [
+            ("RECIPES", recipes.clone()),
+            ("TREE", tree.clone()),
+            ("TOPDIR", empty.clone()),
+            ("INCLUDE_DIR", empty.clone()),
+            ("STAGING_DIR", directory.join(name).join("staging")),
+            ("TARGET_DIR", target.clone()),
+        ] {
+            make.arg(format!("{variable}={}", value.display()));
+        }
+        isolated(&mut make);
+        succeeds(make.arg(tree.join(".all")));
+        assert!(target.join("usr/lib/libpirn.so.0").exists(), "{name}");
+    }
+}
