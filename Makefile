@@ -109,7 +109,7 @@ check:
 	$(CARGO) test --workspace
 
 check-machines:
-	tests/machines/check
+	RECORD=1 tests/machines/check
 
 dist:
 	packaging/dist $(abspath $(CARGO_TARGET_DIR))/dist
