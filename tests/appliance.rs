@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use support::{MINUTES, find, root, run, scratch, skip};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The directory with kernel and initial file system, made once, or nothing where that is not
 /// possible.
