@@ -6,11 +6,12 @@ mod support;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use support::{
-    CLANG_SANITIZED, GCC, GCC_SANITIZED, MINUTES, STRICT, complaint, has, layers, library, root,
-    run, scratch,
+    CLANG_SANITIZED, GCC, GCC_SANITIZED, MINUTES, STRICT, complaint, has, layers, root, run,
+    scratch,
 };
 
 const BACKENDS: [&str; 3] = ["select", "poll", "epoll"];
@@ -56,6 +57,7 @@ programs! {
     the_end_of_children_is_reported: "children";
     deadlines_follow_their_clock: "clocks";
     changes_of_files_are_reported: "files";
+    sources_make_the_system_calls_that_are_listed: "costs";
 }
 
 /// Compiles and links a few lines, with nothing else said to the compiler.
@@ -221,24 +223,113 @@ fn a_program_without_a_c_library_works() {
         "its exit status is the line of nolibc.c: {}",
         outcome.excerpt()
     );
-    // The program that does without the layer is linked with the same archive, and is no larger
-    // for it.
-    let size = |archive: &Path, name: &str| {
-        let program = scratch("bin").join(name);
-        let mut command = Command::new("gcc");
-        command.args(["-nostdlib", "-static", "-O2", "-ffreestanding", "-s"]);
-        command.args(["-fno-stack-protector", "-I"]);
-        command
-            .arg(root().join("include"))
-            .arg(root().join("tests/c/nolibc.c"));
-        let outcome = run(command.arg(archive).arg("-o").arg(&program), MINUTES);
-        assert!(outcome.is_success(), "{}", outcome.excerpt());
-        std::fs::metadata(&program).expect("it was linked").len()
-    };
-    assert_eq!(
-        size(layers(), "core-of-layers"),
-        size(&library().archive, "core-alone")
+}
+
+/// The archive without the members of its layers.
+fn core_alone() -> &'static Path {
+    static ARCHIVE: OnceLock<PathBuf> = OnceLock::new();
+    ARCHIVE.get_or_init(make_core_alone)
+}
+
+fn make_core_alone() -> PathBuf {
+    let archive = scratch("layers").join("core-alone.a");
+    std::fs::copy(layers(), &archive).expect("the target directory is writable");
+    let listed = run(Command::new("ar").arg("t").arg(&archive), MINUTES);
+    assert!(listed.is_success(), "{}", listed.excerpt());
+    let members: Vec<&str> = listed
+        .output
+        .lines()
+        .filter(|member| member.starts_with("pirn_"))
+        .collect();
+    assert!(members.contains(&"pirn_os.o"), "{members:?}");
+    let outcome = run(
+        Command::new("ar").arg("d").arg(&archive).args(members),
+        MINUTES,
     );
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    archive
+}
+
+/// Links tests/os/turns.c, which makes turns.
+fn turns(name: &str, archive: &Path, options: &[&str]) -> PathBuf {
+    let program = scratch("bin").join(format!("turns-{name}"));
+    let mut command = Command::new("gcc");
+    command
+        .args(["-O2", "-Wl,--build-id=none", "-I"])
+        .arg(root().join("include"))
+        .arg(source("turns"))
+        .args(options);
+    let outcome = run(command.arg(archive).arg("-o").arg(&program), MINUTES);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    program
+}
+
+/// Not a byte: whatever the linker is told, the program is the one that it would be if there were
+/// no layer in the archive.
+#[test]
+fn a_layer_that_is_not_called_adds_nothing_to_a_program() {
+    if !has("gcc") || !has("ar") {
+        return;
+    }
+    let core = core_alone();
+    let bytes = |program: &Path| std::fs::read(program).expect("it was linked");
+    for options in [
+        [].as_slice(),
+        &["-static"],
+        &["-Wl,--gc-sections"],
+        &["-s", "-static", "-Wl,--gc-sections"],
+    ] {
+        let with = bytes(&turns("with", layers(), options));
+        let without = bytes(&turns("without", core, options));
+        assert!(with == without, "{options:?} makes a difference");
+        // The comparison is not blind.
+        let options = [options, &["-DWITH_LAYER"]].concat();
+        let using = bytes(&turns("using", layers(), &options));
+        assert!(using.len() > with.len() + 1000, "{options:?}");
+    }
+}
+
+/// What a number of turns takes: instructions, by valgrind.
+fn instructions(program: &Path, backend: &str, count: u32) -> u64 {
+    let mut command = Command::new("valgrind");
+    command
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(program)
+        .arg(backend)
+        .arg(count.to_string());
+    let outcome = run(&mut command, LIMIT);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    let collected = outcome
+        .output
+        .lines()
+        .find_map(|line| line.split("Collected :").nth(1))
+        .and_then(|rest| rest.trim().parse().ok());
+    collected.unwrap_or_else(|| panic!("valgrind counts: {}", outcome.excerpt()))
+}
+
+/// Not an instruction: a loop makes its turns as if it had never had a source, and as one in a
+/// program without the layer does.
+#[test]
+fn a_layer_that_is_not_used_adds_nothing_to_a_turn() {
+    if !has("gcc") || !has("ar") || !has("valgrind") {
+        return;
+    }
+    // Where the dynamic linker has put things makes a difference of a few instructions.
+    let without = turns("plain", core_alone(), &["-g", "-static"]);
+    let with = turns("sources", layers(), &["-g", "-static", "-DWITH_LAYER"]);
+    let hook = turns("hook", core_alone(), &["-g", "-static", "-DWITH_HOOK"]);
+    for backend in BACKENDS {
+        // Without what comes before and after the turns.
+        let thousand = |program: &Path| {
+            instructions(program, backend, 1100) - instructions(program, backend, 100)
+        };
+        let plain = thousand(&without);
+        // A few in a thousand turns are the machine's: an instruction in each would be a thousand.
+        let with = thousand(&with);
+        assert!(with.abs_diff(plain) < 500, "{backend}: {with}, not {plain}");
+        // The comparison is not blind.
+        assert!(thousand(&hook) > plain + 20_000, "{backend}: {plain}");
+    }
 }
 
 /// The program that the first page of a header shows, from the line with `first` to the one before

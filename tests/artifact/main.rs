@@ -39,6 +39,29 @@ fn listed_symbols() -> Vec<String> {
     lines_of("symbols.txt")
 }
 
+/// Those that the layers export which capi/archive.sh puts into the archive.
+fn symbols_of_layers() -> Vec<String> {
+    let script = std::fs::read_to_string(root().join("capi/archive.sh")).expect("it is committed");
+    let layers = script
+        .lines()
+        .find_map(|line| line.strip_prefix("LAYERS=\""))
+        .and_then(|rest| rest.strip_suffix('"'))
+        .expect("the script lists its layers");
+    let symbols_of = |layer: &str| {
+        let list = root().join("crates").join(layer).join("symbols.txt");
+        std::fs::read_to_string(list).expect("each layer has its list")
+    };
+    layers
+        .split_whitespace()
+        .flat_map(|layer| {
+            symbols_of(layer)
+                .lines()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
 /// A symbol of an ELF file as `readelf -sW` prints it: number, value, size, type, binding, visibility, section, name.
 struct Symbol {
     kind: String,
@@ -106,8 +129,8 @@ fn nothing_is_allocated() {
 
 // ---- no C library ----
 
-/// Links the whole C API, and what it needs, without a C library. What is not needed is left out.
-fn linked_alone(archive: &Path, name: &str) -> PathBuf {
+/// Links these functions, and what they need, without a C library. What is not needed is left out.
+fn linked_alone(archive: &Path, symbols: &[String], name: &str) -> PathBuf {
     let program = scratch("bin").join(name);
     let mut command = Command::new("gcc");
     command.args([
@@ -122,11 +145,7 @@ fn linked_alone(archive: &Path, name: &str) -> PathBuf {
         .arg("-I")
         .arg(root().join("include"))
         .arg(source("nolibc.c"));
-    command.args(
-        listed_symbols()
-            .iter()
-            .map(|symbol| format!("-Wl,-u,{symbol}")),
-    );
+    command.args(symbols.iter().map(|symbol| format!("-Wl,-u,{symbol}")));
     let outcome = run(command.arg(archive).arg("-o").arg(&program), MINUTES);
     assert!(outcome.is_success(), "{}", outcome.excerpt());
     program
@@ -137,7 +156,7 @@ fn a_program_without_a_c_library_links_and_works() {
     if !has(GCC.program) || !cfg!(target_arch = "x86_64") {
         return;
     }
-    let program = linked_alone(&library().archive, "nolibc");
+    let program = linked_alone(&library().archive, &listed_symbols(), "nolibc");
     let outcome = run(
         &mut Command::new(&program),
         std::time::Duration::from_secs(20),

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{GCC, MINUTES, cargo, has, library, root, run, scratch};
-use crate::{lines_of, linked_alone};
+use crate::support::{GCC, MINUTES, has, layers, library, root, run, scratch, without_cargo};
+use crate::{lines_of, linked_alone, listed_symbols, symbols_of_layers};
 
-/// The library as it is shipped, but with line numbers, and without the merging of equal code that makes them ambiguous.
+/// The library as it is shipped, with its layers, but with line numbers, and without the merging of
+/// equal code that makes them ambiguous.
 fn library_with_lines() -> PathBuf {
     let target = scratch("capi-lines");
-    let mut build = cargo(&target);
-    build.args(["build", "--release", "--quiet", "--package", "pirn-capi"]);
+    let mut build = without_cargo(Command::new(root().join("capi/archive.sh")));
+    build.arg(target.join("layers"));
+    build.env("CARGO_TARGET_DIR", &target);
     build.env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only");
     let passes = [
         "enable-tail-merge",
@@ -24,7 +26,7 @@ fn library_with_lines() -> PathBuf {
         .collect();
     let outcome = run(build.env("RUSTFLAGS", flags.join(" ")), MINUTES);
     assert!(outcome.is_success(), "{}", outcome.excerpt());
-    target.join("release/libpirn.a")
+    target.join("layers/libpirn.a")
 }
 
 /// Whether a demangled name is of the language's panicking, formatting or unwinding.
@@ -129,7 +131,8 @@ fn nothing_of_ours_panics() {
     if !has("objdump") || !has("addr2line") || !has(GCC.program) || !cfg!(target_arch = "x86_64") {
         return;
     }
-    let found = panic_sites(&linked_alone(&library_with_lines(), "lines"));
+    let symbols = [listed_symbols(), symbols_of_layers()].concat();
+    let found = panic_sites(&linked_alone(&library_with_lines(), &symbols, "lines"));
     let listed: BTreeSet<String> = lines_of("panics.txt")
         .iter()
         .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
@@ -168,9 +171,18 @@ fn the_artifact_holds_no_formatting_and_no_unwinding() {
     if !has("objdump") || !has("readelf") || !has(GCC.program) || !cfg!(target_arch = "x86_64") {
         return;
     }
-    let program = linked_alone(&library().archive, "shipped");
+    holds_nothing_of_the_language(&linked_alone(
+        &library().archive,
+        &listed_symbols(),
+        "shipped",
+    ));
+    let symbols = [listed_symbols(), symbols_of_layers()].concat();
+    holds_nothing_of_the_language(&linked_alone(layers(), &symbols, "shipped-layers"));
+}
+
+fn holds_nothing_of_the_language(program: &Path) {
     let outcome = run(
-        Command::new("objdump").args(["-t", "-C"]).arg(&program),
+        Command::new("objdump").args(["-t", "-C"]).arg(program),
         MINUTES,
     );
     assert!(outcome.is_success(), "{}", outcome.excerpt());
@@ -182,7 +194,7 @@ fn the_artifact_holds_no_formatting_and_no_unwinding() {
             .collect();
         assert!(found.is_empty(), "{part}: {found:#?}");
     }
-    let sections = run(Command::new("readelf").arg("-SW").arg(&program), MINUTES).output;
+    let sections = run(Command::new("readelf").arg("-SW").arg(program), MINUTES).output;
     assert!(!sections.contains(".gcc_except_table"), "{sections}");
     // 127: no global mutable state. What rustix remembers of the vDSO is three words.
     let state: Vec<String> = sections

@@ -92,7 +92,8 @@ pub fn cargo(target_directory: &Path) -> Command {
     command
 }
 
-fn without_cargo(mut command: Command) -> Command {
+/// A command that is free of what the running `cargo test` has set for its own build.
+pub fn without_cargo(mut command: Command) -> Command {
     for name in [
         "RUSTFLAGS",
         "CARGO_ENCODED_RUSTFLAGS",
