@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use support::{
     CLANG_SANITIZED, GCC, GCC_SANITIZED, MINUTES, STRICT, complaint, has, layers, root, run,
-    scratch,
+    scratch, skip,
 };
 
 const BACKENDS: [&str; 3] = ["select", "poll", "epoll"];
@@ -58,6 +58,44 @@ programs! {
     deadlines_follow_their_clock: "clocks";
     changes_of_files_are_reported: "files";
     sources_make_the_system_calls_that_are_listed: "costs";
+}
+
+/// The clock of a machine is set over deadlines, backwards, and exactly onto them. That is not done to
+/// this machine: another one is booted, with Debian's kernel and the program as its first process.
+#[test]
+fn steps_of_a_machines_clock_lose_nothing() {
+    let tools = ["qemu-system-x86_64", "gcc", "cpio", "objcopy", "dpkg-deb"];
+    if !tools.iter().all(|tool| has(tool)) || !cfg!(target_arch = "x86_64") {
+        return;
+    }
+    let out = scratch("clock-machine");
+    let program = GCC.link(&source("clocks"), layers(), &[&headers(), "-static"]);
+    let mut make = Command::new(root().join("c-examples/appliance/image.sh"));
+    make.arg(&program).arg(&out);
+    let kernel = scratch("appliance").join("kernel");
+    if kernel.join("boot").is_dir() {
+        make.env("KERNEL", &kernel);
+    }
+    let outcome = run(&mut make, MINUTES);
+    if !out.join("kernel").is_dir() && !kernel.is_dir() {
+        skip("kernel package of Debian");
+        return;
+    }
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    let mut machine = Command::new("qemu-system-x86_64");
+    machine
+        .args(["-M", "pc", "-accel", "tcg,tb-size=32", "-m", "128M"])
+        .args(["-nodefaults", "-display", "none", "-monitor", "none"])
+        .args(["-serial", "stdio", "-no-reboot", "-kernel"])
+        .arg(out.join("vmlinuz"))
+        .arg("-initrd")
+        .arg(out.join("initrd.gz"))
+        .arg("-append")
+        // What is not the kernel's own is handed to the first process, which ends the machine.
+        .arg("console=ttyS0 quiet panic=-1 PIRN_TEST_SET_CLOCK=1 -- select poll epoll");
+    let outcome = run(&mut machine, LIMIT);
+    let complaint = complaint(&outcome, &BACKENDS);
+    assert!(complaint.is_none(), "{}", complaint.unwrap_or_default());
 }
 
 /// Compiles and links a few lines, with nothing else said to the compiler.
