@@ -51,7 +51,7 @@ trap 'rm -rf "$work"' EXIT
 build --package pirn-capi "$@"
 member pirn
 for layer in $LAYERS; do
-    build --package "pirn-$layer" --features artifact
+    build --package "pirn-$layer" --no-default-features --features artifact
     member "pirn_$layer"
 done
 # An archive that has not changed keeps its time, so that make links nothing again.

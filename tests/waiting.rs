@@ -174,3 +174,69 @@ fn the_headers_are_clean_in_every_dialect() {
         }
     }
 }
+
+/// The program on a header's first page, from the line that contains `first` on, linked with `head`
+/// before it. What stands in the right margin is a remark.
+fn first_program(layer: &str, first: &str, head: &str) -> PathBuf {
+    let header = std::fs::read_to_string(root().join(format!("include/pirn/{layer}.h")))
+        .expect("the header is committed");
+    let program: String = header
+        .lines()
+        .skip_while(|line| !line.contains(first))
+        .take_while(|line| !line.starts_with(" * ") || line.starts_with(" *     "))
+        .map(|line| line.trim_start_matches(" *").trim_start())
+        .map(|line| format!("{}\n", line.split("      ").next().unwrap_or("")))
+        .collect();
+    assert!(
+        program.contains("int main(void)"),
+        "it is there:\n{program}"
+    );
+    let file = scratch("layers").join(format!("first-{layer}.c"));
+    std::fs::write(&file, format!("{head}{program}")).expect("the target directory is writable");
+    let program = file.with_extension("");
+    let mut command = Command::new("gcc");
+    command.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror"]);
+    command
+        .args(["-Wno-unused-parameter", "-I"])
+        .arg(root().join("include"));
+    command.arg(&file).arg(layers());
+    let outcome = run(command.arg("-o").arg(&program), MINUTES);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    program
+}
+
+#[test]
+fn the_first_programs_of_the_headers_work() {
+    if !has(GCC.program) {
+        return;
+    }
+    let head = "#include <unistd.h>\n#include <pirn/wait.h>\n";
+    let program = first_program("wait", "static PIRN_STORAGE(block, 8, 8, 8);", head);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "(echo one; echo two) | \"$0\""])
+        .arg(program);
+    let outcome = run(&mut shell, LIMIT);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+
+    // It serves nobody without a socket.
+    let head = "#include <unistd.h>\n#include <pirn/fiber.h>\n\
+                static int listening_socket(void) { return -1; }\n";
+    let program = first_program("fiber", "static PIRN_STORAGE(block, 128, 8, 8);", head);
+    let outcome = run(&mut Command::new(program), LIMIT);
+    assert_eq!(outcome.status.code(), Some(1), "{}", outcome.excerpt());
+}
+
+/// A program of callbacks that waits does not contain fibers.
+#[test]
+fn a_program_of_callbacks_does_not_contain_fibers() {
+    if !has(GCC.program) || !has("nm") {
+        return;
+    }
+    let head = "#include <unistd.h>\n#include <pirn/wait.h>\n";
+    let program = first_program("wait", "static PIRN_STORAGE(block, 8, 8, 8);", head);
+    let names = last_words(Command::new("nm").arg(program));
+    assert!(names.iter().any(|name| name == "pirn_waiter_init"));
+    let fibers = listed_symbols("fiber");
+    assert!(!names.iter().any(|name| fibers.contains(name)), "{names:?}");
+}

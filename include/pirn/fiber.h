@@ -15,8 +15,7 @@
  *
  *     static PIRN_STORAGE(block, 128, 8, 8);                the loop: 128 fds
  *     static struct pirn_hub hub;                           what a loop needs for waits
- *     PIRN_POOL(clients, 100, 16384);                       at most 100 fibers, 16 KiB of stack
- *     each
+ *     PIRN_POOL(clients, 100, 16384);                       at most 100 fibers, 16 KiB each
  *
  *     static int serve(struct pirn_hub *hub_, void *argument)
  *     {
@@ -64,8 +63,8 @@
  *
  * A signal handler runs on the stack of the fiber that it interrupts, unless it was installed with
  * SA_ONSTACK and the thread has called sigaltstack. On x86-64 the kernel puts 1 to 11 KiB there for
- * each signal. Give fibers 16 KiB, or use sigaltstack in a program that handles signals. printf of
- * the C library takes 2 to 8 KiB. The library itself needs less than 500 bytes.
+ * each signal. Give fibers 16 KiB, or use sigaltstack in a program that handles signals. This
+ * library itself needs less than 500 bytes there; the C library's functions may need several KiB.
  *
  * Any memory of yours is a stack: a static array, a part of another one, or what mmap returns.
  * Three things show whether it is large enough:

@@ -8,6 +8,7 @@
 //! - `group`, `pool`: many fibers.
 //! - `io`: reading, writing, accepting and connecting as if these blocked.
 //! - `hooks`: what sanitizers and valgrind must be told.
+//! - `safe`: the same for Rust programs, without `unsafe`. Begin there: [`run`].
 //! - `ffi`: the C functions, with the feature `export`. What they promise is written there.
 //!
 //! A fiber runs inside a callback of its loop: whoever resumes it is on the loop's stack, and it
@@ -37,6 +38,8 @@ mod hooks;
 #[cfg(target_os = "linux")]
 mod io;
 mod pool;
+#[cfg(all(feature = "safe", target_os = "linux"))]
+mod safe;
 mod scope;
 mod stack;
 pub mod switch;
@@ -45,4 +48,6 @@ pub use fiber::*;
 pub use group::*;
 pub use hooks::*;
 pub use pool::*;
+#[cfg(all(feature = "safe", target_os = "linux"))]
+pub use safe::*;
 pub use scope::*;
