@@ -60,8 +60,8 @@ programs! {
     sources_make_the_system_calls_that_are_listed: "costs";
 }
 
-/// The clock of a machine is set over deadlines, backwards, and exactly onto them. That is not done to
-/// this machine: another one is booted, with Debian's kernel and the program as its first process.
+/// The clock of a machine is set over deadlines, backwards, and exactly onto them. That is not done
+/// to this machine: another one is booted, with Debian's kernel and the program as its first process.
 #[test]
 fn steps_of_a_machines_clock_lose_nothing() {
     let tools = ["qemu-system-x86_64", "gcc", "cpio", "objcopy", "dpkg-deb"];

@@ -4,7 +4,7 @@
  * The same claims hold where the kernel has no pidfd, where a sandbox refuses it, and where waitid
  * does not take one: a filter for system calls makes it so, in a process of its own for each.
  */
-#include "test.h"
+#include "sources.h"
 
 #include <linux/filter.h>
 #include <linux/sched.h>
@@ -15,12 +15,9 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include <pirn/os.h>
-
 #define CHILDREN 1000
 
 static PIRN_STORAGE(block, CHILDREN + 8, 8, 8);
-static uint32_t the_backend;
 
 /* What the kernel is like. */
 enum kernel { COMPLETE, WITHOUT_PIDFD, REFUSING_PIDFD, OF_LINUX_5_3, KERNELS };
@@ -189,10 +186,9 @@ static void was(int at, pid_t pid, int code, int status)
 
 static void bad_arguments_are_refused(void)
 {
-    static PIRN_STORAGE(host_block, 4, 4, 4);
     struct pirn_loop *loop = open_children(), *host;
     struct pirn_child child = { 0 };
-    MUST(open_loop(&host, host_block, sizeof host_block, PIRN_BACKEND_HOST, 0, 0, 0) == 0);
+    host = open_host();
     pid_t pid = start_sleeper();
     int fds = open_fd_count();
     GIVES(pirn_child_add(NULL, &child, pid, 0, on_child, NULL), -EINVAL);
@@ -497,17 +493,13 @@ static void its_handle_is_that_of_a_watcher(void)
 static void a_copy_of_the_loop_reaps_nothing(void)
 {
     struct pirn_loop *loop = open_children();
-    int to_child[2], status;
+    int to_child[2];
     char byte = 0;
     pid_t pid = start_sleeper();
     MUST(pipe2(to_child, O_CLOEXEC) == 0);
     OK(add(loop, 0, pid, 0));
-    fflush(stdout);
-    pid_t copy = fork();
-    MUST(copy >= 0);
+    pid_t copy = begin_copy();
     if (copy == 0) {
-        context = "copy";
-        failure_count = 0;
         GIVES(pirn_child_remove(&watched[0].child), -ECHILD);
         OK(pirn_after_fork(loop));
         close(to_child[1]);
@@ -517,15 +509,13 @@ static void a_copy_of_the_loop_reaps_nothing(void)
         await(loop, 0, 1);
         was(0, pid, 0, 0);
         close_children(loop);
-        fflush(stdout);
-        _exit(failure_count != 0);
+        end_copy(copy);
     }
     kill(pid, SIGKILL);
     await(loop, 0, 1);
     was(0, pid, CLD_KILLED, SIGKILL);
     close_all(to_child, 2);
-    MUST(waitpid(copy, &status, 0) == copy);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    end_copy(copy);
     close_children(loop);
 }
 

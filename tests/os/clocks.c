@@ -5,16 +5,13 @@
  * PIRN_TEST_SET_CLOCK in the environment this program sets the clock of the machine too, by up to
  * an hour forth and back: for a virtual machine of its own.
  */
-#include "test.h"
+#include "sources.h"
 
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include <pirn/os.h>
-
 DECLARE_BLOCK(block);
-static uint32_t the_backend;
 
 /* What was reported, in order. */
 struct told {
@@ -73,12 +70,11 @@ static void await_readable(int fd)
 
 static void bad_arguments_are_refused(void)
 {
-    static PIRN_STORAGE(host_block, 4, 4, 4);
     struct pirn_loop *loop, *host;
     struct pirn_clock clock = { 0 };
     uint64_t ns = 4711;
     uint32_t real = PIRN_CLOCK_REALTIME, boot = PIRN_CLOCK_BOOTTIME, tell = PIRN_CLOCK_TELL_SET;
-    MUST(open_loop(&host, host_block, sizeof host_block, PIRN_BACKEND_HOST, 0, 0, 0) == 0);
+    host = open_host();
     OPEN(loop, block, the_backend);
     int fds = open_fd_count();
     GIVES(pirn_clock_add(NULL, &clock, real, 0, 0, 0, on_clock, NULL), -EINVAL);
@@ -230,15 +226,10 @@ static void a_copy_of_the_loop_takes_nothing_away(void)
     struct pirn_loop *loop;
     struct pirn_clock clock = { 0 };
     struct told told = { 0 };
-    int status;
     OPEN(loop, block, the_backend);
     OK(pirn_clock_add(loop, &clock, PIRN_CLOCK_REALTIME, 0, 0, 0, on_clock, &told));
-    fflush(stdout);
-    pid_t copy = fork();
-    MUST(copy >= 0);
+    pid_t copy = begin_copy();
     if (copy == 0) {
-        context = "copy";
-        failure_count = 0;
         GIVES(pirn_clock_again(&clock, 0), -ECHILD);
         GIVES(pirn_clock_remove(&clock), -ECHILD);
         OK(pirn_after_fork(loop));
@@ -254,11 +245,8 @@ static void a_copy_of_the_loop_takes_nothing_away(void)
         await(loop, &told, 1);
         OK(pirn_clock_remove(&clock));
         CLOSE(loop);
-        fflush(stdout);
-        _exit(failure_count != 0);
     }
-    MUST(waitpid(copy, &status, 0) == copy);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    end_copy(copy);
     EQUAL(told.calls, 0);
     await(loop, &told, 1);
     OK(pirn_clock_remove(&clock));

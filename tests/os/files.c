@@ -1,14 +1,11 @@
 /* Files and directories that change. */
-#include "test.h"
+#include "sources.h"
 
 #include <limits.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
-#include <pirn/os.h>
-
 DECLARE_BLOCK(block);
-static uint32_t the_backend;
 
 #define MOST 64
 
@@ -44,6 +41,31 @@ static void on_change(struct pirn_loop *loop, struct pirn_files *files,
         if (told->is_freed)
             free(files);
     }
+}
+
+static struct pirn_loop *loop;
+static struct pirn_files files;
+static struct told told;
+
+/* A loop without a source. */
+static void open_empty(void)
+{
+    memset(&told, 0, sizeof told);
+    memset(&files, 0, sizeof files);
+    OPEN(loop, block, the_backend);
+}
+
+/* A loop with a source that watches nothing yet. */
+static void begin(uint32_t options)
+{
+    open_empty();
+    OK(pirn_files_add(loop, &files, options, on_change, &told));
+}
+
+static void end(void)
+{
+    OK(pirn_files_remove(&files));
+    CLOSE(loop);
 }
 
 /* ---- a directory of the test's own ---- */
@@ -96,10 +118,9 @@ static void settle_files(struct pirn_loop *loop)
 
 static void bad_arguments_are_refused(void)
 {
-    static PIRN_STORAGE(host_block, 4, 4, 4);
     struct pirn_loop *loop, *host;
     struct pirn_files files = { 0 };
-    MUST(open_loop(&host, host_block, sizeof host_block, PIRN_BACKEND_HOST, 0, 0, 0) == 0);
+    host = open_host();
     OPEN(loop, block, the_backend);
     int fds = open_fd_count();
     GIVES(pirn_files_add(NULL, &files, 0, on_change, NULL), -EINVAL);
@@ -133,12 +154,7 @@ static void bad_arguments_are_refused(void)
 
 static void changes_are_reported_in_order(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_files files = { 0 };
-    static struct told told;
-    memset(&told, 0, sizeof told);
-    OPEN(loop, block, the_backend);
-    OK(pirn_files_add(loop, &files, 0, on_change, &told));
+    begin(0);
     int watch = pirn_files_watch(&files, directory, IN_CREATE | IN_MODIFY | IN_MOVE | IN_DELETE);
     CHECK(watch > 0);
     GIVES(pirn_files_watch(&files, directory, IN_CREATE | IN_MODIFY | IN_MOVE | IN_DELETE), watch);
@@ -162,18 +178,12 @@ static void changes_are_reported_in_order(void)
     EQUAL(told.events[2].cookie, told.events[3].cookie);
     EQUAL(told.events[0].cookie, 0);
     GIVES(pirn_turn(loop, 0), 0);
-    OK(pirn_files_remove(&files));
-    CLOSE(loop);
+    end();
 }
 
 static void a_file_has_no_name_of_its_own(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_files files = { 0 };
-    static struct told told;
-    memset(&told, 0, sizeof told);
-    OPEN(loop, block, the_backend);
-    OK(pirn_files_add(loop, &files, 0, on_change, &told));
+    begin(0);
     write_file("one", "");
     write_file("two", "");
     int one = pirn_files_watch(&files, path_of("one"), IN_MODIFY | IN_DELETE_SELF);
@@ -192,21 +202,15 @@ static void a_file_has_no_name_of_its_own(void)
     is_event(&told, 2, one, IN_DELETE_SELF, "");
     is_event(&told, 3, one, IN_IGNORED, "");
     is_event(&told, 4, two, IN_IGNORED, "");
-    OK(pirn_files_remove(&files));
-    CLOSE(loop);
+    end();
 }
 
 static void the_longest_name_fits(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_files files = { 0 };
-    static struct told told;
     char name[NAME_MAX + 1];
-    memset(&told, 0, sizeof told);
     memset(name, 'n', NAME_MAX);
     name[NAME_MAX] = '\0';
-    OPEN(loop, block, the_backend);
-    OK(pirn_files_add(loop, &files, 0, on_change, &told));
+    begin(0);
     int watch = pirn_files_watch(&files, directory, IN_CREATE | IN_DELETE);
     for (int round = 0; round < 3; round++) {
         write_file(name, "");
@@ -217,18 +221,12 @@ static void the_longest_name_fits(void)
     for (int at = 0; at < 6; at++)
         is_event(&told, at, watch, at % 2 ? IN_DELETE : IN_CREATE, name);
     EQUAL(told.events[0].name_length, NAME_MAX);
-    OK(pirn_files_remove(&files));
-    CLOSE(loop);
+    end();
 }
 
 static void a_turn_reads_a_few(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_files files = { 0 };
-    static struct told told;
-    memset(&told, 0, sizeof told);
-    OPEN(loop, block, the_backend);
-    OK(pirn_files_add(loop, &files, 0, on_change, &told));
+    begin(0);
     CHECK(pirn_files_watch(&files, directory, IN_CREATE | IN_DELETE) > 0);
     for (int round = 0; round < 100; round++) {
         write_file("a", "");
@@ -242,17 +240,12 @@ static void a_turn_reads_a_few(void)
     }
     EQUAL(told.calls, 200);
     CHECK(turns >= 200 / 16);
-    OK(pirn_files_remove(&files));
-    CLOSE(loop);
+    end();
 }
 
 static void what_the_kernel_drops_is_reported(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_files files = { 0 };
-    static struct told told;
     long most = 16384;
-    memset(&told, 0, sizeof told);
     FILE *setting = fopen("/proc/sys/fs/inotify/max_queued_events", "r");
     if (setting) {
         MUST(fscanf(setting, "%ld", &most) == 1);
@@ -260,8 +253,7 @@ static void what_the_kernel_drops_is_reported(void)
     }
     if (most > 100000)
         return;
-    OPEN(loop, block, the_backend);
-    OK(pirn_files_add(loop, &files, 0, on_change, &told));
+    begin(0);
     CHECK(pirn_files_watch(&files, directory, IN_ATTRIB) > 0);
     write_file("a", "");
     write_file("b", "");
@@ -276,8 +268,7 @@ static void what_the_kernel_drops_is_reported(void)
     settle_files(loop);
     EQUAL(told.calls, most + 2);
     MUST(unlink(path_of("a")) == 0 && unlink(path_of("b")) == 0);
-    OK(pirn_files_remove(&files));
-    CLOSE(loop);
+    end();
 }
 
 static void removing_in_the_callback_ends_it(void)
@@ -342,12 +333,7 @@ static void a_source_can_be_renewed_in_its_callback(void)
 
 static void its_handle_is_that_of_a_watcher(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_files files = { 0 };
-    static struct told told;
-    memset(&told, 0, sizeof told);
-    OPEN(loop, block, the_backend);
-    OK(pirn_files_add(loop, &files, PIRN_UNREF | PIRN_LOW, on_change, &told));
+    begin(PIRN_UNREF | PIRN_LOW);
     CHECK(pirn_files_watch(&files, directory, IN_CREATE) > 0);
     GIVES(pirn_run(loop), PIRN_DONE);
     OK(pirn_io_modify(loop, files.io, 0));
@@ -357,18 +343,13 @@ static void its_handle_is_that_of_a_watcher(void)
     GIVES(pirn_turn(loop, SECOND), 1);
     EQUAL(told.calls, 1);
     MUST(unlink(path_of("a")) == 0);
-    OK(pirn_files_remove(&files));
-    CLOSE(loop);
+    end();
 }
 
 /* In a foreign loop: by the fd where there is one, else by steps. */
 static void a_foreign_loop_reports_them(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_files files = { 0 };
-    static struct told told;
-    memset(&told, 0, sizeof told);
-    OPEN(loop, block, the_backend);
+    open_empty();
     int fd = pirn_fd(loop);
     struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
     OK(pirn_files_add(loop, &files, 0, on_change, &told));
@@ -391,27 +372,16 @@ static void a_foreign_loop_reports_them(void)
         }
         EQUAL(told.calls, 2 * round);
     }
-    OK(pirn_files_remove(&files));
-    CLOSE(loop);
+    end();
 }
 
 static void a_copy_of_the_loop_takes_nothing_away(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_files files = { 0 };
-    static struct told told;
-    int status;
-    memset(&told, 0, sizeof told);
-    OPEN(loop, block, the_backend);
-    OK(pirn_files_add(loop, &files, 0, on_change, &told));
+    begin(0);
     CHECK(pirn_files_watch(&files, directory, IN_CREATE | IN_DELETE) > 0);
     write_file("a", "");
-    fflush(stdout);
-    pid_t copy = fork();
-    MUST(copy >= 0);
+    pid_t copy = begin_copy();
     if (copy == 0) {
-        context = "copy";
-        failure_count = 0;
         GIVES(pirn_files_remove(&files), -ECHILD);
         OK(pirn_after_fork(loop));
         CHECK(pirn_turn(loop, 0) >= 0);
@@ -427,25 +397,16 @@ static void a_copy_of_the_loop_takes_nothing_away(void)
         EQUAL(told.calls, 1);
         OK(pirn_files_remove(&files));
         CLOSE(loop);
-        fflush(stdout);
-        _exit(failure_count != 0);
     }
-    MUST(waitpid(copy, &status, 0) == copy);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    end_copy(copy);
     settle_files(loop);
     EQUAL(told.calls, 2);
-    OK(pirn_files_remove(&files));
-    CLOSE(loop);
+    end();
 }
 
 static void a_lost_fd_is_reported(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_files files = { 0 };
-    static struct told told;
-    memset(&told, 0, sizeof told);
-    OPEN(loop, block, the_backend);
-    OK(pirn_files_add(loop, &files, 0, on_change, &told));
+    begin(0);
     close(files.fd);
     settle_files(loop);
     if (told.calls > 0) {
@@ -456,8 +417,7 @@ static void a_lost_fd_is_reported(void)
     } else {
         CHECK(the_backend == PIRN_BACKEND_EPOLL);
     }
-    OK(pirn_files_remove(&files));
-    CLOSE(loop);
+    end();
 }
 
 static void test(uint32_t backend)

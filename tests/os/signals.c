@@ -1,16 +1,14 @@
 /* Signals that a loop watches. */
-#include "test.h"
+#include "sources.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include <pirn/os.h>
-
 DECLARE_BLOCK(block);
 DECLARE_BLOCK(other_block);
-static uint32_t the_backend;
 
 /* What was told, in order. */
 struct told {
@@ -32,13 +30,14 @@ static void on_signal(struct pirn_loop *loop, struct pirn_signal *signal,
         OK(pirn_signal_remove(told->remove));
 }
 
+/* In this thread. */
 static void block_only(int signo)
 {
     sigset_t set;
     sigemptyset(&set);
     if (signo)
         sigaddset(&set, signo);
-    MUST(sigprocmask(SIG_SETMASK, &set, NULL) == 0);
+    MUST(pthread_sigmask(SIG_SETMASK, &set, NULL) == 0);
 }
 
 static int is_blocked(int signo)
@@ -70,40 +69,64 @@ static void queue(int signo, int number)
     MUST(sigqueue(getpid(), signo, value) == 0);
 }
 
+static struct pirn_loop *loop;
+static struct pirn_signal one;
+static struct told told;
+
+/* A loop without a source. */
+static void open_empty(void)
+{
+    memset(&told, 0, sizeof told);
+    memset(&one, 0, sizeof one);
+    OPEN(loop, block, the_backend);
+}
+
+/* A loop that watches a signal, the only one that is blocked. */
+static void begin(int signo)
+{
+    open_empty();
+    block_only(signo);
+    OK(pirn_signal_add(loop, &one, signo, 0, on_signal, &told));
+}
+
+static void end(void)
+{
+    OK(pirn_signal_remove(&one));
+    CLOSE(loop);
+}
+
 /* ---- what is refused, and that nothing has changed then ---- */
 
 static void bad_arguments_are_refused(void)
 {
-    struct pirn_loop *loop, *host;
-    struct pirn_signal signal = { 0 };
-    struct told told = { 0 };
+    struct pirn_loop *host;
     static const int wrong[] = { INT32_MIN, -1, 0, 65, INT32_MAX, SIGKILL, SIGSTOP,
                                  SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS };
-    OPEN(loop, block, the_backend);
-    MUST(open_loop(&host, other_block, sizeof other_block, PIRN_BACKEND_HOST, 0, 0, 0) == 0);
+    open_empty();
+    host = open_host();
     block_only(SIGUSR1);
     int fds = open_fd_count();
-    GIVES(pirn_signal_add(NULL, &signal, SIGUSR1, 0, on_signal, &told), -EINVAL);
+    GIVES(pirn_signal_add(NULL, &one, SIGUSR1, 0, on_signal, &told), -EINVAL);
     GIVES(pirn_signal_add(loop, NULL, SIGUSR1, 0, on_signal, &told), -EINVAL);
-    GIVES(pirn_signal_add(loop, &signal, SIGUSR1, 0, NULL, &told), -EINVAL);
-    GIVES(pirn_signal_add(loop, &signal, SIGUSR1, PIRN_READ << 2, on_signal, &told), -EINVAL);
-    GIVES(pirn_signal_add(loop, &signal, SIGUSR1, PIRN_ONESHOT, on_signal, &told), -EINVAL);
-    GIVES(pirn_signal_add(loop, &signal, SIGUSR1, UINT32_C(0x80000000), on_signal, &told), -EINVAL);
-    GIVES(pirn_signal_add(loop, &signal, SIGUSR1, PIRN_HIGH | PIRN_LOW, on_signal, &told), -EINVAL);
+    GIVES(pirn_signal_add(loop, &one, SIGUSR1, 0, NULL, &told), -EINVAL);
+    GIVES(pirn_signal_add(loop, &one, SIGUSR1, PIRN_READ << 2, on_signal, &told), -EINVAL);
+    GIVES(pirn_signal_add(loop, &one, SIGUSR1, PIRN_ONESHOT, on_signal, &told), -EINVAL);
+    GIVES(pirn_signal_add(loop, &one, SIGUSR1, UINT32_C(0x80000000), on_signal, &told), -EINVAL);
+    GIVES(pirn_signal_add(loop, &one, SIGUSR1, PIRN_HIGH | PIRN_LOW, on_signal, &told), -EINVAL);
     for (size_t at = 0; at < sizeof wrong / sizeof *wrong; at++)
-        GIVES(pirn_signal_add(loop, &signal, wrong[at], PIRN_SIGNAL_BLOCK, on_signal, &told),
+        GIVES(pirn_signal_add(loop, &one, wrong[at], PIRN_SIGNAL_BLOCK, on_signal, &told),
               -EINVAL);
     GIVES(pirn_signal_remove(NULL), -EINVAL);
-    GIVES(pirn_signal_remove(&signal), -ENOENT);
-    GIVES(pirn_signal_add(host, &signal, SIGUSR1, 0, on_signal, &told), -EOPNOTSUPP);
-    CHECK(is_zero(&signal, sizeof signal));
-    OK(pirn_signal_add(loop, &signal, SIGUSR1, 0, on_signal, &told));
-    GIVES(pirn_signal_add(loop, &signal, SIGUSR1, 0, on_signal, &told), -EEXIST);
-    GIVES(pirn_signal_add(loop, &signal, SIGUSR2, PIRN_SIGNAL_BLOCK, on_signal, &told), -EEXIST);
+    GIVES(pirn_signal_remove(&one), -ENOENT);
+    GIVES(pirn_signal_add(host, &one, SIGUSR1, 0, on_signal, &told), -EOPNOTSUPP);
+    CHECK(is_zero(&one, sizeof one));
+    OK(pirn_signal_add(loop, &one, SIGUSR1, 0, on_signal, &told));
+    GIVES(pirn_signal_add(loop, &one, SIGUSR1, 0, on_signal, &told), -EEXIST);
+    GIVES(pirn_signal_add(loop, &one, SIGUSR2, PIRN_SIGNAL_BLOCK, on_signal, &told), -EEXIST);
     CHECK(!is_blocked(SIGUSR2));
-    OK(pirn_signal_remove(&signal));
-    GIVES(pirn_signal_remove(&signal), -ENOENT);
-    CHECK(is_zero(&signal, sizeof signal));
+    OK(pirn_signal_remove(&one));
+    GIVES(pirn_signal_remove(&one), -ENOENT);
+    CHECK(is_zero(&one, sizeof one));
     EQUAL(open_fd_count(), fds);
     CLOSE(host);
     CLOSE(loop);
@@ -111,13 +134,10 @@ static void bad_arguments_are_refused(void)
 
 static void a_signal_that_is_not_blocked_is_refused(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_signal signal = { 0 };
-    struct told told = { 0 };
-    OPEN(loop, block, the_backend);
+    open_empty();
     block_only(0);
     int fds = open_fd_count();
-    GIVES(pirn_signal_add(loop, &signal, SIGUSR1, 0, on_signal, &told), -EBUSY);
+    GIVES(pirn_signal_add(loop, &one, SIGUSR1, 0, on_signal, &told), -EBUSY);
     CHECK(!is_blocked(SIGUSR1));
     EQUAL(open_fd_count(), fds);
     CLOSE(loop);
@@ -157,16 +177,13 @@ static void what_fails_leaves_the_mask_alone(void)
 
 static void a_signal_is_delivered(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_signal signal = { 0 };
-    struct told told = { 0 };
-    OPEN(loop, block, the_backend);
+    open_empty();
     block_only(SIGUSR1);
     int fds = open_fd_count();
-    OK(pirn_signal_add(loop, &signal, SIGUSR1, 0, on_signal, &told));
-    CHECK(signal.loop == loop && signal.signo == SIGUSR1 && signal.user == &told);
-    EQUAL(fcntl(signal.fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-    EQUAL(fcntl(signal.fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+    OK(pirn_signal_add(loop, &one, SIGUSR1, 0, on_signal, &told));
+    CHECK(one.loop == loop && one.signo == SIGUSR1 && one.user == &told);
+    EQUAL(fcntl(one.fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+    EQUAL(fcntl(one.fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
     GIVES(pirn_turn(loop, 0), 0);
     for (int round = 1; round <= 3; round++) {
         MUST(kill(getpid(), SIGUSR1) == 0);
@@ -179,7 +196,7 @@ static void a_signal_is_delivered(void)
     EQUAL(told.info[0].pid, getpid());
     EQUAL(told.info[0].uid, getuid());
     CHECK(told.info[0].value == 0 && told.info[0].pointer == 0 && told.info[0].reserved == 0);
-    OK(pirn_signal_remove(&signal));
+    OK(pirn_signal_remove(&one));
     EQUAL(open_fd_count(), fds);
     /* It is the application's again, and still pending. */
     MUST(kill(getpid(), SIGUSR1) == 0);
@@ -194,12 +211,7 @@ static void a_signal_is_delivered(void)
 
 static void a_signal_raised_often_comes_once(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_signal signal = { 0 };
-    struct told told = { 0 };
-    OPEN(loop, block, the_backend);
-    block_only(SIGUSR1);
-    OK(pirn_signal_add(loop, &signal, SIGUSR1, 0, on_signal, &told));
+    begin(SIGUSR1);
     for (int at = 0; at < 5; at++)
         MUST(kill(getpid(), SIGUSR1) == 0);
     settle(loop, 8);
@@ -210,19 +222,13 @@ static void a_signal_raised_often_comes_once(void)
     EQUAL(told.calls, 2);
     EQUAL(told.info[1].code, SI_QUEUE);
     EQUAL(told.info[1].value, 40);
-    OK(pirn_signal_remove(&signal));
-    CLOSE(loop);
+    end();
 }
 
 static void real_time_signals_queue(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_signal signal = { 0 };
-    struct told told = { 0 };
     union sigval value;
-    OPEN(loop, block, the_backend);
-    block_only(SIGRTMIN + 3);
-    OK(pirn_signal_add(loop, &signal, SIGRTMIN + 3, 0, on_signal, &told));
+    begin(SIGRTMIN + 3);
     for (int at = 0; at < 5; at++)
         queue(SIGRTMIN + 3, 70 + at);
     value.sival_ptr = &told;
@@ -235,45 +241,37 @@ static void real_time_signals_queue(void)
     for (int at = 0; at < 5; at++)
         EQUAL(told.info[at].value, 70 + at);
     EQUAL(told.info[5].pointer, (uintptr_t)&told);
-    OK(pirn_signal_remove(&signal));
-    CLOSE(loop);
+    end();
 }
 
 static void an_ignored_signal_is_delivered_while_it_is_blocked(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_signal signal = { 0 };
-    struct told told = { 0 };
-    OPEN(loop, block, the_backend);
+    open_empty();
     block_only(SIGHUP);
     MUST(signal_is_ignored(SIGHUP));
-    OK(pirn_signal_add(loop, &signal, SIGHUP, 0, on_signal, &told));
+    OK(pirn_signal_add(loop, &one, SIGHUP, 0, on_signal, &told));
     MUST(kill(getpid(), SIGHUP) == 0);
     GIVES(pirn_turn(loop, SECOND), 1);
     EQUAL(told.calls, 1);
-    OK(pirn_signal_remove(&signal));
-    CLOSE(loop);
+    end();
 }
 
 /* ---- the mask ---- */
 
 static void pirn_blocks_what_it_is_told_to(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_signal signal = { 0 };
-    struct told told = { 0 };
-    OPEN(loop, block, the_backend);
+    open_empty();
     block_only(0);
-    OK(pirn_signal_add(loop, &signal, SIGUSR1, PIRN_SIGNAL_BLOCK, on_signal, &told));
+    OK(pirn_signal_add(loop, &one, SIGUSR1, PIRN_SIGNAL_BLOCK, on_signal, &told));
     CHECK(is_blocked(SIGUSR1));
     MUST(kill(getpid(), SIGUSR1) == 0);
     GIVES(pirn_turn(loop, SECOND), 1);
-    OK(pirn_signal_remove(&signal));
+    OK(pirn_signal_remove(&one));
     CHECK(!is_blocked(SIGUSR1));
     /* What the application has blocked stays blocked. */
     block_only(SIGUSR1);
-    OK(pirn_signal_add(loop, &signal, SIGUSR1, PIRN_SIGNAL_BLOCK, on_signal, &told));
-    OK(pirn_signal_remove(&signal));
+    OK(pirn_signal_add(loop, &one, SIGUSR1, PIRN_SIGNAL_BLOCK, on_signal, &told));
+    OK(pirn_signal_remove(&one));
     CHECK(is_blocked(SIGUSR1));
     EQUAL(told.calls, 1);
     CLOSE(loop);
@@ -281,15 +279,10 @@ static void pirn_blocks_what_it_is_told_to(void)
 
 static void a_child_with_an_empty_mask_hears_its_signals(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_signal signal = { 0 };
-    struct told told = { 0 };
     /* It ends by the signal if it does not block it, and with status 0 if it does. */
     static char *const arguments[] = { "sh", "-c", "kill -TERM $$; exit 0", NULL };
     static char *const no_environment[] = { NULL };
-    OPEN(loop, block, the_backend);
-    block_only(SIGTERM);
-    OK(pirn_signal_add(loop, &signal, SIGTERM, 0, on_signal, &told));
+    begin(SIGTERM);
     for (int is_empty = 0; is_empty < 2; is_empty++) {
         posix_spawnattr_t attributes;
         sigset_t none;
@@ -310,8 +303,7 @@ static void a_child_with_an_empty_mask_hears_its_signals(void)
             CHECK(WIFEXITED(status));
     }
     GIVES(pirn_turn(loop, 0), 0);
-    OK(pirn_signal_remove(&signal));
-    CLOSE(loop);
+    end();
 }
 
 /* ---- threads, loops, processes ---- */
@@ -363,13 +355,8 @@ static void *waiting_thread(void *nothing)
 
 static void a_signal_for_a_thread_stays_with_it(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_signal signal = { 0 };
-    struct told told = { 0 };
     pthread_t thread;
-    OPEN(loop, block, the_backend);
-    block_only(SIGUSR1);
-    OK(pirn_signal_add(loop, &signal, SIGUSR1, 0, on_signal, &told));
+    begin(SIGUSR1);
     MUST(pthread_barrier_init(&barrier, NULL, 2) == 0);
     MUST(pthread_create(&thread, NULL, waiting_thread, NULL) == 0);
     pthread_barrier_wait(&barrier);
@@ -386,72 +373,99 @@ static void a_signal_for_a_thread_stays_with_it(void)
     EQUAL(told.calls, 2);
     pthread_barrier_wait(&barrier);
     MUST(pthread_join(thread, NULL) == 0);
-    OK(pirn_signal_remove(&signal));
-    CLOSE(loop);
+    end();
+}
+
+static volatile sig_atomic_t handled_count;
+
+static void handler(int signo)
+{
+    (void)signo;
+    handled_count++;
+}
+
+static void *careless_thread(void *nothing)
+{
+    block_only(0);
+    pthread_barrier_wait(&barrier);
+    pthread_barrier_wait(&barrier);
+    return nothing;
+}
+
+/* What the header warns of: the kernel gives a signal to any thread that does not block it. */
+static void a_thread_that_does_not_block_a_signal_takes_it(void)
+{
+    struct sigaction action, before;
+    pthread_t thread;
+    begin(SIGUSR1);
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handler;
+    MUST(sigaction(SIGUSR1, &action, &before) == 0);
+    MUST(pthread_barrier_init(&barrier, NULL, 2) == 0);
+    MUST(pthread_create(&thread, NULL, careless_thread, NULL) == 0);
+    pthread_barrier_wait(&barrier);
+    handled_count = 0;
+    MUST(kill(getpid(), SIGUSR1) == 0);
+    /* The loop would take it too, if it looked before the thread runs. */
+    for (uint64_t begun = monotonic_ns(); !handled_count && monotonic_ns() - begun < 5 * SECOND;)
+        sched_yield();
+    EQUAL(handled_count, 1);
+    GIVES(pirn_turn(loop, 0), 0);
+    EQUAL(told.calls, 0);
+    pthread_barrier_wait(&barrier);
+    MUST(pthread_join(thread, NULL) == 0);
+    /* Without that thread the loop hears of the next. */
+    MUST(kill(getpid(), SIGUSR1) == 0);
+    GIVES(pirn_turn(loop, SECOND), 1);
+    EQUAL(handled_count, 1);
+    MUST(sigaction(SIGUSR1, &before, NULL) == 0);
+    end();
 }
 
 static void a_copy_of_the_loop_hears_its_own(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_signal signal = { 0 };
-    struct told told = { 0 };
-    int status;
-    OPEN(loop, block, the_backend);
-    block_only(SIGUSR1);
-    OK(pirn_signal_add(loop, &signal, SIGUSR1, 0, on_signal, &told));
-    fflush(stdout);
-    pid_t child = fork();
-    MUST(child >= 0);
+    begin(SIGUSR1);
+    pid_t child = begin_copy();
     if (child == 0) {
-        context = "child";
-        failure_count = 0;
-        GIVES(pirn_signal_remove(&signal), -ECHILD);
-        CHECK(signal.loop == loop);
+        GIVES(pirn_signal_remove(&one), -ECHILD);
+        CHECK(one.loop == loop);
         OK(pirn_after_fork(loop));
         MUST(kill(getpid(), SIGUSR1) == 0);
         GIVES(pirn_turn(loop, SECOND), 1);
         EQUAL(told.calls, 1);
         EQUAL(told.info[0].pid, getpid());
-        OK(pirn_signal_remove(&signal));
+        OK(pirn_signal_remove(&one));
         CLOSE(loop);
-        fflush(stdout);
-        _exit(failure_count != 0);
     }
-    MUST(waitpid(child, &status, 0) == child);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    end_copy(child);
     GIVES(pirn_turn(loop, 0), 0);
     EQUAL(told.calls, 0);
     MUST(kill(getpid(), SIGUSR1) == 0);
     GIVES(pirn_turn(loop, SECOND), 1);
     EQUAL(told.calls, 1);
-    OK(pirn_signal_remove(&signal));
-    CLOSE(loop);
+    end();
 }
 
 /* ---- as a watcher ---- */
 
 static void removing_in_the_callback_ends_it(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_signal signal = { 0 };
-    struct told told = { 0 };
-    OPEN(loop, block, the_backend);
+    open_empty();
     block_only(SIGRTMIN);
     for (int at = 0; at < 3; at++)
         queue(SIGRTMIN, at);
-    OK(pirn_signal_add(loop, &signal, SIGRTMIN, 0, on_signal, &told));
-    told.remove = &signal;
+    OK(pirn_signal_add(loop, &one, SIGRTMIN, 0, on_signal, &told));
+    told.remove = &one;
     GIVES(pirn_run(loop), PIRN_DONE);
     EQUAL(told.calls, 1);
-    CHECK(is_zero(&signal, sizeof signal));
+    CHECK(is_zero(&one, sizeof one));
     /* Two are left for the next. */
     told.remove = NULL;
-    OK(pirn_signal_add(loop, &signal, SIGRTMIN, 0, on_signal, &told));
+    OK(pirn_signal_add(loop, &one, SIGRTMIN, 0, on_signal, &told));
     settle(loop, 8);
     EQUAL(told.calls, 3);
     EQUAL(told.info[2].value, 2);
-    OK(pirn_signal_remove(&signal));
-    CLOSE(loop);
+    end();
 }
 
 static void removing_another_takes_its_signal_away(void)
@@ -535,30 +549,25 @@ static void removing_after_the_loop_has_ended_closes_the_fd(void)
 
 static void a_lost_fd_is_told_and_not_closed_again(void)
 {
-    struct pirn_loop *loop;
-    struct pirn_signal signal = { 0 };
-    struct told told = { 0 };
-    OPEN(loop, block, the_backend);
-    block_only(SIGUSR1);
-    OK(pirn_signal_add(loop, &signal, SIGUSR1, 0, on_signal, &told));
-    int fd = signal.fd;
+    begin(SIGUSR1);
+    int fd = one.fd;
     close(fd);
     settle(loop, 4);
     if (told.calls > 0) {
         EQUAL(told.calls, 1);
         EQUAL(told.info[0].signo, 0);
-        EQUAL(signal.fd, -1);
+        EQUAL(one.fd, -1);
         /* The number is another's now, and stays so. */
         int pipe_fds[2];
         MUST(pipe(pipe_fds) == 0);
         EQUAL(pipe_fds[0], fd);
-        OK(pirn_signal_remove(&signal));
+        OK(pirn_signal_remove(&one));
         CHECK(fcntl(fd, F_GETFD) >= 0);
         close_all(pipe_fds, 2);
     } else {
         /* epoll says nothing of a closed fd. */
         CHECK(the_backend == PIRN_BACKEND_EPOLL);
-        OK(pirn_signal_remove(&signal));
+        OK(pirn_signal_remove(&one));
     }
     CLOSE(loop);
 }
@@ -577,6 +586,7 @@ static void test(uint32_t backend)
     a_child_with_an_empty_mask_hears_its_signals();
     one_of_two_loops_gets_a_signal();
     a_signal_for_a_thread_stays_with_it();
+    a_thread_that_does_not_block_a_signal_takes_it();
     a_copy_of_the_loop_hears_its_own();
     removing_in_the_callback_ends_it();
     removing_another_takes_its_signal_away();
