@@ -566,7 +566,7 @@ int pirn_grow(struct pirn_loop *loop,
  * What keeps it going: watchers and armed timers that are not unref'ed, queued tasks,
  * accepted posts and raised bits, and every `pirn_hold`. A post that may come does not: hold
  * the loop if it is to wait for posts alone. To find out what does, walk with
- * `pirn_info_next` and look at `pirn_stats`: README.md has a function that prints it.
+ * `pirn_info_next` and look at `pirn_stats`: docs/MANUAL.md has a function that prints it.
  *
  * Returns `PIRN_DONE` or `PIRN_STOPPED`, or
  * - -EINVAL: no live loop
@@ -1764,7 +1764,7 @@ struct pirn_host {
  *         if (!(info.options & PIRN_UNREF))
  *             printf("kind %u, fd %d\n", (unsigned)info.kind, info.fd);
  *
- * README.md has the complete function, which also looks at holds and posts.
+ * docs/MANUAL.md has the complete function, which also looks at holds and posts.
  */
 
 /**

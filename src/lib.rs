@@ -40,11 +40,13 @@
 //! peer.write_all(b"hello").unwrap();
 //! drop(peer);
 //!
-//! let mut storage = Storage::<16, 4, 4>::new(); // I/O watchers, timers, tasks: all the memory
-//! there will ever be let mut event_loop = Loop::new(&mut storage, Config::default())?; let mut
-//! conversation = Conversation { stream, heard: Vec::new() };
+//! // I/O watchers, timers, tasks: all the memory there will ever be
+//! let mut storage = Storage::<16, 4, 4>::new();
+//! let mut event_loop = Loop::new(&mut storage, Config::default())?;
+//! let mut conversation = Conversation { stream, heard: Vec::new() };
 //! event_loop.io_add(conversation.stream.as_raw_fd(), Interest::READ, on_readable, 0)?;
-//! event_loop.run(&mut conversation)?; assert_eq!(conversation.heard, b"hello");
+//! event_loop.run(&mut conversation)?;
+//! assert_eq!(conversation.heard, b"hello");
 //! # Ok::<(), pirn::Error>(())
 //! ```
 //!
@@ -116,7 +118,7 @@ pub use time::{FOREVER, Nanos};
 pub use token::{Io, Task, Timer};
 pub use watchers::Hook;
 
-/// The first program of README.md is compiled and run with the other examples.
+/// The first program of the manual is compiled and run with the other examples.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/MANUAL.md")]
 struct Readme;

@@ -20,6 +20,11 @@ fn text(path: &str) -> String {
 }
 
 /// The fenced blocks of a language, in order.
+/// README.md, and the manual that it sends its readers to.
+fn manual() -> String {
+    text("README.md") + &text("docs/MANUAL.md")
+}
+
 fn blocks(markdown: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     let parts = markdown.split(&fence).skip(1);
@@ -110,7 +115,7 @@ fn what_keeps_a_run_going_is_printed() {
     if !has("gcc") {
         return;
     }
-    let shown = blocks(&text("README.md"), "c").swap_remove(1);
+    let shown = blocks(&text("docs/MANUAL.md"), "c").swap_remove(0);
     assert!(
         shown.contains("pirn_info_next"),
         "the program is where it was"
@@ -174,7 +179,7 @@ fn echo_example_verifies_itself() {
 #[test]
 fn commands_exist() {
     let manifests = text("Cargo.toml") + &text("capi/Cargo.toml");
-    let readme = text("README.md");
+    let readme = manual();
     let mut commands: Vec<String> = blocks(&readme, "sh")
         .concat()
         .lines()
@@ -260,7 +265,7 @@ fn features_are_told() {
         .filter_map(|line| line.split_once(" = ").map(|(name, _)| name))
         .filter(|name| *name != "default")
         .collect();
-    let readme = text("README.md");
+    let readme = manual();
     let table = readme
         .split("| feature |")
         .nth(1)
@@ -296,6 +301,7 @@ fn names_exist() {
     let known: BTreeSet<&str> = header.split(|letter| !is_word(letter)).collect();
     for document in [
         "README.md",
+        "docs/MANUAL.md",
         "docs/TURN.md",
         "docs/DESIGN.md",
         "CHANGELOG.md",
@@ -314,7 +320,14 @@ fn names_exist() {
 /// Every file the documents name is there: what is linked, and what stands between backquotes and looks like a path.
 #[test]
 fn paths_exist() {
-    for document in ["README.md", "docs/TURN.md", "docs/DESIGN.md"] {
+    for document in [
+        "README.md",
+        "docs/MANUAL.md",
+        "docs/TURN.md",
+        "docs/DESIGN.md",
+    ] {
+        let directory = root().join(document);
+        let directory = directory.parent().expect("a file has a directory");
         let markdown = text(document);
         let linked = markdown
             .split("](")
@@ -330,7 +343,10 @@ fn paths_exist() {
                 && !quoted.starts_with('/')
                 && !quoted.contains([' ', '*', '<'])
         };
-        for path in linked.chain(quoted(&markdown).into_iter().filter(is_path)) {
+        for path in linked {
+            assert!(directory.join(&path).exists(), "{document} links to {path}");
+        }
+        for path in quoted(&markdown).into_iter().filter(is_path) {
             assert!(root().join(&path).exists(), "{document} names {path}");
         }
     }
@@ -350,7 +366,7 @@ fn figures_are_right() {
     let [base, io, timer, task, sum] = printed.split_whitespace().collect::<Vec<_>>()[..] else {
         panic!("{printed}")
     };
-    let readme = text("README.md");
+    let readme = manual();
     let column = if cfg!(target_pointer_width = "64") {
         1
     } else {
@@ -358,7 +374,7 @@ fn figures_are_right() {
     };
     for (row, expected) in [
         ("the loop itself, once", base),
-        ("each I/O watcher or handler of a raised bit", io),
+        ("each I/O watcher, handler of a raised bit or hook", io),
         ("each timer", timer),
         ("each task", task),
     ] {

@@ -904,7 +904,7 @@ unsafe extern "C" {
     /// What keeps it going: watchers and armed timers that are not unref'ed, queued tasks,
     /// accepted posts and raised bits, and every `pirn_hold`. A post that may come does not: hold
     /// the loop if it is to wait for posts alone. To find out what does, walk with
-    /// `pirn_info_next` and look at `pirn_stats`: README.md has a function that prints it.
+    /// `pirn_info_next` and look at `pirn_stats`: docs/MANUAL.md has a function that prints it.
     ///
     /// Returns `PIRN_DONE` or `PIRN_STOPPED`, or
     /// - -EINVAL: no live loop
