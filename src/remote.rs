@@ -139,8 +139,8 @@ impl<W: Owned> Shared<'_, W> {
     pub(crate) fn retire_here(&self) -> Result<()> {
         match self.retire() {
             Err(Error::EBUSY) if self.is_copy() == Some(true) => {
-                self.forget_others();
-                self.retire()
+                self.close();
+                Ok(())
             }
             result => result,
         }

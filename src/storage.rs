@@ -21,11 +21,7 @@ use crate::watchers::Watcher;
 
 /// What a loop works on.
 pub(crate) struct Parts<'a, W> {
-    pub(crate) watchers: &'a mut [Watcher],
-    /// All `NONE`.
-    pub(crate) buckets: &'a mut [u32],
-    pub(crate) timers: &'a mut [TimerSlot],
-    pub(crate) tasks: &'a mut [tasks::Slot],
+    pub(crate) tables: Tables<'a>,
     pub(crate) shared: &'a Shared<'a, W>,
     pub(crate) block_size: u32,
     /// A hash of the block and of which life of it this is.
@@ -71,8 +67,9 @@ const ALIGNMENT: usize = 8;
 
 /// Where the parts of a block will be, said before any of them is written.
 struct Plan {
-    /// Bytes that are taken, from the start of the block, which is aligned to `ALIGNMENT`.
-    end: usize,
+    /// Bytes that are taken, from the start of the block, which is aligned to `ALIGNMENT`. No
+    /// number of parts that a capacity can name comes near the end of the range.
+    end: u64,
 }
 
 /// A place for `count` of `T`, at an offset that suits them.
@@ -83,16 +80,29 @@ struct Place<T> {
 }
 
 impl Plan {
-    /// The next place. What does not fit into the address space ends at its end, where no block
-    /// does.
-    fn place<T>(&mut self, count: usize) -> Place<T> {
+    /// The next place, to be used only if the plan turns out to be no longer than the block.
+    fn place<T>(&mut self, count: u32) -> Place<T> {
         const { assert!(align_of::<T>() <= ALIGNMENT) };
-        let offset = self.end.saturating_add(align_of::<T>() - 1) & !(align_of::<T>() - 1);
-        self.end = offset.saturating_add(count.saturating_mul(size_of::<T>()));
+        let alignment = align_of::<T>() as u64;
+        let offset = (self.end + alignment - 1) & !(alignment - 1);
+        self.end = offset + u64::from(count) * size_of::<T>() as u64;
         Place {
-            offset,
-            count,
+            offset: offset as usize,
+            count: count as usize,
             of: PhantomData,
+        }
+    }
+}
+
+impl Plan {
+    /// The backend's area for so many watchers.
+    fn place_area(&mut self, io: u32) -> Place<u64> {
+        let base = self.place(AREA_BASE_WORDS as u32);
+        let words = (u64::from(io) * AREA_PER_IO as u64).div_ceil(size_of::<u64>() as u64);
+        self.end += words * size_of::<u64>() as u64;
+        Place {
+            count: base.count + words as usize,
+            ..base
         }
     }
 }
@@ -154,7 +164,7 @@ struct Layout {
     mailbox: Place<Entry>,
     buckets: Place<u32>,
     area: Place<u64>,
-    end: usize,
+    end: u64,
 }
 
 impl Layout {
@@ -165,16 +175,15 @@ impl Layout {
         if capacity.timers > MAX_TIMERS {
             return None;
         }
-        let io = capacity.io as usize;
-        let area = AREA_BASE_WORDS + io.saturating_mul(AREA_PER_IO).div_ceil(size_of::<u64>());
+        let Capacity { io, timers, tasks } = capacity;
         let mut plan = Plan { end: 0 };
         Some(Layout {
             watchers: plan.place(io),
-            timers: plan.place(capacity.timers as usize),
-            tasks: plan.place(capacity.tasks as usize),
-            mailbox: plan.place(capacity.remote() as usize),
+            timers: plan.place(timers),
+            tasks: plan.place(tasks),
+            mailbox: plan.place(capacity.remote()),
             buckets: plan.place(io),
-            area: plan.place(area),
+            area: plan.place_area(io),
             end: plan.end,
         })
     }
@@ -202,7 +211,7 @@ impl<'a> Tables<'a> {
         let skipped = skipped(memory);
         let (block, size) = (memory.wrapping_add(skipped), size.saturating_sub(skipped));
         let layout = Layout::new(capacity)?;
-        if layout.end > size {
+        if layout.end > size as u64 {
             return None;
         }
         let mut area = layout.area;
@@ -334,10 +343,7 @@ impl<'a, W: Wake> Cut<'a, W> {
     pub(crate) fn finish(self, waker: W) -> Parts<'a, W> {
         Parts {
             shared: self.place.write(Shared::new(self.tables.mailbox, waker)),
-            watchers: self.tables.watchers,
-            buckets: self.tables.buckets,
-            timers: self.tables.timers,
-            tasks: self.tables.tasks,
+            tables: self.tables,
             block_size: self.block_size,
             hash: self.hash,
         }

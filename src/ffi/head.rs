@@ -14,7 +14,8 @@ pub(super) type CBackend = Platform<'static, CHost>;
 pub(super) type CReactor = Reactor<'static, CBackend>;
 pub(super) type CWaker = PlatformWaker<CHostWaker>;
 
-/// A loop. It lives at the front of the block given to `pirn_init` and is only ever handled by its address.
+/// A loop. It lives at the front of the block given to `pirn_init` and is only ever handled by its
+/// address.
 pub struct pirn_loop(pub(super) Head);
 
 /// What stands at the front of a block.
@@ -27,19 +28,21 @@ pub(super) struct Head {
     /// `tasks | epoch << 32`. The epoch counts the lives of the block.
     pub(super) tasks_and_epoch: u64,
     pub(super) shared: *const Shared<'static, CWaker>,
-    /// Where the tables are, in bytes from where, and for how many of each. `pirn_grow` moves them.
-    pub(super) tables: (*mut u8, usize),
-    pub(super) capacity: Capacity,
-    /// Where on its stack a thread has entered `pirn_run`, a turn or a part of one; 0: none is inside.
+    /// Where on its stack a thread has entered `pirn_run`, a turn or a part of one; 0: none is
+    /// inside.
     pub(super) inside: AtomicUsize,
     /// Which thread that is.
     #[cfg(all(debug_assertions, linux_backend))]
     pub(super) runner: super::run::Runner,
     /// As given to `pirn_init`: `PIRN_MEASURE`, `PIRN_TAKE`, `PIRN_NO_FORK_CHECK`. Never changes.
     pub(super) flags: u32,
-    /// What makes a dispatch with hooks. `pirn_hook_add` leaves it here, so that a program without hooks does not contain it.
-    pub(super) dispatch_with_hooks: Option<unsafe fn(*mut pirn_loop) -> u32>,
     pub(super) reactor: CReactor,
+    /// What makes a dispatch with hooks. `pirn_hook_add` leaves it here, so that a program without
+    /// hooks does not contain it.
+    pub(super) dispatch_with_hooks: Option<unsafe fn(*mut pirn_loop) -> u32>,
+    /// Where the tables are, in bytes from where, and for how many of each. `pirn_grow` moves them.
+    pub(super) tables: (*mut u8, usize),
+    pub(super) capacity: Capacity,
 }
 
 /// True if the loop's pointers into its block are those that `pirn_init` wrote: where the parts are

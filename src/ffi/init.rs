@@ -195,7 +195,7 @@ pub unsafe extern "C" fn pirn_deinit(r#loop: *mut pirn_loop) -> c_int {
     // SAFETY: passed on.
     let result = match unsafe { super::shared(r#loop) } {
         // SAFETY: a live loop, as `shared` has found.
-        Ok(shared) => match unsafe { super::run::idle(r#loop) } {
+        Ok(shared) => match unsafe { super::run::check_idle(r#loop) } {
             Ok(()) => shared.retire_here(),
             Err(error) => Err(error),
         },

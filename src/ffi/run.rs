@@ -45,8 +45,8 @@ const _: () = assert!(
 struct Running(*mut pirn_loop);
 
 impl Running {
-    /// `EINVAL` if there is no live loop, `EBUSY` if someone is inside already. `frame` is an address in
-    /// the stack frame that stays while the caller is inside.
+    /// `EINVAL` if there is no live loop, `EBUSY` if someone is inside already. `frame` is an
+    /// address in the stack frame that stays while the caller is inside.
     ///
     /// # Safety
     ///
@@ -56,7 +56,8 @@ impl Running {
         unsafe { super::check(r#loop)? };
         // SAFETY: a live loop. The word is atomic and only ever borrowed shared.
         let inside = unsafe { &(*r#loop).0.inside };
-        // In one step: of two threads that try at once, which is a mistake, one is told so for certain.
+        // In one step: of two threads that try at once, which is a mistake, one is told so for
+        // certain.
         match inside.compare_exchange(0, frame, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => {
                 #[cfg(all(debug_assertions, linux_backend))]
@@ -89,12 +90,14 @@ pub(super) struct Runner {
 impl Runner {
     fn begin(&self) {
         let (process, thread) = crate::sys::process_and_thread();
-        // Relaxed: the thread that is inside always sees its own number, and whoever sees another one is wrong.
+        // Relaxed: the thread that is inside always sees its own number, and whoever sees another
+        // one is wrong.
         self.process.store(process, Ordering::Relaxed);
         self.thread.store(thread, Ordering::Relaxed);
     }
 
-    /// `EPERM` if it is another thread of this process. In a copy made by fork no thread of the parent runs.
+    /// `EPERM` if it is another thread of this process. In a copy made by fork no thread of the
+    /// parent runs.
     fn check(&self) -> Result<()> {
         let (process, thread) = crate::sys::process_and_thread();
         let is_other = self.process.load(Ordering::Relaxed) == process
@@ -120,17 +123,38 @@ pub(super) unsafe fn check_thread(r#loop: *mut pirn_loop) -> Result<()> {
     runner.check()
 }
 
-/// Makes sure that nobody is inside: `EBUSY` otherwise.
-///
-/// In a copy that fork made the thread that was inside may not exist. It does not if no callback was under
-/// way, for this is called by a callback or from outside; nor if its frame is deeper in the stack than that
-/// of this call, which a callback would have made from below. (A callback that has left its stack for
-/// another one of its own, higher up, is not known as one: the documentation asks it to come back first.)
+/// Makes sure that nobody is inside: `EBUSY` otherwise. In a copy that fork made, what was under
+/// way there is over.
 ///
 /// # Safety
 ///
 /// A live loop, on its thread.
 pub(super) unsafe fn idle(r#loop: *mut pirn_loop) -> Result<()> {
+    // SAFETY: passed on.
+    unsafe { check_idle(r#loop)? };
+    // SAFETY: a live loop. The word is atomic and only ever borrowed shared.
+    let inside = unsafe { &(*r#loop).0.inside };
+    if inside.load(Ordering::Relaxed) != 0 {
+        // SAFETY: a live loop, and this is the only thread of the copy: nothing of the reactor is
+        // borrowed, in a callback neither.
+        unsafe { &mut (*r#loop).0.reactor }.abandon();
+        inside.store(0, Ordering::Release);
+    }
+    Ok(())
+}
+
+/// Finds out whether anybody is inside: `EBUSY` then.
+///
+/// In a copy that fork made the thread that was inside may not exist. It does not if no callback
+/// was under way, for this is called by a callback or from outside; nor if its frame is deeper in
+/// the stack than that of this call, which a callback would have made from below. (A callback that
+/// has left its stack for another one of its own, higher up, is not known as one: the documentation
+/// asks it to come back first.)
+///
+/// # Safety
+///
+/// A live loop, on its thread.
+pub(super) unsafe fn check_idle(r#loop: *mut pirn_loop) -> Result<()> {
     let here = 0u8;
     // SAFETY: a live loop. The word is atomic and only ever borrowed shared.
     let inside = unsafe { &(*r#loop).0.inside };
@@ -142,19 +166,17 @@ pub(super) unsafe fn idle(r#loop: *mut pirn_loop) -> Result<()> {
     if unsafe { super::shared(r#loop)? }.is_copy() != Some(true) {
         return Err(Error::EBUSY);
     }
-    // SAFETY: a live loop, and this is the only thread of the copy: nothing of the reactor is borrowed, in a
-    // callback neither.
-    let reactor = unsafe { &mut (*r#loop).0.reactor };
+    // SAFETY: a live loop, and this is the only thread of the copy: nothing of the reactor is
+    // borrowed, in a callback neither.
+    let reactor = unsafe { &(*r#loop).0.reactor };
     if reactor.is_dispatching() && frame >= (&raw const here).addr() {
         return Err(Error::EBUSY);
     }
-    reactor.abandon();
-    inside.store(0, Ordering::Release);
     Ok(())
 }
 
-/// The face of a loop for C: everything is reached through its address, and nothing stays borrowed while a callback runs, for the
-/// callback may do with the loop what it likes.
+/// The face of a loop for C: everything is reached through its address, and nothing stays borrowed
+/// while a callback runs, for the callback may do with the loop what it likes.
 pub(super) struct Face(*mut pirn_loop);
 
 impl Caller<'static> for Face {
@@ -162,8 +184,8 @@ impl Caller<'static> for Face {
 
     #[inline]
     fn reactor(&mut self) -> &mut CReactor {
-        // SAFETY: a `Face` is made of a live loop, on its thread, inside a `Running`, so that it stays live; the borrow is the only one, for
-        // it ends before a call is made.
+        // SAFETY: a `Face` is made of a live loop, on its thread, inside a `Running`, so that it
+        // stays live; the borrow is the only one, for it ends before a call is made.
         unsafe { &mut (*self.0).0.reactor }
     }
 
@@ -286,8 +308,8 @@ fn ended(result: Result<Ended>) -> c_int {
 /// - -EBUSY: inside a callback of this loop, or another thread runs it
 /// - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
 /// - -ECHILD: a copy made by fork
-/// - what the kernel said to the wait, if it is lasting: -EBADF (the loop's own fd was closed), -EINVAL, -ENOMEM, ...; nothing is lost, and
-///   the loop can be run again
+/// - what the kernel said to the wait, if it is lasting: -EBADF (the loop's own fd was closed),
+///   -EINVAL, -ENOMEM, ...; nothing is lost, and the loop can be run again
 ///
 /// Blocks. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
@@ -298,10 +320,11 @@ pub unsafe extern "C" fn pirn_run(r#loop: *mut pirn_loop) -> c_int {
 
 /// Run the loop as `pirn_run` does, but not beyond a point in time.
 ///
-/// @param deadline_ns  on the clock of `pirn_now`; `PIRN_FOREVER`: as `pirn_run`. A callback that is under way is not interrupted.
+/// @param deadline_ns  on the clock of `pirn_now`; `PIRN_FOREVER`: as `pirn_run`. A callback that
+/// is under way is not interrupted.
 ///
-/// Returns `PIRN_EXPIRED` when the deadline has passed, else as `pirn_run`. In the past: at once, without a turn. Blocks. Loop
-/// thread. Since 0.1.
+/// Returns `PIRN_EXPIRED` when the deadline has passed, else as `pirn_run`. In the past: at once,
+/// without a turn. Blocks. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_run_until(r#loop: *mut pirn_loop, deadline_ns: u64) -> c_int {
     // SAFETY: passed on.
@@ -310,17 +333,18 @@ pub unsafe extern "C" fn pirn_run_until(r#loop: *mut pirn_loop, deadline_ns: u64
 
 /// Make one turn.
 ///
-/// Waits until something is due, at most `timeout_ns`, and calls it. Waits even if nothing keeps the
-/// loop going.
+/// Waits until something is due, at most `timeout_ns`, and calls it. Waits even if nothing keeps
+/// the loop going.
 ///
-/// May return 0 before the time is over: after a signal or `pirn_wake`; after events that no watcher
-/// wants any more; and on epoll after the whole milliseconds of a wait, as the rest is waited for in the
-/// next turn. So call it in a loop, and look at `pirn_now` for the time that has passed.
+/// May return 0 before the time is over: after a signal or `pirn_wake`; after events that no
+/// watcher wants any more; and on epoll after the whole milliseconds of a wait, as the rest is
+/// waited for in the next turn. So call it in a loop, and look at `pirn_now` for the time that has
+/// passed.
 ///
 /// @param timeout_ns  0 polls; `PIRN_FOREVER` waits for ever
 ///
-/// Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait:
-/// one system call, which asks for the process. Loop thread. Since 0.1.
+/// Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the
+/// wait: one system call, which asks for the process. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_turn(r#loop: *mut pirn_loop, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.
@@ -354,13 +378,15 @@ pub unsafe extern "C" fn pirn_abandon(r#loop: *mut pirn_loop) -> c_int {
 
 /// Limit what one turn may do.
 ///
-/// What is left over when a limit is reached is served by the next turns, before anything new is fetched: nothing is lost and nothing is
-/// served twice before all else was served once.
+/// What is left over when a limit is reached is served by the next turns, before anything new is
+/// fetched: nothing is lost and nothing is served twice before all else was served once.
 ///
 /// @param callbacks  how many callbacks a turn may run; 0: any number
-/// @param time_ns    for how long it may start callbacks; 0: any time. The clock is then read around each.
+/// @param time_ns    for how long it may start callbacks; 0: any time. The clock is then read
+/// around each.
 ///
-/// Returns 0, or -EINVAL: no live loop. Takes effect with the next turn. Cost: O(1). Loop thread, any callback. Since 0.1.
+/// Returns 0, or -EINVAL: no live loop. Takes effect with the next turn. Cost: O(1). Loop thread,
+/// any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_limit(r#loop: *mut pirn_loop, callbacks: u32, time_ns: u64) -> c_int {
     enter!(r#loop).set_limit(Limit {
@@ -372,7 +398,8 @@ pub unsafe extern "C" fn pirn_limit(r#loop: *mut pirn_loop, callbacks: u32, time
 
 /// Keep `pirn_run` going although nothing else may do so, until `pirn_release`. Counts.
 ///
-/// Returns 0, or -EINVAL: no live loop; -ENOSPC: held 2^32 - 1 times. Cost: O(1). Loop thread, any callback. Since 0.1.
+/// Returns 0, or -EINVAL: no live loop; -ENOSPC: held 2^32 - 1 times. Cost: O(1). Loop thread, any
+/// callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_hold(r#loop: *mut pirn_loop) -> c_int {
     status(enter!(r#loop).hold())
@@ -380,7 +407,8 @@ pub unsafe extern "C" fn pirn_hold(r#loop: *mut pirn_loop) -> c_int {
 
 /// Undo one `pirn_hold`.
 ///
-/// Returns 0, or -EINVAL: no live loop, or it is not held. Cost: O(1). Loop thread, any callback. Since 0.1.
+/// Returns 0, or -EINVAL: no live loop, or it is not held. Cost: O(1). Loop thread, any callback.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_release(r#loop: *mut pirn_loop) -> c_int {
     status(enter!(r#loop).release())

@@ -52,6 +52,7 @@ impl<B: Backend> Reactor<'_, B> {
         }
         self.link(NONE, io.slot);
         self.hooks.has_idle |= when == Hook::Idle;
+        self.hooks.unlink = Some(|reactor, index| reactor.unlink_hook(index));
         // With a hook for idle times there is something to do.
         self.changed();
         Ok(io)
@@ -72,7 +73,7 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// Takes a hook out of the list.
-    pub(super) fn unlink_hook(&mut self, index: u32) {
+    fn unlink_hook(&mut self, index: u32) {
         let next = self
             .watchers
             .slab

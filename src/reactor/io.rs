@@ -193,7 +193,9 @@ impl<B: Backend> Reactor<'_, B> {
         let (fd, is_head) = (watcher.fd, watcher.flags & HEAD != 0);
         self.set.has_removed = true;
         if fd <= HOOKS {
-            self.unlink_hook(index);
+            if let Some(unlink) = self.hooks.unlink {
+                unlink(self, index);
+            }
             self.watchers.remove(index);
             return;
         }

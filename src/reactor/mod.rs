@@ -88,25 +88,26 @@ impl Limit {
 #[repr(C)]
 pub(crate) struct Reactor<'a, B: Backend> {
     turn: Turn,
+    shared: &'a Shared<'a, B::Waker>,
+    watchers: Watchers<'a>,
     budget: Budget,
-    time: TurnTime,
     set: Set,
-    hooks: Hooks,
-    raised: Raised,
-    pollable: Pollable<B>,
     /// The process that the loop belongs to; 0: nobody asks; [`FORKED`] in a copy.
     owner: u32,
     hold_count: u32,
-    shared: &'a Shared<'a, B::Waker>,
-    watchers: Watchers<'a>,
-    pub(crate) backend: B,
+    hooks: Hooks<B>,
+    raised: Raised,
+    pollable: Pollable<B>,
+    time: TurnTime,
     tasks: Tasks<'a>,
+    pub(crate) backend: B,
     stats: Stats,
     block_size: u32,
     timers: Timers<'a>,
 }
 
 impl<'a, B: Backend> Reactor<'a, B> {
+    #[inline(never)]
     pub(crate) fn new(
         mut backend: B,
         parts: Parts<'a, B::Waker>,
@@ -132,12 +133,12 @@ impl<'a, B: Backend> Reactor<'a, B> {
             owner: parts.shared.owner(),
             hold_count: 0,
             shared: parts.shared,
-            watchers: Watchers::new(parts.watchers, parts.buckets, generation),
+            watchers: Watchers::new(parts.tables.watchers, parts.tables.buckets, generation),
             backend,
-            tasks: Tasks::new(parts.tasks, generation),
+            tasks: Tasks::new(parts.tables.tasks, generation),
             stats: Stats::default(),
             block_size: parts.block_size,
-            timers: Timers::new(parts.timers, generation, now),
+            timers: Timers::new(parts.tables.timers, generation, now),
         }
     }
 

@@ -124,7 +124,10 @@ impl Raised {
 }
 
 /// The hooks of a loop.
-pub(super) struct Hooks {
+pub(super) struct Hooks<B: Backend> {
+    /// Takes a hook out of the list. By address, which the call that adds one leaves here, so that
+    /// the linker leaves the code out of a program without hooks.
+    pub(super) unlink: Option<for<'r, 'a> fn(&'r mut Reactor<'a, B>, u32)>,
     /// The first of the list.
     pub(super) first: u32,
     /// True if there is a hook for idle times: the loop does not sleep.
@@ -133,9 +136,10 @@ pub(super) struct Hooks {
     pub(super) is_calling: bool,
 }
 
-impl Hooks {
-    pub(super) fn new() -> Hooks {
+impl<B: Backend> Hooks<B> {
+    pub(super) fn new() -> Self {
         Hooks {
+            unlink: None,
             first: NONE,
             has_idle: false,
             is_calling: false,
