@@ -33,7 +33,7 @@ impl<B: Backend> Reactor<'_, B> {
             return None;
         }
         let backend = &mut self.backend;
-        let fired = self.timers.pop_due(self.time.now, || backend.now());
+        let fired = self.timers.pop_due(self.turn.now, || backend.now());
         if fired.is_none() {
             self.exhausted(TIMERS);
         }

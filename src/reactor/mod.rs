@@ -47,7 +47,7 @@ use crate::watchers::Watchers;
 use budget::Budget;
 pub(crate) use info::Live;
 pub(crate) use items::FiredIo;
-use state::{Hooks, Pollable, Raised, Set, Turn, TurnTime};
+use state::{Hooks, Pollable, Raised, Set, Turn};
 
 /// As the owner of a loop: this process is a copy, made by fork, of the one that it belongs to.
 const FORKED: u32 = u32::MAX;
@@ -84,8 +84,9 @@ impl Limit {
 }
 
 /// In this order in memory: first what every turn and every item touches, where the machine's short
-/// addresses reach it; the timers, by far the largest, last.
-#[repr(C)]
+/// addresses reach it; the timers, by far the largest, last. On small machines in the order that
+/// takes the least memory.
+#[cfg_attr(target_pointer_width = "64", repr(C))]
 pub(crate) struct Reactor<'a, B: Backend> {
     turn: Turn,
     shared: &'a Shared<'a, B::Waker>,
@@ -98,7 +99,6 @@ pub(crate) struct Reactor<'a, B: Backend> {
     hooks: Hooks<B>,
     raised: Raised,
     pollable: Pollable<B>,
-    time: TurnTime,
     tasks: Tasks<'a>,
     pub(crate) backend: B,
     stats: Stats,
@@ -117,12 +117,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
         let now = backend.now();
         let generation = first_generation(seed, parts.hash, now);
         Reactor {
-            turn: Turn::new(),
+            turn: Turn::new(now),
             budget: Budget::new(measures),
-            time: TurnTime {
-                now,
-                is_stale: false,
-            },
             set: Set::new(),
             hooks: Hooks::new(),
             raised: Raised {

@@ -91,6 +91,6 @@ impl<B: Backend> Reactor<'_, B> {
     fn moves_alarm(&self, wake: Nanos) -> bool {
         // One that is still to ring stands. One whose time has passed may have rung and been heard,
         // so that it must ring again. (While there are timers `now` was read after the last wait.)
-        wake != self.pollable.alarm || (wake <= self.time.now && wake != FOREVER)
+        wake != self.pollable.alarm || (wake <= self.turn.now && wake != FOREVER)
     }
 }

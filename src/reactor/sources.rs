@@ -12,18 +12,18 @@ impl<B: Backend> Reactor<'_, B> {
     /// The turn's time: read after the wait, or at the first call that needs it.
     #[inline]
     pub(crate) fn now(&mut self) -> Nanos {
-        if self.time.is_stale {
+        if self.turn.now_is_stale {
             self.update()
         } else {
-            self.time.now
+            self.turn.now
         }
     }
 
     /// Reads the clock. A clock that goes back is taken to stand still.
     pub(crate) fn update(&mut self) -> Nanos {
-        self.time.now = self.time.now.max(self.backend.now());
-        self.time.is_stale = false;
-        self.time.now
+        self.turn.now = self.turn.now.max(self.backend.now());
+        self.turn.now_is_stale = false;
+        self.turn.now
     }
 
     pub(crate) fn next_deadline(&self) -> Nanos {
@@ -41,7 +41,7 @@ impl<B: Backend> Reactor<'_, B> {
     #[cfg(feature = "ffi")]
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
-        !self.time.is_stale && self.pollable.update.is_none()
+        !self.turn.now_is_stale && self.pollable.update.is_none()
     }
 
     /// Starts a timer without flags, `delay` from the turn's time, if the reactor is quiet.
@@ -56,7 +56,7 @@ impl<B: Backend> Reactor<'_, B> {
     ) -> Result<()> {
         debug_assert!(self.is_quiet());
         self.timers
-            .start_and_tell(self.time.now.saturating_add(delay), period, target, tell)
+            .start_and_tell(self.turn.now.saturating_add(delay), period, target, tell)
     }
 
     pub(crate) fn timer_start(
@@ -66,7 +66,7 @@ impl<B: Backend> Reactor<'_, B> {
         flags: u8,
         target: Target,
     ) -> Result<Token> {
-        if self.time.is_stale {
+        if self.turn.now_is_stale {
             self.update();
         }
         let token = self.timers.start(deadline, period, target)?;
@@ -101,7 +101,7 @@ impl<B: Backend> Reactor<'_, B> {
     pub(crate) fn timer_again(&mut self, timer: Token, delay: Nanos) -> Result<()> {
         // While there is a timer the time is never stale: the wait has read it, or starting the
         // timer has.
-        let deadline = self.time.now.saturating_add(delay);
+        let deadline = self.turn.now.saturating_add(delay);
         // Nothing to tell outside then: until when may be waited is what it was.
         if self.timers.push(timer, deadline) {
             return Ok(());

@@ -60,10 +60,14 @@ pub(super) struct Turn {
     pub(super) events: Range<u32>,
     /// Posts before it are of this turn.
     pub(super) posts_end: Ticket,
+    /// The turn's time, to be read through [`Reactor::now`].
+    pub(super) now: Nanos,
+    /// True if a wait has ended since the clock was read.
+    pub(super) now_is_stale: bool,
 }
 
 impl Turn {
-    pub(super) fn new() -> Turn {
+    pub(super) fn new(now: Nanos) -> Turn {
         Turn {
             due: 0,
             phase: Phase::Idle,
@@ -74,16 +78,10 @@ impl Turn {
             found_count: 0,
             events: 0..0,
             posts_end: Ticket::default(),
+            now,
+            now_is_stale: false,
         }
     }
-}
-
-/// The time of a turn.
-pub(super) struct TurnTime {
-    /// To be read through [`Reactor::now`].
-    pub(super) now: Nanos,
-    /// True if a wait has ended since the clock was read.
-    pub(super) is_stale: bool,
 }
 
 /// What is known of the backend's set besides its entries.

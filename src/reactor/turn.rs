@@ -247,7 +247,7 @@ impl<B: Backend> Reactor<'_, B> {
             });
         self.shared.awake();
         self.stats.waits += 1;
-        self.time.is_stale = true;
+        self.turn.now_is_stale = true;
         // After a failed wait too: `timer_again` relies on it.
         if self.timers.used() > 0 {
             self.update();
@@ -472,7 +472,7 @@ impl<B: Backend> Reactor<'_, B> {
         if deadline == FOREVER {
             FOREVER
         } else {
-            deadline.saturating_sub(self.time.now)
+            deadline.saturating_sub(self.turn.now)
         }
     }
 }
