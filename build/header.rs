@@ -87,7 +87,35 @@ fn section(files: &[PathBuf], types: &HashMap<String, &str>, known: &[PathBuf]) 
         .generate()
         .expect("the section can be generated")
         .write(&mut generated);
-    String::from_utf8(generated).expect("cbindgen writes UTF-8")
+    let mut text = String::from_utf8(generated).expect("cbindgen writes UTF-8");
+    for file in files {
+        mark_private_fields(&mut text, file);
+    }
+    text
+}
+
+/// Fields that a Rust file keeps to itself are the library's: in C their names end in an underscore.
+fn mark_private_fields(text: &mut String, file: &Path) {
+    let source = std::fs::read_to_string(file).expect("the source is readable");
+    let file = syn::parse_file(&source).expect("the source is Rust");
+    for item in file.items {
+        let Item::Struct(item) = item else { continue };
+        let Some(start) = text.find(&format!("struct {} {{\n", item.ident)) else {
+            continue;
+        };
+        let mut end = start + text[start..].find("\n};").expect("every struct ends") + 1;
+        let is_private = |field: &&syn::Field| !matches!(field.vis, Visibility::Public(_));
+        for field in item.fields.iter().filter(is_private) {
+            let Some(name) = &field.ident else { continue };
+            for before in [' ', '*'] {
+                let declared = format!("{before}{name};\n");
+                if let Some(at) = text[start..end].find(&declared) {
+                    text.insert(start + at + declared.len() - 2, '_');
+                    end += 1;
+                }
+            }
+        }
+    }
 }
 
 /// The structs and unions that a file exports to C.

@@ -135,10 +135,10 @@ extern "C" {
  * A time limit for all waits in a part of a fiber. On the fiber's own stack.
  */
 struct pirn_scope {
-  struct pirn_scope *outer;
-  uint64_t outer_bound_ns;
-  uint64_t deadline_ns;
-  uint32_t options;
+  struct pirn_scope *outer_;
+  uint64_t outer_bound_ns_;
+  uint64_t deadline_ns_;
+  uint32_t options_;
 };
 
 /**
@@ -244,10 +244,10 @@ typedef int (*pirn_fiber_fn)(struct pirn_hub *hub, void *user);
  * The stack of a fiber. All zero is none.
  */
 struct pirn_stack {
-  size_t lowest;
-  size_t top;
-  size_t guard;
-  uint32_t is_filled;
+  size_t lowest_;
+  size_t top_;
+  size_t guard_;
+  uint32_t is_filled_;
 };
 
 /**
@@ -255,7 +255,7 @@ struct pirn_stack {
  * ended. `name` and `result` may be read; set `name` after the start.
  */
 struct pirn_fiber {
-  struct pirn_waiter waiter;
+  struct pirn_waiter waiter_;
   /**
    * For people who look at the fiber; kept, not copied. May be NULL.
    */
@@ -264,25 +264,25 @@ struct pirn_fiber {
    * What the body has returned; -EUCLEAN if the stack has overflowed.
    */
   int result;
-  uint32_t state;
-  struct pirn_hub *hub;
-  pirn_fiber_fn body;
-  void *user;
-  size_t pointer;
-  struct pirn_stack stack;
-  struct pirn_waiters joiners;
-  struct pirn_fiber *next;
-  struct pirn_fiber *previous;
-  struct pirn_scope *scope;
-  struct pirn_group *group;
-  struct pirn_fiber *group_next;
-  struct pirn_fiber *group_previous;
+  uint32_t state_;
+  struct pirn_hub *hub_;
+  pirn_fiber_fn body_;
+  void *user_;
+  size_t pointer_;
+  struct pirn_stack stack_;
+  struct pirn_waiters joiners_;
+  struct pirn_fiber *next_;
+  struct pirn_fiber *previous_;
+  struct pirn_scope *scope_;
+  struct pirn_group *group_;
+  struct pirn_fiber *group_next_;
+  struct pirn_fiber *group_previous_;
   /**
    * For tools that must know of stacks: see `pirn_fiber_hooks`.
    */
   void *tool;
-  uint32_t is_cancelled;
-  uint32_t calls;
+  uint32_t is_cancelled_;
+  uint32_t calls_;
 };
 
 /**
@@ -665,10 +665,10 @@ struct pirn_group {
    * `PIRN_GROUP_FAIL_FAST`, or 0. Yours to set.
    */
   uint32_t options;
-  uint32_t is_cancelled;
-  struct pirn_fiber *first;
-  struct pirn_waiters joiners;
-  void *pool;
+  uint32_t is_cancelled_;
+  struct pirn_fiber *first_;
+  struct pirn_waiters joiners_;
+  void *pool_;
 };
 
 /**
@@ -759,13 +759,13 @@ struct pirn_pool_state {
    * The most members there were at once.
    */
   uint32_t peak;
-  uint32_t used;
+  uint32_t used_;
   /**
    * The deepest stack of a member that has ended, in bytes; 0 without `PIRN_FIBER_FILL`.
    */
   size_t deepest;
-  struct pirn_fiber *free;
-  struct pirn_waiters spawners;
+  struct pirn_fiber *free_;
+  struct pirn_waiters spawners_;
 };
 
 /**

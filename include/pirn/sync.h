@@ -85,10 +85,10 @@ extern "C" {
  * `pirn_event_set_from`.
  */
 struct pirn_event {
-  struct pirn_waiters waiters;
-  struct pirn_remote remote;
-  uint32_t is_set;
-  uint32_t reserved;
+  struct pirn_waiters waiters_;
+  struct pirn_remote remote_;
+  uint32_t is_set_;
+  uint32_t reserved_;
 };
 
 /**
@@ -163,10 +163,10 @@ int pirn_event_is_set(const struct pirn_event *event);
  * Only a program whose critical section waits needs it: between two waits nobody else runs.
  */
 struct pirn_mutex {
-  struct pirn_held held;
-  struct pirn_waiters waiters;
-  uint32_t depth;
-  uint32_t options;
+  struct pirn_held held_;
+  struct pirn_waiters waiters_;
+  uint32_t depth_;
+  uint32_t options_;
 };
 
 /**
@@ -229,7 +229,7 @@ int pirn_mutex_unlock_by(struct pirn_mutex *mutex, const struct pirn_waiter *own
  * yours, and must stay where it is while a waiter waits for it.
  */
 struct pirn_semaphore {
-  struct pirn_waiters waiters;
+  struct pirn_waiters waiters_;
   /**
    * How many units are free. To be read only.
    */
@@ -300,8 +300,8 @@ int pirn_semaphore_release(struct pirn_semaphore *semaphore, uint32_t units);
  * must stay where it is until every wait for it is over.
  */
 struct pirn_condition {
-  struct pirn_waiters waiters;
-  struct pirn_mutex *mutex;
+  struct pirn_waiters waiters_;
+  struct pirn_mutex *mutex_;
 };
 
 /**
@@ -356,7 +356,7 @@ int pirn_condition_notify(struct pirn_condition *condition, uint32_t count);
  * and must stay where it is while a waiter waits for it.
  */
 struct pirn_barrier {
-  struct pirn_waiters waiters;
+  struct pirn_waiters waiters_;
   /**
    * How many parties it takes. To be read only.
    */
@@ -369,7 +369,7 @@ struct pirn_barrier {
    * 1 if a party has left, until `pirn_barrier_reset`. To be read only.
    */
   uint32_t is_broken;
-  uint32_t reserved;
+  uint32_t reserved_;
 };
 
 /**
@@ -460,7 +460,7 @@ int pirn_barrier_reset(struct pirn_barrier *barrier);
  * What an item of a linked queue begins with. It is the queue's while the item is in the queue.
  */
 struct pirn_link {
-  struct pirn_link *next;
+  struct pirn_link *next_;
 };
 
 /**
@@ -472,15 +472,15 @@ typedef int (*pirn_queue_before_fn)(const void *a, const void *b);
  * Where the items of a queue are. Opaque.
  */
 struct pirn_items {
-  void *first;
-  struct pirn_link *last;
-  pirn_queue_before_fn before;
-  uint32_t item_size;
-  uint32_t capacity;
-  uint32_t head;
-  uint32_t count;
-  uint32_t order;
-  uint32_t reserved;
+  void *first_;
+  struct pirn_link *last_;
+  pirn_queue_before_fn before_;
+  uint32_t item_size_;
+  uint32_t capacity_;
+  uint32_t head_;
+  uint32_t count_;
+  uint32_t order_;
+  uint32_t reserved_;
 };
 
 /**
@@ -488,15 +488,15 @@ struct pirn_items {
  * waiter waits for it, and until the loop has seen every `pirn_queue_put_from`.
  */
 struct pirn_queue {
-  struct pirn_waiters getters;
-  struct pirn_waiters putters;
-  struct pirn_waiters joiners;
-  struct pirn_items items;
-  uint64_t unfinished;
-  uint32_t claims;
-  uint32_t closed;
-  struct pirn_link * arrived;
-  struct pirn_remote remote;
+  struct pirn_waiters getters_;
+  struct pirn_waiters putters_;
+  struct pirn_waiters joiners_;
+  struct pirn_items items_;
+  uint64_t unfinished_;
+  uint32_t claims_;
+  uint32_t closed_;
+  struct pirn_link * arrived_;
+  struct pirn_remote remote_;
 };
 
 /**

@@ -118,13 +118,17 @@
  *
  *     struct units { struct pirn_waiters waiters; int count; };
  *
- *     static void serve(void *object)
+ *     static void serve(struct units *units)
  *     {
- *         struct units *units = object;
  *         while (units->count > 0 && units->waiters.first_) {
  *             units->count--;
  *             pirn_waiter_grant(units->waiters.first_, 0);
  *         }
+ *     }
+ *
+ *     static void leave(struct pirn_waiter *waiter)
+ *     {
+ *         serve(waiter->object_);
  *     }
  *
  *     static void undo(struct pirn_waiter *waiter, int result)
@@ -134,7 +138,7 @@
  *         serve(units);
  *     }
  *
- *     static const struct pirn_wait_kind kind = { 100, 0, NULL, serve, undo };
+ *     static const struct pirn_wait_kind kind = { 100, 0, NULL, leave, NULL, undo };
  *
  *     int acquire_start(struct units *units, struct pirn_waiter *waiter, uint64_t timeout_ns)
  *     {
@@ -205,8 +209,8 @@ typedef void (*pirn_wake_fn)(struct pirn_hub *hub, struct pirn_waiter *waiter, i
  * A list of waiters. All zero is an empty one.
  */
 struct pirn_waiters {
-  struct pirn_waiter *first;
-  struct pirn_waiter *last;
+  struct pirn_waiter *first_;
+  struct pirn_waiter *last_;
 };
 
 /**
@@ -257,20 +261,20 @@ typedef void (*pirn_abandon_fn)(struct pirn_held *held);
  * When a fiber ends, `abandon` is called for each thing that its waiter still owns: pass it on.
  */
 struct pirn_held {
-  struct pirn_waiter *owner;
-  struct pirn_held *next;
-  struct pirn_held *previous;
-  pirn_abandon_fn abandon;
+  struct pirn_waiter *owner_;
+  struct pirn_held *next_;
+  struct pirn_held *previous_;
+  pirn_abandon_fn abandon_;
 };
 
 /**
  * What a waiter keeps for the heap of deadlines.
  */
 struct pirn_heap_links {
-  struct pirn_waiter *child;
-  struct pirn_waiter *next;
-  struct pirn_waiter *previous;
-  uint64_t at_ns;
+  struct pirn_waiter *child_;
+  struct pirn_waiter *next_;
+  struct pirn_waiter *previous_;
+  uint64_t at_ns_;
 };
 
 /**
@@ -286,27 +290,27 @@ struct pirn_waiter {
    * Yours, never looked at.
    */
   void *user;
-  size_t word;
-  size_t extra;
-  struct pirn_waiter *next;
-  struct pirn_waiter *previous;
-  struct pirn_waiters *list;
-  struct pirn_hub *hub;
-  void *object;
-  struct pirn_wait_kind *kind;
-  struct pirn_held *held;
-  struct pirn_heap_links heap;
-  uint64_t deadline_ns;
-  uint64_t bound_ns;
-  int result;
-  uint32_t state;
+  size_t word_;
+  size_t extra_;
+  struct pirn_waiter *next_;
+  struct pirn_waiter *previous_;
+  struct pirn_waiters *list_;
+  struct pirn_hub *hub_;
+  void *object_;
+  struct pirn_wait_kind *kind_;
+  struct pirn_held *held_;
+  struct pirn_heap_links heap_;
+  uint64_t deadline_ns_;
+  uint64_t bound_ns_;
+  int result_;
+  uint32_t state_;
 };
 
 /**
  * The waiters that have a time limit. All zero is an empty heap.
  */
 struct pirn_deadlines {
-  struct pirn_waiter *root;
+  struct pirn_waiter *root_;
 };
 
 /**
@@ -392,7 +396,7 @@ int pirn_waiter_wake(struct pirn_waiter *waiter, int result);
  * The stack. All zero is an empty one.
  */
 struct pirn_remotes {
-  struct pirn_remote * top;
+  struct pirn_remote * top_;
 };
 
 /**
@@ -400,27 +404,27 @@ struct pirn_remotes {
  * `pirn_hub_init`. It is yours, and must stay where it is until `pirn_hub_deinit`.
  */
 struct pirn_hub {
-  struct pirn_loop *event_loop;
-  struct pirn_waiters ready;
-  struct pirn_deadlines deadlines;
-  struct pirn_timer timer;
-  struct pirn_io bit_handler;
-  struct pirn_task task;
-  struct pirn_remotes remotes;
-  uint64_t timer_at_ns;
-  struct pirn_waiter main;
-  void *running;
-  size_t stack;
-  void *fibers;
-  const void *hooks;
-  uint32_t bit;
-  uint32_t waits;
-  uint32_t timed;
-  uint32_t ports;
-  uint32_t is_called;
-  uint32_t half;
-  uint32_t is_due;
-  uint32_t is_broken;
+  struct pirn_loop *event_loop_;
+  struct pirn_waiters ready_;
+  struct pirn_deadlines deadlines_;
+  struct pirn_timer timer_;
+  struct pirn_io bit_handler_;
+  struct pirn_task task_;
+  struct pirn_remotes remotes_;
+  uint64_t timer_at_ns_;
+  struct pirn_waiter main_;
+  void *running_;
+  size_t stack_;
+  void *fibers_;
+  const void *hooks_;
+  uint32_t bit_;
+  uint32_t waits_;
+  uint32_t timed_;
+  uint32_t ports_;
+  uint32_t is_called_;
+  uint32_t half_;
+  uint32_t is_due_;
+  uint32_t is_broken_;
 };
 
 /**
@@ -434,9 +438,9 @@ typedef void (*pirn_remote_fn)(struct pirn_hub *hub, struct pirn_remote *remote)
  * For those who build objects.
  */
 struct pirn_remote {
-  struct pirn_remote * next;
-  pirn_remote_fn run;
-  uint32_t is_pushed;
+  struct pirn_remote * next_;
+  pirn_remote_fn run_;
+  uint32_t is_pushed_;
 };
 
 /**
@@ -522,16 +526,16 @@ int pirn_hub_verify(const struct pirn_hub *hub);
  * where it is while it is open. Only `fd` may be read.
  */
 struct pirn_port {
-  struct pirn_hub *hub;
-  struct pirn_waiters waiters;
-  struct pirn_io io;
+  struct pirn_hub *hub_;
+  struct pirn_waiters waiters_;
+  struct pirn_io io_;
   /**
    * The fd, which stays yours.
    */
   int fd;
-  uint32_t watched;
-  uint32_t last;
-  uint32_t flags;
+  uint32_t watched_;
+  uint32_t last_;
+  uint32_t flags_;
 };
 
 /**

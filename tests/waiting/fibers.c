@@ -84,6 +84,15 @@ static int sleeps(struct pirn_hub *hub_, void *milliseconds)
     return 0;
 }
 
+/* The limits of all count from the same turn's time, however long it takes to begin the waits. */
+static int parks_for(struct pirn_hub *hub_, void *milliseconds)
+{
+    uint64_t delay = *(const uint32_t *)milliseconds * MILLISECOND;
+    EQUAL(pirn_fiber_park(hub_, delay), -ETIMEDOUT);
+    note("%u ", (unsigned)*(const uint32_t *)milliseconds);
+    return 0;
+}
+
 static void fibers_take_turns(void)
 {
     int result = 0;
@@ -103,7 +112,7 @@ static void fibers_take_turns(void)
     /* The main program waits as fibers do. */
     static const uint32_t delays[] = { 30, 10, 20, 5 };
     for (int at = 0; at < 4; at++)
-        start(at, sleeps, (void *)(uintptr_t)&delays[at]);
+        start(at, parks_for, (void *)(uintptr_t)&delays[at]);
     OK(pirn_fiber_join(&fibers[0], PIRN_FOREVER, NULL));
     WRITTEN("5 10 20 30 ");
     OK(pirn_fiber_sleep(&hub, MILLISECOND));

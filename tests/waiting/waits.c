@@ -55,13 +55,17 @@ static void close_hub(void)
 
 struct units { struct pirn_waiters waiters; int count; };
 
-static void serve(void *object)
+static void serve(struct units *units)
 {
-    struct units *units = object;
     while (units->count > 0 && units->waiters.first_) {
         units->count--;
         pirn_waiter_grant(units->waiters.first_, 0);
     }
+}
+
+static void leave(struct pirn_waiter *waiter)
+{
+    serve(waiter->object_);
 }
 
 static void undo(struct pirn_waiter *waiter, int result)
@@ -72,7 +76,7 @@ static void undo(struct pirn_waiter *waiter, int result)
     serve(units);
 }
 
-static const struct pirn_wait_kind kind = { 100, 0, NULL, serve, undo };
+static const struct pirn_wait_kind kind = { 100, 0, NULL, leave, NULL, undo };
 
 static int acquire_start(struct units *units, struct pirn_waiter *waiter, uint64_t timeout_ns)
 {
