@@ -160,10 +160,10 @@ impl pirn_group {
         if !waiter.hub().is_some_and(|own| core::ptr::eq(own, hub)) {
             return -EINVAL;
         }
-        if let Some(fiber) = pirn_fiber::running(hub)
-            && core::ptr::eq(&fiber.waiter, waiter)
-            && fiber.group.get() == Some(NonNull::from(self))
-        {
+        let is_member = pirn_fiber::running(hub).is_some_and(|fiber| {
+            core::ptr::eq(&fiber.waiter, waiter) && fiber.group.get() == Some(NonNull::from(self))
+        });
+        if is_member {
             return -EDEADLK;
         }
         let begin = |kind: &'static pirn_wait_kind, timeout_ns| {

@@ -129,9 +129,9 @@ impl Call {
 
     /// A fiber whose calls never have to wait lets the others have a turn now and then.
     fn count(&self) {
-        if self.timeout_ns != 0
-            && let Some(fiber) = self.port().hub().and_then(pirn_fiber::running)
-        {
+        let may_wait = self.timeout_ns != 0;
+        let hub = self.port().hub().filter(|_| may_wait);
+        if let Some(fiber) = hub.and_then(pirn_fiber::running) {
             fiber.count_call();
         }
     }

@@ -199,10 +199,8 @@ impl pirn_pool {
         fiber
             .group_next
             .set(state.free.replace(Some(NonNull::from(fiber))));
-        while self.has_room()
-            && let Some(spawner) = state.spawners.first()
-            && let Some(hub) = spawner.hub()
-        {
+        while let Some(spawner) = state.spawners.first().filter(|_| self.has_room()) {
+            let Some(hub) = spawner.hub() else { return };
             let what = core::ptr::with_exposed_provenance::<pirn_spawn>(spawner.word());
             // SAFETY: what is to be spawned stays until the wait is over, as documented.
             let what = unsafe { &*what };

@@ -132,9 +132,10 @@ impl pirn_condition {
     fn notify(&self, count: u32) -> u32 {
         let meant = if count == u32::MAX { 0 } else { IS_MEANT };
         let mut notified = 0;
-        while notified < count
-            && let Some(first) = self.waiters.first()
-        {
+        while notified < count {
+            let Some(first) = self.waiters.first() else {
+                break;
+            };
             first.extra().set(first.extra().get() | meant);
             match self.mutex() {
                 Some(mutex) => mutex.take_back(first),

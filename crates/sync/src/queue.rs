@@ -256,18 +256,14 @@ impl pirn_queue {
 
     /// Lets those in who wait to put, and promises items to those who wait to get.
     fn serve(&self) {
-        while !self.items.is_full()
-            && let Some(putter) = self.putters.first()
-        {
+        while let Some(putter) = self.putters.first().filter(|_| !self.items.is_full()) {
             let item = core::ptr::with_exposed_provenance(putter.word());
             // SAFETY: there is room, and the item stays until the wait is over, as documented.
             unsafe { self.accept(item) };
             // SAFETY: it is in the list, so it waits.
             unsafe { pirn_waiter_grant(putter, 0) };
         }
-        while self.free_items() != 0
-            && let Some(getter) = self.getters.first()
-        {
+        while let Some(getter) = self.getters.first().filter(|_| self.free_items() != 0) {
             self.claims.set(self.claims.get() + 1);
             // SAFETY: it is in the list, so it waits.
             unsafe { pirn_waiter_grant(getter, 0) };

@@ -96,9 +96,8 @@ pub unsafe extern "C" fn pirn_semaphore_acquire_start(
     if refused != 0 {
         return refused;
     }
-    if this.waiters.is_empty()
-        && let Some(rest) = this.value.get().checked_sub(units)
-    {
+    let rest = this.value.get().checked_sub(units);
+    if let Some(rest) = rest.filter(|_| this.waiters.is_empty()) {
         this.value.set(rest);
         return 0;
     }
@@ -118,9 +117,10 @@ pub unsafe extern "C" fn pirn_semaphore_acquire_start(
 
 impl pirn_semaphore {
     fn serve(&self) {
-        while let Some(first) = self.waiters.first()
-            && let Some(rest) = self.value.get().checked_sub(first.word() as u32)
-        {
+        while let Some(first) = self.waiters.first() {
+            let Some(rest) = self.value.get().checked_sub(first.word() as u32) else {
+                break;
+            };
             self.value.set(rest);
             // SAFETY: it is in the list, so it waits.
             unsafe { pirn_waiter_grant(first, 0) };

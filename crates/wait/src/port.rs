@@ -262,9 +262,7 @@ impl pirn_port {
             while let Some(other) = self.waiters.iter().nth(1) {
                 other.end(hub, result);
             }
-        } else if let Some(writer) = writer
-            && !core::ptr::eq(first, writer)
-        {
+        } else if let Some(writer) = writer.filter(|writer| !core::ptr::eq(first, *writer)) {
             writer.end(hub, result);
         }
         if let Some(wake) = first.finish_now(hub, result) {

@@ -488,7 +488,7 @@ impl pirn_waiter {
             hub.ready.remove(self);
             hub.uncount_wait();
             self.set(IDLE);
-            if was_granted && let Some(undo) = undo {
+            if let Some(undo) = undo.filter(|_| was_granted) {
                 let waiter = NonNull::from(self).as_ptr();
                 // SAFETY: called as documented there.
                 unsafe { undo(waiter, self.result.get()) };
@@ -503,7 +503,8 @@ impl pirn_waiter {
         hub.uncount_wait();
         let was_granted = self.has(GRANTED);
         self.set(IDLE);
-        if was_granted && let Some(take) = self.kind().and_then(|kind| kind.take) {
+        let kind = self.kind().filter(|_| was_granted);
+        if let Some(take) = kind.and_then(|kind| kind.take) {
             let waiter = NonNull::from(self).as_ptr();
             // SAFETY: called as documented there.
             let result = unsafe { take(waiter, self.result.get()) };

@@ -1,78 +1,79 @@
 #![expect(unsafe_code, reason = "the switch is assembly")]
 //! AArch64, AAPCS64: `x19` to `x30` and the low halves of `v8` to `v15` are preserved.
 
-use core::arch::naked_asm;
-
 use super::Main;
 
-/// Leaves this stack, with its pointer in `*save`, for the stack that `to` points into.
-///
-/// # Safety
-///
-/// As on x86-64.
-#[unsafe(naked)]
-pub unsafe extern "C" fn switch(save: *mut usize, to: usize) {
-    naked_asm!(
-        ".cfi_startproc",
-        "stp x29, x30, [sp, #-160]!",
-        ".cfi_def_cfa_offset 160",
-        ".cfi_offset x29, -160",
-        ".cfi_offset x30, -152",
-        "stp x19, x20, [sp, #16]",
-        ".cfi_offset x19, -144",
-        ".cfi_offset x20, -136",
-        "stp x21, x22, [sp, #32]",
-        ".cfi_offset x21, -128",
-        ".cfi_offset x22, -120",
-        "stp x23, x24, [sp, #48]",
-        ".cfi_offset x23, -112",
-        ".cfi_offset x24, -104",
-        "stp x25, x26, [sp, #64]",
-        ".cfi_offset x25, -96",
-        ".cfi_offset x26, -88",
-        "stp x27, x28, [sp, #80]",
-        ".cfi_offset x27, -80",
-        ".cfi_offset x28, -72",
-        "stp d8, d9, [sp, #96]",
-        "stp d10, d11, [sp, #112]",
-        "stp d12, d13, [sp, #128]",
-        "stp d14, d15, [sp, #144]",
-        "mov x9, sp",
-        "str x9, [x0]",
-        "mov sp, x1",
-        "ldp x19, x20, [sp, #16]",
-        "ldp x21, x22, [sp, #32]",
-        "ldp x23, x24, [sp, #48]",
-        "ldp x25, x26, [sp, #64]",
-        "ldp x27, x28, [sp, #80]",
-        "ldp d8, d9, [sp, #96]",
-        "ldp d10, d11, [sp, #112]",
-        "ldp d12, d13, [sp, #128]",
-        "ldp d14, d15, [sp, #144]",
-        "ldp x29, x30, [sp], #160",
-        ".cfi_def_cfa_offset 0",
-        ".cfi_restore x29",
-        ".cfi_restore x30",
-        // x16 may be the target of `br` at a place that begins with `bti c`.
-        "mov x16, x30",
-        "br x16",
-        ".cfi_endproc",
-    )
+unsafe extern "C" {
+    /// Leaves this stack, with its pointer in `*save`, for the stack that `to` points into.
+    ///
+    /// # Safety
+    ///
+    /// As on x86-64.
+    #[link_name = "pirn_fiber_switch_"]
+    pub fn switch(save: *mut usize, to: usize);
+    /// The first instructions on a new stack.
+    #[link_name = "pirn_fiber_begin_"]
+    fn begin();
 }
 
-/// The first instructions on a new stack.
-#[unsafe(naked)]
-unsafe extern "C" fn begin() {
-    naked_asm!(
-        ".cfi_startproc",
-        ".cfi_undefined x30",
-        // `bti jc`, as a hint that older assemblers know.
-        "hint #38",
-        "mov x0, x19",
-        "blr x20",
-        "brk #1",
-        ".cfi_endproc",
-    )
+function! {
+    "pirn_fiber_switch_",
+    ".cfi_startproc",
+    "stp x29, x30, [sp, #-160]!",
+    ".cfi_def_cfa_offset 160",
+    ".cfi_offset x29, -160",
+    ".cfi_offset x30, -152",
+    "stp x19, x20, [sp, #16]",
+    ".cfi_offset x19, -144",
+    ".cfi_offset x20, -136",
+    "stp x21, x22, [sp, #32]",
+    ".cfi_offset x21, -128",
+    ".cfi_offset x22, -120",
+    "stp x23, x24, [sp, #48]",
+    ".cfi_offset x23, -112",
+    ".cfi_offset x24, -104",
+    "stp x25, x26, [sp, #64]",
+    ".cfi_offset x25, -96",
+    ".cfi_offset x26, -88",
+    "stp x27, x28, [sp, #80]",
+    ".cfi_offset x27, -80",
+    ".cfi_offset x28, -72",
+    "stp d8, d9, [sp, #96]",
+    "stp d10, d11, [sp, #112]",
+    "stp d12, d13, [sp, #128]",
+    "stp d14, d15, [sp, #144]",
+    "mov x9, sp",
+    "str x9, [x0]",
+    "mov sp, x1",
+    "ldp x19, x20, [sp, #16]",
+    "ldp x21, x22, [sp, #32]",
+    "ldp x23, x24, [sp, #48]",
+    "ldp x25, x26, [sp, #64]",
+    "ldp x27, x28, [sp, #80]",
+    "ldp d8, d9, [sp, #96]",
+    "ldp d10, d11, [sp, #112]",
+    "ldp d12, d13, [sp, #128]",
+    "ldp d14, d15, [sp, #144]",
+    "ldp x29, x30, [sp], #160",
+    ".cfi_def_cfa_offset 0",
+    ".cfi_restore x29",
+    ".cfi_restore x30",
+    // x16 may be the target of `br` at a place that begins with `bti c`.
+    "mov x16, x30",
+    "br x16",
+    ".cfi_endproc",
+}
+
+function! {
+    "pirn_fiber_begin_",
+    ".cfi_startproc",
+    ".cfi_undefined x30",
+    // `bti jc`, as a hint that older assemblers know.
+    "hint #38",
+    "mov x0, x19",
+    "blr x20",
+    "brk #1",
+    ".cfi_endproc",
 }
 
 /// Lays out a stack below `top` that calls `main(argument)` when it is switched to.

@@ -1,8 +1,6 @@
 #![expect(unsafe_code, reason = "the switch is assembly")]
 //! Arm with 32 bits, AAPCS: `r4` to `r11` are preserved, and `d8` to `d15` where floats are hard.
 
-use core::arch::naked_asm;
-
 use super::Main;
 
 /// Words that a switch stores: the registers, and the address to continue at.
@@ -11,73 +9,69 @@ const WORDS: usize = 25;
 #[cfg(not(target_abi = "eabihf"))]
 const WORDS: usize = 9;
 
-/// Leaves this stack, with its pointer in `*save`, for the stack that `to` points into.
-///
-/// # Safety
-///
-/// As on x86-64.
+unsafe extern "C" {
+    /// Leaves this stack, with its pointer in `*save`, for the stack that `to` points into.
+    ///
+    /// # Safety
+    ///
+    /// As on x86-64.
+    #[link_name = "pirn_fiber_switch_"]
+    pub fn switch(save: *mut usize, to: usize);
+    /// The first instructions on a new stack.
+    #[link_name = "pirn_fiber_begin_"]
+    fn begin();
+}
+
 #[cfg(target_abi = "eabihf")]
-#[unsafe(naked)]
-pub unsafe extern "C" fn switch(save: *mut usize, to: usize) {
-    naked_asm!(
-        ".fnstart",
-        // A naked function is assembled without the target's features.
-        ".fpu vfpv3-d16",
-        "vpush {{d8-d15}}",
-        "push {{r4-r11, lr}}",
-        "mov r2, sp",
-        "str r2, [r0]",
-        "mov sp, r1",
-        "pop {{r4-r11, lr}}",
-        "vpop {{d8-d15}}",
-        "bx lr",
-        ".cantunwind",
-        ".fnend",
-    )
+function! {
+    "pirn_fiber_switch_",
+    ".fnstart",
+    // This is assembled without the target's features.
+    ".fpu vfpv3-d16",
+    "vpush {{d8-d15}}",
+    "push {{r4-r11, lr}}",
+    "mov r2, sp",
+    "str r2, [r0]",
+    "mov sp, r1",
+    "pop {{r4-r11, lr}}",
+    "vpop {{d8-d15}}",
+    "bx lr",
+    ".cantunwind",
+    ".fnend",
 }
 
-/// Leaves this stack, with its pointer in `*save`, for the stack that `to` points into. Only with
-/// instructions that every Thumb has.
-///
-/// # Safety
-///
-/// As on x86-64.
+// Only with instructions that every Thumb has.
 #[cfg(not(target_abi = "eabihf"))]
-#[unsafe(naked)]
-pub unsafe extern "C" fn switch(save: *mut usize, to: usize) {
-    naked_asm!(
-        ".fnstart",
-        "push {{r4-r7, lr}}",
-        "mov r2, r8",
-        "mov r3, r9",
-        "mov r4, r10",
-        "mov r5, r11",
-        "push {{r2-r5}}",
-        "mov r2, sp",
-        "str r2, [r0]",
-        "mov sp, r1",
-        "pop {{r2-r5}}",
-        "mov r8, r2",
-        "mov r9, r3",
-        "mov r10, r4",
-        "mov r11, r5",
-        "pop {{r4-r7, pc}}",
-        ".cantunwind",
-        ".fnend",
-    )
+function! {
+    "pirn_fiber_switch_",
+    ".fnstart",
+    "push {{r4-r7, lr}}",
+    "mov r2, r8",
+    "mov r3, r9",
+    "mov r4, r10",
+    "mov r5, r11",
+    "push {{r2-r5}}",
+    "mov r2, sp",
+    "str r2, [r0]",
+    "mov sp, r1",
+    "pop {{r2-r5}}",
+    "mov r8, r2",
+    "mov r9, r3",
+    "mov r10, r4",
+    "mov r11, r5",
+    "pop {{r4-r7, pc}}",
+    ".cantunwind",
+    ".fnend",
 }
 
-/// The first instructions on a new stack.
-#[unsafe(naked)]
-unsafe extern "C" fn begin() {
-    naked_asm!(
-        ".fnstart",
-        "mov r0, r4",
-        "blx r5",
-        "udf #0",
-        ".cantunwind",
-        ".fnend"
-    )
+function! {
+    "pirn_fiber_begin_",
+    ".fnstart",
+    "mov r0, r4",
+    "blx r5",
+    "udf #0",
+    ".cantunwind",
+    ".fnend",
 }
 
 /// Lays out a stack below `top` that calls `main(argument)` when it is switched to.

@@ -15,24 +15,61 @@
 //! returns by the calls it has seen, and those were made on another stack. On x86-64 there and back
 //! takes 10 ns with the jump and 32 ns with the return.
 //!
-//! Every file carries call frame information for its pushes and pops, because naked functions have
-//! none of their own, and marks the first frame of a stack as the last of a backtrace.
+//! Every file carries call frame information for its pushes and pops, as assembly has none of its
+//! own, and marks the first frame of a stack as the last of a backtrace.
 
-#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
-#[cfg_attr(target_arch = "arm", path = "arm.rs")]
-#[cfg_attr(target_arch = "riscv64", path = "riscv64.rs")]
-#[cfg_attr(target_arch = "s390x", path = "s390x.rs")]
-#[cfg_attr(target_arch = "x86", path = "x86.rs")]
-#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+/// On Cortex-M all code is Thumb, which an address of a function has to say.
+#[cfg(all(target_arch = "arm", target_os = "none"))]
+#[allow(unused_macros, reason = "not on machines without a switch")]
+macro_rules! mode {
+    () => {
+        ".thumb_func"
+    };
+}
+#[cfg(not(all(target_arch = "arm", target_os = "none")))]
+#[allow(unused_macros, reason = "not on machines without a switch")]
+macro_rules! mode {
+    () => {
+        ""
+    };
+}
+
+/// A function in assembly, which no other object sees.
+#[allow(unused_macros, reason = "not on machines without a switch")]
+macro_rules! function {
+    ($name:literal, $($line:expr),* $(,)?) => {
+        core::arch::global_asm!(
+            concat!(".pushsection .text.", $name, ",\"ax\",%progbits"),
+            ".balign 4",
+            concat!(".globl ", $name),
+            concat!(".hidden ", $name),
+            concat!(".type ", $name, ",%function"),
+            mode!(),
+            concat!($name, ":"),
+            $($line,)*
+            concat!(".size ", $name, ", . - ", $name),
+            ".popsection",
+        );
+    };
+}
+#[cfg_attr(all(not(miri), target_arch = "aarch64"), path = "aarch64.rs")]
+#[cfg_attr(all(not(miri), target_arch = "arm"), path = "arm.rs")]
+#[cfg_attr(all(not(miri), target_arch = "riscv64"), path = "riscv64.rs")]
+#[cfg_attr(all(not(miri), target_arch = "s390x"), path = "s390x.rs")]
+#[cfg_attr(all(not(miri), target_arch = "x86"), path = "x86.rs")]
+#[cfg_attr(all(not(miri), target_arch = "x86_64"), path = "x86_64.rs")]
 #[cfg_attr(
-    not(any(
-        target_arch = "aarch64",
-        target_arch = "arm",
-        target_arch = "riscv64",
-        target_arch = "s390x",
-        target_arch = "x86",
-        target_arch = "x86_64"
-    )),
+    any(
+        miri,
+        not(any(
+            target_arch = "aarch64",
+            target_arch = "arm",
+            target_arch = "riscv64",
+            target_arch = "s390x",
+            target_arch = "x86",
+            target_arch = "x86_64"
+        ))
+    ),
     path = "other.rs"
 )]
 mod machine;

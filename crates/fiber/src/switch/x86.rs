@@ -1,67 +1,68 @@
 #![expect(unsafe_code, reason = "the switch is assembly")]
 //! x86, System V: `ebx`, `ebp`, `esi` and `edi` are preserved.
 
-use core::arch::naked_asm;
-
 use super::Main;
 
-/// Leaves this stack, with its pointer in `*save`, for the stack that `to` points into.
-///
-/// # Safety
-///
-/// As on x86-64.
-#[unsafe(naked)]
-pub unsafe extern "C" fn switch(save: *mut usize, to: usize) {
-    naked_asm!(
-        ".cfi_startproc",
-        "mov eax, [esp + 4]",
-        "mov edx, [esp + 8]",
-        "push ebp",
-        ".cfi_adjust_cfa_offset 4",
-        ".cfi_rel_offset ebp, 0",
-        "push ebx",
-        ".cfi_adjust_cfa_offset 4",
-        ".cfi_rel_offset ebx, 0",
-        "push esi",
-        ".cfi_adjust_cfa_offset 4",
-        ".cfi_rel_offset esi, 0",
-        "push edi",
-        ".cfi_adjust_cfa_offset 4",
-        ".cfi_rel_offset edi, 0",
-        "mov [eax], esp",
-        "mov esp, edx",
-        "pop edi",
-        ".cfi_adjust_cfa_offset -4",
-        ".cfi_restore edi",
-        "pop esi",
-        ".cfi_adjust_cfa_offset -4",
-        ".cfi_restore esi",
-        "pop ebx",
-        ".cfi_adjust_cfa_offset -4",
-        ".cfi_restore ebx",
-        "pop ebp",
-        ".cfi_adjust_cfa_offset -4",
-        ".cfi_restore ebp",
-        "pop ecx",
-        ".cfi_adjust_cfa_offset -4",
-        ".cfi_register eip, ecx",
-        "jmp ecx",
-        ".cfi_endproc",
-    )
+unsafe extern "C" {
+    /// Leaves this stack, with its pointer in `*save`, for the stack that `to` points into.
+    ///
+    /// # Safety
+    ///
+    /// As on x86-64.
+    #[link_name = "pirn_fiber_switch_"]
+    pub fn switch(save: *mut usize, to: usize);
+    /// The first instructions on a new stack.
+    #[link_name = "pirn_fiber_begin_"]
+    fn begin();
 }
 
-/// The first instructions on a new stack.
-#[unsafe(naked)]
-unsafe extern "C" fn begin() {
-    naked_asm!(
-        ".cfi_startproc",
-        ".cfi_undefined eip",
-        "endbr32",
-        "push esi",
-        "call edi",
-        "ud2",
-        ".cfi_endproc",
-    )
+function! {
+    "pirn_fiber_switch_",
+    ".cfi_startproc",
+    "mov eax, [esp + 4]",
+    "mov edx, [esp + 8]",
+    "push ebp",
+    ".cfi_adjust_cfa_offset 4",
+    ".cfi_rel_offset ebp, 0",
+    "push ebx",
+    ".cfi_adjust_cfa_offset 4",
+    ".cfi_rel_offset ebx, 0",
+    "push esi",
+    ".cfi_adjust_cfa_offset 4",
+    ".cfi_rel_offset esi, 0",
+    "push edi",
+    ".cfi_adjust_cfa_offset 4",
+    ".cfi_rel_offset edi, 0",
+    "mov [eax], esp",
+    "mov esp, edx",
+    "pop edi",
+    ".cfi_adjust_cfa_offset -4",
+    ".cfi_restore edi",
+    "pop esi",
+    ".cfi_adjust_cfa_offset -4",
+    ".cfi_restore esi",
+    "pop ebx",
+    ".cfi_adjust_cfa_offset -4",
+    ".cfi_restore ebx",
+    "pop ebp",
+    ".cfi_adjust_cfa_offset -4",
+    ".cfi_restore ebp",
+    "pop ecx",
+    ".cfi_adjust_cfa_offset -4",
+    ".cfi_register eip, ecx",
+    "jmp ecx",
+    ".cfi_endproc",
+}
+
+function! {
+    "pirn_fiber_begin_",
+    ".cfi_startproc",
+    ".cfi_undefined eip",
+    "endbr32",
+    "push esi",
+    "call edi",
+    "ud2",
+    ".cfi_endproc",
 }
 
 /// Lays out a stack below `top` that calls `main(argument)` when it is switched to.

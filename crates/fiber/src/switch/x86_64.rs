@@ -1,79 +1,82 @@
 #![expect(unsafe_code, reason = "the switch is assembly")]
 //! x86-64, System V: `rbx`, `rbp` and `r12` to `r15` are preserved.
 
-use core::arch::{asm, naked_asm};
+use core::arch::asm;
 
 use super::Main;
 
-/// Leaves this stack, with its pointer in `*save`, for the stack that `to` points into.
-///
-/// # Safety
-///
-/// `save` is writable; `to` came from [`prepare`] or from the `save` of an earlier switch, and was
-/// not switched to since; the stack it points into is alive and nobody runs on it.
-#[unsafe(naked)]
-pub unsafe extern "C" fn switch(save: *mut usize, to: usize) {
-    naked_asm!(
-        ".cfi_startproc",
-        "push rbp",
-        ".cfi_adjust_cfa_offset 8",
-        ".cfi_rel_offset rbp, 0",
-        "push rbx",
-        ".cfi_adjust_cfa_offset 8",
-        ".cfi_rel_offset rbx, 0",
-        "push r12",
-        ".cfi_adjust_cfa_offset 8",
-        ".cfi_rel_offset r12, 0",
-        "push r13",
-        ".cfi_adjust_cfa_offset 8",
-        ".cfi_rel_offset r13, 0",
-        "push r14",
-        ".cfi_adjust_cfa_offset 8",
-        ".cfi_rel_offset r14, 0",
-        "push r15",
-        ".cfi_adjust_cfa_offset 8",
-        ".cfi_rel_offset r15, 0",
-        "mov [rdi], rsp",
-        // The other stack looks the same: the information above holds for it too.
-        "mov rsp, rsi",
-        "pop r15",
-        ".cfi_adjust_cfa_offset -8",
-        ".cfi_restore r15",
-        "pop r14",
-        ".cfi_adjust_cfa_offset -8",
-        ".cfi_restore r14",
-        "pop r13",
-        ".cfi_adjust_cfa_offset -8",
-        ".cfi_restore r13",
-        "pop r12",
-        ".cfi_adjust_cfa_offset -8",
-        ".cfi_restore r12",
-        "pop rbx",
-        ".cfi_adjust_cfa_offset -8",
-        ".cfi_restore rbx",
-        "pop rbp",
-        ".cfi_adjust_cfa_offset -8",
-        ".cfi_restore rbp",
-        "pop rcx",
-        ".cfi_adjust_cfa_offset -8",
-        ".cfi_register rip, rcx",
-        "jmp rcx",
-        ".cfi_endproc",
-    )
+unsafe extern "C" {
+    /// Leaves this stack, with its pointer in `*save`, for the stack that `to` points into.
+    ///
+    /// # Safety
+    ///
+    /// `save` is writable; `to` came from [`prepare`] or from the `save` of an earlier switch, and was
+    /// not switched to since; the stack it points into is alive and nobody runs on it.
+    #[link_name = "pirn_fiber_switch_"]
+    pub fn switch(save: *mut usize, to: usize);
+    /// The first instructions on a new stack.
+    #[link_name = "pirn_fiber_begin_"]
+    fn begin();
 }
 
-/// The first instructions on a new stack.
-#[unsafe(naked)]
-unsafe extern "C" fn begin() {
-    naked_asm!(
-        ".cfi_startproc",
-        ".cfi_undefined rip",
-        "endbr64",
-        "mov rdi, r12",
-        "call r13",
-        "ud2",
-        ".cfi_endproc",
-    )
+function! {
+    "pirn_fiber_switch_",
+    ".cfi_startproc",
+    "push rbp",
+    ".cfi_adjust_cfa_offset 8",
+    ".cfi_rel_offset rbp, 0",
+    "push rbx",
+    ".cfi_adjust_cfa_offset 8",
+    ".cfi_rel_offset rbx, 0",
+    "push r12",
+    ".cfi_adjust_cfa_offset 8",
+    ".cfi_rel_offset r12, 0",
+    "push r13",
+    ".cfi_adjust_cfa_offset 8",
+    ".cfi_rel_offset r13, 0",
+    "push r14",
+    ".cfi_adjust_cfa_offset 8",
+    ".cfi_rel_offset r14, 0",
+    "push r15",
+    ".cfi_adjust_cfa_offset 8",
+    ".cfi_rel_offset r15, 0",
+    "mov [rdi], rsp",
+    // The other stack looks the same: the information above holds for it too.
+    "mov rsp, rsi",
+    "pop r15",
+    ".cfi_adjust_cfa_offset -8",
+    ".cfi_restore r15",
+    "pop r14",
+    ".cfi_adjust_cfa_offset -8",
+    ".cfi_restore r14",
+    "pop r13",
+    ".cfi_adjust_cfa_offset -8",
+    ".cfi_restore r13",
+    "pop r12",
+    ".cfi_adjust_cfa_offset -8",
+    ".cfi_restore r12",
+    "pop rbx",
+    ".cfi_adjust_cfa_offset -8",
+    ".cfi_restore rbx",
+    "pop rbp",
+    ".cfi_adjust_cfa_offset -8",
+    ".cfi_restore rbp",
+    "pop rcx",
+    ".cfi_adjust_cfa_offset -8",
+    ".cfi_register rip, rcx",
+    "jmp rcx",
+    ".cfi_endproc",
+}
+
+function! {
+    "pirn_fiber_begin_",
+    ".cfi_startproc",
+    ".cfi_undefined rip",
+    "endbr64",
+    "mov rdi, r12",
+    "call r13",
+    "ud2",
+    ".cfi_endproc",
 }
 
 /// Lays out a stack below `top` that calls `main(argument)` when it is switched to.
