@@ -8,7 +8,9 @@ use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr::{NonNull, null_mut};
 
-use pirn_abi::{PIRN_DONE, PIRN_FOREVER, PIRN_STOPPED, pirn_run, pirn_update};
+use pirn_abi::{
+    PIRN_DONE, PIRN_FOREVER, PIRN_STOPPED, pirn_ended, pirn_run, pirn_stop, pirn_update,
+};
 use pirn_wait::functions::{
     pirn_park_start, pirn_waiter_begin, pirn_waiter_cancel, pirn_waiter_drop, pirn_waiter_end,
     pirn_waiter_grant, pirn_waiter_init, pirn_waiter_wake,
@@ -457,7 +459,23 @@ pub(crate) fn waiter_of_caller(hub: &pirn_hub) -> *mut pirn_waiter {
         Some(fiber) => fiber.waiter(),
         // The program waits already, and this is a callback of the loop that it runs.
         None if hub.main().is_live() => null_mut(),
+        // A callback of a loop that runs for another reason.
+        None if is_in_callback(hub) => null_mut(),
         None => (&raw const *hub.main()).cast_mut(),
+    }
+}
+
+/// True if the loop is running, so that the program cannot run it to wait.
+fn is_in_callback(hub: &pirn_hub) -> bool {
+    // SAFETY: the loop is live as long as its hub.
+    match unsafe { pirn_ended(hub.event_loop()) } {
+        PIRN_STOPPED => {
+            // Asking has used up the stop, which is meant for the next run.
+            // SAFETY: as above.
+            unsafe { pirn_stop(hub.event_loop()) };
+            false
+        }
+        answer => answer == -EBUSY,
     }
 }
 

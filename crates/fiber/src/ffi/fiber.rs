@@ -59,8 +59,7 @@ pub unsafe extern "C" fn pirn_fiber_start(
 /// Return the waiter of the one who calls, for functions whose names end in `_start`.
 ///
 /// That is the waiter of the fiber that runs. Where no fiber runs it is the program's own, for
-/// which `pirn_fiber_await` runs the loop. NULL in a callback of a loop that the program runs in
-/// this way.
+/// which `pirn_fiber_await` runs the loop. NULL in a callback: there nobody can wait.
 ///
 /// NULL for NULL. Cost: O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
