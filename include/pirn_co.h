@@ -3,7 +3,7 @@
  *
  * A conversation (log in, read a line, wait, answer) reads badly as a chain of callbacks. As a coroutine it is one
  * function, top to bottom, that is left at each await and entered again, where it was left, when the wait is over.
- * There is no second stack and no allocation: a coroutine is one struct pirn_co (64 bytes on a 64-bit machine) that
+ * There is no second stack and no allocation: a coroutine is one struct pirn_co (72 bytes on a 64-bit machine) that
  * the caller owns, and a body that is a function with a hidden `switch`. For C99, C++98 and all
  * that came after.
  *
@@ -50,6 +50,7 @@
  *     PIRN_CO_DELAY, PIRN_CO_YIELD             0
  *     PIRN_CO_JOIN, PIRN_CO_CALL               the value the other one ended with; JOIN also -ETIMEDOUT
  *     PIRN_CO_PARK                             what pirn_co_wake gave, or -ETIMEDOUT
+ *     PIRN_CO_WAIT (in pirn/co_wait.h)         the result of the wait for a mutex, a queue, a port ...
  * and each of them -ECANCELED, or what pirn_io_add, pirn_timer_start or pirn_task_post refused with (slots full, a bad fd).
  * A refusal comes back at once, in the same turn: a loop that ignores negative results may never return to the event loop.
  * Use errors: -EDEADLK, joining oneself or somebody who waits for us; -EBUSY, joining one that is joined already, or calling one
@@ -81,6 +82,7 @@ extern "C" {
 #endif
 
 struct pirn_co;
+struct pirn_waiter;
 
 /* What a body returns: which coroutine runs next. Made by the macros only; it is a struct so that a plain `return 0;` in a
  * body is a compile error instead of a coroutine that vanishes. */
@@ -102,6 +104,10 @@ struct pirn_co {
         struct pirn_io io;
         struct pirn_task task;
         struct pirn_co *other;
+        struct {
+            struct pirn_waiter *waiter;
+            int (*withdraw)(struct pirn_waiter *waiter, int forever);
+        } wait;
     } on;
     struct pirn_timer timer;     /* zero: none */
     uint32_t state;
@@ -118,7 +124,9 @@ enum {
     PIRN_CO_DELAYED_,            /* the timer */
     PIRN_CO_PARKED_,             /* maybe the timer */
     PIRN_CO_JOINING_,            /* on.other, and maybe the timer */
-    PIRN_CO_CALLING_             /* on.other */
+    PIRN_CO_CALLING_,            /* on.other */
+    PIRN_CO_WAITING_,            /* on.wait: for an object of another header */
+    PIRN_CO_WITHDRAWN_           /* the same, and it was cancelled */
 };
 
 /* ---- the body ---- */
@@ -184,6 +192,8 @@ static inline void pirn_co_disarm_(struct pirn_co *co)
         (void)pirn_task_cancel(co->loop, co->on.task);
     else if (co->state == PIRN_CO_JOINING_ || co->state == PIRN_CO_CALLING_)
         co->on.other->waiter = NULL;
+    else if (co->state == PIRN_CO_WAITING_ || co->state == PIRN_CO_WITHDRAWN_)
+        (void)co->on.wait.withdraw(co->on.wait.waiter, 1);
     if ((co->timer.slot | co->timer.generation) != 0)
         (void)pirn_timer_stop(co->loop, co->timer);
     co->timer.slot = co->timer.generation = 0;
@@ -472,7 +482,8 @@ static inline int pirn_co_wake(struct pirn_co *co, int value)
  * -ECANCELED in the coming turn, its watcher and timer are gone when this returns, and the body
  * can clean up; it may await again. One that has not begun to run ends with -ECANCELED and never
  * runs. Twice is once.
- * A PIRN_CO_PARK that pirn_co_wake has already ended keeps its value. The next await of the
+ * A PIRN_CO_PARK that pirn_co_wake has already ended keeps its value, and a PIRN_CO_WAIT what it was
+ * granted. The next await of the
  * coroutine, or of one that it calls, ends at once with -ECANCELED instead. Without a next await
  * the cancellation has no effect.
  * 0; -EINVAL: NULL; -ENOENT: not live; -EBUSY: it is running, that is, calling this; -EAGAIN: the
@@ -490,6 +501,15 @@ static inline int pirn_co_cancel(struct pirn_co *co)
         return -EBUSY;
     if (innermost->state == PIRN_CO_WOKEN_) {
         co->is_cancelled = 1;
+        return 0;
+    }
+    if (innermost->state == PIRN_CO_WITHDRAWN_)
+        return 0;
+    if (innermost->state == PIRN_CO_WAITING_) {     /* what was granted stays granted */
+        if (innermost->on.wait.withdraw(innermost->on.wait.waiter, 0) < 0)
+            co->is_cancelled = 1;
+        else
+            innermost->state = PIRN_CO_WITHDRAWN_;
         return 0;
     }
     if (innermost->state == PIRN_CO_QUEUED_) {      /* its turn comes anyway: no second task */

@@ -290,6 +290,7 @@ fn names_exist() {
         "include/pirn.h",
         "include/pirn_co.h",
         "include/pirn/os.h",
+        "include/pirn/co_wait.h",
         "include/pirn/sync.h",
         "include/pirn/wait.h",
         "include/pirn/fiber.h",

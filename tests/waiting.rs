@@ -56,6 +56,7 @@ programs! {
     io_looks_as_if_it_blocked: "io";
     a_bounded_pool_serves_many_clients: "server";
     switches_preserve_registers: "switches";
+    objects_serve_all_ways_of_waiting: "sync";
 }
 
 /// The layers, and those of them that each may call.
@@ -142,7 +143,9 @@ fn the_headers_are_clean_in_every_dialect() {
     let file = scratch("layers").join("all_headers.c");
     let text: String = LAYERS
         .iter()
-        .map(|(layer, _)| format!("#include <pirn/{layer}.h>\n"))
+        .map(|(layer, _)| *layer)
+        .chain(["co_wait"])
+        .map(|name| format!("#include <pirn/{name}.h>\n"))
         .collect();
     std::fs::write(&file, text + "int main(void) { return 0; }\n").expect("writable");
     for (program, language, standards) in [
