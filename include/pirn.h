@@ -573,8 +573,8 @@ int pirn_grow(struct pirn_loop *loop,
  * - -EBUSY: inside a callback of this loop, or another thread runs it
  * - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
  * - -ECHILD: a copy made by fork
- * - what the kernel said to the wait, if it is lasting: -EBADF (the loop's own fd was closed), -EINVAL, -ENOMEM, ...; nothing is lost, and
- *   the loop can be run again
+ * - what the kernel said to the wait, if it is lasting: -EBADF (the loop's own fd was closed),
+ *   -EINVAL, -ENOMEM, ...; nothing is lost, and the loop can be run again
  *
  * Blocks. Loop thread. Since 0.1.
  */
@@ -583,31 +583,31 @@ int pirn_run(struct pirn_loop *loop);
 /**
  * Run the loop as `pirn_run` does, but not beyond a point in time.
  *
- * @param deadline_ns  on the clock of `pirn_now`; `PIRN_FOREVER`: as `pirn_run`. A callback that is under way is not interrupted.
+ * @param deadline_ns  on the clock of `pirn_now`; `PIRN_FOREVER`: as `pirn_run`. A callback that
+ * is under way is not interrupted.
  *
- * Returns `PIRN_EXPIRED` when the deadline has passed, else as `pirn_run`. In the past: at once, without a turn. Blocks. Loop
- * thread. Since 0.1.
+ * Returns `PIRN_EXPIRED` when the deadline has passed, else as `pirn_run`. In the past: at once,
+ * without a turn. Blocks. Loop thread. Since 0.1.
  */
-int pirn_run_until(struct pirn_loop *loop,
-                   uint64_t deadline_ns);
+int pirn_run_until(struct pirn_loop *loop, uint64_t deadline_ns);
 
 /**
  * Make one turn.
  *
- * Waits until something is due, at most `timeout_ns`, and calls it. Waits even if nothing keeps the
- * loop going.
+ * Waits until something is due, at most `timeout_ns`, and calls it. Waits even if nothing keeps
+ * the loop going.
  *
- * May return 0 before the time is over: after a signal or `pirn_wake`; after events that no watcher
- * wants any more; and on epoll after the whole milliseconds of a wait, as the rest is waited for in the
- * next turn. So call it in a loop, and look at `pirn_now` for the time that has passed.
+ * May return 0 before the time is over: after a signal or `pirn_wake`; after events that no
+ * watcher wants any more; and on epoll after the whole milliseconds of a wait, as the rest is
+ * waited for in the next turn. So call it in a loop, and look at `pirn_now` for the time that has
+ * passed.
  *
  * @param timeout_ns  0 polls; `PIRN_FOREVER` waits for ever
  *
- * Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the wait:
- * one system call, which asks for the process. Loop thread. Since 0.1.
+ * Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the
+ * wait: one system call, which asks for the process. Loop thread. Since 0.1.
  */
-int pirn_turn(struct pirn_loop *loop,
-              uint64_t timeout_ns);
+int pirn_turn(struct pirn_loop *loop, uint64_t timeout_ns);
 
 /**
  * End a run, a turn or a dispatch that a callback has left by an exception or by longjmp.
@@ -631,29 +631,31 @@ int pirn_abandon(struct pirn_loop *loop);
 /**
  * Limit what one turn may do.
  *
- * What is left over when a limit is reached is served by the next turns, before anything new is fetched: nothing is lost and nothing is
- * served twice before all else was served once.
+ * What is left over when a limit is reached is served by the next turns, before anything new is
+ * fetched: nothing is lost and nothing is served twice before all else was served once.
  *
  * @param callbacks  how many callbacks a turn may run; 0: any number
- * @param time_ns    for how long it may start callbacks; 0: any time. The clock is then read around each.
+ * @param time_ns    for how long it may start callbacks; 0: any time. The clock is then read
+ * around each.
  *
- * Returns 0, or -EINVAL: no live loop. Takes effect with the next turn. Cost: O(1). Loop thread, any callback. Since 0.1.
+ * Returns 0, or -EINVAL: no live loop. Takes effect with the next turn. Cost: O(1). Loop thread,
+ * any callback. Since 0.1.
  */
-int pirn_limit(struct pirn_loop *loop,
-               uint32_t callbacks,
-               uint64_t time_ns);
+int pirn_limit(struct pirn_loop *loop, uint32_t callbacks, uint64_t time_ns);
 
 /**
  * Keep `pirn_run` going although nothing else may do so, until `pirn_release`. Counts.
  *
- * Returns 0, or -EINVAL: no live loop; -ENOSPC: held 2^32 - 1 times. Cost: O(1). Loop thread, any callback. Since 0.1.
+ * Returns 0, or -EINVAL: no live loop; -ENOSPC: held 2^32 - 1 times. Cost: O(1). Loop thread, any
+ * callback. Since 0.1.
  */
 int pirn_hold(struct pirn_loop *loop);
 
 /**
  * Undo one `pirn_hold`.
  *
- * Returns 0, or -EINVAL: no live loop, or it is not held. Cost: O(1). Loop thread, any callback. Since 0.1.
+ * Returns 0, or -EINVAL: no live loop, or it is not held. Cost: O(1). Loop thread, any callback.
+ * Since 0.1.
  */
 int pirn_release(struct pirn_loop *loop);
 
