@@ -1,5 +1,5 @@
 /*
- * coroutines: every await of pirn_co.h, and every way in which it can end, each claim checked.
+ * coroutines: every await of pirn/co.h, and every way in which it can end, each claim checked.
  *
  * Shows: delay, yield, fd with a time limit, join, call, park and wake, cancel and stop, slots that are full, and what
  * mistakes are answered with. state_machine.c shows what it is good for.
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include <pirn.h>
-#include <pirn_co.h>
+#include <pirn/co.h>
 
 #include "check.h"
 

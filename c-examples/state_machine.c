@@ -1,5 +1,5 @@
 /*
- * state_machine: a line protocol with login, retries and time limits, written as coroutines (pirn_co.h).
+ * state_machine: a line protocol with login, retries and time limits, written as coroutines (pirn/co.h).
  *
  * Every session is one function that reads like the protocol's description: ask for the user, ask for the password, three
  * tries, then commands. As callbacks it would be a table of states. Memory: SESSIONS structs, nothing else.
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include <pirn.h>
-#include <pirn_co.h>
+#include <pirn/co.h>
 
 #define SESSIONS 4
 #define TRIES 3
@@ -131,7 +131,7 @@ struct server {
     struct session sessions[SESSIONS];
 };
 
-/* One line out; gives up the session if it cannot be sent. Two macros on one line would not work: see "traps" in pirn_co.h. */
+/* One line out; gives up the session if it cannot be sent. Two macros on one line would not work: see "traps" in pirn/co.h. */
 #define SAY(session, text)                                                                                     \
     do {                                                                                                       \
         snprintf((session)->stream.output, sizeof (session)->stream.output, "%s", (text));                     \

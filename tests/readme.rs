@@ -288,7 +288,7 @@ fn names_exist() {
     // The version of the symbols stands where the shared library is linked.
     let header = [
         "include/pirn.h",
-        "include/pirn_co.h",
+        "include/pirn/co.h",
         "include/pirn/os.h",
         "include/pirn/co_wait.h",
         "include/pirn/sync.h",

@@ -1,5 +1,5 @@
 /*
- * pirn/co_wait.h: stackless coroutines of pirn_co.h that wait for the objects of pirn/sync.h, for
+ * pirn/co_wait.h: stackless coroutines of pirn/co.h that wait for the objects of pirn/sync.h, for
  * ports and for fibers.
  *
  * A coroutine that does so has a waiter beside its struct:
@@ -32,7 +32,7 @@
 #define PIRN_CO_WAIT_H
 
 #include <pirn/wait.h>
-#include <pirn_co.h>
+#include <pirn/co.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -314,7 +314,7 @@ fn every_error_of_the_headers_has_a_text() {
     if !has(GCC.program) {
         return;
     }
-    // What the example of pirn_co.h returns of its own.
+    // What the example of pirn/co.h returns of its own.
     let not_ours = ["EIO"];
     let mut errors = std::collections::BTreeSet::new();
     let headers: Vec<PathBuf> = ["include", "include/pirn"]

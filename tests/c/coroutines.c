@@ -1,7 +1,7 @@
-/* pirn_co.h: what a wake-up granted, and what a cancellation may take. */
+/* pirn/co.h: what a wake-up granted, and what a cancellation may take. */
 #include "test.h"
 
-#include <pirn_co.h>
+#include <pirn/co.h>
 
 DECLARE_BLOCK(block);
 

@@ -1,5 +1,5 @@
-/* pirn_co.h by itself: every await in one body. Compiled as header.c is, in every dialect. */
-#include <pirn_co.h>
+/* pirn/co.h by itself: every await in one body. Compiled as header.c is, in every dialect. */
+#include <pirn/co.h>
 
 struct worker {
     struct pirn_co co, sub;

@@ -1,11 +1,11 @@
 /*
- * pirn_co.h: stackless coroutines for C, on top of pirn.h
+ * pirn/co.h: stackless coroutines for C, on top of pirn.h
  *
- * A conversation (log in, read a line, wait, answer) reads badly as a chain of callbacks. As a coroutine it is one
- * function, top to bottom, that is left at each await and entered again, where it was left, when the wait is over.
- * There is no second stack and no allocation: a coroutine is one struct pirn_co (72 bytes on a 64-bit machine) that
- * the caller owns, and a body that is a function with a hidden `switch`. For C99, C++98 and all
- * that came after.
+ * A conversation (log in, read a line, wait, answer) reads badly as a chain of callbacks. As a
+ * coroutine it is one function, top to bottom, that is left at each await and entered again, where
+ * it was left, when the wait is over. There is no second stack and no allocation: a coroutine is
+ * one struct pirn_co (72 bytes on a 64-bit machine) that the caller owns, and a body that is a
+ * function with a hidden `switch`. For C99, C++98 and all that came after.
  *
  *     struct pulse { struct pirn_co co; int fd; int sent; };
  *
@@ -29,21 +29,25 @@
  *     rc = pirn_co_start(loop, &pulse.co, pulse_body, &pulse);
  *
  * What is kept, and what is not
- * - Kept across an await: the struct pirn_co and whatever `user` points to. Put there all that must live.
- * - NOT kept: local variables of the body. They are new, and hold nothing, after every await. Use them only between two
- *   awaits; a `for (int i ...)` around an await is a bug. (gcc and clang find many of these: -Wmaybe-uninitialized.)
- *   In C++ the compiler refuses to jump past an initialised local: give it a block of its own that holds no await.
- * - The struct must stay where it is from start until it has ended (pirn_co_is_live says). A body must not free its own.
+ * - Kept across an await: the struct pirn_co and whatever `user` points to. Put there all that must
+ *   live.
+ * - NOT kept: local variables of the body. They are new, and hold nothing, after every await. Use
+ *   them only between two awaits; a `for (int i ...)` around an await is a bug. (gcc and clang find
+ *   many of these: -Wmaybe-uninitialized.) In C++ the compiler refuses to jump past an initialised
+ *   local: give it a block of its own that holds no await.
+ * - The struct must stay where it is from start until it has ended (pirn_co_is_live says). A body
+ *   must not free its own.
  *
  * Traps of the hidden switch
- * - No await inside a `switch` of your own: its label would belong to your switch. if/else and loops are fine. If it
- *   happens all the same, the resume does not find its place and the coroutine ends with -EINVAL. (-Wswitch warns of it where
- *   your switch is over an enum.)
- * - One await per source line: the line number is the label. Two on one line do not compile ("duplicate case value"). A
- *   macro of yours that awaits twice is two on one line.
- * - Awaits stand in the body itself, not in a function it calls. What wants a name of its own is a coroutine of its own:
- *   PIRN_CO_CALL.
- * - A body is left by PIRN_CO_RETURN or by reaching PIRN_CO_END. A plain `return 0;` does not compile, on purpose.
+ * - No await inside a `switch` of your own: its label would belong to your switch. if/else and
+ *   loops are fine. If it happens all the same, the resume does not find its place and the
+ *   coroutine ends with -EINVAL. (-Wswitch warns of it where your switch is over an enum.)
+ * - One await per source line: the line number is the label. Two on one line do not compile
+ *   ("duplicate case value"). A macro of yours that awaits twice is two on one line.
+ * - Awaits stand in the body itself, not in a function it calls. What wants a name of its own is a
+ *   coroutine of its own: PIRN_CO_CALL.
+ * - A body is left by PIRN_CO_RETURN or by reaching PIRN_CO_END. A plain `return 0;` does not
+ *   compile, on purpose.
  *
  * Results. Every await leaves an int in co->result:
  *     PIRN_CO_AWAIT_FD, _READABLE, _WRITABLE   the ready bits (> 0), -ETIMEDOUT; -EBADF if the fd was closed behind our back
@@ -51,22 +55,27 @@
  *     PIRN_CO_JOIN, PIRN_CO_CALL               the value the other one ended with; JOIN also -ETIMEDOUT
  *     PIRN_CO_PARK                             what pirn_co_wake gave, or -ETIMEDOUT
  *     PIRN_CO_WAIT (in pirn/co_wait.h)         the result of the wait for a mutex, a queue, a port ...
- * and each of them -ECANCELED, or what pirn_io_add, pirn_timer_start or pirn_task_post refused with (slots full, a bad fd).
- * A refusal comes back at once, in the same turn: a loop that ignores negative results may never return to the event loop.
- * Use errors: -EDEADLK, joining oneself or somebody who waits for us; -EBUSY, joining one that is joined already, or calling one
- * that is live; -ENOENT, joining one that was never started; -EINVAL, NULL or another loop. Awaiting in the name of some other
- * coroutine than the one that is running ends the one that is running with -EINVAL.
+ * and each of them -ECANCELED, or what pirn_io_add, pirn_timer_start or pirn_task_post refused with
+ * (slots full, a bad fd). A refusal comes back at once, in the same turn: a loop that ignores
+ * negative results may never return to the event loop. Use errors: -EDEADLK, joining oneself or
+ * somebody who waits for us; -EBUSY, joining one that is joined already, or calling one that is
+ * live; -ENOENT, joining one that was never started; -EINVAL, NULL or another loop. Awaiting in the
+ * name of some other coroutine than the one that is running ends the one that is running with
+ * -EINVAL.
  *
- * Cost. A live coroutine holds: one I/O slot while it awaits an fd, one timer slot while it awaits time, one task slot between
- * start, yield or wake and the turn that runs it; nothing while it joins, calls or is parked. The I/O watcher exists only during
- * the await (with epoll: two system calls), so try the read or write first and await only on EAGAIN.
+ * Cost. A live coroutine holds: one I/O slot while it awaits an fd, one timer slot while it awaits
+ * time, one task slot between start, yield or wake and the turn that runs it; nothing while it
+ * joins, calls or is parked. The I/O watcher exists only during the await (with epoll: two system
+ * calls), so try the read or write first and await only on EAGAIN.
  *
- * Order. A body runs in the callback that ended its wait, never inside start, wake, cancel or stop; one that waits for another
- * goes on directly behind the end of that other. Exactly one resume per await: whichever of fd and timeout is dispatched first
- * takes the other one down. Timers come first in a turn: if both fall into one turn the result is -ETIMEDOUT, and the fd is
- * still ready for whoever tries.
+ * Order. A body runs in the callback that ended its wait, never inside start, wake, cancel or stop;
+ * one that waits for another goes on directly behind the end of that other. Exactly one resume per
+ * await: whichever of fd and timeout is dispatched first takes the other one down. Timers come
+ * first in a turn: if both fall into one turn the result is -ETIMEDOUT, and the fd is still ready
+ * for whoever tries.
  *
- * Everything here belongs to the loop's thread. pirn_deinit drops all coroutines without a word; zero their structs afterwards.
+ * Everything here belongs to the loop's thread. pirn_deinit drops all coroutines without a word;
+ * zero their structs afterwards.
  */
 #ifndef PIRN_CO_H
 #define PIRN_CO_H
@@ -131,7 +140,10 @@ enum {
 
 /* ---- the body ---- */
 
-/* First and last line of a body. Reaching the end is PIRN_CO_RETURN(co, 0). Declare locals before BEGIN, without a value. */
+/*
+ * First and last line of a body. Reaching the end is PIRN_CO_RETURN(co, 0). Declare locals before
+ * BEGIN, without a value.
+ */
 #define PIRN_CO_BEGIN(co) switch ((co)->line) { case 0:
 #define PIRN_CO_END(co) break; default: return pirn_co_return_((co), -EINVAL); } return pirn_co_return_((co), 0)
 
@@ -154,7 +166,10 @@ enum {
 /* Waits until pirn_co_wake: the way to await any callback. PIRN_FOREVER: no limit. */
 #define PIRN_CO_PARK(co, timeout_ns) PIRN_CO_LEAVE_(pirn_co_park_((co), __LINE__, (timeout_ns)))
 
-/* Waits until `other` has ended; at once if it has already. Giving up, by timeout or cancellation, leaves `other` running. */
+/*
+ * Waits until `other` has ended; at once if it has already. Giving up, by timeout or cancellation,
+ * leaves `other` running.
+ */
 #define PIRN_CO_JOIN(co, other, timeout_ns) PIRN_CO_LEAVE_(pirn_co_join_((co), __LINE__, (other), (timeout_ns)))
 
 /* Runs `callee` (a struct pirn_co of the caller's, usually beside `co`) to its end. It starts at once and needs no slot.
@@ -183,7 +198,10 @@ static inline struct pirn_co_step pirn_co_go_on_(struct pirn_co *co, int result)
     return pirn_co_step_(co);
 }
 
-/* Takes down whatever co waits with. The errors are of no interest: on each of them the slot is free all the same. */
+/*
+ * Takes down whatever co waits with. The errors are of no interest: on each of them the slot is
+ * free all the same.
+ */
 static inline void pirn_co_disarm_(struct pirn_co *co)
 {
     if (co->state == PIRN_CO_AWAIT_FD_)
@@ -214,7 +232,10 @@ static inline struct pirn_co_step pirn_co_return_(struct pirn_co *co, int value)
     return pirn_co_step_(waiter);
 }
 
-/* Runs co, and then whoever goes on because of it. A loop, not a recursion: a chain of any length needs no stack. */
+/*
+ * Runs co, and then whoever goes on because of it. A loop, not a recursion: a chain of any length
+ * needs no stack.
+ */
 static inline void pirn_co_run_(struct pirn_co *co)
 {
     while (co != NULL) {
@@ -354,7 +375,10 @@ static inline struct pirn_co_step pirn_co_yield_(struct pirn_co *co, int line)
     return rc < 0 ? pirn_co_go_on_(co, rc) : pirn_co_step_(NULL);
 }
 
-/* 0, or why co may not wait for other. A waiter cannot be reached twice, so the walk along who-waits-for-whom ends. */
+/*
+ * 0, or why co may not wait for other. A waiter cannot be reached twice, so the walk along
+ * who-waits-for-whom ends.
+ */
 static inline int pirn_co_check_join_(const struct pirn_co *co, const struct pirn_co *other)
 {
     const struct pirn_co *at = other;
@@ -479,14 +503,12 @@ static inline int pirn_co_wake(struct pirn_co *co, int value)
 }
 
 /* Cancels politely: the await in progress (of the innermost callee, if it has called) ends with
- * -ECANCELED in the coming turn, its watcher and timer are gone when this returns, and the body
- * can clean up; it may await again. One that has not begun to run ends with -ECANCELED and never
- * runs. Twice is once.
- * A PIRN_CO_PARK that pirn_co_wake has already ended keeps its value, and a PIRN_CO_WAIT what it was
- * granted. The next await of the
- * coroutine, or of one that it calls, ends at once with -ECANCELED instead. Without a next await
- * the cancellation has no effect.
- * 0; -EINVAL: NULL; -ENOENT: not live; -EBUSY: it is running, that is, calling this; -EAGAIN: the
+ * -ECANCELED in the coming turn, its watcher and timer are gone when this returns, and the body can
+ * clean up; it may await again. One that has not begun to run ends with -ECANCELED and never runs.
+ * Twice is once. A PIRN_CO_PARK that pirn_co_wake has already ended keeps its value, and a
+ * PIRN_CO_WAIT what it was granted. The next await of the coroutine, or of one that it calls, ends
+ * at once with -ECANCELED instead. Without a next await the cancellation has no effect. 0; -EINVAL:
+ * NULL; -ENOENT: not live; -EBUSY: it is running, that is, calling this; -EAGAIN: the
  * task queue is full and nothing has changed. O(depth of calls). */
 static inline int pirn_co_cancel(struct pirn_co *co)
 {
@@ -520,7 +542,8 @@ static inline int pirn_co_cancel(struct pirn_co *co)
 }
 
 /* Stops at once: neither the body nor any callee's ever runs again, every slot is free when this returns, and the memory is the
- * caller's again. What the body held (an fd) is for whoever stops it to clean up. Whoever joins or called it gets -ECANCELED.
+ * caller's again. What the body held (an fd) is for whoever stops it to clean up. Whoever joins or
+ * called it gets -ECANCELED.
  * 0 and errors as pirn_co_cancel; -EAGAIN only if somebody waits for it. O(depth of calls). */
 static inline int pirn_co_stop(struct pirn_co *co)
 {
