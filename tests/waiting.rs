@@ -243,3 +243,105 @@ fn a_program_of_callbacks_does_not_contain_fibers() {
     let fibers = listed_symbols("fiber");
     assert!(!names.iter().any(|name| fibers.contains(name)), "{names:?}");
 }
+
+// ---- tools ----
+
+/// Compiles a program of tests/waiting with these flags.
+fn compiled(name: &str, variant: &str, compiler: &str, flags: &[&str]) -> PathBuf {
+    let program = scratch("bin").join(format!("{name}-{variant}"));
+    let mut command = Command::new(compiler);
+    command
+        .args(["-std=gnu11", "-D_GNU_SOURCE", "-g", "-O1"])
+        .args(STRICT);
+    command.args(flags).arg(headers());
+    command.arg("-I").arg(root().join("include"));
+    command.arg(source(name)).arg(layers());
+    let outcome = run(command.args(["-pthread", "-o"]).arg(&program), MINUTES);
+    assert!(outcome.is_success(), "{compiler}: {}", outcome.excerpt());
+    program
+}
+
+/// The sanitizers and valgrind have nothing to say of fibers, and report a real mistake exactly.
+#[test]
+fn tools_are_silent_about_fibers() {
+    for compiler in [GCC.program, CLANG_SANITIZED.program] {
+        if !has(compiler) {
+            continue;
+        }
+        for sanitizer in ["address", "thread"] {
+            let flag = format!("-fsanitize={sanitizer}");
+            let variant = format!("{compiler}-{sanitizer}");
+            let program = compiled("watched", &variant, compiler, &[&flag]);
+            let mut command = Command::new(&program);
+            command.env("ASAN_OPTIONS", "detect_stack_use_after_return=1");
+            let outcome = run(&mut command, LIMIT);
+            assert!(outcome.is_success(), "{variant}: {}", outcome.excerpt());
+            assert_eq!(outcome.output.trim(), "silent", "{variant}");
+            if sanitizer == "address" {
+                let outcome = run(command.arg("20"), LIMIT);
+                let report = &outcome.output;
+                let is_exact = report.contains("stack-buffer-overflow")
+                    && report.contains("in writes_beyond")
+                    && report.contains("'small'");
+                assert!(is_exact, "{variant}: {}", outcome.excerpt());
+            }
+        }
+    }
+    if has(GCC.program) && has("valgrind") {
+        let flags = ["-DPIRN_FIBER_VALGRIND"];
+        let program = compiled("watched", "valgrind", GCC.program, &flags);
+        let mut command = Command::new("valgrind");
+        let outcome = run(
+            command.args(["-q", "--error-exitcode=9"]).arg(program),
+            LIMIT,
+        );
+        assert!(outcome.is_success(), "{}", outcome.excerpt());
+        assert_eq!(outcome.output.trim(), "silent");
+    }
+}
+
+/// `pirn fibers` and `pirn bt`, in a live process and from its core file.
+#[test]
+fn gdb_shows_fibers_that_wait() {
+    if !has(GCC.program) || !has("gdb") || !cfg!(target_arch = "x86_64") {
+        return;
+    }
+    let program = compiled("waiting_fibers", "gdb", GCC.program, &[]);
+    let core = program.with_extension("core");
+    let script = format!("source {}", root().join("tools/gdb/pirn.py").display());
+    let gdb = |commands: &[&str], file: Option<&PathBuf>| {
+        let mut command = Command::new("gdb");
+        command.args(["-batch", "-nx", "-ex", &script]);
+        for text in commands {
+            command.args(["-ex", text]);
+        }
+        run(command.arg(&program).args(file), LIMIT).output
+    };
+    let save = format!("generate-core-file {}", core.display());
+    let live = gdb(&["run", "pirn fibers", "pirn bt all", &save], None);
+    if live.contains("Could not trace") || !live.contains("SIGABRT") {
+        support::skip("ptrace for gdb");
+        return;
+    }
+    let dead = gdb(&["pirn fibers &hub", "pirn bt all"], Some(&core));
+    for (output, what) in [(live, "live"), (dead, "core")] {
+        assert!(output.contains("parked 0x"), "{what}: {output}");
+        assert!(output.contains("waits to be woken"), "{what}: {output}");
+        assert!(output.contains("reader 0x"), "{what}: {output}");
+        assert!(output.contains("waits for fd "), "{what}: {output}");
+        assert!(output.contains("in reads ("), "{what}: {output}");
+        assert!(output.contains("in dies ("), "{what}: {output}");
+        assert_eq!(
+            output.matches("in three_levels_down").count(),
+            3,
+            "{what}: {output}"
+        );
+        // Each ends at the first frame of its stack.
+        assert_eq!(
+            output.matches("in pirn_fiber_begin_ ()").count(),
+            3,
+            "{what}: {output}"
+        );
+        assert!(!output.contains("corrupt stack"), "{what}: {output}");
+    }
+}
