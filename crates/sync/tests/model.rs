@@ -407,14 +407,14 @@ impl Play {
         let wait = self.wait();
         let timeout = self.timeout();
         // Who waits with the mutex is likely to own it.
-        if wait == (Wait::Notified { locked: true })
-            && let Some(owner) = self.specification.owner(0)
-            && !self.random.once_in(4)
-            && self.specification.is_idle(owner)
-        {
-            let rc = self.begin_of(owner, wait, timeout);
-            self.write(format!("{owner} {wait:?} {timeout} -> {rc}"));
-            return;
+        let has_lock = wait == (Wait::Notified { locked: true });
+        let owner = self.specification.owner(0).filter(|_| has_lock);
+        if let Some(owner) = owner {
+            if !self.random.once_in(4) && self.specification.is_idle(owner) {
+                let rc = self.begin_of(owner, wait, timeout);
+                self.write(format!("{owner} {wait:?} {timeout} -> {rc}"));
+                return;
+            }
         }
         // A fiber that waits cannot begin another wait; a caller that tries is refused.
         let is_idle = self.specification.is_idle(number);

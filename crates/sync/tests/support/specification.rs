@@ -397,10 +397,11 @@ impl Specification {
         self.now += time;
         let mut due: Vec<(u64, usize)> = Vec::new();
         for (actor, state) in self.states.iter().enumerate() {
-            if let State::Waiting(_, deadline) = state
-                && *deadline <= self.now
-            {
-                due.push((*deadline, actor));
+            match state {
+                State::Waiting(_, deadline) if *deadline <= self.now => {
+                    due.push((*deadline, actor));
+                }
+                _ => {}
             }
         }
         due.sort_unstable();
