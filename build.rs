@@ -28,6 +28,12 @@ fn main() {
         println!("cargo::rustc-cfg=linux_backend");
     }
 
+    // A build for hosts alone is one for small machines.
+    println!("cargo::rustc-check-cfg=cfg(host_only)");
+    if !(has("EPOLL") || has("POLL") || has("SELECT")) {
+        println!("cargo::rustc-cfg=host_only");
+    }
+
     // Elsewhere rustix goes through the C library, which knows where the vDSO is.
     println!("cargo::rustc-check-cfg=cfg(find_vdso)");
     let arch = std::env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();

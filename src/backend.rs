@@ -9,8 +9,7 @@
 use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, Interest};
 use crate::time::Nanos;
-
-pub(crate) use crate::remote::Wake;
+use crate::wake::Owned;
 
 /// A monotonic clock.
 pub(crate) trait Clock {
@@ -58,30 +57,6 @@ pub(crate) struct Entry {
     pub(crate) slot: u32,
     /// Never twice the same for one slot, as long as anything may be left of the former entry.
     pub(crate) position: u32,
-}
-
-/// What the core asks of a waker besides. It knows whose loop it wakes, for it is used from other
-/// threads and signal handlers, where nothing else of the loop may be looked at.
-pub(crate) trait Owned: Wake {
-    /// The process that the loop belongs to. 0: the program has told us not to ask, or there are no
-    /// processes.
-    fn owner(&self) -> u32;
-
-    /// From now on the loop belongs to this process.
-    fn adopt(&self);
-
-    /// The calling process, which is not `u32::MAX`. A system call.
-    fn process() -> u32;
-
-    /// True if this process is a copy, made by fork, of the one that the loop belongs to. `None` if
-    /// that is not known.
-    #[inline]
-    fn is_copy(&self) -> Option<bool> {
-        match self.owner() {
-            0 => None,
-            owner => Some(owner != Self::process()),
-        }
-    }
 }
 
 /// The set of watched fds and the wait for them.
@@ -176,35 +151,57 @@ pub(crate) trait MoveTo<'a> {
     fn move_to(&mut self, area: &'a mut [u64]);
 }
 
-/// The backends by name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
-#[repr(u32)]
-pub enum BackendKind {
-    /// The best that works here: epoll, then poll, then select, tried in this order.
-    #[default]
-    Auto = 0,
-    /// `pselect6(2)`.
-    Select = 1,
-    /// `ppoll(2)`.
-    Poll = 2,
-    /// `epoll(7)`.
-    Epoll = 3,
-    /// The application supplies clock, wait and readiness.
-    Host = 4,
+/// Makes [`BackendKind`] of the table of all backends: number and name.
+macro_rules! kinds {
+    ($($(#[$attribute:meta])* $kind:ident = $number:literal, $name:literal;)*) => {
+        /// The backends by name.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
+        #[repr(u32)]
+        pub enum BackendKind {
+            $($(#[$attribute])* $kind = $number,)*
+        }
+
+        impl BackendKind {
+            /// The name in lower case.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(BackendKind::$kind => $name,)*
+                }
+            }
+
+            /// The backend with a number, as `PIRN_BACKEND_*` numbers them.
+            #[cfg(feature = "ffi")]
+            pub(crate) const fn from_number(number: u32) -> Option<Self> {
+                match number {
+                    $($number => Some(BackendKind::$kind),)*
+                    _ => None,
+                }
+            }
+
+            /// The name with a NUL at its end.
+            #[cfg(feature = "ffi")]
+            pub(crate) const fn c_name(self) -> &'static [u8] {
+                match self {
+                    $(BackendKind::$kind => concat!($name, "\0").as_bytes(),)*
+                }
+            }
+        }
+    };
 }
 
-impl BackendKind {
-    /// The name in lower case.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            BackendKind::Auto => "auto",
-            BackendKind::Select => "select",
-            BackendKind::Poll => "poll",
-            BackendKind::Epoll => "epoll",
-            BackendKind::Host => "host",
-        }
-    }
+kinds! {
+    /// The best that works here: epoll, then poll, then select, tried in this order.
+    #[default]
+    Auto = 0, "auto";
+    /// `pselect6(2)`.
+    Select = 1, "select";
+    /// `ppoll(2)`.
+    Poll = 2, "poll";
+    /// `epoll(7)`.
+    Epoll = 3, "epoll";
+    /// The application supplies clock, wait and readiness.
+    Host = 4, "host";
 }
 
 bitflags::bitflags! {

@@ -24,10 +24,10 @@ pub use word::Word;
 
 use core::ops::{Deref, DerefMut};
 
+use crate::any::AnyBackend;
 use crate::backend::{Backend, BackendKind, Clock};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::platform::Platform;
 use crate::reactor::Ended;
 use crate::reactor::turn;
 use crate::storage::Memory;
@@ -96,7 +96,7 @@ impl<'s, C> Loop<'s, C> {
             return Err(Error::EINVAL);
         }
         Self::make(memory.into(), config, |area| {
-            Platform::open(config.backend, area)
+            AnyBackend::open(config.backend, area)
         })
     }
 }
@@ -113,13 +113,13 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
         if !matches!(config.backend, BackendKind::Auto | BackendKind::Host) {
             return Err(Error::EINVAL);
         }
-        Self::make(memory.into(), config, |area| Platform::host(host, area))
+        Self::make(memory.into(), config, |area| AnyBackend::host(host, area))
     }
 
     fn make(
         memory: Memory<'s>,
         config: Config,
-        open: impl FnOnce(&'s mut [u64]) -> Result<Platform<'s, H>>,
+        open: impl FnOnce(&'s mut [u64]) -> Result<AnyBackend<'s, H>>,
     ) -> Result<Self> {
         let mut cut = memory.cut().ok_or(Error::EINVAL)?;
         let backend = open(cut.take_area())?;

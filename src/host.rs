@@ -10,8 +10,8 @@ pub(crate) mod backend;
 use crate::backend::Capabilities;
 use crate::error::Result;
 use crate::ready::Interest;
-use crate::remote::Wake;
 use crate::time::Nanos;
+use crate::wake::Wake;
 
 /// One source that a host found ready.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -1,13 +1,4 @@
 #![no_std]
-#![cfg_attr(
-    not(any(linux_backend, feature = "host")),
-    allow(
-        dead_code,
-        unreachable_code,
-        unused_variables,
-        reason = "a build without any backend can make no loop"
-    )
-)]
 //! pirn is an event loop that lives in memory its caller gives it: no heap, no libc, no global
 //! state.
 //!
@@ -78,6 +69,10 @@
 #[cfg(test)]
 extern crate std;
 
+#[cfg(not(any(linux_backend, feature = "host")))]
+compile_error!("pirn: choose a backend: select, poll or epoll on Linux, or host");
+
+mod any;
 mod backend;
 mod error;
 mod event_loop;
@@ -85,7 +80,6 @@ mod event_loop;
 #[doc(hidden)]
 pub mod ffi;
 mod host;
-mod platform;
 mod reactor;
 mod ready;
 mod remote;
@@ -100,6 +94,7 @@ mod tasks;
 mod time;
 mod timers;
 mod token;
+mod wake;
 mod watchers;
 
 pub use backend::{BackendKind, Capabilities};
@@ -111,11 +106,11 @@ pub use event_loop::{
 pub use host::{Host, Readiness};
 pub use reactor::{Ended, Limit};
 pub use ready::{Interest, Ready};
-pub use remote::Wake;
 pub use stats::Stats;
 pub use storage::{Capacity, Memory, Storage};
 pub use time::{FOREVER, Nanos};
 pub use token::{Io, Task, Timer};
+pub use wake::Wake;
 pub use watchers::Hook;
 
 /// The first program of the manual is compiled and run with the other examples.

@@ -54,23 +54,10 @@ mod tests;
 
 use self::mailbox::Mailbox;
 pub(crate) use self::mailbox::{Entry, Ticket};
-use crate::backend::Owned;
 use crate::error::{Error, Result};
 use crate::sync::{AtomicU32, Ordering, fence};
 use crate::target::Target;
-
-/// Makes the loop's wait return: a write to an eventfd, an interrupt, a flag of the host.
-pub trait Wake: Send + Sync {
-    /// Makes the current wait return or, if the loop is on its way into it, the next one. Called
-    /// from any thread, from signal handlers and from interrupts, by several at once: must not
-    /// block, panic, touch errno or call back. Never called once the loop has ended. A call too
-    /// many must do no harm: the loop then finds nothing and sleeps again.
-    ///
-    /// # Errors
-    ///
-    /// An error says that the wait was not ended. The next call that brings work then tries again.
-    fn wake(&self) -> Result<()>;
-}
+use crate::wake::{Owned, Wake};
 
 /// The queues are closed; nothing leaves this state.
 const CLOSED: u32 = 1;

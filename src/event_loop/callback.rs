@@ -5,9 +5,9 @@ use core::convert::Infallible;
 use crate::error::Result;
 use crate::host::{Host, Readiness};
 use crate::ready::Ready;
-use crate::remote::Wake;
 use crate::time::Nanos;
 use crate::token::{Io, Timer};
+use crate::wake::Wake;
 
 /// The host of a [`Loop`](crate::Loop) that runs on an operating system: none.
 pub enum NoHost {}

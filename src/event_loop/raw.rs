@@ -4,15 +4,17 @@
 )]
 //! The loop without a type for the application's context: functions and words.
 
+mod timers;
+
 use core::mem::{replace, transmute};
 use core::ptr::NonNull;
 
-use super::callback::{IoEvent, NoHost, Repeat, TimerEvent, When};
+use super::callback::{IoEvent, NoHost, TimerEvent};
 use super::remote::RawRemote;
+use crate::any::{AnyBackend, AnyWaker};
 use crate::backend::{Backend, BackendKind, Capabilities};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::host::Host;
-use crate::platform::{Platform, PlatformWaker};
 use crate::reactor::turn::{self, Caller};
 use crate::reactor::{FiredIo, Limit, Reactor};
 use crate::ready::{Interest, Ready};
@@ -21,8 +23,8 @@ use crate::stats::Stats;
 use crate::storage::Parts;
 use crate::target::Target;
 use crate::time::Nanos;
-use crate::timers::{FIXED_DELAY, Fired, SKIP_MISSED};
-use crate::token::{Io, Task, Timer};
+use crate::timers::Fired;
+use crate::token::{Io, Timer};
 use crate::watchers::Hook;
 
 /// Called when an fd is ready or a bit was raised; the untyped form, of a [`RawCore`].
@@ -86,8 +88,8 @@ pub type OnTask<H = NoHost> = for<'l> fn(&mut RawCore<'l, H>, *mut ());
 /// # Ok::<(), pirn::Error>(())
 /// ```
 pub struct RawCore<'l, H: Host = NoHost, T: ?Sized = [()]> {
-    pub(super) reactor: Reactor<'l, Platform<'l, H>>,
-    pub(super) shared: &'l Shared<'l, PlatformWaker<H::Waker>>,
+    pub(super) reactor: Reactor<'l, AnyBackend<'l, H>>,
+    pub(super) shared: &'l Shared<'l, AnyWaker<H::Waker>>,
     /// The application's context while callbacks can run, for those that are typed.
     context: *mut (),
     /// Nothing. `T` is `[(); 0]` where a loop is kept and `[()]`, which has no size, where it is
@@ -97,8 +99,8 @@ pub struct RawCore<'l, H: Host = NoHost, T: ?Sized = [()]> {
 
 impl<'l, H: Host> RawCore<'l, H, [(); 0]> {
     pub(super) fn new(
-        backend: Platform<'l, H>,
-        parts: Parts<'l, PlatformWaker<H::Waker>>,
+        backend: AnyBackend<'l, H>,
+        parts: Parts<'l, AnyWaker<H::Waker>>,
         measure: bool,
         seed: u32,
     ) -> Self {
@@ -239,159 +241,7 @@ impl<'l, H: Host> RawCore<'l, H> {
             .map(Io)
     }
 
-    // ---- timers ----
-
-    /// Start a timer. It never fires early, nor in the turn in which it was started.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ENOSPC`]: all timer slots are in use. [`Error::EINVAL`]: a period of 0.
-    pub fn timer_start(
-        &mut self,
-        when: When,
-        repeat: Repeat,
-        callback: OnTimer<H>,
-        user: *mut (),
-    ) -> Result<Timer> {
-        let (deadline, period, flags) = self.when(when, repeat)?;
-        self.reactor
-            .timer_start(deadline, period, flags, target(callback as *mut (), user))
-            .map(Timer)
-    }
-
-    /// Set a timer, whatever state it is in. A live one is armed anew in place: it keeps its handle
-    /// and needs no free slot. Otherwise one is started, and `timer` becomes its handle;
-    /// `Timer::default()` is one that was never live. Either way it is then as
-    /// [`timer_start`](Self::timer_start) would have made it, without slack.
-    ///
-    /// In its own callback a periodic timer is live, a one-shot one is not: there is a free slot
-    /// then, unless the callback has started other timers.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ENOSPC`]: the timer is not live, and all timer slots are in use.
-    /// [`Error::EINVAL`]: a period of 0. `timer` is unchanged then.
-    pub fn timer_set(
-        &mut self,
-        timer: &mut Timer,
-        when: When,
-        repeat: Repeat,
-        callback: OnTimer<H>,
-        user: *mut (),
-    ) -> Result<()> {
-        let (deadline, period, flags) = self.when(when, repeat)?;
-        let target = target(callback as *mut (), user);
-        if self.reactor.is_timer(timer.0) {
-            self.reactor
-                .timer_reset(timer.0, deadline, period, flags, target)
-        } else {
-            timer.0 = self.reactor.timer_start(deadline, period, flags, target)?;
-            Ok(())
-        }
-    }
-
-    /// The deadline, the period and the flags of a timer.
-    fn when(&mut self, when: When, repeat: Repeat) -> Result<(Nanos, Nanos, u8)> {
-        let deadline = match when {
-            When::After(delay) => self.reactor.clock().saturating_add(delay),
-            When::AfterCached(delay) => self.reactor.now().saturating_add(delay),
-            When::At(deadline) => deadline,
-        };
-        let (period, flags) = match repeat {
-            Repeat::Never => (0, 0),
-            Repeat::FixedRate(0) | Repeat::FixedDelay(0) | Repeat::SkipMissed(0) => {
-                return Err(Error::EINVAL);
-            }
-            Repeat::FixedRate(period) => (period, 0),
-            Repeat::FixedDelay(period) => (period, FIXED_DELAY),
-            Repeat::SkipMissed(period) => (period, SKIP_MISSED),
-        };
-        Ok((deadline, period, flags))
-    }
-
-    /// Push a timer's deadline to `delay` after the turn's time. A few nanoseconds if that is later
-    /// than before.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ENOENT`]: stale handle.
-    pub fn timer_again(&mut self, timer: Timer, delay: Nanos) -> Result<()> {
-        self.reactor.timer_again(timer.0, delay)
-    }
-
-    /// Give a timer another callback and word. The next call is made with them, also if it is due
-    /// already.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ENOENT`]: stale handle.
-    pub fn timer_set_callback(
-        &mut self,
-        timer: Timer,
-        callback: OnTimer<H>,
-        user: *mut (),
-    ) -> Result<()> {
-        self.reactor
-            .timer_set_target(timer.0, target(callback as *mut (), user))
-    }
-
-    /// Stop a timer. Takes effect immediately: the callback is never called again.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ENOENT`]: stale handle.
-    pub fn timer_stop(&mut self, timer: Timer) -> Result<()> {
-        self.reactor.timer_stop(timer.0)
-    }
-
-    /// Return how long a timer still has, from a fresh reading of the clock; 0 if it is due.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ENOENT`]: stale handle.
-    pub fn timer_remaining(&mut self, timer: Timer) -> Result<Nanos> {
-        self.reactor.timer_remaining(timer.0)
-    }
-
-    /// Let a timer be late by at most `slack`, so that it can fire together with others.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ENOENT`]: stale handle.
-    pub fn timer_slack(&mut self, timer: Timer, slack: Nanos) -> Result<()> {
-        self.reactor.timer_slack(timer.0, slack)
-    }
-
-    /// Set whether a timer keeps [`run`](crate::Loop::run) going, which is the default.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ENOENT`]: stale handle.
-    pub fn timer_set_reference(&mut self, timer: Timer, holds: bool) -> Result<()> {
-        self.reactor.timer_reference(timer.0, holds)
-    }
-
-    // ---- tasks ----
-
-    /// Queue a callback for the next turn.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::EAGAIN`]: the queue is full.
-    pub fn task_post(&mut self, callback: OnTask<H>, user: *mut ()) -> Result<Task> {
-        self.reactor
-            .task_post(target(callback as *mut (), user))
-            .map(Task)
-    }
-
-    /// Take a queued task back.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ENOENT`]: it has run, is running, or was cancelled.
-    pub fn task_cancel(&mut self, task: Task) -> Result<()> {
-        self.reactor.task_cancel(task.0)
-    }
+    // ---- other threads ----
 
     /// Return a handle for other threads and signal handlers. It may outlive the loop; its calls
     /// are then refused.
@@ -524,9 +374,9 @@ pub(super) fn target(callback: *mut (), user: *mut ()) -> Target {
 /// The face of a loop for Rust: callbacks are called while nothing of the loop is borrowed but
 /// through the reference that they receive.
 impl<'l, H: Host> Caller<'l> for RawCore<'l, H> {
-    type Backend = Platform<'l, H>;
+    type Backend = AnyBackend<'l, H>;
 
-    fn reactor(&mut self) -> &mut Reactor<'l, Platform<'l, H>> {
+    fn reactor(&mut self) -> &mut Reactor<'l, AnyBackend<'l, H>> {
         &mut self.reactor
     }
 

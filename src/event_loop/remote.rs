@@ -7,9 +7,9 @@ use super::raw::{OnTask, target};
 use super::typed::{Core, call_task};
 use super::word::Word;
 use super::{Loop, NoHost};
+use crate::any::AnyWaker;
 use crate::error::Result;
 use crate::host::Host;
-use crate::platform::PlatformWaker;
 use crate::remote::Shared;
 
 // One thread's, and everybody's: the rule of DESIGN.md, held by the compiler.
@@ -71,7 +71,7 @@ impl<C, H: Host> Copy for Remote<'_, C, H> {}
 /// Small, free to copy and to send. Every call is async-signal-safe, takes no lock, and costs one
 /// system call at most, none while the loop is awake.
 pub struct RawRemote<'l, H: Host = NoHost> {
-    pub(super) shared: &'l Shared<'l, PlatformWaker<H::Waker>>,
+    pub(super) shared: &'l Shared<'l, AnyWaker<H::Waker>>,
 }
 
 impl<H: Host> Clone for RawRemote<'_, H> {

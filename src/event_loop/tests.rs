@@ -13,8 +13,8 @@ use core::ptr::NonNull;
 use super::*;
 use crate::host::Readiness;
 use crate::ready::{Interest, Ready};
-use crate::remote::Wake;
 use crate::storage::Storage;
+use crate::wake::Wake;
 
 /// Says that the fds 0 and 1 are always ready, and steps its clock with each wait.
 struct Clock(Rc<Cell<u64>>);

@@ -1,9 +1,9 @@
 #![expect(unsafe_code, reason = "the C face")]
 //! The backends, and what they can do.
 
-use core::ffi::{CStr, c_char, c_int};
+use core::ffi::{c_char, c_int};
 
-use crate::backend::{Backend, Capabilities};
+use crate::backend::{Backend, BackendKind, Capabilities};
 
 use super::{enter, pirn_loop, reactor};
 
@@ -36,6 +36,13 @@ pub const PIRN_CAN_NANOSECONDS: u32 = 1u32 << 3;
 
 const _: () = {
     assert!(
+        PIRN_BACKEND_AUTO == BackendKind::Auto as u32
+            && PIRN_BACKEND_SELECT == BackendKind::Select as u32
+            && PIRN_BACKEND_POLL == BackendKind::Poll as u32
+            && PIRN_BACKEND_EPOLL == BackendKind::Epoll as u32
+            && PIRN_BACKEND_HOST == BackendKind::Host as u32
+    );
+    assert!(
         PIRN_CAN_EDGE == Capabilities::EDGE.bits()
             && PIRN_CAN_EXCLUSIVE == Capabilities::EXCLUSIVE.bits()
     );
@@ -56,15 +63,11 @@ pub unsafe extern "C" fn pirn_backend(r#loop: *mut pirn_loop) -> c_int {
 /// Tell the name of a backend: "epoll" and so on; "unknown" for any other number. Static. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pirn_backend_name(backend: c_int) -> *const c_char {
-    let name: &CStr = match backend {
-        0 => c"auto",
-        1 => c"select",
-        2 => c"poll",
-        3 => c"epoll",
-        4 => c"host",
-        _ => c"unknown",
-    };
-    name.as_ptr()
+    let kind = u32::try_from(backend)
+        .ok()
+        .and_then(BackendKind::from_number);
+    let name = kind.map_or(c"unknown".to_bytes_with_nul(), BackendKind::c_name);
+    name.as_ptr().cast()
 }
 
 /// Tell what the backend can do beyond the common ground.

@@ -1,7 +1,7 @@
 #![expect(unsafe_code, reason = "the C face")]
 //! What stands at the front of a block.
 
-use crate::platform::{Platform, PlatformWaker};
+use crate::any::{AnyBackend, AnyWaker};
 use crate::reactor::Reactor;
 use crate::remote::Shared;
 use crate::storage::{self, Capacity};
@@ -10,9 +10,9 @@ use crate::sync::AtomicUsize;
 use super::host::{CHost, CHostWaker};
 use super::memory::PIRN_STORAGE_MAGIC;
 
-pub(super) type CBackend = Platform<'static, CHost>;
+pub(super) type CBackend = AnyBackend<'static, CHost>;
 pub(super) type CReactor = Reactor<'static, CBackend>;
-pub(super) type CWaker = PlatformWaker<CHostWaker>;
+pub(super) type CWaker = AnyWaker<CHostWaker>;
 
 /// A loop. It lives at the front of the block given to `pirn_init` and is only ever handled by its
 /// address.

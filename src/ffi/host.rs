@@ -5,13 +5,13 @@ use core::ffi::{c_int, c_void};
 #[cfg(feature = "host")]
 use core::mem::offset_of;
 
+use crate::any::AnyBackend;
 use crate::backend::{BackendKind, Capabilities};
 use crate::error::{Error, Result};
 use crate::host::{Host, Readiness};
-use crate::platform::Platform;
 use crate::ready::Interest;
-use crate::remote::Wake;
 use crate::time::Nanos;
+use crate::wake::Wake;
 
 #[cfg(feature = "host")]
 use super::config::extended;
@@ -145,9 +145,9 @@ pub(super) unsafe fn open(
     kind: BackendKind,
     host: *const pirn_host,
     area: &'static mut [u64],
-) -> Result<Platform<'static, CHost>> {
+) -> Result<AnyBackend<'static, CHost>> {
     if kind != BackendKind::Host {
-        return Platform::open(kind, area);
+        return AnyBackend::open(kind, area);
     }
     // SAFETY: passed on.
     let host = unsafe { extended::<pirn_host>(host, offset_of!(pirn_host, user))? };
@@ -166,7 +166,7 @@ pub(super) unsafe fn open(
         watch: host.watch,
         wake: host.wake,
     };
-    Platform::host(host, area)
+    AnyBackend::host(host, area)
 }
 
 /// A build without hosts does not look at one.
@@ -175,6 +175,6 @@ pub(super) unsafe fn open(
     kind: BackendKind,
     _host: *const pirn_host,
     area: &'static mut [u64],
-) -> Result<Platform<'static, CHost>> {
-    Platform::open(kind, area)
+) -> Result<AnyBackend<'static, CHost>> {
+    AnyBackend::open(kind, area)
 }

@@ -11,10 +11,6 @@ use crate::remote::Shared;
 use crate::storage::{Capacity, Cut};
 use crate::sync::AtomicUsize;
 
-use super::backend::{
-    PIRN_BACKEND_AUTO, PIRN_BACKEND_EPOLL, PIRN_BACKEND_HOST, PIRN_BACKEND_POLL,
-    PIRN_BACKEND_SELECT,
-};
 use super::config::{PIRN_MEASURE, PIRN_NO_FORK_CHECK, PIRN_TAKE, extended, pirn_config};
 use super::head::{CWaker, Head, STORAGE_MAGIC, live_magic};
 use super::host::open;
@@ -112,14 +108,7 @@ unsafe fn init(
             tasks: tasks_and_epoch as u32,
         };
     }
-    let kind = match config.backend {
-        PIRN_BACKEND_AUTO => BackendKind::Auto,
-        PIRN_BACKEND_SELECT => BackendKind::Select,
-        PIRN_BACKEND_POLL => BackendKind::Poll,
-        PIRN_BACKEND_EPOLL => BackendKind::Epoll,
-        PIRN_BACKEND_HOST => BackendKind::Host,
-        _ => return Err(Error::EINVAL),
-    };
+    let kind = BackendKind::from_number(config.backend).ok_or(Error::EINVAL)?;
     if config.flags & !(PIRN_MEASURE | PIRN_TAKE | PIRN_NO_FORK_CHECK) != 0
         || config.reserved != 0
         || config.host.is_null() != (kind != BackendKind::Host)

@@ -11,12 +11,11 @@ use super::head::{CWaker, Head, pirn_loop};
 pub const PIRN_STORAGE_MAGIC: u64 = 0x6b63_6f6c_6e72_6970;
 
 /// Bytes of a block beside those for watchers, timers and tasks. The header says the same; tests hold the two together.
-pub const PIRN_STORAGE_BASE: usize =
-    if cfg!(any(feature = "select", feature = "poll", feature = "epoll")) {
-        3584
-    } else {
-        HOST_ONLY_BASE
-    };
+pub const PIRN_STORAGE_BASE: usize = if cfg!(not(host_only)) {
+    3584
+} else {
+    HOST_ONLY_BASE
+};
 
 /// The same as the header says with `PIRN_HOST_ONLY`.
 pub(super) const HOST_ONLY_BASE: usize = if POINTER == 8 { 1536 } else { 1016 };

@@ -6,12 +6,12 @@
 //! - There is no pollable fd. Edge triggering and exclusive waits are there if the host has them.
 
 use super::{Host, Readiness};
-use crate::backend::{Backend, Capabilities, Clock, MoveTo, Owned, Source};
+use crate::backend::{Backend, Capabilities, Clock, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::Interest;
-use crate::remote::Wake;
 use crate::storage::host_area;
 use crate::time::Nanos;
+use crate::wake::{Owned, Wake};
 
 /// What ends a wait of a host.
 pub(crate) struct HostWaker<W>(W);

@@ -2,8 +2,9 @@
 
 use super::state::Pollable;
 use super::{FORKED, Limit, Reactor};
-use crate::backend::{Backend, Owned};
+use crate::backend::Backend;
 use crate::error::{Error, Result};
+use crate::wake::Owned;
 
 impl<B: Backend> Reactor<'_, B> {
     pub(crate) fn hold(&mut self) -> Result<()> {

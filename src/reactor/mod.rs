@@ -1,7 +1,7 @@
 //! The reactor: watchers, timers, tasks and a backend, and the turn that moves them.
 //!
 //! ```text
-//! turn          prepare, wait, dispatch, run: begin here
+//! turn          prepare, wait, dispatch, run: begin here     calls        one kind after the other
 //! items         what a dispatch hands over, one at a time     ordered      I/O with siblings or
 //! priorities budget        how many calls, and for how long              hooks, take, unwind io
 //! add, modify, remove                           registration the backend's set in step sources
@@ -17,6 +17,8 @@
 //! fetched: everything that was there is served before anything of it is served twice.
 
 mod budget;
+mod caller;
+mod calls;
 mod hooks;
 mod info;
 mod io;

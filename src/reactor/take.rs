@@ -1,7 +1,8 @@
 //! Taking: what is due is handed over as data, and nothing is called.
 
+use super::caller::Caller;
+use super::calls::hand_over;
 use super::state::{Due, Phase};
-use super::turn::{Caller, hand_over};
 use super::{FiredIo, Reactor};
 use crate::backend::Backend;
 use crate::target::Target;

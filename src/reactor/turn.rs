@@ -6,45 +6,19 @@
 //! The reactor never calls out. It hands over one item at a time, by value; the [`Caller`] makes
 //! the call while nothing of the reactor is borrowed, and then asks for the next.
 
+pub(crate) use super::caller::Caller;
+use super::calls::{call_hooks, hand_over};
 use super::state::{Due, ORDERED, POSTS, Phase, READY, TASKS, TIMERS};
 use super::unwind::OnUnwind;
-use super::{Ended, FiredIo, Reactor};
+use super::{Ended, Reactor};
 use crate::backend::Backend;
 use crate::error::Result;
-use crate::target::Target;
 use crate::time::{FOREVER, Nanos};
-use crate::timers::Fired;
 use crate::watchers::Hook;
 
 /// How long a loop sleeps, and serves nobody, between two turns for nothing but an fd that it
 /// cannot get rid of.
 const NAP: Nanos = 1_000_000;
-
-/// Whoever makes the calls: the C functions, the Rust interface, or a list of what is due, which
-/// calls nothing.
-pub(crate) trait Caller<'a> {
-    type Backend: Backend + 'a;
-
-    /// The reactor, borrowed until a call is made.
-    fn reactor(&mut self) -> &mut Reactor<'a, Self::Backend>;
-
-    fn call_timer(&mut self, fired: Fired);
-    fn call_io(&mut self, fired: FiredIo);
-    fn call_task(&mut self, target: Target);
-
-    /// To those who call, a post is a task.
-    #[inline]
-    fn call_post(&mut self, target: Target) {
-        self.call_task(target);
-    }
-
-    /// Does what [`dispatch_with_hooks`] does if the loop may have hooks. A caller says so for
-    /// itself, so that a program without hooks does not contain it.
-    #[inline]
-    fn dispatch_with_hooks(&mut self) -> Option<u32> {
-        None
-    }
-}
 
 /// Makes turns until stopped, until nothing keeps the loop going, or until the deadline has passed.
 pub(crate) fn run<'a, C: Caller<'a> + ?Sized>(caller: &mut C, deadline: Nanos) -> Result<Ended> {
@@ -113,96 +87,6 @@ fn dispatch_due<'a, C: Caller<'a> + ?Sized>(caller: &mut C) -> u32 {
     let called = dispatch.state.reactor().end_dispatch();
     dispatch.disarm();
     called
-}
-
-/// Hands over everything that is due, in the order of docs/TURN.md, rules 11 to 20, until the
-/// budget is used up.
-///
-/// Each kind is a function of its own: all of them in one cost an instruction for each event.
-#[inline(always)]
-pub(super) fn hand_over<'a, C: Caller<'a> + ?Sized>(caller: &mut C, due: Due) {
-    if due & TIMERS != 0 {
-        call_timers(caller);
-    }
-    if due & READY != 0 {
-        call_ready(caller);
-    }
-    if due & ORDERED != 0 {
-        call_ordered(caller);
-    }
-    if due & TASKS != 0 {
-        call_tasks(caller);
-    }
-    if due & POSTS != 0 {
-        call_posts(caller);
-    }
-}
-
-#[inline(never)]
-fn call_timers<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
-    while let Some(fired) = caller.reactor().next_timer() {
-        caller.call_timer(fired);
-    }
-}
-
-#[inline(never)]
-fn call_ready<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
-    while let Some(batch) = caller.reactor().next_events() {
-        let mut rest = OnUnwind::new((&mut *caller, batch), |(caller, batch)| {
-            caller.reactor().give_back_events(batch);
-        });
-        let (caller, batch) = &mut rest.state;
-        // There is at least one. To look for the end behind each, and not before, saves an
-        // instruction.
-        loop {
-            let at = batch.start;
-            batch.start += 1;
-            if let Some(fired) = caller.reactor().event(at) {
-                caller.call_io(fired);
-            }
-            if batch.start == batch.end {
-                break;
-            }
-        }
-        rest.disarm();
-    }
-}
-
-#[inline(never)]
-fn call_ordered<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
-    while let Some(fired) = caller.reactor().next_io() {
-        caller.call_io(fired);
-    }
-}
-
-#[inline(never)]
-fn call_tasks<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
-    while let Some(count) = caller.reactor().next_tasks() {
-        let mut rest = OnUnwind::new((&mut *caller, count), |(caller, count)| {
-            caller.reactor().give_back_tasks(*count);
-        });
-        let (caller, count) = &mut rest.state;
-        while *count > 0 {
-            *count -= 1;
-            if let Some(target) = caller.reactor().task() {
-                caller.call_task(target);
-            }
-        }
-        rest.disarm();
-    }
-}
-
-#[inline(never)]
-fn call_posts<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
-    while let Some(target) = caller.reactor().next_post() {
-        caller.call_post(target);
-    }
-}
-
-fn call_hooks<'a, C: Caller<'a> + ?Sized>(caller: &mut C, when: Hook) {
-    while let Some(fired) = caller.reactor().next_hook(when) {
-        caller.call_io(fired);
-    }
 }
 
 impl<B: Backend> Reactor<'_, B> {

@@ -1,10 +1,8 @@
-#![expect(
-    unsafe_code,
-    reason = "the lent words become the kernel's event records"
-)]
 //! The epoll backend.
 
-use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+mod record;
+
+use rustix::event::epoll::{self, CreateFlags, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::{self, Errno};
@@ -12,6 +10,7 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
 
+use self::record::{Record, events_of, records_of, user_data};
 use super::clock::{find_vdso, monotonic};
 use super::fd::borrow;
 use super::wake::{self, FdWaker};
@@ -42,22 +41,6 @@ const MOST_REPEATS: u32 = 1024;
 /// again.
 const LONGEST_WAIT: Nanos = i32::MAX as Nanos * MILLISECOND;
 
-/// The kernel's record, which [`Event`] is too, with the two halves of its user data.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Record {
-    found: u32,
-    gap: [u32; size_of::<Event>() / 4 - 3],
-    #[cfg(target_endian = "big")]
-    position: u32,
-    slot: u32,
-    #[cfg(target_endian = "little")]
-    position: u32,
-}
-
-const _: () =
-    assert!(size_of::<Record>() == size_of::<Event>() && align_of::<Event>() <= align_of::<u64>());
-
 pub(crate) struct Epoll<'a> {
     set: OwnedFd,
     /// Holds the set, and is what the application has; only once it asked for the fd. A foreign
@@ -73,16 +56,6 @@ pub(crate) struct Epoll<'a> {
     /// What the first record of the last wait was of, and how many waits in a row that was.
     front: Entry,
     repeats: u32,
-}
-
-impl Record {
-    #[inline]
-    fn entry(&self) -> Entry {
-        Entry {
-            slot: self.slot,
-            position: self.position,
-        }
-    }
 }
 
 impl<'a> Epoll<'a> {
@@ -245,28 +218,6 @@ fn add_own(set: &OwnedFd, fd: &OwnedFd) -> Result<()> {
 /// Puts a set into the outer one, which is readable while the set is.
 fn enclose(outer: &OwnedFd, set: &OwnedFd) -> Result<()> {
     epoll::add(outer, set, user_data(OWN), EventFlags::IN).map_err(error)
-}
-
-/// What an entry carries.
-#[inline]
-const fn user_data(entry: Entry) -> EventData {
-    EventData::new_u64(entry.slot as u64 | (entry.position as u64) << 32)
-}
-
-/// The backend's area as room for what the kernel finds ready. It begins where a word does.
-fn records_of(area: &mut [u64]) -> &mut [Record] {
-    // SAFETY: `Record` is integers: every bit pattern is valid, and so are all bytes of the words,
-    // which are lent for as long as these records are.
-    let (_, records, _) = unsafe { area.align_to_mut::<Record>() };
-    records
-}
-
-/// The same as the kernel's call takes it.
-#[inline]
-fn events_of(records: &mut [Record]) -> &mut [Event] {
-    // SAFETY: both are the kernel's plain record of integers, of one size as asserted above; the
-    // first of `records_of` is aligned to a word, and so to what an `Event` is. The borrow goes on.
-    unsafe { &mut *(core::ptr::from_mut(records) as *mut [Event]) }
 }
 
 impl<'a> MoveTo<'a> for Epoll<'a> {

@@ -1,11 +1,14 @@
 #![expect(unsafe_code, reason = "select and its sets of bits")]
 //! The select backend.
 
+mod sets;
+
 use rustix::event::{FdSetElement, PollFd, PollFlags, poll, select};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use static_assertions::{assert_eq_align, assert_eq_size};
 
+use self::sets::{BITS, Sets};
 use super::clock::{find_vdso, monotonic};
 use super::fd::{borrow, probe};
 use super::wake::{self, FdWaker};
@@ -18,65 +21,8 @@ use crate::time::{FOREVER, Nanos};
 /// How many fds are looked at closely in one call.
 const CHUNK: usize = 32;
 
-const BITS: usize = usize::BITS as usize;
-
 assert_eq_size!(usize, FdSetElement);
 assert_eq_align!(usize, FdSetElement);
-
-/// Three sets of fds, as words: bit `n % BITS` of word `n / BITS` stands for fd `n`.
-struct Sets<'a> {
-    read: &'a mut [usize],
-    write: &'a mut [usize],
-    urgent: &'a mut [usize],
-}
-
-impl Sets<'_> {
-    /// Sets the bits of an fd to what `interest` says.
-    fn put(&mut self, fd: i32, interest: u32) {
-        let (word, bit) = (fd as usize / BITS, 1 << (fd as usize % BITS));
-        for (set, wanted) in [
-            (&mut self.read, Interest::READ),
-            (&mut self.write, Interest::WRITE),
-            (&mut self.urgent, Interest::URGENT),
-        ] {
-            if let Some(element) = set.get_mut(word) {
-                *element = if interest & wanted.bits() != 0 {
-                    *element | bit
-                } else {
-                    *element & !bit
-                };
-            }
-        }
-    }
-
-    /// All fds of one word that are in any set.
-    fn word(&self, word: usize) -> usize {
-        let of = |set: &[usize]| set.get(word).copied().unwrap_or(0);
-        of(self.read) | of(self.write) | of(self.urgent)
-    }
-
-    fn interest(&self, fd: i32) -> u32 {
-        let (word, shift) = (fd as usize / BITS, fd as usize % BITS);
-        let of = |set: &[usize], interest: Interest| {
-            (set.get(word).copied().unwrap_or(0) >> shift & 1) as u32 * interest.bits()
-        };
-        of(self.read, Interest::READ)
-            | of(self.write, Interest::WRITE)
-            | of(self.urgent, Interest::URGENT)
-    }
-
-    fn copy(&mut self, from: &Sets<'_>, words: usize) {
-        for (to, from) in [
-            (&mut self.read, &from.read),
-            (&mut self.write, &from.write),
-            (&mut self.urgent, &from.urgent),
-        ] {
-            for (to, from) in to.iter_mut().zip(from.iter()).take(words) {
-                *to = *from;
-            }
-        }
-    }
-}
 
 pub(crate) struct Select<'a> {
     wake: OwnedFd,

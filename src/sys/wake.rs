@@ -8,10 +8,9 @@ use rustix::process::getpid;
 
 use super::error;
 use super::fd::borrow;
-use crate::backend::Owned;
 use crate::error::{Error, Result};
-use crate::remote::Wake;
 use crate::sync::{AtomicU32, Ordering};
+use crate::wake::{Owned, Wake};
 
 /// A fresh eventfd: non-blocking, closed on exec.
 pub(crate) fn open() -> Result<OwnedFd> {

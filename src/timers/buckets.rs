@@ -14,12 +14,7 @@ use crate::time::Nanos;
 /// The bits of a digit. More bits mean fewer moves in a timer's life and more memory for heads, which stand in the loop's
 /// own block: 1.7 KiB with 5 bits, 2.8 KiB with 6 for one move less in a minute's timeout. A build for the host backend
 /// alone is one for a small machine: 2 bits, 0.5 KiB.
-pub(super) const DIGIT_BITS: u32 =
-    if cfg!(any(feature = "select", feature = "poll", feature = "epoll")) {
-        5
-    } else {
-        2
-    };
+pub(super) const DIGIT_BITS: u32 = if cfg!(not(host_only)) { 5 } else { 2 };
 
 /// The values of a digit.
 pub(super) const RADIX: usize = 1 << DIGIT_BITS;
@@ -31,25 +26,15 @@ pub(super) const LEVELS: usize = u64::BITS.div_ceil(DIGIT_BITS) as usize;
 pub(super) const DUE: usize = LEVELS * RADIX;
 
 /// A bit for each value of a digit.
-#[cfg(any(feature = "select", feature = "poll", feature = "epoll"))]
+#[cfg(not(host_only))]
 pub(super) type Digits = u32;
-#[cfg(not(any(feature = "select", feature = "poll", feature = "epoll")))]
+#[cfg(host_only)]
 pub(super) type Digits = u8;
 
 /// A slot's index as a head keeps it. On a small machine two bytes do, for heads are most of what a loop there takes.
-#[cfg(any(
-    feature = "select",
-    feature = "poll",
-    feature = "epoll",
-    target_pointer_width = "64"
-))]
+#[cfg(any(not(host_only), target_pointer_width = "64"))]
 pub(super) type Head = u32;
-#[cfg(not(any(
-    feature = "select",
-    feature = "poll",
-    feature = "epoll",
-    target_pointer_width = "64"
-)))]
+#[cfg(all(host_only, not(target_pointer_width = "64")))]
 pub(super) type Head = u16;
 
 /// How many timers the heads can tell apart; the last index stands for none.

@@ -8,7 +8,7 @@ use crate::support::{MINUTES, cargo, has_target, root, run, scratch};
 fn every_combination_of_backends_builds() {
     let names = ["select", "poll", "epoll", "host"];
     let mut complaints = Vec::new();
-    for bits in 0..1u32 << names.len() {
+    for bits in 1..1u32 << names.len() {
         let chosen: Vec<&str> = names
             .iter()
             .enumerate()
@@ -46,7 +46,7 @@ fn the_core_builds_without_an_operating_system() {
     if !has_target("thumbv7em-none-eabi") {
         return;
     }
-    for features in ["host,ffi", "host", "ffi"] {
+    for features in ["host,ffi", "host"] {
         let mut check = cargo(&scratch("combinations"));
         check.args([
             "check",

@@ -1,0 +1,163 @@
+//! Timers and tasks, by functions and words.
+
+use super::{OnTask, OnTimer, RawCore, target};
+use crate::error::{Error, Result};
+use crate::event_loop::callback::{Repeat, When};
+use crate::host::Host;
+use crate::time::Nanos;
+use crate::timers::{FIXED_DELAY, SKIP_MISSED};
+use crate::token::{Task, Timer};
+
+impl<'l, H: Host> RawCore<'l, H> {
+    /// Start a timer. It never fires early, nor in the turn in which it was started.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOSPC`]: all timer slots are in use. [`Error::EINVAL`]: a period of 0.
+    pub fn timer_start(
+        &mut self,
+        when: When,
+        repeat: Repeat,
+        callback: OnTimer<H>,
+        user: *mut (),
+    ) -> Result<Timer> {
+        let (deadline, period, flags) = self.when(when, repeat)?;
+        self.reactor
+            .timer_start(deadline, period, flags, target(callback as *mut (), user))
+            .map(Timer)
+    }
+
+    /// Set a timer, whatever state it is in. A live one is armed anew in place: it keeps its handle
+    /// and needs no free slot. Otherwise one is started, and `timer` becomes its handle;
+    /// `Timer::default()` is one that was never live. Either way it is then as
+    /// [`timer_start`](Self::timer_start) would have made it, without slack.
+    ///
+    /// In its own callback a periodic timer is live, a one-shot one is not: there is a free slot
+    /// then, unless the callback has started other timers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOSPC`]: the timer is not live, and all timer slots are in use.
+    /// [`Error::EINVAL`]: a period of 0. `timer` is unchanged then.
+    pub fn timer_set(
+        &mut self,
+        timer: &mut Timer,
+        when: When,
+        repeat: Repeat,
+        callback: OnTimer<H>,
+        user: *mut (),
+    ) -> Result<()> {
+        let (deadline, period, flags) = self.when(when, repeat)?;
+        let target = target(callback as *mut (), user);
+        if self.reactor.is_timer(timer.0) {
+            self.reactor
+                .timer_reset(timer.0, deadline, period, flags, target)
+        } else {
+            timer.0 = self.reactor.timer_start(deadline, period, flags, target)?;
+            Ok(())
+        }
+    }
+
+    /// The deadline, the period and the flags of a timer.
+    fn when(&mut self, when: When, repeat: Repeat) -> Result<(Nanos, Nanos, u8)> {
+        let deadline = match when {
+            When::After(delay) => self.reactor.clock().saturating_add(delay),
+            When::AfterCached(delay) => self.reactor.now().saturating_add(delay),
+            When::At(deadline) => deadline,
+        };
+        let (period, flags) = match repeat {
+            Repeat::Never => (0, 0),
+            Repeat::FixedRate(0) | Repeat::FixedDelay(0) | Repeat::SkipMissed(0) => {
+                return Err(Error::EINVAL);
+            }
+            Repeat::FixedRate(period) => (period, 0),
+            Repeat::FixedDelay(period) => (period, FIXED_DELAY),
+            Repeat::SkipMissed(period) => (period, SKIP_MISSED),
+        };
+        Ok((deadline, period, flags))
+    }
+
+    /// Push a timer's deadline to `delay` after the turn's time. A few nanoseconds if that is later
+    /// than before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_again(&mut self, timer: Timer, delay: Nanos) -> Result<()> {
+        self.reactor.timer_again(timer.0, delay)
+    }
+
+    /// Give a timer another callback and word. The next call is made with them, also if it is due
+    /// already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_set_callback(
+        &mut self,
+        timer: Timer,
+        callback: OnTimer<H>,
+        user: *mut (),
+    ) -> Result<()> {
+        self.reactor
+            .timer_set_target(timer.0, target(callback as *mut (), user))
+    }
+
+    /// Stop a timer. Takes effect immediately: the callback is never called again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_stop(&mut self, timer: Timer) -> Result<()> {
+        self.reactor.timer_stop(timer.0)
+    }
+
+    /// Return how long a timer still has, from a fresh reading of the clock; 0 if it is due.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_remaining(&mut self, timer: Timer) -> Result<Nanos> {
+        self.reactor.timer_remaining(timer.0)
+    }
+
+    /// Let a timer be late by at most `slack`, so that it can fire together with others.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_slack(&mut self, timer: Timer, slack: Nanos) -> Result<()> {
+        self.reactor.timer_slack(timer.0, slack)
+    }
+
+    /// Set whether a timer keeps [`run`](crate::Loop::run) going, which is the default.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: stale handle.
+    pub fn timer_set_reference(&mut self, timer: Timer, holds: bool) -> Result<()> {
+        self.reactor.timer_reference(timer.0, holds)
+    }
+
+    // ---- tasks ----
+
+    /// Queue a callback for the next turn.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EAGAIN`]: the queue is full.
+    pub fn task_post(&mut self, callback: OnTask<H>, user: *mut ()) -> Result<Task> {
+        self.reactor
+            .task_post(target(callback as *mut (), user))
+            .map(Task)
+    }
+
+    /// Take a queued task back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ENOENT`]: it has run, is running, or was cancelled.
+    pub fn task_cancel(&mut self, task: Task) -> Result<()> {
+        self.reactor.task_cancel(task.0)
+    }
+}

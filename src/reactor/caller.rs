@@ -1,0 +1,32 @@
+//! Who makes the calls.
+
+use super::{FiredIo, Reactor};
+use crate::backend::Backend;
+use crate::target::Target;
+use crate::timers::Fired;
+
+/// Whoever makes the calls: the C functions, the Rust interface, or a list of what is due, which
+/// calls nothing.
+pub(crate) trait Caller<'a> {
+    type Backend: Backend + 'a;
+
+    /// The reactor, borrowed until a call is made.
+    fn reactor(&mut self) -> &mut Reactor<'a, Self::Backend>;
+
+    fn call_timer(&mut self, fired: Fired);
+    fn call_io(&mut self, fired: FiredIo);
+    fn call_task(&mut self, target: Target);
+
+    /// To those who call, a post is a task.
+    #[inline]
+    fn call_post(&mut self, target: Target) {
+        self.call_task(target);
+    }
+
+    /// Does what [`dispatch_with_hooks`](super::turn::dispatch_with_hooks) does if the loop may have hooks. A caller says so for
+    /// itself, so that a program without hooks does not contain it.
+    #[inline]
+    fn dispatch_with_hooks(&mut self) -> Option<u32> {
+        None
+    }
+}

@@ -1,0 +1,96 @@
+//! The calls of a dispatch: all of one kind, then all of the next.
+
+use super::caller::Caller;
+use super::state::{Due, ORDERED, POSTS, READY, TASKS, TIMERS};
+use super::unwind::OnUnwind;
+use crate::watchers::Hook;
+
+/// Hands over everything that is due, in the order of docs/TURN.md, rules 11 to 20, until the
+/// budget is used up.
+///
+/// Each kind is a function of its own: all of them in one cost an instruction for each event.
+#[inline(always)]
+pub(super) fn hand_over<'a, C: Caller<'a> + ?Sized>(caller: &mut C, due: Due) {
+    if due & TIMERS != 0 {
+        call_timers(caller);
+    }
+    if due & READY != 0 {
+        call_ready(caller);
+    }
+    if due & ORDERED != 0 {
+        call_ordered(caller);
+    }
+    if due & TASKS != 0 {
+        call_tasks(caller);
+    }
+    if due & POSTS != 0 {
+        call_posts(caller);
+    }
+}
+
+#[inline(never)]
+fn call_timers<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
+    while let Some(fired) = caller.reactor().next_timer() {
+        caller.call_timer(fired);
+    }
+}
+
+#[inline(never)]
+fn call_ready<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
+    while let Some(batch) = caller.reactor().next_events() {
+        let mut rest = OnUnwind::new((&mut *caller, batch), |(caller, batch)| {
+            caller.reactor().give_back_events(batch);
+        });
+        let (caller, batch) = &mut rest.state;
+        // There is at least one. To look for the end behind each, and not before, saves an
+        // instruction.
+        loop {
+            let at = batch.start;
+            batch.start += 1;
+            if let Some(fired) = caller.reactor().event(at) {
+                caller.call_io(fired);
+            }
+            if batch.start == batch.end {
+                break;
+            }
+        }
+        rest.disarm();
+    }
+}
+
+#[inline(never)]
+fn call_ordered<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
+    while let Some(fired) = caller.reactor().next_io() {
+        caller.call_io(fired);
+    }
+}
+
+#[inline(never)]
+fn call_tasks<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
+    while let Some(count) = caller.reactor().next_tasks() {
+        let mut rest = OnUnwind::new((&mut *caller, count), |(caller, count)| {
+            caller.reactor().give_back_tasks(*count);
+        });
+        let (caller, count) = &mut rest.state;
+        while *count > 0 {
+            *count -= 1;
+            if let Some(target) = caller.reactor().task() {
+                caller.call_task(target);
+            }
+        }
+        rest.disarm();
+    }
+}
+
+#[inline(never)]
+fn call_posts<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
+    while let Some(target) = caller.reactor().next_post() {
+        caller.call_post(target);
+    }
+}
+
+pub(super) fn call_hooks<'a, C: Caller<'a> + ?Sized>(caller: &mut C, when: Hook) {
+    while let Some(fired) = caller.reactor().next_hook(when) {
+        caller.call_io(fired);
+    }
+}

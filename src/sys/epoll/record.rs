@@ -1,0 +1,57 @@
+#![expect(
+    unsafe_code,
+    reason = "the lent words become the kernel's event records"
+)]
+//! What the kernel says of an entry, and what the entry carries.
+
+use rustix::event::epoll::{Event, EventData};
+
+use crate::backend::Entry;
+
+/// The kernel's record, which [`Event`] is too, with the two halves of its user data.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Record {
+    pub(super) found: u32,
+    gap: [u32; size_of::<Event>() / 4 - 3],
+    #[cfg(target_endian = "big")]
+    position: u32,
+    slot: u32,
+    #[cfg(target_endian = "little")]
+    position: u32,
+}
+
+const _: () =
+    assert!(size_of::<Record>() == size_of::<Event>() && align_of::<Event>() <= align_of::<u64>());
+
+impl Record {
+    #[inline]
+    pub(super) fn entry(&self) -> Entry {
+        Entry {
+            slot: self.slot,
+            position: self.position,
+        }
+    }
+}
+
+/// What an entry carries.
+#[inline]
+pub(super) const fn user_data(entry: Entry) -> EventData {
+    EventData::new_u64(entry.slot as u64 | (entry.position as u64) << 32)
+}
+
+/// The backend's area as room for what the kernel finds ready. It begins where a word does.
+pub(super) fn records_of(area: &mut [u64]) -> &mut [Record] {
+    // SAFETY: `Record` is integers: every bit pattern is valid, and so are all bytes of the words,
+    // which are lent for as long as these records are.
+    let (_, records, _) = unsafe { area.align_to_mut::<Record>() };
+    records
+}
+
+/// The same as the kernel's call takes it.
+#[inline]
+pub(super) fn events_of(records: &mut [Record]) -> &mut [Event] {
+    // SAFETY: both are the kernel's plain record of integers, of one size as asserted above; the
+    // first of `records_of` is aligned to a word, and so to what an `Event` is. The borrow goes on.
+    unsafe { &mut *(core::ptr::from_mut(records) as *mut [Event]) }
+}
