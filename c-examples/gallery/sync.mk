@@ -1,7 +1,8 @@
 # The part of the gallery about coroutines, locks, queues, pools, and statements made measurable.
 # A part of ../Makefile, which includes it.
 
-GALLERY_SYNC := generator greenlet gevent tickets counter deadlock karaoke semaphore
+GALLERY_SYNC := generator greenlet gevent tickets counter deadlock karaoke semaphore \
+    traffic_light overtime connect_check condition barrier renewed_code
 GALLERY_SYNC_BINARIES := $(GALLERY_SYNC:%=$(BUILD)/gallery/%)
 
 $(GALLERY_SYNC_BINARIES): $(BUILD)/gallery/%: gallery/%.c gallery/virtual.h $(HEADERS) $(LIBPIRN)
