@@ -2,7 +2,7 @@
 # A part of ../Makefile, which includes it.
 
 GALLERY_SYNC := generator greenlet gevent tickets counter deadlock karaoke semaphore \
-    traffic_light overtime connect_check condition barrier renewed_code
+    traffic_light overtime connect_check condition barrier renewed_code queues baozi executor
 GALLERY_SYNC_BINARIES := $(GALLERY_SYNC:%=$(BUILD)/gallery/%)
 
 $(GALLERY_SYNC_BINARIES): $(BUILD)/gallery/%: gallery/%.c gallery/virtual.h $(HEADERS) $(LIBPIRN)
