@@ -2,7 +2,8 @@
 # A part of ../Makefile, which includes it.
 
 GALLERY_SYNC := generator greenlet gevent tickets counter deadlock karaoke semaphore \
-    traffic_light overtime connect_check condition barrier renewed_code queues baozi executor
+    traffic_light overtime connect_check condition barrier renewed_code queues baozi executor \
+    process_pool daemons processes
 GALLERY_SYNC_BINARIES := $(GALLERY_SYNC:%=$(BUILD)/gallery/%)
 
 $(GALLERY_SYNC_BINARIES): $(BUILD)/gallery/%: gallery/%.c gallery/virtual.h $(HEADERS) $(LIBPIRN)
