@@ -5,15 +5,22 @@ GALLERY_SYNC := generator greenlet gevent tickets counter deadlock karaoke semap
     traffic_light overtime connect_check condition barrier renewed_code queues baozi executor \
     process_pool daemons processes
 GALLERY_SYNC_BINARIES := $(GALLERY_SYNC:%=$(BUILD)/gallery/%)
+GALLERY_AUTOMATIC := $(BUILD)/gallery/automatic
 
 $(GALLERY_SYNC_BINARIES): $(BUILD)/gallery/%: gallery/%.c gallery/virtual.h $(HEADERS) $(LIBPIRN)
 	@mkdir -p $(@D)
 	$(CC) $(LANGUAGE) $(CFLAGS) $(SANITIZERS) $(filter %.c,$^) $(LIBPIRN) -pthread $(LDFLAGS) -o $@
 
-check: check-gallery-sync
-check-gallery-sync: $(GALLERY_SYNC_BINARIES)
-	set -e; for program in $(GALLERY_SYNC_BINARIES); do $(RUN) $$program --self-test; done
+# The library quotes.c is compiled as it is: the linker replaces what it calls.
+$(GALLERY_AUTOMATIC): $(wildcard gallery/automatic/*.[ch]) gallery/virtual.h $(HEADERS) $(LIBPIRN)
+	@mkdir -p $(@D)
+	$(CC) $(LANGUAGE) $(CFLAGS) $(SANITIZERS) $(filter %.c,$^) $(LIBPIRN) -pthread $(LDFLAGS) \
+	    -Wl,--wrap=read,--wrap=write,--wrap=connect,--wrap=poll -o $@
 
-all: $(GALLERY_SYNC_BINARIES)
+check: check-gallery-sync
+check-gallery-sync: $(GALLERY_SYNC_BINARIES) $(GALLERY_AUTOMATIC)
+	set -e; for program in $^; do $(RUN) $$program --self-test; done
+
+all: $(GALLERY_SYNC_BINARIES) $(GALLERY_AUTOMATIC)
 
 .PHONY: check-gallery-sync
