@@ -22,6 +22,7 @@
 
 static uint64_t virtual_time = 1000 * SECOND, time_of_begin;
 static int is_self_test;
+static uint32_t flags_of_loop;                       /* PIRN_MEASURE, or 0: set before the begin */
 static char story[8192];
 
 /* Like a real clock it never shows the same time twice. So of two that sleep equally long, the one
@@ -57,6 +58,7 @@ static inline struct pirn_loop *virtual_begin(int argc, char **argv, void *block
     host.wait = virtual_wait;
     memset(&config, 0, sizeof config);
     config.size = sizeof config;
+    config.flags = flags_of_loop;
     is_self_test = argc > 1 && strcmp(argv[1], "--self-test") == 0;
     if (is_self_test) {
         config.backend = PIRN_BACKEND_HOST;
@@ -66,6 +68,20 @@ static inline struct pirn_loop *virtual_begin(int argc, char **argv, void *block
     CHECK(pirn_hub_init(loop, hub, 63) == 0);
     time_of_begin = pirn_update(loop);
     return loop;
+}
+
+/* Compute for some time: the others get older, and do not run. */
+static inline void compute(struct pirn_hub *hub, uint64_t time_ns)
+{
+    uint64_t until;
+
+    if (is_self_test) {
+        virtual_time += time_ns;
+        return;
+    }
+    until = pirn_update(pirn_hub_loop(hub)) + time_ns;
+    while (pirn_update(pirn_hub_loop(hub)) < until)
+        ;
 }
 
 static inline int virtual_end(struct pirn_loop *loop, struct pirn_hub *hub)

@@ -57,7 +57,8 @@ static void start_server(struct server *server, int count)
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     CHECK((server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) >= 0);
-    CHECK(bind(server->fd, (struct sockaddr *)&address, length) == 0 && listen(server->fd, 64) == 0);
+    CHECK(bind(server->fd, (struct sockaddr *)&address, length) == 0);
+    CHECK(listen(server->fd, 64) == 0);
     CHECK(getsockname(server->fd, (struct sockaddr *)&address, &length) == 0);
     port = ntohs(address.sin_port);
     server->count = count;
