@@ -36,6 +36,7 @@ struct server_counts {
     unsigned in_vain;               /* calls that found nothing to do */
     unsigned waits_to_write;        /* times that a client's socket was full */
     int largest_fd;
+    pid_t worker_pid;               /* of a process that works */
 };
 
 static struct server_counts *counts;
