@@ -181,20 +181,25 @@ static void refuse(struct connection *it, int status)
     respond(it, text, "", "", 0);
 }
 
-/* Numbers that nobody counts beforehand: so the answer has no length, but chunks. */
+/* Numbers that nobody counts beforehand: so the answer has no length, but chunks. For a client of
+ * HTTP/1.0 it ends with the connection. */
 static int stream(struct connection *it)
 {
-    if (respond(it, "200 OK", "Transfer-Encoding: chunked\r\n", NULL, 0) < 0)
+    int is_plain = it->request.is_1_0;
+
+    if (respond(it, "200 OK", is_plain ? "" : "Transfer-Encoding: chunked\r\n", NULL, 0) < 0)
         return -1;
     for (int at = 1; at <= 5 && strcmp(it->request.method, "HEAD") != 0; at++) {
         char chunk[64];
-        int length = snprintf(chunk, sizeof chunk, "9\r\nnumber %d\n\r\n%s", at,
-                              at == 5 ? "0\r\n\r\n" : "");
+        int length = is_plain ? snprintf(chunk, sizeof chunk, "number %d\n", at)
+                              : snprintf(chunk, sizeof chunk, "9\r\nnumber %d\n\r\n", at);
 
         if (pirn_port_write_all(&it->port, chunk, (size_t)length, request_limit) < 0)
             return -1;
     }
-    return 0;
+    if (is_plain || strcmp(it->request.method, "HEAD") == 0)
+        return 0;
+    return pirn_port_write_all(&it->port, "0\r\n\r\n", 5, request_limit);
 }
 
 struct file { const char *path, *header, *content; };

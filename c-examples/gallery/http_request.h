@@ -17,6 +17,7 @@
 
 struct http_request {
     char method[16], target[256];
+    int is_1_0;                     /* a client who knows no chunks */
     int is_kept;                    /* the connection, for another request */
     int is_chunked;                 /* the body comes in pieces, each with its length */
     int expects_continue;           /* the client waits for a word before it sends the body */
@@ -106,7 +107,8 @@ static inline int http_request_line(struct http_request *request, const char *li
         return 400;
     if (memcmp(version, "HTTP/1.1", 8) != 0 && memcmp(version, "HTTP/1.0", 8) != 0)
         return 505;
-    request->is_kept = version[7] == '1';
+    request->is_1_0 = version[7] == '0';
+    request->is_kept = !request->is_1_0;
     return 0;
 }
 
@@ -160,11 +162,10 @@ static inline int http_header(struct http_request *request, const char *line, si
 /* Read a head that http_head has found complete. Return 0, or the status of the refusal. */
 static inline int http_parse(struct http_request *request, const char *head, size_t size)
 {
-    int length = http_line(head, size), is_1_1, status;
+    int length = http_line(head, size), status;
 
     memset(request, 0, sizeof *request);
     status = http_request_line(request, head, (size_t)length);
-    is_1_1 = request->is_kept;
     while (status == 0) {
         head += length + 2;
         size -= (size_t)length + 2;
@@ -173,9 +174,9 @@ static inline int http_parse(struct http_request *request, const char *head, siz
             break;
         status = http_header(request, head, (size_t)length);
     }
-    if (status == 0 && is_1_1 && request->hosts == 0)
+    if (status == 0 && !request->is_1_0 && request->hosts == 0)
         status = 400;
-    if (status == 0 && request->is_chunked && (request->lengths > 0 || !is_1_1))
+    if (status == 0 && request->is_chunked && (request->lengths > 0 || request->is_1_0))
         status = 400;                               /* two lengths: which one is meant? */
     return status;
 }

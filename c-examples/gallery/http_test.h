@@ -18,6 +18,8 @@ static const struct conversation conversations[] = {
     { "GET /nothing HTTP/1.1\r\n" CLOSE "\r\n", "404", "no such file\n" },
     { "DELETE / HTTP/1.1\r\n" CLOSE "\r\n", "405", "" },
     { "GET /stream HTTP/1.1\r\n" CLOSE "\r\n", "200", "9\r\nnumber 5\n\r\n0\r\n\r\n" },
+    { "GET /stream HTTP/1.0\r\n\r\n", "200", "number 4\nnumber 5\n" },
+    { "HEAD /stream HTTP/1.1\r\n" CLOSE "\r\n", "200", "Connection: close\r\n\r\n" },
     { "POST /echo HTTP/1.1\r\n" CLOSE "Content-Length: 5\r\n\r\nabcde", "200", "\r\n\r\nabcde" },
     { CHUNKED "3\r\nabc\r\n2;ext=1\r\nde\r\n0\r\nTrailer: x\r\n\r\n", "200", "\r\n\r\nabcde" },
     { "POST /echo HTTP/1.1\r\n" CLOSE "Expect: 100-continue\r\nContent-Length: 2\r\n\r\nhi", "100",
