@@ -9,7 +9,7 @@
  *
  *     ./build/gallery/generator                    --self-test checks every value
  */
-#include <pirn_co.h>
+#include <pirn/co.h>
 
 #include "virtual.h"
 
