@@ -1,6 +1,6 @@
 /*
- * What the sources cost in system calls: those that README.md lists for each of them and no others,
- * and none in a turn in which a source has nothing to report, or that has none any more.
+ * What the sources cost in system calls: those that docs/MANUAL.md lists for each of them and no
+ * others, and none in a turn in which a source has nothing to report, or that has none any more.
  */
 #include "test.h"
 #include "traced.h"
