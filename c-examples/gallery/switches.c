@@ -10,7 +10,6 @@
  *
  *     ./build/gallery/switches                     --self-test checks the kernel's count
  */
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -20,6 +19,8 @@
 #include "virtual.h"
 
 #define ROUNDS 20000
+#define WAIT 128                                     /* FUTEX_WAIT_PRIVATE of <linux/futex.h>, */
+#define WAKE 129                                     /* which not every C library comes with */
 
 static PIRN_STORAGE(block, 2, 2, 4);
 static struct pirn_hub hub;
@@ -74,9 +75,9 @@ static void *pass_on(void *user)
 
     for (int at = 0; at < ROUNDS; at++) {
         while (__atomic_load_n(&whose_turn, __ATOMIC_ACQUIRE) != who)
-            syscall(SYS_futex, &whose_turn, FUTEX_WAIT_PRIVATE, !who, NULL, NULL, 0);
+            syscall(SYS_futex, &whose_turn, WAIT, !who, NULL, NULL, 0);
         __atomic_store_n(&whose_turn, !who, __ATOMIC_RELEASE);
-        syscall(SYS_futex, &whose_turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+        syscall(SYS_futex, &whose_turn, WAKE, 1, NULL, NULL, 0);
     }
     return NULL;
 }
