@@ -6,7 +6,7 @@
  * not count. The same things without these options do.
  * Watch for: a daemon is not ended when the run is over: it stands still where it waits. Cancel it,
  * and run once more, so that it can clean up.
- * Next: processes.c.
+ * Next: processes.c, for ways in which processes share.
  *
  *     ./build/gallery/daemons                      takes 6 seconds; with --self-test a moment
  */

@@ -6,8 +6,9 @@
  * timer), and two hooks around each switch find out who it is.
  * Watch for: the cures differ. pirn_fiber_yield lets those run that are ready now.
  * pirn_fiber_sleep of 0 lets the loop have a whole turn, which also reads the clock and asks the
- * kernel: so timers and sockets are served too. What cannot be cut into pieces goes to a thread.
- * Next: ui_events.c, where it does.
+ * kernel: so timers and sockets are served too. What cannot be cut into pieces goes to a thread,
+ * as in ui_events.c.
+ * Next: idle.c, for fibers that do nothing at all.
  *
  *     ./build/gallery/hog                          takes 2 seconds; with --self-test no time
  */

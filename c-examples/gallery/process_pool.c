@@ -7,7 +7,7 @@
  * Watch for: a fiber for each worker keeps the code straight: fetch a job, send it, wait for the
  * result. The end of a worker is seen twice: as the end of its socket, by the fiber, and as the end
  * of a child, by pirn_child_add, which also reaps it.
- * Next: processes.c, for other ways in which processes share.
+ * Next: daemons.c, for what may be left behind when the work is done.
  *
  *     ./build/gallery/process_pool                 --self-test checks each answer
  */

@@ -1,8 +1,8 @@
 /*
  * renewed_code: a code for logging in, which is another one each minute.
  *
- * Shows: a periodic timer calls a function, beside a fiber that waits for input. The timer is
- * stopped when it has done its duty.
+ * Shows: a periodic timer and one without a period each call a function, beside a fiber that waits
+ * for its user. The periodic one is stopped when it has done its duty.
  * Watch for: nobody waits for a timer, so it needs no fiber and no stack: it is a callback of the
  * loop. It runs between two waits of the fibers, so the code cannot change inside of `log_in`.
  * Next: queues.c, for fibers that hand things to one another.
@@ -23,6 +23,12 @@ static void renew(struct pirn_loop *loop, struct pirn_timer timer, uint64_t miss
     (void)loop, (void)timer, (void)missed, (void)user;
     code = (code * 31 + 7) % 10000;                  /* a real one is drawn by getrandom */
     tell(&hub, "the code is %04u now", code);
+}
+
+static void remind(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed, void *user)
+{
+    (void)loop, (void)timer, (void)missed, (void)user;
+    tell(&hub, "are you still there?");              /* once: it has no period */
 }
 
 static int log_in(struct pirn_hub *its_hub, unsigned typed)
@@ -58,9 +64,11 @@ int main(int argc, char **argv)
     struct pirn_loop *loop = virtual_begin(argc, argv, block, sizeof block, &hub);
 
     CHECK(pirn_timer_start(loop, MINUTE, MINUTE, 0, renew, NULL, &renewal) == 0);
+    CHECK(pirn_timer_start(loop, 30 * SECOND, 0, 0, remind, NULL, NULL) == 0);
     CHECK(pirn_fiber_start(&hub, &user, stack, sizeof stack, 0, forgetful_user, NULL) == 0);
     CHECK(pirn_run(loop) == PIRN_DONE && pirn_fiber_join(&user, 0, NULL) == 0);
-    story_is("0.0 1234 is wrong\n60.0 the code is 6048 now\n70.0 4711 is wrong\n"
+    story_is("0.0 1234 is wrong\n30.0 are you still there?\n60.0 the code is 6048 now\n"
+             "70.0 4711 is wrong\n"
              "110.0 6048 is right\n170.0 nothing was renewed any more\n");
     puts("renewed_code: an old code is refused, a fresh one is not; the timer is stopped");
     return virtual_end(loop, &hub);

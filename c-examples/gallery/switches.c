@@ -111,6 +111,6 @@ int main(int argc, char **argv)
     struct pirn_loop *loop = virtual_begin(argc, argv, block, sizeof block, &hub);
 
     CHECK(measure("fibers:", with_fibers) < ROUNDS / 100);
-    CHECK(measure("threads:", with_threads) > ROUNDS / 2);
+    CHECK(measure("threads:", with_threads) > ROUNDS / 10);
     return virtual_end(loop, &hub);
 }
