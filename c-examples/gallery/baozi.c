@@ -79,5 +79,5 @@ int main(int argc, char **argv)
     CHECK(!is_self_test || (most == ROOM && waits_of_cooks > 0));
     printf("baozi: %d dumplings eaten once each, never more than %d on the counter; "
            "cooks waited %d times\n", COOKS * EACH, most, waits_of_cooks);
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

@@ -65,5 +65,5 @@ int main(int argc, char **argv)
     CHECK(line.is_broken == 1);
     CHECK(pirn_barrier_reset(&line) == 0 && line.is_broken == 0);
     puts("barrier: each lap begins for all three at once; one who leaves lets the others down");
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

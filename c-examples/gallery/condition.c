@@ -70,5 +70,5 @@ int main(int argc, char **argv)
     printf("condition: four lines in turn; two listeners were woken, and waited, %d times\n",
            in_vain);
     CHECK(in_vain == 2 * 3);                         /* those who wait for the lock are not woken */
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

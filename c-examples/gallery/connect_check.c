@@ -87,5 +87,5 @@ int main(int argc, char **argv)
     story_is("0.0 hurried: attempt 1\n1.0 hurried: attempt 2\n1.5 hurried: has no more time\n"
              "2.5 the service is up\n");
     puts("connect_check: three attempts, then -ETIMEDOUT; a scope limits all of them together");
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

@@ -108,5 +108,5 @@ int main(int argc, char **argv)
           == 2 * TIMES);
     CHECK(report("fibers that wait inside of one:", with_fibers(count_and_yield_in_the_middle))
           < 2 * TIMES);
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

@@ -151,5 +151,5 @@ int main(int argc, char **argv)
     threads(real);
     CHECK(pirn_deinit(real) == 0);
     puts("daemons: a timer, a fiber, a process and a thread did not keep the run going");
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

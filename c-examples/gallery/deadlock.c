@@ -87,5 +87,5 @@ int main(int argc, char **argv)
     CHECK(lock_twice(0) == -EDEADLK);
     CHECK(lock_twice(PIRN_MUTEX_RECURSIVE) == 0);
     puts("deadlock: the ring is refused; one order for all, and a recursive lock, cure it");
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

@@ -136,8 +136,8 @@ int main(void)
 {
     int serial, parallel;
 
-    CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0);
-    CHECK(pirn_hub_init(loop, &hub, 63) == 0 && pirn_hold(loop) == 0);
+    loop = real_begin(block, sizeof block, &hub);
+    CHECK(pirn_hold(loop) == 0);                     /* the results come from other threads */
     loop_thread = pthread_self();
     for (int at = 0; at < THREADS; at++)
         CHECK(pthread_create(&threads[at], NULL, take_jobs, NULL) == 0);
@@ -164,5 +164,5 @@ int main(void)
     CHECK(pirn_run(loop) == PIRN_DONE && called == 2 * JOBS && sum == 2 * 328350);
     printf("executor: one by one %d thread was busy; submitted together %d of %d\n", serial,
            parallel, THREADS);
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

@@ -117,5 +117,5 @@ int main(int argc, char **argv)
              "0.6 consumed 12\n0.6 consumed 3\n0.9 consumed 13\n");
     printf("generator: numbers below 100 add up to %d; the consumer got %d values\n", reader.sum,
            consumer.count);
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

@@ -93,5 +93,5 @@ int main(int argc, char **argv)
     story_is("1.0 c is done\n1.5 2 are not done\n1.5 b is cancelled\n1.5 a is cancelled\n");
 
     puts("gevent: in turn with a wait, one after the other without");
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

@@ -52,5 +52,5 @@ int main(int argc, char **argv)
     CHECK(pirn_fiber_join(&first, PIRN_FOREVER, &result) == 0 && result == 0);
     story_is("0.0 12\n0.0 56\n0.0 34\n0.0 78\n");
     puts("greenlet: 12 56 34 78");
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

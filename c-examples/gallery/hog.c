@@ -122,5 +122,5 @@ int main(int argc, char **argv)
     CHECK(without >= 280);
     if (is_self_test)
         CHECK(with_sleep <= 1 && with_yield <= 100);
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

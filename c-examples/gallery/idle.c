@@ -77,8 +77,7 @@ int main(void)
     struct pirn_stats stats;
     unsigned waiting_us, polling_us;
 
-    CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0);
-    CHECK(pirn_hub_init(loop, &hub, 63) == 0);
+    loop = real_begin(block, sizeof block, &hub);
     for (int at = 0; at < FIBERS; at++)
         CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[at]) == 0);
 
@@ -91,5 +90,5 @@ int main(void)
     printf("idle: polling: %u calls, %u us\n", polls, polling_us);
     CHECK(stats.waits <= 10);
     CHECK(waiting_us < polling_us);
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

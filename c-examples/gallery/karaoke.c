@@ -52,5 +52,5 @@ int main(int argc, char **argv)
              "10.0 guest 9 enters\n10.0 guest 10 enters\n10.0 guest 11 enters\n"
              "10.0 guest 12 enters\n15.0 guest 13 enters\n");
     printf("karaoke: %d guests served in order, never more than %d inside\n", served, most);
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

@@ -57,5 +57,5 @@ int main(int argc, char **argv)
     story_is("1.0 boss: tonight all of you stay until ten\n" FIVE("1.0 worker: oh no\n")
              "5.0 boss: it is past ten, go home\n" FIVE("5.0 worker: hooray\n"));
     puts("overtime: two announcements, each heard by all five");
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

@@ -137,8 +137,7 @@ static void on_result(int number, int result)
 
 int main(void)
 {
-    CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0);
-    CHECK(pirn_hub_init(loop, &hub, 63) == 0);
+    loop = real_begin(block, sizeof block, &hub);
     CHECK(pirn_queue_init(&queue, places, sizeof places, sizeof places[0], PIRN_QUEUE_FIFO, NULL)
           == 0);
     for (int at = 0; at < WORKERS; at++)
@@ -152,5 +151,5 @@ int main(void)
     CHECK(started == WORKERS + 1 && killed == 1 && exited == WORKERS);
     printf("process_pool: %d jobs answered, %d of them by -EPIPE; %d workers for %d places\n",
            answered, refused, started, WORKERS);
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

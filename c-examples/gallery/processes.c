@@ -161,13 +161,12 @@ int main(void)
 {
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(shared != MAP_FAILED);
-    CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0);
-    CHECK(pirn_hub_init(loop, &hub, 63) == 0);
+    loop = real_begin(block, sizeof block, &hub);
     by_a_pipe();
     by_a_queue();
     by_shared_memory();
     printf("processes: messages %d + %d + %d; counted with a lock %d, without %d\n",
            shared->messages[0], shared->messages[1], shared->messages[2], shared->sum,
            shared->unprotected);
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

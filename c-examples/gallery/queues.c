@@ -113,5 +113,5 @@ int main(int argc, char **argv)
     full_and_empty();
     work_until_all_is_done();
     puts("queues: 2 3 1, 1 3 2, 1 2 3; full, empty, late, done, joined and closed");
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

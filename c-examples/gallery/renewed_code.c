@@ -71,5 +71,5 @@ int main(int argc, char **argv)
              "70.0 4711 is wrong\n"
              "110.0 6048 is right\n170.0 nothing was renewed any more\n");
     puts("renewed_code: an old code is refused, a fresh one is not; the timer is stopped");
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

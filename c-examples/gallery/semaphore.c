@@ -71,5 +71,5 @@ int main(int argc, char **argv)
     CHECK(pirn_group_join(&hub, &visitors.group, PIRN_FOREVER) == 0);
     story_is("0.0 3 sit down\n1.0 4 sit down\n1.0 1 sit down\n2.0 2 sit down\n");
     puts("semaphore: five at a time; bounded: a release too many is refused; unbounded: six");
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

@@ -112,5 +112,5 @@ int main(int argc, char **argv)
 
     CHECK(measure("fibers:", with_fibers) < ROUNDS / 100);
     CHECK(measure("threads:", with_threads) > ROUNDS / 10);
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

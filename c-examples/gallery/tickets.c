@@ -136,5 +136,5 @@ int main(int argc, char **argv)
     report("fibers without a lock:", sell_to_fibers(buy_in_a_fiber), BUYERS);
     report("fibers with a lock:", sell_to_fibers(buy_in_a_fiber_with_a_lock), TICKETS);
     report("fibers that pay first:", sell_to_fibers(pay_first), TICKETS);
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

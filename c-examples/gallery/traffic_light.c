@@ -57,5 +57,5 @@ int main(int argc, char **argv)
              "3.0 green\n3.0 car 1 passes\n3.0 car 2 passes\n4.2 car 3 passes\n5.6 car 4 passes\n"
              "6.0 red\n7.0 car 5 stops\n9.0 car 5 passes\n");
     puts("traffic_light: those that come at red wait, those that come at green do not");
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

@@ -128,8 +128,8 @@ static void serve(void (*on_save)(void), const char *title)
 
 int main(void)
 {
-    CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0);
-    CHECK(pirn_hub_init(loop, &hub, 63) == 0 && pirn_hold(loop) == 0);
+    loop = real_begin(block, sizeof block, &hub);
+    CHECK(pirn_hold(loop) == 0);                     /* the events come from other threads */
     CHECK(pirn_queue_init(&events, NULL, 0, 0, PIRN_QUEUE_FIFO | PIRN_QUEUE_LINKED, NULL) == 0);
 
     serve(save_slowly, "one thread:");
@@ -137,5 +137,5 @@ int main(void)
     serve(save_aside, "a worker:");
     CHECK(strcmp(order, "Sccs") == 0 && pthread_join(worker, NULL) == 0);
     CHECK(pirn_release(loop) == 0);
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }

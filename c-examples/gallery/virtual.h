@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include <pirn/fiber.h>
+#include <pirn/fiber_debug.h>
 
 #include "../check.h"
 
@@ -44,13 +45,30 @@ static inline int virtual_wait(uint64_t timeout_ns, struct pirn_ready *ready, si
     return 0;
 }
 
+static inline struct pirn_loop *loop_with_a_hub(void *block, size_t size, struct pirn_hub *hub,
+                                                const struct pirn_config *config)
+{
+    struct pirn_loop *loop;
+
+    CHECK(pirn_init(&loop, block, size, config) == 0);
+    CHECK(pirn_hub_init(loop, hub, 63) == 0);
+    CHECK(pirn_fiber_debug(hub) == 0);               /* does nothing without a sanitizer */
+    time_of_begin = pirn_update(loop);
+    return loop;
+}
+
+/* Make a loop and its hub on the real clock: for programs with fds, threads and processes. */
+static inline struct pirn_loop *real_begin(void *block, size_t size, struct pirn_hub *hub)
+{
+    return loop_with_a_hub(block, size, hub, NULL);
+}
+
 /* Make a loop and its hub: on the virtual clock if the program was called with --self-test. */
 static inline struct pirn_loop *virtual_begin(int argc, char **argv, void *block, size_t size,
                                               struct pirn_hub *hub)
 {
     struct pirn_host host;
     struct pirn_config config;
-    struct pirn_loop *loop;
 
     memset(&host, 0, sizeof host);
     host.size = sizeof host;
@@ -64,10 +82,7 @@ static inline struct pirn_loop *virtual_begin(int argc, char **argv, void *block
         config.backend = PIRN_BACKEND_HOST;
         config.host = &host;
     }
-    CHECK(pirn_init(&loop, block, size, &config) == 0);
-    CHECK(pirn_hub_init(loop, hub, 63) == 0);
-    time_of_begin = pirn_update(loop);
-    return loop;
+    return loop_with_a_hub(block, size, hub, &config);
 }
 
 /* Compute for some time: the others get older, and do not run. */
@@ -84,7 +99,7 @@ static inline void compute(struct pirn_hub *hub, uint64_t time_ns)
         ;
 }
 
-static inline int virtual_end(struct pirn_loop *loop, struct pirn_hub *hub)
+static inline int loop_end(struct pirn_loop *loop, struct pirn_hub *hub)
 {
     CHECK(pirn_hub_verify(hub) == 0 && pirn_hub_deinit(hub) == 0);
     return pirn_deinit(loop);

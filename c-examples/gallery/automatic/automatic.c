@@ -87,11 +87,9 @@ static int ask(struct pirn_hub *its_hub, void *argument)
 
 int main(void)
 {
-    struct pirn_loop *loop;
+    struct pirn_loop *loop = real_begin(block, sizeof block, &hub);
     struct server server;
 
-    CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0);
-    CHECK(pirn_hub_init(loop, &hub, 63) == 0);
     wrap_begin(&hub);
 
     start_server(&server, CLIENTS);
@@ -107,5 +105,5 @@ int main(void)
 
     printf("automatic: %d answers, %d calls of the library at once, on one thread\n", answers,
            most);
-    return virtual_end(loop, &hub);
+    return loop_end(loop, &hub);
 }
