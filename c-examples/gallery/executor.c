@@ -126,9 +126,12 @@ static void on_result(struct pirn_loop *its_loop, void *user)
 
 static int take_most_busy(void)
 {
-    int most = most_busy;
+    int most;
 
+    pthread_mutex_lock(&lock);
+    most = most_busy;
     most_busy = 0;
+    pthread_mutex_unlock(&lock);
     return most;
 }
 
