@@ -13,24 +13,26 @@ fn main() {
 
     // rustix builds for Linux only: elsewhere the features of the operating system's backends
     // name nothing.
+    let mut has_any = false;
     for (feature, name) in [
         ("EPOLL", "linux_epoll"),
         ("POLL", "linux_poll"),
         ("SELECT", "linux_select"),
     ] {
         println!("cargo::rustc-check-cfg=cfg({name})");
+        has_any |= has(feature);
         if is_linux && has(feature) {
             println!("cargo::rustc-cfg={name}");
         }
     }
     println!("cargo::rustc-check-cfg=cfg(linux_backend)");
-    if is_linux && (has("EPOLL") || has("POLL") || has("SELECT")) {
+    if is_linux && has_any {
         println!("cargo::rustc-cfg=linux_backend");
     }
 
     // A build for hosts alone is one for small machines.
     println!("cargo::rustc-check-cfg=cfg(host_only)");
-    if !(has("EPOLL") || has("POLL") || has("SELECT")) {
+    if !has_any {
         println!("cargo::rustc-cfg=host_only");
     }
 

@@ -90,11 +90,10 @@ backends! {
 impl<'a, H: Host> AnyBackend<'a, H> {
     /// Opens a backend of the operating system. `EOPNOTSUPP` if this build does not have it.
     pub(crate) fn open(kind: BackendKind, area: &'a mut [u64]) -> Result<Self> {
-        if kind != BackendKind::Auto {
-            return Self::open_kind(kind, area);
-        }
-        Self::open_kind(Self::best(area)?, area).map_err(|error| {
-            if is_refusal(error) {
+        let is_auto = kind == BackendKind::Auto;
+        let kind = if is_auto { Self::best(area)? } else { kind };
+        Self::open_kind(kind, area).map_err(|error| {
+            if is_auto && is_refusal(error) {
                 Error::EOPNOTSUPP
             } else {
                 error

@@ -68,7 +68,7 @@ pub(crate) struct Entry {
 /// it carries user data, `wait` returns how many events there are, and `event` looks at one: it may
 /// be stale, for its fd may have left the set since.
 pub(crate) trait Backend: Clock {
-    /// Ends the wait from elsewhere.
+    /// Ends the wait from another thread, a signal handler or an interrupt.
     type Waker: Owned;
 
     /// What it can do beyond the common ground.
@@ -116,8 +116,8 @@ pub(crate) trait Backend: Clock {
         None
     }
 
-    /// Makes the kernel objects anew, empty: after `take_over`, or when an fd haunts the set. The
-    /// core then adds every source again.
+    /// Replaces the kernel objects by fresh, empty ones: after `take_over`, or when the kernel goes
+    /// on reporting an fd that is watched no more. The core then adds every source again.
     fn rebuild(&mut self) -> Result<()>;
 
     /// In a copy of the loop that fork made: replaces what ends a wait by an object of this

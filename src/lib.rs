@@ -46,7 +46,7 @@
 //! - `error`, `time`, `token`, `ready`, `target`: the words everything else is said in.
 //! - `slab`: slots with generations. On it `watchers`, the table of I/O watchers, and `timers`,
 //!   the queue of deadlines. `tasks` is the loop's own queue, `remote` the half that other threads
-//!   may touch; `sync` is where the atomics come from.
+//!   may touch; `atomic` is where the atomics come from.
 //! - `backend` is the contract of whatever watches fds, tells the time and wakes. `sys` fulfils
 //!   it with Linux's select, poll and epoll, `host` with functions of the application's; `platform`
 //!   is whichever was chosen at run time.
@@ -73,6 +73,7 @@ extern crate std;
 compile_error!("pirn: choose a backend: select, poll or epoll on Linux, or host");
 
 mod any;
+mod atomic;
 mod backend;
 mod error;
 mod event_loop;
@@ -86,7 +87,6 @@ mod remote;
 mod slab;
 mod stats;
 mod storage;
-mod sync;
 #[cfg(linux_backend)]
 mod sys;
 mod target;

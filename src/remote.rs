@@ -54,8 +54,8 @@ mod tests;
 
 use self::mailbox::Mailbox;
 pub(crate) use self::mailbox::{Entry, Ticket};
+use crate::atomic::{AtomicU32, Ordering, fence};
 use crate::error::{Error, Result};
-use crate::sync::{AtomicU32, Ordering, fence};
 use crate::target::Target;
 use crate::wake::{Owned, Wake};
 

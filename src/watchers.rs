@@ -145,7 +145,7 @@ impl<'a> Watchers<'a> {
         None
     }
 
-    /// Whether an entry of the backend's set is in use.
+    /// True if an entry of the backend's set is in use.
     #[inline]
     pub(crate) fn has(&self, entry: Entry) -> bool {
         self.slab
@@ -353,8 +353,8 @@ impl<'a> Watchers<'a> {
         core::ptr::from_ref(&*self.buckets)
     }
 
-    /// Whether each bucket's chain ends, and holds live watchers of its own. How many watchers
-    /// stand in all of them together.
+    /// How many watchers stand in the buckets' chains. `None` if a chain does not end, or holds a
+    /// watcher that is not live or of another bucket.
     fn chained(&self) -> Option<u32> {
         let mut seen = 0;
         for (bucket, &first) in self.buckets.iter().enumerate() {
@@ -380,7 +380,7 @@ impl<'a> Watchers<'a> {
         Some(seen)
     }
 
-    /// Whether chains, list and counts agree with each other. For `verify`: O(n), and whatever
+    /// True if chains, list and counts agree with each other. For `verify`: O(n), and whatever
     /// stands in the slots.
     pub(crate) fn is_sound(&self) -> bool {
         if self.chained() != Some(self.slab.used()) {

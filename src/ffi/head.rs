@@ -2,10 +2,10 @@
 //! What stands at the front of a block.
 
 use crate::any::{AnyBackend, AnyWaker};
+use crate::atomic::AtomicUsize;
 use crate::reactor::Reactor;
 use crate::remote::Shared;
 use crate::storage::{self, Capacity};
-use crate::sync::AtomicUsize;
 
 use super::host::{CHost, CHostWaker};
 use super::memory::PIRN_STORAGE_MAGIC;

@@ -4,12 +4,12 @@
 use core::ffi::{c_int, c_void};
 use core::mem::offset_of;
 
+use crate::atomic::AtomicUsize;
 use crate::backend::{Backend, BackendKind};
 use crate::error::{Error, Result};
 use crate::reactor::Reactor;
 use crate::remote::Shared;
 use crate::storage::{Capacity, Cut};
-use crate::sync::AtomicUsize;
 
 use super::config::{PIRN_MEASURE, PIRN_NO_FORK_CHECK, PIRN_TAKE, extended, pirn_config};
 use super::head::{CWaker, Head, STORAGE_MAGIC, live_magic};

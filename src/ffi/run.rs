@@ -7,10 +7,10 @@
 use core::ffi::c_int;
 use core::mem::transmute;
 
+use crate::atomic::Ordering;
 use crate::error::{Error, Result};
 use crate::reactor::turn::{self, Caller};
 use crate::reactor::{Ended, FiredIo, Limit};
-use crate::sync::Ordering;
 use crate::target::Target;
 use crate::time::FOREVER;
 use crate::timers::Fired;

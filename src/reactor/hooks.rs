@@ -123,7 +123,7 @@ impl<B: Backend> Reactor<'_, B> {
         self.changed();
     }
 
-    /// Whether the list has each hook once. For `verify`: O(watchers), and whatever stands in the
+    /// True if the list has each hook once. For `verify`: O(watchers), and whatever stands in the
     /// slots.
     pub(super) fn are_hooks_sound(&self) -> bool {
         let watchers = &self.watchers;

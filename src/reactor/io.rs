@@ -141,7 +141,7 @@ impl<B: Backend> Reactor<'_, B> {
             return Err(Error::EINVAL);
         }
         if flags & (HEAD | EDGE | EXCLUSIVE | ONESHOT | RAISED | LOST) != HEAD {
-            return self.modify_apart(io, interest);
+            return self.modify_special(io, interest);
         }
         watcher.set_interest(interest);
         self.stats.interest_changes += 1;
@@ -157,7 +157,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// says. A raise handler is refused.
     #[cold]
     #[inline(never)]
-    fn modify_apart(&mut self, io: Token, interest: u32) -> Result<()> {
+    fn modify_special(&mut self, io: Token, interest: u32) -> Result<()> {
         let watcher = self.watchers.slab.check_mut(io)?;
         let (fd, flags) = (watcher.fd, watcher.flags);
         if flags & RAISED != 0

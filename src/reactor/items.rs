@@ -124,7 +124,7 @@ impl<B: Backend> Reactor<'_, B> {
                 (watcher, found)
             }
             _ => {
-                let ready = self.event_apart(entry, found)?;
+                let ready = self.event_special(entry, found)?;
                 (self.watchers.slab.get(entry.slot)?, ready)
             }
         };
@@ -140,7 +140,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// hang-up, or for a oneshot watcher. Returns what the watcher is called with.
     #[cold]
     #[inline(never)]
-    fn event_apart(&mut self, entry: Entry, found: u32) -> Option<u32> {
+    fn event_special(&mut self, entry: Entry, found: u32) -> Option<u32> {
         let ready = if self.watchers.has(entry) {
             self.report(entry.slot, found)
         } else {

@@ -7,7 +7,7 @@ use crate::slab::NONE;
 use crate::time::{FOREVER, Nanos};
 
 impl<B: Backend> Reactor<'_, B> {
-    /// As [`prepare`](Self::prepare), for whoever may wait by other means than
+    /// As [`prepare`](Self::prepare), for a program that may wait by other means than
     /// [`wait`](Self::wait), which looks for posts itself.
     pub(crate) fn prepare_foreign(&mut self, limit: Nanos) -> Result<Nanos> {
         self.check_fork()?;

@@ -7,10 +7,11 @@ use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, fold};
 use crate::watchers::{ALWAYS, DIRTY, EDGE, FED, HEAD};
 
 impl<B: Backend> Reactor<'_, B> {
-    /// Applies what was changed since the last wait. Whether the pending list has something to hand
-    /// over. Not while a turn is unfinished, which is still on its way through that list.
+    /// Updates the backend's set to what was changed since the last wait. Returns true if the
+    /// pending list has something to hand over. Not while a turn is unfinished, which is still on
+    /// its way through that list.
     pub(super) fn apply_changes(&mut self) -> bool {
-        let mut attention = false;
+        let mut has_pending = false;
         let mut index = self.watchers.drain_pending();
         while let Some(watcher) = self.watchers.slab.get_mut(index) {
             let (next, flags) = watcher.leave_pending();
@@ -27,14 +28,15 @@ impl<B: Backend> Reactor<'_, B> {
         }
         index = self.watchers.first_pending();
         while let Some(watcher) = self.watchers.slab.get(index) {
-            attention |= watcher.flags & FED != 0
+            has_pending |= watcher.flags & FED != 0
                 || (watcher.flags & ALWAYS != 0 && u32::from(watcher.interest) & IMPLIED != 0);
             index = watcher.next();
         }
-        attention
+        has_pending
     }
 
-    /// Makes the backend's set agree with the watchers of one fd. A failure is delivered to them.
+    /// Updates the fd's entry in the backend's set to what its watchers ask for together. A failure
+    /// is reported to them.
     pub(super) fn reconcile(&mut self, head: u32) {
         if self.update_backend(head, false).is_err() {
             if let Some(watcher) = self.watchers.slab.get(head) {
@@ -43,8 +45,8 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
-    /// Tells the backend what the watchers of one fd ask for, if it differs from what it was told
-    /// before, or in any case.
+    /// Updates the fd's entry to the merged interest of its watchers. Skipped if the backend has
+    /// that already, unless `in_any_case`.
     #[inline(never)]
     pub(super) fn update_backend(&mut self, head: u32, in_any_case: bool) -> Result<()> {
         let merged = self.watchers.merged_interest(head);
@@ -73,8 +75,8 @@ impl<B: Backend> Reactor<'_, B> {
         Ok(())
     }
 
-    /// Asks the kernel even if nothing new is watched: `ENOENT` if this fd is not the file that the
-    /// others watch, `EBADF` if it is closed.
+    /// Asks the kernel even if the merged interest is unchanged: the kernel then tells if the fd
+    /// number now names another file (`ENOENT`) or none (`EBADF`).
     pub(super) fn register_sibling(&mut self, head: u32, index: u32) -> Result<()> {
         let merged = self.watchers.merged_interest(head);
         let Some(watcher) = self.watchers.slab.get(head) else {

@@ -36,8 +36,8 @@ impl<B: Backend> Reactor<'_, B> {
         self.backend.now()
     }
 
-    /// Whether a timer can be started with no call of anything but the timers: the turn's time is
-    /// known, and nobody outside waits for news.
+    /// True if the cached time is fresh and no pollable fd must be updated: starting a timer then
+    /// touches nothing but the timers.
     #[cfg(feature = "ffi")]
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {

@@ -12,7 +12,7 @@ use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
 use super::*;
-use crate::sync::AtomicBool;
+use crate::atomic::AtomicBool;
 
 struct Bed {
     rung: Mutex<bool>,

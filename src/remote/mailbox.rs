@@ -20,8 +20,8 @@ use core::sync::atomic;
 
 use static_assertions::const_assert;
 
+use crate::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use crate::error::{Error, Result};
-use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use crate::target::Target;
 
 /// A place for one message. Free, or reserved and not yet published, while the callback is null.

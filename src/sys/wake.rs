@@ -8,8 +8,8 @@ use rustix::process::getpid;
 
 use super::error;
 use super::fd::borrow;
+use crate::atomic::{AtomicU32, Ordering};
 use crate::error::{Error, Result};
-use crate::sync::{AtomicU32, Ordering};
 use crate::wake::{Owned, Wake};
 
 /// A fresh eventfd: non-blocking, closed on exec.

@@ -52,7 +52,7 @@ impl Watchers<'_> {
         }
     }
 
-    /// Drops `reasons` for attention; without any left the watcher leaves the list.
+    /// Drops `reasons`; a watcher without any left leaves the list.
     pub(crate) fn dequeue(&mut self, index: u32, reasons: u16) {
         let Some(watcher) = self.slab.get_mut(index) else {
             return;
@@ -167,9 +167,9 @@ impl Watchers<'_> {
         Some(index)
     }
 
-    /// What the wait has found for an fd is of all its watchers that ask for it: these come to the
-    /// front of the attention list, in the order in which they are marked. Without siblings it is
-    /// of the head alone. Returns the interest that the fd is watched for.
+    /// Notes what the wait has found for an fd in all its watchers that ask for it, and puts these
+    /// at the front of the pending list, in the order in which they are marked. Without siblings,
+    /// in the head alone. Returns the interest that the fd is watched for.
     pub(crate) fn mark(&mut self, head: u32, found: u32, with_siblings: bool) -> u32 {
         let watcher = self.slab.get(head);
         let watched = watcher.map_or(0, |watcher| u32::from(watcher.kernel));

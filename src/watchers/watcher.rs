@@ -111,8 +111,8 @@ impl Watcher {
         }
     }
 
-    /// Whether `found` can be told as it is: no error, no hang-up, nothing that was not asked for,
-    /// and the watcher goes on.
+    /// True if the watcher can be called with `found` as it is: no error, no hang-up, nothing that
+    /// it did not ask for, and it is not oneshot.
     #[inline]
     pub(crate) fn is_direct(&self, found: u32) -> bool {
         found & self.special as u32 == 0
@@ -166,9 +166,9 @@ impl Watcher {
         }
     }
 
-    /// Takes it from a chain that is the pending list no more: the next of the chain, and its flags
-    /// as they were. Its changed interest is seen to; other reasons for attention put it back on
-    /// the list.
+    /// Unlinks the watcher from the drained list. Returns the next of that list, and the flags
+    /// before. `DIRTY` is cleared: the caller handles it now. For other reasons the caller queues
+    /// the watcher again.
     #[inline]
     pub(crate) fn leave_pending(&mut self) -> (u32, u16) {
         let flags = self.flags;
