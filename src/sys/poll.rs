@@ -172,13 +172,14 @@ impl Backend for Poll<'_> {
         self.record(source)?;
         // The last record fills the gap.
         self.used -= 1;
-        let (gap, last) = (source.position as usize, self.used);
-        if gap == last {
-            return Ok(None);
-        }
-        self.records.swap(gap, last);
-        let moved = self.records.get(gap);
-        Ok(moved.map(|record| (record.fd, source.position)))
+        let moved = match self.records.get_mut(source.position as usize..=self.used) {
+            Some([gap, .., last]) => {
+                core::mem::swap(gap, last);
+                Some((gap.fd, source.position))
+            }
+            _ => None,
+        };
+        Ok(moved)
     }
 
     fn probe(&self, source: &Source) -> Result<u32> {
