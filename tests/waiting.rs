@@ -300,6 +300,29 @@ fn tools_are_silent_about_fibers() {
     }
 }
 
+/// Each fiber keeps the exception that it handles, under the sanitizers too.
+#[test]
+fn exceptions_stay_with_their_fiber() {
+    for compiler in ["g++", "clang++-14"] {
+        if !has(compiler) {
+            continue;
+        }
+        for sanitizer in ["undefined", "address", "thread"] {
+            let program = scratch("bin").join(format!("exceptions-{compiler}-{sanitizer}"));
+            let mut command = Command::new(compiler);
+            command.args(["-std=c++11", "-O1", "-Wall", "-Wextra", "-Werror"]);
+            command.arg(format!("-fsanitize={sanitizer}"));
+            command.arg("-I").arg(root().join("include"));
+            command.arg(source("exceptions").with_extension("cc"));
+            command.arg(layers()).arg("-o").arg(&program);
+            let outcome = run(&mut command, MINUTES);
+            assert!(outcome.is_success(), "{}", outcome.excerpt());
+            let outcome = run(&mut Command::new(&program), LIMIT);
+            assert!(outcome.is_success(), "{}", outcome.excerpt());
+        }
+    }
+}
+
 /// `pirn fibers` and `pirn bt`, in a live process and from its core file.
 #[test]
 fn gdb_shows_fibers_that_wait() {

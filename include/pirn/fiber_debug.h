@@ -33,6 +33,20 @@
 #endif
 #endif
 
+#if defined(PIRN_FIBER_ASAN_) || defined(PIRN_FIBER_TSAN_) || defined(PIRN_FIBER_VALGRIND)
+#define PIRN_FIBER_HOOKS_ 1
+#endif
+
+/* ThreadSanitizer keeps a list of calls for each stack: a call that begins on one stack and ends on
+ * another must not be noted. */
+#if !defined(PIRN_FIBER_TSAN_)
+#define PIRN_FIBER_UNSEEN_
+#elif defined(__clang__)
+#define PIRN_FIBER_UNSEEN_ __attribute__((disable_sanitizer_instrumentation))
+#else
+#define PIRN_FIBER_UNSEEN_ __attribute__((no_sanitize_thread))
+#endif
+
 #if defined(PIRN_FIBER_ASAN_)
 
 #include <sanitizer/common_interface_defs.h>
@@ -78,14 +92,6 @@ void __tsan_destroy_fiber(void *fiber);
 void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 #ifdef __cplusplus
 }
-#endif
-
-/* The sanitizer keeps a list of calls for each stack: a call that begins on one stack and ends on
- * another must not be noted. */
-#if defined(__clang__)
-#define PIRN_FIBER_UNSEEN_ __attribute__((disable_sanitizer_instrumentation))
-#else
-#define PIRN_FIBER_UNSEEN_ __attribute__((no_sanitize_thread))
 #endif
 
 /* The loop's own stack, and that of a fiber that has just ended. */
@@ -153,7 +159,7 @@ static void pirn_fiber_debug_enter_(struct pirn_fiber *now)
  */
 static inline int pirn_fiber_debug(struct pirn_hub *hub)
 {
-#if defined(PIRN_FIBER_ASAN_) || defined(PIRN_FIBER_TSAN_) || defined(PIRN_FIBER_VALGRIND)
+#if defined(PIRN_FIBER_HOOKS_)
     static const struct pirn_fiber_hooks hooks = {
         pirn_fiber_debug_start_, pirn_fiber_debug_leave_, pirn_fiber_debug_enter_
     };

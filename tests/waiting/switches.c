@@ -67,7 +67,8 @@ static int switches_at_random(struct pirn_hub *hub_, void *user)
     (void)hub_;
     CHECK(address % 16 == 0);
     for (int round = 0; round < ROUNDS || signal_count < 20; round++)
-        keeps_its_registers((unsigned long)random_word() ^ (uintptr_t)user, random_word() % 64 == 0);
+        keeps_its_registers((unsigned long)random_word() ^ (uintptr_t)user,
+                            random_word() % 64 == 0);
     return 3;
 }
 

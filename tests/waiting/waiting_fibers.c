@@ -1,4 +1,4 @@
-/* Fibers that wait in different ways, for ever, until the program is ended by a signal of its own. */
+/* Fibers that wait in different ways, for ever, until the program ends itself by a signal. */
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-/* Fibers under tools that watch memory and threads: whoever runs this wants silence, or one report. */
+/* Fibers under tools that watch memory and threads, which are to be silent, or report one mistake. */
 #include "test.h"
 
 #include <setjmp.h>

@@ -13,6 +13,9 @@ const CANARY: u64 = 0x6b63_6174_735f_6966;
 /// Stands in every word that was never used.
 const FILL: u64 = 0x6e72_6970_6e72_6970;
 
+/// Bytes above each stack for what a language keeps for each of them: see `pirn/fiber_cxx.h`.
+const LANGUAGE: usize = 2 * size_of::<usize>();
+
 /// The stack of a fiber. All zero is none.
 #[repr(C)]
 pub struct pirn_stack {
@@ -48,6 +51,8 @@ impl pirn_stack {
         } else if top.saturating_sub(lowest) < PIRN_FIBER_STACK_MIN {
             return -EINVAL;
         }
+        // Aligned as every machine wants it.
+        let top = (top - LANGUAGE) & !15;
         self.lowest.set(lowest);
         self.top.set(top);
         self.guard.set(guard);
@@ -62,6 +67,9 @@ impl pirn_stack {
         }
         // SAFETY: as above: at least `PIRN_FIBER_STACK_MIN` bytes are there.
         unsafe { pointer.write(CANARY) };
+        let above = memory.with_addr(top).cast::<[usize; 2]>();
+        // SAFETY: `LANGUAGE` bytes of the memory are above the stack.
+        unsafe { above.write([0; 2]) };
         0
     }
 
