@@ -16,7 +16,7 @@ use crate::hooks::pirn_fiber_hooks;
 /// Start a fiber. Its body first runs in the coming turn, never inside this call.
 ///
 /// @param hub      of the loop in whose callbacks it runs
-/// @param fiber    zero, or ended
+/// @param fiber    zero, or ended and no longer joined: its result is read when the joiner runs
 /// @param stack    memory of yours, of any alignment; the fiber has it until it has ended
 /// @param size     bytes of the stack, at least `PIRN_FIBER_STACK_MIN`; 16384 is a good size
 /// @param options  `PIRN_FIBER_FILL`, `PIRN_FIBER_GUARD`, `PIRN_FIBER_DAEMON`, or 0
