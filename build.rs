@@ -64,7 +64,7 @@ fn headers() {
     use std::path::PathBuf;
 
     /// Each layer is the crate crates/NAME. Those that others build on come first.
-    const LAYERS: &[&str] = &["os", "wait", "sync", "fiber"];
+    const LAYERS: &[&str] = &["os", "wait", "sync", "fiber", "work"];
     /// Those that other layers call: by the declarations in crates/NAME/src/functions.rs.
     const CALLED_BY_LAYERS: &[&str] = &["wait"];
 

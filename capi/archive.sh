@@ -11,7 +11,7 @@ set -eu
 
 # All layers: each is the package pirn-NAME in crates/NAME, with the header include/pirn/NAME.h
 # and the functions that crates/NAME/symbols.txt lists.
-LAYERS="os wait fiber sync"
+LAYERS="os wait fiber sync work"
 
 CARGO=${CARGO:-cargo}
 AR=${AR:-ar}

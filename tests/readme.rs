@@ -293,6 +293,7 @@ fn names_exist() {
         "include/pirn/co_wait.h",
         "include/pirn/sync.h",
         "include/pirn/wait.h",
+        "include/pirn/work.h",
         "include/pirn/fiber.h",
         "Makefile",
     ]

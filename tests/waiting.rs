@@ -57,10 +57,16 @@ programs! {
     a_bounded_pool_serves_many_clients: "server";
     switches_preserve_registers: "switches";
     objects_serve_all_ways_of_waiting: "sync";
+    threads_work_for_the_loop: "work";
 }
 
 /// The layers, and those of them that each may call.
-const LAYERS: [(&str, &[&str]); 3] = [("wait", &[]), ("fiber", &["wait"]), ("sync", &["wait"])];
+const LAYERS: [(&str, &[&str]); 4] = [
+    ("wait", &[]),
+    ("fiber", &["wait"]),
+    ("sync", &["wait"]),
+    ("work", &["wait"]),
+];
 
 /// The functions that a layer exports.
 fn listed_symbols(layer: &str) -> Vec<String> {

@@ -11,7 +11,9 @@ pub use pirn_core::ffi::*;
 
 // For cargo-c. Else capi/archive.sh adds the layers, each as an object of its own.
 #[cfg(feature = "capi")]
-pub use {pirn_fiber as fiber, pirn_os as os, pirn_sync as sync, pirn_wait as wait};
+pub use {
+    pirn_fiber as fiber, pirn_os as os, pirn_sync as sync, pirn_wait as wait, pirn_work as work,
+};
 
 // Names nothing of it, but has it linked.
 use pirn_artifact as _;

@@ -30,6 +30,7 @@ fn the_committed_header_is_fresh() {
     );
     compare(&fresh.with_extension("os.h"), "include/pirn/os.h");
     compare(&fresh.with_extension("sync.h"), "include/pirn/sync.h");
+    compare(&fresh.with_extension("work.h"), "include/pirn/work.h");
     compare(&fresh.with_extension("wait.h"), "include/pirn/wait.h");
     compare(&fresh.with_extension("fiber.h"), "include/pirn/fiber.h");
     compare(

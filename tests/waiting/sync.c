@@ -90,7 +90,7 @@ static void event_grant(struct pirn_waiter *last)
     OK(pirn_event_clear(&event));
 }
 
-/* Who has unlocked the mutex already: the next owner may not have run when the timer ticks again. */
+/* Who has unlocked the mutex already: the next owner may not have run when the timer ticks. */
 static struct pirn_waiter *unlocked;
 
 static void prepare_mutex(void)
