@@ -34,11 +34,11 @@ static void serve(int listener)
 
         if (client < 0)
             continue;
-        if (pthread_create(&thread, &detached, serve_client, (void *)(intptr_t)client) != 0) {
-            close(client);                          /* no more threads: this client is refused */
-            continue;
-        }
         count(&counts->workers, 1);
+        if (pthread_create(&thread, &detached, serve_client, (void *)(intptr_t)client) != 0) {
+            count(&counts->workers, -1);
+            close(client);                          /* no more threads: this client is refused */
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 /*
- * For the two downloaders: an HTTP server that answers GET /N after N milliseconds, and writes down
- * in which order the requests have come.
+ * For the two downloaders: an HTTP server that answers GET /N after N milliseconds.
  */
 #ifndef GALLERY_SLOW_SERVER_H
 #define GALLERY_SLOW_SERVER_H
@@ -21,14 +20,6 @@ static inline unsigned delay_of(unsigned number)
 static PIRN_STORAGE(block, 64, 64, 8);
 static struct pirn_hub hub;
 PIRN_POOL(fibers, 32, 16384);
-static unsigned *arrivals;          /* the delays, in the order of the requests; shared memory */
-
-static inline void share_arrivals(void)
-{
-    arrivals = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    CHECK(arrivals != MAP_FAILED);
-}
-
 static inline int serve_late(struct pirn_hub *its_hub, void *argument)
 {
     int fd = *(int *)argument, length;
@@ -45,7 +36,6 @@ static inline int serve_late(struct pirn_hub *its_hub, void *argument)
         text[size] = '\0';
     } while (got > 0 && strstr(text, "\r\n\r\n") == NULL);
     if (sscanf(text, "GET /%u ", &delay) == 1) {
-        arrivals[counts->clients] = delay;
         client_came();
         pirn_fiber_sleep(its_hub, delay * MS);
         length = snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nConnection: close\r\n"

@@ -6,12 +6,18 @@
 #define GALLERY_URING_H
 
 #include <errno.h>
-#include <linux/io_uring.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#if defined __has_include
+#if __has_include(<linux/io_uring.h>)
+#include <linux/io_uring.h>
+#endif
+#endif
+#ifdef IORING_OFF_SQ_RING
 
 struct uring {
     int fd;
@@ -89,4 +95,36 @@ static inline int uring_result(struct uring *ring, int *result)
     return 1;
 }
 
+#else                               /* the kernel's headers are not there, as with musl */
+
+#define IORING_OP_RECV 27
+#define IORING_OP_SEND 26
+
+struct uring { int fd; };
+
+static inline int uring_init(struct uring *ring)
+{
+    ring->fd = -1;
+    return -ENOSYS;
+}
+
+static inline void uring_want(struct uring *ring, uint8_t operation, int fd, void *bytes,
+                              uint32_t size)
+{
+    (void)ring, (void)operation, (void)fd, (void)bytes, (void)size;
+}
+
+static inline int uring_enter(struct uring *ring, unsigned submitted, unsigned least)
+{
+    (void)ring, (void)submitted, (void)least;
+    return -1;
+}
+
+static inline int uring_result(struct uring *ring, int *result)
+{
+    *result = 0;
+    return ring->fd >= 0;
+}
+
+#endif
 #endif
