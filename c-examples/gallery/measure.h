@@ -20,7 +20,8 @@
 
 struct cell {                       /* -1: it could not be measured */
     int served, processes, threads;
-    double kib_per_client, requests_per_s, p99_ms, switches, calls, one_per_s;
+    double kib_per_client, requests_per_s, p99_ms, switches, calls;
+    double us, us_one;              /* of processor time for each request */
 };
 
 struct subject {
@@ -156,13 +157,16 @@ static void measure_load(struct subject *it, unsigned clients, struct cell *cell
 {
     struct rusage usage;
     struct load load;
-    double rate;
+    double rate, us;
 
     subject_start(it, 0);
     run_load(&load, subject_port(it), clients, clients == 1 ? 10000 : 20000 / clients);
     subject_end(it);
     CHECK(getrusage(RUSAGE_CHILDREN, &usage) == 0);
     rate = (double)load.answers / ((double)load.took_ns / 1e9);
+    us = ((double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6
+          + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec)) / (double)load.answers;
+    cell->us = cell->us < 0 || us < cell->us ? us : cell->us;
     if (rate > cell->requests_per_s) {
         cell->requests_per_s = rate;
         cell->p99_ms = load_percentile_ns(&load, 99) / 1e6;
@@ -171,11 +175,40 @@ static void measure_load(struct subject *it, unsigned clients, struct cell *cell
     load_free(&load);
 }
 
+/* Return the processor time that the threads of a group have used, as far as they live. */
+static double processor_us(pid_t group)
+{
+    char path[300];
+    double us = 0;
+    DIR *processes = opendir("/proc"), *threads;
+    struct dirent *process, *thread;
+
+    CHECK(processes != NULL);
+    while ((process = readdir(processes)) != NULL) {
+        pid_t pid = atoi(process->d_name);
+
+        if (pid == 0 || getpgid(pid) != group)
+            continue;
+        snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+        threads = opendir(path);
+        while (threads != NULL && (thread = readdir(threads)) != NULL) {
+            if (thread->d_name[0] == '.')
+                continue;                           /* ".." is the whole process */
+            snprintf(path, sizeof path, "task/%.100s/schedstat", thread->d_name);
+            us += (double)number_in(process->d_name, path, "") / 1e3;
+        }
+        if (threads != NULL)
+            closedir(threads);
+    }
+    closedir(processes);
+    return us;
+}
+
 static void measure_one(struct subject *it, unsigned clients, struct cell *cell)
 {
     struct load load;
     uint16_t port;
-    double rate;
+    double us;
     int probe;
 
     subject_start(it, 0);
@@ -186,9 +219,10 @@ static void measure_one(struct subject *it, unsigned clients, struct cell *cell)
     say(probe, 'x');
     if (is_answered(probe, 1000)) {                 /* or else it waits for the silent ones */
         close(probe);
+        us = -processor_us(it->pid);
         run_load(&load, port, 1, 4000);
-        rate = (double)load.answers / ((double)load.took_ns / 1e9);
-        cell->one_per_s = rate > cell->one_per_s ? rate : cell->one_per_s;
+        us = (us + processor_us(it->pid)) / (double)load.answers;
+        cell->us_one = cell->us_one < 0 || us < cell->us_one ? us : cell->us_one;
     }
     subject_end(it);
 }

@@ -13,7 +13,6 @@
 
 #define LOADS 3
 static const unsigned loads[LOADS] = { 1, 100, 500 };
-static const char *const colours[LOADS] = { "#9ecae1", "#4292c6", "#08519c" };
 
 struct entry {
     const char *name, *file, *option;
@@ -95,24 +94,25 @@ static void print_row(const struct entry *entry, unsigned load)
     print_number(cell->kib_per_client, " %.1f |");
     print_number(cell->requests_per_s, " %.0f |");
     print_number(cell->p99_ms, " %.2f |");
-    print_number(cell->one_per_s, " %.0f |");
+    print_number(cell->us, " %.1f |");
+    print_number(cell->us_one, " %.1f |");
     printf("\n");
 }
 
 static void measure_family(struct family *family, const char *directory)
 {
-    static const struct cell nothing = { -1, -1, -1, -1, -1, -1, -1, -1, -1 };
+    static const struct cell nothing = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
 
     printf("### %s\n\n| server | clients | served at once | processes | threads | system calls |"
-           " switches | KiB each | requests/s | p99 ms | one speaks |\n"
-           "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n", family->title);
+           " switches | KiB each | requests/s | p99 ms | µs | one speaks µs |\n"
+           "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n", family->title);
     for (struct entry *entry = family->entries; entry->name != NULL; entry++)
         for (unsigned load = 0; load < LOADS; load++) {
             entry->cells[load] = nothing;
             measure(measure_census, directory, entry, load);
-            for (int at = 0; at < 3; at++)
+            for (int at = 0; at < 2; at++)
                 measure(measure_load, directory, entry, load);
-            for (int at = 0; at < 3 && (at == 0 || entry->cells[load].one_per_s > 0); at++)
+            for (int at = 0; at < 2 && (at == 0 || entry->cells[load].us_one > 0); at++)
                 measure(measure_one, directory, entry, load);
             measure(measure_calls, directory, entry, load);
             print_row(entry, load);
@@ -121,40 +121,53 @@ static void measure_family(struct family *family, const char *directory)
     printf("\n");
 }
 
-/* Bars: requests per second, for each server and each number of clients. */
+#define BARS (LOADS + 1)
+
+static double bar(const struct entry *entry, unsigned at)
+{
+    double us = at < LOADS ? entry->cells[at].us : entry->cells[LOADS - 1].us_one;
+
+    return us < 0 ? 0 : us;
+}
+
+/* Processor time for a request, for each server: under each load, and for one client of many. */
 static void draw_family(const struct family *family, const char *charts)
 {
+    static const char *const colours[BARS] = { "#9ecae1", "#4292c6", "#08519c", "#e6550d" };
+    static const char *const names[BARS] = { "1 client", "100 clients", "500 clients",
+                                             "1 of 500 speaks" };
     char path[512];
     double most = 1;
     int y = 50, rows = 0;
     FILE *out;
 
     for (const struct entry *entry = family->entries; entry->name != NULL; entry++, rows++)
-        for (unsigned load = 0; load < LOADS; load++)
-            if (entry->cells[load].requests_per_s > most)
-                most = entry->cells[load].requests_per_s;
+        for (unsigned at = 0; at < BARS; at++)
+            most = bar(entry, at) > most ? bar(entry, at) : most;
     snprintf(path, sizeof path, "%s/%s.svg", charts, family->name);
     out = fopen(path, "w");
     CHECK(out != NULL);
     fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"720\" height=\"%d\""
             " font-family=\"sans-serif\" font-size=\"12\">\n"
             "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n"
-            "<text x=\"10\" y=\"20\" font-weight=\"bold\">%s: requests per second</text>\n",
-            y + rows * 62, family->title);
-    for (unsigned load = 0; load < LOADS; load++)
+            "<text x=\"10\" y=\"20\" font-weight=\"bold\">%s: microseconds of processor time"
+            " for each request</text>\n", y + rows * 80, family->title);
+    for (unsigned at = 0; at < BARS; at++)
         fprintf(out, "<rect x=\"%u\" y=\"30\" width=\"10\" height=\"10\" fill=\"%s\"/>"
-                "<text x=\"%u\" y=\"39\">%u client%s</text>\n", 200 + 110 * load, colours[load],
-                214 + 110 * load, loads[load], load == 0 ? "" : "s");
+                "<text x=\"%u\" y=\"39\">%s</text>\n", 200 + 110 * at, colours[at],
+                214 + 110 * at, names[at]);
     for (const struct entry *entry = family->entries; entry->name != NULL; entry++, y += 8) {
-        fprintf(out, "<text x=\"190\" y=\"%d\" text-anchor=\"end\">%s</text>\n", y + 30,
+        fprintf(out, "<text x=\"190\" y=\"%d\" text-anchor=\"end\">%s</text>\n", y + 40,
                 entry->name);
-        for (unsigned load = 0; load < LOADS; load++, y += 18) {
-            double rate = entry->cells[load].requests_per_s;
-            double width = rate < 0 ? 0 : rate / most * 440;
+        for (unsigned at = 0; at < BARS; at++, y += 18) {
+            double us = bar(entry, at), width = us / most * 440;
 
-            fprintf(out, "<rect x=\"200\" y=\"%d\" width=\"%.0f\" height=\"15\" fill=\"%s\"/>"
-                    "<text x=\"%.0f\" y=\"%d\">%.0f</text>\n", y, width, colours[load],
-                    205 + width, y + 12, rate < 0 ? 0 : rate);
+            if (us > 0)
+                fprintf(out, "<rect x=\"200\" y=\"%d\" width=\"%.0f\" height=\"15\""
+                        " fill=\"%s\"/><text x=\"%.0f\" y=\"%d\">%.1f</text>\n", y, width,
+                        colours[at], 205 + width, y + 12, us);
+            else
+                fprintf(out, "<text x=\"205\" y=\"%d\">not served</text>\n", y + 12);
         }
     }
     fprintf(out, "</svg>\n");
