@@ -1,8 +1,8 @@
 /*
  * pirn/sync.h: events, mutexes, semaphores, conditions, barriers and queues, as a layer above
+ * pirn/wait.h.
  *
  * Generated from crates/sync by `cargo build --features header`. Do not edit.
- * pirn/wait.h.
  *
  * The layer is in the same library. A program that does not call it does not contain it. Version 0
  * of this header: nothing in it is frozen yet.

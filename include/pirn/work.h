@@ -96,14 +96,14 @@ struct pirn_workers;
  * A word that threads wait for. All zero is 0.
  */
 struct pirn_word {
-  uint32_t value;
+  uint32_t value_;
 };
 
 /**
  * A lock. All zero is one that is free.
  */
 struct pirn_lock {
-  struct pirn_word word;
+  struct pirn_word word_;
 };
 
 /**
@@ -124,25 +124,25 @@ typedef void (*pirn_done_fn)(struct pirn_hub *hub, struct pirn_work *work, int r
  * must stay where it is, from then until `done` is called.
  */
 struct pirn_work {
-  struct pirn_remote remote;
-  struct pirn_waiters waiters;
-  struct pirn_hub *hub;
-  pirn_work_fn function;
-  pirn_done_fn done;
+  struct pirn_remote remote_;
+  struct pirn_waiters waiters_;
+  struct pirn_hub *hub_;
+  pirn_work_fn function_;
+  pirn_done_fn done_;
   /**
    * Passed to the functions, never looked at. To be read only.
    */
   void *user;
-  struct pirn_work *next;
-  struct pirn_work *previous;
-  struct pirn_workers *workers;
+  struct pirn_work *next_;
+  struct pirn_work *previous_;
+  struct pirn_workers *workers_;
   /**
    * What the function has returned; -ECANCELED if it never ran. To be read when it is done.
    */
   int result;
-  uint32_t state;
-  uint32_t is_cancelled;
-  uint32_t reserved;
+  uint32_t state_;
+  uint32_t is_cancelled_;
+  uint32_t reserved_;
 };
 
 /**
@@ -150,14 +150,14 @@ struct pirn_work {
  * `pirn_workers_init`. It is yours, and must stay where it is until all threads have returned.
  */
 struct pirn_workers {
-  struct pirn_lock lock;
-  struct pirn_word calls;
-  struct pirn_work *first;
-  struct pirn_work *last;
-  uint32_t waiting;
-  uint32_t most_waiting;
-  uint32_t idle;
-  uint32_t is_closed;
+  struct pirn_lock lock_;
+  struct pirn_word calls_;
+  struct pirn_work *first_;
+  struct pirn_work *last_;
+  uint32_t waiting_;
+  uint32_t most_waiting_;
+  uint32_t idle_;
+  uint32_t is_closed_;
 };
 
 /**
