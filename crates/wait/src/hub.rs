@@ -277,7 +277,7 @@ impl pirn_hub {
     /// Calls those that are ready, and a bounded number of those that become so meanwhile.
     fn call_ready(&self) {
         self.is_called.set(CALLED);
-        self.remotes.run(self);
+        self.remotes.run(NonNull::from(self).as_ptr());
         if self.is_due.take() != 0 {
             self.end_due(true);
         }

@@ -33,6 +33,11 @@
 )]
 // What only the C functions use is left over without them.
 #![cfg_attr(not(feature = "export"), allow(dead_code))]
+// Loom's atomics are no plain words, and no C program sees them.
+#![cfg_attr(loom, allow(improper_ctypes, improper_ctypes_definitions))]
+
+#[cfg(test)]
+extern crate std;
 
 #[cfg(feature = "artifact")]
 use pirn_artifact as _;

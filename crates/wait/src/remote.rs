@@ -7,7 +7,11 @@
 
 use core::cell::Cell;
 use core::ptr::{NonNull, null_mut};
+
+#[cfg(not(loom))]
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use crate::hub::pirn_hub;
 
@@ -64,7 +68,7 @@ impl pirn_remotes {
     }
 
     /// Takes all, and calls each in the order in which they were pushed. Loop thread.
-    pub(crate) fn run(&self, hub: &pirn_hub) {
+    pub(crate) fn run(&self, hub: *mut pirn_hub) {
         // The whole stack at once: nobody can push and pop in between, so there is no ABA.
         let mut rest = self.top.swap(null_mut(), Ordering::Acquire);
         let mut first = null_mut();
@@ -79,12 +83,71 @@ impl pirn_remotes {
         while let Some(remote) = unsafe { first.as_ref() } {
             let (current, run) = (first, remote.run.get());
             first = remote.next.load(Ordering::Relaxed);
-            // Release: the next who pushes writes `run` and `next` after they were read here.
-            remote.is_pushed.store(0, Ordering::Release);
+            // Release: the next who pushes writes `run` and `next` after they were read here. Acquire:
+            // what those did before their push who found the flag turned is seen by the call. So this
+            // is a swap and not a store.
+            remote.is_pushed.swap(0, Ordering::AcqRel);
             if let Some(run) = run {
                 // SAFETY: called as documented there.
-                unsafe { run(NonNull::from(hub).as_ptr(), current) };
+                unsafe { run(hub, current) };
             }
         }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use loom::sync::Arc;
+    use loom::sync::atomic::AtomicUsize;
+    use loom::thread;
+
+    use super::*;
+
+    /// An object that other threads add to, and the loop that looks at it when it is told.
+    #[derive(Default)]
+    struct Shared {
+        remotes: pirn_remotes,
+        remote: pirn_remote,
+        added: AtomicUsize,
+        seen: Cell<usize>,
+    }
+
+    // SAFETY: `seen` is the loop's alone, and `run` of a remote belongs to whoever turned its flag.
+    unsafe impl Sync for Shared {}
+    // SAFETY: as above.
+    unsafe impl Send for Shared {}
+
+    /// Called with the address of what is shared in the place of the hub's.
+    unsafe extern "C" fn look(hub: *mut pirn_hub, _remote: *mut pirn_remote) {
+        // SAFETY: passed by `run_all`.
+        let shared = unsafe { &*hub.cast::<Shared>() };
+        shared.seen.set(shared.added.load(Ordering::Relaxed));
+    }
+
+    fn run_all(shared: &Shared) {
+        let address = (&raw const *shared).cast_mut();
+        shared.remotes.run(address.cast());
+    }
+
+    /// Whatever was done before a push is seen by the call that follows it, also if the push found
+    /// that another one had not been served yet.
+    #[test]
+    fn loom_no_push_is_lost() {
+        loom::model(|| {
+            let shared = Arc::new(Shared::default());
+            let threads: [_; 2] = core::array::from_fn(|_| {
+                let shared = shared.clone();
+                thread::spawn(move || {
+                    shared.added.fetch_add(1, Ordering::Relaxed);
+                    shared.remotes.push(&shared.remote, Some(look));
+                })
+            });
+            run_all(&shared);
+            for thread in threads {
+                thread.join().expect("it ends");
+            }
+            run_all(&shared);
+            assert_eq!(shared.seen.get(), 2);
+        });
     }
 }
