@@ -15,7 +15,7 @@
  */
 #include <pthread.h>
 
-#include <pirn/fiber.h>
+#include <pirn/fiber_debug.h>
 
 #include "server.h"
 
@@ -78,7 +78,8 @@ static void run_clients(uint16_t port)
     server.sin_family = AF_INET;
     server.sin_port = htons(port);
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0 && pirn_hub_init(loop, &hub, 63) == 0);
+    CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0);
+    CHECK(pirn_hub_init(loop, &hub, 63) == 0 && pirn_fiber_debug(&hub) == 0);
     for (int at = 0; at < CLIENTS; at++)
         CHECK(pirn_pool_spawn(&hub, &fibers, connect_one, &at, sizeof at, PIRN_FOREVER) == 0);
     CHECK(pirn_group_join(&hub, &fibers.group, PIRN_FOREVER) == 0 && connected == CLIENTS);

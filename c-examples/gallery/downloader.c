@@ -77,7 +77,7 @@ static void prove(void)
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     server.sin_port = htons(begin_server(serve_slowly));
     CHECK(pirn_init(&loop, client_block, sizeof client_block, NULL) == 0);
-    CHECK(pirn_hub_init(loop, &client_hub, 63) == 0);
+    CHECK(pirn_hub_init(loop, &client_hub, 63) == 0 && pirn_fiber_debug(&client_hub) == 0);
 
     before = pirn_update(loop);
     begin_all();

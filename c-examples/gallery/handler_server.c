@@ -16,7 +16,7 @@
 #include <ctype.h>
 #include <pthread.h>
 
-#include <pirn/fiber.h>
+#include <pirn/fiber_debug.h>
 
 #include "server.h"
 
@@ -161,7 +161,8 @@ static void serve(int fd)
     struct pirn_loop *loop;
     struct pirn_port listener;
 
-    CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0 && pirn_hub_init(loop, &hub, 63) == 0);
+    CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0);
+    CHECK(pirn_hub_init(loop, &hub, 63) == 0 && pirn_fiber_debug(&hub) == 0);
     if (model == FIBERS)
         CHECK(pirn_port_open(&hub, &listener, fd, 0) == 0);
     for (;;) {

@@ -16,7 +16,7 @@
  */
 #include <time.h>
 
-#include <pirn/fiber.h>
+#include <pirn/fiber_debug.h>
 
 #include "http_request.h"
 #include "server.h"
@@ -282,7 +282,8 @@ static void serve(int fd)
     struct pirn_port listener;
 
     CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0);
-    CHECK(pirn_hub_init(loop, &hub, 63) == 0 && pirn_port_open(&hub, &listener, fd, 0) == 0);
+    CHECK(pirn_hub_init(loop, &hub, 63) == 0 && pirn_fiber_debug(&hub) == 0);
+    CHECK(pirn_port_open(&hub, &listener, fd, 0) == 0);
     for (;;) {
         int client = pirn_port_accept(&listener, PIRN_FOREVER);
 

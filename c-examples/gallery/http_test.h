@@ -158,7 +158,8 @@ static void check_500_clients(uint16_t port)
 {
     struct pirn_loop *loop;
 
-    CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0 && pirn_hub_init(loop, &hub, 63) == 0);
+    CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0);
+    CHECK(pirn_hub_init(loop, &hub, 63) == 0 && pirn_fiber_debug(&hub) == 0);
     for (int at = 0; at < 500; at++) {
         int fd = load_dial(port, 0);
 

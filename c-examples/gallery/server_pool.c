@@ -13,7 +13,7 @@
  *
  * Next: handler_server.c runs one handler in four of the models that you have seen.
  */
-#include <pirn/fiber.h>
+#include <pirn/fiber_debug.h>
 
 #include "server.h"
 
@@ -51,7 +51,8 @@ static void serve(int fd)
     int client;
 
     CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0);
-    CHECK(pirn_hub_init(loop, &hub, 63) == 0 && pirn_port_open(&hub, &listener, fd, 0) == 0);
+    CHECK(pirn_hub_init(loop, &hub, 63) == 0 && pirn_fiber_debug(&hub) == 0);
+    CHECK(pirn_port_open(&hub, &listener, fd, 0) == 0);
     for (;;) {
         client = pirn_port_accept(&listener, PIRN_FOREVER);
         if (client < 0)

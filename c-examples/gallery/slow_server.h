@@ -4,7 +4,7 @@
 #ifndef GALLERY_SLOW_SERVER_H
 #define GALLERY_SLOW_SERVER_H
 
-#include <pirn/fiber.h>
+#include <pirn/fiber_debug.h>
 
 #include "server.h"
 
@@ -52,7 +52,8 @@ static inline void serve_slowly(int fd)
     struct pirn_port listener;
     int client;
 
-    CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0 && pirn_hub_init(loop, &hub, 63) == 0);
+    CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0);
+    CHECK(pirn_hub_init(loop, &hub, 63) == 0 && pirn_fiber_debug(&hub) == 0);
     CHECK(pirn_port_open(&hub, &listener, fd, 0) == 0);
     while ((client = pirn_port_accept(&listener, PIRN_FOREVER)) >= 0)
         if (pirn_pool_spawn(&hub, &fibers, serve_late, &client, sizeof client, PIRN_FOREVER) < 0)
