@@ -131,7 +131,8 @@ unsafe fn protect_lowest(memory: *mut c_void, size: usize) -> Result<(usize, usi
     // The size of a page is not known without the C library; the kernel refuses an address that is
     // not a multiple of it.
     for page in [4096, 16384, 65536] {
-        let at = memory.addr().next_multiple_of(page);
+        // A page is a power of two.
+        let at = memory.addr().saturating_add(page - 1) & !(page - 1);
         let end = memory.addr().saturating_add(size);
         if end.saturating_sub(at) < page + PIRN_FIBER_STACK_MIN {
             return Err(EINVAL);
