@@ -170,6 +170,22 @@ int main(void)
     }
 }
 
+/// The same program in each of the ways of docs/WAITING.md.
+#[test]
+fn ways_of_waiting_do_the_same() {
+    if !has("gcc") {
+        return;
+    }
+    let archive = support::layers().display().to_string();
+    let programs = blocks(&text("docs/WAITING.md"), "c");
+    assert_eq!(programs.len(), 3);
+    for (number, program) in programs.iter().enumerate() {
+        let program = compile(&format!("waiting{number}"), program, &[], &[&archive]);
+        let printed = output(&mut Command::new(program), "a line");
+        assert_eq!(printed, "heard\nend\n", "way {number}");
+    }
+}
+
 #[test]
 fn echo_example_verifies_itself() {
     echo::serve(0, true).expect("every byte comes back");
@@ -304,6 +320,8 @@ fn names_exist() {
     for document in [
         "README.md",
         "docs/MANUAL.md",
+        "docs/WAITING.md",
+        "docs/WAITING.md",
         "docs/TURN.md",
         "docs/DESIGN.md",
         "CHANGELOG.md",
