@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "server.h"
 
@@ -175,32 +176,24 @@ static void measure_load(struct subject *it, unsigned clients, struct cell *cell
     load_free(&load);
 }
 
-/* Return the processor time that the threads of a group have used, as far as they live. */
+/* Return the processor time of a group's processes, with that of threads that have ended. */
 static double processor_us(pid_t group)
 {
-    char path[300];
     double us = 0;
-    DIR *processes = opendir("/proc"), *threads;
-    struct dirent *process, *thread;
+    DIR *directory = opendir("/proc");
+    struct dirent *entry;
 
-    CHECK(processes != NULL);
-    while ((process = readdir(processes)) != NULL) {
-        pid_t pid = atoi(process->d_name);
+    CHECK(directory != NULL);
+    while ((entry = readdir(directory)) != NULL) {
+        pid_t pid = atoi(entry->d_name);
+        struct timespec used;
+        clockid_t clock;
 
-        if (pid == 0 || getpgid(pid) != group)
-            continue;
-        snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-        threads = opendir(path);
-        while (threads != NULL && (thread = readdir(threads)) != NULL) {
-            if (thread->d_name[0] == '.')
-                continue;                           /* ".." is the whole process */
-            snprintf(path, sizeof path, "task/%.100s/schedstat", thread->d_name);
-            us += (double)number_in(process->d_name, path, "") / 1e3;
-        }
-        if (threads != NULL)
-            closedir(threads);
+        if (pid != 0 && getpgid(pid) == group && clock_getcpuclockid(pid, &clock) == 0
+            && clock_gettime(clock, &used) == 0)
+            us += (double)used.tv_sec * 1e6 + (double)used.tv_nsec / 1e3;
     }
-    closedir(processes);
+    closedir(directory);
     return us;
 }
 
