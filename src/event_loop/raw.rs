@@ -386,6 +386,16 @@ impl<'l, H: Host> Caller<'l> for RawCore<'l, H> {
             .then(|| turn::dispatch_with_hooks(self))
     }
 
+    #[inline]
+    fn call_timers(&mut self) {
+        turn::call_timers(self);
+    }
+
+    #[inline]
+    fn call_tasks(&mut self) {
+        turn::call_tasks(self);
+    }
+
     fn call_timer(&mut self, fired: Fired) {
         // SAFETY: every target of a timer was made from an `OnTimer<H>`, in `timer_start`.
         let callback = unsafe { transmute::<*mut (), OnTimer<H>>(fired.target.callback.as_ptr()) };

@@ -151,6 +151,8 @@ unsafe fn init(
         runner: super::run::Runner::default(),
         flags: config.flags,
         dispatch_with_hooks: None,
+        call_timers: None,
+        call_tasks: None,
         reactor: Reactor::new(
             backend,
             parts,

@@ -200,6 +200,24 @@ impl Caller<'static> for Face {
     }
 
     #[inline]
+    fn call_timers(&mut self) {
+        // SAFETY: a live loop, as above. The word is written on this thread alone.
+        if let Some(call) = unsafe { (*self.0).0.call_timers } {
+            // SAFETY: it is the function below, and this face was made as that asks.
+            unsafe { call(self.0) };
+        }
+    }
+
+    #[inline]
+    fn call_tasks(&mut self) {
+        // SAFETY: as above.
+        if let Some(call) = unsafe { (*self.0).0.call_tasks } {
+            // SAFETY: as above.
+            unsafe { call(self.0) };
+        }
+    }
+
+    #[inline]
     fn call_timer(&mut self, fired: Fired) {
         // SAFETY: every target of a timer was made from a `pirn_timer_fn` that was not NULL.
         let callback =
@@ -253,6 +271,24 @@ impl Caller<'static> for Face {
 /// A live loop, on its thread, inside a `Running`, with nothing of it borrowed.
 pub(super) unsafe fn dispatch_with_hooks(r#loop: *mut pirn_loop) -> u32 {
     turn::dispatch_with_hooks(&mut Face(r#loop))
+}
+
+/// Calls the due timers of a dispatch that is under way.
+///
+/// # Safety
+///
+/// As [`dispatch_with_hooks`].
+pub(super) unsafe fn call_timers(r#loop: *mut pirn_loop) {
+    turn::call_timers(&mut Face(r#loop));
+}
+
+/// Calls the tasks of a dispatch that is under way.
+///
+/// # Safety
+///
+/// As [`dispatch_with_hooks`].
+pub(super) unsafe fn call_tasks(r#loop: *mut pirn_loop) {
+    turn::call_tasks(&mut Face(r#loop));
 }
 
 /// Enters a loop for a run, a turn or a part of one.

@@ -1,5 +1,6 @@
 #![expect(unsafe_code, reason = "the C face")]
 //! Tasks of the loop's own, and what other threads, signal handlers and interrupts may call.
+use super::run::call_tasks;
 use super::{enter, failure, function, give, pirn_loop, status, target, user_of};
 use crate::error::Error;
 use core::ffi::{c_int, c_void};
@@ -41,6 +42,8 @@ pub unsafe extern "C" fn pirn_task_post(
     let reactor = enter!(r#loop);
     let target = target!(r#loop, callback, user);
     let result = reactor.task_post(target);
+    // SAFETY: a live loop, of which only the reactor was borrowed.
+    unsafe { (*r#loop).0.call_tasks = Some(call_tasks) };
     // SAFETY: passed on.
     unsafe { give(result, task) }
 }

@@ -2,6 +2,7 @@
 //! Timers.
 use super::head::CReactor;
 use super::io::PIRN_UNREF;
+use super::run::call_timers;
 use super::{enter, failure, give, pirn_loop, reactor, status, target};
 use crate::error::{Error, Result};
 use crate::target::Target;
@@ -82,6 +83,8 @@ pub unsafe extern "C" fn pirn_timer_start(
     let reactor = enter!(r#loop);
     let target = target!(r#loop, callback, user);
     if options != PIRN_TIMER_CACHED || !reactor.is_quiet() {
+        // SAFETY: a live loop, of which only the reactor is borrowed.
+        unsafe { (*r#loop).0.call_timers = Some(call_timers) };
         // SAFETY: passed on.
         return unsafe { start_otherwise(reactor, delay_ns, period_ns, options, target, timer) };
     }
@@ -195,6 +198,8 @@ pub unsafe extern "C" fn pirn_timer_set(
     // SAFETY: not NULL, hence readable as documented.
     let token = unsafe { timer.read() }.into();
     if !reactor.is_timer(token) {
+        // SAFETY: a live loop, of which only the reactor is borrowed.
+        unsafe { (*r#loop).0.call_timers = Some(call_timers) };
         // SAFETY: passed on.
         return unsafe { start_otherwise(reactor, delay_ns, period_ns, options, target, timer) };
     }

@@ -12,7 +12,7 @@ use crate::watchers::Hook;
 #[inline(always)]
 pub(super) fn hand_over<'a, C: Caller<'a> + ?Sized>(caller: &mut C, due: Due) {
     if due & TIMERS != 0 {
-        call_timers(caller);
+        caller.call_timers();
     }
     if due & READY != 0 {
         call_ready(caller);
@@ -21,7 +21,7 @@ pub(super) fn hand_over<'a, C: Caller<'a> + ?Sized>(caller: &mut C, due: Due) {
         call_ordered(caller);
     }
     if due & TASKS != 0 {
-        call_tasks(caller);
+        caller.call_tasks();
     }
     if due & POSTS != 0 {
         call_posts(caller);
@@ -29,7 +29,7 @@ pub(super) fn hand_over<'a, C: Caller<'a> + ?Sized>(caller: &mut C, due: Due) {
 }
 
 #[inline(never)]
-fn call_timers<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
+pub(crate) fn call_timers<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
     while let Some(fired) = caller.reactor().next_timer() {
         caller.call_timer(fired);
     }
@@ -66,7 +66,7 @@ fn call_ordered<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
 }
 
 #[inline(never)]
-fn call_tasks<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
+pub(crate) fn call_tasks<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
     while let Some(count) = caller.reactor().next_tasks() {
         let mut rest = OnUnwind::new((&mut *caller, count), |(caller, count)| {
             caller.reactor().give_back_tasks(*count);

@@ -48,6 +48,7 @@ impl<B: Backend> Reactor<'_, B> {
         self.check_fork()?;
         let fd = self.backend.pollable_fd()?;
         self.pollable.update = Some(|reactor| reactor.update_pollable_fd());
+        self.pollable.timers_start_quietly = false;
         self.changed();
         Ok(fd)
     }

@@ -41,7 +41,7 @@ impl<B: Backend> Reactor<'_, B> {
     #[cfg(feature = "ffi")]
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
-        !self.turn.now_is_stale && self.pollable.update.is_none()
+        !self.turn.now_is_stale && self.pollable.timers_start_quietly
     }
 
     /// Starts a timer without flags, `delay` from the turn's time, if the reactor is quiet.
@@ -73,6 +73,7 @@ impl<B: Backend> Reactor<'_, B> {
         if flags != 0 {
             self.timers.set_flags(token, flags)?;
         }
+        self.pollable.timers_start_quietly = self.pollable.update.is_none();
         self.changed();
         Ok(token)
     }

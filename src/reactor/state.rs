@@ -153,6 +153,9 @@ pub(super) struct Pollable<B: Backend> {
     pub(super) update: Option<for<'r, 'a> fn(&'r mut Reactor<'a, B>)>,
     /// When the fd's alarm rings: `FOREVER` while it is off.
     pub(super) alarm: Nanos,
+    /// True if the start of a timer touches nothing but the timers: from the first start on, as
+    /// long as the application does not have the fd.
+    pub(super) timers_start_quietly: bool,
 }
 
 impl<B: Backend> Pollable<B> {
@@ -160,6 +163,7 @@ impl<B: Backend> Pollable<B> {
         Pollable {
             update: None,
             alarm: FOREVER,
+            timers_start_quietly: false,
         }
     }
 }

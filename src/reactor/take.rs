@@ -1,7 +1,7 @@
 //! Taking: what is due is handed over as data, and nothing is called.
 
 use super::caller::Caller;
-use super::calls::hand_over;
+use super::calls::{call_tasks, call_timers, hand_over};
 use super::state::{Due, Phase};
 use super::{FiredIo, Reactor};
 use crate::backend::Backend;
@@ -57,6 +57,14 @@ impl<'a, B: Backend + 'a, F: FnMut(Item)> Caller<'a> for Taker<'_, 'a, B, F> {
 
     fn reactor(&mut self) -> &mut Reactor<'a, B> {
         self.reactor
+    }
+
+    fn call_timers(&mut self) {
+        call_timers(self);
+    }
+
+    fn call_tasks(&mut self) {
+        call_tasks(self);
     }
 
     fn call_timer(&mut self, fired: Fired) {

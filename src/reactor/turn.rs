@@ -8,6 +8,7 @@
 
 pub(crate) use super::caller::Caller;
 use super::calls::{call_hooks, hand_over};
+pub(crate) use super::calls::{call_tasks, call_timers};
 use super::state::{Due, ORDERED, POSTS, Phase, READY, TASKS, TIMERS};
 use super::unwind::OnUnwind;
 use super::{Ended, Reactor};
