@@ -109,7 +109,7 @@ pub(crate) struct Reactor<'a, B: Backend> {
 }
 
 impl<'a, B: Backend> Reactor<'a, B> {
-    #[inline(never)]
+    #[inline]
     pub(crate) fn new(
         mut backend: B,
         parts: Parts<'a, B::Waker>,
