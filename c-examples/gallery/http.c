@@ -288,7 +288,7 @@ static void serve(int fd)
         int client = pirn_port_accept(&listener, PIRN_FOREVER);
 
         if (client < 0)
-            usleep(10000);
+            pirn_fiber_sleep(&hub, SECOND / 100);   /* no descriptors: the client stays queued */
         else if (pirn_pool_spawn(&hub, &clients, serve_client, &client, sizeof client,
                                  PIRN_FOREVER) < 0)
             close(client);

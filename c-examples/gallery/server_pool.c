@@ -56,7 +56,7 @@ static void serve(int fd)
     for (;;) {
         client = pirn_port_accept(&listener, PIRN_FOREVER);
         if (client < 0)
-            usleep(10000);                          /* no descriptors: the client stays queued */
+            pirn_fiber_sleep(&hub, 10000000);       /* no descriptors: the client stays queued */
         else if (pirn_pool_spawn(&hub, &clients, serve_client, &client, sizeof client,
                                  PIRN_FOREVER) < 0)
             close(client);
