@@ -1,7 +1,9 @@
-//! Writes crates/abi/src/declarations.rs: what a layer needs in order to call the core as a C program does.
+//! Writes crates/abi/src/declarations.rs: what a layer needs in order to call the core as a C
+//! program does.
 //!
-//! The types, the constants and the functions of src/ffi are repeated there without their bodies, so
-//! that a layer is compiled against the same contract as the header, and not against the core itself.
+//! The types, the constants and the functions of src/ffi are repeated there without their bodies,
+//! so that a layer is compiled against the same contract as the header, and not against the core
+//! itself.
 //!
 //! Likewise src/functions.rs of a layer that others stand on. Those use its types as they are, so
 //! only the functions are declared there.
@@ -46,8 +48,8 @@ pub fn functions(name: &str, sources: &[impl AsRef<Path>]) -> String {
     let head = format!(
         "\
 //! The functions of this layer as the layers above call them: by their C names, so that each layer
-//! is an object of its own. Generated from crates/{name}/src/ffi by `cargo build --features header`.
-//! Do not edit.
+//! is an object of its own. Generated from crates/{name}/src/ffi by `cargo build --features
+//! header`. Do not edit.
 
 #![expect(unsafe_code, reason = \"C functions are declared here; to call one is unsafe\")]
 

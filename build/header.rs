@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use syn::{Item, Visibility};
 
-/// The line of a template in whose place a section is put: `@section io.rs` or `@section a.rs b.rs`.
+/// The line of a template in whose place a section is put: `@section io.rs` or `@section a.rs
+/// b.rs`.
 const SECTION: &str = "@section ";
 
-/// The header that a template describes. The files that its sections name are relative to it; all types
-/// that they may use are in `known`.
+/// The header that a template describes. The files that its sections name are relative to it; all
+/// types that they may use are in `known`.
 pub fn header(template: &Path, known: &[PathBuf]) -> String {
     let directory = template.parent().expect("a file is in a directory");
     let template = std::fs::read_to_string(template).expect("the template is readable");
@@ -94,7 +95,8 @@ fn section(files: &[PathBuf], types: &HashMap<String, &str>, known: &[PathBuf]) 
     text
 }
 
-/// Fields that a Rust file keeps to itself are the library's: in C their names end in an underscore.
+/// Fields that a Rust file keeps to itself are the library's: in C their names end in an
+/// underscore.
 fn mark_private_fields(text: &mut String, file: &Path) {
     let source = std::fs::read_to_string(file).expect("the source is readable");
     let file = syn::parse_file(&source).expect("the source is Rust");
@@ -139,8 +141,8 @@ fn types_of(file: &PathBuf) -> Vec<(String, &'static str)> {
         .collect()
 }
 
-/// The names that a file gives to atomic pointers, `type Name = AtomicPtr<pirn_x>`, and what they point at:
-/// in C that is a plain pointer, which is the library's own.
+/// The names that a file gives to atomic pointers, `type Name = AtomicPtr<pirn_x>`, and what they
+/// point at: in C that is a plain pointer, which is the library's own.
 fn atomic_pointers_of(file: &PathBuf) -> Vec<(String, String)> {
     let text = std::fs::read_to_string(file).expect("the source is readable");
     let file = syn::parse_file(&text).expect("the source is Rust");

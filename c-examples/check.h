@@ -1,4 +1,7 @@
-/* For the examples that check themselves: a failed claim ends the program with a line that says which. */
+/*
+ * For the examples that check themselves: a failed claim ends the program with a line that says
+ * which.
+ */
 #ifndef CHECK_H
 #define CHECK_H
 

@@ -1,10 +1,11 @@
 /*
- * check_echo: what an echo server must withstand, tried on echo_server with every backend and on nolibc_echo.
+ * check_echo: what an echo server must withstand, tried on echo_server with every backend and on
+ * nolibc_echo.
  *
  *     ./build/check_echo ./build/echo_server ./build/nolibc_echo
  *
- * A client that does not read, one that resets, more clients than places, more clients than descriptors. Exit status 0 if
- * the server answered everybody as it should.
+ * A client that does not read, one that resets, more clients than places, more clients than
+ * descriptors. Exit status 0 if the server answered everybody as it should.
  */
 #include <errno.h>
 #include <netinet/tcp.h>

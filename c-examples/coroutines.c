@@ -1,8 +1,8 @@
 /*
  * coroutines: every await of pirn/co.h, and every way in which it can end, each claim checked.
  *
- * Shows: delay, yield, fd with a time limit, join, call, park and wake, cancel and stop, slots that are full, and what
- * mistakes are answered with. state_machine.c shows what it is good for.
+ * Shows: delay, yield, fd with a time limit, join, call, park and wake, cancel and stop, slots that
+ * are full, and what mistakes are answered with. state_machine.c shows what it is good for.
  *
  *     make && ./build/coroutines                   exit status 0 if all claims hold
  */
@@ -141,7 +141,9 @@ static void descriptors(void)
     run();
     ends_with(&a, PIRN_READ, 1);
 
-    /* Readable and too late in one and the same turn: one resume, and it is the time that counts. */
+    /*
+     * Readable and too late in one and the same turn: one resume, and it is the time that counts.
+     */
     start(&a, READABLE, 1 * MS);
     a.fd = fds[0];
     turn();
@@ -149,7 +151,10 @@ static void descriptors(void)
     run();
     ends_with(&a, -ETIMEDOUT, 1);
 
-    /* And the other way round: ready first, then a long stay in this turn, and the time limit must not come after it. */
+    /*
+     * And the other way round: ready first, then a long stay in this turn, and the time limit must
+     * not come after it.
+     */
     start(&a, READABLE, 20 * MS);
     a.fd = fds[0];
     turn();

@@ -1,6 +1,7 @@
 /*
- * For reuseport.c and handover.c: the clients of an echo server with several loops. Each loop has a pool of its own, and only the
- * loop's thread touches it: nothing here is locked, shared or allocated.
+ * For reuseport.c and handover.c: the clients of an echo server with several loops. Each loop has a
+ * pool of its own, and only the loop's thread touches it: nothing here is locked, shared or
+ * allocated.
  */
 #ifndef ECHO_CLIENT_H
 #define ECHO_CLIENT_H
@@ -67,8 +68,9 @@ static void echo_fail(struct pirn_loop *loop, struct echo_client *client)
 }
 
 /*
- * Receives only into an empty buffer, and so either reads or writes. Back-pressure: who does not take its echo is not read from.
- * Half-close: the end is seen when all before it went back, and closing then tells the client that this was all.
+ * Receives only into an empty buffer, and so either reads or writes. Back-pressure: who does not
+ * take its echo is not read from. Half-close: the end is seen when all before it went back, and
+ * closing then tells the client that this was all.
  */
 static void echo_on_ready(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
 {
@@ -103,7 +105,10 @@ static void echo_on_ready(struct pirn_loop *loop, struct pirn_io io, int fd, uin
     CHECK(pirn_io_modify(loop, io, client->sent < client->length ? PIRN_WRITE : PIRN_READ) == 0);
 }
 
-/* Takes over an accepted connection. A full pool is an answer: the newcomer is told, and the others go on. */
+/*
+ * Takes over an accepted connection. A full pool is an answer: the newcomer is told, and the others
+ * go on.
+ */
 static void echo_admit(struct pirn_loop *loop, struct echo_pool *pool, int fd)
 {
     static const char busy[] = "busy, try later\n";
@@ -132,13 +137,19 @@ static void echo_pool_close(struct pirn_loop *loop, struct echo_pool *pool)
             echo_drop(loop, &pool->clients[i]);
 }
 
-/* Out of descriptors or memory a listener stays readable, and watching it would spin. Other errors concern one newcomer. */
+/*
+ * Out of descriptors or memory a listener stays readable, and watching it would spin. Other errors
+ * concern one newcomer.
+ */
 static int echo_is_shortage(int error)
 {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/* Listens on the loopback interface at `*port`; 0: any, and written. `option`: SO_REUSEADDR or SO_REUSEPORT. -1: it said why. */
+/*
+ * Listens on the loopback interface at `*port`; 0: any, and written. `option`: SO_REUSEADDR or
+ * SO_REUSEPORT. -1: it said why.
+ */
 static int echo_listen(uint16_t *port, int option)
 {
     struct sockaddr_in name;

@@ -1,9 +1,9 @@
 /*
  * echo_server: sends back to every TCP client what it sends, in fixed memory.
  *
- * Shows: listening and accepting, write buffering with back-pressure, half-close, being full, running out of descriptors,
- * ending and reloading on signals, statistics. There is no malloc: as many clients as MAX_CLIENTS,
- * each with one buffer.
+ * Shows: listening and accepting, write buffering with back-pressure, half-close, being full,
+ * running out of descriptors, ending and reloading on signals, statistics. There is no malloc: as
+ * many clients as MAX_CLIENTS, each with one buffer.
  *
  *     make && ./build/echo_server --port 7000 &
  *     printf 'hello\n' | nc -N 127.0.0.1 7000
@@ -34,7 +34,10 @@
 #define ACCEPT_BATCH 64                             /* per turn: a flood of newcomers must not starve those who are in */
 #define ACCEPT_PAUSE_NS UINT64_C(100000000)
 
-/* The bytes between what was received and what was sent back, in a ring. `head` and `tail` run freely; head - tail bytes are in. */
+/*
+ * The bytes between what was received and what was sent back, in a ring. `head` and `tail` run
+ * freely; head - tail bytes are in.
+ */
 struct client {
     struct pirn_io io;
     int fd;                                         /* -1: nobody is here */
@@ -74,7 +77,10 @@ static void drop_client(struct pirn_loop *loop, struct client *client)
     server.connected--;
 }
 
-/* Receives into the free part of the ring up to its end or its start. 0, or -1 if the connection is broken. */
+/*
+ * Receives into the free part of the ring up to its end or its start. 0, or -1 if the connection is
+ * broken.
+ */
 static int receive(struct client *client, int fd)
 {
     uint32_t at = client->head & (BUFFER_SIZE - 1);
@@ -119,7 +125,10 @@ static void on_client(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_
     struct client *client = user;
     uint32_t interest = 0, used;
 
-    /* Errors and hang-ups come with READ or WRITE set: the call below meets them. One receive per turn keeps it fair. */
+    /*
+     * Errors and hang-ups come with READ or WRITE set: the call below meets them. One receive per
+     * turn keeps it fair.
+     */
     if ((ready & PIRN_INVALID) != 0 || ((ready & PIRN_READ) != 0 && receive(client, fd) < 0) || transmit(client, fd) < 0) {
         server.failed++;
         drop_client(loop, client);
@@ -139,7 +148,9 @@ static void on_client(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_
     (void)pirn_io_modify(loop, io, interest);       /* cannot fail: the handle is live and the bits are valid */
 }
 
-/* Full is an answer: the newcomer is told, as far as its socket buffer goes, and the others go on. */
+/*
+ * Full is an answer: the newcomer is told, as far as its socket buffer goes, and the others go on.
+ */
 static void refuse(int fd)
 {
     static const char busy[] = "busy, try later\n";
@@ -160,7 +171,10 @@ static void admit(struct pirn_loop *loop, int fd)
         return;
     }
     client->fd = fd;
-    /* Nagle's algorithm would hold the tail of an answer back until the client acknowledges what came before it. */
+    /*
+     * Nagle's algorithm would hold the tail of an answer back until the client acknowledges what
+     * came before it.
+     */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     server.free_clients = client->next_free;
     client->head = client->tail = 0;
@@ -176,7 +190,10 @@ static void on_pause_over(struct pirn_loop *loop, struct pirn_timer timer, uint6
     (void)pirn_io_modify(loop, server.listener, PIRN_READ);
 }
 
-/* Out of descriptors or memory the listener stays readable, and watching it would spin: look away for a moment instead. */
+/*
+ * Out of descriptors or memory the listener stays readable, and watching it would spin: look away
+ * for a moment instead.
+ */
 static void pause_accepting(struct pirn_loop *loop)
 {
     if (pirn_timer_start(loop, ACCEPT_PAUSE_NS, 0, PIRN_UNREF, on_pause_over, NULL, NULL) < 0)
@@ -199,7 +216,10 @@ static void on_listener(struct pirn_loop *loop, struct pirn_io io, int fd, uint3
             pause_accepting(loop);
             return;
         }
-        /* Otherwise the connection failed while it waited in the queue (accept(2), "Error handling"): take the next one. */
+        /*
+         * Otherwise the connection failed while it waited in the queue (accept(2), "Error
+         * handling"): take the next one.
+         */
     }
 }
 

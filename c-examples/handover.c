@@ -1,19 +1,21 @@
 /*
  * handover: an echo server with one loop that accepts and several that serve.
  *
- * Shows: handing connections to loops in other threads with pirn_remote_post, the descriptor in the user pointer; a mailbox that is
- * full; an orderly end, in which no descriptor is lost. The clients are shared out evenly, one to each worker in turn; reuseport.c
- * is the other way, in which the kernel shares them out and no loop waits for another.
+ * Shows: handing connections to loops in other threads with pirn_remote_post, the descriptor in the
+ * user pointer; a mailbox that is full; an orderly end, in which no descriptor is lost. The clients
+ * are shared out evenly, one to each worker in turn; reuseport.c is the other way, in which the
+ * kernel shares them out and no loop waits for another.
  *
- * A connection belongs to exactly one at any time: to the acceptor until a post is accepted, then to the worker. When all
- * mailboxes are full the acceptor keeps the one it has, accepts no more, and tries again after a moment; the others wait in the
- * kernel's queue.
+ * A connection belongs to exactly one at any time: to the acceptor until a post is accepted, then
+ * to the worker. When all mailboxes are full the acceptor keeps the one it has, accepts no more,
+ * and tries again after a moment; the others wait in the kernel's queue.
  *
  *     make && ./build/handover --loops 2 --port 7000 &
  *     ./build/handover --self-test                 64 clients, every byte verified; exit status 0 or 1
  *     ./build/handover --bench                     echoes per second with one worker loop and with two
  *
- * The clients of --bench run on the same machine and work as hard as the loops do: with two cores for both, expect a ratio near 1.
+ * The clients of --bench run on the same machine and work as hard as the loops do: with two cores
+ * for both, expect a ratio near 1.
  *
  * Ends on SIGINT or SIGTERM.
  */
@@ -56,7 +58,10 @@ static struct worker workers[MAX_WORKERS];
 static unsigned worker_count;
 static struct acceptor acceptor;
 
-/* In a worker. All there is to say is a small number, so it travels in the pointer; whose loop this is, the loop tells. */
+/*
+ * In a worker. All there is to say is a small number, so it travels in the pointer; whose loop this
+ * is, the loop tells.
+ */
 static void on_handed_over(struct pirn_loop *loop, void *user)
 {
     for (unsigned i = 0; i < worker_count; ++i)
@@ -64,7 +69,10 @@ static void on_handed_over(struct pirn_loop *loop, void *user)
             echo_admit(loop, &workers[i].pool, (int)(intptr_t)user);
 }
 
-/* Offers a connection to the workers, beginning with the one whose turn it is. 0: one took it, hands off; -EAGAIN: all are full. */
+/*
+ * Offers a connection to the workers, beginning with the one whose turn it is. 0: one took it,
+ * hands off; -EAGAIN: all are full.
+ */
 static int hand_over(int fd)
 {
     for (unsigned i = 0; i < worker_count; ++i) {
@@ -177,7 +185,10 @@ static void start_loops(void)
     CHECK(pthread_create(&acceptor.thread, NULL, run_acceptor, NULL) == 0);
 }
 
-/* Waits until the acceptor was stopped, and stops the workers: who posts ends before those that are posted to. */
+/*
+ * Waits until the acceptor was stopped, and stops the workers: who posts ends before those that are
+ * posted to.
+ */
 static void join_loops(void)
 {
     CHECK(pthread_join(acceptor.thread, NULL) == 0);
@@ -187,7 +198,10 @@ static void join_loops(void)
         CHECK(pthread_join(workers[i].thread, NULL) == 0);
 }
 
-/* Every descriptor is closed once: the kept one, those in mailboxes that no worker has seen, those of the clients. */
+/*
+ * Every descriptor is closed once: the kept one, those in mailboxes that no worker has seen, those
+ * of the clients.
+ */
 static int close_loops(void)
 {
     int rc = acceptor.result == PIRN_STOPPED ? 0 : acceptor.result;
@@ -239,7 +253,10 @@ static int self_test(void)
     uint16_t port = 0;
     char byte;
 
-    /* While no worker runs, the mailboxes fill up; the acceptor keeps one connection, the rest wait in the kernel. */
+    /*
+     * While no worker runs, the mailboxes fill up; the acceptor keeps one connection, the rest wait
+     * in the kernel.
+     */
     open_loops(2, &port);
     load.port = port;
     load_connect(&load);

@@ -1,8 +1,9 @@
 /*
- * nolibc_echo: an echo server without a C library: own _start, own system calls, linked with -nostdlib -static.
+ * nolibc_echo: an echo server without a C library: own _start, own system calls, linked with
+ * -nostdlib -static.
  *
- * Shows that libpirn.a needs nothing but the kernel. The event loop's memory and the clients' buffers are in .bss, so the
- * file holds code only.
+ * Shows that libpirn.a needs nothing but the kernel. The event loop's memory and the clients'
+ * buffers are in .bss, so the file holds code only.
  *
  *     make && ./build/nolibc_echo 7002 &           prints `listening on 127.0.0.1:7002`; serves until a signal ends it
  *     ./build/nolibc_echo 7002 --clients 3         ends by itself when three clients have come and gone
@@ -98,7 +99,9 @@ static long system_call(long number, long a, long b, long c, long d, long e)
 #error "nolibc_echo knows the system calls of x86_64, i386, aarch64, arm and riscv64"
 #endif
 
-/* ---- the little of the kernel's interface that we use; the numbers are the same on all five ---- */
+/*
+ * ---- the little of the kernel's interface that we use; the numbers are the same on all five ----
+ */
 
 enum { FAMILY_INET = 2, TYPE_STREAM = 1, NONBLOCK = 0x800, CLOSE_ON_EXEC = 0x80000, LEVEL_SOCKET = 1, REUSE_ADDRESS = 2,
        SIGNAL_PIPE = 13, SIGNAL_IGNORE = 1, ERROR_AGAIN = -11 };

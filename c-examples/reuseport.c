@@ -1,18 +1,21 @@
 /*
  * reuseport: an echo server with one loop per core, and the kernel to share the clients out.
  *
- * Shows: several loops in one process, each with a thread, a block of memory, a pool of clients and a listener of its own. The
- * listeners share a port (SO_REUSEPORT, socket(7)): the kernel gives each new connection to one of them, by a hash of its
- * addresses. The loops share nothing, so there is nothing to lock. handover.c is the other way: one loop accepts for all.
+ * Shows: several loops in one process, each with a thread, a block of memory, a pool of clients and
+ * a listener of its own. The listeners share a port (SO_REUSEPORT, socket(7)): the kernel gives
+ * each new connection to one of them, by a hash of its addresses. The loops share nothing, so there
+ * is nothing to lock. handover.c is the other way: one loop accepts for all.
  *
  *     make && ./build/reuseport --loops 2 --port 7000 &
  *     ./build/reuseport --self-test                64 clients, every byte verified; exit status 0 or 1
  *     ./build/reuseport --bench                    echoes per second with one loop and with two
  *
- * The clients of --bench run on the same machine and work as hard as the loops do: with two cores for both, expect a ratio near 1.
+ * The clients of --bench run on the same machine and work as hard as the loops do: with two cores
+ * for both, expect a ratio near 1.
  *
- * Ends on SIGINT or SIGTERM. A connection stays with the listener it was given to: those that wait in a listener's queue when it
- * closes are reset, even if other listeners go on (as long as net.ipv4.tcp_migrate_req is 0).
+ * Ends on SIGINT or SIGTERM. A connection stays with the listener it was given to: those that wait
+ * in a listener's queue when it closes are reset, even if other listeners go on (as long as
+ * net.ipv4.tcp_migrate_req is 0).
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -24,7 +27,10 @@
 #define MAX_LOOPS 16
 #define ACCEPT_PAUSE_NS UINT64_C(100000000)
 
-/* One I/O slot for each client and one for the listener; one timer that ends an accept pause; no tasks. */
+/*
+ * One I/O slot for each client and one for the listener; one timer that ends an accept pause; no
+ * tasks.
+ */
 struct server {
     uint64_t block[PIRN_STORAGE_SIZE(ECHO_CLIENTS + 1, 1, 0) / 8];
     struct pirn_loop *loop;
@@ -58,7 +64,10 @@ static void on_listener(struct pirn_loop *loop, struct pirn_io io, int fd, uint3
         } else if (errno == EAGAIN) {
             return;
         } else if (echo_is_shortage(errno)) {
-            /* Look away for a moment. The timer's slot is free: the listener rests while it is in use. */
+            /*
+             * Look away for a moment. The timer's slot is free: the listener rests while it is in
+             * use.
+             */
             CHECK(pirn_timer_start(loop, ACCEPT_PAUSE_NS, 0, 0, on_pause_over, server, NULL) == 0);
             CHECK(pirn_io_modify(loop, io, 0) == 0);
             return;
@@ -83,7 +92,10 @@ static void *run_server(void *user)
     return NULL;
 }
 
-/* All listeners are there before the first loop runs: one that joins later changes who gets which connection. */
+/*
+ * All listeners are there before the first loop runs: one that joins later changes who gets which
+ * connection.
+ */
 static void open_servers(unsigned count, uint16_t *port)
 {
     server_count = count;

@@ -1,4 +1,7 @@
-/* For demo.c and check_echo.c: an echo server as a child process, its first line and its line of statistics. */
+/*
+ * For demo.c and check_echo.c: an echo server as a child process, its first line and its line of
+ * statistics.
+ */
 #ifndef SERVER_PROCESS_H
 #define SERVER_PROCESS_H
 
@@ -21,7 +24,9 @@ struct server_process {
     char statistics[1024];                          /* " key=value key=value ..." once it has ended */
 };
 
-/* Starts argv[0] and waits until it listens. `fd_limit`: its RLIMIT_NOFILE, 0: as ours. 0, or -1. */
+/*
+ * Starts argv[0] and waits until it listens. `fd_limit`: its RLIMIT_NOFILE, 0: as ours. 0, or -1.
+ */
 static int server_start(struct server_process *server, char *const argv[], rlim_t fd_limit)
 {
     char line[128];
@@ -56,7 +61,10 @@ static int server_start(struct server_process *server, char *const argv[], rlim_
     return 0;
 }
 
-/* Waits for the end of the server, after `signal_number` if that is not 0, and keeps its statistics. Its exit status, or -1. */
+/*
+ * Waits for the end of the server, after `signal_number` if that is not 0, and keeps its
+ * statistics. Its exit status, or -1.
+ */
 static int server_end(struct server_process *server, int signal_number)
 {
     char line[sizeof server->statistics];
@@ -74,7 +82,10 @@ static int server_end(struct server_process *server, int signal_number)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* One of the statistics; all ones if there is no such key, so that no comparison passes by accident. */
+/*
+ * One of the statistics; all ones if there is no such key, so that no comparison passes by
+ * accident.
+ */
 static uint64_t server_value(const struct server_process *server, const char *key)
 {
     const char *at = server->statistics;

@@ -1,8 +1,10 @@
 /*
- * state_machine: a line protocol with login, retries and time limits, written as coroutines (pirn/co.h).
+ * state_machine: a line protocol with login, retries and time limits, written as coroutines
+ * (pirn/co.h).
  *
- * Every session is one function that reads like the protocol's description: ask for the user, ask for the password, three
- * tries, then commands. As callbacks it would be a table of states. Memory: SESSIONS structs, nothing else.
+ * Every session is one function that reads like the protocol's description: ask for the user, ask
+ * for the password, three tries, then commands. As callbacks it would be a table of states. Memory:
+ * SESSIONS structs, nothing else.
  *
  *     make && ./build/state_machine --port 7001 &
  *     nc 127.0.0.1 7001                            (user ada, password engine; ECHO text, TIME, WAIT ms, QUIT)
@@ -131,7 +133,10 @@ struct server {
     struct session sessions[SESSIONS];
 };
 
-/* One line out; gives up the session if it cannot be sent. Two macros on one line would not work: see "traps" in pirn/co.h. */
+/*
+ * One line out; gives up the session if it cannot be sent. Two macros on one line would not work:
+ * see "traps" in pirn/co.h.
+ */
 #define SAY(session, text)                                                                                     \
     do {                                                                                                       \
         snprintf((session)->stream.output, sizeof (session)->stream.output, "%s", (text));                     \
@@ -442,7 +447,10 @@ failed:
 
 /* ---- main ---- */
 
-/* A session holds at most one I/O slot, one timer and one task, whatever it does; so do the acceptor and the test's own. */
+/*
+ * A session holds at most one I/O slot, one timer and one task, whatever it does; so do the
+ * acceptor and the test's own.
+ */
 #define COROUTINES (2 * SESSIONS + 3)
 static PIRN_STORAGE(block, COROUTINES, COROUTINES, COROUTINES);
 static struct server server;

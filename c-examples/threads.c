@@ -1,8 +1,9 @@
 /*
  * threads: other threads and signal handlers talk to a loop.
  *
- * Shows: pirn_remote_post from several threads with waiting when the mailbox is full, pirn_raise from a signal handler,
- * pirn_stop from a signal handler, pirn_hold. Checks that every accepted post ran exactly once and in its thread's order.
+ * Shows: pirn_remote_post from several threads with waiting when the mailbox is full, pirn_raise
+ * from a signal handler, pirn_stop from a signal handler, pirn_hold. Checks that every accepted
+ * post ran exactly once and in its thread's order.
  *
  *     make && ./build/threads                      exit status 0 if all claims hold
  */
@@ -24,7 +25,10 @@
 
 static PIRN_STORAGE(block, 1, 0, 127);              /* a mailbox of (127 + 1) / 2 posts: small, so that it does fill up */
 
-/* What travels through the mailbox is a pointer; what it points to is the producer's until the callback has run. */
+/*
+ * What travels through the mailbox is a pointer; what it points to is the producer's until the
+ * callback has run.
+ */
 struct letter {
     struct producer *from;
     uint32_t number;
@@ -71,7 +75,10 @@ static void on_finished(struct pirn_loop *the_loop, void *user)
     }
 }
 
-/* Full is an answer: nothing was accepted, try again when the loop has had time. A real producer may prefer to drop. */
+/*
+ * Full is an answer: nothing was accepted, try again when the loop has had time. A real producer
+ * may prefer to drop.
+ */
 static void post_patiently(struct producer *producer, pirn_task_fn callback, void *user)
 {
     static const struct timespec moment = { 0, 50000 };
@@ -99,7 +106,10 @@ static void *produce(void *user)
     return NULL;
 }
 
-/* The handler only sets a bit; what it means is done here, where everything may be called. Raises may coalesce. */
+/*
+ * The handler only sets a bit; what it means is done here, where everything may be called. Raises
+ * may coalesce.
+ */
 static void on_usr1_raised(struct pirn_loop *the_loop, struct pirn_io io, int bit, uint32_t ready, void *user)
 {
     (void)the_loop, (void)io, (void)ready, (void)user;

@@ -1,8 +1,8 @@
 /*
  * timers: what timers can do, each claim checked.
  *
- * Shows: one-shot and absolute timers, the three periodic policies under a slow callback, pushing an idle timeout forward,
- * slack, and a housekeeping timer that does not keep the loop going.
+ * Shows: one-shot and absolute timers, the three periodic policies under a slow callback, pushing
+ * an idle timeout forward, slack, and a housekeeping timer that does not keep the loop going.
  *
  *     make && ./build/timers                       takes about half a second; exit status 0 if all claims hold
  */
@@ -86,11 +86,16 @@ static void on_period(struct pirn_loop *loop, struct pirn_timer timer, uint64_t 
 
     periodic->calls++;
     if (periodic->policy == PIRN_TIMER_SKIP) {
-        /* One call stands for `missed` ticks besides its own, and the ticks stay multiples of the period. */
+        /*
+         * One call stands for `missed` ticks besides its own, and the ticks stay multiples of the
+         * period.
+         */
         periodic->missed += missed;
         CHECK(elapsed / PERIOD == periodic->calls + periodic->missed);
     } else if (periodic->policy == 0) {
-        /* Every tick gets its call, late if need be; `missed` says how many more are due already. */
+        /*
+         * Every tick gets its call, late if need be; `missed` says how many more are due already.
+         */
         periodic->missed = missed > periodic->missed ? missed : periodic->missed;
         CHECK(elapsed / PERIOD == periodic->calls + missed);
     } else {

@@ -7,12 +7,15 @@
 //!
 //! It shows what a server on pirn is made of:
 //!
-//! - Everything has a fixed size: the loop's memory is a [`Storage`], the clients stand in a table. Full is an answer.
-//! - Back-pressure. A client's next bytes are read when its last ones are sent, and not before; while its socket takes no more, the
-//!   watcher waits for `WRITE` instead of `READ`. When the table is full the listener is paused, and newcomers wait in the kernel.
+//! - Everything has a fixed size: the loop's memory is a [`Storage`], the clients stand in a table.
+//!   Full is an answer.
+//! - Back-pressure. A client's next bytes are read when its last ones are sent, and not before;
+//!   while its socket takes no more, the watcher waits for `WRITE` instead of `READ`. When the
+//!   table is full the listener is paused, and newcomers wait in the kernel.
 //! - One read for each call: who has more is called again in the next turn, after the others.
 //! - An idle timeout for each client, pushed forward at every sign of life.
-//! - What `accept` says for want of fds or memory must not become a busy loop: the listener rests for a while.
+//! - What `accept` says for want of fds or memory must not become a busy loop: the listener rests
+//!   for a while.
 
 use std::error::Error;
 use std::io::{self, ErrorKind, Read, Write};
@@ -84,7 +87,8 @@ fn on_listener(event_loop: &mut Core<'_, Server>, server: &mut Server, event: Io
             Err(error) if is_temporary(&error) => return,
             Err(error) => {
                 eprintln!("accept: {error}");
-                // The connection stays where it is, so the listener stays ready. Should the timer fail too, a leaving client will do.
+                // The connection stays where it is, so the listener stays ready. Should the timer
+                // fail too, a leaving client will do.
                 let _ = event_loop.timer_start(When::After(REST), Repeat::Never, on_rested, 0);
                 break;
             }
@@ -124,7 +128,8 @@ fn on_client(event_loop: &mut Core<'_, Server>, server: &mut Server, event: IoEv
     };
     match client.serve() {
         Ok(interest) => {
-            // Neither costs a system call, unless the interest is another one when the turn is over.
+            // Neither costs a system call, unless the interest is another one when the turn is
+            // over.
             event_loop
                 .io_modify(event.io, interest)
                 .expect("a callback's handle is live");
@@ -164,7 +169,8 @@ fn listen_again(event_loop: &mut Core<'_, Server>, server: &Server) {
     }
 }
 
-/// More clients than there are places, all at once. Each sends more than the sockets between hold, and reads while it sends.
+/// More clients than there are places, all at once. Each sends more than the sockets between hold,
+/// and reads while it sends.
 fn verify(address: SocketAddr) -> io::Result<()> {
     const CONNECTIONS: usize = CLIENTS + 8;
     const CHUNKS: usize = 64;
@@ -223,7 +229,8 @@ pub fn serve(port: u16, is_test: bool) -> Result<(), Box<dyn Error>> {
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
 
-    // One watcher for each client and one for the listener, and as many timers: all the memory the loop will ever use.
+    // One watcher for each client and one for the listener, and as many timers: all the memory the
+    // loop will ever use.
     let mut storage = Storage::<{ CLIENTS + 1 }, { CLIENTS + 1 }, 0>::new();
     let mut event_loop = Loop::new(&mut storage, Config::default())?;
     let mut server = Server {

@@ -146,7 +146,8 @@ struct pirn_host;
 /* ============================ Errors and versions ============================ */
 
 /**
- * The version of this header: major, minor and patch in a byte each. Within one major version what was released is frozen.
+ * The version of this header: major, minor and patch in a byte each. Within one major version what
+ * was released is frozen.
  */
 #define PIRN_VERSION (1u << 8)
 
@@ -161,7 +162,8 @@ struct pirn_host;
 const char *pirn_strerror(int error);
 
 /**
- * Tell the version of the library that is linked: `PIRN_VERSION` of its own header. Any thread. Since 0.1.
+ * Tell the version of the library that is linked: `PIRN_VERSION` of its own header. Any thread.
+ * Since 0.1.
  */
 uint32_t pirn_version(void);
 
@@ -247,12 +249,11 @@ uint32_t pirn_version(void);
 /**
  * Say how many bytes a block for these capacities must have.
  *
- * The same number as the constant expression `PIRN_STORAGE_SIZE(io, timers, tasks)`, for capacities known at run time only.
- * Returns 0 if it does not fit into a `size_t`. Any thread. Cost: O(1). Since 0.1.
+ * The same number as the constant expression `PIRN_STORAGE_SIZE(io, timers, tasks)`, for
+ * capacities known at run time only. Returns 0 if it does not fit into a `size_t`. Any thread.
+ * Cost: O(1). Since 0.1.
  */
-size_t pirn_storage_size(uint32_t io,
-                         uint32_t timers,
-                         uint32_t tasks);
+size_t pirn_storage_size(uint32_t io, uint32_t timers, uint32_t tasks);
 
 /* ============================ Backends ============================
  *
@@ -307,26 +308,30 @@ size_t pirn_storage_size(uint32_t io,
 /**
  * Tell which backend runs.
  *
- * Returns `PIRN_BACKEND_SELECT` and so on, never `PIRN_BACKEND_AUTO`; or -EINVAL: no live loop. Cost: O(1). Loop thread. Since 0.1.
+ * Returns `PIRN_BACKEND_SELECT` and so on, never `PIRN_BACKEND_AUTO`; or -EINVAL: no live loop.
+ * Cost: O(1). Loop thread. Since 0.1.
  */
 int pirn_backend(struct pirn_loop *loop);
 
 /**
- * Tell the name of a backend: "epoll" and so on; "unknown" for any other number. Static. Any thread. Since 0.1.
+ * Tell the name of a backend: "epoll" and so on; "unknown" for any other number. Static. Any
+ * thread. Since 0.1.
  */
 const char *pirn_backend_name(int backend);
 
 /**
  * Tell what the backend can do beyond the common ground.
  *
- * Returns `PIRN_CAN_*` or-ed together; 0 also if there is no live loop. Cost: O(1). Loop thread. Since 0.1.
+ * Returns `PIRN_CAN_*` or-ed together; 0 also if there is no live loop. Cost: O(1). Loop thread.
+ * Since 0.1.
  */
 uint32_t pirn_capabilities(struct pirn_loop *loop);
 
 /* ============================ Making and ending a loop ============================ */
 
 /**
- * A flag of `pirn_config`: read the clock around every callback, for `pirn_stats.longest_callback_ns`.
+ * A flag of `pirn_config`: read the clock around every callback, for
+ * `pirn_stats.longest_callback_ns`.
  */
 #define PIRN_MEASURE (1u << 0)
 
@@ -338,12 +343,13 @@ uint32_t pirn_capabilities(struct pirn_loop *loop);
 #define PIRN_TAKE (1u << 1)
 
 /**
- * A flag of `pirn_config`: never ask the kernel whether this process is a copy that fork made, for programs
- * that do not fork, or whose children call `pirn_after_fork` or `pirn_deinit` before anything else with the
- * loop. Saves a system call in `pirn_io_add`, `pirn_io_remove`, each turn, and what wakes the loop. In a
- * child that breaks the rule the loop changes and uses the parent's kernel objects. If other threads of the
- * parent may have been posting when it forked, call `pirn_after_fork` first, also to end the copy then; none
- * of them may be inside `pirn_run` or a turn.
+ * A flag of `pirn_config`: never ask the kernel whether this process is a copy that fork made, for
+ * programs that do not fork, or whose children call `pirn_after_fork` or `pirn_deinit` before
+ * anything else with the loop. Saves a system call in `pirn_io_add`, `pirn_io_remove`, each turn,
+ * and what wakes the loop. In a child that breaks the rule the loop changes and uses the parent's
+ * kernel objects. If other threads of the parent may have been posting when it forked, call
+ * `pirn_after_fork` first, also to end the copy then; none of them may be inside `pirn_run` or a
+ * turn.
  */
 #define PIRN_NO_FORK_CHECK (1u << 2)
 
@@ -352,7 +358,8 @@ uint32_t pirn_capabilities(struct pirn_loop *loop);
  */
 struct pirn_config {
   /**
-   * `sizeof(struct pirn_config)`. Smaller: what is missing is zero. Larger: accepted if the surplus is zero, else -E2BIG.
+   * `sizeof(struct pirn_config)`. Smaller: what is missing is zero. Larger: accepted if the
+   * surplus is zero, else -E2BIG.
    */
   uint32_t size;
   /**
@@ -360,7 +367,8 @@ struct pirn_config {
    */
   uint32_t backend;
   /**
-   * I/O watchers there is to be room for. All three zero: as the block says that `PIRN_STORAGE` declared.
+   * I/O watchers there is to be room for. All three zero: as the block says that `PIRN_STORAGE`
+   * declared.
    */
   uint32_t io;
   /**
@@ -396,12 +404,13 @@ struct pirn_config {
  *
  * The block must stay where it is, untouched by others, until `pirn_deinit`. Nothing else is ever
  * allocated. What the memory held before makes no difference: recycled memory may be passed as it
- * is, with the capacities in `config`. Only a loop that was not ended there is answered with -EBUSY.
- * A block larger than it must be is welcome: the select backend then watches higher fds, up to 2^20, the epoll
- * backend fetches more events at once, up to 1024.
+ * is, with the capacities in `config`. Only a loop that was not ended there is answered with
+ * -EBUSY. A block larger than it must be is welcome: the select backend then watches higher fds,
+ * up to 2^20, the epoll backend fetches more events at once, up to 1024.
  *
  * @param loop   where the loop's address is written; unchanged on error
- * @param block  memory aligned as a `uint64_t`; declared by `PIRN_STORAGE`, or any other with the capacities in `config`
+ * @param block  memory aligned as a `uint64_t`; declared by `PIRN_STORAGE`, or any other with the
+ *               capacities in `config`
  * @param size   bytes of the block, at least `PIRN_STORAGE_SIZE` of its capacities
  * @param config how, or NULL for the default: backend auto, capacities as the block says
  *
@@ -423,23 +432,22 @@ struct pirn_config {
  * - -EMFILE, -ENFILE, -ENOMEM, -ENOSYS, -EPERM: what the kernel said; no fd stays open
  * - -ERANGE: backend select, and the fds below its bound are all in use
  *
- * Opens one fd (select, poll) or two (epoll), closed on exec. Cost: O(size of the block), three system calls. Any thread; the loop
- * then belongs to the one that runs it. Since 0.1.
+ * Opens one fd (select, poll) or two (epoll), closed on exec. Cost: O(size of the block), three
+ * system calls. Any thread; the loop then belongs to the one that runs it. Since 0.1.
  */
-int pirn_init(struct pirn_loop **loop,
-              void *block,
-              size_t size,
-              const struct pirn_config *config);
+int pirn_init(struct pirn_loop **loop, void *block, size_t size, const struct pirn_config *config);
 
 /**
  * End a loop.
  *
- * Its own fds are closed; the application's are left as they are. Watchers, timers and tasks are gone without being called: take
- * accepted posts back with `pirn_task_reclaim` before. The block is the caller's again and can be given to `pirn_init` anew. In a
- * process made by fork this discards the copy without touching the parent's loop, and without regard to
- * what threads of the parent were in the middle of; for callbacks see `pirn_after_fork`.
+ * Its own fds are closed; the application's are left as they are. Watchers, timers and tasks are
+ * gone without being called: take accepted posts back with `pirn_task_reclaim` before. The block
+ * is the caller's again and can be given to `pirn_init` anew. In a process made by fork this
+ * discards the copy without touching the parent's loop, and without regard to what threads of the
+ * parent were in the middle of; for callbacks see `pirn_after_fork`.
  *
- * Whoever might post, raise, wake or stop from another thread or a signal handler must be known to have finished.
+ * Whoever might post, raise, wake or stop from another thread or a signal handler must be known to
+ * have finished.
  *
  * Returns 0, or
  * - -EINVAL: no live loop
@@ -455,60 +463,66 @@ int pirn_deinit(struct pirn_loop *loop);
  * Take over a copy of a loop that fork made.
  *
  * In a child process the functions that would reach the kernel return -ECHILD: `pirn_io_add`,
- * `pirn_io_remove`, `pirn_fd_closing`, `pirn_fd`, `pirn_prepare`, `pirn_wait`, `pirn_turn`, `pirn_run` and
- * `pirn_run_until`; a run whose callback forked returns it after that turn. The others change the copy
- * alone. Then either this function makes the copy a loop of its own, with fresh kernel objects and all
- * watchers, timers, tasks and posts it had, or `pirn_deinit` ends it. The parent's loop is not touched by
- * either.
+ * `pirn_io_remove`, `pirn_fd_closing`, `pirn_fd`, `pirn_prepare`, `pirn_wait`, `pirn_turn`,
+ * `pirn_run` and `pirn_run_until`; a run whose callback forked returns it after that turn. The
+ * others change the copy alone. Then either this function makes the copy a loop of its own, with
+ * fresh kernel objects and all watchers, timers, tasks and posts it had, or `pirn_deinit` ends it.
+ * The parent's loop is not touched by either.
  *
- * Call it in the child only, before another thread there uses the copy. A child is not recognised by
- * itself, and must call this function or `pirn_deinit` first, if it has the same process number as its
- * parent: that is so for a child in a new pid namespace whose parent has the number 1 as well.
+ * Call it in the child only, before another thread there uses the copy. A child is not recognised
+ * by itself, and must call this function or `pirn_deinit` first, if it has the same process number
+ * as its parent: that is so for a child in a new pid namespace whose parent has the number 1 as
+ * well.
  *
  * Returns 0, or
  * - -EINVAL: no live loop
- * - -EBUSY: inside a callback; or another thread was in a callback when the process forked, and its stack
- *   is above this one's: call `pirn_abandon` first. On a stack of your own, as of a coroutine, return from
- *   the callback first: there it is not recognised
- * - -EUCLEAN: another thread was changing the loop when the process forked; only `pirn_deinit` is left
+ * - -EBUSY: inside a callback; or another thread was in a callback when the process forked, and
+ *   its stack is above this one's: call `pirn_abandon` first. On a stack of your own, as of a
+ *   coroutine, return from the callback first: there it is not recognised
+ * - -EUCLEAN: another thread was changing the loop when the process forked; only `pirn_deinit` is
+ *   left
  * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said; call again
  *
- * A watcher whose fd the child has closed is told `PIRN_INVALID`. `pirn_fd` must be asked for again. Cost:
- * O(everything), and O(watchers) system calls. Loop thread. Since 0.1.
+ * A watcher whose fd the child has closed is told `PIRN_INVALID`. `pirn_fd` must be asked for
+ * again. Cost: O(everything), and O(watchers) system calls. Loop thread. Since 0.1.
  */
 int pirn_after_fork(struct pirn_loop *loop);
 
 /**
  * Give a live loop more room, or less.
  *
- * The tables of the loop move into `block`, with all watchers, timers, tasks and posts; every handle stays what
- * it is. The loop itself stays where it is, at the front of the block given to `pirn_init`, so its address does not
- * change, and that block must stay too.
+ * The tables of the loop move into `block`, with all watchers, timers, tasks and posts; every
+ * handle stays what it is. The loop itself stays where it is, at the front of the block given to
+ * `pirn_init`, so its address does not change, and that block must stay too.
  *
- * Fewer are possible if everything in use fits: every watcher and timer has a slot below the new number (`slot` of
- * its handle), and there are no more tasks and posts queued than there is room for.
+ * Fewer are possible if everything in use fits: every watcher and timer has a slot below the new
+ * number (`slot` of its handle), and there are no more tasks and posts queued than there is room
+ * for.
  *
- * Whoever might post, raise, wake or stop from another thread or a signal handler must be known to have finished,
- * and may go on when this has returned.
+ * Whoever might post, raise, wake or stop from another thread or a signal handler must be known to
+ * have finished, and may go on when this has returned.
  *
  * @param block     memory aligned as a `uint64_t`; the loop's until it grows again or ends
  * @param size      bytes of the block, at least `PIRN_STORAGE_SIZE(io, timers, tasks)`
  * @param io        I/O watchers there is to be room for
  * @param timers    timers there is to be room for
  * @param tasks     tasks there is to be room for; half as many posts, rounded up
- * @param free      where the address is written of the memory that is yours again: the end of the block given to
- *                  `pirn_init`, or the whole block of the last growth; or NULL
- * @param free_size where the bytes of that memory are written, or NULL; both are unchanged on error
+ * @param free      where the address is written of the memory that is yours again: the end of the
+ *                  block given to `pirn_init`, or the whole block of the last growth; or NULL
+ * @param free_size where the bytes of that memory are written, or NULL; both are unchanged on
+ *                  error
  *
  * Returns 0, or
  * - -EINVAL: no live loop; `block` is NULL or is where the tables are
  * - -EFAULT: the block is not aligned as a `uint64_t`
  * - -ENOBUFS: the block is too small
- * - -EBUSY: inside a callback or a run; a turn is not finished (a limit has cut it short, or `pirn_wait` has found
- *   something that was not dispatched yet); another thread is just posting; or something in use does not fit
+ * - -EBUSY: inside a callback or a run; a turn is not finished (a limit has cut it short, or
+ *   `pirn_wait` has found something that was not dispatched yet); another thread is just posting;
+ *   or something in use does not fit
  * - -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`
  *
- * Nothing has changed on an error. Cost: O(size of both blocks), no system call. Loop thread. Since 0.1.
+ * Nothing has changed on an error. Cost: O(size of both blocks), no system call. Loop thread.
+ * Since 0.1.
  */
 int pirn_grow(struct pirn_loop *loop,
               void *block,
@@ -700,7 +714,8 @@ int pirn_ended(struct pirn_loop *loop);
  */
 
 /**
- * Interest and readiness: a read will not block. It returns data, the end, an error, or there is a connection to accept.
+ * Interest and readiness: a read will not block. It returns data, the end, an error, or there is a
+ * connection to accept.
  */
 #define PIRN_READ (1u << 0)
 
@@ -715,20 +730,22 @@ int pirn_ended(struct pirn_loop *loop);
 #define PIRN_WRITE (1u << 2)
 
 /**
- * Readiness, unasked: an error is pending. `PIRN_READ` and `PIRN_WRITE` are set too, as far as watched: the next call tells it.
+ * Readiness, unasked: an error is pending. `PIRN_READ` and `PIRN_WRITE` are set too, as far as
+ * watched: the next call tells it.
  */
 #define PIRN_ERROR (1u << 3)
 
 /**
- * Readiness, unasked: both directions are finished. `PIRN_READ` and `PIRN_WRITE` are set too, as far as watched. With the select
- * backend it may be reported one wait late to watchers that do not read: see rule 23 of docs/TURN.md.
+ * Readiness, unasked: both directions are finished. `PIRN_READ` and `PIRN_WRITE` are set too, as
+ * far as watched. With the select backend it may be reported one wait late to watchers that do not
+ * read: see rule 23 of docs/TURN.md.
  */
 #define PIRN_HANGUP (1u << 4)
 
 /**
- * Always reported, never combined with other bits: the fd was closed while it was still watched, or the kernel
- * refuses to watch it any longer. Reported once; the watcher is then paused, and you must still remove it.
- * docs/TURN.md says which backend finds out when.
+ * Always reported, never combined with other bits: the fd was closed while it was still watched,
+ * or the kernel refuses to watch it any longer. Reported once; the watcher is then paused, and you
+ * must still remove it. docs/TURN.md says which backend finds out when.
  */
 #define PIRN_INVALID (1u << 5)
 
@@ -738,19 +755,21 @@ int pirn_ended(struct pirn_loop *loop);
 #define PIRN_PEER_CLOSED (1u << 13)
 
 /**
- * Option of `pirn_io_add`: edge triggered. Read or write until -EAGAIN; `pirn_io_modify` arms the edge again. `PIRN_CAN_EDGE`.
+ * Option of `pirn_io_add`: edge triggered. Read or write until -EAGAIN; `pirn_io_modify` arms the
+ * edge again. `PIRN_CAN_EDGE`.
  */
 #define PIRN_EDGE (1u << 16)
 
 /**
- * Option of `pirn_io_add`: the interest is empty when the callback runs; `pirn_io_modify` arms the watcher again. Doing so inside
- * the callback costs no system call.
+ * Option of `pirn_io_add`: the interest is empty when the callback runs; `pirn_io_modify` arms the
+ * watcher again. Doing so inside the callback costs no system call.
  */
 #define PIRN_ONESHOT (1u << 17)
 
 /**
- * Option of `pirn_io_add`: of several loops that wait for this fd, wake one (`EPOLLEXCLUSIVE`). No second watcher of the fd in
- * this loop, not with `PIRN_ONESHOT` or `PIRN_URGENT`; `PIRN_PEER_CLOSED` is not told. `PIRN_CAN_EXCLUSIVE`.
+ * Option of `pirn_io_add`: of several loops that wait for this fd, wake one (`EPOLLEXCLUSIVE`). No
+ * second watcher of the fd in this loop, not with `PIRN_ONESHOT` or `PIRN_URGENT`;
+ * `PIRN_PEER_CLOSED` is not told. `PIRN_CAN_EXCLUSIVE`.
  */
 #define PIRN_EXCLUSIVE (1u << 18)
 
@@ -765,7 +784,8 @@ int pirn_ended(struct pirn_loop *loop);
 #define PIRN_LOW (1u << 20)
 
 /**
- * Option of `pirn_io_add`, `pirn_raise_add` and `pirn_timer_start`: does not keep `pirn_run` going.
+ * Option of `pirn_io_add`, `pirn_raise_add` and `pirn_timer_start`: does not keep `pirn_run`
+ * going.
  */
 #define PIRN_UNREF (1u << 21)
 
@@ -784,9 +804,10 @@ struct pirn_io {
 };
 
 /**
- * Called when an fd is ready, a raised bit arrives (`fd` is then the bit), it is the turn of a hook
- * (`fd` is then when it is called), or an fd turns out to be lost (`PIRN_INVALID`). `ready` is never 0. Runs on the loop's thread. If it leaves by an
- * exception or longjmp: see `pirn_abandon`.
+ * Called when an fd is ready, a raised bit arrives (`fd` is then the bit), it is the turn of a
+ * hook (`fd` is then when it is called), or an fd turns out to be lost (`PIRN_INVALID`). `ready`
+ * is never 0. Runs on the loop's thread. If it leaves by an exception or longjmp: see
+ * `pirn_abandon`.
  */
 typedef void (*pirn_io_fn)(struct pirn_loop *loop,
                            struct pirn_io io,
@@ -797,9 +818,10 @@ typedef void (*pirn_io_fn)(struct pirn_loop *loop,
 /**
  * Watch an fd.
  *
- * The fd stays the application's: pirn never closes it and never changes its flags. Make it non-blocking, for readiness is a hint.
- * Several watchers may share an fd; they are called in the order they were added. A file that is always ready (a regular file, a
- * directory, /dev/null) is reported in every turn, on every backend. Before the fd is closed, remove its watchers or call
+ * The fd stays the application's: pirn never closes it and never changes its flags. Make it
+ * non-blocking, for readiness is a hint. Several watchers may share an fd; they are called in the
+ * order they were added. A file that is always ready (a regular file, a directory, /dev/null) is
+ * reported in every turn, on every backend. Before the fd is closed, remove its watchers or call
  * `pirn_fd_closing`.
  *
  * @param fd        an open file descriptor; with the host backend any number from 0 up
@@ -810,8 +832,9 @@ typedef void (*pirn_io_fn)(struct pirn_loop *loop,
  *
  * Returns 0, or
  * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); unknown bits; `PIRN_HIGH` with
- *   `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or
- *   `PIRN_URGENT`; an fd of the loop's own; the fd is watched already and one of the two is edge triggered or exclusive and the other is not
+ *   `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or `PIRN_URGENT`; an fd of the loop's own;
+ *   the fd is watched already and one of the two is edge triggered or exclusive and the other is
+ *   not
  * - -EBADF: the fd is not open, or was opened with `O_PATH`
  * - -ENOSPC: all I/O slots are in use
  * - -EDQUOT: the kernel's limit of fds that one user may watch by epoll is reached
@@ -822,9 +845,10 @@ typedef void (*pirn_io_fn)(struct pirn_loop *loop,
  * - -ECHILD: a copy made by fork
  * - -ENOMEM, -ELOOP: what the kernel said
  *
- * These hold for a paused watcher too. Nothing has changed on an error, but if the fd turns out to be closed or another
- * file than before, its other watchers are called with `PIRN_INVALID`. Cost: O(watchers of the same fd), two system calls (one
- * asks for the process). Loop thread, any callback. Since 0.1.
+ * These hold for a paused watcher too. Nothing has changed on an error, but if the fd turns out to
+ * be closed or another file than before, its other watchers are called with `PIRN_INVALID`. Cost:
+ * O(watchers of the same fd), two system calls (one asks for the process). Loop thread, any
+ * callback. Since 0.1.
  */
 int pirn_io_add(struct pirn_loop *loop,
                 int fd,
@@ -836,22 +860,23 @@ int pirn_io_add(struct pirn_loop *loop,
 /**
  * Change what a watcher waits for.
  *
- * Takes effect at once for what is dispatched, and reaches the kernel before the next wait, but only if what the watchers of the
- * fd then ask for together differs from what the kernel has: switching forth and back costs no system call. A failure of that late
- * call is told to the watchers as `PIRN_INVALID`.
+ * Takes effect at once for what is dispatched, and reaches the kernel before the next wait, but
+ * only if what the watchers of the fd then ask for together differs from what the kernel has:
+ * switching forth and back costs no system call. A failure of that late call is told to the
+ * watchers as `PIRN_INVALID`.
  *
- * @param interest  `PIRN_READ`, `PIRN_WRITE`, `PIRN_URGENT`; 0 pauses: nothing is reported, hang-up neither, and nothing is polled.
- *                  Options stay as they were given to `pirn_io_add`.
+ * @param interest  `PIRN_READ`, `PIRN_WRITE`, `PIRN_URGENT`; 0 pauses: nothing is reported,
+ *                  hang-up neither, and nothing is polled. Options stay as they were given to
+ *                  `pirn_io_add`.
  *
  * Returns 0, or
- * - -EINVAL: no live loop; other bits; `PIRN_URGENT` for an exclusive watcher; the handler of a raised bit
+ * - -EINVAL: no live loop; other bits; `PIRN_URGENT` for an exclusive watcher; the handler of a
+ *   raised bit
  * - -ENOENT: stale handle
  *
  * Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
  */
-int pirn_io_modify(struct pirn_loop *loop,
-                   struct pirn_io io,
-                   uint32_t interest);
+int pirn_io_modify(struct pirn_loop *loop, struct pirn_io io, uint32_t interest);
 
 /**
  * Give a watcher, or the handler of a raised bit, another callback and user data.
@@ -877,42 +902,45 @@ int pirn_io_set_callback(struct pirn_loop *loop,
 /**
  * Stop watching.
  *
- * When this returns the callback will not run again, not even for what was already found in this turn; the handle is stale and
- * the slot free. Also removes the handler of a raised bit. An fd that was closed before is no error.
+ * When this returns the callback will not run again, not even for what was already found in this
+ * turn; the handle is stale and the slot free. Also removes the handler of a raised bit. An fd
+ * that was closed before is no error.
  *
  * Returns 0, or
  * - -EINVAL: no live loop
  * - -ENOENT: stale handle
  * - -ECHILD: a copy made by fork
  *
- * Cost: O(watchers of the same fd), two system calls. Loop thread, any callback, the watcher's own too. Since 0.1.
+ * Cost: O(watchers of the same fd), two system calls. Loop thread, any callback, the watcher's own
+ * too. Since 0.1.
  */
-int pirn_io_remove(struct pirn_loop *loop,
-                   struct pirn_io io);
+int pirn_io_remove(struct pirn_loop *loop, struct pirn_io io);
 
 /**
  * Let a watcher keep `pirn_run` going, which is the default.
  *
- * Returns 0, also if it already does; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
+ * Returns 0, also if it already does; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1).
+ * Loop thread. Since 0.1.
  */
-int pirn_io_ref(struct pirn_loop *loop,
-                struct pirn_io io);
+int pirn_io_ref(struct pirn_loop *loop, struct pirn_io io);
 
 /**
  * Let `pirn_run` end although this watcher is there.
  *
- * Returns 0, also if it was so; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
+ * Returns 0, also if it was so; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop
+ * thread. Since 0.1.
  */
-int pirn_io_unref(struct pirn_loop *loop,
-                  struct pirn_io io);
+int pirn_io_unref(struct pirn_loop *loop, struct pirn_io io);
 
 /**
  * Report readiness to a watcher as if the kernel had.
  *
- * For libraries that buffer, or whose fd is edge triggered by nature: what they have read already, the kernel will not report. The
- * watcher is called in the next dispatch, as far as `ready` concerns its interest then. Fed twice, called once with both.
+ * For libraries that buffer, or whose fd is edge triggered by nature: what they have read already,
+ * the kernel will not report. The watcher is called in the next dispatch, as far as `ready`
+ * concerns its interest then. Fed twice, called once with both.
  *
- * @param ready  `PIRN_READ`, `PIRN_WRITE`, `PIRN_URGENT`, `PIRN_ERROR`, `PIRN_HANGUP`, `PIRN_PEER_CLOSED`; not 0
+ * @param ready  `PIRN_READ`, `PIRN_WRITE`, `PIRN_URGENT`, `PIRN_ERROR`, `PIRN_HANGUP`,
+ *               `PIRN_PEER_CLOSED`; not 0
  *
  * Returns 0, or
  * - -EINVAL: no live loop; no or other bits; the handler of a raised bit
@@ -920,9 +948,7 @@ int pirn_io_unref(struct pirn_loop *loop,
  *
  * Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
  */
-int pirn_io_feed(struct pirn_loop *loop,
-                 struct pirn_io io,
-                 uint32_t ready);
+int pirn_io_feed(struct pirn_loop *loop, struct pirn_io io, uint32_t ready);
 
 /**
  * Remove all watchers of an fd that is about to be closed.
@@ -957,20 +983,21 @@ int pirn_fd_closing(struct pirn_loop *loop, int fd);
 #define PIRN_TIMER_ABSOLUTE (1u << 0)
 
 /**
- * Option of `pirn_timer_start`: the delay counts from `pirn_now`, the turn's time, and not from a fresh reading of the clock. Cheaper,
- * and shorter by what the callbacks of this turn have taken.
+ * Option of `pirn_timer_start`: the delay counts from `pirn_now`, the turn's time, and not from a
+ * fresh reading of the clock. Cheaper, and shorter by what the callbacks of this turn have taken.
  */
 #define PIRN_TIMER_CACHED (1u << 1)
 
 /**
- * Policy of a periodic timer: the next tick is one period after this one is handed over, by a fresh
- * reading of the clock.
+ * Policy of a periodic timer: the next tick is one period after this one is handed over, by a
+ * fresh reading of the clock.
  */
 #define PIRN_TIMER_FIXED_DELAY (1u << 2)
 
 /**
- * Policy of a periodic timer: one call stands for all ticks due, `missed` says how many besides one; the grid is kept. Without either
- * policy the rate is fixed: every tick is called, at most one in a turn, and `missed` says how many more are due already.
+ * Policy of a periodic timer: one call stands for all ticks due, `missed` says how many besides
+ * one; the grid is kept. Without either policy the rate is fixed: every tick is called, at most
+ * one in a turn, and `missed` says how many more are due already.
  */
 #define PIRN_TIMER_SKIP (1u << 3)
 
@@ -1002,8 +1029,9 @@ typedef void (*pirn_timer_fn)(struct pirn_loop *loop,
 /**
  * Start a timer.
  *
- * It fires at the first dispatch after its deadline, never before; timers fire in the order of their deadlines, equal ones in the
- * order they were armed. Started inside a callback it does not fire in the same turn, not even with a delay of 0.
+ * It fires at the first dispatch after its deadline, never before; timers fire in the order of
+ * their deadlines, equal ones in the order they were armed. Started inside a callback it does not
+ * fire in the same turn, not even with a delay of 0.
  *
  * @param delay_ns   nanoseconds from now; 0 is the next turn; what goes beyond 2^64 is for ever
  * @param period_ns  nanoseconds between the ticks of a periodic timer; 0: one-shot
@@ -1012,15 +1040,16 @@ typedef void (*pirn_timer_fn)(struct pirn_loop *loop,
  * @param user       passed to the callback, never looked at
  * @param timer      where the handle is written, or NULL; unchanged on error
  *
- * The handle of a one-shot timer is stale, and its slot free, when its callback runs; that of a periodic one lives until it is stopped.
+ * The handle of a one-shot timer is stale, and its slot free, when its callback runs; that of a
+ * periodic one lives until it is stopped.
  *
  * Returns 0, or
  * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); unknown options; both policies; a
  *   policy without a period
  * - -ENOSPC: all timer slots are in use
  *
- * Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a vDSO. Loop thread, any callback.
- * Since 0.1.
+ * Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a
+ * vDSO. Loop thread, any callback. Since 0.1.
  */
 int pirn_timer_start(struct pirn_loop *loop,
                      uint64_t delay_ns,
@@ -1036,8 +1065,8 @@ int pirn_timer_start(struct pirn_loop *loop,
  * If `*timer` is live it is armed again in place: it keeps its handle and needs no free slot.
  * Otherwise (all zero, fired, stopped) a timer is started, and `*timer` becomes its handle. Either
  * way it is then as `pirn_timer_start` would have made it: deadline, period, policy, callback and
- * user data are those given here, it is ref'ed unless `PIRN_UNREF` is among the options, and it has
- * no slack. A timer that was due in this turn and not called yet is not called in it.
+ * user data are those given here, it is ref'ed unless `PIRN_UNREF` is among the options, and it
+ * has no slack. A timer that was due in this turn and not called yet is not called in it.
  *
  * In its own callback a periodic timer is live. The slot of a one-shot timer is free by then, and
  * is used again, unless the callback has started other timers before.
@@ -1045,8 +1074,8 @@ int pirn_timer_start(struct pirn_loop *loop,
  * @param timer      the handle, all zero if there was no timer yet; written if one is started, and
  *                   unchanged on error
  * @param delay_ns   nanoseconds from a fresh reading of the clock; with `PIRN_TIMER_CACHED` from
- *                   `pirn_now`, the turn's time, with `PIRN_TIMER_ABSOLUTE` from the clock's zero. 0 is
- *                   the next turn
+ *                   `pirn_now`, the turn's time, with `PIRN_TIMER_ABSOLUTE` from the clock's zero.
+ *                   0 is the next turn
  * @param period_ns  nanoseconds between the ticks of a periodic timer; 0: one-shot
  * @param options    `PIRN_TIMER_ABSOLUTE`, `PIRN_TIMER_CACHED`, a policy, `PIRN_UNREF`, or 0
  * @param callback   called when it is due
@@ -1058,8 +1087,8 @@ int pirn_timer_start(struct pirn_loop *loop,
  * - -ENOSPC: `*timer` is not live, and all timer slots are in use
  *
  * Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a
- * vDSO. To push the deadline of a live timer alone, `pirn_timer_again` is cheaper. Loop thread, any
- * callback. Since 0.1.
+ * vDSO. To push the deadline of a live timer alone, `pirn_timer_again` is cheaper. Loop thread,
+ * any callback. Since 0.1.
  */
 int pirn_timer_set(struct pirn_loop *loop,
                    struct pirn_timer *timer,
@@ -1072,9 +1101,10 @@ int pirn_timer_set(struct pirn_loop *loop,
 /**
  * Push a timer's deadline: `delay_ns` after the turn's time.
  *
- * Made for idle timeouts, which are pushed at every message and hardly ever fire: a later deadline costs a few nanoseconds. An earlier
- * one works too. A periodic timer goes on with its period from there. Counts as armed now among equal deadlines. The delay
- * counts from `pirn_now`: call `pirn_update` before if the loop has not turned for a while.
+ * Made for idle timeouts, which are pushed at every message and hardly ever fire: a later deadline
+ * costs a few nanoseconds. An earlier one works too. A periodic timer goes on with its period from
+ * there. Counts as armed now among equal deadlines. The delay counts from `pirn_now`: call
+ * `pirn_update` before if the loop has not turned for a while.
  *
  * Returns 0, or
  * - -EINVAL: no live loop
@@ -1082,9 +1112,7 @@ int pirn_timer_set(struct pirn_loop *loop,
  *
  * Cost: O(1), no clock, no system call. Loop thread, any callback. Since 0.1.
  */
-int pirn_timer_again(struct pirn_loop *loop,
-                     struct pirn_timer timer,
-                     uint64_t delay_ns);
+int pirn_timer_again(struct pirn_loop *loop, struct pirn_timer timer, uint64_t delay_ns);
 
 /**
  * Give a timer another callback and user data.
@@ -1122,67 +1150,71 @@ int pirn_timer_stop(struct pirn_loop *loop, struct pirn_timer timer);
 /**
  * Tell how long a timer still has.
  *
- * @param remaining_ns  where nanoseconds from a fresh clock reading to the deadline, slack included, are written: 0 if it is due,
- *                      `PIRN_FOREVER` if it never is; unchanged on error
+ * @param remaining_ns  where nanoseconds from a fresh clock reading to the deadline, slack
+ *                      included, are written: 0 if it is due, `PIRN_FOREVER` if it never is;
+ *                      unchanged on error
  *
- * Returns 0, or -EINVAL: no live loop or `remaining_ns` NULL; -ENOENT: stale handle. Cost: O(1), reads the clock. Loop thread, any
- * callback. Since 0.1.
+ * Returns 0, or -EINVAL: no live loop or `remaining_ns` NULL; -ENOENT: stale handle. Cost: O(1),
+ * reads the clock. Loop thread, any callback. Since 0.1.
  */
-int pirn_timer_remaining(struct pirn_loop *loop,
-                         struct pirn_timer timer,
-                         uint64_t *remaining_ns);
+int pirn_timer_remaining(struct pirn_loop *loop, struct pirn_timer timer, uint64_t *remaining_ns);
 
 /**
  * Allow a timer to be late, so that it can fire together with others.
  *
- * The deadline is rounded up to a multiple of the largest power of two of nanoseconds within the slack. Timers with like slacks so
- * meet at the same points and one wake-up serves them all. A periodic timer keeps its grid; only the calls are late.
+ * The deadline is rounded up to a multiple of the largest power of two of nanoseconds within the
+ * slack. Timers with like slacks so meet at the same points and one wake-up serves them all. A
+ * periodic timer keeps its grid; only the calls are late.
  *
  * @param slack_ns  by how much it may be late at most; 0 is exact, the default
  *
- * Returns 0, or -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread, any callback. Since 0.1.
+ * Returns 0, or -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread, any
+ * callback. Since 0.1.
  */
-int pirn_timer_slack(struct pirn_loop *loop,
-                     struct pirn_timer timer,
-                     uint64_t slack_ns);
+int pirn_timer_slack(struct pirn_loop *loop, struct pirn_timer timer, uint64_t slack_ns);
 
 /**
  * Let a timer keep `pirn_run` going, which is the default.
  *
- * Returns 0, also if it already does; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
+ * Returns 0, also if it already does; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1).
+ * Loop thread. Since 0.1.
  */
-int pirn_timer_ref(struct pirn_loop *loop,
-                   struct pirn_timer timer);
+int pirn_timer_ref(struct pirn_loop *loop, struct pirn_timer timer);
 
 /**
  * Let `pirn_run` end although this timer is armed: for housekeeping.
  *
- * Returns 0, also if it was so; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
+ * Returns 0, also if it was so; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop
+ * thread. Since 0.1.
  */
-int pirn_timer_unref(struct pirn_loop *loop,
-                     struct pirn_timer timer);
+int pirn_timer_unref(struct pirn_loop *loop, struct pirn_timer timer);
 
 /**
  * Tell the turn's time.
  *
- * Read once in a turn, after the wait, and the same for all callbacks of the turn. Outside of turns it is as old as the last one.
+ * Read once in a turn, after the wait, and the same for all callbacks of the turn. Outside of
+ * turns it is as old as the last one.
  *
- * Returns nanoseconds on the monotonic clock, or 0 if there is no live loop. Cost: O(1). Loop thread, any callback. Since 0.1.
+ * Returns nanoseconds on the monotonic clock, or 0 if there is no live loop. Cost: O(1). Loop
+ * thread, any callback. Since 0.1.
  */
 uint64_t pirn_now(struct pirn_loop *loop);
 
 /**
- * Read the clock into the turn's time: after long work, or before `pirn_timer_again` outside of turns.
+ * Read the clock into the turn's time: after long work, or before `pirn_timer_again` outside of
+ * turns.
  *
- * Returns it, or 0 if there is no live loop. Cost: O(1), no system call where the kernel has a vDSO. Loop thread, any callback. Since 0.1.
+ * Returns it, or 0 if there is no live loop. Cost: O(1), no system call where the kernel has a
+ * vDSO. Loop thread, any callback. Since 0.1.
  */
 uint64_t pirn_update(struct pirn_loop *loop);
 
 /**
  * Tell the deadline of the timer that is due next.
  *
- * Returns nanoseconds on the clock of `pirn_now`, or `PIRN_FOREVER` if no timer will fire, or there is no live loop. Exact. Cost: O(timers
- * that are due about the same time). Loop thread, any callback. Since 0.1.
+ * Returns nanoseconds on the clock of `pirn_now`, or `PIRN_FOREVER` if no timer will fire, or
+ * there is no live loop. Exact. Cost: O(timers that are due about the same time). Loop thread, any
+ * callback. Since 0.1.
  */
 uint64_t pirn_deadline(struct pirn_loop *loop);
 
@@ -1211,7 +1243,8 @@ struct pirn_task {
 /**
  * Queue a callback for the next turn.
  *
- * Tasks run in the order they were posted, after timers and I/O. What a task posts runs in the turn after.
+ * Tasks run in the order they were posted, after timers and I/O. What a task posts runs in the
+ * turn after.
  *
  * @param callback  called once
  * @param user      passed to the callback, never looked at
@@ -1221,7 +1254,8 @@ struct pirn_task {
  * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
  * - -EAGAIN: the queue is full
  *
- * Cost: O(1), no system call. Loop thread, any callback; for other threads see `pirn_remote_post`. Since 0.1.
+ * Cost: O(1), no system call. Loop thread, any callback; for other threads see `pirn_remote_post`.
+ * Since 0.1.
  */
 int pirn_task_post(struct pirn_loop *loop,
                    pirn_task_fn callback,
@@ -1231,7 +1265,8 @@ int pirn_task_post(struct pirn_loop *loop,
 /**
  * Take a queued task back.
  *
- * It will not run. Its place in the queue is free when the queue reaches it, in the next turn at the latest.
+ * It will not run. Its place in the queue is free when the queue reaches it, in the next turn at
+ * the latest.
  *
  * Returns 0, or
  * - -EINVAL: no live loop
@@ -1239,15 +1274,15 @@ int pirn_task_post(struct pirn_loop *loop,
  *
  * Cost: O(1). Loop thread, any callback. Since 0.1.
  */
-int pirn_task_cancel(struct pirn_loop *loop,
-                     struct pirn_task task);
+int pirn_task_cancel(struct pirn_loop *loop, struct pirn_task task);
 
 /**
  * Hand back one accepted post that has not run.
  *
- * Before `pirn_deinit`, so that nothing accepted is lost: call it until it returns 0. First come the loop's own tasks, then those posted
- * from elsewhere, each in order. The first call closes the queues: `pirn_remote_post`, `pirn_raise`, `pirn_wake` and `pirn_stop` are
- * answered with -ESHUTDOWN from then on.
+ * Before `pirn_deinit`, so that nothing accepted is lost: call it until it returns 0. First come
+ * the loop's own tasks, then those posted from elsewhere, each in order. The first call closes the
+ * queues: `pirn_remote_post`, `pirn_raise`, `pirn_wake` and `pirn_stop` are answered with
+ * -ESHUTDOWN from then on.
  *
  * @param callback  where the callback is written; unchanged unless 1 is returned
  * @param user      where its user data is written; unchanged unless 1 is returned
@@ -1255,11 +1290,10 @@ int pirn_task_cancel(struct pirn_loop *loop,
  * Returns 1 if one was handed back, 0 if there are none left, or
  * - -EINVAL: no live loop; `callback` or `user` is NULL
  *
- * Cost: O(1); inside a callback O(n) in those handed back there before. Loop thread, any callback. Since 0.1.
+ * Cost: O(1); inside a callback O(n) in those handed back there before. Loop thread, any callback.
+ * Since 0.1.
  */
-int pirn_task_reclaim(struct pirn_loop *loop,
-                      pirn_task_fn *callback,
-                      void **user);
+int pirn_task_reclaim(struct pirn_loop *loop, pirn_task_fn *callback, void **user);
 
 /* ============================ From other threads and signal handlers ============================
  *
@@ -1270,11 +1304,11 @@ int pirn_task_reclaim(struct pirn_loop *loop,
 /**
  * Queue a callback from anywhere: any thread, any signal handler.
  *
- * It runs on the loop's thread, after those accepted before it. The loop is woken if it sleeps: a burst of
- * posts costs two system calls, one of which asks for the process, and posts while the loop is awake cost
- * none. A thread that posts while another
- * is in the middle of waking the loop makes the call too, as the other may have been preempted. What was
- * accepted runs exactly once, or is handed back by `pirn_task_reclaim`.
+ * It runs on the loop's thread, after those accepted before it. The loop is woken if it sleeps: a
+ * burst of posts costs two system calls, one of which asks for the process, and posts while the
+ * loop is awake cost none. A thread that posts while another is in the middle of waking the loop
+ * makes the call too, as the other may have been preempted. What was accepted runs exactly once,
+ * or is handed back by `pirn_task_reclaim`.
  *
  * @param callback  called once, on the loop's thread
  * @param user      passed to the callback, never looked at
@@ -1284,19 +1318,18 @@ int pirn_task_reclaim(struct pirn_loop *loop,
  * - -EAGAIN: there is no room; the room is half the tasks, rounded up
  * - -ESHUTDOWN: the queues are closed
  *
- * Async-signal-safe: it takes no lock, allocates nothing, and does not touch errno; a handler that interrupts it may call it again.
- * Lock-free. Cost: O(1), two system calls at most. Any thread. Since 0.1.
+ * Async-signal-safe: it takes no lock, allocates nothing, and does not touch errno; a handler that
+ * interrupts it may call it again. Lock-free. Cost: O(1), two system calls at most. Any thread.
+ * Since 0.1.
  */
-int pirn_remote_post(struct pirn_loop *loop,
-                     pirn_task_fn callback,
-                     void *user);
+int pirn_remote_post(struct pirn_loop *loop, pirn_task_fn callback, void *user);
 
 /**
  * Have a callback run when a bit is raised.
  *
- * The handler is an I/O watcher whose source is the bit: it takes an I/O slot, its callback gets the bit as `fd` and
- * `PIRN_READ` as `ready`, and `pirn_io_remove`, `pirn_io_ref` and `pirn_io_unref` work on it. A bit raised before it had a handler is
- * delivered when it gets one.
+ * The handler is an I/O watcher whose source is the bit: it takes an I/O slot, its callback gets
+ * the bit as `fd` and `PIRN_READ` as `ready`, and `pirn_io_remove`, `pirn_io_ref` and
+ * `pirn_io_unref` work on it. A bit raised before it had a handler is delivered when it gets one.
  *
  * @param bit      0 to 63
  * @param options  `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
@@ -1321,8 +1354,8 @@ int pirn_raise_add(struct pirn_loop *loop,
 /**
  * Raise a bit from anywhere: any thread, any signal handler.
  *
- * What a signal handler or an interrupt wants: it cannot be full, and raising a raised bit is one call. The callback that
- * `pirn_raise_add` gave it runs once on the loop's thread.
+ * What a signal handler or an interrupt wants: it cannot be full, and raising a raised bit is one
+ * call. The callback that `pirn_raise_add` gave it runs once on the loop's thread.
  *
  * @param bit  0 to 63
  *
@@ -1330,29 +1363,31 @@ int pirn_raise_add(struct pirn_loop *loop,
  * - -EINVAL: no live loop; bit above 63
  * - -ESHUTDOWN: the queues are closed
  *
- * Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two system calls at most. Any thread. Since 0.1.
+ * Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two system calls at most. Any thread.
+ * Since 0.1.
  */
-int pirn_raise(struct pirn_loop *loop,
-               uint32_t bit);
+int pirn_raise(struct pirn_loop *loop, uint32_t bit);
 
 /**
  * Make the loop's wait return.
  *
- * The current wait, or the next one if the loop is not waiting now: at least one turn follows the call. Several calls may make one turn.
+ * The current wait, or the next one if the loop is not waiting now: at least one turn follows the
+ * call. Several calls may make one turn.
  *
- * Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two
- * system calls at most. Any thread. Since 0.1.
+ * Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as
+ * `pirn_remote_post`. Cost: O(1), two system calls at most. Any thread. Since 0.1.
  */
 int pirn_wake(struct pirn_loop *loop);
 
 /**
  * End the run.
  *
- * The turn under way is finished, then `pirn_run` returns `PIRN_STOPPED`. Said while no run is under way, it ends the next one before
- * its first turn. What a limited turn left over is served by the next run.
+ * The turn under way is finished, then `pirn_run` returns `PIRN_STOPPED`. Said while no run is
+ * under way, it ends the next one before its first turn. What a limited turn left over is served
+ * by the next run.
  *
- * Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two
- * system calls at most. Any thread. Since 0.1.
+ * Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as
+ * `pirn_remote_post`. Cost: O(1), two system calls at most. Any thread. Since 0.1.
  */
 int pirn_stop(struct pirn_loop *loop);
 
@@ -1364,37 +1399,39 @@ int pirn_stop(struct pirn_loop *loop);
 #define PIRN_HOOK_FIRST 1u
 
 /**
- * When a hook is called: last thing in every dispatch, whatever a limit has left over. The place to
- * flush what callbacks have buffered, before the loop sleeps.
+ * When a hook is called: last thing in every dispatch, whatever a limit has left over. The place
+ * to flush what callbacks have buffered, before the loop sleeps.
  */
 #define PIRN_HOOK_LAST 2u
 
 /**
- * When a hook is called: at the end of a dispatch in which nothing but hooks was called, before those
- * that are last. The loop does not sleep while it has such a hook.
+ * When a hook is called: at the end of a dispatch in which nothing but hooks was called, before
+ * those that are last. The loop does not sleep while it has such a hook.
  */
 #define PIRN_HOOK_IDLE 3u
 
 /**
  * Have a callback run in every turn.
  *
- * For libraries that keep a queue of their own (X11, Wayland, ZeroMQ, D-Bus, GLib), and for work that
- * is put off to the end of a turn or to idle times. A hook runs in every `pirn_dispatch`, also in that
- * of `pirn_turn` and `pirn_run`, whether or not anything is due. What a hook that is first posts, or
- * makes due, is served in the same dispatch, unless that one continues a turn that a limit has cut short.
+ * For libraries that keep a queue of their own (X11, Wayland, ZeroMQ, D-Bus, GLib), and for work
+ * that is put off to the end of a turn or to idle times. A hook runs in every `pirn_dispatch`,
+ * also in that of `pirn_turn` and `pirn_run`, whether or not anything is due. What a hook that is
+ * first posts, or makes due, is served in the same dispatch, unless that one continues a turn that
+ * a limit has cut short.
  *
- * The hooks of one kind run in the order in which they were added. One that is added in a dispatch runs
- * from the next one on. Hooks are not counted: not by `pirn_limit`, not in `pirn_stats`, nor in what
- * `pirn_turn` and `pirn_dispatch` return. `pirn_take` calls no hooks and does not hand them over:
- * who takes is there himself before the first take of a turn and after the last.
+ * The hooks of one kind run in the order in which they were added. One that is added in a dispatch
+ * runs from the next one on. Hooks are not counted: not by `pirn_limit`, not in `pirn_stats`, nor
+ * in what `pirn_turn` and `pirn_dispatch` return. `pirn_take` calls no hooks and does not hand
+ * them over: who takes is there himself before the first take of a turn and after the last.
  *
- * A hook is an I/O watcher without an fd: it takes an I/O slot, its callback gets `when` as `fd` and
- * `PIRN_READ` as `ready`, it keeps `pirn_run` going, and `pirn_io_remove`, `pirn_io_ref`,
+ * A hook is an I/O watcher without an fd: it takes an I/O slot, its callback gets `when` as `fd`
+ * and `PIRN_READ` as `ready`, it keeps `pirn_run` going, and `pirn_io_remove`, `pirn_io_ref`,
  * `pirn_io_unref`, `pirn_io_set_callback` and `pirn_io_info` work on it. It cannot be paused.
  *
  * @param when     `PIRN_HOOK_FIRST`, `PIRN_HOOK_LAST` or `PIRN_HOOK_IDLE`
  * @param options  `PIRN_UNREF`, or 0
- * @param callback called once in every dispatch; of `PIRN_HOOK_IDLE`, in every one with nothing else to call
+ * @param callback called once in every dispatch; of `PIRN_HOOK_IDLE`, in every one with nothing
+ *                 else to call
  * @param user     passed to the callback, never looked at
  * @param io       where the handle is written, or NULL; unchanged on error
  *
@@ -1403,8 +1440,8 @@ int pirn_stop(struct pirn_loop *loop);
  * - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
  * - -ENOSPC: all I/O slots are in use
  *
- * Cost: O(1), no system call; a loop that never had a hook pays two comparisons a turn. Loop thread, any
- * callback. Since 0.1.
+ * Cost: O(1), no system call; a loop that never had a hook pays two comparisons a turn. Loop
+ * thread, any callback. Since 0.1.
  */
 int pirn_hook_add(struct pirn_loop *loop,
                   uint32_t when,
@@ -1599,46 +1636,51 @@ int pirn_take(struct pirn_loop *loop, struct pirn_due *due, uint32_t capacity);
 /**
  * Tell the fd that is readable whenever the loop has something to do.
  *
- * A ready fd, a due timer, a task, a post: for embedding in another loop. When it is readable call `pirn_prepare`, `pirn_wait` with 0,
- * `pirn_dispatch`, or simply `pirn_turn` with 0. From the first call on, every change outside a dispatch is made known to the kernel at once,
- * so that the other loop sees it. Poll it, do nothing else with it. It changes only by `pirn_after_fork`. It is an epoll that holds
- * another one; the kernel allows five within each other, and refuses to watch it with -ELOOP beyond that.
+ * A ready fd, a due timer, a task, a post: for embedding in another loop. When it is readable call
+ * `pirn_prepare`, `pirn_wait` with 0, `pirn_dispatch`, or simply `pirn_turn` with 0. From the
+ * first call on, every change outside a dispatch is made known to the kernel at once, so that the
+ * other loop sees it. Poll it, do nothing else with it. It changes only by `pirn_after_fork`. It
+ * is an epoll that holds another one; the kernel allows five within each other, and refuses to
+ * watch it with -ELOOP beyond that.
  *
  * Returns the fd, or
  * - -EINVAL: no live loop
- * - -EOPNOTSUPP: only the epoll backend has one (`PIRN_CAN_FD`); with the others wait in `pirn_wait`
+ * - -EOPNOTSUPP: only the epoll backend has one (`PIRN_CAN_FD`); with the others wait in
+ *   `pirn_wait`
  * - -ECHILD: a copy made by fork
  * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
  *
- * Cost: a system call, which asks for the process. The first call opens two fds, closed on exec, and makes
- * five more. Loop thread, any callback. Since 0.1.
+ * Cost: a system call, which asks for the process. The first call opens two fds, closed on exec,
+ * and makes five more. Loop thread, any callback. Since 0.1.
  */
 int pirn_fd(struct pirn_loop *loop);
 
 /**
- * First part of a turn, for those who own the wait: bring the kernel up to date and ask how long may be waited.
+ * First part of a turn, for those who own the wait: bring the kernel up to date and ask how long
+ * may be waited.
  *
- * Then wait for the fd of `pirn_fd`, or in `pirn_wait`, at most that long; then call `pirn_wait` with 0 if the wait was your own;
- * then `pirn_dispatch`. `pirn_run` does nothing else.
+ * Then wait for the fd of `pirn_fd`, or in `pirn_wait`, at most that long; then call `pirn_wait`
+ * with 0 if the wait was your own; then `pirn_dispatch`. `pirn_run` does nothing else.
  *
  * @param limit_ns    the longest wait that suits you; `PIRN_FOREVER`: any
- * @param timeout_ns  where nanoseconds are written: 0 if there is work, `PIRN_FOREVER` if nothing is due ever; unchanged on error
+ * @param timeout_ns  where nanoseconds are written: 0 if there is work, `PIRN_FOREVER` if nothing
+ *                    is due ever; unchanged on error
  *
  * Returns 0, or
  * - -EINVAL: no live loop; `timeout_ns` is NULL
  * - -EBUSY: inside a callback or a run
  * - -ECHILD: a copy made by fork
  *
- * Cost: O(changed watchers), and a system call, which asks for the process. Loop thread. Since 0.1.
+ * Cost: O(changed watchers), and a system call, which asks for the process. Loop thread. Since
+ * 0.1.
  */
-int pirn_prepare(struct pirn_loop *loop,
-                 uint64_t limit_ns,
-                 uint64_t *timeout_ns);
+int pirn_prepare(struct pirn_loop *loop, uint64_t limit_ns, uint64_t *timeout_ns);
 
 /**
  * Second part of a turn: wait until something is ready, at most `timeout_ns`, and fetch it.
  *
- * May return early with 0. Does nothing while an earlier wait or a limited turn has left something to dispatch.
+ * May return early with 0. Does nothing while an earlier wait or a limited turn has left something
+ * to dispatch.
  *
  * @param timeout_ns  as `pirn_prepare` said, or less; 0 fetches without waiting
  *
@@ -1648,12 +1690,11 @@ int pirn_prepare(struct pirn_loop *loop,
  * - -ECHILD: a copy made by fork
  * - what the kernel said, as `pirn_run`
  *
- * Blocks unless 0; the only place that does. Cost: two system calls, one of which asks for the process; one
- * more for less than a millisecond on epoll, and if `pirn_fd` is in use and something was found. Loop
- * thread. Since 0.1.
+ * Blocks unless 0; the only place that does. Cost: two system calls, one of which asks for the
+ * process; one more for less than a millisecond on epoll, and if `pirn_fd` is in use and something
+ * was found. Loop thread. Since 0.1.
  */
-int pirn_wait(struct pirn_loop *loop,
-              uint64_t timeout_ns);
+int pirn_wait(struct pirn_loop *loop, uint64_t timeout_ns);
 
 /**
  * Third part of a turn: call what is due.
@@ -1715,9 +1756,9 @@ struct pirn_ready {
 /**
  * What the application supplies for `PIRN_BACKEND_HOST`. It is copied by `pirn_init`.
  *
- * None of the functions may call pirn, except for `pirn_remote_post`, `pirn_raise`, `pirn_wake` and
- * `pirn_stop`, as an interrupt would: what is posted or raised inside `wait` is called in the turn that
- * waits. `wake` may be called inside `wait` then.
+ * None of the functions may call pirn, except for `pirn_remote_post`, `pirn_raise`, `pirn_wake`
+ * and `pirn_stop`, as an interrupt would: what is posted or raised inside `wait` is called in the
+ * turn that waits. `wake` may be called inside `wait` then.
  */
 struct pirn_host {
   /**
@@ -1738,8 +1779,9 @@ struct pirn_host {
    */
   uint64_t (*now)(void *user);
   /**
-   * Waits at most `timeout_ns` (0: not at all, `PIRN_FOREVER`: for ever), writes up to `capacity` ready sources, each once,
-   * and returns how many, or a negative errno, which ends the run. -EINTR is an empty wait. Required.
+   * Waits at most `timeout_ns` (0: not at all, `PIRN_FOREVER`: for ever), writes up to
+   * `capacity` ready sources, each once, and returns how many, or a negative errno, which ends
+   * the run. -EINTR is an empty wait. Required.
    */
   int (*wait)(uint64_t timeout_ns, struct pirn_ready *ready, size_t capacity, void *user);
   /**
@@ -1752,7 +1794,8 @@ struct pirn_host {
    */
   int (*watch)(int fd, uint32_t interest, void *user);
   /**
-   * Ends a wait. Called from any thread, signal handler or interrupt that posts, raises, wakes or stops. May be NULL.
+   * Ends a wait. Called from any thread, signal handler or interrupt that posts, raises, wakes
+   * or stops. May be NULL.
    */
   void (*wake)(void *user);
 };
@@ -1867,11 +1910,13 @@ struct pirn_stats {
    */
   uint64_t interest_changes;
   /**
-   * How often the kernel was told of a changed interest; adding does not count. The difference is what coalescing saved.
+   * How often the kernel was told of a changed interest; adding does not count. The difference
+   * is what coalescing saved.
    */
   uint64_t interest_syscalls;
   /**
-   * How often the kernel's set was made anew, because a closed fd went on reporting or after a fork.
+   * How often the kernel's set was made anew, because a closed fd went on reporting or after a
+   * fork.
    */
   uint64_t rebuilds;
   /**
@@ -2024,15 +2069,17 @@ int pirn_info_next(struct pirn_loop *loop, struct pirn_info *info);
 /**
  * Tell what the loop has counted.
  *
- * @param stats  its `size` set by the caller; as much is written as that says and this library has. Fields are only ever appended.
+ * @param stats  its `size` set by the caller; as much is written as that says and this library
+ *               has. Fields are only ever appended.
  *
- * Returns 0, or -EINVAL: no live loop, `stats` NULL, or its size below 8. Cost: O(1). Loop thread, any callback. Since 0.1.
+ * Returns 0, or -EINVAL: no live loop, `stats` NULL, or its size below 8. Cost: O(1). Loop thread,
+ * any callback. Since 0.1.
  */
-int pirn_stats(struct pirn_loop *loop,
-               struct pirn_stats *stats);
+int pirn_stats(struct pirn_loop *loop, struct pirn_stats *stats);
 
 /**
- * Check every internal structure against itself: for tests, and for finding out who overwrote the block.
+ * Check every internal structure against itself: for tests, and for finding out who overwrote the
+ * block.
  *
  * It neither crashes nor hangs, whatever was written into the block: no pointer and no index in it
  * is followed before it was checked.

@@ -1,7 +1,7 @@
 //! The backend chosen at run time: one of the siblings, behind the same contract.
 //!
-//! An enum and not a trait object: the call for each event is a predictable branch that inlines, and
-//! the backends that a build leaves out cost nothing.
+//! An enum and not a trait object: the call for each event is a predictable branch that inlines,
+//! and the backends that a build leaves out cost nothing.
 
 use core::marker::PhantomData;
 
@@ -31,7 +31,8 @@ macro_rules! backends {
         const PREFERRED: &[BackendKind] = &[$($(#[$has])* BackendKind::$name,)*];
 
         impl<'a, H: Host> AnyBackend<'a, H> {
-            /// Opens a backend of the operating system. `EOPNOTSUPP` if this build does not have it.
+            /// Opens a backend of the operating system. `EOPNOTSUPP` if this build does not have
+            /// it.
             fn open_kind(kind: BackendKind, area: &'a mut [u64]) -> Result<Self> {
                 match kind {
                     $($(#[$has])* BackendKind::$name => {

@@ -1,7 +1,8 @@
 //! The error: a positive errno, as the kernel gave it or as a C programmer expects it.
 //!
-//! The numbers are those of Linux on every architecture that pirn supports (they agree below 134). On a target without an
-//! operating system the same numbers are used, so that a program reads alike on both.
+//! The numbers are those of Linux on every architecture that pirn supports (they agree below 134).
+//! On a target without an operating system the same numbers are used, so that a program reads alike
+//! on both.
 
 use core::ffi::CStr;
 use core::fmt;
@@ -29,8 +30,9 @@ macro_rules! errors {
             }
         }
 
-        /// For each error its number in decimal, its sentence and a NUL; at the end a sentence for all others. A search through one string takes
-        /// half the space of a table of pointers to many.
+        /// For each error its number in decimal, its sentence and a NUL; at the end a sentence for
+        /// all others. A search through one string takes half the space of a table of pointers to
+        /// many.
         const TEXTS: &str = concat!($($number, $text, "\0",)* "error of the kernel (see errno(3))\0");
     };
 }

@@ -41,10 +41,11 @@ pub struct Config {
     /// Read the clock around every callback, for
     /// [`Stats::longest_callback_ns`](crate::Stats::longest_callback_ns).
     pub measure: bool,
-    /// True if the kernel is never asked whether this process is a copy that fork made: for programs that do not
-    /// fork, or whose children call [`after_fork`](Loop::after_fork) before anything else with the loop, dropping
-    /// included, or leave it alone. Saves a system call when a watcher is added or removed, in each turn, and when the
-    /// loop is woken. In a child that breaks the rule the loop changes and uses the parent's kernel objects.
+    /// True if the kernel is never asked whether this process is a copy that fork made: for
+    /// programs that do not fork, or whose children call [`after_fork`](Loop::after_fork) before
+    /// anything else with the loop, dropping included, or leave it alone. Saves a system call when
+    /// a watcher is added or removed, in each turn, and when the loop is woken. In a child that
+    /// breaks the rule the loop changes and uses the parent's kernel objects.
     pub no_fork_check: bool,
     /// Where the generations of handles begin: with the same seed a loop gives out the same
     /// handles, so that a run can be repeated. Handles of two loops with the same seed are taken
@@ -89,8 +90,8 @@ impl<'s, C> Loop<'s, C> {
     /// # Errors
     ///
     /// [`Error::EOPNOTSUPP`] if this build has no such backend, [`Error::EINVAL`] for
-    /// [`BackendKind::Host`] (see [`with_host`](Self::with_host)), [`Error::ERANGE`] for select if the low
-    /// fds are in use, or what the kernel said.
+    /// [`BackendKind::Host`] (see [`with_host`](Self::with_host)), [`Error::ERANGE`] for select if
+    /// the low fds are in use, or what the kernel said.
     pub fn new(memory: impl Into<Memory<'s>>, config: Config) -> Result<Self> {
         if config.backend == BackendKind::Host {
             return Err(Error::EINVAL);
@@ -189,17 +190,18 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
         self.core.raw.reactor.ended(FOREVER)
     }
 
-    /// Move the tables of the loop to other memory, with all watchers, timers and tasks: it then has the
-    /// capacities of that memory. Every handle stays what it is. The room for posts stays where it is, and
-    /// as it was, because other threads may be posting.
+    /// Move the tables of the loop to other memory, with all watchers, timers and tasks: it then
+    /// has the capacities of that memory. Every handle stays what it is. The room for posts stays
+    /// where it is, and as it was, because other threads may be posting.
     ///
-    /// Fewer are possible if everything in use fits: every watcher and timer has a slot below the new
-    /// number, and no more tasks are queued than there is room for.
+    /// Fewer are possible if everything in use fits: every watcher and timer has a slot below the
+    /// new number, and no more tasks are queued than there is room for.
     ///
     /// # Errors
     ///
-    /// [`Error::EBUSY`] if something in use does not fit, or a turn is not finished: a limit has cut it short, or
-    /// [`wait`](Self::wait) has found something that was not dispatched yet. Then nothing has changed.
+    /// [`Error::EBUSY`] if something in use does not fit, or a turn is not finished: a limit has
+    /// cut it short, or [`wait`](Self::wait) has found something that was not dispatched yet. Then
+    /// nothing has changed.
     pub fn grow(&mut self, memory: impl Into<Memory<'s>>) -> Result<()> {
         let (tables, size) = memory.into().tables().ok_or(Error::ENOBUFS)?;
         let reactor = &mut self.core.raw.reactor;
@@ -212,8 +214,8 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::EUCLEAN`]: another thread was changing the loop when the process forked. Else what the
-    /// kernel said; call again.
+    /// [`Error::EUCLEAN`]: another thread was changing the loop when the process forked. Else what
+    /// the kernel said; call again.
     pub fn after_fork(&mut self) -> Result<()> {
         self.core.raw.reactor.after_fork()
     }

@@ -1,7 +1,8 @@
 //! What to watch for, and what was found.
 //!
-//! The bits are those of `poll(2)` and `epoll(7)`, which agree, so that the backends hand them through unchanged; a test
-//! holds the two together. Options live in the upper half and never reach the kernel as they are.
+//! The bits are those of `poll(2)` and `epoll(7)`, which agree, so that the backends hand them
+//! through unchanged; a test holds the two together. Options live in the upper half and never reach
+//! the kernel as they are.
 
 use bitflags::bitflags;
 
@@ -15,11 +16,13 @@ bitflags! {
         const URGENT = 0x0002;
         /// Writable: a write will not block, or a connect has finished.
         const WRITE = 0x0004;
-        /// Edge triggered: reported when something changes, not while it lasts. The epoll backend only.
+        /// Edge triggered: reported when something changes, not while it lasts. The epoll backend
+        /// only.
         const EDGE = 0x0001_0000;
         /// Reported once: the interest is empty when the callback runs; `io_modify` arms it again.
         const ONESHOT = 0x0002_0000;
-        /// Wake one of the loops that wait for this fd, not all (`EPOLLEXCLUSIVE`). The epoll backend only.
+        /// Wake one of the loops that wait for this fd, not all (`EPOLLEXCLUSIVE`). The epoll
+        /// backend only.
         const EXCLUSIVE = 0x0004_0000;
         /// Served before the others in each turn.
         const HIGH = 0x0008_0000;
@@ -31,7 +34,8 @@ bitflags! {
 }
 
 bitflags! {
-    /// What was found. Hang-up, error and the peer's close are reported unasked, alike on every backend.
+    /// What was found. Hang-up, error and the peer's close are reported unasked, alike on every
+    /// backend.
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
     pub struct Ready: u32 {
         /// A read will not block.
@@ -40,12 +44,14 @@ bitflags! {
         const URGENT = 0x0002;
         /// A write will not block.
         const WRITE = 0x0004;
-        /// An error is pending; `READ` and `WRITE` are set too as far as they are watched, for the next call tells it.
+        /// An error is pending; `READ` and `WRITE` are set too as far as they are watched, for the
+        /// next call tells it.
         const ERROR = 0x0008;
         /// Both directions are finished; `READ` and `WRITE` are set too as far as they are watched.
         const HANGUP = 0x0010;
-        /// Always reported, never combined with other bits: the fd was closed while it was still watched, or the
-        /// kernel refuses to watch it any longer. Reported once; the watcher is then paused.
+        /// Always reported, never combined with other bits: the fd was closed while it was still
+        /// watched, or the kernel refuses to watch it any longer. Reported once; the watcher is
+        /// then paused.
         const INVALID = 0x0020;
         /// The peer will send no more. Comes with `READ`.
         const PEER_CLOSED = 0x2000;

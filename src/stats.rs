@@ -24,7 +24,8 @@ pub struct Stats {
     pub longest_lag_ns: u64,
     /// Calls of `io_modify`.
     pub interest_changes: u64,
-    /// How often the backend was told of a changed interest; adding does not count. The difference is what coalescing saved.
+    /// How often the backend was told of a changed interest; adding does not count. The difference
+    /// is what coalescing saved.
     pub interest_syscalls: u64,
     /// How often the kernel's set was made anew.
     pub rebuilds: u64,

@@ -1,6 +1,7 @@
 //! Time: nanoseconds on a monotonic clock, in 64 bits.
 
-/// A point on the loop's clock in nanoseconds, or a length of time; the name of the variable says which.
+/// A point on the loop's clock in nanoseconds, or a length of time; the name of the variable says
+/// which.
 ///
 /// Zero is the clock's own beginning (boot, on Linux). The range is 584 years.
 pub type Nanos = u64;

@@ -1,4 +1,5 @@
-//! The C functions, called from C: programs of tests/c compiled, run on every backend, and their claims counted.
+//! The C functions, called from C: programs of tests/c compiled, run on every backend, and their
+//! claims counted.
 
 mod support;
 
@@ -12,10 +13,12 @@ use support::{
 
 const BACKENDS: [&str; 4] = ["select", "poll", "epoll", "host"];
 
-/// How long a program may take with all its backends. Each backend has its own alarm clock of 60 seconds besides.
+/// How long a program may take with all its backends. Each backend has its own alarm clock of 60
+/// seconds besides.
 const LIMIT: Duration = Duration::from_secs(280);
 
-/// Runs a program of tests/c on every backend: optimised, and under the address and undefined-behaviour sanitizers of two compilers.
+/// Runs a program of tests/c on every backend: optimised, and under the address and
+/// undefined-behaviour sanitizers of two compilers.
 fn holds_on_every_backend(name: &str) {
     let complaints: Vec<String> = [GCC, GCC_SANITIZED, CLANG_SANITIZED]
         .iter()
@@ -162,7 +165,8 @@ fn a_thread_that_the_loop_does_not_belong_to_is_told() {
     assert_eq!(complaint(&outcome, &BACKENDS), None);
 }
 
-/// The check above is not blind: a claim that fails, a backend that says nothing and a program that crashes are noticed.
+/// The check above is not blind: a claim that fails, a backend that says nothing and a program that
+/// crashes are noticed.
 #[test]
 fn failures_are_noticed() {
     if !has("gcc") {

@@ -61,7 +61,8 @@ programs! {
 }
 
 /// The clock of a machine is set over deadlines, backwards, and exactly onto them. That is not done
-/// to this machine: another one is booted, with Debian's kernel and the program as its first process.
+/// to this machine: another one is booted, with Debian's kernel and the program as its first
+/// process.
 #[test]
 fn steps_of_a_machines_clock_lose_nothing() {
     let tools = ["qemu-system-x86_64", "gcc", "cpio", "objcopy", "dpkg-deb"];

@@ -337,7 +337,8 @@ fn names_exist() {
     }
 }
 
-/// Every file the documents name is there: what is linked, and what stands between backquotes and looks like a path.
+/// Every file the documents name is there: what is linked, and what stands between backquotes and
+/// looks like a path.
 #[test]
 fn paths_exist() {
     for document in [

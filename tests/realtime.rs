@@ -1,5 +1,6 @@
 #![expect(unsafe_code, reason = "std has no name for scheduling policies")]
-//! A loop in a thread of the real-time class does not keep the processor from the thread it waits for.
+//! A loop in a thread of the real-time class does not keep the processor from the thread it waits
+//! for.
 
 mod support;
 
@@ -13,8 +14,8 @@ use pirn::{BackendKind, Config, Core, Loop, Storage};
 /// `SCHED_FIFO | SCHED_RESET_ON_FORK`: not for the threads that such a thread starts.
 const FIRST_IN_FIRST_OUT: c_int = 1 | 0x4000_0000;
 const ROUNDS: u32 = 20;
-/// The kernel gives a real-time thread that spins 950 ms of each second: with a spin, a round that meets the poster
-/// in the middle of its post takes most of a second.
+/// The kernel gives a real-time thread that spins 950 ms of each second: with a spin, a round that
+/// meets the poster in the middle of its post takes most of a second.
 const LIMIT: Duration = Duration::from_millis(500);
 
 unsafe extern "C" {
@@ -34,8 +35,9 @@ fn become_real_time() -> bool {
     unsafe { sched_setscheduler(0, FIRST_IN_FIRST_OUT, &raw const priority) == 0 }
 }
 
-/// The poster's write wakes the loop, whose thread takes the processor at once: the poster is in the middle of its
-/// post when the loop ends. Returns `None` if this thread may not be of the real-time class.
+/// The poster's write wakes the loop, whose thread takes the processor at once: the poster is in
+/// the middle of its post when the loop ends. Returns `None` if this thread may not be of the
+/// real-time class.
 fn end_while_somebody_posts(backend: BackendKind) -> Option<Duration> {
     stay_on_the_first_processor();
     let is_over: &'static AtomicBool = Box::leak(Box::default());

@@ -237,9 +237,9 @@ struct pirn_wait_kind {
    */
   void (*leave)(struct pirn_waiter *waiter);
   /**
-   * Called directly before `wake` of a waiter to which `pirn_waiter_grant` has given `result`: hand
-   * over now what was only promised until then. Returns the result that `wake` is called with. May
-   * be NULL.
+   * Called directly before `wake` of a waiter to which `pirn_waiter_grant` has given `result`:
+   * hand over now what was only promised until then. Returns the result that `wake` is called
+   * with. May be NULL.
    */
   int (*take)(struct pirn_waiter *waiter, int result);
   /**
@@ -604,7 +604,10 @@ int pirn_port_wait_start(struct pirn_port *port,
                          uint32_t interest,
                          uint64_t timeout_ns);
 
-/* ============================ For those who build objects that can be waited for ============================ */
+/*
+ * ============================ For those who build objects that can be waited for
+ * ============================
+ */
 
 /**
  * Look at a waiter before the object changes anything.

@@ -192,8 +192,8 @@ impl<'l, C, H: Host> Core<'l, C, H> {
         Ok(timer)
     }
 
-    /// Set a timer, whatever state it is in: as [`RawCore::timer_set`], for a callback that receives
-    /// the context.
+    /// Set a timer, whatever state it is in: as [`RawCore::timer_set`], for a callback that
+    /// receives the context.
     ///
     /// # Errors
     ///

@@ -54,13 +54,15 @@ const _: () = {
 
 /// Tell which backend runs.
 ///
-/// Returns `PIRN_BACKEND_SELECT` and so on, never `PIRN_BACKEND_AUTO`; or -EINVAL: no live loop. Cost: O(1). Loop thread. Since 0.1.
+/// Returns `PIRN_BACKEND_SELECT` and so on, never `PIRN_BACKEND_AUTO`; or -EINVAL: no live loop.
+/// Cost: O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_backend(r#loop: *mut pirn_loop) -> c_int {
     enter!(r#loop).backend.kind() as c_int
 }
 
-/// Tell the name of a backend: "epoll" and so on; "unknown" for any other number. Static. Any thread. Since 0.1.
+/// Tell the name of a backend: "epoll" and so on; "unknown" for any other number. Static. Any
+/// thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pirn_backend_name(backend: c_int) -> *const c_char {
     let kind = u32::try_from(backend)
@@ -72,7 +74,8 @@ pub extern "C" fn pirn_backend_name(backend: c_int) -> *const c_char {
 
 /// Tell what the backend can do beyond the common ground.
 ///
-/// Returns `PIRN_CAN_*` or-ed together; 0 also if there is no live loop. Cost: O(1). Loop thread. Since 0.1.
+/// Returns `PIRN_CAN_*` or-ed together; 0 also if there is no live loop. Cost: O(1). Loop thread.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_capabilities(r#loop: *mut pirn_loop) -> u32 {
     // SAFETY: passed on.

@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 
 use super::host::pirn_host;
 
-/// A flag of `pirn_config`: read the clock around every callback, for `pirn_stats.longest_callback_ns`.
+/// A flag of `pirn_config`: read the clock around every callback, for
+/// `pirn_stats.longest_callback_ns`.
 pub const PIRN_MEASURE: u32 = 1u32 << 0;
 
 /// A flag of `pirn_config`: all events are taken with `pirn_take`. Callbacks may be NULL, and what
@@ -13,23 +14,26 @@ pub const PIRN_MEASURE: u32 = 1u32 << 0;
 /// -EOPNOTSUPP.
 pub const PIRN_TAKE: u32 = 1u32 << 1;
 
-/// A flag of `pirn_config`: never ask the kernel whether this process is a copy that fork made, for programs
-/// that do not fork, or whose children call `pirn_after_fork` or `pirn_deinit` before anything else with the
-/// loop. Saves a system call in `pirn_io_add`, `pirn_io_remove`, each turn, and what wakes the loop. In a
-/// child that breaks the rule the loop changes and uses the parent's kernel objects. If other threads of the
-/// parent may have been posting when it forked, call `pirn_after_fork` first, also to end the copy then; none
-/// of them may be inside `pirn_run` or a turn.
+/// A flag of `pirn_config`: never ask the kernel whether this process is a copy that fork made, for
+/// programs that do not fork, or whose children call `pirn_after_fork` or `pirn_deinit` before
+/// anything else with the loop. Saves a system call in `pirn_io_add`, `pirn_io_remove`, each turn,
+/// and what wakes the loop. In a child that breaks the rule the loop changes and uses the parent's
+/// kernel objects. If other threads of the parent may have been posting when it forked, call
+/// `pirn_after_fork` first, also to end the copy then; none of them may be inside `pirn_run` or a
+/// turn.
 pub const PIRN_NO_FORK_CHECK: u32 = 1u32 << 2;
 
 /// How a loop is to be made. Zero it, set `size`, and set what is to differ from the default.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_config {
-    /// `sizeof(struct pirn_config)`. Smaller: what is missing is zero. Larger: accepted if the surplus is zero, else -E2BIG.
+    /// `sizeof(struct pirn_config)`. Smaller: what is missing is zero. Larger: accepted if the
+    /// surplus is zero, else -E2BIG.
     pub size: u32,
     /// `PIRN_BACKEND_AUTO` (0) or one of the others.
     pub backend: u32,
-    /// I/O watchers there is to be room for. All three zero: as the block says that `PIRN_STORAGE` declared.
+    /// I/O watchers there is to be room for. All three zero: as the block says that `PIRN_STORAGE`
+    /// declared.
     pub io: u32,
     /// Timers there is to be room for.
     pub timers: u32,
@@ -47,12 +51,13 @@ pub struct pirn_config {
     pub host: *const pirn_host,
 }
 
-/// A struct that starts with its own size, as far as this library knows it. Its first `numbers` bytes are `u32`s, the rest pointers.
+/// A struct that starts with its own size, as far as this library knows it. Its first `numbers`
+/// bytes are `u32`s, the rest pointers.
 ///
 /// # Safety
 ///
-/// `T` is a C struct whose first field is a `u32` size and for which all zeroes is valid. `from` is NULL (all zero) or readable
-/// for the size it says.
+/// `T` is a C struct whose first field is a `u32` size and for which all zeroes is valid. `from` is
+/// NULL (all zero) or readable for the size it says.
 pub(super) unsafe fn extended<T: Copy>(from: *const T, numbers: usize) -> Result<T> {
     let mut known = core::mem::MaybeUninit::<T>::zeroed();
     if !from.is_null() {
@@ -78,7 +83,8 @@ const LONGEST: usize = 256;
 ///
 /// # Safety
 ///
-/// `from` begins with its size as a `u32` and is readable for it, `to` is writable for `size` bytes.
+/// `from` begins with its size as a `u32` and is readable for it, `to` is writable for `size`
+/// bytes.
 #[inline(never)]
 unsafe fn extend(from: *const u8, to: *mut u8, size: usize, numbers: usize) -> Result<()> {
     // SAFETY: begins with its size.

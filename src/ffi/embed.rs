@@ -11,38 +11,44 @@ use super::{count, enter, failure, pirn_loop, status};
 
 /// Tell the fd that is readable whenever the loop has something to do.
 ///
-/// A ready fd, a due timer, a task, a post: for embedding in another loop. When it is readable call `pirn_prepare`, `pirn_wait` with 0,
-/// `pirn_dispatch`, or simply `pirn_turn` with 0. From the first call on, every change outside a dispatch is made known to the kernel at once,
-/// so that the other loop sees it. Poll it, do nothing else with it. It changes only by `pirn_after_fork`. It is an epoll that holds
-/// another one; the kernel allows five within each other, and refuses to watch it with -ELOOP beyond that.
+/// A ready fd, a due timer, a task, a post: for embedding in another loop. When it is readable call
+/// `pirn_prepare`, `pirn_wait` with 0, `pirn_dispatch`, or simply `pirn_turn` with 0. From the
+/// first call on, every change outside a dispatch is made known to the kernel at once, so that the
+/// other loop sees it. Poll it, do nothing else with it. It changes only by `pirn_after_fork`. It
+/// is an epoll that holds another one; the kernel allows five within each other, and refuses to
+/// watch it with -ELOOP beyond that.
 ///
 /// Returns the fd, or
 /// - -EINVAL: no live loop
-/// - -EOPNOTSUPP: only the epoll backend has one (`PIRN_CAN_FD`); with the others wait in `pirn_wait`
+/// - -EOPNOTSUPP: only the epoll backend has one (`PIRN_CAN_FD`); with the others wait in
+///   `pirn_wait`
 /// - -ECHILD: a copy made by fork
 /// - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
 ///
-/// Cost: a system call, which asks for the process. The first call opens two fds, closed on exec, and makes
-/// five more. Loop thread, any callback. Since 0.1.
+/// Cost: a system call, which asks for the process. The first call opens two fds, closed on exec,
+/// and makes five more. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fd(r#loop: *mut pirn_loop) -> c_int {
     count(enter!(r#loop).pollable_fd().map(|fd| fd as u32))
 }
 
-/// First part of a turn, for those who own the wait: bring the kernel up to date and ask how long may be waited.
+/// First part of a turn, for those who own the wait: bring the kernel up to date and ask how long
+/// may be waited.
 ///
-/// Then wait for the fd of `pirn_fd`, or in `pirn_wait`, at most that long; then call `pirn_wait` with 0 if the wait was your own;
-/// then `pirn_dispatch`. `pirn_run` does nothing else.
+/// Then wait for the fd of `pirn_fd`, or in `pirn_wait`, at most that long; then call `pirn_wait`
+/// with 0 if the wait was your own; then `pirn_dispatch`. `pirn_run` does nothing else.
 ///
 /// @param limit_ns    the longest wait that suits you; `PIRN_FOREVER`: any
-/// @param timeout_ns  where nanoseconds are written: 0 if there is work, `PIRN_FOREVER` if nothing is due ever; unchanged on error
+/// @param timeout_ns  where nanoseconds are written: 0 if there is work, `PIRN_FOREVER` if nothing
+///                    is due ever; unchanged on error
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; `timeout_ns` is NULL
 /// - -EBUSY: inside a callback or a run
 /// - -ECHILD: a copy made by fork
 ///
-/// Cost: O(changed watchers), and a system call, which asks for the process. Loop thread. Since 0.1.
+/// Cost: O(changed watchers), and a system call, which asks for the process. Loop thread. Since
+/// 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_prepare(
     r#loop: *mut pirn_loop,
@@ -62,7 +68,8 @@ pub unsafe extern "C" fn pirn_prepare(
 
 /// Second part of a turn: wait until something is ready, at most `timeout_ns`, and fetch it.
 ///
-/// May return early with 0. Does nothing while an earlier wait or a limited turn has left something to dispatch.
+/// May return early with 0. Does nothing while an earlier wait or a limited turn has left something
+/// to dispatch.
 ///
 /// @param timeout_ns  as `pirn_prepare` said, or less; 0 fetches without waiting
 ///
@@ -72,9 +79,9 @@ pub unsafe extern "C" fn pirn_prepare(
 /// - -ECHILD: a copy made by fork
 /// - what the kernel said, as `pirn_run`
 ///
-/// Blocks unless 0; the only place that does. Cost: two system calls, one of which asks for the process; one
-/// more for less than a millisecond on epoll, and if `pirn_fd` is in use and something was found. Loop
-/// thread. Since 0.1.
+/// Blocks unless 0; the only place that does. Cost: two system calls, one of which asks for the
+/// process; one more for less than a millisecond on epoll, and if `pirn_fd` is in use and something
+/// was found. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_wait(r#loop: *mut pirn_loop, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.

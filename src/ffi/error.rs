@@ -5,7 +5,8 @@ use core::ffi::{c_char, c_int};
 
 use crate::error::Error;
 
-/// The version of this header: major, minor and patch in a byte each. Within one major version what was released is frozen.
+/// The version of this header: major, minor and patch in a byte each. Within one major version what
+/// was released is frozen.
 pub const PIRN_VERSION: u32 = 1u32 << 8;
 
 /// Explain an error that a function of this library returned.
@@ -24,7 +25,8 @@ pub extern "C" fn pirn_strerror(error: c_int) -> *const c_char {
     text.as_ptr().cast()
 }
 
-/// Tell the version of the library that is linked: `PIRN_VERSION` of its own header. Any thread. Since 0.1.
+/// Tell the version of the library that is linked: `PIRN_VERSION` of its own header. Any thread.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pirn_version() -> u32 {
     PIRN_VERSION

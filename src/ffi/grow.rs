@@ -12,34 +12,38 @@ use super::{failure, pirn_loop, reactor};
 
 /// Give a live loop more room, or less.
 ///
-/// The tables of the loop move into `block`, with all watchers, timers, tasks and posts; every handle stays what
-/// it is. The loop itself stays where it is, at the front of the block given to `pirn_init`, so its address does not
-/// change, and that block must stay too.
+/// The tables of the loop move into `block`, with all watchers, timers, tasks and posts; every
+/// handle stays what it is. The loop itself stays where it is, at the front of the block given to
+/// `pirn_init`, so its address does not change, and that block must stay too.
 ///
-/// Fewer are possible if everything in use fits: every watcher and timer has a slot below the new number (`slot` of
-/// its handle), and there are no more tasks and posts queued than there is room for.
+/// Fewer are possible if everything in use fits: every watcher and timer has a slot below the new
+/// number (`slot` of its handle), and there are no more tasks and posts queued than there is room
+/// for.
 ///
-/// Whoever might post, raise, wake or stop from another thread or a signal handler must be known to have finished,
-/// and may go on when this has returned.
+/// Whoever might post, raise, wake or stop from another thread or a signal handler must be known to
+/// have finished, and may go on when this has returned.
 ///
 /// @param block     memory aligned as a `uint64_t`; the loop's until it grows again or ends
 /// @param size      bytes of the block, at least `PIRN_STORAGE_SIZE(io, timers, tasks)`
 /// @param io        I/O watchers there is to be room for
 /// @param timers    timers there is to be room for
 /// @param tasks     tasks there is to be room for; half as many posts, rounded up
-/// @param free      where the address is written of the memory that is yours again: the end of the block given to
-///                  `pirn_init`, or the whole block of the last growth; or NULL
-/// @param free_size where the bytes of that memory are written, or NULL; both are unchanged on error
+/// @param free      where the address is written of the memory that is yours again: the end of the
+///                  block given to `pirn_init`, or the whole block of the last growth; or NULL
+/// @param free_size where the bytes of that memory are written, or NULL; both are unchanged on
+///                  error
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; `block` is NULL or is where the tables are
 /// - -EFAULT: the block is not aligned as a `uint64_t`
 /// - -ENOBUFS: the block is too small
-/// - -EBUSY: inside a callback or a run; a turn is not finished (a limit has cut it short, or `pirn_wait` has found
-///   something that was not dispatched yet); another thread is just posting; or something in use does not fit
+/// - -EBUSY: inside a callback or a run; a turn is not finished (a limit has cut it short, or
+///   `pirn_wait` has found something that was not dispatched yet); another thread is just posting;
+///   or something in use does not fit
 /// - -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`
 ///
-/// Nothing has changed on an error. Cost: O(size of both blocks), no system call. Loop thread. Since 0.1.
+/// Nothing has changed on an error. Cost: O(size of both blocks), no system call. Loop thread.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_grow(
     r#loop: *mut pirn_loop,
@@ -97,7 +101,8 @@ unsafe fn grow(
     if storage_size(PIRN_STORAGE_BASE, capacity).is_none_or(|needed| needed > size) {
         return Err(Error::ENOBUFS);
     }
-    // SAFETY: writable, as documented, and lent until the tables move on; it is no part of the loop's memory.
+    // SAFETY: writable, as documented, and lent until the tables move on; it is no part of the
+    // loop's memory.
     let tables = unsafe { Tables::cut(new, size, capacity) }.ok_or(Error::ENOBUFS)?;
     reactor.move_to(tables, |shared, entries| {
         if shared.is_closed() {

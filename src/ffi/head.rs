@@ -40,7 +40,8 @@ pub(super) struct Head {
     /// What makes a dispatch with hooks. `pirn_hook_add` leaves it here, so that a program without
     /// hooks does not contain it.
     pub(super) dispatch_with_hooks: Option<unsafe fn(*mut pirn_loop) -> u32>,
-    /// What calls timers. The start of one leaves it here, so that a program without timers does not contain it.
+    /// What calls timers. The start of one leaves it here, so that a program without timers does
+    /// not contain it.
     pub(super) call_timers: Option<unsafe fn(*mut pirn_loop)>,
     /// The same for tasks of the loop's own queue.
     pub(super) call_tasks: Option<unsafe fn(*mut pirn_loop)>,

@@ -28,9 +28,9 @@ pub struct pirn_ready {
 
 /// What the application supplies for `PIRN_BACKEND_HOST`. It is copied by `pirn_init`.
 ///
-/// None of the functions may call pirn, except for `pirn_remote_post`, `pirn_raise`, `pirn_wake` and
-/// `pirn_stop`, as an interrupt would: what is posted or raised inside `wait` is called in the turn that
-/// waits. `wake` may be called inside `wait` then.
+/// None of the functions may call pirn, except for `pirn_remote_post`, `pirn_raise`, `pirn_wake`
+/// and `pirn_stop`, as an interrupt would: what is posted or raised inside `wait` is called in the
+/// turn that waits. `wake` may be called inside `wait` then.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_host {
@@ -43,8 +43,9 @@ pub struct pirn_host {
     pub user: *mut c_void,
     /// The monotonic clock in nanoseconds. Required. May stand still; must not go back.
     pub now: Option<unsafe extern "C" fn(user: *mut c_void) -> u64>,
-    /// Waits at most `timeout_ns` (0: not at all, `PIRN_FOREVER`: for ever), writes up to `capacity` ready sources, each once,
-    /// and returns how many, or a negative errno, which ends the run. -EINTR is an empty wait. Required.
+    /// Waits at most `timeout_ns` (0: not at all, `PIRN_FOREVER`: for ever), writes up to
+    /// `capacity` ready sources, each once, and returns how many, or a negative errno, which ends
+    /// the run. -EINTR is an empty wait. Required.
     pub wait: Option<
         unsafe extern "C" fn(
             timeout_ns: u64,
@@ -60,7 +61,8 @@ pub struct pirn_host {
     /// A change of options alone makes no call. Returns 0, or a negative errno to refuse. May be
     /// NULL.
     pub watch: Option<unsafe extern "C" fn(fd: c_int, interest: u32, user: *mut c_void) -> c_int>,
-    /// Ends a wait. Called from any thread, signal handler or interrupt that posts, raises, wakes or stops. May be NULL.
+    /// Ends a wait. Called from any thread, signal handler or interrupt that posts, raises, wakes
+    /// or stops. May be NULL.
     pub wake: Option<unsafe extern "C" fn(user: *mut c_void)>,
 }
 
@@ -81,7 +83,8 @@ pub struct CHostWaker {
     wake: Option<unsafe extern "C" fn(*mut c_void)>,
 }
 
-// SAFETY: the documentation of `pirn_host.wake` asks for a function that may be called from any thread with its user pointer.
+// SAFETY: the documentation of `pirn_host.wake` asks for a function that may be called from any
+// thread with its user pointer.
 unsafe impl Sync for CHostWaker {}
 
 // SAFETY: as above.
@@ -110,7 +113,8 @@ impl Host for CHost {
     }
 
     fn wait(&mut self, timeout: Nanos, ready: &mut [Readiness]) -> Result<usize> {
-        // SAFETY: called as `pirn_host.wait` documents; `Readiness` has the layout of `pirn_ready`, asserted below.
+        // SAFETY: called as `pirn_host.wait` documents; `Readiness` has the layout of `pirn_ready`,
+        // asserted below.
         let found =
             unsafe { (self.wait)(timeout, ready.as_mut_ptr().cast(), ready.len(), self.user) };
         host_result(found)

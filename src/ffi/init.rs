@@ -21,12 +21,13 @@ use super::{failure, pirn_loop, reactor, status};
 ///
 /// The block must stay where it is, untouched by others, until `pirn_deinit`. Nothing else is ever
 /// allocated. What the memory held before makes no difference: recycled memory may be passed as it
-/// is, with the capacities in `config`. Only a loop that was not ended there is answered with -EBUSY.
-/// A block larger than it must be is welcome: the select backend then watches higher fds, up to 2^20, the epoll
-/// backend fetches more events at once, up to 1024.
+/// is, with the capacities in `config`. Only a loop that was not ended there is answered with
+/// -EBUSY. A block larger than it must be is welcome: the select backend then watches higher fds,
+/// up to 2^20, the epoll backend fetches more events at once, up to 1024.
 ///
 /// @param loop   where the loop's address is written; unchanged on error
-/// @param block  memory aligned as a `uint64_t`; declared by `PIRN_STORAGE`, or any other with the capacities in `config`
+/// @param block  memory aligned as a `uint64_t`; declared by `PIRN_STORAGE`, or any other with the
+///               capacities in `config`
 /// @param size   bytes of the block, at least `PIRN_STORAGE_SIZE` of its capacities
 /// @param config how, or NULL for the default: backend auto, capacities as the block says
 ///
@@ -48,8 +49,8 @@ use super::{failure, pirn_loop, reactor, status};
 /// - -EMFILE, -ENFILE, -ENOMEM, -ENOSYS, -EPERM: what the kernel said; no fd stays open
 /// - -ERANGE: backend select, and the fds below its bound are all in use
 ///
-/// Opens one fd (select, poll) or two (epoll), closed on exec. Cost: O(size of the block), three system calls. Any thread; the loop
-/// then belongs to the one that runs it. Since 0.1.
+/// Opens one fd (select, poll) or two (epoll), closed on exec. Cost: O(size of the block), three
+/// system calls. Any thread; the loop then belongs to the one that runs it. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_init(
     r#loop: *mut *mut pirn_loop,
@@ -125,9 +126,11 @@ unsafe fn init(
     }
     let epoch = ((tasks_and_epoch >> 32) as u32).wrapping_add(1);
 
-    // SAFETY: the loop's head has the size of `pirn_loop`, below `PIRN_STORAGE_BASE`, hence inside the block.
+    // SAFETY: the loop's head has the size of `pirn_loop`, below `PIRN_STORAGE_BASE`, hence inside
+    // the block.
     let rest = unsafe { made.add(1) }.cast::<u8>();
-    // SAFETY: what follows the head, to the end of the block, is writable and was lent by the caller until deinit.
+    // SAFETY: what follows the head, to the end of the block, is writable and was lent by the
+    // caller until deinit.
     let size_of_rest = size - size_of::<pirn_loop>();
     // SAFETY: as above.
     let cut = unsafe { Cut::<CWaker>::new(rest, size_of_rest, capacity, epoch) };
@@ -160,19 +163,22 @@ unsafe fn init(
             config.seed,
         ),
     };
-    // SAFETY: inside the block, writable, aligned as a `u64` and thereby, as asserted above, as a loop.
+    // SAFETY: inside the block, writable, aligned as a `u64` and thereby, as asserted above, as a
+    // loop.
     unsafe { made.write(pirn_loop(head)) };
     Ok(made)
 }
 
 /// End a loop.
 ///
-/// Its own fds are closed; the application's are left as they are. Watchers, timers and tasks are gone without being called: take
-/// accepted posts back with `pirn_task_reclaim` before. The block is the caller's again and can be given to `pirn_init` anew. In a
-/// process made by fork this discards the copy without touching the parent's loop, and without regard to
-/// what threads of the parent were in the middle of; for callbacks see `pirn_after_fork`.
+/// Its own fds are closed; the application's are left as they are. Watchers, timers and tasks are
+/// gone without being called: take accepted posts back with `pirn_task_reclaim` before. The block
+/// is the caller's again and can be given to `pirn_init` anew. In a process made by fork this
+/// discards the copy without touching the parent's loop, and without regard to what threads of the
+/// parent were in the middle of; for callbacks see `pirn_after_fork`.
 ///
-/// Whoever might post, raise, wake or stop from another thread or a signal handler must be known to have finished.
+/// Whoever might post, raise, wake or stop from another thread or a signal handler must be known to
+/// have finished.
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop
@@ -206,26 +212,28 @@ pub unsafe extern "C" fn pirn_deinit(r#loop: *mut pirn_loop) -> c_int {
 /// Take over a copy of a loop that fork made.
 ///
 /// In a child process the functions that would reach the kernel return -ECHILD: `pirn_io_add`,
-/// `pirn_io_remove`, `pirn_fd_closing`, `pirn_fd`, `pirn_prepare`, `pirn_wait`, `pirn_turn`, `pirn_run` and
-/// `pirn_run_until`; a run whose callback forked returns it after that turn. The others change the copy
-/// alone. Then either this function makes the copy a loop of its own, with fresh kernel objects and all
-/// watchers, timers, tasks and posts it had, or `pirn_deinit` ends it. The parent's loop is not touched by
-/// either.
+/// `pirn_io_remove`, `pirn_fd_closing`, `pirn_fd`, `pirn_prepare`, `pirn_wait`, `pirn_turn`,
+/// `pirn_run` and `pirn_run_until`; a run whose callback forked returns it after that turn. The
+/// others change the copy alone. Then either this function makes the copy a loop of its own, with
+/// fresh kernel objects and all watchers, timers, tasks and posts it had, or `pirn_deinit` ends it.
+/// The parent's loop is not touched by either.
 ///
-/// Call it in the child only, before another thread there uses the copy. A child is not recognised by
-/// itself, and must call this function or `pirn_deinit` first, if it has the same process number as its
-/// parent: that is so for a child in a new pid namespace whose parent has the number 1 as well.
+/// Call it in the child only, before another thread there uses the copy. A child is not recognised
+/// by itself, and must call this function or `pirn_deinit` first, if it has the same process number
+/// as its parent: that is so for a child in a new pid namespace whose parent has the number 1 as
+/// well.
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop
-/// - -EBUSY: inside a callback; or another thread was in a callback when the process forked, and its stack
-///   is above this one's: call `pirn_abandon` first. On a stack of your own, as of a coroutine, return from
-///   the callback first: there it is not recognised
-/// - -EUCLEAN: another thread was changing the loop when the process forked; only `pirn_deinit` is left
+/// - -EBUSY: inside a callback; or another thread was in a callback when the process forked, and
+///   its stack is above this one's: call `pirn_abandon` first. On a stack of your own, as of a
+///   coroutine, return from the callback first: there it is not recognised
+/// - -EUCLEAN: another thread was changing the loop when the process forked; only `pirn_deinit` is
+///   left
 /// - -EMFILE, -ENFILE, -ENOMEM: what the kernel said; call again
 ///
-/// A watcher whose fd the child has closed is told `PIRN_INVALID`. `pirn_fd` must be asked for again. Cost:
-/// O(everything), and O(watchers) system calls. Loop thread. Since 0.1.
+/// A watcher whose fd the child has closed is told `PIRN_INVALID`. `pirn_fd` must be asked for
+/// again. Cost: O(everything), and O(watchers) system calls. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_after_fork(r#loop: *mut pirn_loop) -> c_int {
     // SAFETY: passed on.

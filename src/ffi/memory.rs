@@ -10,7 +10,8 @@ use super::head::{CWaker, Head, pirn_loop};
 /// The first word of a block that `PIRN_STORAGE` declared.
 pub const PIRN_STORAGE_MAGIC: u64 = 0x6b63_6f6c_6e72_6970;
 
-/// Bytes of a block beside those for watchers, timers and tasks. The header says the same; tests hold the two together.
+/// Bytes of a block beside those for watchers, timers and tasks. The header says the same; tests
+/// hold the two together.
 pub const PIRN_STORAGE_BASE: usize = if cfg!(not(host_only)) {
     3584
 } else {
@@ -59,8 +60,9 @@ const _: () = {
 
 /// Say how many bytes a block for these capacities must have.
 ///
-/// The same number as the constant expression `PIRN_STORAGE_SIZE(io, timers, tasks)`, for capacities known at run time only.
-/// Returns 0 if it does not fit into a `size_t`. Any thread. Cost: O(1). Since 0.1.
+/// The same number as the constant expression `PIRN_STORAGE_SIZE(io, timers, tasks)`, for
+/// capacities known at run time only. Returns 0 if it does not fit into a `size_t`. Any thread.
+/// Cost: O(1). Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pirn_storage_size(io: u32, timers: u32, tasks: u32) -> usize {
     storage_size(PIRN_STORAGE_BASE, Capacity { io, timers, tasks }).unwrap_or(0)

@@ -7,13 +7,13 @@
 
 //! The C functions. What they promise is written here, once; include/pirn.h is generated from it.
 //!
-//! The functions are unsafe because pointers come from C: `loop` is NULL or came from `pirn_init`, and
-//! the call is made on the loop's thread unless its text says otherwise; outputs are NULL or writable;
-//! a struct that begins with its size is readable for that size. What else a function asks is in its
-//! text.
+//! The functions are unsafe because pointers come from C: `loop` is NULL or came from `pirn_init`,
+//! and the call is made on the loop's thread unless its text says otherwise; outputs are NULL or
+//! writable; a struct that begins with its size is readable for that size. What else a function
+//! asks is in its text.
 //!
-//! Every function follows the same steps: check the loop, check the arguments, borrow the reactor for one call, translate
-//! the result. Nothing of the loop is borrowed while a callback runs.
+//! Every function follows the same steps: check the loop, check the arguments, borrow the reactor
+//! for one call, translate the result. Nothing of the loop is borrowed while a callback runs.
 
 mod head;
 
@@ -126,7 +126,8 @@ unsafe fn give<T: From<Token>>(result: Result<Token>, out: *mut T) -> c_int {
     match result {
         Ok(token) => {
             if !out.is_null() {
-                // SAFETY: not NULL, hence writable, as the function's documentation asks of its caller.
+                // SAFETY: not NULL, hence writable, as the function's documentation asks of its
+                // caller.
                 unsafe { out.write(T::from(token)) };
             }
             0
@@ -182,11 +183,13 @@ fn address(function: *mut ()) -> NonNull<()> {
     NonNull::new(function).unwrap_or(NonNull::dangling())
 }
 
-/// Borrows the loop's own half for one call, or returns from the function with what is wrong with the pointer.
+/// Borrows the loop's own half for one call, or returns from the function with what is wrong with
+/// the pointer.
 macro_rules! enter {
     ($loop:expr) => {
-        // SAFETY: the caller of the C function promises that the pointer is NULL or came from `pirn_init`, and that it is on
-        // the loop's thread; the borrow ends before a callback is made or the function returns.
+        // SAFETY: the caller of the C function promises that the pointer is NULL or came from
+        // `pirn_init`, and that it is on the loop's thread; the borrow ends before a callback is
+        // made or the function returns.
         match unsafe { $crate::ffi::reactor($loop) } {
             Ok(reactor) => reactor,
             Err(error) => return $crate::ffi::failure(error),
@@ -207,8 +210,8 @@ unsafe fn check(r#loop: *const pirn_loop) -> Result<()> {
     if r#loop.is_null() {
         return Err(Error::EINVAL);
     }
-    // SAFETY: not NULL, hence readable as the caller promises. Read without regard to alignment: a misaligned pointer is no loop
-    // and is found out by the comparison.
+    // SAFETY: not NULL, hence readable as the caller promises. Read without regard to alignment: a
+    // misaligned pointer is no loop and is found out by the comparison.
     let magic = unsafe { r#loop.cast::<u64>().read_unaligned() };
     if magic == head::live_magic(r#loop) {
         Ok(())
@@ -221,7 +224,8 @@ unsafe fn check(r#loop: *const pirn_loop) -> Result<()> {
 ///
 /// # Safety
 ///
-/// As [`check`], and: on the loop's thread, with no other borrow of the reactor alive. It ends before a callback is made.
+/// As [`check`], and: on the loop's thread, with no other borrow of the reactor alive. It ends
+/// before a callback is made.
 #[inline]
 unsafe fn reactor<'a>(r#loop: *mut pirn_loop) -> Result<&'a mut head::CReactor> {
     // SAFETY: passed on.
@@ -231,7 +235,8 @@ unsafe fn reactor<'a>(r#loop: *mut pirn_loop) -> Result<&'a mut head::CReactor> 
     unsafe {
         run::check_thread(r#loop)?;
     }
-    // SAFETY: a live loop holds an initialised reactor; that the borrow is the only one the caller promises.
+    // SAFETY: a live loop holds an initialised reactor; that the borrow is the only one the caller
+    // promises.
     Ok(unsafe { &mut (*r#loop).0.reactor })
 }
 
@@ -246,7 +251,8 @@ unsafe fn shared<'a>(r#loop: *const pirn_loop) -> Result<&'a Shared<'static, hea
     unsafe { check(r#loop)? };
     // SAFETY: of a live loop the pointer was written by `pirn_init` and does not change.
     let shared = unsafe { (*r#loop).0.shared };
-    // SAFETY: it points into the block, which stays while the loop lives, and is only ever borrowed shared.
+    // SAFETY: it points into the block, which stays while the loop lives, and is only ever borrowed
+    // shared.
     Ok(unsafe { &*shared })
 }
 

@@ -35,9 +35,11 @@ pub struct pirn_stats {
     pub longest_lag_ns: u64,
     /// Calls of `pirn_io_modify`.
     pub interest_changes: u64,
-    /// How often the kernel was told of a changed interest; adding does not count. The difference is what coalescing saved.
+    /// How often the kernel was told of a changed interest; adding does not count. The difference
+    /// is what coalescing saved.
     pub interest_syscalls: u64,
-    /// How often the kernel's set was made anew, because a closed fd went on reporting or after a fork.
+    /// How often the kernel's set was made anew, because a closed fd went on reporting or after a
+    /// fork.
     pub rebuilds: u64,
     /// Posts accepted from elsewhere.
     pub remote_posts: u64,
@@ -98,9 +100,11 @@ const _: () = {
 
 /// Tell what the loop has counted.
 ///
-/// @param stats  its `size` set by the caller; as much is written as that says and this library has. Fields are only ever appended.
+/// @param stats  its `size` set by the caller; as much is written as that says and this library
+///               has. Fields are only ever appended.
 ///
-/// Returns 0, or -EINVAL: no live loop, `stats` NULL, or its size below 8. Cost: O(1). Loop thread, any callback. Since 0.1.
+/// Returns 0, or -EINVAL: no live loop, `stats` NULL, or its size below 8. Cost: O(1). Loop thread,
+/// any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_stats(r#loop: *mut pirn_loop, stats: *mut pirn_stats) -> c_int {
     let reactor = enter!(r#loop);
@@ -123,7 +127,8 @@ pub unsafe extern "C" fn pirn_stats(r#loop: *mut pirn_loop, stats: *mut pirn_sta
     0
 }
 
-/// Check every internal structure against itself: for tests, and for finding out who overwrote the block.
+/// Check every internal structure against itself: for tests, and for finding out who overwrote the
+/// block.
 ///
 /// It neither crashes nor hangs, whatever was written into the block: no pointer and no index in it
 /// is followed before it was checked.

@@ -21,7 +21,8 @@ pub type pirn_task_fn = Option<unsafe extern "C" fn(r#loop: *mut pirn_loop, user
 
 /// Queue a callback for the next turn.
 ///
-/// Tasks run in the order they were posted, after timers and I/O. What a task posts runs in the turn after.
+/// Tasks run in the order they were posted, after timers and I/O. What a task posts runs in the
+/// turn after.
 ///
 /// @param callback  called once
 /// @param user      passed to the callback, never looked at
@@ -31,7 +32,8 @@ pub type pirn_task_fn = Option<unsafe extern "C" fn(r#loop: *mut pirn_loop, user
 /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
 /// - -EAGAIN: the queue is full
 ///
-/// Cost: O(1), no system call. Loop thread, any callback; for other threads see `pirn_remote_post`. Since 0.1.
+/// Cost: O(1), no system call. Loop thread, any callback; for other threads see `pirn_remote_post`.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_task_post(
     r#loop: *mut pirn_loop,
@@ -50,7 +52,8 @@ pub unsafe extern "C" fn pirn_task_post(
 
 /// Take a queued task back.
 ///
-/// It will not run. Its place in the queue is free when the queue reaches it, in the next turn at the latest.
+/// It will not run. Its place in the queue is free when the queue reaches it, in the next turn at
+/// the latest.
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop
@@ -64,9 +67,10 @@ pub unsafe extern "C" fn pirn_task_cancel(r#loop: *mut pirn_loop, task: pirn_tas
 
 /// Hand back one accepted post that has not run.
 ///
-/// Before `pirn_deinit`, so that nothing accepted is lost: call it until it returns 0. First come the loop's own tasks, then those posted
-/// from elsewhere, each in order. The first call closes the queues: `pirn_remote_post`, `pirn_raise`, `pirn_wake` and `pirn_stop` are
-/// answered with -ESHUTDOWN from then on.
+/// Before `pirn_deinit`, so that nothing accepted is lost: call it until it returns 0. First come
+/// the loop's own tasks, then those posted from elsewhere, each in order. The first call closes the
+/// queues: `pirn_remote_post`, `pirn_raise`, `pirn_wake` and `pirn_stop` are answered with
+/// -ESHUTDOWN from then on.
 ///
 /// @param callback  where the callback is written; unchanged unless 1 is returned
 /// @param user      where its user data is written; unchanged unless 1 is returned
@@ -74,7 +78,8 @@ pub unsafe extern "C" fn pirn_task_cancel(r#loop: *mut pirn_loop, task: pirn_tas
 /// Returns 1 if one was handed back, 0 if there are none left, or
 /// - -EINVAL: no live loop; `callback` or `user` is NULL
 ///
-/// Cost: O(1); inside a callback O(n) in those handed back there before. Loop thread, any callback. Since 0.1.
+/// Cost: O(1); inside a callback O(n) in those handed back there before. Loop thread, any callback.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_task_reclaim(
     r#loop: *mut pirn_loop,

@@ -34,16 +34,17 @@ pub const PIRN_FOREVER: u64 = u64::MAX;
 /// Option of `pirn_timer_start`: `delay_ns` is a point on the loop's clock, as `pirn_now` tells it.
 pub const PIRN_TIMER_ABSOLUTE: u32 = 1u32 << 0;
 
-/// Option of `pirn_timer_start`: the delay counts from `pirn_now`, the turn's time, and not from a fresh reading of the clock. Cheaper,
-/// and shorter by what the callbacks of this turn have taken.
+/// Option of `pirn_timer_start`: the delay counts from `pirn_now`, the turn's time, and not from a
+/// fresh reading of the clock. Cheaper, and shorter by what the callbacks of this turn have taken.
 pub const PIRN_TIMER_CACHED: u32 = 1u32 << 1;
 
-/// Policy of a periodic timer: the next tick is one period after this one is handed over, by a fresh
-/// reading of the clock.
+/// Policy of a periodic timer: the next tick is one period after this one is handed over, by a
+/// fresh reading of the clock.
 pub const PIRN_TIMER_FIXED_DELAY: u32 = 1u32 << 2;
 
-/// Policy of a periodic timer: one call stands for all ticks due, `missed` says how many besides one; the grid is kept. Without either
-/// policy the rate is fixed: every tick is called, at most one in a turn, and `missed` says how many more are due already.
+/// Policy of a periodic timer: one call stands for all ticks due, `missed` says how many besides
+/// one; the grid is kept. Without either policy the rate is fixed: every tick is called, at most
+/// one in a turn, and `missed` says how many more are due already.
 pub const PIRN_TIMER_SKIP: u32 = 1u32 << 3;
 
 const OPTIONS: u32 =
@@ -51,8 +52,9 @@ const OPTIONS: u32 =
 
 /// Start a timer.
 ///
-/// It fires at the first dispatch after its deadline, never before; timers fire in the order of their deadlines, equal ones in the
-/// order they were armed. Started inside a callback it does not fire in the same turn, not even with a delay of 0.
+/// It fires at the first dispatch after its deadline, never before; timers fire in the order of
+/// their deadlines, equal ones in the order they were armed. Started inside a callback it does not
+/// fire in the same turn, not even with a delay of 0.
 ///
 /// @param delay_ns   nanoseconds from now; 0 is the next turn; what goes beyond 2^64 is for ever
 /// @param period_ns  nanoseconds between the ticks of a periodic timer; 0: one-shot
@@ -61,15 +63,16 @@ const OPTIONS: u32 =
 /// @param user       passed to the callback, never looked at
 /// @param timer      where the handle is written, or NULL; unchanged on error
 ///
-/// The handle of a one-shot timer is stale, and its slot free, when its callback runs; that of a periodic one lives until it is stopped.
+/// The handle of a one-shot timer is stale, and its slot free, when its callback runs; that of a
+/// periodic one lives until it is stopped.
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); unknown options; both policies; a
 ///   policy without a period
 /// - -ENOSPC: all timer slots are in use
 ///
-/// Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a vDSO. Loop thread, any callback.
-/// Since 0.1.
+/// Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a
+/// vDSO. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_start(
     r#loop: *mut pirn_loop,
@@ -96,7 +99,8 @@ pub unsafe extern "C" fn pirn_timer_start(
     )
 }
 
-/// [`pirn_timer_start`] but for its commonest case, which shall not pay for the options and for the calls that are made here.
+/// [`pirn_timer_start`] but for its commonest case, which shall not pay for the options and for the
+/// calls that are made here.
 ///
 /// # Safety
 ///
@@ -156,8 +160,8 @@ fn when(
 /// If `*timer` is live it is armed again in place: it keeps its handle and needs no free slot.
 /// Otherwise (all zero, fired, stopped) a timer is started, and `*timer` becomes its handle. Either
 /// way it is then as `pirn_timer_start` would have made it: deadline, period, policy, callback and
-/// user data are those given here, it is ref'ed unless `PIRN_UNREF` is among the options, and it has
-/// no slack. A timer that was due in this turn and not called yet is not called in it.
+/// user data are those given here, it is ref'ed unless `PIRN_UNREF` is among the options, and it
+/// has no slack. A timer that was due in this turn and not called yet is not called in it.
 ///
 /// In its own callback a periodic timer is live. The slot of a one-shot timer is free by then, and
 /// is used again, unless the callback has started other timers before.
@@ -165,8 +169,8 @@ fn when(
 /// @param timer      the handle, all zero if there was no timer yet; written if one is started, and
 ///                   unchanged on error
 /// @param delay_ns   nanoseconds from a fresh reading of the clock; with `PIRN_TIMER_CACHED` from
-///                   `pirn_now`, the turn's time, with `PIRN_TIMER_ABSOLUTE` from the clock's zero. 0 is
-///                   the next turn
+///                   `pirn_now`, the turn's time, with `PIRN_TIMER_ABSOLUTE` from the clock's zero.
+///                   0 is the next turn
 /// @param period_ns  nanoseconds between the ticks of a periodic timer; 0: one-shot
 /// @param options    `PIRN_TIMER_ABSOLUTE`, `PIRN_TIMER_CACHED`, a policy, `PIRN_UNREF`, or 0
 /// @param callback   called when it is due
@@ -178,8 +182,8 @@ fn when(
 /// - -ENOSPC: `*timer` is not live, and all timer slots are in use
 ///
 /// Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a
-/// vDSO. To push the deadline of a live timer alone, `pirn_timer_again` is cheaper. Loop thread, any
-/// callback. Since 0.1.
+/// vDSO. To push the deadline of a live timer alone, `pirn_timer_again` is cheaper. Loop thread,
+/// any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_set(
     r#loop: *mut pirn_loop,
@@ -212,9 +216,10 @@ pub unsafe extern "C" fn pirn_timer_set(
 
 /// Push a timer's deadline: `delay_ns` after the turn's time.
 ///
-/// Made for idle timeouts, which are pushed at every message and hardly ever fire: a later deadline costs a few nanoseconds. An earlier
-/// one works too. A periodic timer goes on with its period from there. Counts as armed now among equal deadlines. The delay
-/// counts from `pirn_now`: call `pirn_update` before if the loop has not turned for a while.
+/// Made for idle timeouts, which are pushed at every message and hardly ever fire: a later deadline
+/// costs a few nanoseconds. An earlier one works too. A periodic timer goes on with its period from
+/// there. Counts as armed now among equal deadlines. The delay counts from `pirn_now`: call
+/// `pirn_update` before if the loop has not turned for a while.
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop
@@ -270,11 +275,12 @@ pub unsafe extern "C" fn pirn_timer_stop(r#loop: *mut pirn_loop, timer: pirn_tim
 
 /// Tell how long a timer still has.
 ///
-/// @param remaining_ns  where nanoseconds from a fresh clock reading to the deadline, slack included, are written: 0 if it is due,
-///                      `PIRN_FOREVER` if it never is; unchanged on error
+/// @param remaining_ns  where nanoseconds from a fresh clock reading to the deadline, slack
+///                      included, are written: 0 if it is due, `PIRN_FOREVER` if it never is;
+///                      unchanged on error
 ///
-/// Returns 0, or -EINVAL: no live loop or `remaining_ns` NULL; -ENOENT: stale handle. Cost: O(1), reads the clock. Loop thread, any
-/// callback. Since 0.1.
+/// Returns 0, or -EINVAL: no live loop or `remaining_ns` NULL; -ENOENT: stale handle. Cost: O(1),
+/// reads the clock. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_remaining(
     r#loop: *mut pirn_loop,
@@ -293,12 +299,14 @@ pub unsafe extern "C" fn pirn_timer_remaining(
 
 /// Allow a timer to be late, so that it can fire together with others.
 ///
-/// The deadline is rounded up to a multiple of the largest power of two of nanoseconds within the slack. Timers with like slacks so
-/// meet at the same points and one wake-up serves them all. A periodic timer keeps its grid; only the calls are late.
+/// The deadline is rounded up to a multiple of the largest power of two of nanoseconds within the
+/// slack. Timers with like slacks so meet at the same points and one wake-up serves them all. A
+/// periodic timer keeps its grid; only the calls are late.
 ///
 /// @param slack_ns  by how much it may be late at most; 0 is exact, the default
 ///
-/// Returns 0, or -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread, any callback. Since 0.1.
+/// Returns 0, or -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread, any
+/// callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_slack(
     r#loop: *mut pirn_loop,
@@ -310,7 +318,8 @@ pub unsafe extern "C" fn pirn_timer_slack(
 
 /// Let a timer keep `pirn_run` going, which is the default.
 ///
-/// Returns 0, also if it already does; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
+/// Returns 0, also if it already does; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1).
+/// Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_ref(r#loop: *mut pirn_loop, timer: pirn_timer) -> c_int {
     status(enter!(r#loop).timer_reference(timer.into(), true))
@@ -318,7 +327,8 @@ pub unsafe extern "C" fn pirn_timer_ref(r#loop: *mut pirn_loop, timer: pirn_time
 
 /// Let `pirn_run` end although this timer is armed: for housekeeping.
 ///
-/// Returns 0, also if it was so; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread. Since 0.1.
+/// Returns 0, also if it was so; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop
+/// thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_unref(r#loop: *mut pirn_loop, timer: pirn_timer) -> c_int {
     status(enter!(r#loop).timer_reference(timer.into(), false))
@@ -326,18 +336,22 @@ pub unsafe extern "C" fn pirn_timer_unref(r#loop: *mut pirn_loop, timer: pirn_ti
 
 /// Tell the turn's time.
 ///
-/// Read once in a turn, after the wait, and the same for all callbacks of the turn. Outside of turns it is as old as the last one.
+/// Read once in a turn, after the wait, and the same for all callbacks of the turn. Outside of
+/// turns it is as old as the last one.
 ///
-/// Returns nanoseconds on the monotonic clock, or 0 if there is no live loop. Cost: O(1). Loop thread, any callback. Since 0.1.
+/// Returns nanoseconds on the monotonic clock, or 0 if there is no live loop. Cost: O(1). Loop
+/// thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_now(r#loop: *mut pirn_loop) -> u64 {
     // SAFETY: passed on.
     unsafe { reactor(r#loop) }.map_or(0, |reactor| reactor.now())
 }
 
-/// Read the clock into the turn's time: after long work, or before `pirn_timer_again` outside of turns.
+/// Read the clock into the turn's time: after long work, or before `pirn_timer_again` outside of
+/// turns.
 ///
-/// Returns it, or 0 if there is no live loop. Cost: O(1), no system call where the kernel has a vDSO. Loop thread, any callback. Since 0.1.
+/// Returns it, or 0 if there is no live loop. Cost: O(1), no system call where the kernel has a
+/// vDSO. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_update(r#loop: *mut pirn_loop) -> u64 {
     // SAFETY: passed on.
@@ -346,8 +360,9 @@ pub unsafe extern "C" fn pirn_update(r#loop: *mut pirn_loop) -> u64 {
 
 /// Tell the deadline of the timer that is due next.
 ///
-/// Returns nanoseconds on the clock of `pirn_now`, or `PIRN_FOREVER` if no timer will fire, or there is no live loop. Exact. Cost: O(timers
-/// that are due about the same time). Loop thread, any callback. Since 0.1.
+/// Returns nanoseconds on the clock of `pirn_now`, or `PIRN_FOREVER` if no timer will fire, or
+/// there is no live loop. Exact. Cost: O(timers that are due about the same time). Loop thread, any
+/// callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_deadline(r#loop: *mut pirn_loop) -> u64 {
     // SAFETY: passed on.

@@ -1,7 +1,8 @@
 //! Every order of the atomic operations: `RUSTFLAGS="--cfg loom" cargo test --release --lib loom_`.
 //!
-//! The loop sleeps on a condition variable that only [`Wake::wake`] notifies, so a lost wake-up is a deadlock, and loom
-//! reports that. Entries and loop are leaked, since loom's threads want them to live for ever.
+//! The loop sleeps on a condition variable that only [`Wake::wake`] notifies, so a lost wake-up is
+//! a deadlock, and loom reports that. Entries and loop are leaked, since loom's threads want them
+//! to live for ever.
 
 use std::boxed::Box;
 use std::vec::Vec;
@@ -21,7 +22,8 @@ struct Bed {
     is_open: AtomicBool,
     /// Whether somebody is writing to it.
     is_inside: AtomicBool,
-    /// For tests in which a call has a mishap: that of the next one. Others need not look, and have fewer orders.
+    /// For tests in which a call has a mishap: that of the next one. Others need not look, and have
+    /// fewer orders.
     mishap: Option<Mutex<Option<Mishap>>>,
 }
 
@@ -154,8 +156,8 @@ fn loom_a_post_is_not_lost_to_the_sleep() {
     });
 }
 
-/// Also the stopped poster: among the orders is that one reserves, the other publishes behind it and wakes the
-/// loop, the loop finds nothing and sleeps again, and only then the first publishes.
+/// Also the stopped poster: among the orders is that one reserves, the other publishes behind it
+/// and wakes the loop, the loop finds nothing and sleeps again, and only then the first publishes.
 #[test]
 fn loom_two_posters_and_a_sleeper_lose_nothing() {
     check(3, || {
@@ -173,8 +175,8 @@ fn loom_two_posters_and_a_sleeper_lose_nothing() {
     });
 }
 
-/// One poster has a mishap if it is the one that wakes the loop; the other begins when that has happened, or
-/// when the first has finished without. The loop must hear of the other's message.
+/// One poster has a mishap if it is the one that wakes the loop; the other begins when that has
+/// happened, or when the first has finished without. The loop must hear of the other's message.
 fn other_is_heard(end: Option<&'static Gate>) {
     let begin = Gate::new();
     let shared = new_loop_with(0, 2, Some(Mishap { begin, end }));

@@ -1,19 +1,22 @@
-//! The buckets: which stretch of time each stands for, which of them hold timers, and where their lists begin.
+//! The buckets: which stretch of time each stands for, which of them hold timers, and where their
+//! lists begin.
 //!
-//! A point in time is written as a number of base `RADIX`. A bucket is a level, the place of the leading digit in which a
-//! deadline differs from `base`, and the value of that digit there: all deadlines in it agree in every digit before. So
-//! the buckets, numbered level by level and digit by digit, follow each other in time, and those of level 0 are one
-//! nanosecond long. Two bitmaps find the first one that is not empty in a few instructions.
+//! A point in time is written as a number of base `RADIX`. A bucket is a level, the place of the
+//! leading digit in which a deadline differs from `base`, and the value of that digit there: all
+//! deadlines in it agree in every digit before. So the buckets, numbered level by level and digit
+//! by digit, follow each other in time, and those of level 0 are one nanosecond long. Two bitmaps
+//! find the first one that is not empty in a few instructions.
 //!
-//! `base` can be moved forward to any point that is not inside or behind a bucket in use: the digits that decided about
-//! the buckets behind it are then still the leading ones.
+//! `base` can be moved forward to any point that is not inside or behind a bucket in use: the
+//! digits that decided about the buckets behind it are then still the leading ones.
 
 use crate::slab::NONE;
 use crate::time::Nanos;
 
-/// The bits of a digit. More bits mean fewer moves in a timer's life and more memory for heads, which stand in the loop's
-/// own block: 1.7 KiB with 5 bits, 2.8 KiB with 6 for one move less in a minute's timeout. A build for the host backend
-/// alone is one for a small machine: 2 bits, 0.5 KiB.
+/// The bits of a digit. More bits mean fewer moves in a timer's life and more memory for heads,
+/// which stand in the loop's own block: 1.7 KiB with 5 bits, 2.8 KiB with 6 for one move less in a
+/// minute's timeout. A build for the host backend alone is one for a small machine: 2 bits, 0.5
+/// KiB.
 pub(super) const DIGIT_BITS: u32 = if cfg!(not(host_only)) { 5 } else { 2 };
 
 /// The values of a digit.
@@ -22,7 +25,8 @@ pub(super) const RADIX: usize = 1 << DIGIT_BITS;
 /// The digits of a point in time.
 pub(super) const LEVELS: usize = u64::BITS.div_ceil(DIGIT_BITS) as usize;
 
-/// The list of those that are due: one more head after the buckets'. It is of no level, and so in no bitmap.
+/// The list of those that are due: one more head after the buckets'. It is of no level, and so in
+/// no bitmap.
 pub(super) const DUE: usize = LEVELS * RADIX;
 
 /// A bit for each value of a digit.
@@ -31,7 +35,8 @@ pub(super) type Digits = u32;
 #[cfg(host_only)]
 pub(super) type Digits = u8;
 
-/// A slot's index as a head keeps it. On a small machine two bytes do, for heads are most of what a loop there takes.
+/// A slot's index as a head keeps it. On a small machine two bytes do, for heads are most of what a
+/// loop there takes.
 #[cfg(any(not(host_only), target_pointer_width = "64"))]
 pub(super) type Head = u32;
 #[cfg(all(host_only, not(target_pointer_width = "64")))]
@@ -102,7 +107,8 @@ impl Buckets {
         level as usize * RADIX + digit(deadline, level * DIGIT_BITS)
     }
 
-    /// The first point in time of a bucket. The bucket of `base` may hold earlier deadlines: see `place`.
+    /// The first point in time of a bucket. The bucket of `base` may hold earlier deadlines: see
+    /// `place`.
     #[inline]
     pub(super) fn start(&self, bucket: usize) -> Nanos {
         let shift = level(bucket) * DIGIT_BITS;

@@ -1,16 +1,17 @@
 //! From the buckets to the due list.
 //!
-//! While a bucket is being emptied its timers are a chain: linked by `next` alone, in any order, until each is on a list
-//! again. A short chain is sorted by insertion, a long one is spread over the buckets of the level below, and these are
-//! emptied in turn: a radix sort that needs no memory but the heads, as all levels below the first bucket are empty.
+//! While a bucket is being emptied its timers are a chain: linked by `next` alone, in any order,
+//! until each is on a list again. A short chain is sorted by insertion, a long one is spread over
+//! the buckets of the level below, and these are emptied in turn: a radix sort that needs no memory
+//! but the heads, as all levels below the first bucket are empty.
 
 use super::buckets::{DIGIT_BITS, DUE, RADIX, digit, last, level, pack, unpack};
 use super::{TimerSlot, Timers, UNKNOWN};
 use crate::slab::NONE;
 use crate::time::Nanos;
 
-/// A chain of up to this many timers is sorted by insertion. A longer one is spread over the level below first: that costs
-/// each of them about as much as one insertion among this many.
+/// A chain of up to this many timers is sorted by insertion. A longer one is spread over the level
+/// below first: that costs each of them about as much as one insertion among this many.
 const FEW: u32 = 8;
 
 /// Keeps the compiler from computing both sides of a branch that is hardly ever taken.
@@ -19,8 +20,9 @@ const FEW: u32 = 8;
 fn cold_path() {}
 
 impl Timers<'_> {
-    /// [`collect`](Timers::collect), when the bound of the wait is reached or not known. Each round empties the first bucket:
-    /// its timers go to the due list or to later buckets, until the first one begins after `now`.
+    /// [`collect`](Timers::collect), when the bound of the wait is reached or not known. Each round
+    /// empties the first bucket: its timers go to the due list or to later buckets, until the first
+    /// one begins after `now`.
     pub(super) fn collect_buckets(&mut self, now: Nanos) {
         self.wake = UNKNOWN;
         while let Some(bucket) = self.buckets.first() {
@@ -37,13 +39,15 @@ impl Timers<'_> {
         self.buckets.set_base(now);
     }
 
-    /// Puts what is due at `limit` of a bucket's former content on the due list; the chain of what is later.
+    /// Puts what is due at `limit` of a bucket's former content on the due list; the chain of what
+    /// is later.
     fn drain(&mut self, mut bucket: usize, mut chain: u32, limit: Nanos) -> u32 {
         let below = level(bucket) as usize * RADIX;
         let mut later = NONE;
         loop {
             let level = level(bucket);
-            // All of level 0 is one instant, and the past: there is nothing to spread, and the past needs care.
+            // All of level 0 is one instant, and the past: there is nothing to spread, and the past
+            // needs care.
             if level > 0 && self.is_few(chain) {
                 self.append_few(chain, limit, &mut later);
             } else if level == 0 || self.is_alike(chain) {
@@ -87,8 +91,8 @@ impl Timers<'_> {
         true
     }
 
-    /// Spreads a chain over the buckets of an empty level by the digit there: each in front of those before, as that touches
-    /// no other slot.
+    /// Spreads a chain over the buckets of an empty level by the digit there: each in front of
+    /// those before, as that touches no other slot.
     #[inline(never)]
     fn spread(&mut self, chain: u32, level: u32, limit: Nanos, later: &mut u32) {
         let Some((heads, digits)) = self.buckets.row(level) else {
@@ -124,9 +128,9 @@ impl Timers<'_> {
         }
     }
 
-    /// Puts a chain of few on the due list, except what is after `limit`. Each is later than what was on the list before, so
-    /// that the search for its place begins behind that. It is a short one: as a rule what was armed last fires last, and
-    /// stands first in its bucket.
+    /// Puts a chain of few on the due list, except what is after `limit`. Each is later than what
+    /// was on the list before, so that the search for its place begins behind that. It is a short
+    /// one: as a rule what was armed last fires last, and stands first in its bucket.
     #[inline]
     fn append_few(&mut self, chain: u32, limit: Nanos, later: &mut u32) {
         let before = self.end_of_due();
@@ -153,9 +157,9 @@ impl Timers<'_> {
         }
     }
 
-    /// Puts a chain of any length and age on the due list, except what is after `limit`. As a rule they have one deadline and
-    /// stand in the reverse order of the armings, or in that order: each then comes in front of those before it, or behind them. The
-    /// others are sorted and merged.
+    /// Puts a chain of any length and age on the due list, except what is after `limit`. As a rule
+    /// they have one deadline and stand in the reverse order of the armings, or in that order: each
+    /// then comes in front of those before it, or behind them. The others are sorted and merged.
     #[inline(never)]
     fn append_many(&mut self, chain: u32, limit: Nanos, later: &mut u32) {
         let before = self.end_of_due();
@@ -193,8 +197,8 @@ impl Timers<'_> {
         if self.has_due() { self.due_end } else { NONE }
     }
 
-    /// Inserts a timer into the due list between two that follow each other there; in front if `prev` is none, at the end if
-    /// `next` is.
+    /// Inserts a timer into the due list between two that follow each other there; in front if
+    /// `prev` is none, at the end if `next` is.
     #[inline]
     fn insert_due(&mut self, index: u32, prev: u32, next: u32) {
         match self.slab.get_mut(prev) {
@@ -212,12 +216,14 @@ impl Timers<'_> {
         }
     }
 
-    /// Sorts a chain and merges it into the due list. `before` was the end of that list before this bucket's timers were added.
+    /// Sorts a chain and merges it into the due list. `before` was the end of that list before this
+    /// bucket's timers were added.
     #[cold]
     fn merge_due(&mut self, chain: u32, before: u32) {
         let sorted = self.sort(chain);
         let rank = |index| self.slab.get(index).map_or(0, TimerSlot::rank);
-        // What is on the due list from earlier turns can only be later than a deadline that had passed when it was set.
+        // What is on the due list from earlier turns can only be later than a deadline that had
+        // passed when it was set.
         let mut prev = if rank(before) < rank(sorted) {
             before
         } else {
@@ -240,8 +246,8 @@ impl Timers<'_> {
         self.due_end = prev;
     }
 
-    /// Sorts a chain, linked by `next` up to a `NONE`: a merge sort from the bottom up. Each bin holds a sorted chain of twice
-    /// as many timers as the one before, or none.
+    /// Sorts a chain, linked by `next` up to a `NONE`: a merge sort from the bottom up. Each bin
+    /// holds a sorted chain of twice as many timers as the one before, or none.
     fn sort(&mut self, chain: u32) -> u32 {
         let mut bins = [NONE; u32::BITS as usize];
         let mut index = chain;

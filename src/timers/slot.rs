@@ -6,19 +6,24 @@ use crate::slab::Slot;
 use crate::target::Target;
 use crate::time::{FOREVER, Nanos};
 
-/// What a timer is, and where it stands: in the list of a bucket, in the due list, or on the slab's free chain.
+/// What a timer is, and where it stands: in the list of a bucket, in the due list, or on the slab's
+/// free chain.
 ///
-/// Most timers have no slack, so the effective deadline is not stored but computed where it is asked for.
+/// Most timers have no slack, so the effective deadline is not stored but computed where it is
+/// asked for.
 ///
-/// What is touched to push, sort and stop a timer comes last and together, so that it mostly is one line of the cache.
+/// What is touched to push, sort and stop a timer comes last and together, so that it mostly is one
+/// line of the cache.
 #[repr(C)]
 pub(crate) struct TimerSlot {
     pub(crate) target: Target,
     /// 0 for a one-shot timer.
     pub(crate) period: Nanos,
-    /// The deadline as it was asked for; a periodic timer's grid is counted from it, so that slack adds up to no drift.
+    /// The deadline as it was asked for; a periodic timer's grid is counted from it, so that slack
+    /// adds up to no drift.
     pub(super) deadline: Nanos,
-    /// When it was last armed, counted in armings. In 64 bits, for which there is room: it never comes round.
+    /// When it was last armed, counted in armings. In 64 bits, for which there is room: it never
+    /// comes round.
     pub(super) sequence: u64,
     generation: u32,
     /// The one behind it in its list, `NONE` at the end; the slab's link while the slot is free.
@@ -73,8 +78,8 @@ impl TimerSlot {
         }
     }
 
-    /// What timers fire in the order of: the effective deadline, then the arming; as one number, so that one comparison
-    /// decides.
+    /// What timers fire in the order of: the effective deadline, then the arming; as one number, so
+    /// that one comparison decides.
     #[inline]
     pub(super) fn rank(&self) -> u128 {
         u128::from(self.effective()) << 64 | u128::from(self.sequence)

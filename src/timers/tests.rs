@@ -1,4 +1,5 @@
-//! One small test for each rule, then random scripts against a list that is searched from end to end.
+//! One small test for each rule, then random scripts against a list that is searched from end to
+//! end.
 
 use core::ptr::{NonNull, without_provenance_mut};
 use std::boxed::Box;
@@ -486,7 +487,8 @@ fn a_crowd_fires_in_order_however_long_the_loop_was_away() {
     }
 }
 
-/// Lets the loop sleep as long as it may, up to `end`: how often it woke, and how often for nothing.
+/// Lets the loop sleep as long as it may, up to `end`: how often it woke, and how often for
+/// nothing.
 fn sleep_until(timers: &mut Timers<'_>, end: Nanos) -> (u32, u32) {
     let (mut wakes, mut idle) = (0, 0);
     loop {
@@ -860,7 +862,8 @@ fn run_script(start: Nanos, asks: bool, steps: &[Step]) -> TestCaseResult {
             .count();
         prop_assert_eq!(timers.referenced() as usize, referenced);
         if asks {
-            // To ask may move what was pushed forward: half of the scripts do not, and find it where it was.
+            // To ask may move what was pushed forward: half of the scripts do not, and find it
+            // where it was.
             prop_assert!(timers.next_wake() <= model.next_deadline().max(now));
             prop_assert!(timers.is_sound());
         }

@@ -115,7 +115,8 @@ impl Dialect {
             .args(["-pedantic-errors", "-Wundef"])
             .arg("-I")
             .arg(root().join("include"));
-        // In C++ a function hides the constructor of a struct of its name: pirn_stats, as stat in POSIX.
+        // In C++ a function hides the constructor of a struct of its name: pirn_stats, as stat in
+        // POSIX.
         if self.language == "c" {
             command.arg("-Wshadow");
         }
@@ -165,7 +166,8 @@ fn the_headers_are_clean_in_every_dialect() {
             .arg("-I")
             .arg(root().join("include"))
             .arg(source("header.c"));
-        // Our archive is made of ELF objects with sections that tcc's linker does not know: the shared library will do.
+        // Our archive is made of ELF objects with sections that tcc's linker does not know: the
+        // shared library will do.
         command.arg(&library().shared).arg("-o").arg(&program);
         let outcome = run(&mut command, MINUTES);
         assert!(outcome.is_success(), "tcc: {}", outcome.excerpt());
@@ -200,7 +202,8 @@ fn an_unclean_header_is_noticed() {
     }
 }
 
-/// Beside the headers of the other loops, and of ELF, which is fond of short names; first, last and in between.
+/// Beside the headers of the other loops, and of ELF, which is fond of short names; first, last and
+/// in between.
 #[test]
 fn the_header_keeps_company() {
     let others: Vec<&str> = [
@@ -221,7 +224,8 @@ fn the_header_keeps_company() {
         found
     })
     .collect();
-    // The others do not all get along with each other: ev.h defines what event.h and elf.h define too.
+    // The others do not all get along with each other: ev.h defines what event.h and elf.h define
+    // too.
     let companies = [["event.h", "elf.h"].as_slice(), &["ev.h"]];
     for (program, language, standard) in [
         ("gcc", "c", "gnu11"),

@@ -1,4 +1,5 @@
-//! What the library promises about itself: no heap, no C library, no panic, no foreign names, no walls moved.
+//! What the library promises about itself: no heap, no C library, no panic, no foreign names, no
+//! walls moved.
 
 mod header;
 mod layout;
@@ -62,7 +63,8 @@ fn symbols_of_layers() -> Vec<String> {
         .collect()
 }
 
-/// A symbol of an ELF file as `readelf -sW` prints it: number, value, size, type, binding, visibility, section, name.
+/// A symbol of an ELF file as `readelf -sW` prints it: number, value, size, type, binding,
+/// visibility, section, name.
 struct Symbol {
     kind: String,
     binding: String,
@@ -236,7 +238,8 @@ fn exactly_the_listed_symbols_are_exported() {
         "libpirn.so exports these, tests/artifact/symbols.txt lists those"
     );
 
-    // Hidden ones are no names to the program that links the archive statically, unless it defines the same: those are weak.
+    // Hidden ones are no names to the program that links the archive statically, unless it defines
+    // the same: those are weak.
     let visible: BTreeSet<String> = symbols(&library().archive, false)
         .into_iter()
         .filter(|symbol| {
@@ -294,7 +297,8 @@ fn a_loop_is_small() {
     assert!(number(&outcome.output, "base ") < 4096);
 }
 
-/// The echo server without a C library, with the epoll backend alone, in the profile for small artifacts: everything included, stripped.
+/// The echo server without a C library, with the epoll backend alone, in the profile for small
+/// artifacts: everything included, stripped.
 #[test]
 fn an_echo_server_without_a_c_library_is_small() {
     if !has(GCC.program) || !has("make") || !cfg!(target_arch = "x86_64") {

@@ -165,7 +165,8 @@ fn nothing_of_ours_panics() {
     );
 }
 
-/// What is shipped holds no formatting and no unwinding tables of its own; panics are the few functions that the list above leads to.
+/// What is shipped holds no formatting and no unwinding tables of its own; panics are the few
+/// functions that the list above leads to.
 #[test]
 fn the_artifact_holds_no_formatting_and_no_unwinding() {
     if !has("objdump") || !has("readelf") || !has(GCC.program) || !cfg!(target_arch = "x86_64") {

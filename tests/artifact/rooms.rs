@@ -1,4 +1,5 @@
-//! Every combination builds, the core without an operating system too, and the rooms keep their walls.
+//! Every combination builds, the core without an operating system too, and the rooms keep their
+//! walls.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,7 @@
-/* Fds and bits that must be refused, and those that look odd and must not. T14, T36, T37, T39, T41, T114. */
+/*
+ * Fds and bits that must be refused, and those that look odd and must not. T14, T36, T37, T39, T41,
+ * T114.
+ */
 #include "test.h"
 
 DECLARE_BLOCK(block);
@@ -27,7 +30,10 @@ static void what_is_not_open_is_refused(void)
                                    PIRN_READ | PIRN_ONESHOT, PIRN_READ | PIRN_HIGH, PIRN_WRITE | PIRN_LOW | PIRN_UNREF };
     for (size_t at = 0; at < sizeof bad / sizeof *bad; at++)
         for (size_t of = 0; of < sizeof interests / sizeof *interests; of++) {
-            /* What a positive number means to a host is the host's affair: ours asks the kernel, when something is watched. */
+            /*
+             * What a positive number means to a host is the host's affair: ours asks the kernel,
+             * when something is watched.
+             */
             if (the_backend == PIRN_BACKEND_HOST && bad[at] >= 0 && (interests[of] & 7) == 0)
                 continue;
             REFUSES_FD(loop, bad[at], interests[of], -EBADF);
@@ -127,7 +133,9 @@ static void unknown_bits_are_refused(void)
     close_all(pair, 2);
 }
 
-/* The handler of a raised bit is an I/O watcher for three functions, and for the others it is not. */
+/*
+ * The handler of a raised bit is an I/O watcher for three functions, and for the others it is not.
+ */
 static void a_raised_bit_is_no_fd(void)
 {
     struct pirn_loop *loop;
@@ -160,7 +168,10 @@ static void a_raised_bit_is_no_fd(void)
     CLOSE(loop);
 }
 
-/* 14: always ready, on every backend, in every turn; and edge triggering, which only epoll has, not for them even there. */
+/*
+ * 14: always ready, on every backend, in every turn; and edge triggering, which only epoll has, not
+ * for them even there.
+ */
 static void files_that_are_always_ready_are_reported_alike(void)
 {
     struct pirn_loop *loop;
@@ -202,7 +213,9 @@ static void files_that_are_always_ready_are_reported_alike(void)
     close_all(files, sizeof files / sizeof *files);
 }
 
-/* 22: a second watcher of an fd must be of the same kind where the kernel has one entry for both. */
+/*
+ * 22: a second watcher of an fd must be of the same kind where the kernel has one entry for both.
+ */
 static void edge_and_exclusive_do_not_share(void)
 {
     struct pirn_loop *loop;

@@ -1,4 +1,7 @@
-/* Every function given a NULL, or a handle that is stale, foreign, zero or made up. T35, T57, T109, T113. */
+/*
+ * Every function given a NULL, or a handle that is stale, foreign, zero or made up. T35, T57, T109,
+ * T113.
+ */
 #include "test.h"
 
 DECLARE_BLOCK(block);
@@ -181,7 +184,10 @@ static void stats_write_no_more_than_asked(void)
     CLOSE(loop);
 }
 
-/* What the functions say to an I/O, a timer and a task handle that are not alive: -ENOENT, and nothing has changed. */
+/*
+ * What the functions say to an I/O, a timer and a task handle that are not alive: -ENOENT, and
+ * nothing has changed.
+ */
 static void io_is_unknown(struct pirn_loop *loop, struct pirn_io io)
 {
     GIVES(pirn_io_modify(loop, io, PIRN_READ), -ENOENT);
@@ -229,7 +235,10 @@ static void zero_handles_are_unknown(void)
     CLOSE(loop);
 }
 
-/* 57, 35: removed twice, fired, cancelled; and when the slot has a new owner, the new owner is left alone. */
+/*
+ * 57, 35: removed twice, fired, cancelled; and when the slot has a new owner, the new owner is left
+ * alone.
+ */
 static void stale_handles_are_unknown(void)
 {
     struct pirn_loop *loop;
@@ -314,7 +323,10 @@ static struct pirn_timer first_timer(uint32_t seed)
     return timer;
 }
 
-/* With a seed the handles of a run are those of the run before. Without, they differ though the block is the same. */
+/*
+ * With a seed the handles of a run are those of the run before. Without, they differ though the
+ * block is the same.
+ */
 static void a_seed_repeats_the_handles(void)
 {
     struct pirn_timer seeded = first_timer(7), other = first_timer(8), unseeded = first_timer(0);
@@ -353,7 +365,10 @@ static void foreign_handles_are_refused(void)
     CLOSE(loop);
 }
 
-/* 113: a million handles made up, half of them near the live ones. None names a live one by chance of less than 2^-32. */
+/*
+ * 113: a million handles made up, half of them near the live ones. None names a live one by chance
+ * of less than 2^-32.
+ */
 static void made_up_handles_are_unknown(void)
 {
     enum { LIVE = 6 };

@@ -1,4 +1,7 @@
-/* pirn_init and pirn_deinit given what they must refuse: blocks, configurations, hosts. T63, T109, T112, T115, T116. */
+/*
+ * pirn_init and pirn_deinit given what they must refuse: blocks, configurations, hosts. T63, T109,
+ * T112, T115, T116.
+ */
 #include "test.h"
 
 #include <sys/mman.h>
@@ -139,7 +142,10 @@ static void garbage_is_no_loop_and_no_obstacle(void)
     }
 }
 
-/* What is beyond use in a block of several GiB is not touched, as far as the machine has so many addresses. */
+/*
+ * What is beyond use in a block of several GiB is not touched, as far as the machine has so many
+ * addresses.
+ */
 static void huge_blocks_are_welcome(void)
 {
     struct pirn_config given = config_of(IO, TIMERS, TASKS);
@@ -170,7 +176,9 @@ static void memory_that_points_to_itself_is_no_loop(void)
     }
 }
 
-/* 112: a live block is busy; an ended one is no loop, but a block again that knows its capacities. */
+/*
+ * 112: a live block is busy; an ended one is no loop, but a block again that knows its capacities.
+ */
 static void init_and_deinit_alternate(void)
 {
     struct pirn_config config = config_of(0, 0, 0);
@@ -288,7 +296,10 @@ static void config_may_be_shorter_or_longer(void)
         REFUSES(block, sizeof block, &longer.config, -E2BIG);
         longer.tail[at] = 0;
     }
-    /* Shorter: what is missing is zero. Read no further: the memory after it belongs to another (ASan watches). */
+    /*
+     * Shorter: what is missing is zero. Read no further: the memory after it belongs to another
+     * (ASan watches).
+     */
     uint32_t *shorter = malloc(5 * sizeof *shorter);
     MUST(shorter);
     struct pirn_config whole = config_of(IO, TIMERS, TASKS);

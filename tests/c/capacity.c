@@ -1,4 +1,6 @@
-/* Full is an answer: N fit, N + 1 do not, and one given back can be had again. T56, T61, T63, T104. */
+/*
+ * Full is an answer: N fit, N + 1 do not, and one given back can be had again. T56, T61, T63, T104.
+ */
 #include "test.h"
 
 #define MOST 33
@@ -93,7 +95,10 @@ static void every_capacity_is_exact(uint32_t count, const int *fds)
     CLOSE(loop);
 }
 
-/* One of each is given back, at the front, in the middle, at the end: just that one can be had again. */
+/*
+ * One of each is given back, at the front, in the middle, at the end: just that one can be had
+ * again.
+ */
 static void one_freed_is_one_to_be_had(const int *fds)
 {
     enum { COUNT = 7 };
@@ -169,7 +174,10 @@ static void a_callback_can_take_its_own_place(void)
     CLOSE(loop);
 }
 
-/* Reclaim: own tasks, then posts, each in order, cancelled ones left out; then the queues are closed. */
+/*
+ * Reclaim: own tasks, then posts, each in order, cancelled ones left out; then the queues are
+ * closed.
+ */
 static void what_was_accepted_is_handed_back(void)
 {
     struct pirn_loop *loop;

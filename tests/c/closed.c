@@ -1,4 +1,7 @@
-/* Fds closed behind the loop's back, duplicates that go on reporting, and numbers that come again. T25, T26, T27, T29, T30, T31, T32, T33, T35. */
+/*
+ * Fds closed behind the loop's back, duplicates that go on reporting, and numbers that come again.
+ * T25, T26, T27, T29, T30, T31, T32, T33, T35.
+ */
 #include "test.h"
 
 #include <sys/resource.h>
@@ -44,8 +47,8 @@ static void close_then_remove(void)
 }
 
 /*
- * 26, 27, 29: closed and nothing else. Where the kernel tells (select, poll) that watcher hears PIRN_INVALID, once; epoll is silent.
- * All others are served, and nothing spins.
+ * 26, 27, 29: closed and nothing else. Where the kernel tells (select, poll) that watcher hears
+ * PIRN_INVALID, once; epoll is silent. All others are served, and nothing spins.
  */
 static void closed_behind_the_back(void)
 {
@@ -94,7 +97,10 @@ static void closed_behind_the_back(void)
         close_all(other[at], 2);
 }
 
-/* 103: without its own fds a loop can neither wait nor be woken. It says so instead of returning at once for ever. */
+/*
+ * 103: without its own fds a loop can neither wait nor be woken. It says so instead of returning at
+ * once for ever.
+ */
 static void closed_own_fd_ends_the_run(void)
 {
     struct pirn_loop *loop;
@@ -133,7 +139,10 @@ static void closed_own_fd_ends_the_run(void)
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-/* A lost watcher that is modified to watch again hears that it is lost again; and when the number is open again, it watches that. */
+/*
+ * A lost watcher that is modified to watch again hears that it is lost again; and when the number
+ * is open again, it watches that.
+ */
 static void a_lost_watcher_is_told_again(void)
 {
     struct pirn_loop *loop;
@@ -157,7 +166,10 @@ static void a_lost_watcher_is_told_again(void)
     close(fds[1]);
 }
 
-/* 29: a duplicate keeps the open file alive, and epoll reports it for ever. The loop heals itself, and the rest lives. */
+/*
+ * 29: a duplicate keeps the open file alive, and epoll reports it for ever. The loop heals itself,
+ * and the rest lives.
+ */
 static void ghost_of_a_closed_fd_is_exorcised(void)
 {
     struct pirn_loop *loop;
@@ -196,8 +208,8 @@ static void ghost_of_a_closed_fd_is_exorcised(void)
 }
 
 /*
- * 29 at the limit: there is no fd for a set without the ghost. All others are served, the loop sleeps between its turns, and when an
- * fd is free the ghost goes.
+ * 29 at the limit: there is no fd for a set without the ghost. All others are served, the loop
+ * sleeps between its turns, and when an fd is free the ghost goes.
  */
 static void a_ghost_at_the_fd_limit_stops_nobody(void)
 {
@@ -253,7 +265,10 @@ static void a_ghost_at_the_fd_limit_stops_nobody(void)
     close(fds[1]);
 }
 
-/* 30: the same, and the number has a new file with a new watcher: only that one is called, for its own file only. */
+/*
+ * 30: the same, and the number has a new file with a new watcher: only that one is called, for its
+ * own file only.
+ */
 static void a_number_that_comes_again_has_no_ghost(void)
 {
     struct pirn_loop *loop;
@@ -341,7 +356,10 @@ static void first_of_batch(struct pirn_loop *loop, struct pirn_io io, int fd, ui
     }
 }
 
-/* 31, 32, 33: both are ready; whichever comes first does away with the other. The other is not called, nor who takes its place. */
+/*
+ * 31, 32, 33: both are ready; whichever comes first does away with the other. The other is not
+ * called, nor who takes its place.
+ */
 static void the_first_of_a_batch_takes_the_other_away(void)
 {
     for (int mode = REMOVE; mode <= PAUSE; mode++) {

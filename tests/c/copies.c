@@ -1,8 +1,10 @@
 /*
- * Every public function in a child process that has a copy of the loop: what it returns, before pirn_after_fork, after it, after
- * pirn_deinit, and in a callback that forked. Whatever the child does, the parent's kernel objects stay as they are. Rules 56 and 57.
+ * Every public function in a child process that has a copy of the loop: what it returns, before
+ * pirn_after_fork, after it, after pirn_deinit, and in a callback that forked. Whatever the child
+ * does, the parent's kernel objects stay as they are. Rules 56 and 57.
  *
- * With the argument "--list" the program prints which functions it calls, for the test that compares them with the list of all.
+ * With the argument "--list" the program prints which functions it calls, for the test that
+ * compares them with the list of all.
  */
 #include "test.h"
 
@@ -178,7 +180,10 @@ SAYS(say_version, return pirn_version() == 0;)
 SAYS(say_wait, return pirn_wait(loop, 0);)
 SAYS(say_wake, return pirn_wake(loop);)
 
-/* What each returns in a copy: to its own callback, from outside, and when the copy has been ended. Once it is taken over it returns 0. */
+/*
+ * What each returns in a copy: to its own callback, from outside, and when the copy has been ended.
+ * Once it is taken over it returns 0.
+ */
 static const struct call {
     const char *function;
     long (*say)(void);

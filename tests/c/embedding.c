@@ -1,6 +1,6 @@
 /*
- * In a foreign loop: the pollable fd in poll and in a foreign epoll, with timers, tasks, posts and fds; and prepare, wait and dispatch
- * for those who own the wait. T58, T128, T129, T131.
+ * In a foreign loop: the pollable fd in poll and in a foreign epoll, with timers, tasks, posts and
+ * fds; and prepare, wait and dispatch for those who own the wait. T58, T128, T129, T131.
  */
 #include "test.h"
 

@@ -28,7 +28,10 @@ static void raise_limit(rlim_t wanted)
     MUST(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 }
 
-/* 38: what select documents: 1024, and 16 more for each I/O watcher; more in a larger block. All others: no bound. */
+/*
+ * 38: what select documents: 1024, and 16 more for each I/O watcher; more in a larger block. All
+ * others: no bound.
+ */
 static void fds_beyond_1024(void)
 {
     enum { WATCHERS = 64 };
@@ -129,7 +132,10 @@ static void many_fds_at_once(void)
     }
 }
 
-/* 105: more are ready than one turn fetches, however large the block. All are served, each once in a round. */
+/*
+ * 105: more are ready than one turn fetches, however large the block. All are served, each once in
+ * a round.
+ */
 static void a_turn_has_a_bound(void)
 {
     enum { COUNT = 1500, MOST = 1024 };
@@ -189,8 +195,9 @@ static void a_lowered_limit_changes_nothing(void)
 }
 
 /*
- * The limit is lowered below what is watched, and one fd is closed without a word: that watcher is told, on epoll it hears nothing,
- * and nobody else is called. poll refuses so many records as long as the limit is so low, and says so.
+ * The limit is lowered below what is watched, and one fd is closed without a word: that watcher is
+ * told, on epoll it hears nothing, and nobody else is called. poll refuses so many records as long
+ * as the limit is so low, and says so.
  */
 static void a_lowered_limit_and_a_closed_fd(void)
 {

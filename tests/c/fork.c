@@ -278,8 +278,8 @@ static void *run_to_the_end(void *loop)
 }
 
 /*
- * A copy tells the runner's callback from one of its own by the stack, of which that of the main thread is
- * the highest on Linux, but not under qemu-user.
+ * A copy tells the runner's callback from one of its own by the stack, of which that of the main
+ * thread is the highest on Linux, but not under qemu-user.
  */
 static void forget_the_runner(struct pirn_loop *loop)
 {
@@ -288,7 +288,10 @@ static void forget_the_runner(struct pirn_loop *loop)
         OK(pirn_abandon(loop));
 }
 
-/* A thread of the parent may be short of its wake-up, or of filling in a place in the mailbox: here there is no such thread. */
+/*
+ * A thread of the parent may be short of its wake-up, or of filling in a place in the mailbox: here
+ * there is no such thread.
+ */
 static void copy_outlives_the_posters(struct pirn_loop *loop)
 {
     struct seen seen = { 0 };
@@ -403,7 +406,10 @@ static void unnoticed_copy_is_taken_over(struct pirn_loop *loop)
     OK(pirn_deinit(loop));
 }
 
-/* In the child of a process with the number 1, in a pid namespace of its own, that has the number 1 too. */
+/*
+ * In the child of a process with the number 1, in a pid namespace of its own, that has the number 1
+ * too.
+ */
 static void in_a_namespace(struct pirn_loop *ignored)
 {
     (void)ignored;

@@ -37,7 +37,10 @@ static void note_timer(struct pirn_loop *loop, struct pirn_timer timer, uint64_t
     note_task(loop, user);
 }
 
-/* All kinds in flight: nothing is lost, nothing changes its order, and every handle stays what it is. */
+/*
+ * All kinds in flight: nothing is lost, nothing changes its order, and every handle stays what it
+ * is.
+ */
 static void everything_moves(void)
 {
     struct pirn_loop *loop;

@@ -1,4 +1,7 @@
-/* What is ready, and how: the bits are the same on every backend. T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14, T15, T16, T17, T18, T20and the table of section 2. */
+/*
+ * What is ready, and how: the bits are the same on every backend. T1, T2, T3, T4, T5, T6, T7, T8,
+ * T9, T10, T11, T12, T13, T14, T15, T16, T17, T18, T20and the table of section 2.
+ */
 #include "test.h"
 
 #include <arpa/inet.h>
@@ -15,7 +18,9 @@ static struct pirn_loop *loop;
 
 enum { R = PIRN_READ, W = PIRN_WRITE, U = PIRN_URGENT, E = PIRN_ERROR, H = PIRN_HANGUP, P = PIRN_PEER_CLOSED };
 
-/* One watcher with one interest hears exactly `want` in a turn; if that is nothing, the turn waits. */
+/*
+ * One watcher with one interest hears exactly `want` in a turn; if that is nothing, the turn waits.
+ */
 static void hears(const char *what, int fd, uint32_t interest, uint32_t want, int line)
 {
     struct seen seen = { 0 };
@@ -45,7 +50,10 @@ static void hears(const char *what, int fd, uint32_t interest, uint32_t want, in
     context = before;
 }
 
-/* A reader, a writer, both in one, and two watchers of the one fd. `both` is what READ | WRITE | URGENT hears. */
+/*
+ * A reader, a writer, both in one, and two watchers of the one fd. `both` is what READ | WRITE |
+ * URGENT hears.
+ */
 static void row(const char *what, int fd, uint32_t reader, uint32_t writer, uint32_t both, int line)
 {
     struct seen reading = { 0 }, writing = { 0 };

@@ -1,6 +1,6 @@
 /*
- * The header by itself: every name in it used, and a block declared wherever one may be. Compiled as C99 to C17 and as C++,
- * with every warning an error. T119. Also linked and run.
+ * The header by itself: every name in it used, and a block declared wherever one may be. Compiled
+ * as C99 to C17 and as C++, with every warning an error. T119. Also linked and run.
  */
 #include <pirn.h>
 

@@ -1,6 +1,6 @@
 /*
- * A host for the tests: clock, wait and readiness of pirn_host made of clock_gettime and ppoll, so that the host backend can run
- * every test the others run.
+ * A host for the tests: clock, wait and readiness of pirn_host made of clock_gettime and ppoll, so
+ * that the host backend can run every test the others run.
  */
 #ifndef HOST_H
 #define HOST_H

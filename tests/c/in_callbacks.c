@@ -1,6 +1,6 @@
 /*
- * From inside a callback of each kind: what enters the loop again is -EBUSY, everything else works, and the loop goes on.
- * T91, T92, T93, T132.
+ * From inside a callback of each kind: what enters the loop again is -EBUSY, everything else works,
+ * and the loop goes on. T91, T92, T93, T132.
  */
 #include "test.h"
 
@@ -12,7 +12,10 @@ static uint32_t the_backend;
 static int pair[2], spare[2];
 static long busy_count;
 
-/* 91, 92: seven functions that must not be entered again, and init of the same block. Nothing is written. */
+/*
+ * 91, 92: seven functions that must not be entered again, and init of the same block. Nothing is
+ * written.
+ */
 static void nothing_enters_again(struct pirn_loop *loop)
 {
     uint64_t timeout = 4711;
@@ -38,7 +41,10 @@ static void nothing_enters_again(struct pirn_loop *loop)
     busy_count++;
 }
 
-/* 93: one watcher, timer, task and handler is added, changed and removed, and it is as if it never was. */
+/*
+ * 93: one watcher, timer, task and handler is added, changed and removed, and it is as if it never
+ * was.
+ */
 static void never_called_io(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
 {
     (void)loop, (void)io, (void)fd, (void)ready, (void)user;

@@ -1,7 +1,8 @@
 /*
- * An error in every system call at every place where the library makes it: a supervisor thread, asked by seccomp for each call, refuses
- * the n-th. Whatever fails is reported to the caller or to the watcher concerned; nothing is lost, nothing spins, and when the kernel is
- * well again everything is served. T99, T101, T102, T103.
+ * An error in every system call at every place where the library makes it: a supervisor thread,
+ * asked by seccomp for each call, refuses the n-th. Whatever fails is reported to the caller or to
+ * the watcher concerned; nothing is lost, nothing spins, and when the kernel is well again
+ * everything is served. T99, T101, T102, T103.
  */
 #include "test.h"
 

@@ -1,6 +1,7 @@
 /*
- * What the kernel refuses is passed on, once, and leaves everything as it was: old kernels and containers that lack a system call, waits
- * and changes that fail. Seccomp plays the kernel, each time in a process of its own. T99, T101, T103, T107, T150.
+ * What the kernel refuses is passed on, once, and leaves everything as it was: old kernels and
+ * containers that lack a system call, waits and changes that fail. Seccomp plays the kernel, each
+ * time in a process of its own. T99, T101, T103, T107, T150.
  */
 #include "test.h"
 
@@ -168,7 +169,10 @@ static void a_named_backend_says_what_is_missing(void)
             });
 }
 
-/* 103: a wait that fails for good ends the run, with what the kernel said; nothing spins, nothing is lost, and it can be run again. */
+/*
+ * 103: a wait that fails for good ends the run, with what the kernel said; nothing spins, nothing
+ * is lost, and it can be run again.
+ */
 static void a_failing_wait_ends_the_run(void)
 {
     static const int errors[] = { EBADF, EINVAL, ENOMEM, EFAULT, EPERM, ENOSYS };
@@ -187,7 +191,9 @@ static void a_failing_wait_ends_the_run(void)
             OK(pirn_timer_start(loop, 5 * MILLISECOND, 0, 0, see_timer, &seen, NULL));
             cpu = process_cpu_ns();
             REFUSE(errors[of], SYS_epoll_pwait, SYS_epoll_pwait2, SYS_ppoll, SYS_pselect6);
-            /* select takes EBADF as a hint that one of the fds is closed, and looks for it, once. */
+            /*
+             * select takes EBADF as a hint that one of the fds is closed, and looks for it, once.
+             */
             if (the_backend == PIRN_BACKEND_SELECT && errors[of] == EBADF)
                 GIVES(pirn_turn(loop, SECOND), 0);
             for (int again = 0; again < 3; again++) {
@@ -238,7 +244,10 @@ static void a_refused_fd_leaves_no_trace(void)
         });
 }
 
-/* 102: a change that the kernel refuses is told: at once by who adds, later to who modified; that one then rests, and can go. */
+/*
+ * 102: a change that the kernel refuses is told: at once by who adds, later to who modified; that
+ * one then rests, and can go.
+ */
 static void a_refused_change_is_told(void)
 {
     if (the_backend != PIRN_BACKEND_EPOLL)
@@ -275,7 +284,9 @@ static void a_refused_change_is_told(void)
     });
 }
 
-/* A wait that is interrupted for ever is an empty wait for ever: no error, and timers still fire. */
+/*
+ * A wait that is interrupted for ever is an empty wait for ever: no error, and timers still fire.
+ */
 static void an_endless_interruption_is_no_error(void)
 {
     if (the_backend == PIRN_BACKEND_HOST)

@@ -1,4 +1,7 @@
-/* Prints what C makes of every public struct and constant; c_api.rs compares it with what Rust makes of them. T121. */
+/*
+ * Prints what C makes of every public struct and constant; c_api.rs compares it with what Rust
+ * makes of them. T121.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 

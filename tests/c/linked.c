@@ -1,4 +1,7 @@
-/* Linked in many ways, with many others; ends with status 0 if the loop works. Also compiled as C++. T124. */
+/*
+ * Linked in many ways, with many others; ends with status 0 if the loop works. Also compiled as
+ * C++. T124.
+ */
 #include <stdio.h>
 #include <string.h>
 

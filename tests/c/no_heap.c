@@ -1,7 +1,8 @@
 /*
- * No heap (torture 108): an echo exchange, timers, tasks and posts from another thread, on each backend, from init to deinit, in a
- * process in which malloc and its kin are counted, and which the kernel kills when it asks for memory: pirn makes its own system
- * calls, and no wrapper would see them. `no_heap malloc` and `no_heap mmap` break the rule, to show that it is watched.
+ * No heap (torture 108): an echo exchange, timers, tasks and posts from another thread, on each
+ * backend, from init to deinit, in a process in which malloc and its kin are counted, and which the
+ * kernel kills when it asks for memory: pirn makes its own system calls, and no wrapper would see
+ * them. `no_heap malloc` and `no_heap mmap` break the rule, to show that it is watched.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 /*
- * A program without a C library: own _start, linked with -nostdlib -static. It brings not even memcpy: the
- * library has what it needs. Ends with status 0 if every backend works, else with the line that did not.
+ * A program without a C library: own _start, linked with -nostdlib -static. It brings not even
+ * memcpy: the library has what it needs. Ends with status 0 if every backend works, else with the
+ * line that did not.
  */
 #include <pirn.h>
 

@@ -1,9 +1,11 @@
 /*
- * The fd of pirn_fd is readable exactly when a turn would call something: for every public function, in every state that a loop can be in
- * outside of a dispatch, and after every kind of refusal. Rule 49 of docs/TURN.md.
+ * The fd of pirn_fd is readable exactly when a turn would call something: for every public
+ * function, in every state that a loop can be in outside of a dispatch, and after every kind of
+ * refusal. Rule 49 of docs/TURN.md.
  *
- * Each case is a state, then one call. Then the fd is polled, and a turn is made to learn the truth. With the argument "--list" the
- * program prints which functions it calls, for the test that compares them with tests/artifact/symbols.txt.
+ * Each case is a state, then one call. Then the fd is polled, and a turn is made to learn the
+ * truth. With the argument "--list" the program prints which functions it calls, for the test that
+ * compares them with tests/artifact/symbols.txt.
  */
 #include "test.h"
 
@@ -221,7 +223,10 @@ CALL(add_to_full, struct pirn_io none; int result;
     while ((result = pirn_io_add(loop, idle_pipe[0], 0, see_io, &seen, NULL)) == 0)
         ;
     EQUAL(result, -ENOSPC); GIVES(pirn_io_add(loop, ready_pipe[1], PIRN_WRITE, see_io, &seen, &none), -ENOSPC);)
-/* The number was closed while it was watched and is a regular file now, which epoll refuses: the old watcher is to be told. */
+/*
+ * The number was closed while it was watched and is a regular file now, which epoll refuses: the
+ * old watcher is to be told.
+ */
 CALL(add_refused_where_one_is_lost,
     int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     int fds[2];

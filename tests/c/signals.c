@@ -1,4 +1,7 @@
-/* Signals: raise, stop and post from handlers, in storms, and waits that are interrupted. T59, T75, T79, T80, T83. */
+/*
+ * Signals: raise, stop and post from handlers, in storms, and waits that are interrupted. T59, T75,
+ * T79, T80, T83.
+ */
 #include "test.h"
 
 #include <sys/time.h>
@@ -77,7 +80,10 @@ static void install(int flags)
     MUST(sigaction(SIGALRM, &how, NULL) == 0);
 }
 
-/* 59, 83: a signal every millisecond neither shortens nor prolongs: timers fire after their time, and soon after. */
+/*
+ * 59, 83: a signal every millisecond neither shortens nor prolongs: timers fire after their time,
+ * and soon after.
+ */
 static void waits_are_resumed(void)
 {
     struct pirn_loop *loop;
@@ -126,7 +132,10 @@ static void an_interrupted_wait_is_empty(void)
     CLOSE(loop);
 }
 
-/* 79: raised while it waits, while it dispatches, and in between: nothing is lost, whatever the moment. */
+/*
+ * 79: raised while it waits, while it dispatches, and in between: nothing is lost, whatever the
+ * moment.
+ */
 static volatile sig_atomic_t raised_seen;
 
 static void on_raised(struct pirn_loop *loop, struct pirn_io io, int bit, uint32_t ready, void *user)
@@ -166,7 +175,10 @@ static void raised_bits_are_not_lost(void)
         /* The last may still be on its way. */
         CHECK(pirn_turn(loop, 0) >= 0);
         CHECK(handled_count >= 60);
-        /* Several may make one call, when the loop was late; but a loop that only waits hears of nearly every one. */
+        /*
+         * Several may make one call, when the loop was late; but a loop that only waits hears of
+         * nearly every one.
+         */
         CHECK(raised_seen <= handled_count);
         CHECK(is_busy ? raised_seen > 5 : raised_seen * 4 > handled_count);
         raised_seen = 0;
@@ -177,7 +189,10 @@ static void raised_bits_are_not_lost(void)
     CLOSE(loop);
 }
 
-/* One signal, one wait that would last for ever, over and over: the race between looking and sleeping. */
+/*
+ * One signal, one wait that would last for ever, over and over: the race between looking and
+ * sleeping.
+ */
 static void a_signal_just_before_the_wait_ends_it(void)
 {
     struct pirn_loop *loop;
@@ -194,7 +209,10 @@ static void a_signal_just_before_the_wait_ends_it(void)
         struct itimerspec soon = { .it_value = { 0, 100 + (long)(random_word() % 12000) } };
         raised_seen = 0;
         MUST(timer_settime(timer, 0, &soon, NULL) == 0);
-        /* An interrupted wait may be empty; but the bit is found by the turn after, without another signal. */
+        /*
+         * An interrupted wait may be empty; but the bit is found by the turn after, without another
+         * signal.
+         */
         for (int turn = 0; turn < 3 && raised_seen == 0; turn++)
             CHECK(pirn_turn(loop, 5 * SECOND) >= 0);
         if (!EQUAL(raised_seen, 1))

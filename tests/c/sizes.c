@@ -1,4 +1,7 @@
-/* Prints what a loop costs, and makes one on a host: compiled for 32 bits and for a library that has nothing but hosts. */
+/*
+ * Prints what a loop costs, and makes one on a host: compiled for 32 bits and for a library that
+ * has nothing but hosts.
+ */
 #include <stdio.h>
 
 #include <pirn.h>

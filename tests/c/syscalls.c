@@ -59,7 +59,9 @@ static struct pirn_loop *open_with(uint32_t flags)
     return loop;
 }
 
-/* What each call takes. epoll is told of each change, poll and select ask whether the fd is open. */
+/*
+ * What each call takes. epoll is told of each change, poll and select ask whether the fd is open.
+ */
 static void calls_take_one_system_call(uint32_t flags, long checks)
 {
     int fds[2];

@@ -1,4 +1,6 @@
-/* Events as data: what pirn_take writes, NULL callbacks, and what a handler may do between takes. */
+/*
+ * Events as data: what pirn_take writes, NULL callbacks, and what a handler may do between takes.
+ */
 #include "test.h"
 
 #include <setjmp.h>

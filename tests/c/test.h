@@ -1,8 +1,10 @@
 /*
- * What every test program here shares: claims, backends, and the line at the end that says how much was checked.
+ * What every test program here shares: claims, backends, and the line at the end that says how much
+ * was checked.
  *
- * A failed claim is printed and counted; the program goes on, and ends with status 1. Each backend runs in a process of its own, so
- * that one that crashes or hangs does not hide the others. c_api.rs expects a line `<backend>: ok, <n> checks` for each.
+ * A failed claim is printed and counted; the program goes on, and ends with status 1. Each backend
+ * runs in a process of its own, so that one that crashes or hangs does not hide the others.
+ * c_api.rs expects a line `<backend>: ok, <n> checks` for each.
  */
 #ifndef TEST_H
 #define TEST_H
@@ -43,7 +45,9 @@ static inline void failed(const char *file, int line, const char *claim)
     printf("%s:%d: not so [%s]: %s\n", file, line, context, claim);
 }
 
-/* A claim. Its value is whether it holds, so that what makes no sense without it can be left out. */
+/*
+ * A claim. Its value is whether it holds, so that what makes no sense without it can be left out.
+ */
 #define CHECK(claim) (check_count++, (claim) ? 1 : (failed(__FILE__, __LINE__, #claim), 0))
 
 /* What must not be reached. */

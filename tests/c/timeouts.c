@@ -46,7 +46,10 @@ static void zero_does_not_wait(void)
     close_all(pipe_fds, 2);
 }
 
-/* 45: neither taken for "none" nor for 0 nor refused by the kernel: the wait lasts until something comes. */
+/*
+ * 45: neither taken for "none" nor for 0 nor refused by the kernel: the wait lasts until something
+ * comes.
+ */
 static void a_huge_timeout_waits(void)
 {
     struct pirn_loop *loop;
@@ -87,7 +90,10 @@ static void after_alarm(int signal)
     (void)signal;
 }
 
-/* The wait itself, not only its preparation: with nothing but the timeout to end it, a signal after 5 ms finds it waiting. */
+/*
+ * The wait itself, not only its preparation: with nothing but the timeout to end it, a signal after
+ * 5 ms finds it waiting.
+ */
 static void a_huge_wait_reaches_the_kernel(void)
 {
     struct pirn_loop *loop;
@@ -110,7 +116,10 @@ static void a_huge_wait_reaches_the_kernel(void)
     sigaction(SIGUSR1, &before, NULL);
 }
 
-/* Timers as far in the future as can be said: never due, never in the way, and what is beyond 2^64 is for ever. */
+/*
+ * Timers as far in the future as can be said: never due, never in the way, and what is beyond 2^64
+ * is for ever.
+ */
 static void huge_delays_never_fire(void)
 {
     struct pirn_loop *loop;

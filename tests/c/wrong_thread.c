@@ -1,5 +1,6 @@
 /*
- * A library made with the profile `checked` tells a thread that uses a loop while another thread is inside it.
+ * A library made with the profile `checked` tells a thread that uses a loop while another thread is
+ * inside it.
  */
 #include "test.h"
 

@@ -1,4 +1,5 @@
-//! The test bench: a loop in a world, a log of what was called, and callbacks that are closures with a name.
+//! The test bench: a loop in a world, a log of what was called, and callbacks that are closures
+//! with a name.
 
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
@@ -376,7 +377,8 @@ impl<'s, W: World> Bench<'s, W> {
         }
     }
 
-    /// Waits sleep as long as they are told: nothing makes the loop spin. Takes 20 ms on a real clock.
+    /// Waits sleep as long as they are told: nothing makes the loop spin. Takes 20 ms on a real
+    /// clock.
     pub fn assert_sleeps(&mut self) {
         let before = self.event_loop.stats().waits;
         let start = self.context.world.now();
@@ -393,8 +395,8 @@ impl<'s, W: World> Bench<'s, W> {
     }
 }
 
-/// Tests share this; one that starts a process has it alone. Until a child process execs it holds a copy of every fd, and what
-/// another test closes meanwhile stays open.
+/// Tests share this; one that starts a process has it alone. Until a child process execs it holds a
+/// copy of every fd, and what another test closes meanwhile stays open.
 pub static PROCESSES: RwLock<()> = RwLock::new(());
 
 /// Runs a claim on a bench of 32 watchers, 32 timers and 32 tasks.

@@ -1,7 +1,9 @@
-//! Fds closed while they are watched: every kind of file, every interest and option, every next step of the program.
+//! Fds closed while they are watched: every kind of file, every interest and option, every next
+//! step of the program.
 //!
-//! Each watcher of the fd is told `INVALID` once, or nothing at all where `docs/TURN.md` says so. No turn after turn returns at once
-//! without a call, no other watcher loses or gets an event, nor does a later watcher of the same number.
+//! Each watcher of the fd is told `INVALID` once, or nothing at all where `docs/TURN.md` says so.
+//! No turn after turn returns at once without a call, no other watcher loses or gets an event, nor
+//! does a later watcher of the same number.
 
 use std::cell::Cell;
 use std::fs::{File, OpenOptions};
@@ -218,7 +220,8 @@ impl Case {
         first | self.shared.map_or(NONE, |_| READ)
     }
 
-    /// By the rules of `docs/TURN.md`. `asked` is what the first watcher asked for when the fd was closed.
+    /// By the rules of `docs/TURN.md`. `asked` is what the first watcher asked for when the fd was
+    /// closed.
     fn fate(&self, kind: BackendKind, is_always_ready: bool, asked: Interest) -> Fate {
         let before = self.merged(asked);
         let after = match self.next {
@@ -242,7 +245,8 @@ impl Case {
                 Fate::Silence
             };
         }
-        // The kernel is asked when something changes for it, and knows the file if the fd was in its set.
+        // The kernel is asked when something changes for it, and knows the file if the fd was in
+        // its set.
         let arms_edge = self.options.contains(Interest::EDGE)
             && matches!(self.next, Next::Modify | Next::Pause);
         let has_heir = self.next == Next::Remove && self.shared.is_some();
@@ -274,7 +278,8 @@ fn check_case<W: World>(subject: fn(&Bench<'_, W>) -> Subject, case: Case) {
     let (neighbour, neighbours_writer) = b.pipe();
     b.io("neighbour", neighbour, READ);
 
-    // Who is called for the file after it was closed removes itself, as a program does whose read fails.
+    // Who is called for the file after it was closed removes itself, as a program does whose read
+    // fails.
     let is_closed = Rc::new(Cell::new(false));
     for (name, interest) in [
         ("first", Some(case.interest | case.options)),
@@ -342,7 +347,8 @@ fn check_case<W: World>(subject: fn(&Bench<'_, W>) -> Subject, case: Case) {
         assert!(turn < 12, "it spins: {case:?}: {calls:?}");
     }
     assert!(turns_in_vain <= 3, "{turns_in_vain} in vain: {case:?}");
-    // Nothing is left in the kernel where no duplicate lives, and all is done by taking out the one.
+    // Nothing is left in the kernel where no duplicate lives, and all is done by taking out the
+    // one.
     let rebuilds = b.event_loop.stats().rebuilds;
     assert!(rebuilds <= u64::from(case.has_duplicate), "{case:?}");
 
@@ -419,8 +425,8 @@ fn closed_device_is_told_once_or_not_at_all<W: World>(_: &mut Bench<'_, W>) {
     check_all::<W>(device, true);
 }
 
-/// Reports until the kernel is asked for the first time, then `INVALID`, once; then one event of the old entry, after
-/// which the set is rebuilt; then silence.
+/// Reports until the kernel is asked for the first time, then `INVALID`, once; then one event of
+/// the old entry, after which the set is rebuilt; then silence.
 fn file_that_a_duplicate_keeps_ready_is_found_out<W: World>(_: &mut Bench<'_, W>) {
     for options in [NONE, Interest::EXCLUSIVE, Interest::HIGH] {
         for is_reused in [false, true] {

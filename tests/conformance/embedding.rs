@@ -314,7 +314,8 @@ fn loop_watches_another_loop(b: &mut Bench<'_, Epoll>) {
     inner.event_loop.verify().unwrap();
 }
 
-/// Whoever watches the fd with epoll watches the file behind it, which must stay when the loop's set is rebuilt.
+/// Whoever watches the fd with epoll watches the file behind it, which must stay when the loop's
+/// set is rebuilt.
 fn pollable_fd_outlives_a_rebuild(b: &mut Bench<'_, Epoll>) {
     let mut storage = pirn::Storage::<4, 4, 4>::new();
     let mut inner = Bench::<Epoll>::new(&mut storage);

@@ -113,7 +113,8 @@ fn forever() -> B<'static> {
     Bench::new(Box::leak(Box::new(Storage::<1, 1, 4>::new())))
 }
 
-/// What a host posts and raises while it waits ends that wait, and is called in the turn that waits.
+/// What a host posts and raises while it waits ends that wait, and is called in the turn that
+/// waits.
 fn host_may_post_and_raise_in_its_wait(_: &mut B<'_>) {
     let mut b = forever();
     b.raise_handler("raised", 5, Interest::empty());

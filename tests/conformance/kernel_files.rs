@@ -1,4 +1,5 @@
-//! What only a kernel has: TCP and UDP, files of every kind, fds beyond 1024, edges. On the three kernel backends.
+//! What only a kernel has: TCP and UDP, files of every kind, fds beyond 1024, edges. On the three
+//! kernel backends.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;

@@ -129,7 +129,8 @@ fn number_reused_in_the_same_turn_hears_nothing_of_before<W: World>(b: &mut Benc
     assert_eq!(b.turn(), first, "only the one that stayed");
 }
 
-/// Somebody joins an fd, and the watcher for which it was found ready goes: the new one is not called in this turn.
+/// Somebody joins an fd, and the watcher for which it was found ready goes: the new one is not
+/// called in this turn.
 fn heir_of_a_removed_watcher_waits_for_its_own_turn<W: World>(b: &mut Bench<'_, W>) {
     let (reader_a, _x) = b.ready_pipe();
     let (reader_b, _y) = b.ready_pipe();
@@ -319,7 +320,8 @@ fn closed_number_is_refused<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.event_loop.stats().io_used, 0);
 }
 
-/// 37. What is an eventfd or an epoll set in this process is tried: the loop's own ones are among them.
+/// 37. What is an eventfd or an epoll set in this process is tried: the loop's own ones are among
+///     them.
 fn own_fds_are_refused<W: World>(b: &mut Bench<'_, W>) {
     let _ = b.event_loop.pollable_fd();
     let user = b.context.name("never");
@@ -385,7 +387,8 @@ fn ghost_under_a_reused_number_is_silent<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["back R"]);
 }
 
-/// The number of a watched fd is closed and used again without a word: whatever is reported, the loop goes on sleeping and serving.
+/// The number of a watched fd is closed and used again without a word: whatever is reported, the
+/// loop goes on sleeping and serving.
 fn number_reused_behind_the_back_never_spins<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.pipe();
     let io = b.io("old", reader, READ);
@@ -415,7 +418,8 @@ fn loop_dropped_with_everything_pending_calls_nothing<W: World>(_: &mut Bench<'_
     }
 }
 
-/// A pipe that is watched, closed behind the back while a duplicate lives and is ready, and whose number is a regular file now.
+/// A pipe that is watched, closed behind the back while a duplicate lives and is ready, and whose
+/// number is a regular file now.
 fn replaced_by_a_file(b: &mut Bench<'_, crate::world::Epoll>) -> i32 {
     use std::os::fd::AsRawFd;
     let (reader, _writer) = b.ready_pipe();

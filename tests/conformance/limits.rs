@@ -1,4 +1,5 @@
-//! Limits of every kind, set and changed at any moment: what a turn was cut in is served as if it had not been.
+//! Limits of every kind, set and changed at any moment: what a turn was cut in is served as if it
+//! had not been.
 
 use pirn::{Interest, Limit, Ready, Repeat, Storage, When};
 
@@ -150,7 +151,8 @@ fn limit_lifted_in_a_measured_callback_is_for_the_next_dispatch<W: World>(_: &mu
     assert_eq!(b.event_loop.stats().callbacks, 4);
 }
 
-/// Limits of a number, of a time, of both and of neither in every order, over turns with and without priorities and shared fds.
+/// Limits of a number, of a time, of both and of neither in every order, over turns with and
+/// without priorities and shared fds.
 fn limit_may_change_between_the_dispatches_of_a_turn<W: World>(_: &mut Bench<'_, W>) {
     const BRIEFLY: Limit = Limit {
         callbacks: 0,
@@ -322,7 +324,8 @@ fn watcher_that_joins_a_cut_turn_waits_whatever_the_limit_becomes<W: World>(_: &
     }
 }
 
-/// A turn has as many passes as its watchers had priorities when it began, not as an earlier one had.
+/// A turn has as many passes as its watchers had priorities when it began, not as an earlier one
+/// had.
 fn handler_that_comes_in_a_turn_without_priorities_waits<W: World>(_: &mut Bench<'_, W>) {
     for is_measured in [false, true] {
         let mut storage = Storage::<4, 4, 4>::new();

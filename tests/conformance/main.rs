@@ -1,7 +1,8 @@
 //! The conformance suite: one set of claims, held by every backend.
 //!
-//! A claim is a function over a [`bench::Bench`] in any [`world::World`]; `claims!` makes a test of it for each backend it is made
-//! for, as `readiness::epoll::removed_fd_is_not_reported_again`. The numbers in comments are those of the torture list.
+//! A claim is a function over a [`bench::Bench`] in any [`world::World`]; `claims!` makes a test of
+//! it for each backend it is made for, as `readiness::epoll::removed_fd_is_not_reported_again`. The
+//! numbers in comments are those of the torture list.
 
 /// Makes tests of claims: for all four worlds, for the three kernels, for one alone. What is
 /// claimed for all worlds is claimed twice for each: of the calls of a dispatch, and of events that

@@ -2,7 +2,8 @@
     unsafe_code,
     reason = "what std does not offer: system calls on bare fd numbers"
 )]
-//! The few system calls that the tests need and std has no name for. Each returns a count or a negative errno.
+//! The few system calls that the tests need and std has no name for. Each returns a count or a
+//! negative errno.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_short, c_uint, c_ulong, c_void};
 
@@ -111,7 +112,8 @@ pub fn send_urgent(fd: i32) -> i32 {
 }
 
 pub fn close_fd(fd: i32) -> i32 {
-    // SAFETY: a number that is not open is answered with EBADF; the tests close only what they opened.
+    // SAFETY: a number that is not open is answered with EBADF; the tests close only what they
+    // opened.
     answer(unsafe { close(fd) } as isize)
 }
 

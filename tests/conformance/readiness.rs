@@ -303,7 +303,8 @@ fn fed_readiness_is_cut_to_the_interest<W: World>(b: &mut Bench<'_, W>) {
     b.assert_sleeps();
 }
 
-/// 62, for what is fed: a callback that feeds its own watcher is called again, but not in the same turn.
+/// 62, for what is fed: a callback that feeds its own watcher is called again, but not in the same
+/// turn.
 fn feeding_itself_ends_the_turn<W: World>(b: &mut Bench<'_, W>) {
     let (one, _other) = b.pair();
     let mut calls = 0;

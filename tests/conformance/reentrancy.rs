@@ -24,7 +24,8 @@ const KINDS: [&str; 5] = ["timer", "raised", "io", "task", "remote"];
 
 type Step<W> = fn(&mut Lp<'_, W>, &mut Context<W>);
 
-/// A loop with one of each kind that only logs, all ready, and one of `kind` more that takes `step`, first of its kind.
+/// A loop with one of each kind that only logs, all ready, and one of `kind` more that takes
+/// `step`, first of its kind.
 fn arrange<W: World>(b: &mut Bench<'_, W>, kind: &str, step: Step<W>) {
     let (reader, _writer) = b.ready_pipe();
     let (second, _second_writer) = b.ready_pipe();
@@ -60,7 +61,8 @@ fn arrange<W: World>(b: &mut Bench<'_, W>, kind: &str, step: Step<W>) {
     remote.post(on_task::<W>, user).unwrap();
 }
 
-/// Runs `step` in every kind of callback, each on a bench of its own, and hands the calls of the turn to `judge`.
+/// Runs `step` in every kind of callback, each on a bench of its own, and hands the calls of the
+/// turn to `judge`.
 fn in_every_callback<W: World>(
     step: Step<W>,
     judge: impl Fn(&mut Bench<'_, W>, &str, Vec<String>),
@@ -216,7 +218,8 @@ fn callback_may_refill_every_queue<W: World>(_: &mut Bench<'_, W>) {
     }
     in_every_callback::<W>(step::<W>, |b, kind, called| {
         assert_eq!(called, REST, "{kind}");
-        // 16 timers less the periodic one, 16 tasks, and half as many posts; fewer where some waited when it was called.
+        // 16 timers less the periodic one, 16 tasks, and half as many posts; fewer where some
+        // waited when it was called.
         let next = b.turn();
         assert!(
             next.iter().filter(|name| *name == "more").count() >= 30,

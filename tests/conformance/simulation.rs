@@ -1,5 +1,6 @@
-//! A world without a kernel: virtual time, and pipes and stream sockets that answer as Linux does (fs/pipe.c `pipe_poll`,
-//! net/unix/af_unix.c `unix_poll`). What it says is held against the real ones by every test that runs on both.
+//! A world without a kernel: virtual time, and pipes and stream sockets that answer as Linux does
+//! (fs/pipe.c `pipe_poll`, net/unix/af_unix.c `unix_poll`). What it says is held against the real
+//! ones by every test that runs on both.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -151,7 +151,8 @@ fn use_and_peak_follow_each_kind<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(stats.remote_posts, 2);
 }
 
-/// What ends a wait from another thread is found by the kernel, on epoll as a member of the set, but is no fd of the application's.
+/// What ends a wait from another thread is found by the kernel, on epoll as a member of the set,
+/// but is no fd of the application's.
 fn wake_up_is_no_event<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     for shares in [false, true] {

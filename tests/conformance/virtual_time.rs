@@ -1,4 +1,5 @@
-//! Time to the nanosecond, on a clock that stands still until the loop waits: only a simulation can say these things.
+//! Time to the nanosecond, on a clock that stands still until the loop waits: only a simulation can
+//! say these things.
 
 use pirn::{Error, FOREVER, Repeat, Timer, When};
 
@@ -36,7 +37,8 @@ claims! {
 
 type B<'s> = Bench<'s, Simulation>;
 
-/// The calls of the next turns until the clock has reached `end`, each with its time relative to `start`.
+/// The calls of the next turns until the clock has reached `end`, each with its time relative to
+/// `start`.
 fn until(b: &mut B<'_>, start: u64, end: u64) -> Vec<(u64, String)> {
     let mut all = Vec::new();
     let mut turns = 0;
@@ -378,7 +380,8 @@ fn stopped_timer_does_not_shorten_the_wait(b: &mut B<'_>) {
     assert_eq!(b.context.world.timeouts(), [5000]);
 }
 
-/// The idle timeout: pushed forward many times, it fires once, at the last deadline, and costs few waits.
+/// The idle timeout: pushed forward many times, it fires once, at the last deadline, and costs few
+/// waits.
 fn pushed_timer_wakes_for_its_new_deadline(b: &mut B<'_>) {
     let timer = b.timer("idle", When::After(1000), ONCE);
     for _ in 0..100 {

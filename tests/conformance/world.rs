@@ -1,4 +1,5 @@
-//! What a loop can live in: the kernel under one of its three backends, or a simulation. Tests are written against the trait.
+//! What a loop can live in: the kernel under one of its three backends, or a simulation. Tests are
+//! written against the trait.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -9,7 +10,8 @@ use pirn::{BackendKind, Config, Host, Loop, Memory, Nanos, NoHost, Result};
 
 use crate::os;
 
-/// Fds, time, and a loop upon them. What reads and writes return is a count or a negative errno, and nothing ever blocks.
+/// Fds, time, and a loop upon them. What reads and writes return is a count or a negative errno,
+/// and nothing ever blocks.
 pub trait World: Sized + 'static {
     type Host: Host;
     const KIND: BackendKind;
@@ -50,8 +52,8 @@ pub trait World: Sized + 'static {
     }
 }
 
-/// Numbers from here up, in ranges of `RANGE`, are for the fds of kernel worlds: tests run side by side in one process, and
-/// one that closes an fd must not see its number taken by another.
+/// Numbers from here up, in ranges of `RANGE`, are for the fds of kernel worlds: tests run side by
+/// side in one process, and one that closes an fd must not see its number taken by another.
 const FIRST: i32 = 200;
 const RANGE: i32 = 32;
 const RANGES: i32 = 24;

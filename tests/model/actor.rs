@@ -18,12 +18,14 @@ type Whole<'l, W> = Loop<'l, Actor<W>, <W as World>::Host>;
 /// On a clock that runs, deadlines before this have passed, and those from here on never come.
 pub const LATER: u64 = 1 << 62;
 
-/// One callback as it is compared between backends. The second is the order: of arrival, or for fds of their watchers.
+/// One callback as it is compared between backends. The second is the order: of arrival, or for fds
+/// of their watchers.
 pub type Entry = (Place, usize, usize, u32);
 
 pub struct Actor<W: World> {
     pub world: W,
-    /// What the world's fds are held against, and the difference between the numbers there and here.
+    /// What the world's fds are held against, and the difference between the numbers there and
+    /// here.
     pub shadow: Simulation,
     pub offset: i32,
     pub scope: Scope,
@@ -190,8 +192,9 @@ impl<W: World> Actor<W> {
         }
     }
 
-    /// Follows the loop into a new turn: the oracle's begins with the first callback in it, or at its end if there was none. After a
-    /// dispatch that was cut just as it came out even, the loop alone knows whether it goes on or begins anew.
+    /// Follows the loop into a new turn: the oracle's begins with the first callback in it, or at
+    /// its end if there was none. After a dispatch that was cut just as it came out even, the loop
+    /// alone knows whether it goes on or begins anew.
     fn follow(&mut self, event_loop: &mut Lp<'_, W>) {
         let turns = event_loop.stats().turns;
         if turns == self.turns {

@@ -1,7 +1,8 @@
-//! Random scripts against a model of what a turn must report: on each backend for itself, and on all of them at once.
+//! Random scripts against a model of what a turn must report: on each backend for itself, and on
+//! all of them at once.
 //!
-//! `PIRN_MODEL_CASES` sets how many scripts each test plays, `PIRN_MODEL_SEED` repeats a failure: the seed is printed with it, beside the
-//! smallest script that still fails.
+//! `PIRN_MODEL_CASES` sets how many scripts each test plays, `PIRN_MODEL_SEED` repeats a failure:
+//! the seed is printed with it, beside the smallest script that still fails.
 
 mod actor;
 mod oracle;

@@ -1,8 +1,9 @@
-//! The model: what a turn must report, in the plainest terms. It is told of every call and every callback, and objects.
+//! The model: what a turn must report, in the plainest terms. It is told of every call and every
+//! callback, and objects.
 //!
-//! Inside one priority the order of fds is the kernel's; the model takes any. Everything else has one order. What a callback
-//! takes away from another watcher and gives back within the turn may or may not be reported, depending on who was first: the
-//! model then calls it uncertain.
+//! Inside one priority the order of fds is the kernel's; the model takes any. Everything else has
+//! one order. What a callback takes away from another watcher and gives back within the turn may or
+//! may not be reported, depending on who was first: the model then calls it uncertain.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -34,7 +35,8 @@ impl Default for Capacity {
     }
 }
 
-/// Where in a turn something belongs: timers, then raised bits and fds of each priority, then tasks, then posts.
+/// Where in a turn something belongs: timers, then raised bits and fds of each priority, then
+/// tasks, then posts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Place {
     Timer,

@@ -139,7 +139,8 @@ impl<W: World> Actor<W> {
                 }
             }
             Op::Raise(bit) => {
-                // Without a handler it would wait for one: nothing says in which turn that is called.
+                // Without a handler it would wait for one: nothing says in which turn that is
+                // called.
                 if self.oracle.has_handler(bit) {
                     self.oracle.raise(bit);
                     assert_eq!(event_loop.remote().raise(bit), Ok(()));
@@ -240,7 +241,8 @@ impl<W: World> Actor<W> {
         assert_eq!(event_loop.io_remove(io), live(is_live));
     }
 
-    /// The time that delays count from. The loop reads the clock once a turn: what it says is taken, within bounds.
+    /// The time that delays count from. The loop reads the clock once a turn: what it says is
+    /// taken, within bounds.
     fn turn_time(&mut self, event_loop: &mut Lp<'_, W>) -> u64 {
         let now = event_loop.now();
         assert!(now <= self.world.now());

@@ -1,10 +1,11 @@
-//! Scripts: what a random program does to a loop. Everything is chosen among what is there by a number, so that a script stays
-//! meaningful while it is shrunk.
+//! Scripts: what a random program does to a loop. Everything is chosen among what is there by a
+//! number, so that a script stays meaningful while it is shrunk.
 
 use pirn::Interest;
 use proptest::prelude::*;
 
-/// One step. The first number of each names a victim: an fd, a watcher, a timer or a task, modulo how many there are.
+/// One step. The first number of each names a victim: an fd, a watcher, a timer or a task, modulo
+/// how many there are.
 #[derive(Clone, Copy, Debug)]
 pub enum Op {
     Pipe,
@@ -56,7 +57,8 @@ pub enum Period {
     Skip(u64),
 }
 
-/// What an I/O callback does to its own watcher when traces are compared: nothing whose effect depends on the order of fds.
+/// What an I/O callback does to its own watcher when traces are compared: nothing whose effect
+/// depends on the order of fds.
 #[derive(Clone, Copy, Debug)]
 pub enum Own {
     Nothing,
@@ -128,7 +130,8 @@ fn start(scope: Scope) -> BoxedStrategy<Start> {
 }
 
 fn period(scope: Scope) -> BoxedStrategy<Period> {
-    // On a real clock a period is so long that only the first tick comes; only "delay" reckons from there.
+    // On a real clock a period is so long that only the first tick comes; only "delay" reckons from
+    // there.
     let length = if scope == Scope::Timed {
         prop_oneof![1..5u64, 1..400u64].boxed()
     } else {

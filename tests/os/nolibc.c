@@ -1,6 +1,6 @@
 /*
- * The sources in a program without a C library: own _start, linked with -nostdlib -static. Ends with
- * status 0 if every backend works, else with the line that did not.
+ * The sources in a program without a C library: own _start, linked with -nostdlib -static. Ends
+ * with status 0 if every backend works, else with the line that did not.
  */
 #include <pirn/os.h>
 

@@ -1,4 +1,5 @@
-//! What the tests of the C side share: the library built once for C, programs compiled and run, tools that may be missing.
+//! What the tests of the C side share: the library built once for C, programs compiled and run,
+//! tools that may be missing.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::io::Write as _;
@@ -114,7 +115,8 @@ pub struct Library {
     pub shared: PathBuf,
 }
 
-/// The library as C programs link it: built once for each test binary. Cargo's own lock keeps those apart.
+/// The library as C programs link it: built once for each test binary. Cargo's own lock keeps those
+/// apart.
 pub fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| {
@@ -235,7 +237,8 @@ pub fn run(command: &mut Command, limit: Duration) -> Outcome {
     }
 }
 
-/// What is wrong with the way a program ended, if anything is: every backend must have reported claims, and none that failed.
+/// What is wrong with the way a program ended, if anything is: every backend must have reported
+/// claims, and none that failed.
 pub fn complaint(outcome: &Outcome, backends: &[&str]) -> Option<String> {
     let checked = |backend: &str| {
         outcome.output.lines().any(|line| {
@@ -307,14 +310,16 @@ impl Compiler {
         command
     }
 
-    /// A program of `tests/c`, linked with the library. Panics if it does not compile, for that is a failed test.
+    /// A program of `tests/c`, linked with the library. Panics if it does not compile, for that is
+    /// a failed test.
     pub fn build(&self, name: &str, more: &[&str]) -> PathBuf {
         self.link(&source(&format!("{name}.c")), &library().archive, more)
     }
 
     /// A C program, linked with an archive.
     pub fn link(&self, file: &Path, archive: &Path, more: &[&str]) -> PathBuf {
-        // Two tests may want the same program at the same time, and a file that is being written cannot be run.
+        // Two tests may want the same program at the same time, and a file that is being written
+        // cannot be run.
         static BUILT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let number = BUILT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let name = file.file_stem().expect("a C file").to_string_lossy();

@@ -1,4 +1,6 @@
-/* Fibers under tools that watch memory and threads, which are to be silent, or report one mistake. */
+/*
+ * Fibers under tools that watch memory and threads, which are to be silent, or report one mistake.
+ */
 #include "test.h"
 
 #include <setjmp.h>

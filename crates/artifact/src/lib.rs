@@ -16,8 +16,8 @@
 //! crate is empty, because they link the standard library, which has all of this.
 
 /// Nothing panics: pirn has no panicking path, and what remains of its dependencies is listed, with
-/// the reason why it is not reached, in tests/artifact/panics.txt. Should it be wrong the thread stops here
-/// and harms nobody.
+/// the reason why it is not reached, in tests/artifact/panics.txt. Should it be wrong the thread
+/// stops here and harms nobody.
 #[cfg(panic = "abort")]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
@@ -61,8 +61,9 @@ core::arch::global_asm!(
     ".text"
 );
 
-// On ARM each entry of the tables for unwinding names the routine that would read it. The linker wants
-// the names, and nobody calls them: a program that unwinds has its own, which it finds by number.
+// On ARM each entry of the tables for unwinding names the routine that would read it. The linker
+// wants the names, and nobody calls them: a program that unwinds has its own, which it finds by
+// number.
 #[cfg(all(panic = "abort", target_arch = "arm", target_os = "linux"))]
 core::arch::global_asm!(
     "__aeabi_unwind_cpp_pr0 = 0",

@@ -1,9 +1,11 @@
 //! The memory functions that the compiler calls where it copies or clears: `memcpy` and its family.
 //!
-//! A program without a C library has none, and a program with one must keep its own, which is faster. So these are local to the one
-//! object that the artifact is: calls from inside find them, and nobody else sees them. That is why they are assembly: a function of Rust's under
-//! this name would be global, or be compiled into a call of itself. They serve init and rare paths only, and are short, not fast. Each is in a
-//! section of its own, so that the linker can leave out what is not called.
+//! A program without a C library has none, and a program with one must keep its own, which is
+//! faster. So these are local to the one object that the artifact is: calls from inside find them,
+//! and nobody else sees them. That is why they are assembly: a function of Rust's under this name
+//! would be global, or be compiled into a call of itself. They serve init and rare paths only, and
+//! are short, not fast. Each is in a section of its own, so that the linker can leave out what is
+//! not called.
 
 use core::arch::global_asm;
 
@@ -201,7 +203,8 @@ functions!(
 #[cfg(target_arch = "arm")]
 functions!(
     ".arm",
-    // The run-time ABI of ARM has names of its own for the same functions; its memset takes size and value the other way round.
+    // The run-time ABI of ARM has names of its own for the same functions; its memset takes size
+    // and value the other way round.
     ".section .text.memmove,\"ax\"",
     ".balign 4",
     "function __aeabi_memmove8",

@@ -1,6 +1,6 @@
 //! The functions of this layer as the layers above call them: by their C names, so that each layer
-//! is an object of its own. Generated from crates/wait/src/ffi by `cargo build --features header`.
-//! Do not edit.
+//! is an object of its own. Generated from crates/wait/src/ffi by `cargo build --features
+//! header`. Do not edit.
 
 #![expect(unsafe_code, reason = "C functions are declared here; to call one is unsafe")]
 

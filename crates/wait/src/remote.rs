@@ -83,9 +83,9 @@ impl pirn_remotes {
         while let Some(remote) = unsafe { first.as_ref() } {
             let (current, run) = (first, remote.run.get());
             first = remote.next.load(Ordering::Relaxed);
-            // Release: the next who pushes writes `run` and `next` after they were read here. Acquire:
-            // what those did before their push who found the flag turned is seen by the call. So this
-            // is a swap and not a store.
+            // Release: the next who pushes writes `run` and `next` after they were read here.
+            // Acquire: what those did before their push who found the flag turned is seen by the
+            // call. So this is a swap and not a store.
             remote.is_pushed.swap(0, Ordering::AcqRel);
             if let Some(run) = run {
                 // SAFETY: called as documented there.

@@ -52,9 +52,9 @@ pub struct pirn_wait_kind {
     /// Called when a waiter has left the object's list without a grant: serve those behind it. May
     /// be NULL.
     pub leave: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter)>,
-    /// Called directly before `wake` of a waiter to which `pirn_waiter_grant` has given `result`: hand
-    /// over now what was only promised until then. Returns the result that `wake` is called with. May
-    /// be NULL.
+    /// Called directly before `wake` of a waiter to which `pirn_waiter_grant` has given `result`:
+    /// hand over now what was only promised until then. Returns the result that `wake` is called
+    /// with. May be NULL.
     pub take: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter, result: c_int) -> c_int>,
     /// Called when a waiter to which `pirn_waiter_grant` has given `result` is dropped before its
     /// `wake` was called: take back what was granted. May be NULL.

@@ -10,8 +10,8 @@ unsafe extern "C" {
     ///
     /// # Safety
     ///
-    /// `save` is writable; `to` came from [`prepare`] or from the `save` of an earlier switch, and was
-    /// not switched to since; the stack it points into is alive and nobody runs on it.
+    /// `save` is writable; `to` came from [`prepare`] or from the `save` of an earlier switch, and
+    /// was not switched to since; the stack it points into is alive and nobody runs on it.
     #[link_name = "pirn_fiber_switch_"]
     pub fn switch(save: *mut usize, to: usize);
     /// The first instructions on a new stack.
