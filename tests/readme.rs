@@ -13,6 +13,10 @@ mod support;
 #[path = "../examples/echo.rs"]
 mod echo;
 
+#[allow(dead_code, reason = "the example has a main function of its own")]
+#[path = "../examples/gallery/chat.rs"]
+mod chat;
+
 use support::{GCC, MINUTES, has, library, root, run, scratch};
 
 fn text(path: &str) -> String {
@@ -184,6 +188,11 @@ fn ways_of_waiting_do_the_same() {
         let printed = output(&mut Command::new(program), "a line");
         assert_eq!(printed, "heard\nend\n", "way {number}");
     }
+}
+
+#[test]
+fn chat_of_the_gallery_proves_itself() {
+    chat::main();
 }
 
 #[test]

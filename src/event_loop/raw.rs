@@ -121,11 +121,14 @@ impl<'l, H: Host> RawCore<'l, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::EBADF`]: not open, or opened with `O_PATH`. [`Error::ENOSPC`]: all I/O slots are in
-    /// use. [`Error::EINVAL`]: bits that exclude each other, the loop's own fd, or options that
-    /// differ from those of another watcher of the fd. [`Error::EOPNOTSUPP`]: the backend lacks the
-    /// option. [`Error::EPERM`]: edge triggered or exclusive on a file that is always ready.
-    /// [`Error::ERANGE`]: beyond select's range. [`Error::ECHILD`]: a copy made by fork.
+    /// [`Error::EBADF`](crate::Error::EBADF): not open, or opened with `O_PATH`.
+    /// [`Error::ENOSPC`](crate::Error::ENOSPC): all I/O slots are in use.
+    /// [`Error::EINVAL`](crate::Error::EINVAL): bits that exclude each other, the loop's own fd, or
+    /// options that differ from those of another watcher of the fd.
+    /// [`Error::EOPNOTSUPP`](crate::Error::EOPNOTSUPP): the backend lacks the option.
+    /// [`Error::EPERM`](crate::Error::EPERM): edge triggered or exclusive on a file that is always
+    /// ready. [`Error::ERANGE`](crate::Error::ERANGE): beyond select's range.
+    /// [`Error::ECHILD`](crate::Error::ECHILD): a copy made by fork.
     pub fn io_add(
         &mut self,
         fd: i32,
@@ -143,8 +146,8 @@ impl<'l, H: Host> RawCore<'l, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::ENOENT`]: stale handle. [`Error::EINVAL`]: options among the interest, or a raise
-    /// handler.
+    /// [`Error::ENOENT`](crate::Error::ENOENT): stale handle.
+    /// [`Error::EINVAL`](crate::Error::EINVAL): options among the interest, or a raise handler.
     pub fn io_modify(&mut self, io: Io, interest: Interest) -> Result<()> {
         self.reactor.io_modify(io.0, interest.bits())
     }
@@ -154,7 +157,7 @@ impl<'l, H: Host> RawCore<'l, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::ENOENT`]: stale handle.
+    /// [`Error::ENOENT`](crate::Error::ENOENT): stale handle.
     pub fn io_set_callback(&mut self, io: Io, callback: OnIo<H>, user: *mut ()) -> Result<()> {
         self.reactor
             .io_set_target(io.0, target(callback as *mut (), user))
@@ -165,7 +168,8 @@ impl<'l, H: Host> RawCore<'l, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::ENOENT`]: stale handle. [`Error::ECHILD`]: a copy made by fork.
+    /// [`Error::ENOENT`](crate::Error::ENOENT): stale handle.
+    /// [`Error::ECHILD`](crate::Error::ECHILD): a copy made by fork.
     pub fn io_remove(&mut self, io: Io) -> Result<()> {
         self.reactor.io_remove(io.0)
     }
@@ -174,7 +178,7 @@ impl<'l, H: Host> RawCore<'l, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::ENOENT`]: stale handle.
+    /// [`Error::ENOENT`](crate::Error::ENOENT): stale handle.
     pub fn io_set_reference(&mut self, io: Io, holds: bool) -> Result<()> {
         self.reactor.io_reference(io.0, holds)
     }
@@ -183,8 +187,9 @@ impl<'l, H: Host> RawCore<'l, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::ENOENT`]: stale handle. [`Error::EINVAL`]: nothing to report, [`Ready::INVALID`],
-    /// or a raise handler.
+    /// [`Error::ENOENT`](crate::Error::ENOENT): stale handle.
+    /// [`Error::EINVAL`](crate::Error::EINVAL): nothing to report, [`Ready::INVALID`], or a raise
+    /// handler.
     pub fn io_feed(&mut self, io: Io, ready: Ready) -> Result<()> {
         self.reactor.io_feed(io.0, ready.bits())
     }
@@ -193,7 +198,8 @@ impl<'l, H: Host> RawCore<'l, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::EBADF`]: negative. [`Error::ECHILD`]: a copy made by fork.
+    /// [`Error::EBADF`](crate::Error::EBADF): negative. [`Error::ECHILD`](crate::Error::ECHILD): a
+    /// copy made by fork.
     pub fn fd_closing(&mut self, fd: i32) -> Result<u32> {
         self.reactor.fd_closing(fd)
     }
@@ -203,8 +209,9 @@ impl<'l, H: Host> RawCore<'l, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::EINVAL`]: no such bit, other options. [`Error::EEXIST`]: the bit has a handler.
-    /// [`Error::ENOSPC`]: all I/O slots are in use.
+    /// [`Error::EINVAL`](crate::Error::EINVAL): no such bit, other options.
+    /// [`Error::EEXIST`](crate::Error::EEXIST): the bit has a handler.
+    /// [`Error::ENOSPC`](crate::Error::ENOSPC): all I/O slots are in use.
     pub fn raise_add(
         &mut self,
         bit: u32,
@@ -228,7 +235,8 @@ impl<'l, H: Host> RawCore<'l, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::EINVAL`]: other options. [`Error::ENOSPC`]: all I/O slots are in use.
+    /// [`Error::EINVAL`](crate::Error::EINVAL): other options.
+    /// [`Error::ENOSPC`](crate::Error::ENOSPC): all I/O slots are in use.
     pub fn hook_add(
         &mut self,
         when: Hook,
@@ -265,7 +273,7 @@ impl<'l, H: Host> RawCore<'l, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::ENOSPC`]: held 2^32 - 1 times.
+    /// [`Error::ENOSPC`](crate::Error::ENOSPC): held 2^32 - 1 times.
     pub fn hold(&mut self) -> Result<()> {
         self.reactor.hold()
     }
@@ -274,7 +282,7 @@ impl<'l, H: Host> RawCore<'l, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::EINVAL`]: it is not held.
+    /// [`Error::EINVAL`](crate::Error::EINVAL): it is not held.
     pub fn release(&mut self) -> Result<()> {
         self.reactor.release()
     }
@@ -301,7 +309,8 @@ impl<'l, H: Host> RawCore<'l, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::EOPNOTSUPP`]: only the epoll backend has one. Else what the kernel said.
+    /// [`Error::EOPNOTSUPP`](crate::Error::EOPNOTSUPP): only the epoll backend has one. Else what
+    /// the kernel said.
     pub fn pollable_fd(&mut self) -> Result<i32> {
         self.reactor.pollable_fd()
     }
@@ -328,7 +337,7 @@ impl<'l, H: Host> RawCore<'l, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::EUCLEAN`]: something contradicts itself.
+    /// [`Error::EUCLEAN`](crate::Error::EUCLEAN): something contradicts itself.
     pub fn verify(&self) -> Result<()> {
         self.reactor.verify()
     }
