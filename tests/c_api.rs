@@ -4,40 +4,16 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use support::{
-    CLANG_SANITIZED, Compiler, GCC, GCC_SANITIZED, complaint, has, library, root, run, scratch,
-    source,
-};
+use support::{GCC, LIMIT, complaint, has, holds_on, library, root, run, scratch, source};
 
 const BACKENDS: [&str; 4] = ["select", "poll", "epoll", "host"];
-
-/// How long a program may take with all its backends. Each backend has its own alarm clock of 60
-/// seconds besides.
-const LIMIT: Duration = Duration::from_secs(280);
-
-/// Runs a program of tests/c on every backend: optimised, and under the address and
-/// undefined-behaviour sanitizers of two compilers.
-fn holds_on_every_backend(name: &str) {
-    let complaints: Vec<String> = [GCC, GCC_SANITIZED, CLANG_SANITIZED]
-        .iter()
-        .filter(|compiler| has(compiler.program))
-        .filter_map(|compiler: &Compiler| {
-            let program = compiler.build(name, &[]);
-            let outcome = run(&mut std::process::Command::new(program), LIMIT);
-            complaint(&outcome, &BACKENDS)
-                .map(|complaint| format!("{name}, {}: {complaint}", compiler.name))
-        })
-        .collect();
-    assert!(complaints.is_empty(), "\n{}", complaints.join("\n\n"));
-}
 
 macro_rules! programs {
     ($($claim:ident: $name:literal;)*) => {$(
         #[test]
         fn $claim() {
-            holds_on_every_backend($name);
+            holds_on(&BACKENDS, &source(concat!($name, ".c")), &library().archive);
         }
     )*};
 }

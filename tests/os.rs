@@ -10,14 +10,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use support::{
-    CLANG_SANITIZED, GCC, GCC_SANITIZED, MINUTES, STRICT, complaint, has, layers, root, run,
-    scratch, skip,
+    GCC, LIMIT, MINUTES, STRICT, complaint, has, holds_on, layers, root, run, scratch, skip,
 };
 
 const BACKENDS: [&str; 3] = ["select", "poll", "epoll"];
-
-/// How long a program may take with all its backends.
-const LIMIT: Duration = Duration::from_secs(280);
 
 fn source(name: &str) -> PathBuf {
     root().join("tests/os").join(format!("{name}.c"))
@@ -28,26 +24,11 @@ fn headers() -> String {
     format!("-I{}", root().join("tests/c").display())
 }
 
-/// Runs a program of tests/os: optimised, and under the sanitizers of two compilers.
-fn holds_on_every_backend(name: &str) {
-    let complaints: Vec<String> = [GCC, GCC_SANITIZED, CLANG_SANITIZED]
-        .iter()
-        .filter(|compiler| has(compiler.program))
-        .filter_map(|compiler| {
-            let program = compiler.link(&source(name), layers(), &[&headers()]);
-            let outcome = run(Command::new(program).args(BACKENDS), LIMIT);
-            complaint(&outcome, &BACKENDS)
-                .map(|complaint| format!("{name}, {}: {complaint}", compiler.name))
-        })
-        .collect();
-    assert!(complaints.is_empty(), "\n{}", complaints.join("\n\n"));
-}
-
 macro_rules! programs {
     ($($claim:ident: $name:literal;)*) => {$(
         #[test]
         fn $claim() {
-            holds_on_every_backend($name);
+            holds_on(&BACKENDS, &source($name), layers());
         }
     )*};
 }

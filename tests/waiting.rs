@@ -5,17 +5,12 @@ mod support;
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use support::{
-    CLANG_SANITIZED, GCC, GCC_SANITIZED, MINUTES, STRICT, complaint, has, layers, root, run,
-    scratch,
+    CLANG_SANITIZED, GCC, LIMIT, MINUTES, STRICT, has, holds_on, layers, root, run, scratch,
 };
 
 const BACKENDS: [&str; 4] = ["select", "poll", "epoll", "host"];
-
-/// How long a program may take with all its backends.
-const LIMIT: Duration = Duration::from_secs(280);
 
 fn source(name: &str) -> PathBuf {
     root().join("tests/waiting").join(format!("{name}.c"))
@@ -26,26 +21,11 @@ fn headers() -> String {
     format!("-I{}", root().join("tests/c").display())
 }
 
-/// Runs a program of tests/waiting: optimised, and under the sanitizers of two compilers.
-fn holds_on_every_backend(name: &str) {
-    let complaints: Vec<String> = [GCC, GCC_SANITIZED, CLANG_SANITIZED]
-        .iter()
-        .filter(|compiler| has(compiler.program))
-        .filter_map(|compiler| {
-            let program = compiler.link(&source(name), layers(), &[&headers()]);
-            let outcome = run(Command::new(program).args(BACKENDS), LIMIT);
-            complaint(&outcome, &BACKENDS)
-                .map(|complaint| format!("{name}, {}: {complaint}", compiler.name))
-        })
-        .collect();
-    assert!(complaints.is_empty(), "\n{}", complaints.join("\n\n"));
-}
-
 macro_rules! programs {
     ($($claim:ident: $name:literal;)*) => {$(
         #[test]
         fn $claim() {
-            holds_on_every_backend($name);
+            holds_on(&BACKENDS, &source($name), layers());
         }
     )*};
 }

@@ -211,9 +211,11 @@ impl Caller<'static> for Face {
     #[inline]
     fn call_tasks(&mut self) {
         // SAFETY: as above.
-        if let Some(call) = unsafe { (*self.0).0.call_tasks } {
+        match unsafe { (*self.0).0.call_tasks } {
             // SAFETY: as above.
-            unsafe { call(self.0) };
+            Some(call) => unsafe { call(self.0) },
+            // A turn that was abandoned has said that there may be some.
+            None => self.reactor().leave_tasks(),
         }
     }
 

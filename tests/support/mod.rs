@@ -342,3 +342,28 @@ impl Compiler {
         program
     }
 }
+
+/// How long a C program may take with all its backends. Each backend has its own alarm clock of 60
+/// seconds besides.
+pub const LIMIT: Duration = Duration::from_secs(280);
+
+/// Runs a C program with these backends as arguments: optimised, and under the address and
+/// undefined-behaviour sanitizers of two compilers.
+pub fn holds_on(backends: &[&str], file: &Path, archive: &Path) {
+    let headers = format!("-I{}", root().join("tests/c").display());
+    let complaints: Vec<String> = [GCC, GCC_SANITIZED, CLANG_SANITIZED]
+        .iter()
+        .filter(|compiler| has(compiler.program))
+        .filter_map(|compiler| {
+            let program = compiler.link(file, archive, &[&headers]);
+            let outcome = run(Command::new(program).args(backends), LIMIT);
+            let complaint = complaint(&outcome, backends)?;
+            Some(format!(
+                "{}, {}: {complaint}",
+                file.display(),
+                compiler.name
+            ))
+        })
+        .collect();
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n\n"));
+}
