@@ -287,6 +287,21 @@ static inline char hear(int fd)
     return byte;
 }
 
+/*
+ * Kills a worker, and waits until another one has taken its place: a worker that dies can take a
+ * client with it that it has just been given.
+ */
+static inline void kill_a_worker(unsigned workers)
+{
+    CHECK(kill(counts->worker_pid, SIGKILL) == 0);
+    for (int waited = 0; waited < 10000; waited++) {
+        if (__atomic_load_n(&counts->workers, __ATOMIC_RELAXED) == workers + 1)
+            return;
+        usleep(1000);
+    }
+    CHECK(!"the worker was not replaced");
+}
+
 /* Claim that a client is served while another one is connected and silent. */
 static inline void check_that_nobody_waits_for_another(uint16_t port)
 {
