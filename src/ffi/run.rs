@@ -211,11 +211,9 @@ impl Caller<'static> for Face {
     #[inline]
     fn call_tasks(&mut self) {
         // SAFETY: as above.
-        match unsafe { (*self.0).0.call_tasks } {
+        if let Some(call) = unsafe { (*self.0).0.call_tasks } {
             // SAFETY: as above.
-            Some(call) => unsafe { call(self.0) },
-            // A turn that was abandoned has said that there may be some.
-            None => self.reactor().leave_tasks(),
+            unsafe { call(self.0) };
         }
     }
 

@@ -174,13 +174,6 @@ impl<B: Backend> Reactor<'_, B> {
         Some(count)
     }
 
-    /// There are none.
-    #[cfg(feature = "ffi")]
-    #[cold]
-    pub(crate) fn leave_tasks(&mut self) {
-        self.turn.due &= !TASKS;
-    }
-
     /// One at a time where each callback is timed.
     #[cold]
     fn next_task_timed(&mut self) -> Option<u32> {

@@ -270,8 +270,10 @@ impl<B: Backend> Reactor<'_, B> {
         let was_in_hook = core::mem::take(&mut self.hooks.is_calling);
         if self.is_dispatching() {
             self.watchers.forget_edges();
-            // The next dispatch finds out what is left of the turn, be it nothing.
-            self.turn.due |= TASKS;
+            // The next dispatch finds out whether any of the tasks are left of this turn.
+            if !self.tasks.is_empty() {
+                self.turn.due |= TASKS;
+            }
             self.end_dispatch();
         } else if was_in_hook {
             self.changed();
