@@ -14,7 +14,16 @@ const SECTION: &str = "@section ";
 pub fn header(template: &Path, known: &[PathBuf]) -> String {
     let directory = template.parent().expect("a file is in a directory");
     let template = std::fs::read_to_string(template).expect("the template is readable");
-    let types: HashMap<String, &str> = known.iter().flat_map(|file| types_of(file)).collect();
+    // As C spells what cbindgen does not know where it has not read it.
+    let types = known.iter().flat_map(|file| types_of(file));
+    let types: HashMap<String, String> = types
+        .map(|(name, kind)| (name.clone(), format!("{kind} {name}")))
+        .chain([("AtomicU32".to_owned(), "uint32_t".to_owned())])
+        .collect();
+    let pointers: HashMap<String, String> = known
+        .iter()
+        .flat_map(|file| atomic_pointers_of(file))
+        .collect();
     let mut text = String::new();
     for line in template.lines() {
         match line.strip_prefix(SECTION) {
@@ -23,7 +32,7 @@ pub fn header(template: &Path, known: &[PathBuf]) -> String {
                     .split_whitespace()
                     .map(|name| directory.join(name))
                     .collect();
-                text += section(&files, &types, known).trim_end();
+                text += section(&files, &types, &pointers).trim_end();
             }
             None => text += line,
         }
@@ -46,7 +55,11 @@ pub fn rust_files(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// The constants, types and functions of some files, in this order.
-fn section(files: &[PathBuf], types: &HashMap<String, &str>, known: &[PathBuf]) -> String {
+fn section(
+    files: &[PathBuf],
+    types: &HashMap<String, String>,
+    pointers: &HashMap<String, String>,
+) -> String {
     let own: HashMap<String, &str> = files.iter().flat_map(|file| types_of(file)).collect();
     let mut config = cbindgen::Config {
         language: cbindgen::Language::C,
@@ -65,20 +78,13 @@ fn section(files: &[PathBuf], types: &HashMap<String, &str>, known: &[PathBuf]) 
         .map(String::from)
         .to_vec();
     config.export.include = own.keys().cloned().collect();
-    // Of a type that cbindgen has not read it does not know that it is a struct.
+    config.export.exclude.extend(pointers.keys().cloned());
     config.export.rename = types
         .iter()
         .filter(|(name, _)| !own.contains_key(*name))
-        .map(|(name, kind)| (name.clone(), format!("{kind} {name}")))
-        .chain([("AtomicU32".to_owned(), "uint32_t".to_owned())])
+        .chain(pointers)
+        .map(|(name, spelling)| (name.clone(), spelling.clone()))
         .collect();
-    for (name, target) in known.iter().flat_map(|file| atomic_pointers_of(file)) {
-        config.export.exclude.push(name.clone());
-        config
-            .export
-            .rename
-            .insert(name, format!("struct {target} *"));
-    }
     let mut builder = cbindgen::Builder::new().with_config(config);
     for file in files {
         builder = builder.with_src(file);
@@ -141,8 +147,8 @@ fn types_of(file: &PathBuf) -> Vec<(String, &'static str)> {
         .collect()
 }
 
-/// The names that a file gives to atomic pointers, `type Name = AtomicPtr<pirn_x>`, and what they
-/// point at: in C that is a plain pointer, which is the library's own.
+/// The names that a file gives to atomic pointers, `type Name = AtomicPtr<pirn_x>`, and how C spells
+/// them: as plain pointers, which are the library's own.
 fn atomic_pointers_of(file: &PathBuf) -> Vec<(String, String)> {
     let text = std::fs::read_to_string(file).expect("the source is readable");
     let file = syn::parse_file(&text).expect("the source is Rust");
@@ -154,7 +160,8 @@ fn atomic_pointers_of(file: &PathBuf) -> Vec<(String, String)> {
         match &last.arguments {
             syn::PathArguments::AngleBracketed(arguments) if last.ident == "AtomicPtr" => {
                 let target = arguments.args.first()?;
-                Some(quote::ToTokens::to_token_stream(target).to_string())
+                let target = quote::ToTokens::to_token_stream(target);
+                Some(format!("struct {target} *"))
             }
             _ => None,
         }
