@@ -6,7 +6,7 @@
 //! stand where the processor's stood: with `--cfg loom` this module hands out those, and no other
 //! file names `core::sync::atomic` or loom.
 //!
-//! Nothing wider than a pointer is in the list, since 32-bit targets have no 64-bit atomics. Loom
+//! Nothing wider than a pointer is in the list, since 32-bit callbacks have no 64-bit atomics. Loom
 //! treats `SeqCst` on a single access as `AcqRel`, and knows sequential consistency only as
 //! `fence(SeqCst)`: code that needs it says so with a fence.
 

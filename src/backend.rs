@@ -33,8 +33,8 @@ pub(crate) struct Source {
     /// absent only in `remove` and `probe`: an fd at which nothing is watched is not in the set.
     /// The kernel knows `EDGE` and `EXCLUSIVE`.
     pub(crate) asked: Interest,
-    /// What the backend knows the entry by, as `add` and `moved` said.
-    pub(crate) position: u32,
+    /// The id by which the backend knows the entry: what `add` or `remove` returned.
+    pub(crate) backend_id: u32,
 }
 
 impl Source {
@@ -45,9 +45,9 @@ impl Source {
     }
 }
 
-/// The position of what is not in the set.
-pub(crate) const NOWHERE: u32 = 0;
-/// The position of a file that is always ready: it cannot be waited for, and is not in the set.
+/// The id of what is not in the set.
+pub(crate) const NOT_IN_SET: u32 = 0;
+/// The id of a file that is always ready: it cannot be waited for, and is not in the set.
 pub(crate) const ALWAYS_READY: u32 = u32::MAX;
 
 /// An entry of the set of a backend that carries user data.
@@ -56,7 +56,7 @@ pub(crate) struct Entry {
     /// Of the watcher that stands for the fd; `NONE` for the loop's own fds.
     pub(crate) slot: u32,
     /// Never twice the same for one slot, as long as anything may be left of the former entry.
-    pub(crate) position: u32,
+    pub(crate) backend_id: u32,
 }
 
 /// The set of watched fds and the wait for them.
@@ -77,10 +77,10 @@ pub(crate) trait Backend: Clock {
     /// True if `fd` is one of the loop's own.
     fn owns(&self, fd: i32) -> bool;
 
-    /// Puts an fd into the set and returns its position, or [`ALWAYS_READY`] for a file that is not
-    /// in the set because it cannot be waited for. A position that comes back with events is not
-    /// [`NOWHERE`]. `EPERM` if such a file is asked for with `EDGE` or `EXCLUSIVE`; `EINVAL` if the
-    /// fd is one of the loop's own.
+    /// Puts an fd into the set and returns the id of its entry, or [`ALWAYS_READY`] for a file that
+    /// is not in the set because it cannot be waited for. An id that comes back with events is not
+    /// [`NOT_IN_SET`]. `EPERM` if such a file is asked for with `EDGE` or `EXCLUSIVE`; `EINVAL` if
+    /// the fd is one of the loop's own.
     fn add(&mut self, source: &Source) -> Result<u32>;
 
     /// Changes interest or slot of an fd in the set. Also the check that the fd is still the same
@@ -88,8 +88,8 @@ pub(crate) trait Backend: Clock {
     /// closed.
     fn modify(&mut self, source: &Source) -> Result<()>;
 
-    /// Takes an fd out of the set. Returns the fd whose entry has another position now, and that
-    /// position, if there is one. An error says that the kernel may keep the entry: the fd was
+    /// Takes an fd out of the set. Returns the fd whose entry has another id now, and that
+    /// id, if there is one. An error says that the kernel may keep the entry: the fd was
     /// closed, and the file it named lives on under another number.
     fn remove(&mut self, source: &Source) -> Result<Option<(i32, u32)>>;
 

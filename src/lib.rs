@@ -43,7 +43,7 @@
 //!
 //! # The rooms, from the bottom up
 //!
-//! - `error`, `time`, `token`, `ready`, `target`: the words everything else is said in.
+//! - `error`, `time`, `token`, `ready`, `callback`: the words everything else is said in.
 //! - `slab`: slots with generations. On it `watchers`, the table of I/O watchers, and `timers`,
 //!   the queue of deadlines. `tasks` is the loop's own queue, `remote` the half that other threads
 //!   may touch; `atomic` is where the atomics come from.
@@ -75,6 +75,7 @@ compile_error!("pirn: choose a backend: select, poll or epoll on Linux, or host"
 mod any;
 mod atomic;
 mod backend;
+mod callback;
 mod error;
 mod event_loop;
 #[cfg(feature = "ffi")]
@@ -89,7 +90,6 @@ mod stats;
 mod storage;
 #[cfg(linux_backend)]
 mod sys;
-mod target;
 mod tasks;
 mod time;
 mod timers;

@@ -55,8 +55,8 @@ mod tests;
 use self::mailbox::Mailbox;
 pub(crate) use self::mailbox::{Entry, Ticket};
 use crate::atomic::{AtomicU32, Ordering, fence};
+use crate::callback::Callback;
 use crate::error::{Error, Result};
-use crate::target::Target;
 use crate::wake::{Owned, Wake};
 
 /// The queues are closed; nothing leaves this state.
@@ -87,7 +87,7 @@ pub(crate) struct Shared<'a, W> {
     mailbox: Mailbox<'a>,
     /// The flags and the number of wakers, in one word so that they change together.
     state: AtomicU32,
-    /// Bits 0 to 31, and 32 to 63: two words, for 32-bit targets have no atomic of 64 bits.
+    /// Bits 0 to 31, and 32 to 63: two words, for 32-bit callbacks have no atomic of 64 bits.
     raised: [AtomicU32; 2],
     wake_count: AtomicU32,
     wake: W,
@@ -112,7 +112,7 @@ impl<W: Owned> Shared<'_, W> {
 
     /// [`take`](Self::take), in whichever process: in a copy the poster that a message waits for
     /// may not exist. Loop thread.
-    pub(crate) fn take_here(&self) -> Option<Target> {
+    pub(crate) fn take_here(&self) -> Option<Callback> {
         self.take().or_else(|| {
             if self.mailbox.is_pending(self.mailbox.end()) && self.is_copy() == Some(true) {
                 self.forget_others();
@@ -160,8 +160,8 @@ impl<'a, W: Wake> Shared<'a, W> {
     /// `EAGAIN` if there is no room, `ESHUTDOWN` once closed. Lock-free, async-signal-safe; a
     /// system call only if the loop sleeps and nobody has woken it yet. Any thread.
     #[inline]
-    pub(crate) fn post(&self, target: Target) -> Result<()> {
-        self.mailbox.push(target)?;
+    pub(crate) fn post(&self, callback: Callback) -> Result<()> {
+        self.mailbox.push(callback)?;
         self.rouse();
         Ok(())
     }
@@ -378,13 +378,13 @@ impl<'a, W: Wake> Shared<'a, W> {
     /// The next message of those before `end`, or `None` if there is none or its poster has not
     /// finished. Loop thread.
     #[inline]
-    pub(crate) fn pop(&self, end: Ticket) -> Option<Target> {
+    pub(crate) fn pop(&self, end: Ticket) -> Option<Callback> {
         self.mailbox.pop(end)
     }
 
     /// The next message of all: to hand back what is left at the end of the loop's life. Loop
     /// thread.
-    pub(crate) fn take(&self) -> Option<Target> {
+    pub(crate) fn take(&self) -> Option<Callback> {
         self.mailbox.pop(self.mailbox.end())
     }
 
@@ -481,7 +481,7 @@ impl<'a, W: Wake> Shared<'a, W> {
         self.mailbox.len()
     }
 
-    /// Messages accepted since the beginning, modulo 2^32 on 32-bit targets. Loop thread.
+    /// Messages accepted since the beginning, modulo 2^32 on 32-bit callbacks. Loop thread.
     pub(crate) fn accepted_count(&self) -> usize {
         self.mailbox.end().0
     }

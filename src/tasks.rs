@@ -9,7 +9,7 @@
 //!   before the task runs: a queue of one is enough for a task that posts itself again.
 //! - *How is a task cancelled in O(1), when it stands between others?* It cannot be taken out of
 //!   the middle of a ring without moving those behind it, whose handles say where they stand. So
-//!   its target is erased, and the place is freed when the queue reaches it, in the next turn at
+//!   its callback is erased, and the place is freed when the queue reaches it, in the next turn at
 //!   the latest.
 //! - *How is a stale handle told from a live one?* The handle is the number of the task, counted
 //!   from the first post on. The queue holds the numbers from that of its oldest entry on, so it
@@ -21,15 +21,15 @@
 
 use static_assertions::const_assert;
 
+use crate::callback::Callback;
 use crate::error::{Error, Result};
-use crate::target::Target;
 use crate::token::Token;
 
 /// The most tasks a queue can hold: twice that is still a `u32`.
 const MAX_CAPACITY: usize = 1 << 31;
 
-/// A place for one task: its target while it is queued and not cancelled.
-pub(crate) struct Slot(Option<Target>);
+/// A place for one task: its callback while it is queued and not cancelled.
+pub(crate) struct Slot(Option<Callback>);
 
 const_assert!(size_of::<Slot>() == 2 * size_of::<usize>());
 
@@ -97,12 +97,12 @@ impl<'a> Tasks<'a> {
     /// Queues a task behind all others and returns its handle, or `EAGAIN` if there is no room:
     /// then nothing has changed but the count of refusals.
     #[inline]
-    pub(crate) fn push(&mut self, target: Target) -> Result<Token> {
+    pub(crate) fn push(&mut self, callback: Callback) -> Result<Token> {
         let capacity = self.slots.len() as u32;
         let slot = self.tail;
         let token = token_of(self.next);
         match self.slots.get_mut(slot as usize) {
-            Some(place) if self.used < capacity => place.0 = Some(target),
+            Some(place) if self.used < capacity => place.0 = Some(callback),
             _ => return Err(self.refuse()),
         }
         self.tail = if slot + 1 == capacity { 0 } else { slot + 1 };
@@ -124,7 +124,7 @@ impl<'a> Tasks<'a> {
     /// cancelled before, or never was.
     pub(crate) fn cancel(&mut self, token: Token) -> Result<()> {
         let index = self.find(token).ok_or(Error::ENOENT)?;
-        // What was cancelled left no target behind.
+        // What was cancelled left no callback behind.
         let place = self.slots.get_mut(index as usize).ok_or(Error::ENOENT)?;
         place.0.take().ok_or(Error::ENOENT)?;
         self.cancelled += 1;
@@ -155,12 +155,12 @@ impl<'a> Tasks<'a> {
 
     /// The oldest task of any turn: to hand back what is left at the end of the loop's life. Not
     /// while a batch is under way.
-    pub(crate) fn take(&mut self) -> Option<Target> {
+    pub(crate) fn take(&mut self) -> Option<Callback> {
         while self.used > 0 {
             self.turn = self.turn.saturating_sub(1);
-            let target = self.pop();
-            if target.is_some() {
-                return target;
+            let callback = self.pop();
+            if callback.is_some() {
+                return callback;
             }
         }
         None
@@ -169,20 +169,20 @@ impl<'a> Tasks<'a> {
     /// The same while a batch is under way, whose entries are counted: its place is freed where the
     /// queue reaches it, as a cancelled one's. O(places taken so before).
     #[cold]
-    pub(crate) fn take_in_place(&mut self) -> Option<Target> {
+    pub(crate) fn take_in_place(&mut self) -> Option<Callback> {
         let place = (0..self.used).find(|&place| self.is_live(place))?;
         let index = self.wrap(self.head, place);
         self.cancelled += 1;
         self.slots.get_mut(index as usize)?.0.take()
     }
 
-    /// Takes the oldest entry, of which there must be one, to be run now: its target unless it was
-    /// cancelled. Its handle is stale and its place is free when this returns. As often as a batch
-    /// has entries.
+    /// Takes the oldest entry, of which there must be one, to be run now: its callback unless it
+    /// was cancelled. Its handle is stale and its place is free when this returns. As often as a
+    /// batch has entries.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Target> {
+    pub(crate) fn pop(&mut self) -> Option<Callback> {
         debug_assert!(self.used > 0);
-        let target = self.slots.get_mut(self.head as usize)?.0.take();
+        let callback = self.slots.get_mut(self.head as usize)?.0.take();
         let next = self.head + 1;
         self.head = if next as usize == self.slots.len() {
             0
@@ -190,10 +190,10 @@ impl<'a> Tasks<'a> {
             next
         };
         self.used -= 1;
-        if target.is_none() {
+        if callback.is_none() {
             self.cancelled -= 1;
         }
-        target
+        callback
     }
 
     /// The handle of the task that was popped last, as [`push`](Self::push) returned it. Before
@@ -209,8 +209,8 @@ impl<'a> Tasks<'a> {
         (place < u64::from(self.used)).then(|| self.wrap(self.head, place as u32))
     }
 
-    /// The target of a queued task. `ENOENT` as [`cancel`](Self::cancel).
-    pub(crate) fn get(&self, token: Token) -> Result<Target> {
+    /// The callback of a queued task. `ENOENT` as [`cancel`](Self::cancel).
+    pub(crate) fn get(&self, token: Token) -> Result<Callback> {
         let index = self.find(token).ok_or(Error::ENOENT)?;
         let place = self.slots.get(index as usize).ok_or(Error::ENOENT)?;
         place.0.ok_or(Error::ENOENT)
@@ -294,7 +294,7 @@ impl<'a> Tasks<'a> {
         }
         let live = (0..self.used).filter(|&place| self.is_live(place)).count();
         let all = self.slots.iter().filter(|place| place.0.is_some()).count();
-        // Every target stands in the queue, and every queued entry without one was cancelled.
+        // Every callback stands in the queue, and every queued entry without one was cancelled.
         live == all
             && self.used.checked_sub(self.cancelled) == Some(live as u32)
             && self.wrap(self.head, self.used) == self.tail
@@ -335,23 +335,23 @@ mod tests {
         (0..count).map(|_| Slot::EMPTY).collect()
     }
 
-    /// A target told from others by its user word.
-    fn target(number: usize) -> Target {
-        Target {
-            callback: NonNull::dangling(),
+    /// A callback told from others by its user word.
+    fn callback(number: usize) -> Callback {
+        Callback {
+            function: NonNull::dangling(),
             user: without_provenance_mut(number),
         }
     }
 
-    fn number(target: Target) -> usize {
-        target.user.addr()
+    fn number(callback: Callback) -> usize {
+        callback.user.addr()
     }
 
     /// The next task of the turn that was not cancelled.
-    fn next(tasks: &mut Tasks<'_>) -> Option<Target> {
+    fn next(tasks: &mut Tasks<'_>) -> Option<Callback> {
         while tasks.batch(1) == 1 {
-            if let Some(target) = tasks.pop() {
-                return Some(target);
+            if let Some(callback) = tasks.pop() {
+                return Some(callback);
             }
         }
         None
@@ -371,11 +371,11 @@ mod tests {
             for round in 0..3 {
                 for n in 0..capacity {
                     assert!(
-                        tasks.push(target(n)).is_ok(),
+                        tasks.push(callback(n)).is_ok(),
                         "capacity {capacity} round {round} push {n}"
                     );
                 }
-                assert_eq!(tasks.push(target(999)), Err(Error::EAGAIN));
+                assert_eq!(tasks.push(callback(999)), Err(Error::EAGAIN));
                 assert_eq!(tasks.len() as usize, capacity);
                 assert!(tasks.is_sound());
                 assert_eq!(turn(&mut tasks), (0..capacity).collect::<Vec<_>>());
@@ -395,7 +395,7 @@ mod tests {
             let mut expected = 0;
             for step in 0..100 {
                 for _ in 0..=(step % capacity) {
-                    if tasks.push(target(next)).is_ok() {
+                    if tasks.push(callback(next)).is_ok() {
                         next += 1;
                     }
                 }
@@ -412,9 +412,9 @@ mod tests {
     fn a_refused_push_changes_nothing() {
         let mut slots = slots(2);
         let mut tasks = Tasks::new(&mut slots, 0);
-        let first = tasks.push(target(1)).unwrap();
-        tasks.push(target(2)).unwrap();
-        assert_eq!(tasks.push(target(3)), Err(Error::EAGAIN));
+        let first = tasks.push(callback(1)).unwrap();
+        tasks.push(callback(2)).unwrap();
+        assert_eq!(tasks.push(callback(3)), Err(Error::EAGAIN));
         assert_eq!(
             (tasks.len(), tasks.peak(), tasks.refused_count()),
             (2, 2, 1)
@@ -427,10 +427,10 @@ mod tests {
     fn a_task_pushed_by_a_task_waits_for_the_next_turn() {
         let mut slots = slots(1);
         let mut tasks = Tasks::new(&mut slots, 0);
-        tasks.push(target(1)).unwrap();
+        tasks.push(callback(1)).unwrap();
         tasks.begin();
         assert_eq!(next(&mut tasks).map(number), Some(1));
-        tasks.push(target(2)).unwrap();
+        tasks.push(callback(2)).unwrap();
         assert_eq!(next(&mut tasks), None);
         assert_eq!(turn(&mut tasks), [2]);
     }
@@ -439,7 +439,7 @@ mod tests {
     fn nothing_is_popped_before_a_turn_begins() {
         let mut slots = slots(2);
         let mut tasks = Tasks::new(&mut slots, 0);
-        tasks.push(target(1)).unwrap();
+        tasks.push(callback(1)).unwrap();
         assert_eq!(next(&mut tasks), None);
         assert_eq!(tasks.len(), 1);
     }
@@ -451,7 +451,7 @@ mod tests {
         let mut slots = slots(4);
         let mut tasks = Tasks::new(&mut slots, 0);
         for n in 0..4 {
-            tasks.push(target(n)).unwrap();
+            tasks.push(callback(n)).unwrap();
         }
         tasks.begin();
         assert_eq!(tasks.batch(u32::MAX), 4);
@@ -462,7 +462,7 @@ mod tests {
         assert_eq!(tasks.take_in_place().map(number), Some(3));
         assert_eq!(tasks.take_in_place(), None);
         assert!(tasks.is_empty() && tasks.is_sound());
-        tasks.push(target(4)).unwrap();
+        tasks.push(callback(4)).unwrap();
         assert_eq!((tasks.pop(), tasks.pop()), (None, None));
         assert!(tasks.is_sound());
         assert_eq!(turn(&mut tasks), [4]);
@@ -472,7 +472,7 @@ mod tests {
     fn a_cancelled_task_does_not_run() {
         let mut slots = slots(4);
         let mut tasks = Tasks::new(&mut slots, 0);
-        let handles: Vec<_> = (0..4).map(|n| tasks.push(target(n)).unwrap()).collect();
+        let handles: Vec<_> = (0..4).map(|n| tasks.push(callback(n)).unwrap()).collect();
         assert_eq!(tasks.cancel(handles[0]), Ok(()));
         assert_eq!(tasks.cancel(handles[2]), Ok(()));
         assert_eq!(tasks.len(), 2);
@@ -485,9 +485,9 @@ mod tests {
     fn a_handle_is_stale_once_its_task_runs_or_is_cancelled() {
         let mut slots = slots(3);
         let mut tasks = Tasks::new(&mut slots, 0);
-        let first = tasks.push(target(1)).unwrap();
-        let second = tasks.push(target(2)).unwrap();
-        tasks.push(target(3)).unwrap();
+        let first = tasks.push(callback(1)).unwrap();
+        let second = tasks.push(callback(2)).unwrap();
+        tasks.push(callback(3)).unwrap();
         tasks.begin();
         assert_eq!(next(&mut tasks).map(number), Some(1));
         assert_eq!(tasks.cancel(first), Err(Error::ENOENT));
@@ -501,7 +501,7 @@ mod tests {
     fn made_up_handles_are_refused() {
         let mut slots = slots(2);
         let mut tasks = Tasks::new(&mut slots, 0);
-        let live = tasks.push(target(1)).unwrap();
+        let live = tasks.push(callback(1)).unwrap();
         for made_up in [
             Token::default(),
             Token {
@@ -538,15 +538,15 @@ mod tests {
     fn a_cancelled_place_is_freed_when_the_queue_reaches_it() {
         let mut slots = slots(2);
         let mut tasks = Tasks::new(&mut slots, 0);
-        tasks.push(target(1)).unwrap();
-        let newest = tasks.push(target(2)).unwrap();
+        tasks.push(callback(1)).unwrap();
+        let newest = tasks.push(callback(2)).unwrap();
         tasks.cancel(newest).unwrap();
         assert_eq!(
-            (tasks.len(), tasks.push(target(3))),
+            (tasks.len(), tasks.push(callback(3))),
             (1, Err(Error::EAGAIN))
         );
         assert_eq!(turn(&mut tasks), [1]);
-        assert!(tasks.push(target(3)).is_ok() && tasks.push(target(4)).is_ok());
+        assert!(tasks.push(callback(3)).is_ok() && tasks.push(callback(4)).is_ok());
         assert_eq!(turn(&mut tasks), [3, 4]);
     }
 
@@ -554,7 +554,7 @@ mod tests {
     fn nothing_waits_when_all_are_cancelled() {
         let mut slots = slots(2);
         let mut tasks = Tasks::new(&mut slots, 0);
-        let only = tasks.push(target(1)).unwrap();
+        let only = tasks.push(callback(1)).unwrap();
         tasks.cancel(only).unwrap();
         assert!(tasks.is_empty() && tasks.is_sound());
         assert_eq!(turn(&mut tasks), []);
@@ -564,10 +564,10 @@ mod tests {
     fn take_hands_back_tasks_of_every_turn() {
         let mut slots = slots(4);
         let mut tasks = Tasks::new(&mut slots, 0);
-        tasks.push(target(1)).unwrap();
-        let second = tasks.push(target(2)).unwrap();
+        tasks.push(callback(1)).unwrap();
+        let second = tasks.push(callback(2)).unwrap();
         tasks.begin();
-        tasks.push(target(3)).unwrap();
+        tasks.push(callback(3)).unwrap();
         tasks.cancel(second).unwrap();
         assert_eq!(tasks.take().map(number), Some(1));
         assert!(tasks.is_sound());
@@ -582,9 +582,9 @@ mod tests {
         let mut slots = slots(2);
         let mut tasks = Tasks::new(&mut slots, 0);
         tasks.next = NUMBERS;
-        let last = tasks.push(target(1)).unwrap();
+        let last = tasks.push(callback(1)).unwrap();
         assert_eq!((last.slot, last.generation), (u32::MAX, u32::MAX));
-        let first = tasks.push(target(2)).unwrap();
+        let first = tasks.push(callback(2)).unwrap();
         assert_eq!((first.slot, first.generation), (0, 1));
         assert_eq!(tasks.cancel(first), Ok(()));
         assert_eq!(tasks.cancel(last), Ok(()));
@@ -596,18 +596,18 @@ mod tests {
         let (mut few, mut many, fewer) = (slots(4), slots(9), slots(2));
         let mut tasks = Tasks::new(&mut few, 0);
         for n in 0..3 {
-            tasks.push(target(n)).unwrap();
+            tasks.push(callback(n)).unwrap();
         }
         assert_eq!(turn(&mut tasks), [0, 1, 2]);
         // Around the end of the ring.
-        let handles: Vec<Token> = (3..7).map(|n| tasks.push(target(n)).unwrap()).collect();
+        let handles: Vec<Token> = (3..7).map(|n| tasks.push(callback(n)).unwrap()).collect();
         assert_eq!(tasks.cancel(handles[1]), Ok(()));
         assert!(!tasks.fits(fewer.len()));
         tasks.move_to(&mut many);
         assert!(tasks.is_sound());
         assert_eq!(tasks.cancel(handles[1]), Err(Error::ENOENT));
         assert_eq!(tasks.cancel(handles[2]), Ok(()));
-        tasks.push(target(7)).unwrap();
+        tasks.push(callback(7)).unwrap();
         assert_eq!(turn(&mut tasks), [3, 6, 7]);
         assert_eq!(tasks.cancel(handles[0]), Err(Error::ENOENT));
     }
@@ -615,10 +615,10 @@ mod tests {
     #[test]
     fn handles_of_an_earlier_queue_in_the_same_memory_are_stale() {
         let mut slots = slots(2);
-        let old = Tasks::new(&mut slots, 1).push(target(1)).unwrap();
+        let old = Tasks::new(&mut slots, 1).push(callback(1)).unwrap();
         let mut tasks = Tasks::new(&mut slots, 77);
         assert!(tasks.is_empty() && tasks.is_sound());
-        tasks.push(target(2)).unwrap();
+        tasks.push(callback(2)).unwrap();
         assert_eq!(tasks.cancel(old), Err(Error::ENOENT));
     }
 
@@ -626,7 +626,7 @@ mod tests {
     fn damage_is_found() {
         let mut slots = slots(3);
         let mut tasks = Tasks::new(&mut slots, 0);
-        tasks.push(target(1)).unwrap();
+        tasks.push(callback(1)).unwrap();
         assert!(tasks.is_sound());
         tasks.used = 2;
         assert!(!tasks.is_sound());
@@ -634,7 +634,7 @@ mod tests {
         tasks.head = 3;
         assert!(!tasks.is_sound());
         tasks.head = 0;
-        tasks.slots[2].0 = Some(target(2));
+        tasks.slots[2].0 = Some(callback(2));
         assert!(!tasks.is_sound());
     }
 
@@ -660,7 +660,7 @@ mod tests {
             let mut handles = Vec::new();
             for step in 0..400 {
                 match roll(8) {
-                    0..=2 => match tasks.push(target(step)) {
+                    0..=2 => match tasks.push(callback(step)) {
                         Ok(handle) => {
                             assert!(queue.len() < capacity, "seed {seed}");
                             assert!(

@@ -39,9 +39,9 @@ mod tests;
 pub(crate) use self::buckets::MAX_TIMERS;
 use self::buckets::{Buckets, DUE, last};
 pub(crate) use self::slot::TimerSlot;
+use crate::callback::Callback;
 use crate::error::Result;
 use crate::slab::{NONE, Slab};
-use crate::target::Target;
 use crate::time::{FOREVER, Nanos};
 use crate::token::Token;
 
@@ -65,7 +65,7 @@ const UNKNOWN: Nanos = 0;
 /// What is to be called, once, and by which timer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Fired {
-    pub(crate) target: Target,
+    pub(crate) callback: Callback,
     /// Stale already if the timer was a one-shot.
     pub(crate) token: Token,
     /// The ticks of a periodic timer that are overdue beside this one.
@@ -149,10 +149,10 @@ impl<'a> Timers<'a> {
         &mut self,
         deadline: Nanos,
         period: Nanos,
-        target: Target,
+        callback: Callback,
     ) -> Result<Token> {
         let mut token = Token::default();
-        self.start_and_tell(deadline, period, target, |started| token = started)?;
+        self.start_and_tell(deadline, period, callback, |started| token = started)?;
         Ok(token)
     }
 
@@ -163,14 +163,14 @@ impl<'a> Timers<'a> {
         &mut self,
         deadline: Nanos,
         period: Nanos,
-        target: Target,
+        callback: Callback,
         tell: impl FnOnce(Token),
     ) -> Result<()> {
         let index = self.slab.insert()?;
         tell(self.slab.token(index));
         self.sequence += 1;
         if let Some(slot) = self.slab.get_mut(index) {
-            slot.target = target;
+            slot.callback = callback;
             slot.deadline = deadline;
             slot.period = period;
             slot.sequence = self.sequence;
@@ -224,11 +224,11 @@ impl<'a> Timers<'a> {
         deadline: Nanos,
         period: Nanos,
         flags: u8,
-        target: Target,
+        callback: Callback,
     ) -> Result<()> {
         let slot = self.slab.check_mut(token)?;
         let before = core::mem::replace(&mut slot.flags, flags);
-        (slot.target, slot.period, slot.slack) = (target, period, 0);
+        (slot.callback, slot.period, slot.slack) = (callback, period, 0);
         self.count_out(before);
         self.unreferenced += u32::from(flags & UNREFERENCED != 0);
         self.again(token, deadline)
@@ -266,8 +266,8 @@ impl<'a> Timers<'a> {
     }
 
     /// Gives a timer another callback and user data.
-    pub(crate) fn set_target(&mut self, token: Token, target: Target) -> Result<()> {
-        self.slab.check_mut(token)?.target = target;
+    pub(crate) fn set_callback(&mut self, token: Token, callback: Callback) -> Result<()> {
+        self.slab.check_mut(token)?.callback = callback;
         Ok(())
     }
 
@@ -411,7 +411,7 @@ impl<'a> Timers<'a> {
     pub(crate) fn pop_due(&mut self, now: Nanos, clock: impl FnOnce() -> Nanos) -> Option<Fired> {
         let index = self.buckets.head(DUE);
         let slot = self.slab.get(index)?;
-        let (target, period, flags, next) = (slot.target, slot.period, slot.flags, slot.next);
+        let (callback, period, flags, next) = (slot.callback, slot.period, slot.flags, slot.next);
         let token = self.slab.token(index);
         self.buckets.set_head(DUE, next);
         let missed = if period == 0 {
@@ -429,7 +429,7 @@ impl<'a> Timers<'a> {
             }
         };
         Some(Fired {
-            target,
+            callback,
             token,
             missed,
         })

@@ -15,11 +15,11 @@
 mod pending;
 mod watcher;
 
-use crate::backend::{Entry, NOWHERE};
+use crate::backend::{Entry, NOT_IN_SET};
+use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::ready::Interest;
 use crate::slab::{NONE, Slab};
-use crate::target::Target;
 use crate::token::Token;
 
 use pending::Pending;
@@ -150,7 +150,7 @@ impl<'a> Watchers<'a> {
     pub(crate) fn has(&self, entry: Entry) -> bool {
         self.slab
             .get(entry.slot)
-            .is_some_and(|watcher| watcher.position == entry.position)
+            .is_some_and(|watcher| watcher.backend_id == entry.backend_id)
     }
 
     /// Everything the watchers of an fd ask for, and the options of all of them.
@@ -212,11 +212,11 @@ impl<'a> Watchers<'a> {
         &mut self,
         fd: i32,
         interest: Interest,
-        target: Target,
+        callback: Callback,
         last: Option<u32>,
     ) -> Result<Token> {
         let bucket = self.bucket(fd);
-        let (io, watcher) = self.insert_in(bucket, fd, interest, target)?;
+        let (io, watcher) = self.insert_in(bucket, fd, interest, callback)?;
         let chain = watcher.chain;
         if let Some(last) = last {
             watcher.flags &= !HEAD;
@@ -240,7 +240,7 @@ impl<'a> Watchers<'a> {
         bucket: usize,
         fd: i32,
         interest: Interest,
-        target: Target,
+        callback: Callback,
     ) -> Result<(Token, &mut Watcher)> {
         let index = self.slab.insert()?;
         let options = option(interest);
@@ -248,10 +248,10 @@ impl<'a> Watchers<'a> {
         let chain = link.map_or(NONE, |link| core::mem::replace(link, index));
         self.count(options, 1);
         let watcher = self.slab.get_mut(index).ok_or(Error::EUCLEAN)?;
-        watcher.target = target;
+        watcher.callback = callback;
         watcher.fd = fd;
         watcher.chain = chain;
-        watcher.position = NOWHERE;
+        watcher.backend_id = NOT_IN_SET;
         watcher.found = 0;
         watcher.fed = 0;
         watcher.kernel = 0;
@@ -278,7 +278,7 @@ impl<'a> Watchers<'a> {
         let watcher = self.slab.get_mut(index)?;
         let (fd, chain, flags) = (watcher.fd, watcher.chain, watcher.flags);
         let kernel = watcher.kernel;
-        let position = core::mem::replace(&mut watcher.position, NOWHERE);
+        let backend_id = core::mem::replace(&mut watcher.backend_id, NOT_IN_SET);
         self.unchain(fd, index, chain);
         self.slab.remove(index);
         self.count(flags, u32::MAX);
@@ -294,7 +294,7 @@ impl<'a> Watchers<'a> {
         let watcher = self.slab.get_mut(new_head?)?;
         watcher.flags |= HEAD;
         watcher.kernel = kernel;
-        watcher.position = position;
+        watcher.backend_id = backend_id;
         new_head
     }
 

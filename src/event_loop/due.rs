@@ -12,11 +12,11 @@ use super::Loop;
 use super::callback::{IoEvent, NoHost, TimerEvent};
 use super::raw::{OnIo, OnTask, OnTimer};
 use super::typed::Core;
+use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::reactor::take::{self, Item, Kind};
 use crate::ready::Ready;
-use crate::target::Target;
 use crate::token::{Io, Task, Timer};
 
 /// What happened, of a [`Due`]. Words are as [`Word::into_word`](crate::Word::into_word) made them.
@@ -69,23 +69,23 @@ impl<C, H: Host> Due<C, H> {
         let Some(callback) = self.callback.take() else {
             return;
         };
-        let callback = callback.as_ptr();
+        let address = callback.as_ptr();
         let context = (&raw mut *context).cast();
         core.raw.with_context(context, |raw| match self.event {
             Event::Timer(event) => {
-                // SAFETY: every target of a timer was made from an `OnTimer<H>`.
-                let callback = unsafe { transmute::<*mut (), OnTimer<H>>(callback) };
-                callback(raw, event);
+                // SAFETY: every callback of a timer was made from an `OnTimer<H>`.
+                let function = unsafe { transmute::<*mut (), OnTimer<H>>(address) };
+                function(raw, event);
             }
             Event::Io(event) | Event::Raised(event) => {
-                // SAFETY: every target of a watcher was made from an `OnIo<H>`.
-                let callback = unsafe { transmute::<*mut (), OnIo<H>>(callback) };
-                callback(raw, event);
+                // SAFETY: every callback of a watcher was made from an `OnIo<H>`.
+                let function = unsafe { transmute::<*mut (), OnIo<H>>(address) };
+                function(raw, event);
             }
             Event::Task(_, user) | Event::Post(user) => {
-                // SAFETY: every target of a task was made from an `OnTask<H>`.
-                let callback = unsafe { transmute::<*mut (), OnTask<H>>(callback) };
-                callback(raw, user);
+                // SAFETY: every callback of a task was made from an `OnTask<H>`.
+                let function = unsafe { transmute::<*mut (), OnTask<H>>(address) };
+                function(raw, user);
             }
         });
     }
@@ -96,31 +96,31 @@ impl<C, H: Host> Due<C, H> {
             io: Io(item.token),
             fd: item.fd,
             ready: Ready::from_bits_truncate(item.ready),
-            user: item.target.user,
+            user: item.callback.user,
         };
         let event = match item.kind {
             Kind::Timer => Event::Timer(TimerEvent {
                 timer: Timer(item.token),
                 missed: item.missed,
-                user: item.target.user,
+                user: item.callback.user,
             }),
             Kind::Io => Event::Io(io),
             Kind::Raised => Event::Raised(io),
-            Kind::Task => Event::Task(Task(item.token), item.target.user),
-            Kind::Post => Event::Post(item.target.user),
+            Kind::Task => Event::Task(Task(item.token), item.callback.user),
+            Kind::Post => Event::Post(item.callback.user),
         };
         Due {
             event,
-            callback: Some(item.target.callback),
+            callback: Some(item.callback.function),
             of: PhantomData,
         }
     }
 
     /// A task or a post of a loop with this context.
-    pub(super) fn post(target: Target) -> Self {
+    pub(super) fn post(callback: Callback) -> Self {
         Due {
-            event: Event::Post(target.user),
-            callback: Some(target.callback),
+            event: Event::Post(callback.user),
+            callback: Some(callback.function),
             of: PhantomData,
         }
     }

@@ -95,9 +95,9 @@ impl<H: Host> RawCore<'_, H> {
             is_raise_handler: info.is_raise_handler,
             hook: info.hook,
             interest: info.interest,
-            // SAFETY: every target of a watcher was made from an `OnIo<H>`.
-            callback: unsafe { transmute::<*mut (), OnIo<H>>(info.target.callback.as_ptr()) },
-            user: info.target.user,
+            // SAFETY: every callback of a watcher was made from an `OnIo<H>`.
+            callback: unsafe { transmute::<*mut (), OnIo<H>>(info.callback.function.as_ptr()) },
+            user: info.callback.user,
         })
     }
 
@@ -119,9 +119,9 @@ impl<H: Host> RawCore<'_, H> {
             },
             slack: info.slack,
             is_referenced: info.flags & UNREFERENCED == 0,
-            // SAFETY: every target of a timer was made from an `OnTimer<H>`.
-            callback: unsafe { transmute::<*mut (), OnTimer<H>>(info.target.callback.as_ptr()) },
-            user: info.target.user,
+            // SAFETY: every callback of a timer was made from an `OnTimer<H>`.
+            callback: unsafe { transmute::<*mut (), OnTimer<H>>(info.callback.function.as_ptr()) },
+            user: info.callback.user,
         })
     }
 
@@ -132,12 +132,12 @@ impl<H: Host> RawCore<'_, H> {
     ///
     /// [`Error::ENOENT`](crate::Error::ENOENT): it has run, is running, or was cancelled.
     pub fn task_info(&self, task: Task) -> Result<TaskInfo<H>> {
-        let target = self.reactor.task_info(task.0)?;
+        let callback = self.reactor.task_info(task.0)?;
         Ok(TaskInfo {
             task,
-            // SAFETY: every target of a task was made from an `OnTask<H>`.
-            callback: unsafe { transmute::<*mut (), OnTask<H>>(target.callback.as_ptr()) },
-            user: target.user,
+            // SAFETY: every callback of a task was made from an `OnTask<H>`.
+            callback: unsafe { transmute::<*mut (), OnTask<H>>(callback.function.as_ptr()) },
+            user: callback.user,
         })
     }
 

@@ -13,6 +13,7 @@ use super::callback::{IoEvent, NoHost, TimerEvent};
 use super::remote::RawRemote;
 use crate::any::{AnyBackend, AnyWaker};
 use crate::backend::{Backend, BackendKind, Capabilities};
+use crate::callback::Callback;
 use crate::error::Result;
 use crate::host::Host;
 use crate::reactor::turn::{self, Caller};
@@ -21,7 +22,6 @@ use crate::ready::{Interest, Ready};
 use crate::remote::Shared;
 use crate::stats::Stats;
 use crate::storage::Parts;
-use crate::target::Target;
 use crate::time::Nanos;
 use crate::timers::Fired;
 use crate::token::{Io, Timer};
@@ -137,7 +137,7 @@ impl<'l, H: Host> RawCore<'l, H> {
         user: *mut (),
     ) -> Result<Io> {
         self.reactor
-            .io_add(fd, interest, target(callback as *mut (), user))
+            .io_add(fd, interest, erase(callback as *mut (), user))
             .map(Io)
     }
 
@@ -160,7 +160,7 @@ impl<'l, H: Host> RawCore<'l, H> {
     /// [`Error::ENOENT`](crate::Error::ENOENT): stale handle.
     pub fn io_set_callback(&mut self, io: Io, callback: OnIo<H>, user: *mut ()) -> Result<()> {
         self.reactor
-            .io_set_target(io.0, target(callback as *mut (), user))
+            .io_set_callback(io.0, erase(callback as *mut (), user))
     }
 
     /// Remove a watcher or a raise handler. Takes effect immediately: the callback is never called
@@ -220,7 +220,7 @@ impl<'l, H: Host> RawCore<'l, H> {
         user: *mut (),
     ) -> Result<Io> {
         self.reactor
-            .raise_add(bit, options, target(callback as *mut (), user))
+            .raise_add(bit, options, erase(callback as *mut (), user))
             .map(Io)
     }
 
@@ -245,7 +245,7 @@ impl<'l, H: Host> RawCore<'l, H> {
         user: *mut (),
     ) -> Result<Io> {
         self.reactor
-            .hook_add(when, options, target(callback as *mut (), user))
+            .hook_add(when, options, erase(callback as *mut (), user))
             .map(Io)
     }
 
@@ -373,11 +373,11 @@ impl<H: Host> Drop for WithContext<'_, '_, H> {
     }
 }
 
-/// A callback and its word, as the core keeps them.
-pub(super) fn target(callback: *mut (), user: *mut ()) -> Target {
+/// Return a callback as the core keeps it, without its type.
+pub(super) fn erase(function: *mut (), user: *mut ()) -> Callback {
     // The address of a function is not null.
-    let callback = NonNull::new(callback).unwrap_or(NonNull::dangling());
-    Target { callback, user }
+    let function = NonNull::new(function).unwrap_or(NonNull::dangling());
+    Callback { function, user }
 }
 
 /// The face of a loop for Rust: callbacks are called while nothing of the loop is borrowed but
@@ -406,33 +406,34 @@ impl<'l, H: Host> Caller<'l> for RawCore<'l, H> {
     }
 
     fn call_timer(&mut self, fired: Fired) {
-        // SAFETY: every target of a timer was made from an `OnTimer<H>`, in `timer_start`.
-        let callback = unsafe { transmute::<*mut (), OnTimer<H>>(fired.target.callback.as_ptr()) };
+        // SAFETY: every callback of a timer was made from an `OnTimer<H>`, in `timer_start`.
+        let function =
+            unsafe { transmute::<*mut (), OnTimer<H>>(fired.callback.function.as_ptr()) };
         let event = TimerEvent {
             timer: Timer(fired.token),
             missed: fired.missed,
-            user: fired.target.user,
+            user: fired.callback.user,
         };
-        callback(self, event);
+        function(self, event);
     }
 
     fn call_io(&mut self, fired: FiredIo) {
-        // SAFETY: every target of a watcher was made from an `OnIo<H>`, in `io_add`, `raise_add` or
-        // `hook_add`.
-        let callback = unsafe { transmute::<*mut (), OnIo<H>>(fired.target.callback.as_ptr()) };
+        // SAFETY: every callback of a watcher was made from an `OnIo<H>`, in `io_add`, `raise_add`
+        // or `hook_add`.
+        let function = unsafe { transmute::<*mut (), OnIo<H>>(fired.callback.function.as_ptr()) };
         let event = IoEvent {
             io: Io(fired.io),
             fd: fired.fd,
             ready: Ready::from_bits_truncate(fired.ready),
-            user: fired.target.user,
+            user: fired.callback.user,
         };
-        callback(self, event);
+        function(self, event);
     }
 
-    fn call_task(&mut self, target: Target) {
-        // SAFETY: every target of a task was made from an `OnTask<H>`, in `task_post` or
+    fn call_task(&mut self, callback: Callback) {
+        // SAFETY: every callback of a task was made from an `OnTask<H>`, in `task_post` or
         // `RawRemote::post`.
-        let callback = unsafe { transmute::<*mut (), OnTask<H>>(target.callback.as_ptr()) };
-        callback(self, target.user);
+        let function = unsafe { transmute::<*mut (), OnTask<H>>(callback.function.as_ptr()) };
+        function(self, callback.user);
     }
 }

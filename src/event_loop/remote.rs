@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 use core::ops::Deref;
 
-use super::raw::{OnTask, target};
+use super::raw::{OnTask, erase};
 use super::typed::{Core, call_task};
 use super::word::Word;
 use super::{Loop, NoHost};
@@ -90,7 +90,7 @@ impl<H: Host> RawRemote<'_, H> {
     /// [`Error::EAGAIN`](crate::Error::EAGAIN): there is no room.
     /// [`Error::ESHUTDOWN`](crate::Error::ESHUTDOWN): the queues are closed.
     pub fn post(&self, callback: OnTask<H>, user: *mut ()) -> Result<()> {
-        self.shared.post(target(callback as *mut (), user))
+        self.shared.post(erase(callback as *mut (), user))
     }
 
     /// Raise a bit from 0 to 63. Raising a raised bit is one call.

@@ -8,7 +8,7 @@ use crate::ready::Interest;
 use crate::watchers::Hook;
 
 use super::run::dispatch_with_hooks;
-use super::{enter, failure, give, pirn_io, pirn_io_fn, pirn_loop, takes, target};
+use super::{callback, enter, failure, give, pirn_io, pirn_io_fn, pirn_loop, takes};
 
 /// When a hook is called: first thing in every dispatch.
 pub const PIRN_HOOK_FIRST: u32 = 1u32;
@@ -70,7 +70,7 @@ pub unsafe extern "C" fn pirn_hook_add(
     if unsafe { takes(r#loop) } {
         return failure(Error::EOPNOTSUPP);
     }
-    let target = target!(r#loop, callback, user);
+    let callback = callback!(r#loop, callback, user);
     let when = match when {
         PIRN_HOOK_FIRST => Hook::First,
         PIRN_HOOK_LAST => Hook::Last,
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn pirn_hook_add(
         _ => return failure(Error::EINVAL),
     };
     let result = match Interest::from_bits(options) {
-        Some(options) => reactor.hook_add(when, options, target),
+        Some(options) => reactor.hook_add(when, options, callback),
         None => Err(Error::EINVAL),
     };
     if result.is_ok() {

@@ -7,9 +7,9 @@
 use core::ffi::{c_int, c_void};
 use core::mem::{offset_of, transmute};
 
+use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::reactor::Live;
-use crate::target::Target;
 use crate::timers::{FIXED_DELAY, SKIP_MISSED, UNREFERENCED};
 use crate::token::Token;
 
@@ -53,7 +53,7 @@ pub struct pirn_info {
 const HEAD: usize = offset_of!(pirn_info, fd);
 
 impl pirn_info {
-    fn new(kind: u32, token: Token, target: &Target) -> Self {
+    fn new(kind: u32, token: Token, callback: &Callback) -> Self {
         pirn_info {
             size: 0,
             kind,
@@ -65,11 +65,11 @@ impl pirn_info {
             period_ns: 0,
             slack_ns: 0,
             callback: pirn_callback {
-                // SAFETY: every target was made from a callback, or stands for NULL; one of
+                // SAFETY: every callback was made from a callback, or stands for NULL; one of
                 // another kind is an address too, and is not called here.
-                task: unsafe { transmute::<*mut (), pirn_task_fn>(function(target)) },
+                task: unsafe { transmute::<*mut (), pirn_task_fn>(function(callback)) },
             },
-            user: user_of(target),
+            user: user_of(callback),
         }
     }
 
@@ -85,7 +85,7 @@ impl pirn_info {
         Ok(pirn_info {
             fd: info.fd,
             options: info.interest.bits(),
-            ..Self::new(kind, io, &info.target)
+            ..Self::new(kind, io, &info.callback)
         })
     }
 
@@ -99,13 +99,13 @@ impl pirn_info {
             deadline_ns: info.deadline,
             period_ns: info.period,
             slack_ns: info.slack,
-            ..Self::new(PIRN_DUE_TIMER, timer, &info.target)
+            ..Self::new(PIRN_DUE_TIMER, timer, &info.callback)
         })
     }
 
     fn of_task(reactor: &CReactor, task: Token) -> Result<Self> {
-        let target = reactor.task_info(task)?;
-        Ok(Self::new(PIRN_DUE_TASK, task, &target))
+        let callback = reactor.task_info(task)?;
+        Ok(Self::new(PIRN_DUE_TASK, task, &callback))
     }
 
     /// Writes what the caller's struct has room for, and leaves its size as it is.

@@ -1,6 +1,6 @@
 #![expect(unsafe_code, reason = "the C face")]
 //! I/O watchers.
-use super::{count, enter, give, pirn_loop, status, target};
+use super::{callback, count, enter, give, pirn_loop, status};
 use crate::ready::{Interest, Ready};
 use core::ffi::{c_int, c_void};
 
@@ -139,8 +139,8 @@ pub unsafe extern "C" fn pirn_io_add(
     io: *mut pirn_io,
 ) -> c_int {
     let reactor = enter!(r#loop);
-    let target = target!(r#loop, callback, user);
-    let result = reactor.io_add(fd, Interest::from_bits_retain(interest), target);
+    let callback = callback!(r#loop, callback, user);
+    let result = reactor.io_add(fd, Interest::from_bits_retain(interest), callback);
     // SAFETY: passed on.
     unsafe { give(result, io) }
 }
@@ -193,7 +193,7 @@ pub unsafe extern "C" fn pirn_io_set_callback(
     user: *mut c_void,
 ) -> c_int {
     let reactor = enter!(r#loop);
-    status(reactor.io_set_target(io.into(), target!(r#loop, callback, user)))
+    status(reactor.io_set_callback(io.into(), callback!(r#loop, callback, user)))
 }
 
 /// Stop watching.

@@ -58,9 +58,9 @@ pub use timer::*;
 use core::ffi::{c_int, c_void};
 use core::ptr::NonNull;
 
+use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::remote::Shared;
-use crate::target::Target;
 use crate::token::Token;
 
 macro_rules! handle {
@@ -137,11 +137,11 @@ unsafe fn give<T: From<Token>>(result: Result<Token>, out: *mut T) -> c_int {
 }
 
 /// A callback as the core keeps it, or `EINVAL` for NULL where NULL is not allowed.
-macro_rules! target {
+macro_rules! callback {
     ($loop:expr, $callback:expr, $user:expr) => {
-        $crate::target::Target {
-            callback: match $callback {
-                Some(callback) => $crate::ffi::address(callback as *mut ()),
+        $crate::callback::Callback {
+            function: match $callback {
+                Some(function) => $crate::ffi::address(function as *mut ()),
                 // SAFETY: a live loop, as the caller has found.
                 None if unsafe { $crate::ffi::takes($loop) } => $crate::ffi::NO_CALLBACK,
                 None => return $crate::ffi::failure($crate::error::Error::EINVAL),
@@ -151,7 +151,7 @@ macro_rules! target {
     };
 }
 
-use target;
+use callback;
 
 /// What stands for a NULL callback in the core, which keeps no NULL: no function begins at this
 /// address.
@@ -168,12 +168,12 @@ unsafe fn takes(r#loop: *const pirn_loop) -> bool {
     unsafe { (*r#loop).0.flags & PIRN_TAKE != 0 }
 }
 
-/// The callback that a target was made from, as an address: NULL if it was NULL.
-fn function(target: &Target) -> *mut () {
-    if target.callback == NO_CALLBACK {
+/// The address of a callback's function: NULL if it was NULL.
+fn function(callback: &Callback) -> *mut () {
+    if callback.function == NO_CALLBACK {
         core::ptr::null_mut()
     } else {
-        target.callback.as_ptr()
+        callback.function.as_ptr()
     }
 }
 
@@ -256,8 +256,8 @@ unsafe fn shared<'a>(r#loop: *const pirn_loop) -> Result<&'a Shared<'static, hea
     Ok(unsafe { &*shared })
 }
 
-/// Takes a target apart again for a call.
+/// Takes a callback apart again for a call.
 #[inline]
-fn user_of(target: &Target) -> *mut c_void {
-    target.user.cast()
+fn user_of(callback: &Callback) -> *mut c_void {
+    callback.user.cast()
 }

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::ready::Interest;
 
 use super::{
-    enter, failure, give, pirn_io, pirn_io_fn, pirn_loop, pirn_task_fn, shared, status, target,
+    callback, enter, failure, give, pirn_io, pirn_io_fn, pirn_loop, pirn_task_fn, shared, status,
 };
 
 /// Queue a callback from anywhere: any thread, any signal handler.
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn pirn_remote_post(
         Ok(shared) => shared,
         Err(error) => return failure(error),
     };
-    status(shared.post(target!(r#loop, callback, user)))
+    status(shared.post(callback!(r#loop, callback, user)))
 }
 
 /// Have a callback run when a bit is raised.
@@ -71,9 +71,9 @@ pub unsafe extern "C" fn pirn_raise_add(
     io: *mut pirn_io,
 ) -> c_int {
     let reactor = enter!(r#loop);
-    let target = target!(r#loop, callback, user);
+    let callback = callback!(r#loop, callback, user);
     let result = match Interest::from_bits(options) {
-        Some(options) => reactor.raise_add(bit, options, target),
+        Some(options) => reactor.raise_add(bit, options, callback),
         None => Err(Error::EINVAL),
     };
     // SAFETY: passed on.

@@ -8,10 +8,10 @@ use core::ffi::c_int;
 use core::mem::transmute;
 
 use crate::atomic::Ordering;
+use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::reactor::turn::{self, Caller};
 use crate::reactor::{Ended, FiredIo, Limit};
-use crate::target::Target;
 use crate::time::FOREVER;
 use crate::timers::Fired;
 
@@ -219,17 +219,17 @@ impl Caller<'static> for Face {
 
     #[inline]
     fn call_timer(&mut self, fired: Fired) {
-        // SAFETY: every target of a timer was made from a `pirn_timer_fn` that was not NULL.
-        let callback =
-            unsafe { transmute::<*mut (), pirn_timer_fn>(fired.target.callback.as_ptr()) };
-        if let Some(callback) = callback {
+        // SAFETY: every callback of a timer was made from a `pirn_timer_fn` that was not NULL.
+        let function =
+            unsafe { transmute::<*mut (), pirn_timer_fn>(fired.callback.function.as_ptr()) };
+        if let Some(function) = function {
             // SAFETY: called as documented there.
             unsafe {
-                callback(
+                function(
                     self.0,
                     fired.token.into(),
                     fired.missed,
-                    user_of(&fired.target),
+                    user_of(&fired.callback),
                 )
             };
         }
@@ -237,29 +237,30 @@ impl Caller<'static> for Face {
 
     #[inline]
     fn call_io(&mut self, fired: FiredIo) {
-        // SAFETY: every target of a watcher was made from a `pirn_io_fn` that was not NULL.
-        let callback = unsafe { transmute::<*mut (), pirn_io_fn>(fired.target.callback.as_ptr()) };
-        if let Some(callback) = callback {
+        // SAFETY: every callback of a watcher was made from a `pirn_io_fn` that was not NULL.
+        let function =
+            unsafe { transmute::<*mut (), pirn_io_fn>(fired.callback.function.as_ptr()) };
+        if let Some(function) = function {
             // SAFETY: called as documented there.
             unsafe {
-                callback(
+                function(
                     self.0,
                     fired.io.into(),
                     fired.fd,
                     fired.ready,
-                    user_of(&fired.target),
+                    user_of(&fired.callback),
                 )
             };
         }
     }
 
     #[inline]
-    fn call_task(&mut self, target: Target) {
-        // SAFETY: every target of a task was made from a `pirn_task_fn` that was not NULL.
-        let callback = unsafe { transmute::<*mut (), pirn_task_fn>(target.callback.as_ptr()) };
-        if let Some(callback) = callback {
+    fn call_task(&mut self, callback: Callback) {
+        // SAFETY: every callback of a task was made from a `pirn_task_fn` that was not NULL.
+        let function = unsafe { transmute::<*mut (), pirn_task_fn>(callback.function.as_ptr()) };
+        if let Some(function) = function {
             // SAFETY: called as documented there.
-            unsafe { callback(self.0, user_of(&target)) };
+            unsafe { function(self.0, user_of(&callback)) };
         }
     }
 }

@@ -104,11 +104,11 @@ impl From<Item> for pirn_due {
             reserved: 0,
             missed: item.missed,
             callback: pirn_callback {
-                // SAFETY: every target was made from a callback, or stands for NULL; one of another
-                // kind is an address too, and is not called here.
-                task: unsafe { transmute::<*mut (), pirn_task_fn>(function(&item.target)) },
+                // SAFETY: every callback was made from a callback, or stands for NULL; one of
+                // another kind is an address too, and is not called here.
+                task: unsafe { transmute::<*mut (), pirn_task_fn>(function(&item.callback)) },
             },
-            user: user_of(&item.target),
+            user: user_of(&item.callback),
             more: [0; 2],
         }
     }

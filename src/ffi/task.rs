@@ -1,7 +1,7 @@
 #![expect(unsafe_code, reason = "the C face")]
 //! Tasks of the loop's own, and what other threads, signal handlers and interrupts may call.
 use super::run::call_tasks;
-use super::{enter, failure, function, give, pirn_loop, status, target, user_of};
+use super::{callback, enter, failure, function, give, pirn_loop, status, user_of};
 use crate::error::Error;
 use core::ffi::{c_int, c_void};
 
@@ -42,8 +42,8 @@ pub unsafe extern "C" fn pirn_task_post(
     task: *mut pirn_task,
 ) -> c_int {
     let reactor = enter!(r#loop);
-    let target = target!(r#loop, callback, user);
-    let result = reactor.task_post(target);
+    let callback = callback!(r#loop, callback, user);
+    let result = reactor.task_post(callback);
     // SAFETY: a live loop, of which only the reactor was borrowed.
     unsafe { (*r#loop).0.call_tasks = Some(call_tasks) };
     // SAFETY: passed on.
@@ -90,14 +90,14 @@ pub unsafe extern "C" fn pirn_task_reclaim(
     if callback.is_null() || user.is_null() {
         return failure(Error::EINVAL);
     }
-    let Some(target) = reactor.task_reclaim() else {
+    let Some(oldest) = reactor.task_reclaim() else {
         return 0;
     };
-    // SAFETY: every target of a task was made from a `pirn_task_fn`.
-    let function = unsafe { core::mem::transmute::<*mut (), pirn_task_fn>(function(&target)) };
+    // SAFETY: every callback of a task was made from a `pirn_task_fn`.
+    let function = unsafe { core::mem::transmute::<*mut (), pirn_task_fn>(function(&oldest)) };
     // SAFETY: not NULL, hence writable as documented.
     unsafe { callback.write(function) };
     // SAFETY: as above.
-    unsafe { user.write(user_of(&target)) };
+    unsafe { user.write(user_of(&oldest)) };
     1
 }

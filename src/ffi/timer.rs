@@ -3,9 +3,9 @@
 use super::head::CReactor;
 use super::io::PIRN_UNREF;
 use super::run::call_timers;
-use super::{enter, failure, give, pirn_loop, reactor, status, target};
+use super::{callback, enter, failure, give, pirn_loop, reactor, status};
+use crate::callback::Callback;
 use crate::error::{Error, Result};
-use crate::target::Target;
 use crate::time::{FOREVER, Nanos};
 use crate::timers::{FIXED_DELAY, SKIP_MISSED, UNREFERENCED};
 use core::ffi::{c_int, c_void};
@@ -84,15 +84,15 @@ pub unsafe extern "C" fn pirn_timer_start(
     timer: *mut pirn_timer,
 ) -> c_int {
     let reactor = enter!(r#loop);
-    let target = target!(r#loop, callback, user);
+    let callback = callback!(r#loop, callback, user);
     if options != PIRN_TIMER_CACHED || !reactor.is_quiet() {
         // SAFETY: a live loop, of which only the reactor is borrowed.
         unsafe { (*r#loop).0.call_timers = Some(call_timers) };
         // SAFETY: passed on.
-        return unsafe { start_otherwise(reactor, delay_ns, period_ns, options, target, timer) };
+        return unsafe { start_otherwise(reactor, delay_ns, period_ns, options, callback, timer) };
     }
     status(
-        reactor.timer_start_quietly(delay_ns, period_ns, target, |token| {
+        reactor.timer_start_quietly(delay_ns, period_ns, callback, |token| {
             // SAFETY: passed on.
             unsafe { give(Ok(token), timer) };
         }),
@@ -111,11 +111,11 @@ unsafe fn start_otherwise(
     delay_ns: u64,
     period_ns: u64,
     options: u32,
-    target: Target,
+    callback: Callback,
     timer: *mut pirn_timer,
 ) -> c_int {
     let result = when(reactor, delay_ns, period_ns, options)
-        .and_then(|(deadline, flags)| reactor.timer_start(deadline, period_ns, flags, target));
+        .and_then(|(deadline, flags)| reactor.timer_start(deadline, period_ns, flags, callback));
     // SAFETY: passed on.
     unsafe { give(result, timer) }
 }
@@ -198,18 +198,18 @@ pub unsafe extern "C" fn pirn_timer_set(
     if timer.is_null() {
         return failure(Error::EINVAL);
     }
-    let target = target!(r#loop, callback, user);
+    let callback = callback!(r#loop, callback, user);
     // SAFETY: not NULL, hence readable as documented.
     let token = unsafe { timer.read() }.into();
     if !reactor.is_timer(token) {
         // SAFETY: a live loop, of which only the reactor is borrowed.
         unsafe { (*r#loop).0.call_timers = Some(call_timers) };
         // SAFETY: passed on.
-        return unsafe { start_otherwise(reactor, delay_ns, period_ns, options, target, timer) };
+        return unsafe { start_otherwise(reactor, delay_ns, period_ns, options, callback, timer) };
     }
     status(
         when(reactor, delay_ns, period_ns, options).and_then(|(deadline, flags)| {
-            reactor.timer_reset(token, deadline, period_ns, flags, target)
+            reactor.timer_reset(token, deadline, period_ns, flags, callback)
         }),
     )
 }
@@ -256,7 +256,7 @@ pub unsafe extern "C" fn pirn_timer_set_callback(
     user: *mut c_void,
 ) -> c_int {
     let reactor = enter!(r#loop);
-    status(reactor.timer_set_target(timer.into(), target!(r#loop, callback, user)))
+    status(reactor.timer_set_callback(timer.into(), callback!(r#loop, callback, user)))
 }
 
 /// Stop a timer.

@@ -2,7 +2,7 @@
 
 use super::{FiredIo, Reactor};
 use crate::backend::Backend;
-use crate::target::Target;
+use crate::callback::Callback;
 use crate::timers::Fired;
 
 /// Whoever makes the calls: the C functions, the Rust interface, or a list of what is due, which
@@ -23,12 +23,12 @@ pub(crate) trait Caller<'a> {
 
     fn call_timer(&mut self, fired: Fired);
     fn call_io(&mut self, fired: FiredIo);
-    fn call_task(&mut self, target: Target);
+    fn call_task(&mut self, callback: Callback);
 
     /// To those who call, a post is a task.
     #[inline]
-    fn call_post(&mut self, target: Target) {
-        self.call_task(target);
+    fn call_post(&mut self, callback: Callback) {
+        self.call_task(callback);
     }
 
     /// Does what [`dispatch_with_hooks`](super::turn::dispatch_with_hooks) does if the loop may

@@ -74,8 +74,8 @@ pub(crate) fn call_tasks<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
         let (caller, count) = &mut rest.state;
         while *count > 0 {
             *count -= 1;
-            if let Some(target) = caller.reactor().task() {
-                caller.call_task(target);
+            if let Some(callback) = caller.reactor().task() {
+                caller.call_task(callback);
             }
         }
         rest.disarm();
@@ -84,8 +84,8 @@ pub(crate) fn call_tasks<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
 
 #[inline(never)]
 fn call_posts<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
-    while let Some(target) = caller.reactor().next_post() {
-        caller.call_post(target);
+    while let Some(callback) = caller.reactor().next_post() {
+        caller.call_post(callback);
     }
 }
 

@@ -9,10 +9,10 @@
 use super::Reactor;
 use super::items::FiredIo;
 use crate::backend::Backend;
+use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::slab::NONE;
-use crate::target::Target;
 use crate::token::Token;
 use crate::watchers::{HOOKS, Hook, Watchers};
 
@@ -36,7 +36,7 @@ impl<B: Backend> Reactor<'_, B> {
         &mut self,
         when: Hook,
         options: Interest,
-        target: Target,
+        callback: Callback,
     ) -> Result<Token> {
         if !Interest::UNREF.contains(options) {
             return Err(Error::EINVAL);
@@ -45,7 +45,7 @@ impl<B: Backend> Reactor<'_, B> {
         let fd = HOOKS.checked_sub(slot).ok_or(Error::ENOSPC)?;
         let io = self
             .watchers
-            .insert(fd, Interest::READ | options, target, None)?;
+            .insert(fd, Interest::READ | options, callback, None)?;
         if let Some(watcher) = self.watchers.slab.get_mut(io.slot) {
             watcher.kernel = when as u16;
             watcher.next = NONE;
@@ -110,7 +110,7 @@ impl<B: Backend> Reactor<'_, B> {
         let watcher = self.watchers.slab.get_mut(index)?;
         watcher.found = 0;
         Some(FiredIo {
-            target: watcher.target,
+            callback: watcher.callback,
             io: watcher.token(index),
             fd: when as i32,
             ready: Ready::READ.bits(),

@@ -2,9 +2,9 @@
 
 use super::Reactor;
 use crate::backend::Backend;
+use crate::callback::Callback;
 use crate::error::Result;
 use crate::ready::Interest;
-use crate::target::Target;
 use crate::time::Nanos;
 use crate::token::Token;
 use crate::watchers::Hook;
@@ -25,7 +25,7 @@ pub(crate) struct IoInfo {
     pub(crate) hook: Option<Hook>,
     /// Its options included.
     pub(crate) interest: Interest,
-    pub(crate) target: Target,
+    pub(crate) callback: Callback,
 }
 
 /// What a timer is.
@@ -37,7 +37,7 @@ pub(crate) struct TimerInfo {
     pub(crate) slack: Nanos,
     /// `FIXED_DELAY` and so on.
     pub(crate) flags: u8,
-    pub(crate) target: Target,
+    pub(crate) callback: Callback,
 }
 
 impl<B: Backend> Reactor<'_, B> {
@@ -54,7 +54,7 @@ impl<B: Backend> Reactor<'_, B> {
             is_raise_handler,
             hook,
             interest: watcher.asked(),
-            target: watcher.target,
+            callback: watcher.callback,
         })
     }
 
@@ -65,11 +65,11 @@ impl<B: Backend> Reactor<'_, B> {
             period: slot.period,
             slack: slot.slack(),
             flags: slot.flags,
-            target: slot.target,
+            callback: slot.callback,
         })
     }
 
-    pub(crate) fn task_info(&self, task: Token) -> Result<Target> {
+    pub(crate) fn task_info(&self, task: Token) -> Result<Callback> {
         self.tasks.get(task)
     }
 
@@ -90,13 +90,13 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// Gives a watcher another callback and user data, for what was found for it already too.
-    pub(crate) fn io_set_target(&mut self, io: Token, target: Target) -> Result<()> {
-        self.watchers.slab.check_mut(io)?.target = target;
+    pub(crate) fn io_set_callback(&mut self, io: Token, callback: Callback) -> Result<()> {
+        self.watchers.slab.check_mut(io)?.callback = callback;
         Ok(())
     }
 
     /// The same for a timer, which may be due already.
-    pub(crate) fn timer_set_target(&mut self, timer: Token, target: Target) -> Result<()> {
-        self.timers.set_target(timer, target)
+    pub(crate) fn timer_set_callback(&mut self, timer: Token, callback: Callback) -> Result<()> {
+        self.timers.set_callback(timer, callback)
     }
 }

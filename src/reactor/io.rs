@@ -5,22 +5,27 @@
 //! the watchers of the fd ask for together then differs from what the kernel has.
 
 use super::Reactor;
-use crate::backend::{ALWAYS_READY, Backend, Capabilities, NOWHERE, Source};
+use crate::backend::{ALWAYS_READY, Backend, Capabilities, NOT_IN_SET, Source};
+use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, Interest, Ready, fold};
-use crate::target::Target;
 use crate::token::Token;
 use crate::watchers::{ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, HEAD, HOOKS, LOST, ONESHOT, RAISED};
 
 impl<B: Backend> Reactor<'_, B> {
     #[inline]
-    pub(crate) fn io_add(&mut self, fd: i32, interest: Interest, target: Target) -> Result<Token> {
+    pub(crate) fn io_add(
+        &mut self,
+        fd: i32,
+        interest: Interest,
+        callback: Callback,
+    ) -> Result<Token> {
         self.check_fork()?;
         self.check_options(fd, interest)?;
         let bucket = self.watchers.bucket(fd);
         let result = match self.watchers.find_in(bucket, fd) {
-            None => self.add_first(bucket, fd, interest, target),
-            Some(head) => self.add_sibling(fd, interest, target, head),
+            None => self.add_first(bucket, fd, interest, callback),
+            Some(head) => self.add_sibling(fd, interest, callback, head),
         };
         // After a refusal too: the fd's other watchers may have to be told that it is lost.
         self.changed();
@@ -65,26 +70,26 @@ impl<B: Backend> Reactor<'_, B> {
         bucket: usize,
         fd: i32,
         interest: Interest,
-        target: Target,
+        callback: Callback,
     ) -> Result<Token> {
         let source = Source {
             fd,
             slot: self.watchers.slab.vacancy()?,
             asked: interest,
-            position: NOWHERE,
+            backend_id: NOT_IN_SET,
         };
         let asked = source.interest();
-        let position = if asked != 0 {
+        let backend_id = if asked != 0 {
             self.backend.add(&source)?
         } else if self.backend.owns(fd) {
             return Err(Error::EINVAL);
         } else {
             self.backend.probe(&source)?
         };
-        let (io, watcher) = self.watchers.insert_in(bucket, fd, interest, target)?;
-        (watcher.position, watcher.kernel) = (position, asked as u16);
-        if position == ALWAYS_READY {
-            (watcher.position, watcher.kernel) = (NOWHERE, 0);
+        let (io, watcher) = self.watchers.insert_in(bucket, fd, interest, callback)?;
+        (watcher.backend_id, watcher.kernel) = (backend_id, asked as u16);
+        if backend_id == ALWAYS_READY {
+            (watcher.backend_id, watcher.kernel) = (NOT_IN_SET, 0);
             self.watchers.queue(io.slot, ALWAYS);
         }
         Ok(io)
@@ -97,7 +102,7 @@ impl<B: Backend> Reactor<'_, B> {
         &mut self,
         fd: i32,
         interest: Interest,
-        target: Target,
+        callback: Callback,
         head: u32,
     ) -> Result<Token> {
         let flags = self
@@ -114,7 +119,7 @@ impl<B: Backend> Reactor<'_, B> {
             return Err(Error::EINVAL);
         }
         let last = self.watchers.last_of(head);
-        let io = self.watchers.insert(fd, interest, target, Some(last))?;
+        let io = self.watchers.insert(fd, interest, callback, Some(last))?;
         let mut result = self.register_sibling(head, io.slot);
         if matches!(result, Err(Error::ENOENT | Error::EBADF)) {
             // What the others watch is not this file: they are told, and the fd enters anew, if it

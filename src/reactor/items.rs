@@ -12,14 +12,14 @@ use core::ops::Range;
 use super::Reactor;
 use super::state::{Due, ORDERED, POSTS, READY, Stage, TASKS, TIMERS};
 use crate::backend::{Backend, Entry};
-use crate::target::Target;
+use crate::callback::Callback;
 use crate::time::Nanos;
 use crate::timers;
 use crate::token::Token;
 
 /// An I/O watcher to be called.
 pub(crate) struct FiredIo {
-    pub(crate) target: Target,
+    pub(crate) callback: Callback,
     pub(crate) io: Token,
     pub(crate) fd: i32,
     pub(crate) ready: u32,
@@ -55,7 +55,7 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// The next post from another thread.
     #[inline(always)]
-    pub(super) fn next_post(&mut self) -> Option<Target> {
+    pub(super) fn next_post(&mut self) -> Option<Callback> {
         if !self.may_call() {
             return None;
         }
@@ -120,7 +120,7 @@ impl<B: Backend> Reactor<'_, B> {
     pub(super) fn event(&mut self, at: u32) -> Option<FiredIo> {
         let (entry, found) = self.backend.event(at)?;
         let (watcher, ready) = match self.watchers.slab.get(entry.slot) {
-            Some(watcher) if watcher.position == entry.position && watcher.is_direct(found) => {
+            Some(watcher) if watcher.backend_id == entry.backend_id && watcher.is_direct(found) => {
                 (watcher, found)
             }
             _ => {
@@ -129,7 +129,7 @@ impl<B: Backend> Reactor<'_, B> {
             }
         };
         Some(FiredIo {
-            target: watcher.target,
+            callback: watcher.callback,
             io: watcher.token(entry.slot),
             fd: watcher.fd,
             ready,
@@ -198,7 +198,7 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// The next of them, unless it was cancelled.
     #[inline(always)]
-    pub(super) fn task(&mut self) -> Option<Target> {
+    pub(super) fn task(&mut self) -> Option<Callback> {
         let task = self.tasks.pop();
         if task.is_none() {
             self.task_was_cancelled();

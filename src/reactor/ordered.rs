@@ -68,9 +68,9 @@ impl<B: Backend> Reactor<'_, B> {
             if self.is_turn_of(index) {
                 self.raised.found &= !(1 << bit);
                 let io = self.watchers.slab.token(index);
-                let target = self.watchers.slab.get(index)?.target;
+                let callback = self.watchers.slab.get(index)?.callback;
                 return Some(FiredIo {
-                    target,
+                    callback,
                     io,
                     fd: bit as i32,
                     ready: Ready::READ.bits(),
@@ -155,7 +155,7 @@ impl<B: Backend> Reactor<'_, B> {
         }
         let watcher = self.watchers.slab.get(index)?;
         Some(FiredIo {
-            target: watcher.target,
+            callback: watcher.callback,
             io: self.watchers.slab.token(index),
             fd: watcher.fd,
             ready,

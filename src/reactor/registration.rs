@@ -1,7 +1,7 @@
 //! Keeping the backend's set in step with the watchers.
 
 use super::Reactor;
-use crate::backend::{ALWAYS_READY, Backend, Entry, NOWHERE};
+use crate::backend::{ALWAYS_READY, Backend, Entry, NOT_IN_SET};
 use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, fold};
 use crate::watchers::{ALWAYS, DIRTY, EDGE, FED, HEAD};
@@ -62,12 +62,12 @@ impl<B: Backend> Reactor<'_, B> {
             return Ok(());
         }
         if kernel == 0 {
-            let position = self.backend.add(&source)?;
-            if position == ALWAYS_READY {
+            let backend_id = self.backend.add(&source)?;
+            if backend_id == ALWAYS_READY {
                 self.watchers.queue_all(head, ALWAYS);
                 return Ok(());
             }
-            watcher.position = position;
+            watcher.backend_id = backend_id;
         } else {
             self.backend.modify(&source)?;
         }
@@ -148,7 +148,7 @@ impl<B: Backend> Reactor<'_, B> {
         };
         // To modify an edge-triggered entry would arm it again; and an edge is not reported in each
         // turn.
-        let is_entry = watcher.position == entry.position && watcher.kernel != 0;
+        let is_entry = watcher.backend_id == entry.backend_id && watcher.kernel != 0;
         if is_entry && watcher.flags & EDGE == 0 {
             let fd = watcher.fd;
             if let Err(Error::ENOENT | Error::EBADF) = self.update_backend(entry.slot, true) {
@@ -160,7 +160,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// The fd of a head leaves the backend's set, if it is there.
     ///
     /// If it is closed or another file now the kernel refuses that, and may go on reporting the
-    /// file that it was: its events have a position that is nobody's, and the first of them has the
+    /// file that it was: its events have an id that is nobody's, and the first of them has the
     /// set rebuilt. Mostly there is none, as no duplicate lives.
     #[inline(never)]
     pub(super) fn deregister(&mut self, head: u32) {
@@ -172,12 +172,12 @@ impl<B: Backend> Reactor<'_, B> {
             return;
         }
         let source = watcher.source(head, Interest::empty());
-        watcher.position = NOWHERE;
+        watcher.backend_id = NOT_IN_SET;
         self.set.has_removed = true;
-        if let Ok(Some((fd, position))) = self.backend.remove(&source) {
+        if let Ok(Some((fd, backend_id))) = self.backend.remove(&source) {
             let moved = watchers.find(fd);
             if let Some(watcher) = moved.and_then(|head| watchers.slab.get_mut(head)) {
-                watcher.position = position;
+                watcher.backend_id = backend_id;
             }
         }
         // What was found for it went with the set's entry; that it is lost stays to be told.
@@ -210,7 +210,7 @@ impl<B: Backend> Reactor<'_, B> {
             }
             let is_head = watcher.is_live() && watcher.flags & HEAD != 0;
             if is_head && watcher.fd >= 0 {
-                (watcher.kernel, watcher.position) = (0, NOWHERE);
+                (watcher.kernel, watcher.backend_id) = (0, NOT_IN_SET);
                 self.reconcile(index);
             }
         }

@@ -2,9 +2,9 @@
 
 use super::Reactor;
 use crate::backend::Backend;
+use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::ready::Interest;
-use crate::target::Target;
 use crate::time::{FOREVER, Nanos};
 use crate::token::Token;
 
@@ -51,12 +51,12 @@ impl<B: Backend> Reactor<'_, B> {
         &mut self,
         delay: Nanos,
         period: Nanos,
-        target: Target,
+        callback: Callback,
         tell: impl FnOnce(Token),
     ) -> Result<()> {
         debug_assert!(self.is_quiet());
         self.timers
-            .start_and_tell(self.turn.now.saturating_add(delay), period, target, tell)
+            .start_and_tell(self.turn.now.saturating_add(delay), period, callback, tell)
     }
 
     pub(crate) fn timer_start(
@@ -64,12 +64,12 @@ impl<B: Backend> Reactor<'_, B> {
         deadline: Nanos,
         period: Nanos,
         flags: u8,
-        target: Target,
+        callback: Callback,
     ) -> Result<Token> {
         if self.turn.now_is_stale {
             self.update();
         }
-        let token = self.timers.start(deadline, period, target)?;
+        let token = self.timers.start(deadline, period, callback)?;
         if flags != 0 {
             self.timers.set_flags(token, flags)?;
         }
@@ -90,9 +90,9 @@ impl<B: Backend> Reactor<'_, B> {
         deadline: Nanos,
         period: Nanos,
         flags: u8,
-        target: Target,
+        callback: Callback,
     ) -> Result<()> {
-        self.timers.set(timer, deadline, period, flags, target)?;
+        self.timers.set(timer, deadline, period, flags, callback)?;
         self.changed();
         Ok(())
     }
@@ -142,8 +142,8 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     #[inline]
-    pub(crate) fn task_post(&mut self, target: Target) -> Result<Token> {
-        let token = self.tasks.push(target)?;
+    pub(crate) fn task_post(&mut self, callback: Callback) -> Result<Token> {
+        let token = self.tasks.push(callback)?;
         self.changed();
         Ok(token)
     }
@@ -159,7 +159,7 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// Hands back one post that has not run. Closes the queues, so that the last one is the last.
-    pub(crate) fn task_reclaim(&mut self) -> Option<Target> {
+    pub(crate) fn task_reclaim(&mut self) -> Option<Callback> {
         self.shared.close();
         let task = if self.is_dispatching() {
             self.tasks.take_in_place()
@@ -181,7 +181,7 @@ impl<B: Backend> Reactor<'_, B> {
         &mut self,
         bit: u32,
         options: Interest,
-        target: Target,
+        callback: Callback,
     ) -> Result<Token> {
         let allowed = Interest::HIGH | Interest::LOW | Interest::UNREF;
         if bit > 63
@@ -195,7 +195,7 @@ impl<B: Backend> Reactor<'_, B> {
         }
         let io = self
             .watchers
-            .insert(-1 - bit as i32, Interest::READ | options, target, None)?;
+            .insert(-1 - bit as i32, Interest::READ | options, callback, None)?;
         self.raised.handled |= 1 << bit;
         // The bit may be raised already.
         self.changed();

@@ -5,7 +5,7 @@ use super::calls::{call_tasks, call_timers, hand_over};
 use super::state::{Due, Phase};
 use super::{FiredIo, Reactor};
 use crate::backend::Backend;
-use crate::target::Target;
+use crate::callback::Callback;
 use crate::timers::Fired;
 use crate::token::Token;
 
@@ -28,7 +28,7 @@ pub(crate) struct Item {
     pub(crate) fd: i32,
     pub(crate) ready: u32,
     pub(crate) missed: u64,
-    pub(crate) target: Target,
+    pub(crate) callback: Callback,
 }
 
 /// Hands over at most `capacity` items, which is not 0, and returns how many they were; 0 when the
@@ -74,7 +74,7 @@ impl<'a, B: Backend + 'a, F: FnMut(Item)> Caller<'a> for Taker<'_, 'a, B, F> {
             fd: -1,
             ready: 0,
             missed: fired.missed,
-            target: fired.target,
+            callback: fired.callback,
         });
     }
 
@@ -89,29 +89,29 @@ impl<'a, B: Backend + 'a, F: FnMut(Item)> Caller<'a> for Taker<'_, 'a, B, F> {
             fd: fired.fd,
             ready: fired.ready,
             missed: 0,
-            target: fired.target,
+            callback: fired.callback,
         });
     }
 
-    fn call_task(&mut self, target: Target) {
+    fn call_task(&mut self, callback: Callback) {
         (self.give)(Item {
             kind: Kind::Task,
             token: self.reactor.last_task(),
             fd: -1,
             ready: 0,
             missed: 0,
-            target,
+            callback,
         });
     }
 
-    fn call_post(&mut self, target: Target) {
+    fn call_post(&mut self, callback: Callback) {
         (self.give)(Item {
             kind: Kind::Post,
             token: Token::default(),
             fd: -1,
             ready: 0,
             missed: 0,
-            target,
+            callback,
         });
     }
 }

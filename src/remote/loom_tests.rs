@@ -108,9 +108,9 @@ fn new_loop_with(first: usize, capacity: usize, mishap: Option<Mishap>) -> &'sta
     Box::leak(Box::new(Shared::starting_at(first, entries, bed)))
 }
 
-fn target(number: usize) -> Target {
-    Target {
-        callback: NonNull::dangling(),
+fn callback(number: usize) -> Callback {
+    Callback {
+        function: NonNull::dangling(),
         user: without_provenance_mut(number),
     }
 }
@@ -128,14 +128,14 @@ fn turn(shared: &Loop, taken: &mut Vec<usize>) {
     }
     shared.awake();
     let (end, _) = shared.published_end();
-    while let Some(target) = shared.pop(end) {
-        taken.push(target.user.addr());
+    while let Some(callback) = shared.pop(end) {
+        taken.push(callback.user.addr());
     }
 }
 
 /// Takes what is there, whatever the turn.
 fn drain(shared: &Loop, taken: &mut Vec<usize>) {
-    taken.extend(core::iter::from_fn(|| shared.take()).map(|target| target.user.addr()));
+    taken.extend(core::iter::from_fn(|| shared.take()).map(|callback| callback.user.addr()));
 }
 
 #[test]
@@ -143,8 +143,8 @@ fn loom_a_post_is_not_lost_to_the_sleep() {
     check(5, || {
         let shared = new_loop(usize::MAX, 2);
         let poster = thread::spawn(move || {
-            shared.post(target(1)).unwrap();
-            shared.post(target(2)).unwrap();
+            shared.post(callback(1)).unwrap();
+            shared.post(callback(2)).unwrap();
         });
         let mut taken = Vec::new();
         while taken.len() < 2 {
@@ -162,7 +162,7 @@ fn loom_a_post_is_not_lost_to_the_sleep() {
 fn loom_two_posters_and_a_sleeper_lose_nothing() {
     check(3, || {
         let shared = new_loop(usize::MAX, 2);
-        let posters = [1, 2].map(|n| thread::spawn(move || shared.post(target(n)).unwrap()));
+        let posters = [1, 2].map(|n| thread::spawn(move || shared.post(callback(n)).unwrap()));
         let mut taken = Vec::new();
         while taken.len() < 2 {
             turn(shared, &mut taken);
@@ -181,7 +181,7 @@ fn other_is_heard(end: Option<&'static Gate>) {
     let begin = Gate::new();
     let shared = new_loop_with(0, 2, Some(Mishap { begin, end }));
     let one = thread::spawn(move || {
-        shared.post(target(1)).unwrap();
+        shared.post(callback(1)).unwrap();
         if let Some(next) = &shared.wake_object().mishap {
             *next.lock().unwrap() = None;
         }
@@ -189,7 +189,7 @@ fn other_is_heard(end: Option<&'static Gate>) {
     });
     let other = thread::spawn(move || {
         begin.wait();
-        shared.post(target(2)).unwrap();
+        shared.post(callback(2)).unwrap();
     });
     let mut taken = Vec::new();
     while taken.len() < 2 {
@@ -222,14 +222,14 @@ fn loom_places_are_reused_only_when_they_are_free() {
             thread::spawn(move || {
                 let mut accepted = 0;
                 for i in 0..2 {
-                    accepted += usize::from(shared.post(target(n + i)).is_ok());
+                    accepted += usize::from(shared.post(callback(n + i)).is_ok());
                 }
                 accepted
             })
         });
         let mut taken = Vec::new();
         for _ in 0..2 {
-            taken.extend(shared.take().map(|target| target.user.addr()));
+            taken.extend(shared.take().map(|callback| callback.user.addr()));
             thread::yield_now();
         }
         let accepted: usize = posters
@@ -340,7 +340,7 @@ fn loom_a_stop_is_not_lost_to_the_sleep() {
     check(5, || {
         let shared = new_loop(0, 1);
         let stopper = thread::spawn(move || {
-            shared.post(target(1)).unwrap();
+            shared.post(callback(1)).unwrap();
             shared.stop().unwrap();
         });
         let mut taken = Vec::new();
@@ -359,7 +359,7 @@ fn loom_no_waker_is_inside_after_retiring() {
     check(3, || {
         let shared = new_loop(0, 1);
         let posters = [
-            thread::spawn(move || shared.post(target(1))),
+            thread::spawn(move || shared.post(callback(1))),
             thread::spawn(move || shared.wake()),
         ];
         // It looked, was not woken and went on: whoever has seen it sleep may come late.
@@ -383,9 +383,9 @@ fn loom_no_waker_is_inside_after_retiring() {
 fn loom_what_was_accepted_before_closing_is_handed_back() {
     check(3, || {
         let shared = new_loop(usize::MAX, 2);
-        let posters = [1, 2].map(|n| thread::spawn(move || shared.post(target(n))));
+        let posters = [1, 2].map(|n| thread::spawn(move || shared.post(callback(n))));
         let mut taken = Vec::new();
-        taken.extend(shared.take().map(|target| target.user.addr()));
+        taken.extend(shared.take().map(|callback| callback.user.addr()));
         while shared.retire().is_err() {
             thread::yield_now();
         }
@@ -409,7 +409,7 @@ fn loom_what_was_accepted_before_closing_is_handed_back() {
 fn loom_a_refused_end_loses_no_post() {
     check(4, || {
         let shared = new_loop(0, 2);
-        let poster = thread::spawn(move || shared.post(target(1)));
+        let poster = thread::spawn(move || shared.post(callback(1)));
         let sleeps = shared.about_to_sleep();
         let mut taken = Vec::new();
         if shared.retire().is_ok() {

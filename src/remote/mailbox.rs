@@ -5,7 +5,7 @@
 //! The mailbox: a ring of messages, lock-free. Many post, one takes.
 //!
 //! Messages go into a ring over lent [`Entry`]s. A poster reserves a place by moving `tail` on with
-//! a compare-and-swap, fills it in, and publishes it by writing its callback last. The one consumer
+//! a compare-and-swap, fills it in, and publishes it by writing its function last. The one consumer
 //! follows with `head`. Both are *tickets*: they count messages, for ever, wrapping as a `usize`
 //! does. So a poster that was held up anywhere can be misled by an old value of `tail` only after
 //! 2^32 further messages (2^31 if the loop closes among them; 2^64 and 2^63 on 64-bit), and never
@@ -21,12 +21,12 @@ use core::sync::atomic;
 use static_assertions::const_assert;
 
 use crate::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use crate::callback::Callback;
 use crate::error::{Error, Result};
-use crate::target::Target;
 
-/// A place for one message. Free, or reserved and not yet published, while the callback is null.
+/// A place for one message. Free, or reserved and not yet published, while the function is null.
 pub(crate) struct Entry {
-    pub(super) callback: AtomicPtr<()>,
+    pub(super) function: AtomicPtr<()>,
     pub(super) user: AtomicPtr<()>,
 }
 
@@ -38,7 +38,7 @@ impl Entry {
     /// A free place.
     pub(crate) fn new() -> Entry {
         Entry {
-            callback: AtomicPtr::new(null_mut()),
+            function: AtomicPtr::new(null_mut()),
             user: AtomicPtr::new(null_mut()),
         }
     }
@@ -79,7 +79,7 @@ impl<'a> Mailbox<'a> {
         for entry in entries {
             // Relaxed: nobody else knows of the ring yet. Whatever tells them of it orders this
             // before their first post.
-            entry.callback.store(null_mut(), Ordering::Relaxed);
+            entry.function.store(null_mut(), Ordering::Relaxed);
         }
         Mailbox {
             entries: atomic::AtomicPtr::new(entries.as_ptr().cast_mut()),
@@ -116,7 +116,7 @@ impl<'a> Mailbox<'a> {
         // Relaxed, both: no poster is inside, as the caller of `move_to` promises.
         let head = self.head.load(Ordering::Relaxed);
         let length = self.tail.load(Ordering::Relaxed).wrapping_sub(head);
-        let is_published = |entry: &Entry| !entry.callback.load(Ordering::Acquire).is_null();
+        let is_published = |entry: &Entry| !entry.function.load(Ordering::Acquire).is_null();
         length <= count && (0..length).all(|place| self.queued(place).is_some_and(is_published))
     }
 
@@ -151,14 +151,14 @@ impl<'a> Mailbox<'a> {
         let head = self.head.load(Ordering::Relaxed);
         let length = self.tail.load(Ordering::Relaxed).wrapping_sub(head);
         for (place, new) in entries.iter().enumerate() {
-            let (mut callback, mut user) = (null_mut(), null_mut());
+            let (mut function, mut user) = (null_mut(), null_mut());
             if place < length {
                 if let Some(old) = self.queued(place) {
-                    callback = old.callback.load(Ordering::Relaxed);
+                    function = old.function.load(Ordering::Relaxed);
                     user = old.user.load(Ordering::Relaxed);
                 }
             }
-            new.callback.store(callback, Ordering::Relaxed);
+            new.function.store(function, Ordering::Relaxed);
             new.user.store(user, Ordering::Relaxed);
         }
         self.entries
@@ -169,7 +169,7 @@ impl<'a> Mailbox<'a> {
 
     /// Reserves, fills in and publishes. Any thread.
     #[inline]
-    pub(super) fn push(&self, target: Target) -> Result<()> {
+    pub(super) fn push(&self, callback: Callback) -> Result<()> {
         let entries = self.entries();
         // Acquire, with the Release in `pop`: all before this head has been taken out, so the
         // places may be written again.
@@ -210,12 +210,12 @@ impl<'a> Mailbox<'a> {
             return Err(Error::EUCLEAN);
         };
         // Relaxed: the next line publishes it.
-        entry.user.store(target.user, Ordering::Relaxed);
-        // Release: who sees the callback sees its user word, and all that this thread did before it
+        entry.user.store(callback.user, Ordering::Relaxed);
+        // Release: who sees the function sees its user word, and all that this thread did before it
         // posted.
         entry
-            .callback
-            .store(target.callback.as_ptr(), Ordering::Release);
+            .function
+            .store(callback.function.as_ptr(), Ordering::Release);
         Ok(())
     }
 
@@ -234,7 +234,7 @@ impl<'a> Mailbox<'a> {
 
     /// Takes the next message if it was reserved before `end` and is published. The consumer alone.
     #[inline]
-    pub(super) fn pop(&self, end: Ticket) -> Option<Target> {
+    pub(super) fn pop(&self, end: Ticket) -> Option<Callback> {
         // Relaxed, `head` and `lap`: only this thread writes them.
         let head = self.head.load(Ordering::Relaxed);
         // As a signed distance, since somebody may have taken more than this turn's meanwhile: then
@@ -246,18 +246,18 @@ impl<'a> Mailbox<'a> {
         let entries = self.entries();
         let entry = entries.get(index)?;
         // Acquire, with the Release in `push`.
-        let callback = NonNull::new(entry.callback.load(Ordering::Acquire))?;
+        let function = NonNull::new(entry.function.load(Ordering::Acquire))?;
         // Relaxed: ordered by the line before.
         let user = entry.user.load(Ordering::Relaxed);
         // Relaxed, both: the head below releases them.
-        entry.callback.store(null_mut(), Ordering::Relaxed);
+        entry.function.store(null_mut(), Ordering::Relaxed);
         let next = head.wrapping_add(1);
         if index + 1 == entries.len() {
             self.lap.store(next, Ordering::Relaxed);
         }
         // Release: who sees this head may write the entry, and finds the lap that goes with it.
         self.head.store(next, Ordering::Release);
-        Some(Target { callback, user })
+        Some(Callback { function, user })
     }
 
     /// Whether `pop` would find a message. The consumer alone.
@@ -269,7 +269,7 @@ impl<'a> Mailbox<'a> {
         // Acquire as in `pop`, though nothing is read through it here.
         self.entries()
             .get(index)
-            .is_some_and(|entry| !entry.callback.load(Ordering::Acquire).is_null())
+            .is_some_and(|entry| !entry.function.load(Ordering::Acquire).is_null())
     }
 
     /// Refuses all further reservations. At most once.
@@ -324,7 +324,7 @@ impl<'a> Mailbox<'a> {
         (0..end.0.wrapping_sub(head)).any(|place| {
             // Acquire as in `pop`: a published entry will be read without looking again.
             self.entry(head.wrapping_sub(lap), place)
-                .is_some_and(|entry| entry.callback.load(Ordering::Acquire).is_null())
+                .is_some_and(|entry| entry.function.load(Ordering::Acquire).is_null())
         })
     }
 
@@ -338,14 +338,14 @@ impl<'a> Mailbox<'a> {
                 return;
             };
             // Relaxed, all: nobody else is there.
-            let callback = from.callback.load(Ordering::Relaxed);
-            if callback.is_null() {
+            let function = from.function.load(Ordering::Relaxed);
+            if function.is_null() {
                 continue;
             }
-            from.callback.store(null_mut(), Ordering::Relaxed);
+            from.function.store(null_mut(), Ordering::Relaxed);
             to.user
                 .store(from.user.load(Ordering::Relaxed), Ordering::Relaxed);
-            to.callback.store(callback, Ordering::Relaxed);
+            to.function.store(function, Ordering::Relaxed);
             kept += 1;
         }
         self.tail.fetch_sub(length - kept, Ordering::Relaxed);

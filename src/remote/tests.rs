@@ -38,10 +38,10 @@ fn entries(count: usize) -> Vec<Entry> {
     (0..count).map(|_| Entry::new()).collect()
 }
 
-/// A target told from others by its user word.
-fn target(number: usize) -> Target {
-    Target {
-        callback: NonNull::dangling(),
+/// A callback told from others by its user word.
+fn callback(number: usize) -> Callback {
+    Callback {
+        function: NonNull::dangling(),
         user: without_provenance_mut(number),
     }
 }
@@ -50,7 +50,7 @@ fn target(number: usize) -> Target {
 fn turn<W: Wake>(shared: &Shared<'_, W>) -> Vec<usize> {
     let (end, _) = shared.published_end();
     core::iter::from_fn(|| shared.pop(end))
-        .map(|target| target.user.addr())
+        .map(|callback| callback.user.addr())
         .collect()
 }
 
@@ -62,11 +62,11 @@ fn reserve<'s>(shared: &'s Shared<'_, Bell>) -> &'s Entry {
 }
 
 /// What it does last.
-fn publish(shared: &Shared<'_, Bell>, entry: &Entry, target: Target) {
-    entry.user.store(target.user, Ordering::Relaxed);
+fn publish(shared: &Shared<'_, Bell>, entry: &Entry, callback: Callback) {
+    entry.user.store(callback.user, Ordering::Relaxed);
     entry
-        .callback
-        .store(target.callback.as_ptr(), Ordering::Release);
+        .function
+        .store(callback.function.as_ptr(), Ordering::Release);
     shared.rouse();
 }
 
@@ -78,13 +78,13 @@ fn every_capacity_holds_exactly_that_many() {
         for round in 0..3 {
             for n in 0..capacity {
                 assert_eq!(
-                    shared.post(target(n)),
+                    shared.post(callback(n)),
                     Ok(()),
                     "capacity {capacity} round {round} post {n}"
                 );
                 assert!(shared.is_sound());
             }
-            assert_eq!(shared.post(target(999)), Err(Error::EAGAIN));
+            assert_eq!(shared.post(callback(999)), Err(Error::EAGAIN));
             assert_eq!(shared.len(), capacity);
             assert_eq!(turn(&shared), (0..capacity).collect::<Vec<_>>());
             assert!(shared.is_sound());
@@ -105,7 +105,7 @@ fn order_is_kept_while_tickets_wrap() {
             let mut expected = 0;
             for step in 0..50 {
                 for _ in 0..=(step % capacity) {
-                    shared.post(target(next)).unwrap();
+                    shared.post(callback(next)).unwrap();
                     next += 1;
                     assert!(shared.is_sound());
                 }
@@ -127,9 +127,9 @@ fn full_is_answered_while_tickets_wrap() {
             let shared = Shared::starting_at(usize::MAX - before, &entries, Bell::default());
             for _ in 0..20 {
                 while shared.len() < capacity {
-                    assert_eq!(shared.post(target(1)), Ok(()));
+                    assert_eq!(shared.post(callback(1)), Ok(()));
                 }
-                assert_eq!(shared.post(target(2)), Err(Error::EAGAIN));
+                assert_eq!(shared.post(callback(2)), Err(Error::EAGAIN));
                 assert!(shared.take().is_some());
             }
         }
@@ -149,15 +149,15 @@ fn closing_works_wherever_the_tickets_are() {
     ] {
         let entries = entries(3);
         let shared = Shared::starting_at(first, &entries, Bell::default());
-        shared.post(target(1)).unwrap();
-        shared.post(target(2)).unwrap();
+        shared.post(callback(1)).unwrap();
+        shared.post(callback(2)).unwrap();
         shared.close();
         shared.close();
-        assert_eq!(shared.post(target(3)), Err(Error::ESHUTDOWN));
+        assert_eq!(shared.post(callback(3)), Err(Error::ESHUTDOWN));
         assert_eq!((shared.len(), shared.refused_count()), (2, 0));
         assert!(shared.is_sound());
         assert_eq!(turn(&shared), [1, 2]);
-        assert_eq!(shared.post(target(4)), Err(Error::ESHUTDOWN));
+        assert_eq!(shared.post(callback(4)), Err(Error::ESHUTDOWN));
         assert_eq!(shared.take(), None);
         assert_eq!(shared.accepted_count(), first.wrapping_add(2));
     }
@@ -167,10 +167,10 @@ fn closing_works_wherever_the_tickets_are() {
 fn a_message_posted_within_a_turn_waits_for_the_next() {
     let entries = entries(2);
     let shared = Shared::new(&entries, Bell::default());
-    shared.post(target(1)).unwrap();
+    shared.post(callback(1)).unwrap();
     let (end, _) = shared.published_end();
     assert!(shared.pop(end).is_some());
-    shared.post(target(2)).unwrap();
+    shared.post(callback(2)).unwrap();
     assert_eq!(shared.pop(end), None);
     assert_eq!(turn(&shared), [2]);
 }
@@ -179,11 +179,11 @@ fn a_message_posted_within_a_turn_waits_for_the_next() {
 fn a_turn_cut_off_by_take_ends_there() {
     let entries = entries(4);
     let shared = Shared::new(&entries, Bell::default());
-    shared.post(target(1)).unwrap();
+    shared.post(callback(1)).unwrap();
     let (end, _) = shared.published_end();
-    shared.post(target(2)).unwrap();
+    shared.post(callback(2)).unwrap();
     while shared.take().is_some() {}
-    shared.post(target(3)).unwrap();
+    shared.post(callback(3)).unwrap();
     assert_eq!(shared.pop(end), None);
 }
 
@@ -194,7 +194,7 @@ fn a_closed_mailbox_refuses_everything() {
     assert!(!shared.is_closed());
     shared.close();
     assert!(shared.is_closed());
-    assert_eq!(shared.post(target(1)), Err(Error::ESHUTDOWN));
+    assert_eq!(shared.post(callback(1)), Err(Error::ESHUTDOWN));
     assert_eq!(shared.raise(0), Err(Error::ESHUTDOWN));
     assert_eq!(shared.wake(), Err(Error::ESHUTDOWN));
     assert_eq!(shared.stop(), Err(Error::ESHUTDOWN));
@@ -207,21 +207,21 @@ fn a_closed_mailbox_refuses_everything() {
 fn a_full_mailbox_that_closes_says_so() {
     let entries = entries(1);
     let shared = Shared::new(&entries, Bell::default());
-    shared.post(target(1)).unwrap();
-    assert_eq!(shared.post(target(2)), Err(Error::EAGAIN));
+    shared.post(callback(1)).unwrap();
+    assert_eq!(shared.post(callback(2)), Err(Error::EAGAIN));
     shared.close();
-    assert_eq!(shared.post(target(2)), Err(Error::ESHUTDOWN));
+    assert_eq!(shared.post(callback(2)), Err(Error::ESHUTDOWN));
     let none: [Entry; 0] = [];
     let shared = Shared::new(&none, Bell::default());
     shared.close();
-    assert_eq!(shared.post(target(1)), Err(Error::ESHUTDOWN));
+    assert_eq!(shared.post(callback(1)), Err(Error::ESHUTDOWN));
 }
 
 #[test]
 fn a_loop_that_is_awake_is_not_woken() {
     let entries = entries(4);
     let shared = Shared::new(&entries, Bell::default());
-    shared.post(target(1)).unwrap();
+    shared.post(callback(1)).unwrap();
     shared.raise(3).unwrap();
     shared.wake().unwrap();
     shared.stop().unwrap();
@@ -235,7 +235,7 @@ fn a_burst_of_posts_wakes_a_sleeping_loop_once() {
     for sleep in 1..4 {
         assert!(shared.about_to_sleep());
         for n in 0..10 {
-            shared.post(target(n)).unwrap();
+            shared.post(callback(n)).unwrap();
             shared.raise(1).unwrap();
             shared.wake().unwrap();
         }
@@ -250,9 +250,9 @@ fn a_burst_of_posts_wakes_a_sleeping_loop_once() {
 fn a_loop_with_work_does_not_sleep() {
     let entries = entries(2);
     let shared = Shared::new(&entries, Bell::default());
-    shared.post(target(1)).unwrap();
+    shared.post(callback(1)).unwrap();
     assert!(!shared.about_to_sleep());
-    shared.post(target(2)).unwrap();
+    shared.post(callback(2)).unwrap();
     assert_eq!(shared.rings(), 0, "it is awake again");
     shared.awake();
     assert_eq!(turn(&shared), [1, 2]);
@@ -334,12 +334,12 @@ fn a_stopped_poster_holds_back_later_messages_but_nobody() {
     let shared = Shared::new(&entries, Bell::default());
     let reserved = reserve(&shared);
     assert!(shared.about_to_sleep(), "nothing to run: it may sleep");
-    assert_eq!(shared.post(target(2)), Ok(()));
+    assert_eq!(shared.post(callback(2)), Ok(()));
     assert_eq!(shared.rings(), 1);
     shared.awake();
     assert_eq!(turn(&shared), []);
     assert!(shared.about_to_sleep());
-    publish(&shared, reserved, target(1));
+    publish(&shared, reserved, callback(1));
     assert_eq!(shared.rings(), 2, "the late publication wakes it");
     shared.awake();
     assert_eq!(turn(&shared), [1, 2]);
@@ -349,14 +349,14 @@ fn a_stopped_poster_holds_back_later_messages_but_nobody() {
 fn a_handler_may_post_a_whole_lap_past_a_stopped_poster() {
     let entries = entries(3);
     let shared = Shared::new(&entries, Bell::default());
-    shared.post(target(0)).unwrap();
+    shared.post(callback(0)).unwrap();
     let reserved = reserve(&shared);
-    shared.post(target(2)).unwrap();
+    shared.post(callback(2)).unwrap();
     assert_eq!(turn(&shared), [0]);
-    shared.post(target(3)).unwrap();
-    assert_eq!(shared.post(target(4)), Err(Error::EAGAIN));
+    shared.post(callback(3)).unwrap();
+    assert_eq!(shared.post(callback(4)), Err(Error::EAGAIN));
     assert_eq!(turn(&shared), []);
-    publish(&shared, reserved, target(1));
+    publish(&shared, reserved, callback(1));
     assert_eq!(turn(&shared), [1, 2, 3]);
 }
 
@@ -364,19 +364,19 @@ fn a_handler_may_post_a_whole_lap_past_a_stopped_poster() {
 fn retire_is_busy_until_a_reserved_place_is_filled() {
     let entries = entries(3);
     let shared = Shared::starting_at(usize::MAX - 1, &entries, Bell::default());
-    shared.post(target(1)).unwrap();
+    shared.post(callback(1)).unwrap();
     let reserved = reserve(&shared);
     assert_eq!(shared.retire(), Err(Error::EBUSY));
     assert!(shared.take().is_some());
     assert_eq!(shared.retire(), Err(Error::EBUSY));
     // Until it succeeds the loop lives on, as if it had not been asked.
-    shared.post(target(3)).unwrap();
+    shared.post(callback(3)).unwrap();
     shared.raise(5).unwrap();
     shared.stop().unwrap();
     assert_eq!((shared.take_raised(), shared.take_stop()), (1 << 5, true));
-    publish(&shared, reserved, target(2));
+    publish(&shared, reserved, callback(2));
     assert_eq!(shared.retire(), Ok(()));
-    assert_eq!(shared.post(target(4)), Err(Error::ESHUTDOWN));
+    assert_eq!(shared.post(callback(4)), Err(Error::ESHUTDOWN));
     assert_eq!(turn(&shared), [2, 3]);
     assert_eq!(shared.retire(), Ok(()));
 }
@@ -388,9 +388,9 @@ fn queues_that_were_closed_stay_closed_when_retire_is_busy() {
     let reserved = reserve(&shared);
     shared.close();
     assert_eq!(shared.retire(), Err(Error::EBUSY));
-    assert_eq!(shared.post(target(1)), Err(Error::ESHUTDOWN));
+    assert_eq!(shared.post(callback(1)), Err(Error::ESHUTDOWN));
     assert_eq!(shared.wake(), Err(Error::ESHUTDOWN));
-    publish(&shared, reserved, target(2));
+    publish(&shared, reserved, callback(2));
     assert_eq!(shared.retire(), Ok(()));
     assert_eq!(turn(&shared), [2]);
 }
@@ -433,21 +433,21 @@ fn a_waker_that_is_held_up_keeps_nobody_else_from_waking() {
     let shared = Shared::new(&entries, Bell::default());
     assert!(shared.about_to_sleep());
     begin_waking(&shared);
-    shared.post(target(1)).unwrap();
+    shared.post(callback(1)).unwrap();
     assert_eq!(shared.rings(), 1, "the other may never come to its call");
     shared.wake().unwrap();
     assert_eq!(shared.rings(), 2);
     // The loop is awake: nobody needs to wake it, however long the other takes.
     shared.awake();
     assert_eq!(turn(&shared), [1]);
-    shared.post(target(2)).unwrap();
+    shared.post(callback(2)).unwrap();
     assert_eq!(shared.rings(), 2);
     assert!(!shared.about_to_sleep(), "there is a message");
     shared.awake();
     assert_eq!(turn(&shared), [2]);
     // Its next sleep is ended by the first who posts.
     assert!(shared.about_to_sleep());
-    shared.post(target(3)).unwrap();
+    shared.post(callback(3)).unwrap();
     assert_eq!(shared.rings(), 3);
 }
 
@@ -458,7 +458,7 @@ fn a_wake_that_fails_is_tried_again_by_the_next() {
     shared.wake_object().failures.store(2, Ordering::Relaxed);
     assert!(shared.about_to_sleep());
     for number in 1..=4 {
-        shared.post(target(number)).unwrap();
+        shared.post(callback(number)).unwrap();
     }
     assert_eq!(shared.rings(), 3, "two that failed, one that did not");
     shared.awake();
@@ -468,7 +468,7 @@ fn a_wake_that_fails_is_tried_again_by_the_next() {
     assert!(shared.about_to_sleep());
     shared.wake().unwrap();
     shared.awake();
-    shared.post(target(5)).unwrap();
+    shared.post(callback(5)).unwrap();
     assert_eq!(shared.rings(), 4);
     assert!(shared.retire().is_ok());
 }
@@ -483,7 +483,7 @@ fn steps_of_others_are_forgotten_wherever_they_were_stopped() {
                 let shared =
                     Shared::starting_at(usize::MAX - capacity.min(2), &entries, Bell::default());
                 for _ in 0..before {
-                    shared.post(target(99)).unwrap();
+                    shared.post(callback(99)).unwrap();
                     assert_eq!(turn(&shared), [99]);
                 }
                 let mut published = Vec::new();
@@ -491,7 +491,7 @@ fn steps_of_others_are_forgotten_wherever_they_were_stopped() {
                     if stopped & 1 << number != 0 {
                         reserve(&shared);
                     } else {
-                        shared.post(target(number)).unwrap();
+                        shared.post(callback(number)).unwrap();
                         published.push(number);
                     }
                 }
@@ -503,7 +503,7 @@ fn steps_of_others_are_forgotten_wherever_they_were_stopped() {
                 assert_eq!(shared.len(), published.len());
                 assert_eq!(turn(&shared), published);
                 for round in 0..2 * capacity {
-                    shared.post(target(round)).unwrap();
+                    shared.post(callback(round)).unwrap();
                     assert_eq!(turn(&shared), [round]);
                 }
                 assert!(shared.retire().is_ok());
@@ -516,16 +516,16 @@ fn steps_of_others_are_forgotten_wherever_they_were_stopped() {
 fn steps_of_others_are_forgotten_after_closing_too() {
     let entries = entries(4);
     let shared = Shared::starting_at(CLOSED_DISTANCE - 2, &entries, Bell::default());
-    shared.post(target(1)).unwrap();
+    shared.post(callback(1)).unwrap();
     reserve(&shared);
-    shared.post(target(3)).unwrap();
+    shared.post(callback(3)).unwrap();
     shared.close();
     assert_eq!(turn(&shared), [1]);
     assert_eq!(shared.take(), None);
     assert_eq!(shared.retire(), Err(Error::EBUSY));
     shared.forget_others();
     assert_eq!(turn(&shared), [3]);
-    assert_eq!(shared.post(target(4)), Err(Error::ESHUTDOWN));
+    assert_eq!(shared.post(callback(4)), Err(Error::ESHUTDOWN));
     assert_eq!(shared.retire(), Ok(()));
 }
 
@@ -544,7 +544,7 @@ fn a_retired_loop_is_not_woken_even_if_it_sleeps() {
     let shared = Shared::new(&entries, Bell::default());
     assert!(shared.about_to_sleep());
     assert_eq!(shared.retire(), Ok(()));
-    assert_eq!(shared.post(target(1)), Err(Error::ESHUTDOWN));
+    assert_eq!(shared.post(callback(1)), Err(Error::ESHUTDOWN));
     shared.rouse();
     assert_eq!(shared.wake(), Err(Error::ESHUTDOWN));
     assert_eq!(shared.rings(), 0);
@@ -554,7 +554,7 @@ fn a_retired_loop_is_not_woken_even_if_it_sleeps() {
 fn entries_left_over_from_before_are_forgotten() {
     let entries = entries(2);
     Shared::new(&entries, Bell::default())
-        .post(target(1))
+        .post(callback(1))
         .unwrap();
     let shared = Shared::new(&entries, Bell::default());
     assert!(!shared.has_work());
@@ -599,7 +599,7 @@ fn four_threads_lose_nothing_and_keep_their_order() {
                 let shared = &shared;
                 scope.spawn(move || {
                     for n in 0..each {
-                        while shared.post(target(n * POSTERS + poster)) == Err(Error::EAGAIN) {
+                        while shared.post(callback(n * POSTERS + poster)) == Err(Error::EAGAIN) {
                             std::thread::yield_now();
                         }
                     }
@@ -638,7 +638,7 @@ fn what_was_accepted_before_closing_is_handed_back() {
                     scope.spawn(|| {
                         let mut accepted = 0;
                         loop {
-                            match shared.post(target(1)) {
+                            match shared.post(callback(1)) {
                                 Ok(()) => accepted += 1,
                                 Err(Error::EAGAIN) => std::thread::yield_now(),
                                 Err(error) => {

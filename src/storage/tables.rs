@@ -67,7 +67,7 @@ unsafe trait Blank {}
 unsafe impl Blank for Watcher {}
 // SAFETY: as above.
 unsafe impl Blank for TimerSlot {}
-// SAFETY: a `Target`, which is a pointer and a `NonNull` that is not null.
+// SAFETY: a `Callback`, which is a pointer and a `NonNull` that is not null.
 unsafe impl Blank for tasks::Slot {}
 // SAFETY: two pointers. (Under loom, whose atomics are more, no loop is made.)
 unsafe impl Blank for Entry {}

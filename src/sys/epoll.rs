@@ -15,7 +15,9 @@ use super::clock::{find_vdso, monotonic};
 use super::fd::borrow;
 use super::wake::{self, FdWaker};
 use super::{error, timespec};
-use crate::backend::{ALWAYS_READY, Backend, Capabilities, Clock, Entry, MoveTo, NOWHERE, Source};
+use crate::backend::{
+    ALWAYS_READY, Backend, Capabilities, Clock, Entry, MoveTo, NOT_IN_SET, Source,
+};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::slab::NONE;
@@ -24,7 +26,7 @@ use crate::time::{FOREVER, MILLISECOND, Nanos};
 /// The entry of each of the loop's own fds.
 const OWN: Entry = Entry {
     slot: NONE,
-    position: NOWHERE,
+    backend_id: NOT_IN_SET,
 };
 const NOT_AT_ALL: Timespec = Timespec {
     tv_sec: 0,
@@ -49,7 +51,7 @@ pub(crate) struct Epoll<'a> {
     wake: OwnedFd,
     /// Makes the set readable when a timer is due; only once the application asked for the fd.
     alarm: Option<OwnedFd>,
-    /// The position of the entry added last. Each entry has another one, so that an event of an
+    /// The id of the entry added last. Each entry has another one, so that an event of an
     /// entry that could not be deleted is told from those of the next one of the same watcher.
     last: u32,
     records: &'a mut [Record],
@@ -73,7 +75,7 @@ impl<'a> Epoll<'a> {
             outer: None,
             wake: wake::open()?,
             alarm: None,
-            last: NOWHERE,
+            last: NOT_IN_SET,
             records,
             front: OWN,
             repeats: 0,
@@ -107,13 +109,13 @@ impl<'a> Epoll<'a> {
 
     /// A new entry.
     #[inline]
-    fn put(&self, source: &Source, position: u32) -> io::Result<()> {
+    fn put(&self, source: &Source, backend_id: u32) -> io::Result<()> {
         epoll::add(
             &self.set,
             borrow(source.fd),
             user_data(Entry {
                 slot: source.slot,
-                position,
+                backend_id,
             }),
             Self::flags(source),
         )
@@ -124,9 +126,9 @@ impl<'a> Epoll<'a> {
     /// which may be exclusive too.
     #[cold]
     #[inline(never)]
-    fn replace(&self, source: &Source, position: u32) -> io::Result<()> {
+    fn replace(&self, source: &Source, backend_id: u32) -> io::Result<()> {
         self.delete(source)?;
-        self.put(source, position)
+        self.put(source, backend_id)
     }
 
     #[inline(never)]
@@ -259,18 +261,18 @@ impl Backend for Epoll<'_> {
 
     #[inline]
     fn add(&mut self, source: &Source) -> Result<u32> {
-        // After 2^32 entries a position comes again: an event of the first would have had to wait
+        // After 2^32 entries an id comes again: an event of the first would have had to wait
         // all that time.
         self.last = self.last.wrapping_add(1);
-        if matches!(self.last, NOWHERE | ALWAYS_READY) {
-            self.last = NOWHERE + 1;
+        if matches!(self.last, NOT_IN_SET | ALWAYS_READY) {
+            self.last = NOT_IN_SET + 1;
         }
-        let position = self.last;
-        match self.put(source, position) {
-            Ok(()) => Ok(position),
+        let backend_id = self.last;
+        match self.put(source, backend_id) {
+            Ok(()) => Ok(backend_id),
             Err(Errno::EXIST | Errno::LOOP) if self.owns(source.fd) => Err(Error::EINVAL),
-            Err(Errno::EXIST) => match self.replace(source, position) {
-                Ok(()) => Ok(position),
+            Err(Errno::EXIST) => match self.replace(source, backend_id) {
+                Ok(()) => Ok(backend_id),
                 Err(errno) => Err(error(errno)),
             },
             Err(Errno::PERM) => Self::always_ready(source),
@@ -280,11 +282,11 @@ impl Backend for Epoll<'_> {
 
     fn modify(&mut self, source: &Source) -> Result<()> {
         let result = if source.asked.contains(Interest::EXCLUSIVE) {
-            self.replace(source, source.position)
+            self.replace(source, source.backend_id)
         } else {
             let data = user_data(Entry {
                 slot: source.slot,
-                position: source.position,
+                backend_id: source.backend_id,
             });
             epoll::modify(&self.set, borrow(source.fd), data, Self::flags(source))
         };
@@ -400,7 +402,7 @@ impl Backend for Epoll<'_> {
 // # Quirks
 //
 // - An fd that is closed while a duplicate of it lives (dup, fork) stays in the set and goes on
-//   reporting, and can no longer be taken out (epoll(7), question 6). The position in the user data
+//   reporting, and can no longer be taken out (epoll(7), question 6). The id in the user data
 //   tells; the core then has the set rebuilt. Pinned by `ghost_of_a_closed_fd_is_silent`. Where
 //   there is no fd for the new set the old one goes on. Pinned by
 //   `a_ghost_at_the_fd_limit_stops_nobody`.

@@ -90,9 +90,9 @@ impl<'a> Poll<'a> {
 
     /// The record of a source in the set.
     fn record(&mut self, source: &Source) -> Result<&mut Record> {
-        let position = source.position as usize;
+        let backend_id = source.backend_id as usize;
         let used = self.records.get_mut(1..self.used).unwrap_or(&mut []);
-        match position
+        match backend_id
             .checked_sub(1)
             .and_then(|index| used.get_mut(index))
         {
@@ -156,9 +156,9 @@ impl Backend for Poll<'_> {
             return Err(Error::EINVAL);
         }
         probe(source.fd)?;
-        let position = self.used as u32;
+        let backend_id = self.used as u32;
         self.put(source.fd, Self::asked(source))?;
-        Ok(position)
+        Ok(backend_id)
     }
 
     fn modify(&mut self, source: &Source) -> Result<()> {
@@ -172,10 +172,10 @@ impl Backend for Poll<'_> {
         self.record(source)?;
         // The last record fills the gap.
         self.used -= 1;
-        let moved = match self.records.get_mut(source.position as usize..=self.used) {
+        let moved = match self.records.get_mut(source.backend_id as usize..=self.used) {
             Some([gap, .., last]) => {
                 core::mem::swap(gap, last);
-                Some((gap.fd, source.position))
+                Some((gap.fd, source.backend_id))
             }
             _ => None,
         };

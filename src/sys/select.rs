@@ -281,11 +281,11 @@ impl Backend for Select<'_> {
         if self.owns(source.fd) {
             return Err(Error::EINVAL);
         }
-        let position = self.probe(source)?;
+        let backend_id = self.probe(source)?;
         self.watched
             .put(source.fd, source.interest() | Interest::READ.bits());
         self.bound = self.bound.max(source.fd + 1);
-        Ok(position)
+        Ok(backend_id)
     }
 
     fn modify(&mut self, source: &Source) -> Result<()> {

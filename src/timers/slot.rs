@@ -2,8 +2,8 @@
 
 use static_assertions::const_assert_eq;
 
+use crate::callback::Callback;
 use crate::slab::Slot;
-use crate::target::Target;
 use crate::time::{FOREVER, Nanos};
 
 /// What a timer is, and where it stands: in the list of a bucket, in the due list, or on the slab's
@@ -16,7 +16,7 @@ use crate::time::{FOREVER, Nanos};
 /// line of the cache.
 #[repr(C)]
 pub(crate) struct TimerSlot {
-    pub(crate) target: Target,
+    pub(crate) callback: Callback,
     /// 0 for a one-shot timer.
     pub(crate) period: Nanos,
     /// The deadline as it was asked for; a periodic timer's grid is counted from it, so that slack
@@ -47,8 +47,8 @@ impl TimerSlot {
     #[cfg(test)]
     pub(crate) const fn vacant(seed: u32) -> TimerSlot {
         TimerSlot {
-            target: Target {
-                callback: core::ptr::NonNull::dangling(),
+            callback: Callback {
+                function: core::ptr::NonNull::dangling(),
                 user: core::ptr::null_mut(),
             },
             deadline: 0,

@@ -17,20 +17,20 @@ fn queue(capacity: usize, now: Nanos) -> Timers<'static> {
     Timers::new(Box::leak(slots.into_boxed_slice()), 0, now)
 }
 
-fn target(name: usize) -> Target {
-    Target {
-        callback: NonNull::dangling(),
+fn callback(name: usize) -> Callback {
+    Callback {
+        function: NonNull::dangling(),
         user: without_provenance_mut(name),
     }
 }
 
 fn name(fired: Fired) -> usize {
-    fired.target.user.addr()
+    fired.callback.user.addr()
 }
 
 /// Arms a one-shot.
 fn once(timers: &mut Timers<'_>, deadline: Nanos, name: usize) -> Token {
-    timers.start(deadline, 0, target(name)).unwrap()
+    timers.start(deadline, 0, callback(name)).unwrap()
 }
 
 /// Arms a timer of any kind.
@@ -41,7 +41,7 @@ fn arm(
     flags: u8,
     name: usize,
 ) -> Result<Token> {
-    let token = timers.start(deadline, period, target(name))?;
+    let token = timers.start(deadline, period, callback(name))?;
     timers.set_flags(token, flags)?;
     Ok(token)
 }
@@ -64,7 +64,7 @@ fn an_empty_queue_never_wakes_the_loop() {
         (timers.next_wake(), timers.next_deadline()),
         (FOREVER, FOREVER)
     );
-    assert_eq!(timers.start(9, 0, target(1)), Err(Error::ENOSPC));
+    assert_eq!(timers.start(9, 0, callback(1)), Err(Error::ENOSPC));
     assert_eq!(fire(&mut timers, FOREVER), []);
     assert_eq!((timers.used(), timers.referenced()), (0, 0));
 }
@@ -103,7 +103,7 @@ fn a_full_queue_refuses_and_keeps_the_others() {
     let mut timers = queue(2, 0);
     let first = once(&mut timers, 10, 1);
     once(&mut timers, 20, 2);
-    assert_eq!(timers.start(5, 0, target(3)), Err(Error::ENOSPC));
+    assert_eq!(timers.start(5, 0, callback(3)), Err(Error::ENOSPC));
     assert_eq!(
         (
             timers.used(),
@@ -126,7 +126,7 @@ fn a_fired_one_shot_is_stale_and_its_successor_untouched() {
     assert_eq!(
         timers.pop_due(10, || 10),
         Some(Fired {
-            target: target(1),
+            callback: callback(1),
             token: old,
             missed: 0
         })
@@ -799,7 +799,7 @@ fn run_script(start: Nanos, asks: bool, steps: &[Step]) -> TestCaseResult {
                 let count = model.timers.len().max(1);
                 if let Some(entry) = model.timers.get_mut(which % count) {
                     timers
-                        .set(entry.token, deadline, period, flags, target(0))
+                        .set(entry.token, deadline, period, flags, callback(0))
                         .unwrap();
                     model.armings += 1;
                     let armed = model.armings;

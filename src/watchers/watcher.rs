@@ -3,22 +3,21 @@
 use static_assertions::const_assert_eq;
 
 use crate::backend::Source;
+use crate::callback::Callback;
 use crate::ready::{Interest, Ready, fold, mask_of};
 use crate::slab::Slot;
-use crate::target::Target;
 use crate::token::Token;
 
 /// One watcher. 48 bytes where pointers have eight.
 pub(crate) struct Watcher {
-    pub(crate) target: Target,
+    pub(crate) callback: Callback,
     pub(super) generation: u32,
     pub(crate) fd: i32,
     /// The next one in the bucket, or of the free chain.
     pub(super) chain: u32,
-    /// Of a head: what the backend knows its entry by. `NOWHERE` for all others where a backend
-    /// carries it in its events, so that those of an entry that is not in use any more are told by
-    /// it.
-    pub(crate) position: u32,
+    /// Of a head: the id by which the backend knows its entry. `NOT_IN_SET` for all other
+    /// watchers: where events carry the id, it tells those of an entry that is no longer in use.
+    pub(crate) backend_id: u32,
     pub(crate) next: u32,
     pub(super) previous: u32,
     /// What it asked for, the bits of `ASKABLE`; 0 while it is paused.
@@ -162,7 +161,7 @@ impl Watcher {
             fd: self.fd,
             slot,
             asked: merged,
-            position: self.position,
+            backend_id: self.backend_id,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Timers and tasks, by functions and words.
 
-use super::{OnTask, OnTimer, RawCore, target};
+use super::{OnTask, OnTimer, RawCore, erase};
 use crate::error::{Error, Result};
 use crate::event_loop::callback::{Repeat, When};
 use crate::host::Host;
@@ -23,7 +23,7 @@ impl<'l, H: Host> RawCore<'l, H> {
     ) -> Result<Timer> {
         let (deadline, period, flags) = self.when(when, repeat)?;
         self.reactor
-            .timer_start(deadline, period, flags, target(callback as *mut (), user))
+            .timer_start(deadline, period, flags, erase(callback as *mut (), user))
             .map(Timer)
     }
 
@@ -48,12 +48,14 @@ impl<'l, H: Host> RawCore<'l, H> {
         user: *mut (),
     ) -> Result<()> {
         let (deadline, period, flags) = self.when(when, repeat)?;
-        let target = target(callback as *mut (), user);
+        let callback = erase(callback as *mut (), user);
         if self.reactor.is_timer(timer.0) {
             self.reactor
-                .timer_reset(timer.0, deadline, period, flags, target)
+                .timer_reset(timer.0, deadline, period, flags, callback)
         } else {
-            timer.0 = self.reactor.timer_start(deadline, period, flags, target)?;
+            timer.0 = self
+                .reactor
+                .timer_start(deadline, period, flags, callback)?;
             Ok(())
         }
     }
@@ -100,7 +102,7 @@ impl<'l, H: Host> RawCore<'l, H> {
         user: *mut (),
     ) -> Result<()> {
         self.reactor
-            .timer_set_target(timer.0, target(callback as *mut (), user))
+            .timer_set_callback(timer.0, erase(callback as *mut (), user))
     }
 
     /// Stop a timer. Takes effect immediately: the callback is never called again.
@@ -148,7 +150,7 @@ impl<'l, H: Host> RawCore<'l, H> {
     /// [`Error::EAGAIN`]: the queue is full.
     pub fn task_post(&mut self, callback: OnTask<H>, user: *mut ()) -> Result<Task> {
         self.reactor
-            .task_post(target(callback as *mut (), user))
+            .task_post(erase(callback as *mut (), user))
             .map(Task)
     }
 

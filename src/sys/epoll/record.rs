@@ -15,10 +15,10 @@ pub(super) struct Record {
     pub(super) found: u32,
     gap: [u32; size_of::<Event>() / 4 - 3],
     #[cfg(target_endian = "big")]
-    position: u32,
+    backend_id: u32,
     slot: u32,
     #[cfg(target_endian = "little")]
-    position: u32,
+    backend_id: u32,
 }
 
 const _: () =
@@ -29,7 +29,7 @@ impl Record {
     pub(super) fn entry(&self) -> Entry {
         Entry {
             slot: self.slot,
-            position: self.position,
+            backend_id: self.backend_id,
         }
     }
 }
@@ -37,7 +37,7 @@ impl Record {
 /// What an entry carries.
 #[inline]
 pub(super) const fn user_data(entry: Entry) -> EventData {
-    EventData::new_u64(entry.slot as u64 | (entry.position as u64) << 32)
+    EventData::new_u64(entry.slot as u64 | (entry.backend_id as u64) << 32)
 }
 
 /// The backend's area as room for what the kernel finds ready. It begins where a word does.
