@@ -24,15 +24,15 @@ use std::os::fd::AsRawFd;
 use std::process::ExitCode;
 use std::sync::Barrier;
 use std::thread;
-use std::time::Duration;
 
-use pirn::{Config, Core, Interest, Io, IoEvent, Loop, Repeat, Storage, Timer, TimerEvent, When};
+use pirn::{
+    Config, Core, Duration, Interest, Io, IoEvent, Loop, Repeat, Storage, Timer, TimerEvent, When,
+};
 
 const CLIENTS: usize = 64;
 const BUFFER: usize = 4096;
-const SECOND: u64 = 1_000_000_000;
-const IDLE: u64 = 60 * SECOND;
-const REST: u64 = SECOND / 10;
+const IDLE: Duration = Duration::from_secs(60);
+const REST: Duration = Duration::from_millis(100);
 
 /// The context of the callbacks.
 struct Server {
@@ -179,7 +179,7 @@ fn verify(address: SocketAddr) -> io::Result<()> {
         let connected = TcpStream::connect(address);
         all_connected.wait();
         let mut stream = connected?;
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        stream.set_read_timeout(Some(Duration::from_secs(20).into()))?;
         let chunk: Vec<u8> = (0..8192)
             .map(|byte| (byte * 7 + number * 13) as u8)
             .collect();

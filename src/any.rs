@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::host::backend::{HostBackend, HostWaker};
 #[cfg(linux_backend)]
 use crate::sys;
-use crate::time::Nanos;
+use crate::time::{Duration, Instant};
 use crate::wake::{Owned, Wake};
 
 /// Makes the enum of all backends, and what has an arm for each. The first token is a dollar sign,
@@ -187,11 +187,11 @@ impl<'a, H: Host> MoveTo<'a> for AnyBackend<'a, H> {
 
 impl<H: Host> Clock for AnyBackend<'_, H> {
     #[inline]
-    fn now(&mut self) -> Nanos {
+    fn now(&mut self) -> Instant {
         delegate!(self, backend => backend.now())
     }
 
-    fn nap(&self, time: Nanos) {
+    fn nap(&self, time: Duration) {
         delegate!(self, backend => backend.nap(time))
     }
 }
@@ -227,7 +227,7 @@ impl<H: Host> Backend for AnyBackend<'_, H> {
     }
 
     #[inline(always)]
-    fn wait(&mut self, timeout: Nanos, report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
+    fn wait(&mut self, timeout: Duration, report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
         delegate!(self, backend => backend.wait(timeout, report))
     }
 
@@ -257,7 +257,7 @@ impl<H: Host> Backend for AnyBackend<'_, H> {
         delegate!(self, backend => backend.pollable_fd())
     }
 
-    fn set_alarm(&mut self, deadline: Nanos) -> Result<()> {
+    fn set_alarm(&mut self, deadline: Instant) -> Result<()> {
         delegate!(self, backend => backend.set_alarm(deadline))
     }
 }

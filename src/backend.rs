@@ -8,16 +8,16 @@
 
 use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, Interest};
-use crate::time::Nanos;
+use crate::time::{Duration, Instant};
 use crate::wake::Owned;
 
 /// A monotonic clock.
 pub(crate) trait Clock {
-    /// Nanoseconds since some fixed point; never goes back.
-    fn now(&mut self) -> Nanos;
+    /// Return the time since some fixed point; it never goes back.
+    fn now(&mut self) -> Instant;
 
     /// Sleeps that long or less, whatever is ready.
-    fn nap(&self, time: Nanos) {
+    fn nap(&self, time: Duration) {
         let _ = time;
     }
 }
@@ -97,11 +97,11 @@ pub(crate) trait Backend: Clock {
     /// the set.
     fn probe(&self, source: &Source) -> Result<u32>;
 
-    /// Waits at most `timeout` (0: not at all, `FOREVER`: for ever) and returns how many events
+    /// Waits at most `timeout` (`ZERO`: not at all, `FOREVER`: for ever) and returns how many events
     /// there are. Those that are known by their fd are not among them: each is given to `report`,
     /// with what was found, which returns the interest that the fd is watched for. May return early
     /// with nothing. `EINTR` is an empty wait, not an error.
-    fn wait(&mut self, timeout: Nanos, report: impl FnMut(i32, u32) -> u32) -> Result<u32>;
+    fn wait(&mut self, timeout: Duration, report: impl FnMut(i32, u32) -> u32) -> Result<u32>;
 
     /// The event at a place, from 0 on, of the last wait: of which entry, and what was found.
     fn event(&self, at: u32) -> Option<(Entry, u32)> {
@@ -134,8 +134,8 @@ pub(crate) trait Backend: Clock {
         Err(Error::EOPNOTSUPP)
     }
 
-    /// With a pollable fd: makes it readable at `deadline` (`FOREVER`: never).
-    fn set_alarm(&mut self, deadline: Nanos) -> Result<()> {
+    /// With a pollable fd: makes it readable at `deadline` (`NEVER`: not at all).
+    fn set_alarm(&mut self, deadline: Instant) -> Result<()> {
         let _ = deadline;
         Err(Error::EOPNOTSUPP)
     }

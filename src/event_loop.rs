@@ -31,7 +31,7 @@ use crate::host::Host;
 use crate::reactor::Ended;
 use crate::reactor::turn;
 use crate::storage::Memory;
-use crate::time::{FOREVER, Nanos};
+use crate::time::{Duration, Instant};
 
 /// How a loop is to be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -62,7 +62,9 @@ pub struct Config {
 /// tasks; what [`task_reclaim`](Core::task_reclaim) did not take back is lost then.
 ///
 /// ```
-/// use pirn::{Config, Core, Ended, Loop, Repeat, Storage, TimerEvent, When};
+/// use pirn::{Config, Core, Duration, Ended, Loop, Repeat, Storage, TimerEvent, When};
+///
+/// const TICK: Duration = Duration::from_millis(1);
 ///
 /// fn on_tick(core: &mut Core<'_, u32>, ticks: &mut u32, event: TimerEvent) {
 ///     *ticks += 1;
@@ -73,7 +75,7 @@ pub struct Config {
 ///
 /// let mut storage = Storage::<8, 4, 4>::new();
 /// let mut event_loop = Loop::new(&mut storage, Config::default())?;
-/// event_loop.timer_start(When::After(1_000_000), Repeat::FixedRate(1_000_000), on_tick, 0)?;
+/// event_loop.timer_start(When::After(TICK), Repeat::FixedRate(TICK), on_tick, 0)?;
 ///
 /// let mut ticks = 0;
 /// assert_eq!(event_loop.run(&mut ticks)?, Ended::Done);
@@ -137,7 +139,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     ///
     /// [`Error::ECHILD`]: a copy made by fork. Else what the kernel said to the wait.
     pub fn run(&mut self, context: &mut C) -> Result<Ended> {
-        self.run_until(FOREVER, context)
+        self.run_until(Instant::NEVER, context)
     }
 
     /// Run, but not beyond `deadline` on the loop's clock.
@@ -145,7 +147,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     /// # Errors
     ///
     /// As [`run`](Self::run).
-    pub fn run_until(&mut self, deadline: Nanos, context: &mut C) -> Result<Ended> {
+    pub fn run_until(&mut self, deadline: Instant, context: &mut C) -> Result<Ended> {
         self.with_context(context, |raw| turn::run(raw, deadline))
     }
 
@@ -154,7 +156,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     /// # Errors
     ///
     /// As [`run`](Self::run).
-    pub fn turn(&mut self, timeout: Nanos, context: &mut C) -> Result<u32> {
+    pub fn turn(&mut self, timeout: Duration, context: &mut C) -> Result<u32> {
         self.with_context(context, |raw| turn::turn(raw, timeout))
     }
 
@@ -164,7 +166,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     /// # Errors
     ///
     /// [`Error::ECHILD`]: a copy made by fork.
-    pub fn prepare(&mut self, limit: Nanos) -> Result<Nanos> {
+    pub fn prepare(&mut self, limit: Duration) -> Result<Duration> {
         self.core.raw.reactor.prepare_foreign(limit)
     }
 
@@ -173,7 +175,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     /// # Errors
     ///
     /// [`Error::ECHILD`]: a copy made by fork. Else what the kernel said.
-    pub fn wait(&mut self, timeout: Nanos) -> Result<usize> {
+    pub fn wait(&mut self, timeout: Duration) -> Result<usize> {
         let found = self.core.raw.reactor.wait_foreign(timeout)?;
         Ok(found as usize)
     }
@@ -187,7 +189,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     /// if it would go on. For programs that make their turns themselves. Consumes a stop that was
     /// asked for.
     pub fn ended(&mut self) -> Option<Ended> {
-        self.core.raw.reactor.ended(FOREVER)
+        self.core.raw.reactor.ended(Instant::NEVER)
     }
 
     /// Move the tables of the loop to other memory, with all watchers, timers and tasks: it then
@@ -253,7 +255,7 @@ impl<C, H: Host> Drop for Loop<'_, C, H> {
         raw.shared.close();
         while raw.shared.retire_here().is_err() {
             // To yield is not enough: that thread may have the lower priority.
-            raw.reactor.backend.nap(50_000);
+            raw.reactor.backend.nap(Duration::from_micros(50));
         }
     }
 }

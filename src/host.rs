@@ -10,7 +10,7 @@ pub(crate) mod backend;
 use crate::backend::Capabilities;
 use crate::error::Result;
 use crate::ready::Interest;
-use crate::time::Nanos;
+use crate::time::{Duration, Instant};
 use crate::wake::Wake;
 
 /// One source that a host found ready.
@@ -34,17 +34,17 @@ pub trait Host {
     /// dropped. Use a reference to what the threads share.
     type Waker: Wake + Copy;
 
-    /// Nanoseconds on a monotonic clock. May stand still, must not go back.
-    fn now(&mut self) -> Nanos;
+    /// Return the time on a monotonic clock, which may stand still and must not go back.
+    fn now(&mut self) -> Instant;
 
-    /// Waits at most `timeout` nanoseconds (0: not at all, [`FOREVER`](crate::FOREVER): for ever),
-    /// writes what is ready into `ready`, each source once, and returns how many there are. May
-    /// return early with 0. What does not fit comes with the next wait, or not, as the host likes.
+    /// Wait at most `timeout`, write what is ready into `ready`, each source once, and return how
+    /// many there are. [`Duration::ZERO`] does not block, [`Duration::FOREVER`] has no limit. May
+    /// return early with 0. A host may leave what does not fit for the next wait, or drop it.
     ///
     /// # Errors
     ///
     /// Whatever the host likes; it ends `run`.
-    fn wait(&mut self, timeout: Nanos, ready: &mut [Readiness]) -> Result<usize>;
+    fn wait(&mut self, timeout: Duration, ready: &mut [Readiness]) -> Result<usize>;
 
     /// Return what the host can do beyond the common ground.
     ///

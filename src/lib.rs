@@ -108,7 +108,7 @@ pub use reactor::{Ended, Limit};
 pub use ready::{Interest, Ready};
 pub use stats::Stats;
 pub use storage::{Capacity, Memory, Storage};
-pub use time::{FOREVER, Nanos};
+pub use time::{Duration, Instant};
 pub use token::{Io, Task, Timer};
 pub use wake::Wake;
 pub use watchers::Hook;

@@ -42,7 +42,7 @@ pub(crate) use self::slot::TimerSlot;
 use crate::callback::Callback;
 use crate::error::Result;
 use crate::slab::{NONE, Slab};
-use crate::time::{FOREVER, Nanos};
+use crate::time::{Duration, Instant};
 use crate::token::Token;
 
 /// Flags of a timer. Of the first two at most one: what a periodic timer does about ticks that were
@@ -60,7 +60,10 @@ const LOOKED_AT: u32 = 16;
 
 /// The bound of a wait that is not known. As no deadline is before it, arming a timer need not ask
 /// whether it is.
-const UNKNOWN: Nanos = 0;
+const UNKNOWN: Instant = Instant(0);
+
+/// The latest point that the clock can reach.
+const LAST: Instant = Instant(Instant::NEVER.0 - 1);
 
 /// What is to be called, once, and by which timer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,19 +82,19 @@ pub(crate) struct Timers<'a> {
     due_end: u32,
     /// Not after the earliest effective deadline in the buckets, unless both have passed; or
     /// `UNKNOWN`.
-    wake: Nanos,
+    wake: Instant,
     /// The timer that `wake` is for, or was; `NONE` if it is for a whole bucket.
     wake_timer: u32,
     /// The bucket in which it stands, or stood.
     wake_bucket: u16,
     /// The time of the last collect, to which a clock that steps back is held.
-    now: Nanos,
+    now: Instant,
     /// The armings so far.
     sequence: u64,
     /// The timers that do not keep the loop running: few, so that there is hardly ever anything to
     /// count.
     unreferenced: u32,
-    /// `None` until there was a timer that can fire. Until then the bound of the wait is `FOREVER`
+    /// `None` until there was a timer that can fire. Until then the bound of the wait is `NEVER`
     /// and nothing is due.
     late: Option<&'static Late>,
 }
@@ -100,9 +103,9 @@ pub(crate) struct Timers<'a> {
 /// leaves it in the queue. So the linker leaves all of it out of a program that starts no timer: a
 /// seventh of a small one.
 struct Late {
-    collect: fn(&mut Timers<'_>, Nanos) -> Option<Nanos>,
-    find_wake: fn(&mut Timers<'_>) -> Nanos,
-    rearm: fn(&mut Timers<'_>, u32, Nanos) -> u64,
+    collect: fn(&mut Timers<'_>, Instant) -> Option<Instant>,
+    find_wake: fn(&mut Timers<'_>) -> Instant,
+    rearm: fn(&mut Timers<'_>, u32, Instant) -> u64,
 }
 
 static LATE: Late = Late {
@@ -113,14 +116,14 @@ static LATE: Late = Late {
 
 impl<'a> Timers<'a> {
     /// An empty queue with room for `slots.len()` timers.
-    pub(crate) fn new(slots: &'a mut [TimerSlot], seed: u32, now: Nanos) -> Self {
-        // `FOREVER` is never reached.
-        let now = now.min(FOREVER - 1);
+    pub(crate) fn new(slots: &'a mut [TimerSlot], seed: u32, now: Instant) -> Self {
+        // `NEVER` is never reached.
+        let now = now.min(LAST);
         Timers {
             slab: Slab::new(slots, seed),
             buckets: Buckets::new(now),
             due_end: NONE,
-            wake: FOREVER,
+            wake: Instant::NEVER,
             wake_timer: NONE,
             wake_bucket: DUE as u16,
             now,
@@ -143,12 +146,12 @@ impl<'a> Timers<'a> {
     // ---- Arming, changing, stopping ----
 
     /// Arms a new timer without flags, or `ENOSPC`. `period` 0 is a one-shot; a deadline of
-    /// `FOREVER` is armed and never reached.
+    /// `NEVER` is armed and never reached.
     #[inline]
     pub(crate) fn start(
         &mut self,
-        deadline: Nanos,
-        period: Nanos,
+        deadline: Instant,
+        period: Duration,
         callback: Callback,
     ) -> Result<Token> {
         let mut token = Token::default();
@@ -161,8 +164,8 @@ impl<'a> Timers<'a> {
     #[inline]
     pub(crate) fn start_and_tell(
         &mut self,
-        deadline: Nanos,
-        period: Nanos,
+        deadline: Instant,
+        period: Duration,
         callback: Callback,
         tell: impl FnOnce(Token),
     ) -> Result<()> {
@@ -193,7 +196,7 @@ impl<'a> Timers<'a> {
     ///
     /// Costs next to nothing, for the timer stays where it stands, and no bound changes.
     #[inline]
-    pub(crate) fn push(&mut self, token: Token, deadline: Nanos) -> bool {
+    pub(crate) fn push(&mut self, token: Token, deadline: Instant) -> bool {
         let Ok(slot) = self.slab.check_mut(token) else {
             return false;
         };
@@ -207,7 +210,7 @@ impl<'a> Timers<'a> {
     }
 
     /// Gives a timer any other deadline. As [`push`](Self::push), but whatever the deadline.
-    pub(crate) fn again(&mut self, token: Token, deadline: Nanos) -> Result<()> {
+    pub(crate) fn again(&mut self, token: Token, deadline: Instant) -> Result<()> {
         let slot = self.slab.check_mut(token)?;
         self.sequence += 1;
         slot.sequence = self.sequence;
@@ -221,8 +224,8 @@ impl<'a> Timers<'a> {
     pub(crate) fn set(
         &mut self,
         token: Token,
-        deadline: Nanos,
-        period: Nanos,
+        deadline: Instant,
+        period: Duration,
         flags: u8,
         callback: Callback,
     ) -> Result<()> {
@@ -251,7 +254,7 @@ impl<'a> Timers<'a> {
     }
 
     /// The point in time from which a timer may fire.
-    pub(crate) fn deadline(&self, token: Token) -> Result<Nanos> {
+    pub(crate) fn deadline(&self, token: Token) -> Result<Instant> {
         Ok(self.slab.check(token)?.effective())
     }
 
@@ -274,10 +277,10 @@ impl<'a> Timers<'a> {
     /// Lets a timer be late by less than `slack_ns`, so that it can fire together with others: its
     /// effective deadline is the next multiple of the greatest power of two within the slack. 0 is
     /// exact. Its place in the order of arming stays.
-    pub(crate) fn set_slack(&mut self, token: Token, slack_ns: Nanos) -> Result<()> {
+    pub(crate) fn set_slack(&mut self, token: Token, slack_ns: Duration) -> Result<()> {
         let slot = self.slab.check_mut(token)?;
         let before = slot.effective();
-        slot.slack = slack_ns.checked_ilog2().unwrap_or(0) as u8;
+        slot.slack = slack_ns.0.checked_ilog2().unwrap_or(0) as u8;
         if slot.effective() != before {
             if slot.bucket == self.wake_bucket {
                 self.wake = UNKNOWN;
@@ -304,25 +307,27 @@ impl<'a> Timers<'a> {
 
     // ---- Waiting ----
 
-    /// Until when the loop may sleep: never after the earliest effective deadline, `FOREVER`
+    /// Until when the loop may sleep: never after the earliest effective deadline, `NEVER`
     /// without timers. In the past only if something is due; after `collect(now)` and as long as
     /// nothing is armed for the past, later than `now`.
     #[inline]
-    pub(crate) fn next_wake(&mut self) -> Nanos {
+    pub(crate) fn next_wake(&mut self) -> Instant {
         match self.slab.get(self.buckets.head(DUE)) {
             Some(first) => first.effective(),
             None if self.wake != UNKNOWN => self.wake,
-            None => self.late.map_or(FOREVER, |late| (late.find_wake)(self)),
+            None => self
+                .late
+                .map_or(Instant::NEVER, |late| (late.find_wake)(self)),
         }
     }
 
     /// Looks at the first bucket. What was pushed forward is moved on, once for each push; of the
     /// others only so many are looked at.
-    fn find_wake(&mut self) -> Nanos {
+    fn find_wake(&mut self) -> Instant {
         while let Some(bucket) = self.buckets.first() {
             let start = self.buckets.start(bucket);
             let last = last(bucket, start);
-            let (mut earliest, mut earliest_timer) = (FOREVER, NONE);
+            let (mut earliest, mut earliest_timer) = (Instant::NEVER, NONE);
             let mut stayed = 0;
             let mut index = self.buckets.head(bucket);
             while let Some(slot) = self.slab.get(index) {
@@ -347,17 +352,17 @@ impl<'a> Timers<'a> {
                 return earliest;
             }
         }
-        self.wake = FOREVER;
-        FOREVER
+        self.wake = Instant::NEVER;
+        Instant::NEVER
     }
 
-    /// The earliest effective deadline, exactly; `FOREVER` without timers. Looks at every timer of
+    /// The earliest effective deadline, exactly; `NEVER` without timers. Looks at every timer of
     /// the first bucket, and at further buckets only if all of these were pushed forward.
-    pub(crate) fn next_deadline(&self) -> Nanos {
+    pub(crate) fn next_deadline(&self) -> Instant {
         let mut earliest = self
             .slab
             .get(self.buckets.head(DUE))
-            .map_or(FOREVER, TimerSlot::effective);
+            .map_or(Instant::NEVER, TimerSlot::effective);
         let mut bucket = self.buckets.first();
         // The bucket of `base` may hold deadlines before its beginning, but then it is the first.
         let mut is_first = true;
@@ -388,7 +393,7 @@ impl<'a> Timers<'a> {
     /// there: how late it is tells how far the loop lags. A clock that has stepped back is taken to
     /// have stood still. Not while the due list still holds some.
     #[inline]
-    pub(crate) fn collect(&mut self, now: Nanos) -> Option<Nanos> {
+    pub(crate) fn collect(&mut self, now: Instant) -> Option<Instant> {
         if now < self.wake {
             self.now = self.now.max(now);
             return None;
@@ -396,8 +401,8 @@ impl<'a> Timers<'a> {
         self.late.and_then(|late| (late.collect)(self, now))
     }
 
-    fn collect_due(&mut self, now: Nanos) -> Option<Nanos> {
-        let now = now.max(self.now).min(FOREVER - 1);
+    fn collect_due(&mut self, now: Instant) -> Option<Instant> {
+        let now = now.max(self.now).min(LAST);
         self.now = now;
         self.collect_buckets(now);
         let first = self.buckets.head(DUE);
@@ -408,13 +413,17 @@ impl<'a> Timers<'a> {
     /// armed for its next tick. `now` is the turn's time. A fixed delay counts from a fresh reading
     /// of `clock`, as the turn's time is older by what the callbacks before this one have taken.
     #[inline(always)]
-    pub(crate) fn pop_due(&mut self, now: Nanos, clock: impl FnOnce() -> Nanos) -> Option<Fired> {
+    pub(crate) fn pop_due(
+        &mut self,
+        now: Instant,
+        clock: impl FnOnce() -> Instant,
+    ) -> Option<Fired> {
         let index = self.buckets.head(DUE);
         let slot = self.slab.get(index)?;
         let (callback, period, flags, next) = (slot.callback, slot.period, slot.flags, slot.next);
         let token = self.slab.token(index);
         self.buckets.set_head(DUE, next);
-        let missed = if period == 0 {
+        let missed = if period == Duration::ZERO {
             self.count_out(flags);
             self.slab.remove(index);
             0
@@ -437,30 +446,28 @@ impl<'a> Timers<'a> {
 
     /// Arms a periodic timer that fires at `now` for its next tick; how many are overdue beside
     /// this one.
-    fn rearm(&mut self, index: u32, now: Nanos) -> u64 {
+    fn rearm(&mut self, index: u32, now: Instant) -> u64 {
         let Some(slot) = self.slab.get_mut(index) else {
             return 0;
         };
         let (deadline, period) = (slot.deadline, slot.period);
-        let overdue = now.saturating_sub(deadline);
+        let overdue = now - deadline;
         // A division only for those that are late.
         let late = if overdue < period {
             0
         } else {
-            overdue.checked_div(period).unwrap_or(0)
+            overdue.0.checked_div(period.0).unwrap_or(0)
         };
         let (next, missed) = if slot.flags & FIXED_DELAY != 0 {
-            (now.saturating_add(period), 0)
+            (now + period, 0)
         } else if slot.flags & SKIP_MISSED != 0 {
             // The product is at most `overdue`: it neither overflows nor passes `now`.
             (
-                deadline
-                    .saturating_add(late.wrapping_mul(period))
-                    .saturating_add(period),
+                deadline + Duration(late.wrapping_mul(period.0)) + period,
                 late,
             )
         } else {
-            (deadline.saturating_add(period), late)
+            (deadline + period, late)
         };
         self.sequence += 1;
         slot.deadline = next;
@@ -502,7 +509,7 @@ impl<'a> Timers<'a> {
 
     /// Files a timer that is on no list, and keeps the bound of the wait.
     #[inline]
-    fn file(&mut self, index: u32, effective: Nanos) {
+    fn file(&mut self, index: u32, effective: Instant) {
         let bucket = self.buckets.place(effective);
         if effective < self.wake {
             self.wake_at(effective, index, bucket as u16);
@@ -512,14 +519,14 @@ impl<'a> Timers<'a> {
 
     /// [`file`](Self::file) for all but new timers, for which one copy of it does.
     #[inline(never)]
-    fn file_anew(&mut self, index: u32, effective: Nanos) {
+    fn file_anew(&mut self, index: u32, effective: Instant) {
         self.file(index, effective);
     }
 
     /// Sets the bound of the wait to that of a timer, or of a bucket. There is no other way to a
     /// bound that can be reached.
     #[inline]
-    fn wake_at(&mut self, effective: Nanos, timer: u32, bucket: u16) {
+    fn wake_at(&mut self, effective: Instant, timer: u32, bucket: u16) {
         self.wake = effective;
         self.wake_timer = timer;
         self.wake_bucket = bucket;

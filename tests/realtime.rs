@@ -64,7 +64,9 @@ fn end_while_somebody_posts(backend: BackendKind) -> Option<Duration> {
         }
         let mut calls = 0;
         while calls == 0 {
-            event_loop.turn(pirn::FOREVER, &mut calls).unwrap();
+            event_loop
+                .turn(pirn::Duration::FOREVER, &mut calls)
+                .unwrap();
         }
         let begun = Instant::now();
         drop(event_loop);

@@ -5,7 +5,7 @@ use core::convert::Infallible;
 use crate::error::Result;
 use crate::host::{Host, Readiness};
 use crate::ready::Ready;
-use crate::time::Nanos;
+use crate::time::{Duration, Instant};
 use crate::token::{Io, Timer};
 use crate::wake::Wake;
 
@@ -21,11 +21,11 @@ impl Wake for Infallible {
 impl Host for NoHost {
     type Waker = Infallible;
 
-    fn now(&mut self) -> Nanos {
+    fn now(&mut self) -> Instant {
         match *self {}
     }
 
-    fn wait(&mut self, _timeout: Nanos, _ready: &mut [Readiness]) -> Result<usize> {
+    fn wait(&mut self, _timeout: Duration, _ready: &mut [Readiness]) -> Result<usize> {
         match *self {}
     }
 
@@ -61,25 +61,25 @@ pub struct TimerEvent<U = usize> {
 /// When a timer is due first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum When {
-    /// Nanoseconds after a fresh reading of the clock.
-    After(Nanos),
-    /// Nanoseconds after the turn's time, [`RawCore::now`](crate::RawCore::now). Cheaper, and
+    /// So long after a fresh reading of the clock.
+    After(Duration),
+    /// So long after the turn's time, [`RawCore::now`](crate::RawCore::now). Cheaper, and
     /// shorter by what this turn's callbacks have taken.
-    AfterCached(Nanos),
+    AfterCached(Duration),
     /// A point on the loop's clock.
-    At(Nanos),
+    At(Instant),
 }
 
-/// Whether a timer is due again, in nanoseconds. A period of 0 is refused.
+/// Whether a timer is due again, and after which period. A period of 0 is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Repeat {
     /// One-shot.
     #[default]
     Never,
     /// Every tick is called, at most one in a turn.
-    FixedRate(Nanos),
+    FixedRate(Duration),
     /// The next tick is one period after this one is handed over.
-    FixedDelay(Nanos),
+    FixedDelay(Duration),
     /// One call stands for all ticks due; the grid is kept.
-    SkipMissed(Nanos),
+    SkipMissed(Duration),
 }

@@ -143,17 +143,18 @@ impl<C, H: Host> Loop<'_, C, H> {
     ///
     /// ```
     /// use core::mem::MaybeUninit;
-    /// use pirn::{Config, Core, Event, Loop, Repeat, Storage, TimerEvent, When};
+    /// use pirn::{Config, Core, Duration, Event, Loop, Repeat, Storage, TimerEvent, When};
     ///
     /// fn never(_: &mut Core<'_, ()>, _: &mut (), _: TimerEvent) {}
     ///
     /// let mut storage = Storage::<8, 4, 4>::new();
     /// let mut event_loop = Loop::new(&mut storage, Config::default())?;
-    /// event_loop.timer_start(When::After(1_000_000), Repeat::FixedRate(1_000_000), never, 0)?;
+    /// let tick = Duration::from_millis(1);
+    /// event_loop.timer_start(When::After(tick), Repeat::FixedRate(tick), never, 0)?;
     ///
     /// let (mut ticks, mut room) = (0, [MaybeUninit::uninit()]);
     /// while event_loop.ended().is_none() {
-    ///     let timeout = event_loop.prepare(pirn::FOREVER)?;
+    ///     let timeout = event_loop.prepare(Duration::FOREVER)?;
     ///     event_loop.wait(timeout)?;
     ///     while let [due] = event_loop.take(&mut room)? {
     ///         if let Event::Timer(event) = due.event() {

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::host::Host;
 use crate::reactor::Live;
 use crate::ready::Interest;
-use crate::time::Nanos;
+use crate::time::{Duration, Instant};
 use crate::timers::{FIXED_DELAY, SKIP_MISSED, UNREFERENCED};
 use crate::token::{Io, Task, Timer};
 use crate::watchers::Hook;
@@ -45,11 +45,11 @@ pub struct TimerInfo<H: Host = NoHost> {
     /// Its handle.
     pub timer: Timer,
     /// When it is due next, on the loop's clock; with its slack.
-    pub deadline: Nanos,
+    pub deadline: Instant,
     /// Whether it is due again, and when.
     pub repeat: Repeat,
     /// By how much it may be late: the largest power of two within what was given.
-    pub slack: Nanos,
+    pub slack: Duration,
     /// True if it keeps a run going.
     pub is_referenced: bool,
     /// Its callback, as [`IoInfo::callback`].
@@ -112,7 +112,7 @@ impl<H: Host> RawCore<'_, H> {
             timer,
             deadline: info.deadline,
             repeat: match info.period {
-                0 => Repeat::Never,
+                Duration::ZERO => Repeat::Never,
                 period if info.flags & FIXED_DELAY != 0 => Repeat::FixedDelay(period),
                 period if info.flags & SKIP_MISSED != 0 => Repeat::SkipMissed(period),
                 period => Repeat::FixedRate(period),
@@ -156,7 +156,7 @@ impl<H: Host> RawCore<'_, H> {
     ///     let mut next = event_loop.next_info(None);
     ///     while let Some(info) = next {
     ///         match &info {
-    ///             Info::Timer(info) if info.is_referenced => println!("timer at {}", info.deadline),
+    ///             Info::Timer(info) if info.is_referenced => println!("timer at {:?}", info.deadline),
     ///             Info::Io(info) if !info.interest.contains(Interest::UNREF) => {
     ///                 println!("fd or bit {}, {:?}", info.fd, info.interest);
     ///             }

@@ -22,7 +22,7 @@ use crate::ready::{Interest, Ready};
 use crate::remote::Shared;
 use crate::stats::Stats;
 use crate::storage::Parts;
-use crate::time::Nanos;
+use crate::time::Instant;
 use crate::timers::Fired;
 use crate::token::{Io, Timer};
 use crate::watchers::Hook;
@@ -45,7 +45,8 @@ pub type OnTask<H = NoHost> = for<'l> fn(&mut RawCore<'l, H>, *mut ());
 /// It has no size, so that neither a callback nor anybody else can swap or replace it.
 ///
 /// ```
-/// use pirn::{Config, Core, Loop, RawCore, Repeat, Result, Storage, TimerEvent, When, Word};
+/// use pirn::{Config, Core, Duration, Loop, RawCore, Repeat, Result, Storage, TimerEvent, When};
+/// use pirn::Word;
 /// use std::cell::Cell;
 ///
 /// // A library that counts beats:
@@ -56,7 +57,7 @@ pub type OnTask<H = NoHost> = for<'l> fn(&mut RawCore<'l, H>, *mut ());
 /// }
 ///
 /// impl Metronome {
-///     pub fn start(&'static self, core: &mut RawCore<'_>, period: u64) -> Result<()> {
+///     pub fn start(&'static self, core: &mut RawCore<'_>, period: Duration) -> Result<()> {
 ///         let (when, repeat) = (When::After(period), Repeat::FixedRate(period));
 ///         core.timer_start(when, repeat, on_beat, self.into_word()).map(drop)
 ///     }
@@ -80,7 +81,7 @@ pub type OnTask<H = NoHost> = for<'l> fn(&mut RawCore<'l, H>, *mut ());
 /// let metronome: &Metronome = Box::leak(Box::default());
 /// let mut storage = Storage::<1, 1, 1>::new();
 /// let mut event_loop = Loop::new(&mut storage, Config::default())?;
-/// metronome.start(&mut event_loop, 1_000)?;
+/// metronome.start(&mut event_loop, Duration::from_micros(1))?;
 /// event_loop.task_post(on_start, 0)?;
 /// let mut text = String::new();
 /// event_loop.run(&mut text)?;
@@ -290,18 +291,18 @@ impl<'l, H: Host> RawCore<'l, H> {
     // ---- asking ----
 
     /// Return the turn's time.
-    pub fn now(&mut self) -> Nanos {
+    pub fn now(&mut self) -> Instant {
         self.reactor.now()
     }
 
     /// Read the clock into the turn's time, and return it.
-    pub fn update(&mut self) -> Nanos {
+    pub fn update(&mut self) -> Instant {
         self.reactor.update()
     }
 
-    /// Return the deadline of the timer that is due next, or [`FOREVER`](crate::FOREVER).
+    /// Return the deadline of the timer that is due next, or [`Instant::NEVER`].
     #[must_use]
-    pub fn next_deadline(&self) -> Nanos {
+    pub fn next_deadline(&self) -> Instant {
         self.reactor.next_deadline()
     }
 

@@ -31,11 +31,11 @@ impl Wake for Nobody {
 impl Host for Clock {
     type Waker = Nobody;
 
-    fn now(&mut self) -> Nanos {
-        self.0.get()
+    fn now(&mut self) -> Instant {
+        Instant(self.0.get())
     }
 
-    fn wait(&mut self, _timeout: Nanos, ready: &mut [Readiness]) -> Result<usize> {
+    fn wait(&mut self, _timeout: Duration, ready: &mut [Readiness]) -> Result<usize> {
         self.0.set(self.0.get() + 1);
         for (place, fd) in ready.iter_mut().zip(0..2) {
             *place = Readiness {
@@ -60,7 +60,7 @@ fn open<C>(memory: &mut Memory) -> Loop<'_, C, Clock> {
 
 const READ: Interest = Interest::READ;
 const NONE: Interest = Interest::empty();
-const NOW: When = When::At(0);
+const NOW: When = When::At(Instant(0));
 const ONCE: Repeat = Repeat::Never;
 
 type Log = Vec<String>;
@@ -132,7 +132,7 @@ fn words_come_back_as_they_were() {
         });
     });
     let mut sum = 0;
-    assert_eq!(event_loop.turn(0, &mut sum), Ok(5));
+    assert_eq!(event_loop.turn(Duration::ZERO, &mut sum), Ok(5));
     assert_eq!(sum, 11_111);
 }
 
@@ -148,7 +148,7 @@ fn numbers_of_any_size_are_words() {
         event_loop.task_post(on_task, number).unwrap();
     }
     let mut all = Vec::new();
-    event_loop.turn(0, &mut all).unwrap();
+    event_loop.turn(Duration::ZERO, &mut all).unwrap();
     assert_eq!(all, numbers);
 }
 
@@ -167,7 +167,7 @@ fn closure_that_captures_nothing_is_a_callback() {
         .unwrap();
     let mut count = 0;
     for expected in [1, 11, 11] {
-        event_loop.turn(0, &mut count).unwrap();
+        event_loop.turn(Duration::ZERO, &mut count).unwrap();
         assert_eq!(count, expected);
     }
 }
@@ -227,11 +227,11 @@ fn typed_and_untyped_callbacks_share_a_loop() {
     raw.remote().raise(7).unwrap();
 
     let mut log = Log::new();
-    assert_eq!(event_loop.turn(0, &mut log), Ok(9));
+    assert_eq!(event_loop.turn(Duration::ZERO, &mut log), Ok(9));
     assert_eq!(log, ["timer", "io", "task", "task"]);
     assert_eq!(counter.get(), 5);
     // The task that the timer posted, and the watcher that is left.
-    assert_eq!(event_loop.turn(0, &mut log), Ok(2));
+    assert_eq!(event_loop.turn(Duration::ZERO, &mut log), Ok(2));
     assert_eq!((log.len(), counter.get()), (5, 6));
     event_loop.verify().unwrap();
 }
@@ -254,7 +254,7 @@ fn context_may_borrow_and_change_with_each_turn() {
     let mut event_loop = open(&mut memory);
     event_loop.task_post(on_task, 3).unwrap();
     for cell in cells.iter().cycle().take(5) {
-        event_loop.turn(0, &mut Borrows(cell)).unwrap();
+        event_loop.turn(Duration::ZERO, &mut Borrows(cell)).unwrap();
     }
     assert_eq!([cells[0].get(), cells[1].get()], [9, 6]);
 }
@@ -265,7 +265,7 @@ fn callback_runs_another_loop() {
         let mut memory = Memory::new();
         let mut inner = open::<Log>(&mut memory);
         inner.task_post(log_task, 0).unwrap();
-        assert_eq!(inner.turn(0, log), Ok(1));
+        assert_eq!(inner.turn(Duration::ZERO, log), Ok(1));
         log.push("outer".into());
         core.task_post(log_task, 0).unwrap();
     }
@@ -273,8 +273,8 @@ fn callback_runs_another_loop() {
     let mut event_loop = open(&mut memory);
     event_loop.task_post(outer, 0).unwrap();
     let mut log = Log::new();
-    assert_eq!(event_loop.turn(0, &mut log), Ok(1));
-    assert_eq!(event_loop.turn(0, &mut log), Ok(1));
+    assert_eq!(event_loop.turn(Duration::ZERO, &mut log), Ok(1));
+    assert_eq!(event_loop.turn(Duration::ZERO, &mut log), Ok(1));
     assert_eq!(log, ["task", "outer", "task"]);
 }
 
@@ -287,7 +287,7 @@ fn loop_may_move_between_turns() {
     let mut log = Log::new();
     for length in 1..4 {
         event_loop = *Box::new(event_loop);
-        event_loop.turn(0, &mut log).unwrap();
+        event_loop.turn(Duration::ZERO, &mut log).unwrap();
         assert_eq!(log.len(), length);
     }
     drop(event_loop);
@@ -320,7 +320,7 @@ fn post_that_is_handed_back_can_be_called() {
         .unwrap();
     let mut log = Log::new();
     // What is called by hand does not count.
-    assert_eq!(event_loop.turn(0, &mut log), Ok(2));
+    assert_eq!(event_loop.turn(Duration::ZERO, &mut log), Ok(2));
     assert_eq!(log, ["io", "back 1", "back 2"]);
 
     // An untyped one does not mind, outside of a turn either.
@@ -353,7 +353,7 @@ fn context_is_the_outer_one_again_after_a_panic() {
     event_loop.task_post(panics, 0).unwrap();
     event_loop.task_post(log_task, 0).unwrap();
     let mut log = Log::new();
-    assert_eq!(event_loop.turn(0, &mut log), Ok(2));
+    assert_eq!(event_loop.turn(Duration::ZERO, &mut log), Ok(2));
     assert_eq!(log, ["panics", "task"]);
 }
 
@@ -371,7 +371,7 @@ fn what_a_panic_left_is_served_once() {
     event_loop.remote().post(log_task, 0).unwrap();
     let mut log = Log::new();
     for _ in 0..3 {
-        let turn = AssertUnwindSafe(|| event_loop.turn(0, &mut log));
+        let turn = AssertUnwindSafe(|| event_loop.turn(Duration::ZERO, &mut log));
         caught += u32::from(catch_unwind(turn).is_err());
         event_loop.verify().unwrap();
     }

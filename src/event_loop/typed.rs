@@ -56,7 +56,7 @@ use crate::watchers::Hook;
 ///
 /// ```compile_fail,E0599
 /// fn on_task(core: &mut pirn::Core<'_, ()>, context: &mut (), _: usize) {
-///     core.turn(0, context);
+///     core.turn(Duration::ZERO, context);
 /// }
 /// ```
 #[repr(transparent)]

@@ -13,7 +13,7 @@ use core::ptr::{NonNull, without_provenance_mut};
 /// free: a loop that is dropped, or a watcher that is removed, does not free it.
 ///
 /// ```
-/// use pirn::{Config, Core, Loop, Repeat, Storage, TimerEvent, When};
+/// use pirn::{Config, Core, Duration, Loop, Repeat, Storage, TimerEvent, When};
 ///
 /// struct Job {
 ///     name: &'static str,
@@ -34,7 +34,7 @@ use core::ptr::{NonNull, without_provenance_mut};
 ///
 /// let mut storage = Storage::<1, 1, 1>::new();
 /// let mut event_loop = Loop::new(&mut storage, Config::default())?;
-/// event_loop.timer_start(When::After(0), Repeat::Never, on_tea, &TEA)?;
+/// event_loop.timer_start(When::After(Duration::ZERO), Repeat::Never, on_tea, &TEA)?;
 /// event_loop.task_post(on_cake, Box::into_raw(Box::new(Job { name: "cake" })))?;
 /// let mut log = Vec::new();
 /// event_loop.run(&mut log)?;

@@ -5,6 +5,7 @@ use core::ffi::c_int;
 
 use crate::error::Error;
 use crate::reactor::turn::{self, Caller};
+use crate::time::Duration;
 
 use super::run::{calling, inside};
 use super::{count, enter, failure, pirn_loop, status};
@@ -59,10 +60,14 @@ pub unsafe extern "C" fn pirn_prepare(
         return failure(Error::EINVAL);
     }
     // SAFETY: passed on.
-    let result = unsafe { inside(r#loop, |face| face.reactor().prepare_foreign(limit_ns)) };
+    let result = unsafe {
+        inside(r#loop, |face| {
+            face.reactor().prepare_foreign(Duration(limit_ns))
+        })
+    };
     status(result.map(|timeout| {
         // SAFETY: not NULL, hence writable as documented.
-        unsafe { timeout_ns.write(timeout) };
+        unsafe { timeout_ns.write(timeout.0) };
     }))
 }
 
@@ -85,7 +90,11 @@ pub unsafe extern "C" fn pirn_prepare(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_wait(r#loop: *mut pirn_loop, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.
-    let result = unsafe { inside(r#loop, |face| face.reactor().wait_foreign(timeout_ns)) };
+    let result = unsafe {
+        inside(r#loop, |face| {
+            face.reactor().wait_foreign(Duration(timeout_ns))
+        })
+    };
     count(result)
 }
 

@@ -10,7 +10,7 @@ use crate::backend::{BackendKind, Capabilities};
 use crate::error::{Error, Result};
 use crate::host::{Host, Readiness};
 use crate::ready::Interest;
-use crate::time::Nanos;
+use crate::time::{Duration, Instant};
 use crate::wake::Wake;
 
 #[cfg(feature = "host")]
@@ -107,16 +107,16 @@ fn host_result(result: c_int) -> Result<usize> {
 impl Host for CHost {
     type Waker = CHostWaker;
 
-    fn now(&mut self) -> Nanos {
+    fn now(&mut self) -> Instant {
         // SAFETY: called as `pirn_host.now` documents.
-        unsafe { (self.now)(self.user) }
+        Instant(unsafe { (self.now)(self.user) })
     }
 
-    fn wait(&mut self, timeout: Nanos, ready: &mut [Readiness]) -> Result<usize> {
+    fn wait(&mut self, timeout: Duration, ready: &mut [Readiness]) -> Result<usize> {
         // SAFETY: called as `pirn_host.wait` documents; `Readiness` has the layout of `pirn_ready`,
         // asserted below.
         let found =
-            unsafe { (self.wait)(timeout, ready.as_mut_ptr().cast(), ready.len(), self.user) };
+            unsafe { (self.wait)(timeout.0, ready.as_mut_ptr().cast(), ready.len(), self.user) };
         host_result(found)
     }
 

@@ -96,9 +96,9 @@ impl pirn_info {
             options: option(FIXED_DELAY, PIRN_TIMER_FIXED_DELAY)
                 | option(SKIP_MISSED, PIRN_TIMER_SKIP)
                 | option(UNREFERENCED, PIRN_UNREF),
-            deadline_ns: info.deadline,
-            period_ns: info.period,
-            slack_ns: info.slack,
+            deadline_ns: info.deadline.0,
+            period_ns: info.period.0,
+            slack_ns: info.slack.0,
             ..Self::new(PIRN_DUE_TIMER, timer, &info.callback)
         })
     }

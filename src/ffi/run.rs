@@ -12,7 +12,7 @@ use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::reactor::turn::{self, Caller};
 use crate::reactor::{Ended, FiredIo, Limit};
-use crate::time::FOREVER;
+use crate::time::{Duration, Instant};
 use crate::timers::Fired;
 
 #[cfg(all(debug_assertions, linux_backend))]
@@ -352,7 +352,7 @@ fn ended(result: Result<Ended>) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_run(r#loop: *mut pirn_loop) -> c_int {
     // SAFETY: passed on.
-    ended(unsafe { calling(r#loop, |face| turn::run(face, FOREVER)) })
+    ended(unsafe { calling(r#loop, |face| turn::run(face, Instant::NEVER)) })
 }
 
 /// Run the loop as `pirn_run` does, but not beyond a point in time.
@@ -365,7 +365,7 @@ pub unsafe extern "C" fn pirn_run(r#loop: *mut pirn_loop) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_run_until(r#loop: *mut pirn_loop, deadline_ns: u64) -> c_int {
     // SAFETY: passed on.
-    ended(unsafe { calling(r#loop, |face| turn::run(face, deadline_ns)) })
+    ended(unsafe { calling(r#loop, |face| turn::run(face, Instant(deadline_ns))) })
 }
 
 /// Make one turn.
@@ -385,7 +385,7 @@ pub unsafe extern "C" fn pirn_run_until(r#loop: *mut pirn_loop, deadline_ns: u64
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_turn(r#loop: *mut pirn_loop, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.
-    count(unsafe { calling(r#loop, |face| turn::turn(face, timeout_ns)) })
+    count(unsafe { calling(r#loop, |face| turn::turn(face, Duration(timeout_ns))) })
 }
 
 /// End a run, a turn or a dispatch that a callback has left by an exception or by longjmp.
@@ -428,7 +428,7 @@ pub unsafe extern "C" fn pirn_abandon(r#loop: *mut pirn_loop) -> c_int {
 pub unsafe extern "C" fn pirn_limit(r#loop: *mut pirn_loop, callbacks: u32, time_ns: u64) -> c_int {
     enter!(r#loop).set_limit(Limit {
         callbacks,
-        time: time_ns,
+        time: Duration(time_ns),
     });
     0
 }
@@ -462,7 +462,7 @@ pub unsafe extern "C" fn pirn_release(r#loop: *mut pirn_loop) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_ended(r#loop: *mut pirn_loop) -> c_int {
     // SAFETY: passed on.
-    let ended = unsafe { inside(r#loop, |face| Ok(face.reactor().ended(FOREVER))) };
+    let ended = unsafe { inside(r#loop, |face| Ok(face.reactor().ended(Instant::NEVER))) };
     match ended {
         Ok(None) => PIRN_GOING,
         Ok(Some(ended)) => ended as c_int,

@@ -6,7 +6,7 @@ use super::run::call_timers;
 use super::{callback, enter, failure, give, pirn_loop, reactor, status};
 use crate::callback::Callback;
 use crate::error::{Error, Result};
-use crate::time::{FOREVER, Nanos};
+use crate::time::{Duration, Instant};
 use crate::timers::{FIXED_DELAY, SKIP_MISSED, UNREFERENCED};
 use core::ffi::{c_int, c_void};
 
@@ -91,12 +91,15 @@ pub unsafe extern "C" fn pirn_timer_start(
         // SAFETY: passed on.
         return unsafe { start_otherwise(reactor, delay_ns, period_ns, options, callback, timer) };
     }
-    status(
-        reactor.timer_start_quietly(delay_ns, period_ns, callback, |token| {
+    status(reactor.timer_start_quietly(
+        Duration(delay_ns),
+        Duration(period_ns),
+        callback,
+        |token| {
             // SAFETY: passed on.
             unsafe { give(Ok(token), timer) };
-        }),
-    )
+        },
+    ))
 }
 
 /// [`pirn_timer_start`] but for its commonest case, which shall not pay for the options and for the
@@ -114,8 +117,9 @@ unsafe fn start_otherwise(
     callback: Callback,
     timer: *mut pirn_timer,
 ) -> c_int {
-    let result = when(reactor, delay_ns, period_ns, options)
-        .and_then(|(deadline, flags)| reactor.timer_start(deadline, period_ns, flags, callback));
+    let result = when(reactor, delay_ns, period_ns, options).and_then(|(deadline, flags)| {
+        reactor.timer_start(deadline, Duration(period_ns), flags, callback)
+    });
     // SAFETY: passed on.
     unsafe { give(result, timer) }
 }
@@ -127,7 +131,7 @@ fn when(
     delay_ns: u64,
     period_ns: u64,
     options: u32,
-) -> Result<(Nanos, u8)> {
+) -> Result<(Instant, u8)> {
     let policy = options & (PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP);
     if options & !OPTIONS != 0
         || policy == PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP
@@ -138,9 +142,9 @@ fn when(
     // Whatever the option: a timer is started only when the turn's time is known.
     let now = reactor.now();
     let deadline = match options & (PIRN_TIMER_ABSOLUTE | PIRN_TIMER_CACHED) {
-        0 => reactor.clock().saturating_add(delay_ns),
-        PIRN_TIMER_CACHED => now.saturating_add(delay_ns),
-        _ => delay_ns,
+        0 => reactor.clock() + Duration(delay_ns),
+        PIRN_TIMER_CACHED => now + Duration(delay_ns),
+        _ => Instant(delay_ns),
     };
     let flags = match policy {
         PIRN_TIMER_FIXED_DELAY => FIXED_DELAY,
@@ -209,7 +213,7 @@ pub unsafe extern "C" fn pirn_timer_set(
     }
     status(
         when(reactor, delay_ns, period_ns, options).and_then(|(deadline, flags)| {
-            reactor.timer_reset(token, deadline, period_ns, flags, callback)
+            reactor.timer_reset(token, deadline, Duration(period_ns), flags, callback)
         }),
     )
 }
@@ -232,7 +236,7 @@ pub unsafe extern "C" fn pirn_timer_again(
     timer: pirn_timer,
     delay_ns: u64,
 ) -> c_int {
-    status(enter!(r#loop).timer_again(timer.into(), delay_ns))
+    status(enter!(r#loop).timer_again(timer.into(), Duration(delay_ns)))
 }
 
 /// Give a timer another callback and user data.
@@ -293,7 +297,7 @@ pub unsafe extern "C" fn pirn_timer_remaining(
     }
     status(reactor.timer_remaining(timer.into()).map(|remaining| {
         // SAFETY: not NULL, hence writable as documented.
-        unsafe { remaining_ns.write(remaining) };
+        unsafe { remaining_ns.write(remaining.0) };
     }))
 }
 
@@ -313,7 +317,7 @@ pub unsafe extern "C" fn pirn_timer_slack(
     timer: pirn_timer,
     slack_ns: u64,
 ) -> c_int {
-    status(enter!(r#loop).timer_slack(timer.into(), slack_ns))
+    status(enter!(r#loop).timer_slack(timer.into(), Duration(slack_ns)))
 }
 
 /// Let a timer keep `pirn_run` going, which is the default.
@@ -344,7 +348,7 @@ pub unsafe extern "C" fn pirn_timer_unref(r#loop: *mut pirn_loop, timer: pirn_ti
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_now(r#loop: *mut pirn_loop) -> u64 {
     // SAFETY: passed on.
-    unsafe { reactor(r#loop) }.map_or(0, |reactor| reactor.now())
+    unsafe { reactor(r#loop) }.map_or(0, |reactor| reactor.now().0)
 }
 
 /// Read the clock into the turn's time: after long work, or before `pirn_timer_again` outside of
@@ -355,7 +359,7 @@ pub unsafe extern "C" fn pirn_now(r#loop: *mut pirn_loop) -> u64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_update(r#loop: *mut pirn_loop) -> u64 {
     // SAFETY: passed on.
-    unsafe { reactor(r#loop) }.map_or(0, |reactor| reactor.update())
+    unsafe { reactor(r#loop) }.map_or(0, |reactor| reactor.update().0)
 }
 
 /// Tell the deadline of the timer that is due next.
@@ -366,5 +370,5 @@ pub unsafe extern "C" fn pirn_update(r#loop: *mut pirn_loop) -> u64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_deadline(r#loop: *mut pirn_loop) -> u64 {
     // SAFETY: passed on.
-    unsafe { reactor(r#loop) }.map_or(FOREVER, |reactor| reactor.next_deadline())
+    unsafe { reactor(r#loop) }.map_or(PIRN_FOREVER, |reactor| reactor.next_deadline().0)
 }

@@ -10,7 +10,7 @@ use crate::backend::{Backend, Capabilities, Clock, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::Interest;
 use crate::storage::host_area;
-use crate::time::Nanos;
+use crate::time::{Duration, Instant};
 use crate::wake::{Owned, Wake};
 
 /// What ends a wait of a host.
@@ -60,7 +60,7 @@ impl<'a, H: Host> MoveTo<'a> for HostBackend<'a, H> {
 }
 
 impl<H: Host> Clock for HostBackend<'_, H> {
-    fn now(&mut self) -> Nanos {
+    fn now(&mut self) -> Instant {
         self.host.now()
     }
 }
@@ -98,7 +98,7 @@ impl<H: Host> Backend for HostBackend<'_, H> {
     }
 
     #[inline(never)]
-    fn wait(&mut self, timeout: Nanos, mut report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
+    fn wait(&mut self, timeout: Duration, mut report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
         let found = match self.host.wait(timeout, self.ready) {
             Ok(found) => found,
             Err(Error::EINTR) => 0,

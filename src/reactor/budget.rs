@@ -6,7 +6,7 @@
 //! for one comparison.
 
 use super::Limit;
-use crate::time::{FOREVER, Nanos};
+use crate::time::{Duration, Instant};
 
 pub(crate) struct Budget {
     /// The calls that this dispatch may still start.
@@ -21,10 +21,10 @@ pub(crate) struct Budget {
     /// Calls started in a timed dispatch, and the most that it may start.
     timed_count: u32,
     timed_most: u32,
-    /// When the callback under way was called, in a timed dispatch. `FOREVER`: there is none.
-    called_at: Nanos,
+    /// When the callback under way was called, in a timed dispatch. `NEVER`: there is none.
+    called_at: Instant,
     /// When a timed dispatch stops.
-    time_limit_at: Nanos,
+    time_limit_at: Instant,
 }
 
 impl Budget {
@@ -37,8 +37,8 @@ impl Budget {
             measures,
             timed_count: 0,
             timed_most: 0,
-            called_at: FOREVER,
-            time_limit_at: FOREVER,
+            called_at: Instant::NEVER,
+            time_limit_at: Instant::NEVER,
         }
     }
 
@@ -46,7 +46,7 @@ impl Budget {
     pub(super) fn set_limit(&mut self, limit: Limit) {
         self.limit = limit;
         self.allowed_next = limit.most_callbacks();
-        if self.measures || limit.time > 0 {
+        if self.measures || limit.time > Duration::ZERO {
             self.allowed_next = 0;
         }
     }
@@ -66,13 +66,13 @@ impl Budget {
     }
 
     #[cold]
-    pub(super) fn begin_timing(&mut self, now: Nanos) {
+    pub(super) fn begin_timing(&mut self, now: Instant) {
         self.timed_count = 0;
         self.timed_most = self.limit.most_callbacks();
-        self.called_at = FOREVER;
+        self.called_at = Instant::NEVER;
         self.time_limit_at = match self.limit.time {
-            0 => FOREVER,
-            time => now.saturating_add(time),
+            Duration::ZERO => Instant::NEVER,
+            time => now + time,
         };
     }
 
@@ -106,7 +106,7 @@ impl Budget {
     }
 
     /// Charges one call of a timed dispatch, if it may be started at `now`.
-    pub(super) fn take_timed(&mut self, now: Nanos) -> bool {
+    pub(super) fn take_timed(&mut self, now: Instant) -> bool {
         // One callback at least, or a turn would never end.
         let may_call = self.timed_count < self.timed_most
             && (self.timed_count == 0 || now < self.time_limit_at);
@@ -128,8 +128,8 @@ impl Budget {
     }
 
     /// How long the callback took that ended at `now`, if there was one and it was timed.
-    pub(super) fn time_of_call(&mut self, now: Nanos) -> Nanos {
-        now.saturating_sub(core::mem::replace(&mut self.called_at, FOREVER))
+    pub(super) fn time_of_call(&mut self, now: Instant) -> Duration {
+        now - core::mem::replace(&mut self.called_at, Instant::NEVER)
     }
 
     /// The calls that were made.

@@ -5,7 +5,7 @@ use crate::backend::Backend;
 use crate::callback::Callback;
 use crate::error::Result;
 use crate::ready::Interest;
-use crate::time::Nanos;
+use crate::time::{Duration, Instant};
 use crate::token::Token;
 use crate::watchers::Hook;
 
@@ -31,10 +31,10 @@ pub(crate) struct IoInfo {
 /// What a timer is.
 pub(crate) struct TimerInfo {
     /// With its slack.
-    pub(crate) deadline: Nanos,
+    pub(crate) deadline: Instant,
     /// 0: a one-shot.
-    pub(crate) period: Nanos,
-    pub(crate) slack: Nanos,
+    pub(crate) period: Duration,
+    pub(crate) slack: Duration,
     /// `FIXED_DELAY` and so on.
     pub(crate) flags: u8,
     pub(crate) callback: Callback,

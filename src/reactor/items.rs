@@ -13,7 +13,7 @@ use super::Reactor;
 use super::state::{Due, ORDERED, POSTS, READY, Stage, TASKS, TIMERS};
 use crate::backend::{Backend, Entry};
 use crate::callback::Callback;
-use crate::time::Nanos;
+use crate::time::Instant;
 use crate::timers;
 use crate::token::Token;
 
@@ -239,10 +239,10 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// Reads the clock after a callback of a timed dispatch, if there was one.
-    pub(super) fn note_time(&mut self) -> Nanos {
+    pub(super) fn note_time(&mut self) -> Instant {
         let now = self.backend.now();
         let longest = &mut self.stats.longest_callback_ns;
-        *longest = self.budget.time_of_call(now).max(*longest);
+        *longest = self.budget.time_of_call(now).0.max(*longest);
         now
     }
 }

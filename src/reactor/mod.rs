@@ -41,7 +41,7 @@ use crate::stats::Stats;
 use crate::storage::Places;
 use crate::storage::{Parts, Tables};
 use crate::tasks::Tasks;
-use crate::time::Nanos;
+use crate::time::Duration;
 use crate::timers::Timers;
 use crate::token::first_generation;
 use crate::watchers::Watchers;
@@ -71,8 +71,8 @@ pub enum Ended {
 pub struct Limit {
     /// How many callbacks may run.
     pub callbacks: u32,
-    /// For how many nanoseconds callbacks may be started.
-    pub time: Nanos,
+    /// For how long callbacks may be started.
+    pub time: Duration,
 }
 
 impl Limit {
@@ -117,7 +117,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
         seed: u32,
     ) -> Self {
         let now = backend.now();
-        let generation = first_generation(seed, parts.hash, now);
+        let generation = first_generation(seed, parts.hash, now.0);
         Reactor {
             turn: Turn::new(now),
             budget: Budget::new(measures),

@@ -4,21 +4,25 @@ use super::{FORKED, Reactor};
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::slab::NONE;
-use crate::time::{FOREVER, Nanos};
+use crate::time::{Duration, Instant};
 
 impl<B: Backend> Reactor<'_, B> {
     /// As [`prepare`](Self::prepare), for a program that may wait by other means than
     /// [`wait`](Self::wait), which looks for posts itself.
-    pub(crate) fn prepare_foreign(&mut self, limit: Nanos) -> Result<Nanos> {
+    pub(crate) fn prepare_foreign(&mut self, limit: Duration) -> Result<Duration> {
         self.check_fork()?;
         let timeout = self.prepare(limit)?;
-        Ok(if self.shared.has_work() { 0 } else { timeout })
+        Ok(if self.shared.has_work() {
+            Duration::ZERO
+        } else {
+            timeout
+        })
     }
 
     /// As [`wait`](Self::wait), for a caller that may wait for the pollable fd before it
     /// dispatches: what was found, and what comes from now on, shows there. The loop's own fds do
     /// not count.
-    pub(crate) fn wait_foreign(&mut self, timeout: Nanos) -> Result<u32> {
+    pub(crate) fn wait_foreign(&mut self, timeout: Duration) -> Result<u32> {
         self.check_fork()?;
         let mut found = self.wait(timeout)?;
         if found > 0 {
@@ -89,9 +93,9 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// True if the alarm must be set so that the pollable fd becomes readable at `wake`.
-    fn moves_alarm(&self, wake: Nanos) -> bool {
+    fn moves_alarm(&self, wake: Instant) -> bool {
         // One that is still to ring stands. One whose time has passed may have rung and been heard,
         // so that it must ring again. (While there are timers `now` was read after the last wait.)
-        wake != self.pollable.alarm || (wake <= self.turn.now && wake != FOREVER)
+        wake != self.pollable.alarm || (wake <= self.turn.now && wake != Instant::NEVER)
     }
 }

@@ -5,13 +5,13 @@ use crate::backend::Backend;
 use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::ready::Interest;
-use crate::time::{FOREVER, Nanos};
+use crate::time::{Duration, Instant};
 use crate::token::Token;
 
 impl<B: Backend> Reactor<'_, B> {
     /// The turn's time: read after the wait, or at the first call that needs it.
     #[inline]
-    pub(crate) fn now(&mut self) -> Nanos {
+    pub(crate) fn now(&mut self) -> Instant {
         if self.turn.now_is_stale {
             self.update()
         } else {
@@ -20,19 +20,19 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// Reads the clock. A clock that goes back is taken to stand still.
-    pub(crate) fn update(&mut self) -> Nanos {
+    pub(crate) fn update(&mut self) -> Instant {
         self.turn.now = self.turn.now.max(self.backend.now());
         self.turn.now_is_stale = false;
         self.turn.now
     }
 
-    pub(crate) fn next_deadline(&self) -> Nanos {
+    pub(crate) fn next_deadline(&self) -> Instant {
         self.timers.next_deadline()
     }
 
     /// A fresh reading of the clock, for delays that count from this moment.
     #[inline]
-    pub(crate) fn clock(&mut self) -> Nanos {
+    pub(crate) fn clock(&mut self) -> Instant {
         self.backend.now()
     }
 
@@ -49,20 +49,20 @@ impl<B: Backend> Reactor<'_, B> {
     #[inline]
     pub(crate) fn timer_start_quietly(
         &mut self,
-        delay: Nanos,
-        period: Nanos,
+        delay: Duration,
+        period: Duration,
         callback: Callback,
         tell: impl FnOnce(Token),
     ) -> Result<()> {
         debug_assert!(self.is_quiet());
         self.timers
-            .start_and_tell(self.turn.now.saturating_add(delay), period, callback, tell)
+            .start_and_tell(self.turn.now + delay, period, callback, tell)
     }
 
     pub(crate) fn timer_start(
         &mut self,
-        deadline: Nanos,
-        period: Nanos,
+        deadline: Instant,
+        period: Duration,
         flags: u8,
         callback: Callback,
     ) -> Result<Token> {
@@ -87,8 +87,8 @@ impl<B: Backend> Reactor<'_, B> {
     pub(crate) fn timer_reset(
         &mut self,
         timer: Token,
-        deadline: Nanos,
-        period: Nanos,
+        deadline: Instant,
+        period: Duration,
         flags: u8,
         callback: Callback,
     ) -> Result<()> {
@@ -99,10 +99,10 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// From the turn's time: that is what makes it a few nanoseconds.
     #[inline]
-    pub(crate) fn timer_again(&mut self, timer: Token, delay: Nanos) -> Result<()> {
+    pub(crate) fn timer_again(&mut self, timer: Token, delay: Duration) -> Result<()> {
         // While there is a timer the time is never stale: the wait has read it, or starting the
         // timer has.
-        let deadline = self.turn.now.saturating_add(delay);
+        let deadline = self.turn.now + delay;
         // Nothing to tell outside then: until when may be waited is what it was.
         if self.timers.push(timer, deadline) {
             return Ok(());
@@ -111,7 +111,7 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     #[inline(never)]
-    fn timer_move(&mut self, timer: Token, deadline: Nanos) -> Result<()> {
+    fn timer_move(&mut self, timer: Token, deadline: Instant) -> Result<()> {
         self.timers.again(timer, deadline)?;
         self.changed();
         Ok(())
@@ -122,16 +122,15 @@ impl<B: Backend> Reactor<'_, B> {
         self.timers.stop(timer)
     }
 
-    pub(crate) fn timer_remaining(&mut self, timer: Token) -> Result<Nanos> {
+    pub(crate) fn timer_remaining(&mut self, timer: Token) -> Result<Duration> {
         let deadline = self.timers.deadline(timer)?;
-        if deadline == FOREVER {
-            return Ok(FOREVER);
+        if deadline == Instant::NEVER {
+            return Ok(Duration::FOREVER);
         }
-        let now = self.backend.now();
-        Ok(deadline.saturating_sub(now))
+        Ok(deadline - self.backend.now())
     }
 
-    pub(crate) fn timer_slack(&mut self, timer: Token, slack: Nanos) -> Result<()> {
+    pub(crate) fn timer_slack(&mut self, timer: Token, slack: Duration) -> Result<()> {
         self.timers.set_slack(timer, slack)?;
         self.changed();
         Ok(())

@@ -6,7 +6,7 @@ use super::Reactor;
 use crate::backend::Backend;
 use crate::remote::Ticket;
 use crate::slab::NONE;
-use crate::time::{FOREVER, Nanos};
+use crate::time::Instant;
 
 /// What a turn may have to hand over: a set of these bits.
 pub(crate) type Due = u8;
@@ -61,13 +61,13 @@ pub(super) struct Turn {
     /// Posts before it are of this turn.
     pub(super) posts_end: Ticket,
     /// The turn's time, to be read through [`Reactor::now`].
-    pub(super) now: Nanos,
+    pub(super) now: Instant,
     /// True if a wait has ended since the clock was read.
     pub(super) now_is_stale: bool,
 }
 
 impl Turn {
-    pub(super) fn new(now: Nanos) -> Turn {
+    pub(super) fn new(now: Instant) -> Turn {
         Turn {
             due: 0,
             phase: Phase::Idle,
@@ -151,8 +151,8 @@ pub(super) struct Pollable<B: Backend> {
     /// application has the fd. By address, which the call that hands out the fd leaves here, so
     /// that the linker leaves the code out of a program without that call.
     pub(super) update: Option<for<'r, 'a> fn(&'r mut Reactor<'a, B>)>,
-    /// When the fd's alarm rings: `FOREVER` while it is off.
-    pub(super) alarm: Nanos,
+    /// When the fd's alarm rings: `NEVER` while it is off.
+    pub(super) alarm: Instant,
     /// True if the start of a timer touches nothing but the timers: from the first start on, as
     /// long as the application does not have the fd.
     pub(super) timers_start_quietly: bool,
@@ -162,7 +162,7 @@ impl<B: Backend> Pollable<B> {
     pub(super) fn new() -> Self {
         Pollable {
             update: None,
-            alarm: FOREVER,
+            alarm: Instant::NEVER,
             timers_start_quietly: false,
         }
     }

@@ -14,15 +14,15 @@ use super::unwind::OnUnwind;
 use super::{Ended, Reactor};
 use crate::backend::Backend;
 use crate::error::Result;
-use crate::time::{FOREVER, Nanos};
+use crate::time::{Duration, Instant};
 use crate::watchers::Hook;
 
 /// How long a loop sleeps, and serves nobody, between two turns for nothing but an fd that it
 /// cannot get rid of.
-const NAP: Nanos = 1_000_000;
+const NAP: Duration = Duration::from_millis(1);
 
 /// Makes turns until stopped, until nothing keeps the loop going, or until the deadline has passed.
-pub(crate) fn run<'a, C: Caller<'a> + ?Sized>(caller: &mut C, deadline: Nanos) -> Result<Ended> {
+pub(crate) fn run<'a, C: Caller<'a> + ?Sized>(caller: &mut C, deadline: Instant) -> Result<Ended> {
     loop {
         let reactor = caller.reactor();
         // In each turn: a callback of the last one may have forked, and returned here twice. The
@@ -37,14 +37,14 @@ pub(crate) fn run<'a, C: Caller<'a> + ?Sized>(caller: &mut C, deadline: Nanos) -
 }
 
 /// Makes one turn.
-pub(crate) fn turn<'a, C: Caller<'a> + ?Sized>(caller: &mut C, limit: Nanos) -> Result<u32> {
+pub(crate) fn turn<'a, C: Caller<'a> + ?Sized>(caller: &mut C, limit: Duration) -> Result<u32> {
     caller.reactor().check_fork()?;
     turn_here(caller, limit)
 }
 
 /// The same in the process that the loop belongs to, as an embedding program writes it.
 #[inline(never)]
-fn turn_here<'a, C: Caller<'a> + ?Sized>(caller: &mut C, limit: Nanos) -> Result<u32> {
+fn turn_here<'a, C: Caller<'a> + ?Sized>(caller: &mut C, limit: Duration) -> Result<u32> {
     let timeout = caller.reactor().prepare(limit)?;
     caller.reactor().wait(timeout)?;
     Ok(dispatch(caller))
@@ -94,14 +94,14 @@ impl<B: Backend> Reactor<'_, B> {
     /// Brings the backend up to date and returns how long may be waited: 0 if there is something to
     /// do, at most `limit`.
     #[inline]
-    pub(crate) fn prepare(&mut self, limit: Nanos) -> Result<Nanos> {
+    pub(crate) fn prepare(&mut self, limit: Duration) -> Result<Duration> {
         if self.is_unfinished() {
-            return Ok(0);
+            return Ok(Duration::ZERO);
         }
         let has_changes = self.set.needs_rebuild || self.watchers.has_pending();
         let has_pending = has_changes && self.bring_up_to_date();
-        if limit == 0 || has_pending || self.has_queued() || self.hooks.has_idle {
-            return Ok(0);
+        if limit == Duration::ZERO || has_pending || self.has_queued() || self.hooks.has_idle {
+            return Ok(Duration::ZERO);
         }
         if self.timers.used() == 0 {
             return Ok(limit);
@@ -112,24 +112,25 @@ impl<B: Backend> Reactor<'_, B> {
     /// Waits at most `timeout` for readiness and returns how many sources are ready. Does nothing
     /// while an earlier wait or a limited turn still has something to hand over.
     #[inline(always)]
-    pub(crate) fn wait(&mut self, timeout: Nanos) -> Result<u32> {
+    pub(crate) fn wait(&mut self, timeout: Duration) -> Result<u32> {
         if self.is_unfinished() {
             return Ok(0);
         }
         // A turn of which everything was taken ends here, unless a take has reported its end.
         self.turn.phase = Phase::Idle;
-        let sleeps = timeout > 0
+        let sleeps = timeout > Duration::ZERO
             && !(self.set.needs_rebuild && self.has_napped(timeout))
             && self.shared.about_to_sleep();
         self.turn.found_count = 0;
         let (watchers, reported_count) = (&mut self.watchers, &mut self.turn.found_count);
-        let result = self
-            .backend
-            .wait(if sleeps { timeout } else { 0 }, |fd, found| {
+        let result = self.backend.wait(
+            if sleeps { timeout } else { Duration::ZERO },
+            |fd, found| {
                 *reported_count += 1;
                 let head = watchers.find(fd);
                 head.map_or(0, |head| watchers.mark(head, found, true))
-            });
+            },
+        );
         self.shared.awake();
         self.stats.waits += 1;
         self.turn.now_is_stale = true;
@@ -227,7 +228,7 @@ impl<B: Backend> Reactor<'_, B> {
         let now = self.now();
         if let Some(deadline) = self.timers.collect(now) {
             self.turn.due |= TIMERS;
-            self.stats.longest_lag_ns = self.stats.longest_lag_ns.max(now.saturating_sub(deadline));
+            self.stats.longest_lag_ns = self.stats.longest_lag_ns.max((now - deadline).0);
         }
     }
 
@@ -292,20 +293,20 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// How long may be slept for the timers.
     #[inline(never)]
-    fn time_to_timer(&mut self) -> Nanos {
+    fn time_to_timer(&mut self) -> Duration {
         let wake = self.timers.next_wake();
-        if wake == FOREVER {
-            return FOREVER;
+        if wake == Instant::NEVER {
+            return Duration::FOREVER;
         }
         // The time of the last wait does not do here: callbacks may have taken long since.
-        wake.saturating_sub(self.update())
+        wake - self.update()
     }
 
     /// Before a wait that may sleep in a set that could not be rebuilt. If the last turn found
     /// nothing but an fd that is watched no more, so will the next: sleeps for some time, when
     /// there is none, and returns true.
     #[cold]
-    fn has_napped(&mut self, timeout: Nanos) -> bool {
+    fn has_napped(&mut self, timeout: Duration) -> bool {
         let spurious = self.stats.spurious_wakeups as u32;
         let naps = core::mem::replace(&mut self.set.spurious_before, spurious) != spurious;
         if naps {
@@ -338,7 +339,7 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// Why a run should end now, if it should. Asked between turns.
     #[inline(always)]
-    pub(crate) fn ended(&mut self, deadline: Nanos) -> Option<Ended> {
+    pub(crate) fn ended(&mut self, deadline: Instant) -> Option<Ended> {
         if self.shared.take_stop() {
             return Some(Ended::Stopped);
         }
@@ -348,18 +349,18 @@ impl<B: Backend> Reactor<'_, B> {
         if !keeps_going && !self.has_work() {
             return Some(Ended::Done);
         }
-        if deadline != FOREVER && self.update() >= deadline {
+        if deadline != Instant::NEVER && self.update() >= deadline {
             return Some(Ended::Expired);
         }
         None
     }
 
     /// How long a turn of a run until `deadline` may wait.
-    fn limit_until(&self, deadline: Nanos) -> Nanos {
-        if deadline == FOREVER {
-            FOREVER
+    fn limit_until(&self, deadline: Instant) -> Duration {
+        if deadline == Instant::NEVER {
+            Duration::FOREVER
         } else {
-            deadline.saturating_sub(self.turn.now)
+            deadline - self.turn.now
         }
     }
 }

@@ -6,15 +6,14 @@
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::time::{Nanos, SECOND};
+use crate::time::Instant;
 
 /// `CLOCK_MONOTONIC`. Through the vDSO, if there is one: no system call.
 #[inline(never)]
-pub(crate) fn monotonic() -> Nanos {
+pub(crate) fn monotonic() -> Instant {
     let time = clock_gettime(ClockId::Monotonic);
-    (time.tv_sec as u64)
-        .wrapping_mul(SECOND)
-        .wrapping_add(time.tv_nsec as u64)
+    let seconds = (time.tv_sec as u64).wrapping_mul(1_000_000_000);
+    Instant(seconds.wrapping_add(time.tv_nsec as u64))
 }
 
 /// Looks for the vDSO, once in a process, before the clock is read for the first time.

@@ -21,7 +21,7 @@ use crate::backend::{
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::slab::NONE;
-use crate::time::{FOREVER, MILLISECOND, Nanos};
+use crate::time::{Duration, Instant};
 
 /// The entry of each of the loop's own fds.
 const OWN: Entry = Entry {
@@ -41,7 +41,9 @@ const FIRST_SUSPICION: u32 = 4;
 const MOST_REPEATS: u32 = 1024;
 /// The longest wait in one call: epoll_pwait counts milliseconds in an int. The loop then waits
 /// again.
-const LONGEST_WAIT: Nanos = i32::MAX as Nanos * MILLISECOND;
+const LONGEST_WAIT: Duration = Duration::from_millis(i32::MAX as u64);
+/// Nanoseconds in a millisecond.
+const MILLISECOND: u64 = 1_000_000;
 
 pub(crate) struct Epoll<'a> {
     set: OwnedFd,
@@ -82,7 +84,7 @@ impl<'a> Epoll<'a> {
         };
         add_own(&epoll.set, &epoll.wake)?;
         // Tried, not assumed: a container may let the set be made and not be waited for.
-        epoll.wait(0, |_, _| 0)?;
+        epoll.wait(Duration::ZERO, |_, _| 0)?;
         Ok(epoll)
     }
 
@@ -152,20 +154,20 @@ impl<'a> Epoll<'a> {
 
     /// One `epoll_pwait`; below a millisecond `ppoll` on the set before it.
     #[inline(always)]
-    fn fetch(&mut self, timeout: Nanos) -> io::Result<usize> {
+    fn fetch(&mut self, timeout: Duration) -> io::Result<usize> {
         // The two that need no arithmetic, and are the most frequent.
         match timeout {
-            0 => epoll::wait(&self.set, events_of(self.records), Some(&NOT_AT_ALL)),
-            FOREVER => epoll::wait(&self.set, events_of(self.records), None),
+            Duration::ZERO => epoll::wait(&self.set, events_of(self.records), Some(&NOT_AT_ALL)),
+            Duration::FOREVER => epoll::wait(&self.set, events_of(self.records), None),
             _ => self.fetch_within(timeout),
         }
     }
 
     #[inline(never)]
-    fn fetch_within(&mut self, timeout: Nanos) -> io::Result<usize> {
+    fn fetch_within(&mut self, timeout: Duration) -> io::Result<usize> {
         // Whole milliseconds, rounded down: what is left is waited for in the next turn, exactly.
-        let whole = timeout.min(LONGEST_WAIT) / MILLISECOND;
-        if whole == 0 && timeout > 0 {
+        let whole = timeout.min(LONGEST_WAIT).0 / MILLISECOND;
+        if whole == 0 && timeout > Duration::ZERO {
             // epoll_pwait knows no less than a millisecond; but an epoll fd can be polled, and
             // ppoll counts nanoseconds.
             let mut fds = [PollFd::new(&self.set, PollFlags::IN)];
@@ -173,7 +175,7 @@ impl<'a> Epoll<'a> {
                 &mut fds,
                 Some(&Timespec {
                     tv_sec: 0,
-                    tv_nsec: timeout as _,
+                    tv_nsec: timeout.0 as _,
                 }),
             )? == 0
             {
@@ -187,7 +189,7 @@ impl<'a> Epoll<'a> {
         epoll::wait(
             &self.set,
             events_of(self.records),
-            if timeout == FOREVER {
+            if timeout == Duration::FOREVER {
                 None
             } else {
                 Some(&whole)
@@ -234,11 +236,11 @@ impl<'a> MoveTo<'a> for Epoll<'a> {
 
 impl Clock for Epoll<'_> {
     #[inline]
-    fn now(&mut self) -> Nanos {
+    fn now(&mut self) -> Instant {
         monotonic()
     }
 
-    fn nap(&self, time: Nanos) {
+    fn nap(&self, time: Duration) {
         super::nap(time);
     }
 }
@@ -308,7 +310,7 @@ impl Backend for Epoll<'_> {
     }
 
     #[inline(always)]
-    fn wait(&mut self, timeout: Nanos, _report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
+    fn wait(&mut self, timeout: Duration, _report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
         match self.fetch(timeout) {
             Ok(found) => Ok(found as u32),
             Err(Errno::INTR) => Ok(0),
@@ -381,11 +383,11 @@ impl Backend for Epoll<'_> {
         Ok(fd)
     }
 
-    fn set_alarm(&mut self, deadline: Nanos) -> Result<()> {
+    fn set_alarm(&mut self, deadline: Instant) -> Result<()> {
         let alarm = self.alarm.as_ref().ok_or(Error::EINVAL)?;
-        let zero = timespec(0).ok_or(Error::EINVAL)?;
+        let zero = timespec(Duration::ZERO).ok_or(Error::EINVAL)?;
         // Zero would disarm; "for ever" is meant to.
-        let value = timespec(deadline.max(1)).unwrap_or(zero);
+        let value = timespec(Duration(deadline.0.max(1))).unwrap_or(zero);
         timerfd_settime(
             alarm,
             TimerfdTimerFlags::ABSTIME,

@@ -19,7 +19,7 @@ use rustix::event::Timespec;
 use rustix::io::Errno;
 
 use crate::error::Error;
-use crate::time::{FOREVER, Nanos, SECOND};
+use crate::time::Duration;
 
 /// The kernel's error as ours: the same number, but for the one that the loop's own capacities
 /// have.
@@ -36,7 +36,7 @@ pub(crate) fn error(errno: Errno) -> Error {
 /// The longest wait in one call, a year: well inside a signed 64-bit time even after the kernel has
 /// added its clock.
 #[cfg(any(linux_poll, linux_select))]
-const LONGEST_WAIT: Nanos = 365 * 86_400 * SECOND;
+const LONGEST_WAIT: Duration = Duration::from_secs(365 * 86_400);
 
 /// The bits of poll's flags. rustix has them as signed numbers where it goes through the C library.
 #[cfg(any(linux_poll, linux_select))]
@@ -53,14 +53,17 @@ pub(crate) fn process_and_thread() -> (i32, i32) {
 }
 
 /// Sleeps that long, or less.
-fn nap(time: Nanos) {
+fn nap(time: Duration) {
     let _ = rustix::event::poll(&mut [], timespec(time).as_ref());
 }
 
+/// Nanoseconds in a second.
+const SECOND: u64 = 1_000_000_000;
+
 /// A timeout as the kernel wants it; `None` is for ever.
-pub(crate) fn timespec(timeout: Nanos) -> Option<Timespec> {
-    (timeout != FOREVER).then_some(Timespec {
-        tv_sec: (timeout / SECOND) as i64,
-        tv_nsec: (timeout % SECOND) as _,
+pub(crate) fn timespec(timeout: Duration) -> Option<Timespec> {
+    (timeout != Duration::FOREVER).then_some(Timespec {
+        tv_sec: (timeout.0 / SECOND) as i64,
+        tv_nsec: (timeout.0 % SECOND) as _,
     })
 }

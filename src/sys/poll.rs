@@ -18,7 +18,7 @@ use super::{LONGEST_WAIT, error, poll_bits, timespec};
 use crate::backend::{Backend, Capabilities, Clock, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
-use crate::time::{FOREVER, Nanos};
+use crate::time::{Duration, Instant};
 
 /// The kernel's `struct pollfd`. rustix's own type does not let the found bits be kept when the
 /// asked ones change.
@@ -56,7 +56,7 @@ impl<'a> Poll<'a> {
             used: 0,
         };
         poll.put(poll.wake.as_raw_fd(), poll_bits(PollFlags::IN))?;
-        poll.wait(0, |_, _| 0)?;
+        poll.wait(Duration::ZERO, |_, _| 0)?;
         Ok(poll)
     }
 
@@ -79,7 +79,7 @@ impl<'a> Poll<'a> {
         source.interest() as u16 | peer
     }
 
-    fn ask_kernel(&mut self, timeout: Nanos) -> core::result::Result<usize, Errno> {
+    fn ask_kernel(&mut self, timeout: Duration) -> core::result::Result<usize, Errno> {
         let used: *mut [Record] = self.records.get_mut(..self.used).unwrap_or(&mut []);
         // SAFETY: `Record` and `PollFd` are both the kernel's `struct pollfd`, sizes and alignments
         // asserted above. The fd in a `PollFd` must not be -1: `add` refuses what is not open. The
@@ -130,11 +130,11 @@ impl<'a> MoveTo<'a> for Poll<'a> {
 
 impl Clock for Poll<'_> {
     #[inline]
-    fn now(&mut self) -> Nanos {
+    fn now(&mut self) -> Instant {
         monotonic()
     }
 
-    fn nap(&self, time: Nanos) {
+    fn nap(&self, time: Duration) {
         super::nap(time);
     }
 }
@@ -188,9 +188,9 @@ impl Backend for Poll<'_> {
 
     /// One pass over the records, up to the last one that is ready.
     #[inline(never)]
-    fn wait(&mut self, timeout: Nanos, mut report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
-        let timeout = if timeout == FOREVER {
-            FOREVER
+    fn wait(&mut self, timeout: Duration, mut report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
+        let timeout = if timeout == Duration::FOREVER {
+            Duration::FOREVER
         } else {
             timeout.min(LONGEST_WAIT)
         };
@@ -272,7 +272,7 @@ mod tests {
         let fd = wake::open().unwrap();
         rustix::io::write(&fd, &1u64.to_ne_bytes()).unwrap();
         let mut polled = [PollFd::new(&fd, PollFlags::IN)];
-        assert_eq!(poll(&mut polled, timespec(0).as_ref()), Ok(1));
+        assert_eq!(poll(&mut polled, timespec(Duration::ZERO).as_ref()), Ok(1));
         let record: *const PollFd<'_> = &raw const polled[0];
         // SAFETY: a record is three integers, as large and as aligned as what it is read from.
         let record = unsafe { record.cast::<Record>().read() };

@@ -16,7 +16,7 @@ use super::{LONGEST_WAIT, error, poll_bits, timespec};
 use crate::backend::{Backend, Capabilities, Clock, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
-use crate::time::{FOREVER, Nanos};
+use crate::time::{Duration, Instant};
 
 /// How many fds are looked at closely in one call.
 const CHUNK: usize = 32;
@@ -56,7 +56,7 @@ impl<'a> Select<'a> {
             bound: 0,
         };
         select.add_own()?;
-        select.wait(0, |_, _| 0)?;
+        select.wait(Duration::ZERO, |_, _| 0)?;
         Ok(select)
     }
 
@@ -74,7 +74,7 @@ impl<'a> Select<'a> {
         (self.bound as usize).div_ceil(BITS)
     }
 
-    fn ask_kernel(&mut self, timeout: Nanos) -> core::result::Result<u32, Errno> {
+    fn ask_kernel(&mut self, timeout: Duration) -> core::result::Result<u32, Errno> {
         let words = self.words();
         self.found.copy(&self.watched, words);
         // SAFETY: select asks that the sets hold at least `bound` bits: `add` keeps `bound` within
@@ -200,7 +200,7 @@ fn found_at(record: &PollFd<'_>) -> u32 {
 /// Asks poll(2) about all records, without waiting; one by one if it refuses so many, as it does if
 /// there may be fewer fds. Whether it has answered.
 fn look(records: &mut [PollFd<'_>]) -> bool {
-    let at_once = timespec(0);
+    let at_once = timespec(Duration::ZERO);
     poll(records, at_once.as_ref()).is_ok()
         || records
             .iter_mut()
@@ -256,11 +256,11 @@ impl<'a> MoveTo<'a> for Select<'a> {
 
 impl Clock for Select<'_> {
     #[inline]
-    fn now(&mut self) -> Nanos {
+    fn now(&mut self) -> Instant {
         monotonic()
     }
 
-    fn nap(&self, time: Nanos) {
+    fn nap(&self, time: Duration) {
         super::nap(time);
     }
 }
@@ -320,9 +320,9 @@ impl Backend for Select<'_> {
     /// select tells no more than "read", "write" and "urgent": poll is asked about those that are
     /// ready, so that hang-up, error and closed fds are reported as the other backends report them.
     #[inline(never)]
-    fn wait(&mut self, timeout: Nanos, mut report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
-        let timeout = if timeout == FOREVER {
-            FOREVER
+    fn wait(&mut self, timeout: Duration, mut report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
+        let timeout = if timeout == Duration::FOREVER {
+            Duration::FOREVER
         } else {
             timeout.min(LONGEST_WAIT)
         };

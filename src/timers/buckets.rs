@@ -11,7 +11,7 @@
 //! digits that decided about the buckets behind it are then still the leading ones.
 
 use crate::slab::NONE;
-use crate::time::Nanos;
+use crate::time::Instant;
 
 /// The bits of a digit. More bits mean fewer moves in a timer's life and more memory for heads,
 /// which stand in the loop's own block: 1.7 KiB with 5 bits, 2.8 KiB with 6 for one move less in a
@@ -70,7 +70,7 @@ static_assertions::const_assert!(LEVELS <= u32::BITS as usize);
 static_assertions::const_assert!(DUE <= u16::MAX as usize);
 
 pub(super) struct Buckets {
-    base: Nanos,
+    base: Instant,
     /// The levels that have a bucket in use.
     levels: u32,
     /// For each level, the digits whose bucket is in use.
@@ -80,7 +80,7 @@ pub(super) struct Buckets {
 }
 
 impl Buckets {
-    pub(super) fn new(base: Nanos) -> Buckets {
+    pub(super) fn new(base: Instant) -> Buckets {
         Buckets {
             base,
             levels: 0,
@@ -91,7 +91,7 @@ impl Buckets {
 
     /// Moves `base` forward. No bucket in use may begin before or at the new one.
     #[inline]
-    pub(super) fn set_base(&mut self, base: Nanos) {
+    pub(super) fn set_base(&mut self, base: Instant) {
         debug_assert!(base >= self.base);
         debug_assert!(self.first().is_none_or(|bucket| self.start(bucket) > base));
         self.base = base;
@@ -99,21 +99,21 @@ impl Buckets {
 
     /// The bucket for a deadline. What is before `base` belongs to the bucket of `base` itself.
     #[inline]
-    pub(super) fn place(&self, deadline: Nanos) -> usize {
+    pub(super) fn place(&self, deadline: Instant) -> usize {
         if deadline <= self.base {
-            return digit(self.base, 0);
+            return digit(self.base.0, 0);
         }
-        let level = (deadline ^ self.base).ilog2() / DIGIT_BITS;
-        level as usize * RADIX + digit(deadline, level * DIGIT_BITS)
+        let level = (deadline.0 ^ self.base.0).ilog2() / DIGIT_BITS;
+        level as usize * RADIX + digit(deadline.0, level * DIGIT_BITS)
     }
 
     /// The first point in time of a bucket. The bucket of `base` may hold earlier deadlines: see
     /// `place`.
     #[inline]
-    pub(super) fn start(&self, bucket: usize) -> Nanos {
+    pub(super) fn start(&self, bucket: usize) -> Instant {
         let shift = level(bucket) * DIGIT_BITS;
-        let before = Nanos::MAX.checked_shl(shift + DIGIT_BITS).unwrap_or(0);
-        self.base & before | ((bucket % RADIX) as Nanos) << shift
+        let before = u64::MAX.checked_shl(shift + DIGIT_BITS).unwrap_or(0);
+        Instant(self.base.0 & before | ((bucket % RADIX) as u64) << shift)
     }
 
     /// The earliest bucket in use.
@@ -227,40 +227,30 @@ pub(super) fn level(bucket: usize) -> u32 {
 
 /// The last point in time of a bucket that begins at `start`.
 #[inline]
-pub(super) fn last(bucket: usize, start: Nanos) -> Nanos {
-    start | ((1 << (level(bucket) * DIGIT_BITS)) - 1)
+pub(super) fn last(bucket: usize, start: Instant) -> Instant {
+    Instant(start.0 | ((1 << (level(bucket) * DIGIT_BITS)) - 1))
 }
 
 /// The digit of a point in time that begins at the bit `shift`.
 #[inline]
-pub(super) fn digit(point: Nanos, shift: u32) -> usize {
-    (point >> shift) as usize % RADIX
+pub(super) fn digit(nanos: u64, shift: u32) -> usize {
+    (nanos >> shift) as usize % RADIX
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const POINTS: [Nanos; 9] = [
-        0,
-        1,
-        31,
-        32,
-        1023,
-        1 << 35,
-        1 << 63,
-        Nanos::MAX - 1,
-        Nanos::MAX,
-    ];
+    const POINTS: [u64; 9] = [0, 1, 31, 32, 1023, 1 << 35, 1 << 63, u64::MAX - 1, u64::MAX];
 
     #[test]
     fn every_deadline_is_inside_its_bucket() {
         for base in POINTS {
-            let buckets = Buckets::new(base);
+            let buckets = Buckets::new(Instant(base));
             for deadline in POINTS {
-                let bucket = buckets.place(deadline);
+                let bucket = buckets.place(Instant(deadline));
                 let start = buckets.start(bucket);
-                let key = deadline.max(base);
+                let key = Instant(deadline.max(base));
                 assert!(
                     bucket < DUE && start <= key && key <= last(bucket, start),
                     "{base} {deadline}"
@@ -272,9 +262,9 @@ mod tests {
     #[test]
     fn buckets_are_numbered_in_the_order_of_time() {
         for base in POINTS {
-            let buckets = Buckets::new(base);
+            let buckets = Buckets::new(Instant(base));
             for pair in POINTS.windows(2) {
-                assert!(buckets.place(pair[0]) <= buckets.place(pair[1]));
+                assert!(buckets.place(Instant(pair[0])) <= buckets.place(Instant(pair[1])));
             }
         }
     }
@@ -282,19 +272,19 @@ mod tests {
     #[test]
     fn only_base_itself_and_the_past_share_the_bucket_of_base() {
         for base in POINTS {
-            let buckets = Buckets::new(base);
-            assert_eq!(buckets.place(0), buckets.place(base));
+            let buckets = Buckets::new(Instant(base));
+            assert_eq!(buckets.place(Instant(0)), buckets.place(Instant(base)));
             if let Some(next) = base.checked_add(1) {
-                assert!(buckets.place(next) > buckets.place(base));
+                assert!(buckets.place(Instant(next)) > buckets.place(Instant(base)));
             }
         }
     }
 
     #[test]
     fn the_first_bucket_is_found_and_forgotten() {
-        let mut buckets = Buckets::new(5);
+        let mut buckets = Buckets::new(Instant(5));
         assert_eq!(buckets.first(), None);
-        let (near, far) = (buckets.place(6), buckets.place(1 << 40));
+        let (near, far) = (buckets.place(Instant(6)), buckets.place(Instant(1 << 40)));
         buckets.set_head(far, 0);
         buckets.open(far);
         assert_eq!(buckets.first(), Some(far));
@@ -311,7 +301,7 @@ mod tests {
 
     #[test]
     fn the_due_list_is_no_bucket() {
-        let mut buckets = Buckets::new(0);
+        let mut buckets = Buckets::new(Instant(0));
         buckets.set_head(DUE, 7);
         buckets.open(DUE);
         assert_eq!((buckets.first(), buckets.head(DUE)), (None, 7));

@@ -8,7 +8,7 @@
 use super::buckets::{DIGIT_BITS, DUE, RADIX, digit, last, level, pack, unpack};
 use super::{TimerSlot, Timers, UNKNOWN};
 use crate::slab::NONE;
-use crate::time::Nanos;
+use crate::time::Instant;
 
 /// A chain of up to this many timers is sorted by insertion. A longer one is spread over the level
 /// below first: that costs each of them about as much as one insertion among this many.
@@ -23,7 +23,7 @@ impl Timers<'_> {
     /// [`collect`](Timers::collect), when the bound of the wait is reached or not known. Each round
     /// empties the first bucket: its timers go to the due list or to later buckets, until the first
     /// one begins after `now`.
-    pub(super) fn collect_buckets(&mut self, now: Nanos) {
+    pub(super) fn collect_buckets(&mut self, now: Instant) {
         self.wake = UNKNOWN;
         while let Some(bucket) = self.buckets.first() {
             let start = self.buckets.start(bucket);
@@ -41,7 +41,7 @@ impl Timers<'_> {
 
     /// Puts what is due at `limit` of a bucket's former content on the due list; the chain of what
     /// is later.
-    fn drain(&mut self, mut bucket: usize, mut chain: u32, limit: Nanos) -> u32 {
+    fn drain(&mut self, mut bucket: usize, mut chain: u32, limit: Instant) -> u32 {
         let below = level(bucket) as usize * RADIX;
         let mut later = NONE;
         loop {
@@ -94,7 +94,7 @@ impl Timers<'_> {
     /// Spreads a chain over the buckets of an empty level by the digit there: each in front of
     /// those before, as that touches no other slot.
     #[inline(never)]
-    fn spread(&mut self, chain: u32, level: u32, limit: Nanos, later: &mut u32) {
+    fn spread(&mut self, chain: u32, level: u32, limit: Instant, later: &mut u32) {
         let Some((heads, digits)) = self.buckets.row(level) else {
             return;
         };
@@ -107,7 +107,7 @@ impl Timers<'_> {
                 cold_path();
                 slot.next = core::mem::replace(later, index);
             } else {
-                let digit = digit(effective, shift);
+                let digit = digit(effective.0, shift);
                 used |= 1 << digit;
                 slot.next = unpack(core::mem::replace(&mut heads[digit], pack(index)));
             }
@@ -132,7 +132,7 @@ impl Timers<'_> {
     /// was on the list before, so that the search for its place begins behind that. It is a short
     /// one: as a rule what was armed last fires last, and stands first in its bucket.
     #[inline]
-    fn append_few(&mut self, chain: u32, limit: Nanos, later: &mut u32) {
+    fn append_few(&mut self, chain: u32, limit: Instant, later: &mut u32) {
         let before = self.end_of_due();
         let mut first = NONE;
         let mut index = chain;
@@ -161,7 +161,7 @@ impl Timers<'_> {
     /// they have one deadline and stand in the reverse order of the armings, or in that order: each
     /// then comes in front of those before it, or behind them. The others are sorted and merged.
     #[inline(never)]
-    fn append_many(&mut self, chain: u32, limit: Nanos, later: &mut u32) {
+    fn append_many(&mut self, chain: u32, limit: Instant, later: &mut u32) {
         let before = self.end_of_due();
         let before_rank = self.slab.get(before).map_or(0, TimerSlot::rank);
         let (mut first, mut first_rank) = (NONE, 0);

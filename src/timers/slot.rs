@@ -4,7 +4,7 @@ use static_assertions::const_assert_eq;
 
 use crate::callback::Callback;
 use crate::slab::Slot;
-use crate::time::{FOREVER, Nanos};
+use crate::time::{Duration, Instant};
 
 /// What a timer is, and where it stands: in the list of a bucket, in the due list, or on the slab's
 /// free chain.
@@ -18,10 +18,10 @@ use crate::time::{FOREVER, Nanos};
 pub(crate) struct TimerSlot {
     pub(crate) callback: Callback,
     /// 0 for a one-shot timer.
-    pub(crate) period: Nanos,
+    pub(crate) period: Duration,
     /// The deadline as it was asked for; a periodic timer's grid is counted from it, so that slack
     /// adds up to no drift.
-    pub(super) deadline: Nanos,
+    pub(super) deadline: Instant,
     /// When it was last armed, counted in armings. In 64 bits, for which there is room: it never
     /// comes round.
     pub(super) sequence: u64,
@@ -51,8 +51,8 @@ impl TimerSlot {
                 function: core::ptr::NonNull::dangling(),
                 user: core::ptr::null_mut(),
             },
-            deadline: 0,
-            period: 0,
+            deadline: Instant(0),
+            period: Duration::ZERO,
             sequence: 0,
             generation: seed,
             next: 0,
@@ -64,13 +64,13 @@ impl TimerSlot {
     }
 
     /// By how much it may be late: a power of two, or 0.
-    pub(crate) fn slack(&self) -> Nanos {
-        (1 << (self.slack & 63)) & !1
+    pub(crate) fn slack(&self) -> Duration {
+        Duration((1 << (self.slack & 63)) & !1)
     }
 
     /// The point in time from which it may fire.
     #[inline]
-    pub(crate) fn effective(&self) -> Nanos {
+    pub(crate) fn effective(&self) -> Instant {
         if self.slack == 0 {
             self.deadline
         } else {
@@ -82,7 +82,7 @@ impl TimerSlot {
     /// that one comparison decides.
     #[inline]
     pub(super) fn rank(&self) -> u128 {
-        u128::from(self.effective()) << 64 | u128::from(self.sequence)
+        u128::from(self.effective().0) << 64 | u128::from(self.sequence)
     }
 }
 
@@ -108,27 +108,30 @@ impl Slot for TimerSlot {
     }
 }
 
-/// The first multiple of 2^slack that is not before `deadline`; `FOREVER` if there is none.
-fn round_up(deadline: Nanos, slack: u8) -> Nanos {
+/// The first multiple of 2^slack that is not before `deadline`; `NEVER` if there is none.
+fn round_up(deadline: Instant, slack: u8) -> Instant {
     let below = (1 << (slack & 63)) - 1;
-    deadline
-        .checked_add(below)
-        .map_or(FOREVER, |sum| sum & !below)
+    let sum = deadline.0.checked_add(below);
+    sum.map_or(Instant::NEVER, |sum| Instant(sum & !below))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn rounded(deadline: u64, slack: u8) -> u64 {
+        round_up(Instant(deadline), slack).0
+    }
+
     #[test]
     fn slack_rounds_up_and_saturates() {
-        assert_eq!(round_up(0, 63), 0);
-        assert_eq!(round_up(1, 0), 1);
-        assert_eq!(round_up(1, 10), 1024);
-        assert_eq!(round_up(1024, 10), 1024);
-        assert_eq!(round_up(1 << 63, 63), 1 << 63);
-        assert_eq!(round_up((1 << 63) + 1, 63), FOREVER);
-        assert_eq!(round_up(FOREVER - 1, 1), FOREVER - 1);
-        assert_eq!(round_up(FOREVER, 1), FOREVER);
+        assert_eq!(rounded(0, 63), 0);
+        assert_eq!(rounded(1, 0), 1);
+        assert_eq!(rounded(1, 10), 1024);
+        assert_eq!(rounded(1024, 10), 1024);
+        assert_eq!(rounded(1 << 63, 63), 1 << 63);
+        assert_eq!(rounded((1 << 63) + 1, 63), u64::MAX);
+        assert_eq!(rounded(u64::MAX - 1, 1), u64::MAX - 1);
+        assert_eq!(rounded(u64::MAX, 1), u64::MAX);
     }
 }

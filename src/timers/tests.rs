@@ -10,11 +10,81 @@ use proptest::test_runner::TestCaseResult;
 
 use super::*;
 use crate::error::Error;
-use crate::time::{MILLISECOND, SECOND};
 
-fn queue(capacity: usize, now: Nanos) -> Timers<'static> {
+const MILLISECOND: u64 = 1_000_000;
+const SECOND: u64 = 1_000_000_000;
+const FOREVER: u64 = u64::MAX;
+
+/// A queue whose times are plain numbers of nanoseconds, of which these tests write many.
+struct Queue(Timers<'static>);
+
+impl Queue {
+    fn start(&mut self, deadline: u64, period: u64, callback: Callback) -> Result<Token> {
+        self.0.start(Instant(deadline), Duration(period), callback)
+    }
+
+    fn again(&mut self, token: Token, deadline: u64) -> Result<()> {
+        self.0.again(token, Instant(deadline))
+    }
+
+    fn set(
+        &mut self,
+        token: Token,
+        deadline: u64,
+        period: u64,
+        flags: u8,
+        callback: Callback,
+    ) -> Result<()> {
+        let (deadline, period) = (Instant(deadline), Duration(period));
+        self.0.set(token, deadline, period, flags, callback)
+    }
+
+    fn set_slack(&mut self, token: Token, slack: u64) -> Result<()> {
+        self.0.set_slack(token, Duration(slack))
+    }
+
+    fn deadline(&self, token: Token) -> Result<u64> {
+        self.0.deadline(token).map(Instant::as_nanos)
+    }
+
+    fn next_wake(&mut self) -> u64 {
+        self.0.next_wake().as_nanos()
+    }
+
+    fn next_deadline(&self) -> u64 {
+        self.0.next_deadline().as_nanos()
+    }
+
+    fn collect(&mut self, now: u64) -> Option<u64> {
+        self.0.collect(Instant(now)).map(Instant::as_nanos)
+    }
+
+    fn pop_due(&mut self, now: u64, clock: impl FnOnce() -> u64) -> Option<Fired> {
+        self.0.pop_due(Instant(now), || Instant(clock()))
+    }
+}
+
+impl core::ops::Deref for Queue {
+    type Target = Timers<'static>;
+
+    fn deref(&self) -> &Timers<'static> {
+        &self.0
+    }
+}
+
+impl core::ops::DerefMut for Queue {
+    fn deref_mut(&mut self) -> &mut Timers<'static> {
+        &mut self.0
+    }
+}
+
+fn queue(capacity: usize, now: u64) -> Queue {
     let slots: Vec<TimerSlot> = (0..capacity).map(|_| TimerSlot::vacant(0)).collect();
-    Timers::new(Box::leak(slots.into_boxed_slice()), 0, now)
+    Queue(Timers::new(
+        Box::leak(slots.into_boxed_slice()),
+        0,
+        Instant(now),
+    ))
 }
 
 fn callback(name: usize) -> Callback {
@@ -29,25 +99,19 @@ fn name(fired: Fired) -> usize {
 }
 
 /// Arms a one-shot.
-fn once(timers: &mut Timers<'_>, deadline: Nanos, name: usize) -> Token {
+fn once(timers: &mut Queue, deadline: u64, name: usize) -> Token {
     timers.start(deadline, 0, callback(name)).unwrap()
 }
 
 /// Arms a timer of any kind.
-fn arm(
-    timers: &mut Timers<'_>,
-    deadline: Nanos,
-    period: Nanos,
-    flags: u8,
-    name: usize,
-) -> Result<Token> {
+fn arm(timers: &mut Queue, deadline: u64, period: u64, flags: u8, name: usize) -> Result<Token> {
     let token = timers.start(deadline, period, callback(name))?;
     timers.set_flags(token, flags)?;
     Ok(token)
 }
 
 /// One whole dispatch: what fires, by name.
-fn fire(timers: &mut Timers<'_>, now: Nanos) -> Vec<usize> {
+fn fire(timers: &mut Queue, now: u64) -> Vec<usize> {
     timers.collect(now);
     assert!(timers.is_sound());
     let fired = core::iter::from_fn(|| timers.pop_due(now, || now))
@@ -160,7 +224,7 @@ fn stopping_a_whole_crowd_leaves_no_wake_up_behind() {
     let mut timers = queue(64, 0);
     once(&mut timers, 5000, 0);
     let crowd: Vec<Token> = (1..=2 * LOOKED_AT as usize)
-        .map(|name| once(&mut timers, 600 + name as Nanos, name))
+        .map(|name| once(&mut timers, 600 + name as u64, name))
         .collect();
     assert_eq!(fire(&mut timers, 500), []);
     assert!(timers.next_wake() <= 601);
@@ -175,7 +239,7 @@ fn stopping_a_whole_crowd_leaves_no_wake_up_behind() {
 fn a_due_list_can_be_stopped_from_either_end_and_appended_to() {
     let mut timers = queue(8, 0);
     let tokens: Vec<Token> = (1..6)
-        .map(|name| once(&mut timers, 10 * name as Nanos, name))
+        .map(|name| once(&mut timers, 10 * name as u64, name))
         .collect();
     timers.collect(50);
     for token in [tokens[4], tokens[0], tokens[2]] {
@@ -207,7 +271,7 @@ fn the_peak_is_the_most_at_once_and_not_the_most_ever() {
 fn a_due_timer_can_be_stopped_or_armed_again() {
     let mut timers = queue(4, 0);
     let tokens: Vec<Token> = (1..5)
-        .map(|name| once(&mut timers, 10 * name as Nanos, name))
+        .map(|name| once(&mut timers, 10 * name as u64, name))
         .collect();
     timers.collect(100);
     assert_eq!(timers.pop_due(100, || 100).map(name), Some(1));
@@ -438,7 +502,7 @@ fn equal_deadlines_pushed_to_in_any_order_fire_in_the_order_of_the_pushes() {
     let count = 1000;
     let mut timers = queue(count, 0);
     let tokens: Vec<Token> = (0..count)
-        .map(|name| once(&mut timers, 100 + name as Nanos % 3, name))
+        .map(|name| once(&mut timers, 100 + name as u64 % 3, name))
         .collect();
     let order: Vec<usize> = (0..count).map(|step| step * 377 % count).collect();
     for &name in &order {
@@ -452,7 +516,7 @@ fn timers_far_in_the_past_fire_in_order_too() {
     let count = 500;
     let mut timers = queue(count, SECOND);
     for name in 0..count {
-        once(&mut timers, (name * 377 % count) as Nanos, name);
+        once(&mut timers, (name * 377 % count) as u64, name);
     }
     assert_eq!(timers.next_deadline(), 0);
     assert!(timers.next_wake() <= SECOND && timers.is_sound());
@@ -470,9 +534,9 @@ fn a_crowd_fires_in_order_however_long_the_loop_was_away() {
     let count = 5000;
     for step in [1, 1000, MILLISECOND, SECOND, 1 << 50] {
         let mut timers = queue(count, SECOND);
-        let mut expected: Vec<(Nanos, usize)> = Vec::new();
+        let mut expected: Vec<(u64, usize)> = Vec::new();
         for name in 0..count {
-            let deadline = SECOND + (name * 3_571 % 4_001) as Nanos * step;
+            let deadline = SECOND + (name * 3_571 % 4_001) as u64 * step;
             once(&mut timers, deadline, name);
             expected.push((deadline, name));
         }
@@ -489,7 +553,7 @@ fn a_crowd_fires_in_order_however_long_the_loop_was_away() {
 
 /// Lets the loop sleep as long as it may, up to `end`: how often it woke, and how often for
 /// nothing.
-fn sleep_until(timers: &mut Timers<'_>, end: Nanos) -> (u32, u32) {
+fn sleep_until(timers: &mut Queue, end: u64) -> (u32, u32) {
     let (mut wakes, mut idle) = (0, 0);
     loop {
         let wake = timers.next_wake();
@@ -534,7 +598,7 @@ fn a_crowd_that_fires_costs_few_wake_ups_for_nothing() {
     for name in 0..count {
         once(
             &mut timers,
-            30 * SECOND + name as Nanos * 7_919 % 10_007 * 4 * MILLISECOND,
+            30 * SECOND + name as u64 * 7_919 % 10_007 * 4 * MILLISECOND,
             name,
         );
     }
@@ -558,25 +622,25 @@ struct Model {
 
 struct Entry {
     token: Token,
-    deadline: Nanos,
-    period: Nanos,
+    deadline: u64,
+    period: u64,
     flags: u8,
-    slack: Nanos,
+    slack: u64,
     armed: u64,
     is_due: bool,
 }
 
 impl Entry {
-    fn effective(&self) -> Nanos {
+    fn effective(&self) -> u64 {
         let grid = u128::from(1_u64 << self.slack.checked_ilog2().unwrap_or(0));
         u128::from(self.deadline)
             .next_multiple_of(grid)
-            .min(u128::from(FOREVER)) as Nanos
+            .min(u128::from(FOREVER)) as u64
     }
 }
 
 impl Model {
-    fn next_deadline(&self) -> Nanos {
+    fn next_deadline(&self) -> u64 {
         self.timers
             .iter()
             .map(Entry::effective)
@@ -584,13 +648,13 @@ impl Model {
             .unwrap_or(FOREVER)
     }
 
-    fn collect(&mut self, now: Nanos) {
+    fn collect(&mut self, now: u64) {
         for entry in &mut self.timers {
             entry.is_due |= entry.effective() <= now && entry.effective() != FOREVER;
         }
     }
 
-    fn pop_due(&mut self, now: Nanos) -> Option<(Token, u64)> {
+    fn pop_due(&mut self, now: u64) -> Option<(Token, u64)> {
         let due = self
             .timers
             .iter()
@@ -614,7 +678,7 @@ impl Model {
             SKIP_MISSED => (deadline + (late + 1) * period, late),
             _ => (deadline + period, late),
         };
-        entry.deadline = next.min(u128::from(FOREVER)) as Nanos;
+        entry.deadline = next.min(u128::from(FOREVER)) as u64;
         self.armings += 1;
         entry.armed = self.armings;
         entry.is_due = false;
@@ -626,7 +690,7 @@ impl Model {
 enum Step {
     Start {
         when: When,
-        period: Nanos,
+        period: u64,
         flags: u8,
     },
     Again {
@@ -636,7 +700,7 @@ enum Step {
     Set {
         which: usize,
         when: When,
-        period: Nanos,
+        period: u64,
         flags: u8,
     },
     Stop {
@@ -644,14 +708,14 @@ enum Step {
     },
     Slack {
         which: usize,
-        slack_ns: Nanos,
+        slack_ns: u64,
     },
     Ref {
         which: usize,
         is_referenced: bool,
     },
     Advance {
-        by: Nanos,
+        by: u64,
     },
     /// A turn, in which this many timers are fired for at most.
     Turn {
@@ -665,13 +729,13 @@ enum Step {
 
 #[derive(Clone, Debug)]
 enum When {
-    At(Nanos),
-    In(Nanos),
-    Ago(Nanos),
+    At(u64),
+    In(u64),
+    Ago(u64),
 }
 
 impl When {
-    fn resolve(&self, now: Nanos) -> Nanos {
+    fn resolve(&self, now: u64) -> u64 {
         match *self {
             When::At(deadline) => deadline,
             When::In(delay) => now.saturating_add(delay),
@@ -681,7 +745,7 @@ impl When {
 }
 
 /// Lengths of time of every magnitude, with many equal ones.
-fn length() -> impl Strategy<Value = Nanos> {
+fn length() -> impl Strategy<Value = u64> {
     prop_oneof![
         3 => 0..4_u64,
         3 => 0..200_u64,
@@ -725,7 +789,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn turn(timers: &mut Timers<'_>, model: &mut Model, now: Nanos, limit: usize) -> TestCaseResult {
+fn turn(timers: &mut Queue, model: &mut Model, now: u64, limit: usize) -> TestCaseResult {
     timers.collect(now);
     model.collect(now);
     prop_assert!(timers.is_sound());
@@ -748,7 +812,7 @@ fn turn(timers: &mut Timers<'_>, model: &mut Model, now: Nanos, limit: usize) ->
     Ok(())
 }
 
-fn run_script(start: Nanos, asks: bool, steps: &[Step]) -> TestCaseResult {
+fn run_script(start: u64, asks: bool, steps: &[Step]) -> TestCaseResult {
     let mut now = start;
     let mut timers = queue(64, now);
     let mut model = Model::default();

@@ -6,8 +6,8 @@ use std::mem::MaybeUninit;
 use std::sync::RwLock;
 
 use pirn::{
-    Config, Core, Ended, FOREVER, Interest, Io, IoEvent, Limit, Loop, Memory, Nanos, Ready, Repeat,
-    Result, Storage, Task, Timer, TimerEvent, When,
+    Config, Core, Duration, Ended, Instant, Interest, Io, IoEvent, Limit, Loop, Memory, Ready,
+    Repeat, Result, Storage, Task, Timer, TimerEvent, When,
 };
 
 use crate::world::World;
@@ -30,7 +30,7 @@ pub struct Context<W: World> {
     /// Checked after every callback too; off where that would take the square of the time.
     pub verifies: bool,
     /// The clock when each callback ran.
-    pub times: Vec<Nanos>,
+    pub times: Vec<Instant>,
 }
 
 impl<W: World> Context<W> {
@@ -262,11 +262,11 @@ impl<'s, W: World> Bench<'s, W> {
 
     /// One turn that does not wait; what it called, in order.
     pub fn turn(&mut self) -> Vec<String> {
-        self.turn_for(0)
+        self.turn_for(Duration::ZERO)
     }
 
     /// The same and no more: what it called stays in the log.
-    pub fn quiet_turn(&mut self, timeout: Nanos) -> Result<u32> {
+    pub fn quiet_turn(&mut self, timeout: Duration) -> Result<u32> {
         if !W::TAKES {
             return self.event_loop.turn(timeout, &mut self.context);
         }
@@ -309,16 +309,19 @@ impl<'s, W: World> Bench<'s, W> {
 
     /// The same by a number of callbacks alone; 0 is any number.
     pub fn limit(&mut self, callbacks: u32) {
-        self.set_limit(Limit { callbacks, time: 0 });
+        self.set_limit(Limit {
+            callbacks,
+            time: Duration::ZERO,
+        });
     }
 
     /// Turns until stopped, or until nothing keeps the loop going.
     pub fn run(&mut self) -> Result<Ended> {
-        self.run_until(FOREVER)
+        self.run_until(Instant::NEVER)
     }
 
     /// The same, but not beyond a point in time.
-    pub fn run_until(&mut self, deadline: Nanos) -> Result<Ended> {
+    pub fn run_until(&mut self, deadline: Instant) -> Result<Ended> {
         if !W::TAKES {
             return self.event_loop.run_until(deadline, &mut self.context);
         }
@@ -326,11 +329,11 @@ impl<'s, W: World> Bench<'s, W> {
             if let Some(ended) = self.event_loop.ended() {
                 return Ok(ended);
             }
-            if deadline != FOREVER && self.event_loop.update() >= deadline {
+            if deadline != Instant::NEVER && self.event_loop.update() >= deadline {
                 return Ok(Ended::Expired);
             }
-            let limit = if deadline == FOREVER {
-                FOREVER
+            let limit = if deadline == Instant::NEVER {
+                Duration::FOREVER
             } else {
                 deadline - self.event_loop.now()
             };
@@ -339,7 +342,7 @@ impl<'s, W: World> Bench<'s, W> {
     }
 
     /// One turn that waits at most that long.
-    pub fn turn_for(&mut self, timeout: Nanos) -> Vec<String> {
+    pub fn turn_for(&mut self, timeout: Duration) -> Vec<String> {
         self.context.log.clear();
         let called = self.quiet_turn(timeout).expect("a turn");
         self.event_loop.verify().expect("sound after a turn");
@@ -362,7 +365,7 @@ impl<'s, W: World> Bench<'s, W> {
     pub fn turns_until(&mut self, count: usize) -> Vec<String> {
         let mut all = Vec::new();
         for _ in 0..20_000 {
-            all.extend(self.turn_for(1_000_000));
+            all.extend(self.turn_for(Duration::from_millis(1)));
             if all.len() >= count {
                 return all;
             }
@@ -382,13 +385,13 @@ impl<'s, W: World> Bench<'s, W> {
     pub fn assert_sleeps(&mut self) {
         let before = self.event_loop.stats().waits;
         let start = self.context.world.now();
-        while self.context.world.now() < start + 20_000_000 {
-            let called = self.turn_for(5_000_000);
+        while self.context.world.now() < start + Duration::from_millis(20) {
+            let called = self.turn_for(Duration::from_millis(5));
             assert!(called.is_empty(), "nothing was due: {called:?}");
             let waits = self.event_loop.stats().waits - before;
             assert!(
                 waits < 30,
-                "the loop spins: {waits} waits in {} ns",
+                "the loop spins: {waits} waits in {:?}",
                 self.context.world.now() - start
             );
         }

@@ -11,7 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::rc::Rc;
 
-use pirn::{BackendKind, Error, Interest, Storage};
+use pirn::{BackendKind, Duration, Error, Interest, Storage};
 
 use crate::bench::{Bench, on_io};
 use crate::os;
@@ -336,7 +336,7 @@ fn check_case<W: World>(subject: fn(&Bench<'_, W>) -> Subject, case: Case) {
     let (mut calls, mut turns_in_vain) = (Vec::new(), 0);
     for turn in 0.. {
         let begun = os::monotonic();
-        let called = b.turn_for(50_000);
+        let called = b.turn_for(Duration::from_micros(50));
         if called.is_empty() {
             if os::monotonic() - begun >= 50_000 {
                 break;

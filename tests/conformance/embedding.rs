@@ -1,13 +1,13 @@
 //! The loop inside another one: prepare, wait and dispatch by hand, and the pollable fd.
 
-use pirn::{BackendKind, Error, FOREVER, Interest, Ready, Repeat, When};
+use pirn::{BackendKind, Duration, Error, Instant, Interest, Ready, Repeat, When};
 
 use crate::bench::{Bench, on_task};
 use crate::os;
 use crate::world::{Epoll, World};
 
 const READ: Interest = Interest::READ;
-const MS: u64 = 1_000_000;
+const MS: Duration = Duration::from_millis(1);
 
 claims! {
     all:
@@ -33,26 +33,38 @@ claims! {
 }
 
 fn prepare_says_how_long_may_be_waited<W: World>(b: &mut Bench<'_, W>) {
-    assert_eq!(b.event_loop.prepare(FOREVER), Ok(FOREVER));
-    assert_eq!(b.event_loop.prepare(1234), Ok(1234));
-    assert_eq!(b.event_loop.prepare(0), Ok(0));
+    assert_eq!(
+        b.event_loop.prepare(Duration::FOREVER),
+        Ok(Duration::FOREVER)
+    );
+    assert_eq!(
+        b.event_loop.prepare(Duration::from_nanos(1234)),
+        Ok(Duration::from_nanos(1234))
+    );
+    assert_eq!(b.event_loop.prepare(Duration::ZERO), Ok(Duration::ZERO));
     let timer = b.timer("timer", When::After(1000 * MS), Repeat::Never);
-    let timeout = b.event_loop.prepare(FOREVER).unwrap();
-    assert!(timeout <= 1000 * MS && timeout > 500 * MS, "{timeout}");
-    assert_eq!(b.event_loop.prepare(5), Ok(5));
+    let timeout = b.event_loop.prepare(Duration::FOREVER).unwrap();
+    assert!(timeout <= 1000 * MS && timeout > 500 * MS, "{timeout:?}");
+    assert_eq!(
+        b.event_loop.prepare(Duration::from_nanos(5)),
+        Ok(Duration::from_nanos(5))
+    );
     b.event_loop.timer_stop(timer).unwrap();
     b.task("task");
-    assert_eq!(b.event_loop.prepare(FOREVER), Ok(0));
+    assert_eq!(b.event_loop.prepare(Duration::FOREVER), Ok(Duration::ZERO));
     b.turn();
     let (reader, _writer) = b.pipe();
     let io = b.io("io", reader, READ);
     b.event_loop.io_feed(io, Ready::READ).unwrap();
-    assert_eq!(b.event_loop.prepare(FOREVER), Ok(0));
+    assert_eq!(b.event_loop.prepare(Duration::FOREVER), Ok(Duration::ZERO));
     b.turn();
     b.event_loop.remote().post(on_task::<W>, 0).unwrap();
-    assert_eq!(b.event_loop.prepare(FOREVER), Ok(0));
+    assert_eq!(b.event_loop.prepare(Duration::FOREVER), Ok(Duration::ZERO));
     b.turn();
-    assert_eq!(b.event_loop.prepare(FOREVER), Ok(FOREVER));
+    assert_eq!(
+        b.event_loop.prepare(Duration::FOREVER),
+        Ok(Duration::FOREVER)
+    );
 }
 
 /// T130.
@@ -63,17 +75,17 @@ fn steps_by_hand_are_a_turn<W: World>(b: &mut Bench<'_, W>) {
         let mut other = Bench::<W>::new(&mut storage);
         let (reader, _writer) = other.ready_pipe();
         other.io("io", reader, READ);
-        other.timer("timer", When::At(0), Repeat::Never);
+        other.timer("timer", When::At(Instant::from_nanos(0)), Repeat::Never);
         other.timer("later", When::After(3_600_000 * MS), Repeat::Never);
         other.task("task");
         for _ in 0..3 {
             if by_hand {
-                let timeout = other.event_loop.prepare(0).unwrap();
+                let timeout = other.event_loop.prepare(Duration::ZERO).unwrap();
                 let found = other.event_loop.wait(timeout).unwrap();
                 let called = other.dispatch().unwrap();
                 assert!(found == 1 && called >= 1);
             } else {
-                other.quiet_turn(0).unwrap();
+                other.quiet_turn(Duration::ZERO).unwrap();
             }
             other.event_loop.verify().unwrap();
         }
@@ -89,7 +101,7 @@ fn steps_by_hand_are_a_turn<W: World>(b: &mut Bench<'_, W>) {
 }
 
 fn dispatch_without_a_wait_serves_what_is_queued<W: World>(b: &mut Bench<'_, W>) {
-    b.timer("timer", When::At(0), Repeat::Never);
+    b.timer("timer", When::At(Instant::from_nanos(0)), Repeat::Never);
     b.task("task");
     assert_eq!(b.dispatch(), Ok(2));
     assert_eq!(b.context.log, ["timer", "task"]);
@@ -99,14 +111,14 @@ fn dispatch_without_a_wait_serves_what_is_queued<W: World>(b: &mut Bench<'_, W>)
 fn two_waits_before_a_dispatch_lose_nothing<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     b.io("once", reader, READ | Interest::ONESHOT);
-    b.event_loop.prepare(0).unwrap();
-    assert_eq!(b.event_loop.wait(0), Ok(1));
+    b.event_loop.prepare(Duration::ZERO).unwrap();
+    assert_eq!(b.event_loop.wait(Duration::ZERO), Ok(1));
     assert_eq!(
-        b.event_loop.prepare(FOREVER),
-        Ok(0),
+        b.event_loop.prepare(Duration::FOREVER),
+        Ok(Duration::ZERO),
         "something is still to be handed over"
     );
-    b.event_loop.wait(FOREVER).unwrap();
+    b.event_loop.wait(Duration::FOREVER).unwrap();
     assert_eq!(b.dispatch(), Ok(1));
     b.assert_sleeps();
 }
@@ -147,9 +159,9 @@ fn loops_of_two_threads_share_an_fd<W: World>(b: &mut Bench<'_, W>) {
             let mut storage = pirn::Storage::<4, 4, 4>::new();
             let mut other = Bench::<W>::new(&mut storage);
             other.io("there", reader, READ);
-            other.turn_for(FOREVER)
+            other.turn_for(Duration::FOREVER)
         });
-        assert_eq!(b.turn_for(FOREVER), ["here R"]);
+        assert_eq!(b.turn_for(Duration::FOREVER), ["here R"]);
         assert_eq!(there.join().unwrap(), ["there R"]);
     });
     assert_eq!(b.turn(), ["here R"]);
@@ -199,7 +211,7 @@ fn pollable_fd_tells_of_timers(b: &mut Bench<'_, Epoll>) {
     b.timer("after", When::After(3 * MS), Repeat::Never);
     assert!(os::is_readable(fd, 1000));
     assert_eq!(b.turns_until(1), ["after"]);
-    b.timer("due", When::At(0), Repeat::Never);
+    b.timer("due", When::At(Instant::from_nanos(0)), Repeat::Never);
     assert!(os::is_readable(fd, 0));
     assert_eq!(b.turn(), ["due"]);
     b.timer_then("ticks", When::After(MS), Repeat::FixedRate(MS), |_, _| ());
@@ -282,14 +294,14 @@ fn foreign_loop_serves_ten_thousand_timers(_: &mut Bench<'_, Epoll>) {
     for index in 0..COUNT as u64 {
         b.timer(
             "timer",
-            When::At(start + index * 7919 % (30 * MS)),
+            When::At(start + Duration::from_nanos(index * 7919 % 30_000_000)),
             Repeat::Never,
         );
     }
     let mut called = 0;
     while called < COUNT {
         assert!(os::is_readable(fd, 1000), "{called} of {COUNT}");
-        called += b.quiet_turn(0).unwrap() as usize;
+        called += b.quiet_turn(Duration::ZERO).unwrap() as usize;
     }
     b.event_loop.verify().unwrap();
 }
@@ -344,7 +356,11 @@ fn pollable_fd_outlives_a_rebuild(b: &mut Bench<'_, Epoll>) {
         inner.task("task");
         assert_eq!(b.turn(), ["inner R"]);
         assert_eq!(inner.turn(), ["task"]);
-        inner.timer("timer", When::After(1_000_000), Repeat::Never);
+        inner.timer(
+            "timer",
+            When::After(Duration::from_millis(1)),
+            Repeat::Never,
+        );
         b.turn();
         inner.turn();
         assert_eq!(b.turns_until(1), ["inner R"]);

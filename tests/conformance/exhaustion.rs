@@ -1,6 +1,6 @@
 //! Everything full at once, and usable again afterwards.
 
-use pirn::{Error, FOREVER, Interest, Repeat, Storage, When};
+use pirn::{Duration, Error, Instant, Interest, Repeat, Storage, When};
 
 use crate::bench::{Bench, on_io, on_task, on_timer};
 use crate::world::World;
@@ -38,7 +38,12 @@ fn all_tables_fill_drain_and_fill_again<W: World>(_: &mut Bench<'_, W>) {
         let mut timers = 0;
         while b
             .event_loop
-            .timer_start(When::At(0), Repeat::Never, on_timer::<W>, user)
+            .timer_start(
+                When::At(Instant::from_nanos(0)),
+                Repeat::Never,
+                on_timer::<W>,
+                user,
+            )
             .is_ok()
         {
             timers += 1;
@@ -147,15 +152,19 @@ fn loop_without_any_capacity_turns<W: World>(_: &mut Bench<'_, W>) {
         Err(Error::ENOSPC)
     );
     assert_eq!(
-        b.event_loop
-            .timer_start(When::At(0), Repeat::Never, on_timer::<W>, user),
+        b.event_loop.timer_start(
+            When::At(Instant::from_nanos(0)),
+            Repeat::Never,
+            on_timer::<W>,
+            user
+        ),
         Err(Error::ENOSPC)
     );
     assert_eq!(b.event_loop.fd_closing(reader), Ok(0));
     b.assert_silent();
     b.assert_sleeps();
     b.event_loop.remote().wake().unwrap();
-    assert_eq!(b.turn_for(pirn::FOREVER), [""; 0]);
+    assert_eq!(b.turn_for(pirn::Duration::FOREVER), [""; 0]);
 }
 
 /// 104, 144 (I5)
@@ -172,7 +181,12 @@ fn churn_leaks_no_slot<W: World>(_: &mut Bench<'_, W>) {
             .unwrap();
         let timer = b
             .event_loop
-            .timer_start(When::After(1 << 40), Repeat::Never, on_timer::<W>, user)
+            .timer_start(
+                When::After(Duration::from_nanos(1 << 40)),
+                Repeat::Never,
+                on_timer::<W>,
+                user,
+            )
             .unwrap();
         let task = b.event_loop.task_post(on_task::<W>, user).unwrap();
         if round % 7 == 0 {
@@ -249,8 +263,12 @@ fn loop_moves_with_everything_it_has<W: World>(_: &mut Bench<'_, W>) {
     b.io("first", ready, READ);
     b.io("silent", silent, READ);
     let shared = b.io("second", ready, READ);
-    b.timer("due", When::At(0), Repeat::Never);
-    let late = b.timer("late", When::After(3_600_000_000_000), Repeat::Never);
+    b.timer("due", When::At(Instant::from_nanos(0)), Repeat::Never);
+    let late = b.timer(
+        "late",
+        When::After(Duration::from_secs(3600)),
+        Repeat::Never,
+    );
     for name in ["a", "b", "c"] {
         b.task(name);
     }
@@ -286,7 +304,7 @@ fn handles_of_slots_that_went_stay_stale<W: World>(_: &mut Bench<'_, W>) {
     let mut use_slots = |b: &mut Bench<'_, W>| {
         for bit in 0..3 {
             ios.push(b.raise_handler("raised", bit, Interest::empty()));
-            timers.push(b.timer("timer", When::At(FOREVER), Repeat::Never));
+            timers.push(b.timer("timer", When::At(Instant::NEVER), Repeat::Never));
         }
         for (&io, &timer) in ios.iter().zip(&timers).rev().take(3) {
             assert_eq!(b.event_loop.io_remove(io), Ok(()));
@@ -323,8 +341,8 @@ fn loop_does_not_move_where_something_has_no_place<W: World>(_: &mut Bench<'_, W
     assert_eq!(b.event_loop.grow(&mut smaller), Err(Error::EBUSY));
     assert_eq!(b.event_loop.stats().io_capacity, 4);
     // What was fetched is dispatched first.
-    b.event_loop.prepare(0).unwrap();
-    assert_eq!(b.event_loop.wait(0), Ok(1));
+    b.event_loop.prepare(Duration::ZERO).unwrap();
+    assert_eq!(b.event_loop.wait(Duration::ZERO), Ok(1));
     assert_eq!(b.event_loop.grow(&mut larger), Err(Error::EBUSY));
     assert_eq!(b.turn(), ["first R", "second R"]);
     b.event_loop.grow(&mut as_large).unwrap();

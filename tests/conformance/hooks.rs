@@ -2,7 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pirn::{Ended, Error, FOREVER, Hook, Info, Interest, Io, Limit, Ready, Repeat, Storage, When};
+use pirn::{
+    Duration, Ended, Error, Hook, Info, Instant, Interest, Io, Limit, Ready, Repeat, Storage, When,
+};
 
 use crate::bench::{Bench, Context, Lp, on_io, on_task};
 use crate::os;
@@ -10,7 +12,7 @@ use crate::world::World;
 
 const NONE: Interest = Interest::empty();
 const READ: Interest = Interest::READ;
-const MS: u64 = 1_000_000;
+const MS: Duration = Duration::from_millis(1);
 
 claims! {
     all:
@@ -65,7 +67,7 @@ fn one_of_each_kind<W: World>(b: &mut Bench<'_, W>) {
 /// A turn with its hooks, as one line.
 fn turn<W: World>(b: &mut Bench<'_, W>) -> String {
     b.context.log.clear();
-    b.quiet_turn(0).unwrap();
+    b.quiet_turn(Duration::ZERO).unwrap();
     b.event_loop.verify().expect("sound after a turn");
     // What is called of a hook is called for reading.
     b.context.log.join(", ").replace(" R", "")
@@ -81,7 +83,7 @@ fn something_of_everything<W: World>(b: &mut Bench<'_, W>) {
     b.io("io", reader, READ | Interest::ONESHOT);
     b.raise_handler("raised", 9, NONE);
     remote.raise(9).unwrap();
-    b.timer("timer", When::At(0), Repeat::Never);
+    b.timer("timer", When::At(Instant::from_nanos(0)), Repeat::Never);
 }
 
 fn hooks_stand_at_both_ends_of_a_turn<W: World>(b: &mut Bench<'_, W>) {
@@ -106,8 +108,8 @@ fn hooks_run_in_dispatch_alone<W: World>(b: &mut Bench<'_, W>) {
         "first R, idle R, last R",
     ] {
         b.context.log.clear();
-        let timeout = b.event_loop.prepare(FOREVER).unwrap();
-        assert_eq!(timeout, 0);
+        let timeout = b.event_loop.prepare(Duration::FOREVER).unwrap();
+        assert_eq!(timeout, Duration::ZERO);
         b.event_loop.wait(timeout).unwrap();
         assert_eq!(b.context.log, [""; 0], "only a dispatch calls");
         b.dispatch().unwrap();
@@ -141,15 +143,15 @@ fn idle_hook_keeps_the_loop_from_sleeping<W: World>(b: &mut Bench<'_, W>) {
     hook(b, "first", Hook::First);
     hook(b, "last", Hook::Last);
     b.timer("timer", When::After(3_600_000 * MS), Repeat::Never);
-    assert!(b.event_loop.prepare(FOREVER).unwrap() > MS);
+    assert!(b.event_loop.prepare(Duration::FOREVER).unwrap() > MS);
     let idle = hook(b, "idle", Hook::Idle);
-    assert_eq!(b.event_loop.prepare(FOREVER), Ok(0));
+    assert_eq!(b.event_loop.prepare(Duration::FOREVER), Ok(Duration::ZERO));
     // The whole hour would be slept away otherwise.
     b.context.log.clear();
-    b.quiet_turn(FOREVER).unwrap();
+    b.quiet_turn(Duration::FOREVER).unwrap();
     assert_eq!(b.context.log, ["first R", "idle R", "last R"]);
     b.event_loop.io_remove(idle).unwrap();
-    assert!(b.event_loop.prepare(FOREVER).unwrap() > MS);
+    assert!(b.event_loop.prepare(Duration::FOREVER).unwrap() > MS);
 }
 
 fn hooks_are_not_limited<W: World>(b: &mut Bench<'_, W>) {
@@ -167,7 +169,7 @@ fn hooks_are_not_limited<W: World>(b: &mut Bench<'_, W>) {
     // Nor by a time that is over at once: one callback at least, and the hooks.
     b.set_limit(Limit {
         callbacks: 0,
-        time: 1,
+        time: Duration::from_nanos(1),
     });
     b.task_then("slow", |_, context| context.world.sleep(MS));
     b.task("task");
@@ -177,9 +179,9 @@ fn hooks_are_not_limited<W: World>(b: &mut Bench<'_, W>) {
 
 fn hooks_are_not_counted<W: World>(b: &mut Bench<'_, W>) {
     one_of_each_kind(b);
-    assert_eq!(b.quiet_turn(0), Ok(0));
+    assert_eq!(b.quiet_turn(Duration::ZERO), Ok(0));
     b.task("task");
-    assert_eq!(b.quiet_turn(0), Ok(1));
+    assert_eq!(b.quiet_turn(Duration::ZERO), Ok(1));
     let stats = b.event_loop.stats();
     assert_eq!((stats.turns, stats.callbacks), (2, 1));
     assert_eq!((stats.io_used, stats.io_referenced), (3, 3));
@@ -388,7 +390,7 @@ fn hook_that_panics_ends_its_dispatch<W: World>(b: &mut Bench<'_, W>) {
             something_of_everything(b);
         }
         b.context.log.clear();
-        let panicking = AssertUnwindSafe(|| b.event_loop.turn(0, &mut b.context));
+        let panicking = AssertUnwindSafe(|| b.event_loop.turn(Duration::ZERO, &mut b.context));
         assert!(catch_unwind(panicking).is_err(), "the hook panics");
         b.event_loop.verify().expect("sound after a panic");
         assert_eq!(b.context.log.join(", ").replace(" R", ""), before);
@@ -404,20 +406,20 @@ fn hook_that_panics_ends_its_dispatch<W: World>(b: &mut Bench<'_, W>) {
 fn take_hands_over_no_hook<W: World>(b: &mut Bench<'_, W>) {
     one_of_each_kind(b);
     b.task("task");
-    let timeout = b.event_loop.prepare(FOREVER).unwrap();
+    let timeout = b.event_loop.prepare(Duration::FOREVER).unwrap();
     b.event_loop.wait(timeout).unwrap();
     assert_eq!(b.take(8), Ok(1));
     assert_eq!(b.take(8), Ok(0));
     assert_eq!(b.context.log, ["task"]);
     // Where there is nothing to take, an idle hook keeps the wait from sleeping all the same.
-    assert_eq!(b.event_loop.prepare(FOREVER), Ok(0));
-    b.event_loop.wait(0).unwrap();
+    assert_eq!(b.event_loop.prepare(Duration::FOREVER), Ok(Duration::ZERO));
+    b.event_loop.wait(Duration::ZERO).unwrap();
     assert_eq!(b.take(8), Ok(0));
     assert_eq!(b.context.log, ["task"]);
     // A dispatch that goes on where a take has stopped calls them.
     b.task("a");
     b.task("b");
-    b.event_loop.wait(0).unwrap();
+    b.event_loop.wait(Duration::ZERO).unwrap();
     assert_eq!(b.take(1), Ok(1));
     b.context.log.clear();
     assert_eq!(b.event_loop.dispatch(&mut b.context), 1);

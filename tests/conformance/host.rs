@@ -1,6 +1,6 @@
 //! What a host is asked: only a simulation can say these things.
 
-use pirn::{Capabilities, Ended, Error, FOREVER, Interest, Storage};
+use pirn::{Capabilities, Duration, Ended, Error, Interest, Storage};
 
 use crate::bench::{Bench, on_io, on_task};
 use crate::world::{Simulation, World};
@@ -118,7 +118,7 @@ fn forever() -> B<'static> {
 fn host_may_post_and_raise_in_its_wait(_: &mut B<'_>) {
     let mut b = forever();
     b.raise_handler("raised", 5, Interest::empty());
-    for limit in [0, 1_000_000, FOREVER] {
+    for limit in [Duration::ZERO, Duration::from_millis(1), Duration::FOREVER] {
         let begun = b.context.world.now();
         let remote = b.event_loop.remote();
         let user = b.context.name("posted");

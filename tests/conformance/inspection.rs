@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use pirn::{Error, FOREVER, Info, Interest, Io, RawCore, Repeat, Task, Timer, When};
+use pirn::{Duration, Error, Info, Instant, Interest, Io, RawCore, Repeat, Task, Timer, When};
 
 use crate::bench::{Bench, Lp, on_io, on_timer};
 use crate::world::World;
 
 const READ: Interest = Interest::READ;
-const MS: u64 = 1_000_000;
+const MS: Duration = Duration::from_millis(1);
 
 claims! {
     all:
@@ -72,7 +72,7 @@ fn two_of_each<W: World>(b: &mut Bench<'_, W>) -> BTreeSet<usize> {
     b.raise_handler("first bit", 0, Interest::empty());
     b.raise_handler("last bit", 63, Interest::UNREF);
     b.timer("soon", When::After(3_600_000 * MS), Repeat::Never);
-    b.timer("never", When::At(FOREVER), Repeat::FixedRate(MS));
+    b.timer("never", When::At(Instant::NEVER), Repeat::FixedRate(MS));
     b.task("one");
     b.task("other");
     (0..8).collect()
@@ -113,24 +113,33 @@ fn raise_handler_is_told<W: World>(b: &mut Bench<'_, W>) {
 fn timer_is_told_as_it_was_started<W: World>(b: &mut Bench<'_, W>) {
     let kinds = [
         Repeat::Never,
-        Repeat::FixedRate(5),
-        Repeat::FixedDelay(6),
-        Repeat::SkipMissed(FOREVER),
+        Repeat::FixedRate(Duration::from_nanos(5)),
+        Repeat::FixedDelay(Duration::from_nanos(6)),
+        Repeat::SkipMissed(Duration::FOREVER),
     ];
+    let deadline = Instant::from_nanos(u64::MAX - 9);
     for (number, repeat) in kinds.into_iter().enumerate() {
-        let timer = b.timer("timer", When::At(FOREVER - 9), repeat);
+        let timer = b.timer("timer", When::At(deadline), repeat);
         let info = b.event_loop.timer_info(timer).unwrap();
-        assert_eq!((info.timer, info.repeat, info.slack), (timer, repeat, 0));
-        assert_eq!((info.deadline, info.is_referenced), (FOREVER - 9, true));
+        assert_eq!(
+            (info.timer, info.repeat, info.slack),
+            (timer, repeat, Duration::ZERO)
+        );
+        assert_eq!((info.deadline, info.is_referenced), (deadline, true));
         assert_eq!(info.user.addr(), number);
         b.event_loop.timer_set_reference(timer, false).unwrap();
         assert!(!b.event_loop.timer_info(timer).unwrap().is_referenced);
     }
-    let timer = b.timer("late", When::At(1000), Repeat::Never);
-    b.event_loop.timer_slack(timer, 200).unwrap();
+    let timer = b.timer("late", When::At(Instant::from_nanos(1000)), Repeat::Never);
+    b.event_loop
+        .timer_slack(timer, Duration::from_nanos(200))
+        .unwrap();
     let info = b.event_loop.timer_info(timer).unwrap();
-    assert_eq!((info.deadline, info.slack), (1024, 128));
-    assert_eq!(b.event_loop.next_deadline(), 1024);
+    assert_eq!(
+        (info.deadline.as_nanos(), info.slack.as_nanos()),
+        (1024, 128)
+    );
+    assert_eq!(b.event_loop.next_deadline(), Instant::from_nanos(1024));
 }
 
 fn task_is_told_until_it_runs<W: World>(b: &mut Bench<'_, W>) {
@@ -174,7 +183,7 @@ fn walk_comes_by_everything_once<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(walked.into_iter().collect::<BTreeSet<_>>(), all);
     // To the last slot of each.
     for number in 0..24 {
-        b.timer("more", When::At(FOREVER), Repeat::Never);
+        b.timer("more", When::At(Instant::NEVER), Repeat::Never);
         b.raise_handler("more", number + 1, Interest::empty());
         b.task("more");
     }
@@ -202,7 +211,7 @@ fn walk_survives_removal_of_what_it_comes_by<W: World>(b: &mut Bench<'_, W>) {
 
 fn walk_in_a_callback_sees_what_is_left<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
-    b.timer("due", When::At(1), Repeat::Never);
+    b.timer("due", When::At(Instant::from_nanos(1)), Repeat::Never);
     b.io_then("walks", reader, READ, |event_loop, context| {
         let left = walk::<W>(event_loop);
         context.log.push(format!("{left:?}"));
@@ -213,7 +222,7 @@ fn walk_in_a_callback_sees_what_is_left<W: World>(b: &mut Bench<'_, W>) {
         }
     });
     b.task("never");
-    b.quiet_turn(0).unwrap();
+    b.quiet_turn(Duration::ZERO).unwrap();
     // The timer has fired, the watcher itself and the task are alive.
     assert_eq!(b.context.log, ["due", "walks R", "[1, 2]"]);
     b.context.log.clear();
@@ -264,7 +273,7 @@ fn replaced_callback_of_a_due_timer_is_called<W: World>(b: &mut Bench<'_, W>) {
     let replacement = b.context.name("replacement");
     b.timer_then(
         "first",
-        When::At(1),
+        When::At(Instant::from_nanos(1)),
         Repeat::Never,
         move |event_loop, context| {
             let second = context.timer("second");
@@ -273,7 +282,11 @@ fn replaced_callback_of_a_due_timer_is_called<W: World>(b: &mut Bench<'_, W>) {
                 .unwrap();
         },
     );
-    let second = b.timer("second", When::At(2), Repeat::SkipMissed(3_600_000 * MS));
+    let second = b.timer(
+        "second",
+        When::At(Instant::from_nanos(2)),
+        Repeat::SkipMissed(3_600_000 * MS),
+    );
     let period = b.event_loop.timer_info(second).unwrap().repeat;
     let called = b.turn();
     assert_eq!(called[0], "first");
@@ -304,12 +317,12 @@ fn callback_replaces_itself<W: World>(b: &mut Bench<'_, W>) {
 fn callbacks_of_stale_handles_are_not_replaced<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.pipe();
     let io = b.io("reader", reader, READ);
-    let timer = b.timer("timer", When::At(FOREVER), Repeat::Never);
+    let timer = b.timer("timer", When::At(Instant::NEVER), Repeat::Never);
     b.event_loop.io_remove(io).unwrap();
     b.event_loop.timer_stop(timer).unwrap();
     // Their slots are used anew.
     b.io("reader", reader, READ);
-    b.timer("timer", When::At(FOREVER), Repeat::Never);
+    b.timer("timer", When::At(Instant::NEVER), Repeat::Never);
     let result = b.event_loop.io_set_callback(io, on_io::<W>, 99);
     assert_eq!(result, Err(Error::ENOENT));
     let result = b.event_loop.timer_set_callback(timer, on_timer::<W>, 99);
@@ -327,7 +340,7 @@ fn statistics_count_what_keeps_a_run_going<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!((stats.io_used, stats.io_referenced), (4, 3));
     assert_eq!((stats.timer_used, stats.timer_referenced), (2, 2));
     assert_eq!((stats.holds, stats.task_used, stats.remote_used), (2, 2, 1));
-    b.quiet_turn(0).unwrap();
+    b.quiet_turn(Duration::ZERO).unwrap();
     b.event_loop.release().unwrap();
     let soon = b.context.timer("soon");
     b.event_loop.timer_set_reference(soon, false).unwrap();

@@ -1,12 +1,12 @@
 //! What keeps a run going, and how it ends.
 
-use pirn::{Ended, Error, FOREVER, Interest, Repeat, When};
+use pirn::{Duration, Ended, Error, Instant, Interest, Repeat, When};
 
 use crate::bench::{Bench, on_io, on_timer};
 use crate::world::World;
 
 const READ: Interest = Interest::READ;
-const MS: u64 = 1_000_000;
+const MS: Duration = Duration::from_millis(1);
 
 claims! {
     all:
@@ -30,7 +30,7 @@ claims! {
 /// T132.
 fn empty_loop_is_done_at_once<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.run(), Ok(Ended::Done));
-    assert_eq!(b.run_until(FOREVER), Ok(Ended::Done));
+    assert_eq!(b.run_until(Instant::NEVER), Ok(Ended::Done));
     assert_eq!(b.event_loop.stats().turns, 0);
 }
 
@@ -166,14 +166,14 @@ fn run_expires_at_its_deadline<W: World>(b: &mut Bench<'_, W>) {
     let start = b.event_loop.update();
     assert_eq!(b.run_until(start + 10 * MS), Ok(Ended::Expired));
     let took = b.context.world.now() - start;
-    assert!(took >= 10 * MS, "{took}");
+    assert!(took >= 10 * MS, "{took:?}");
     assert!(b.context.log.len() <= 10, "{:?}", b.context.log);
     assert_eq!(b.context.log[0][..4], *"tick");
 }
 
 fn deadline_in_the_past_makes_no_turn<W: World>(b: &mut Bench<'_, W>) {
     b.task("task");
-    assert_eq!(b.run_until(0), Ok(Ended::Expired));
+    assert_eq!(b.run_until(Instant::from_nanos(0)), Ok(Ended::Expired));
     assert_eq!(b.context.log, [""; 0]);
     assert_eq!(b.turn(), ["task"]);
 }
@@ -181,7 +181,12 @@ fn deadline_in_the_past_makes_no_turn<W: World>(b: &mut Bench<'_, W>) {
 fn unreferenced_timers_still_fire_while_something_runs<W: World>(b: &mut Bench<'_, W>) {
     let user = b.context.name("unreferenced");
     b.event_loop
-        .timer_start_unreferenced(When::At(0), Repeat::Never, on_timer::<W>, user)
+        .timer_start_unreferenced(
+            When::At(Instant::from_nanos(0)),
+            Repeat::Never,
+            on_timer::<W>,
+            user,
+        )
         .unwrap();
     let (reader, _writer) = b.ready_pipe();
     let user = b.context.name("io");

@@ -1,6 +1,6 @@
 //! The life of an fd beside that of its watchers: closed, duplicated, numbered anew.
 
-use pirn::{BackendKind, Config, Ended, Error, Interest, Io, Loop, Storage};
+use pirn::{BackendKind, Config, Ended, Error, Instant, Interest, Io, Loop, Storage};
 
 use crate::bench::{Bench, on_io};
 use crate::os;
@@ -412,7 +412,12 @@ fn loop_dropped_with_everything_pending_calls_nothing<W: World>(_: &mut Bench<'_
         let must_not =
             |_: &mut crate::bench::Lp<'_, W>, _: &mut crate::bench::Context<W>| panic!("called");
         b.io_then("io", reader, READ, must_not);
-        b.timer_then("timer", pirn::When::At(0), pirn::Repeat::Never, must_not);
+        b.timer_then(
+            "timer",
+            pirn::When::At(Instant::from_nanos(0)),
+            pirn::Repeat::Never,
+            must_not,
+        );
         b.task_then("task", must_not);
         b.event_loop.verify().unwrap();
     }

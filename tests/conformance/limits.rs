@@ -1,7 +1,7 @@
 //! Limits of every kind, set and changed at any moment: what a turn was cut in is served as if it
 //! had not been.
 
-use pirn::{Interest, Limit, Ready, Repeat, Storage, When};
+use pirn::{Duration, Instant, Interest, Limit, Ready, Repeat, Storage, When};
 
 use crate::bench::{Bench, on_io, on_task};
 use crate::os;
@@ -11,13 +11,13 @@ const READ: Interest = Interest::READ;
 const WRITE: Interest = Interest::WRITE;
 const NO_LIMIT: Limit = Limit {
     callbacks: 0,
-    time: 0,
+    time: Duration::ZERO,
 };
 const ONE: Limit = Limit {
     callbacks: 1,
-    time: 0,
+    time: Duration::ZERO,
 };
-const HOUR: u64 = 3_600_000_000_000;
+const HOUR: Duration = Duration::from_secs(3600);
 
 claims! {
     all:
@@ -54,7 +54,7 @@ fn two_of_each<W: World>(b: &mut Bench<'_, W>) {
 }
 
 fn more_work<W: World>(b: &mut Bench<'_, W>) {
-    b.timer("timer", When::At(0), Repeat::Never);
+    b.timer("timer", When::At(Instant::from_nanos(0)), Repeat::Never);
     for name in ["task 1", "task 2"] {
         b.task(name);
     }
@@ -117,7 +117,7 @@ fn limit_of_both_kinds_is_the_stricter<W: World>(b: &mut Bench<'_, W>) {
     more_work(b);
     b.set_limit(Limit {
         callbacks: 1000,
-        time: 1,
+        time: Duration::from_nanos(1),
     });
     let called = served(b, |_, _| (), 5);
     assert_eq!(called.len(), 5, "{called:?}");
@@ -156,7 +156,7 @@ fn limit_lifted_in_a_measured_callback_is_for_the_next_dispatch<W: World>(_: &mu
 fn limit_may_change_between_the_dispatches_of_a_turn<W: World>(_: &mut Bench<'_, W>) {
     const BRIEFLY: Limit = Limit {
         callbacks: 0,
-        time: 1,
+        time: Duration::from_nanos(1),
     };
     const LONG: Limit = Limit {
         callbacks: 1,
@@ -168,7 +168,7 @@ fn limit_may_change_between_the_dispatches_of_a_turn<W: World>(_: &mut Bench<'_,
         LONG,
         Limit {
             callbacks: 2,
-            time: 0,
+            time: Duration::ZERO,
         },
         NO_LIMIT,
     ];
@@ -277,8 +277,8 @@ fn tasks_taken_back_from_a_cut_turn_are_not_run<W: World>(b: &mut Bench<'_, W>) 
 fn watcher_that_joins_between_wait_and_dispatch_waits<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.ready_pipe();
     b.io("old", reader, READ);
-    b.event_loop.prepare(0).unwrap();
-    b.event_loop.wait(0).unwrap();
+    b.event_loop.prepare(Duration::ZERO).unwrap();
+    b.event_loop.wait(Duration::ZERO).unwrap();
     b.io("new", reader, READ);
     b.dispatch().unwrap();
     assert_eq!(b.context.log, ["old R"]);
@@ -300,7 +300,7 @@ fn watcher_that_joins_a_cut_turn_waits_whatever_the_limit_becomes<W: World>(_: &
         b.io("old", reader, READ);
         b.timer_then(
             "timer",
-            When::At(0),
+            When::At(Instant::from_nanos(0)),
             Repeat::Never,
             move |event_loop, context| {
                 let user = context.name("joins in a callback");
@@ -415,7 +415,7 @@ fn rest_of_a_turn_that_is_rebuilt_is_found_again<W: World>(b: &mut Bench<'_, W>)
         let (one, other) = b.pair();
         b.context.world.write(other, 1);
         b.io("one", one, READ | WRITE | priority);
-        b.timer("timer", When::At(0), Repeat::Never);
+        b.timer("timer", When::At(Instant::from_nanos(0)), Repeat::Never);
         b.limit(1);
         assert_eq!(b.turn(), ["timer"]);
         b.event_loop.after_fork().unwrap();
@@ -441,8 +441,8 @@ fn always_ready_file_that_joins_a_measured_turn_waits<W: World>(_: &mut Bench<'_
         let (idle, _idle_writer) = b.pipe();
         let idle_io = b.io("idle", idle, READ);
         // A turn with something on the list, at its end too.
-        b.event_loop.prepare(0).unwrap();
-        b.event_loop.wait(0).unwrap();
+        b.event_loop.prepare(Duration::ZERO).unwrap();
+        b.event_loop.wait(Duration::ZERO).unwrap();
         b.event_loop.io_modify(idle_io, READ | WRITE).unwrap();
         b.dispatch().unwrap();
         b.event_loop.io_modify(idle_io, READ).unwrap();

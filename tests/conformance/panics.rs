@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pirn::{Interest, Limit, Repeat, When};
+use pirn::{Duration, Instant, Interest, Limit, Repeat, When};
 
 use crate::bench::{Bench, Context, Lp, on_task};
 use crate::os;
@@ -29,7 +29,7 @@ fn panics<W: World>(_: &mut Lp<'_, W>, _: &mut Context<W>) {
 
 /// A turn out of which a callback panics.
 fn panicking_turn<W: World>(b: &mut Bench<'_, W>) {
-    let turn = AssertUnwindSafe(|| b.event_loop.turn(0, &mut b.context));
+    let turn = AssertUnwindSafe(|| b.event_loop.turn(Duration::ZERO, &mut b.context));
     assert!(catch_unwind(turn).is_err(), "a callback panics");
     b.event_loop.verify().expect("sound after a panic");
 }
@@ -49,7 +49,12 @@ fn arrange<W: World>(b: &mut Bench<'_, W>, kind: &str) {
         let io = user(b, "io");
         b.add(name, reader, READ | Interest::ONESHOT, io);
         let timer = user(b, "timer");
-        b.start(name, When::At(number as u64), Repeat::Never, timer);
+        b.start(
+            name,
+            When::At(Instant::from_nanos(number as u64)),
+            Repeat::Never,
+            timer,
+        );
         let raised = user(b, "raised");
         b.handle(name, number as u32, Interest::empty(), raised);
         remote.raise(number as u32).unwrap();
@@ -70,7 +75,7 @@ fn what_a_panic_left_is_served_once<W: World>(_: &mut Bench<'_, W>) {
         panicking_turn(&mut b);
         let before = b.context.log.len() as u32;
         // All of the rest comes in one turn: it is the same turn, continued.
-        let rest = b.event_loop.turn(0, &mut b.context).unwrap();
+        let rest = b.event_loop.turn(Duration::ZERO, &mut b.context).unwrap();
         assert_eq!(before + rest, 15, "{kind}: {:?}", b.context.log);
         for name in ["first", "second", "third"] {
             let calls = b.context.log.iter().filter(|call| call.starts_with(name));
@@ -88,13 +93,13 @@ fn what_a_panic_left_is_within_the_limit<W: World>(_: &mut Bench<'_, W>) {
         let mut b = Bench::<W>::new(&mut storage);
         b.event_loop.set_limit(Limit {
             callbacks: 4,
-            time: 0,
+            time: Duration::ZERO,
         });
         arrange(&mut b, kind);
         let mut panics = 0;
         for _ in 0..6 {
             let before = b.context.log.len();
-            let turn = AssertUnwindSafe(|| b.event_loop.turn(0, &mut b.context));
+            let turn = AssertUnwindSafe(|| b.event_loop.turn(Duration::ZERO, &mut b.context));
             let result = catch_unwind(turn);
             let called = b.context.log.len() - before;
             match result {
@@ -114,7 +119,7 @@ fn loop_that_times_its_callbacks_serves_what_a_panic_left<W: World>(_: &mut Benc
         let mut b = Bench::<W>::make((&mut storage).into(), true);
         arrange(&mut b, kind);
         panicking_turn(&mut b);
-        b.event_loop.turn(0, &mut b.context).unwrap();
+        b.event_loop.turn(Duration::ZERO, &mut b.context).unwrap();
         assert_eq!(b.context.log.len(), 15, "{kind}: {:?}", b.context.log);
         assert_eq!(b.event_loop.stats().callbacks, 15);
         b.assert_silent();

@@ -1,6 +1,6 @@
 //! What is reported for which state of an fd.
 
-use pirn::{Error, Interest, Ready};
+use pirn::{Error, Instant, Interest, Ready};
 
 use crate::bench::Bench;
 use crate::world::World;
@@ -265,14 +265,14 @@ fn fed_readiness_is_reported_in_the_next_turn<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.pipe();
     let io = b.io("r", reader, READ);
     b.event_loop.io_feed(io, Ready::READ).unwrap();
-    assert_eq!(b.turn_for(pirn::FOREVER), ["r R"]);
+    assert_eq!(b.turn_for(pirn::Duration::FOREVER), ["r R"]);
     b.assert_silent();
     b.event_loop.io_feed(io, Ready::HANGUP).unwrap();
     assert_eq!(b.turn(), ["r RH"]);
     // From a callback it is the next dispatch too.
     b.timer_then(
         "feeds",
-        pirn::When::At(0),
+        pirn::When::At(Instant::from_nanos(0)),
         pirn::Repeat::Never,
         |event_loop, context| {
             event_loop.io_feed(context.io("r"), Ready::READ).unwrap();

@@ -1,6 +1,6 @@
 //! Everything from every kind of callback, but for a turn of its own loop, which does not compile.
 
-use pirn::{FOREVER, Interest, Limit, Ready, Repeat, When};
+use pirn::{Duration, Instant, Interest, Limit, Ready, Repeat, When};
 
 use crate::bench::{Bench, Context, Lp, on_io, on_task, on_timer};
 use crate::world::World;
@@ -34,7 +34,12 @@ fn arrange<W: World>(b: &mut Bench<'_, W>, kind: &str, step: Step<W>) {
     match kind {
         "timer" => drop(
             b.event_loop
-                .timer_start(When::At(0), Repeat::Never, on_timer::<W>, user)
+                .timer_start(
+                    When::At(Instant::from_nanos(0)),
+                    Repeat::Never,
+                    on_timer::<W>,
+                    user,
+                )
                 .unwrap(),
         ),
         "raised" => {
@@ -54,8 +59,12 @@ fn arrange<W: World>(b: &mut Bench<'_, W>, kind: &str, step: Step<W>) {
     b.io("io", reader, READ);
     b.raise_handler("raised", 5, Interest::empty());
     remote.raise(5).unwrap();
-    b.timer("timer", When::At(1), Repeat::Never);
-    b.timer("periodic", When::At(2), Repeat::FixedDelay(1 << 60));
+    b.timer("timer", When::At(Instant::from_nanos(1)), Repeat::Never);
+    b.timer(
+        "periodic",
+        When::At(Instant::from_nanos(2)),
+        Repeat::FixedDelay(Duration::from_nanos(1 << 60)),
+    );
     b.task("task");
     let user = b.context.name("remote");
     remote.post(on_task::<W>, user).unwrap();
@@ -103,7 +112,12 @@ fn everything_can_be_added_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
             .unwrap();
         event_loop.remote().raise(30).unwrap();
         event_loop
-            .timer_start(When::At(0), Repeat::Never, on_timer::<W>, user)
+            .timer_start(
+                When::At(Instant::from_nanos(0)),
+                Repeat::Never,
+                on_timer::<W>,
+                user,
+            )
             .unwrap();
         event_loop.task_post(on_task::<W>, user).unwrap();
         event_loop.remote().post(on_task::<W>, user).unwrap();
@@ -126,10 +140,10 @@ fn everything_can_be_changed_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
             .io_set_reference(context.io("io"), false)
             .unwrap();
         event_loop
-            .timer_again(context.timer("periodic"), FOREVER)
+            .timer_again(context.timer("periodic"), Duration::FOREVER)
             .unwrap();
         event_loop
-            .timer_slack(context.timer("periodic"), 12345)
+            .timer_slack(context.timer("periodic"), Duration::from_nanos(12345))
             .unwrap();
         event_loop
             .timer_set_reference(context.timer("periodic"), false)
@@ -139,7 +153,7 @@ fn everything_can_be_changed_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
         event_loop.release().unwrap();
         event_loop.now();
         event_loop.update();
-        assert!(event_loop.next_deadline() > 0);
+        assert!(event_loop.next_deadline() > Instant::from_nanos(0));
         assert!(event_loop.stats().io_used > 0);
         event_loop.verify().unwrap();
     }
@@ -211,7 +225,12 @@ fn callback_may_refill_every_queue<W: World>(_: &mut Bench<'_, W>) {
         while event_loop.task_post(on_task::<W>, user).is_ok() {}
         while event_loop.remote().post(on_task::<W>, user).is_ok() {}
         while event_loop
-            .timer_start(When::At(0), Repeat::Never, on_timer::<W>, user)
+            .timer_start(
+                When::At(Instant::from_nanos(0)),
+                Repeat::Never,
+                on_timer::<W>,
+                user,
+            )
             .is_ok()
         {}
         event_loop.io_feed(context.io("io"), Ready::READ).unwrap();
@@ -240,10 +259,10 @@ fn panic_of_a_callback_leaves_a_loop_that_runs<W: World>(b: &mut Bench<'_, W>) {
             assert!(std::mem::replace(&mut has_panicked, true), "on purpose");
         });
         other.task("after");
-        let turn = std::panic::AssertUnwindSafe(|| other.quiet_turn(0));
+        let turn = std::panic::AssertUnwindSafe(|| other.quiet_turn(Duration::ZERO));
         assert!(std::panic::catch_unwind(turn).is_err());
         for _ in 0..3 {
-            other.quiet_turn(0).unwrap();
+            other.quiet_turn(Duration::ZERO).unwrap();
             other.event_loop.verify().unwrap();
         }
         for name in ["before", "after", "remote"] {

@@ -2,9 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
 
-use pirn::{Ended, Error, FOREVER, Interest, Storage};
+use pirn::{Duration, Ended, Error, Instant, Interest, Storage};
 
 use crate::bench::{Bench, on_task};
 use crate::world::World;
@@ -43,7 +42,7 @@ fn posts_run_once_in_order<W: World>(b: &mut Bench<'_, W>) {
         let user = b.context.name(name);
         remote.post(on_task::<W>, user).unwrap();
     }
-    assert_eq!(b.turn_for(FOREVER), ["a", "b", "c"]);
+    assert_eq!(b.turn_for(Duration::FOREVER), ["a", "b", "c"]);
     b.assert_silent();
 }
 
@@ -54,7 +53,7 @@ fn post_made_in_a_post_waits_for_the_next_turn<W: World>(b: &mut Bench<'_, W>) {
     });
     b.event_loop.remote().post(on_task::<W>, outer).unwrap();
     assert_eq!(b.turn(), ["outer"]);
-    assert_eq!(b.turn_for(FOREVER), ["inner"]);
+    assert_eq!(b.turn_for(Duration::FOREVER), ["inner"]);
 }
 
 /// T61.
@@ -79,7 +78,7 @@ fn full_mailbox_refuses_and_keeps_what_it_has<W: World>(_: &mut Bench<'_, W>) {
 /// T67.
 fn wake_before_the_wait_ends_it_and_only_that_one<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop.remote().wake().unwrap();
-    assert_eq!(b.turn_for(FOREVER), [""; 0]);
+    assert_eq!(b.turn_for(Duration::FOREVER), [""; 0]);
     b.assert_sleeps();
 }
 
@@ -88,10 +87,10 @@ fn wake_during_the_wait_ends_it<W: World>(b: &mut Bench<'_, W>) {
     let remote = b.event_loop.remote();
     thread::scope(|scope| {
         scope.spawn(move || {
-            thread::sleep(PAUSE);
+            thread::sleep(PAUSE.into());
             remote.wake().unwrap();
         });
-        assert_eq!(b.turn_for(FOREVER), [""; 0]);
+        assert_eq!(b.turn_for(Duration::FOREVER), [""; 0]);
     });
     b.assert_sleeps();
 }
@@ -100,7 +99,7 @@ fn wake_during_the_wait_ends_it<W: World>(b: &mut Bench<'_, W>) {
 fn wake_during_dispatch_ends_the_next_wait<W: World>(b: &mut Bench<'_, W>) {
     b.task_then("wakes", |event_loop, _| event_loop.remote().wake().unwrap());
     assert_eq!(b.turn(), ["wakes"]);
-    assert_eq!(b.turn_for(FOREVER), [""; 0]);
+    assert_eq!(b.turn_for(Duration::FOREVER), [""; 0]);
     b.assert_sleeps();
 }
 
@@ -117,7 +116,7 @@ fn stop_during_the_wait_ends_the_run<W: World>(b: &mut Bench<'_, W>) {
     let remote = b.event_loop.remote();
     thread::scope(|scope| {
         scope.spawn(move || {
-            thread::sleep(PAUSE);
+            thread::sleep(PAUSE.into());
             remote.stop().unwrap();
         });
         assert_eq!(b.run(), Ok(Ended::Stopped));
@@ -130,11 +129,15 @@ fn stop_in_a_callback_ends_the_run_after_the_turn<W: World>(b: &mut Bench<'_, W>
     b.event_loop.hold().unwrap();
     b.timer_then(
         "stops",
-        pirn::When::At(0),
+        pirn::When::At(Instant::from_nanos(0)),
         pirn::Repeat::Never,
         |event_loop, _| event_loop.remote().stop().unwrap(),
     );
-    b.timer("timer", pirn::When::At(1), pirn::Repeat::Never);
+    b.timer(
+        "timer",
+        pirn::When::At(Instant::from_nanos(1)),
+        pirn::Repeat::Never,
+    );
     b.task_then("posts", |event_loop, context| {
         let user = context.name("later");
         event_loop.task_post(on_task::<W>, user).unwrap();
@@ -162,15 +165,15 @@ fn raised_bit_is_one_call<W: World>(b: &mut Bench<'_, W>) {
     for _ in 0..3 {
         remote.raise(7).unwrap();
     }
-    assert_eq!(b.turn_for(FOREVER), ["raised R"]);
+    assert_eq!(b.turn_for(Duration::FOREVER), ["raised R"]);
     b.assert_silent();
     thread::scope(|scope| {
         scope.spawn(move || {
-            thread::sleep(PAUSE);
+            thread::sleep(PAUSE.into());
             remote.raise(7).unwrap();
         });
         // The wait may end before the bit is seen: what matters is that it comes.
-        while b.turn_for(FOREVER).is_empty() {}
+        while b.turn_for(Duration::FOREVER).is_empty() {}
     });
     b.assert_sleeps();
 }
@@ -194,13 +197,13 @@ fn bit_raised_in_its_handler_comes_next_turn<W: World>(b: &mut Bench<'_, W>) {
         .unwrap();
     b.event_loop.remote().raise(1).unwrap();
     for _ in 0..4 {
-        assert_eq!(b.turn_for(FOREVER), ["raised R"]);
+        assert_eq!(b.turn_for(Duration::FOREVER), ["raised R"]);
     }
 }
 
 fn bit_raised_before_its_handler_does_not_spin<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop.remote().raise(5).unwrap();
-    assert_eq!(b.turn_for(FOREVER), [""; 0]);
+    assert_eq!(b.turn_for(Duration::FOREVER), [""; 0]);
     b.assert_sleeps();
 }
 
@@ -261,15 +264,15 @@ fn many_wakes_are_one_turn<W: World>(b: &mut Bench<'_, W>) {
     let remote = b.event_loop.remote();
     thread::scope(|scope| {
         scope.spawn(move || {
-            thread::sleep(PAUSE);
+            thread::sleep(PAUSE.into());
             for _ in 0..100_000 {
                 remote.wake().unwrap();
             }
         });
-        assert_eq!(b.turn_for(FOREVER), [""; 0]);
+        assert_eq!(b.turn_for(Duration::FOREVER), [""; 0]);
     });
-    b.turn_for(0);
-    b.turn_for(1);
+    b.turn_for(Duration::ZERO);
+    b.turn_for(Duration::from_nanos(1));
     b.assert_sleeps();
 }
 
@@ -311,7 +314,7 @@ fn every_post_of_four_threads_runs_once<W: World>(_: &mut Bench<'_, W>) {
         assert_eq!(event_loop.run(&mut seen), Ok(Ended::Stopped));
     });
     // The stop came after the last post, which may be of a later turn.
-    event_loop.turn(0, &mut seen).unwrap();
+    event_loop.turn(Duration::ZERO, &mut seen).unwrap();
     assert_eq!(seen, [POSTS; THREADS]);
     assert_eq!(event_loop.stats().remote_posts as usize, THREADS * POSTS);
     event_loop.verify().unwrap();

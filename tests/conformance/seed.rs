@@ -1,6 +1,6 @@
 //! Handles of one life of a loop, and of the next.
 
-use pirn::{Config, Error, Interest, Io, Loop, Repeat, Storage, Task, Timer, When};
+use pirn::{Config, Duration, Error, Interest, Io, Loop, Repeat, Storage, Task, Timer, When};
 
 use crate::bench::{Bench, Context, on_io, on_task, on_timer};
 use crate::world::World;
@@ -37,7 +37,7 @@ fn handles<W: World>(event_loop: &mut Loop<'_, Context<W>, W::Host>) -> Handles 
     (
         event_loop.raise_add(0, nothing, on_io::<W>, 0).unwrap(),
         event_loop
-            .timer_start(When::After(0), Repeat::Never, on_timer::<W>, 0)
+            .timer_start(When::After(Duration::ZERO), Repeat::Never, on_timer::<W>, 0)
             .unwrap(),
         event_loop.task_post(on_task::<W>, 0).unwrap(),
     )
@@ -56,7 +56,7 @@ fn handles_of_a_loop_that_is_gone_are_stale<W: World>(b: &mut Bench<'_, W>) {
     let (mut memory, mut other) = (Memory::new(), Memory::new());
     let mut old = Vec::new();
     for life in 0..8 {
-        world.sleep(1);
+        world.sleep(Duration::from_nanos(1));
         if life % 2 == 0 {
             memory = Memory::new();
         }
@@ -77,7 +77,7 @@ fn handles_of_a_loop_that_is_gone_are_stale<W: World>(b: &mut Bench<'_, W>) {
 fn same_seed_gives_the_same_handles<W: World>(b: &mut Bench<'_, W>) {
     let world = &b.context.world;
     let of_seed = |seed| {
-        world.sleep(1);
+        world.sleep(Duration::from_nanos(1));
         let mut memory = Memory::new();
         handles(&mut open(world, &mut memory, seed))
     };

@@ -6,10 +6,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Condvar, Mutex};
-use std::time::Duration;
 
 use pirn::{
-    BackendKind, Capabilities, Config, Error, FOREVER, Host, Interest, Loop, Memory, Nanos,
+    BackendKind, Capabilities, Config, Duration, Error, Host, Instant, Interest, Loop, Memory,
     Readiness, Ready, Result, Wake,
 };
 
@@ -49,12 +48,12 @@ struct Description {
 
 #[derive(Default)]
 struct State {
-    now: Nanos,
+    now: Instant,
     queues: Vec<Queue>,
     descriptions: Vec<Description>,
     fds: BTreeMap<i32, usize>,
     watched: BTreeMap<i32, Interest>,
-    timeouts: Vec<Nanos>,
+    timeouts: Vec<Duration>,
     /// What the next wait fails with, when its time is over.
     failure: Option<Error>,
     /// What the host says it can do beside the common ground, and what it was asked to watch.
@@ -165,18 +164,18 @@ pub struct SimulatedHost {
 impl Host for SimulatedHost {
     type Waker = Ringer;
 
-    fn now(&mut self) -> Nanos {
+    fn now(&mut self) -> Instant {
         self.state.borrow().now
     }
 
-    fn wait(&mut self, timeout: Nanos, ready: &mut [Readiness]) -> Result<usize> {
+    fn wait(&mut self, timeout: Duration, ready: &mut [Readiness]) -> Result<usize> {
         let mut state = self.state.borrow_mut();
         state.timeouts.push(timeout);
         if let Some(act) = state.during_wait.take() {
             act();
         }
         if let Some(error) = state.failure.take() {
-            state.now = state.now.saturating_add(timeout);
+            state.now = state.now + timeout;
             return Err(error);
         }
         let mut found = 0;
@@ -194,17 +193,17 @@ impl Host for SimulatedHost {
         }
         let mut rung = self.bell.rung.lock().unwrap();
         let was_rung = std::mem::take(&mut *rung);
-        if found > 0 || was_rung || timeout == 0 {
+        if found > 0 || was_rung || timeout == Duration::ZERO {
             return Ok(found);
         }
-        if timeout != FOREVER {
-            state.now = state.now.saturating_add(timeout);
+        if timeout != Duration::FOREVER {
+            state.now = state.now + timeout;
             return Ok(0);
         }
         let (mut rung, expired) = self
             .bell
             .changed
-            .wait_timeout_while(rung, PATIENCE, |rung| !*rung)
+            .wait_timeout_while(rung, PATIENCE.into(), |rung| !*rung)
             .unwrap();
         assert!(
             !expired.timed_out(),
@@ -256,12 +255,12 @@ impl Simulation {
     }
 
     /// The timeouts of all waits since the last call.
-    pub fn timeouts(&self) -> Vec<Nanos> {
+    pub fn timeouts(&self) -> Vec<Duration> {
         std::mem::take(&mut self.state.borrow_mut().timeouts)
     }
 
     /// Sets the clock, backwards too.
-    pub fn set_clock(&self, now: Nanos) {
+    pub fn set_clock(&self, now: Instant) {
         self.state.borrow_mut().now = now;
     }
 
@@ -297,7 +296,7 @@ impl World for Simulation {
     fn new() -> Self {
         let world = Simulation::default();
         // Not 0, so that points in the past exist.
-        world.set_clock(1_000_000_000);
+        world.set_clock(Instant::from_nanos(1_000_000_000));
         world
     }
 
@@ -407,12 +406,12 @@ impl World for Simulation {
         self.state.borrow_mut().close(fd)
     }
 
-    fn now(&self) -> Nanos {
+    fn now(&self) -> Instant {
         self.state.borrow().now
     }
 
-    fn sleep(&self, time: Nanos) {
+    fn sleep(&self, time: Duration) {
         let mut state = self.state.borrow_mut();
-        state.now = state.now.saturating_add(time);
+        state.now = state.now + time;
     }
 }

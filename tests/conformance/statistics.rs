@@ -1,6 +1,6 @@
 //! What the loop counts: each number moves when it should, and only then.
 
-use pirn::{Interest, Repeat, Storage, When};
+use pirn::{Duration, Instant, Interest, Repeat, Storage, When};
 
 use crate::bench::{Bench, on_task};
 use crate::world::World;
@@ -31,7 +31,7 @@ fn turns_waits_and_callbacks_are_counted<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.event_loop.stats().turns, 0);
     for name in ["a", "b", "c"] {
         b.task(name);
-        b.timer(name, When::At(0), Repeat::Never);
+        b.timer(name, When::At(Instant::from_nanos(0)), Repeat::Never);
         b.turn();
     }
     b.turn();
@@ -51,8 +51,8 @@ fn events_and_wakeups_in_vain_are_counted<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.event_loop.stats().events, 3);
     assert_eq!(b.event_loop.stats().spurious_wakeups, 0);
     // Found, and silenced before the dispatch.
-    b.event_loop.prepare(0).unwrap();
-    b.event_loop.wait(0).unwrap();
+    b.event_loop.prepare(Duration::ZERO).unwrap();
+    b.event_loop.wait(Duration::ZERO).unwrap();
     let io = b.context.io("one");
     b.event_loop.io_modify(io, Interest::empty()).unwrap();
     assert_eq!(b.dispatch(), Ok(0));
@@ -78,14 +78,18 @@ fn interest_changes_and_their_calls_are_counted<W: World>(b: &mut Bench<'_, W>) 
 }
 
 fn longest_callback_is_measured_if_asked_for<W: World>(b: &mut Bench<'_, W>) {
-    b.task_then("slow", |_, context| context.world.sleep(3_000_000));
+    b.task_then("slow", |_, context| {
+        context.world.sleep(Duration::from_millis(3))
+    });
     b.turn();
     assert_eq!(b.event_loop.stats().longest_callback_ns, 0);
 
     let mut storage = Storage::<4, 4, 4>::new();
     let mut measured = Bench::<W>::make((&mut storage).into(), true);
     measured.task("quick");
-    measured.task_then("slow", |_, context| context.world.sleep(3_000_000));
+    measured.task_then("slow", |_, context| {
+        context.world.sleep(Duration::from_millis(3))
+    });
     measured.task("quick");
     assert_eq!(measured.turn(), ["quick", "slow", "quick"]);
     let longest = measured.event_loop.stats().longest_callback_ns;
@@ -95,7 +99,7 @@ fn longest_callback_is_measured_if_asked_for<W: World>(b: &mut Bench<'_, W>) {
 fn longest_lag_is_that_of_the_latest_timer<W: World>(b: &mut Bench<'_, W>) {
     let now = b.event_loop.update();
     b.timer("timer", When::At(now), Repeat::Never);
-    b.context.world.sleep(2_000_000);
+    b.context.world.sleep(Duration::from_millis(2));
     b.turn();
     let lag = b.event_loop.stats().longest_lag_ns;
     assert!((2_000_000..1_000_000_000).contains(&lag), "{lag}");
@@ -123,7 +127,7 @@ fn use_and_peak_follow_each_kind<W: World>(b: &mut Bench<'_, W>) {
         b.task("task");
     }
     for _ in 0..2 {
-        b.timer("timer", When::At(0), Repeat::Never);
+        b.timer("timer", When::At(Instant::from_nanos(0)), Repeat::Never);
         let user = b.context.name("remote");
         b.event_loop.remote().post(on_task::<W>, user).unwrap();
     }
@@ -168,10 +172,10 @@ fn wake_up_is_no_event<W: World>(b: &mut Bench<'_, W>) {
                 remote.wake().unwrap();
             };
             scope.spawn(wake_later);
-            assert_eq!(b.event_loop.wait(pirn::FOREVER), Ok(0));
+            assert_eq!(b.event_loop.wait(pirn::Duration::FOREVER), Ok(0));
             assert_eq!(b.dispatch(), Ok(0));
             scope.spawn(wake_later);
-            assert_eq!(b.turn_for(pirn::FOREVER), [""; 0]);
+            assert_eq!(b.turn_for(pirn::Duration::FOREVER), [""; 0]);
         });
         let stats = b.event_loop.stats();
         assert_eq!(stats.waits, before.waits + 2);
@@ -188,8 +192,8 @@ fn fd_ready_in_two_ways_is_found_once<W: World>(b: &mut Bench<'_, W>) {
     b.context.world.write(other, 1);
     b.io("one", one, READ | Interest::WRITE);
     b.io("other", other, READ | Interest::WRITE);
-    b.event_loop.prepare(0).unwrap();
-    assert_eq!(b.event_loop.wait(0), Ok(2));
+    b.event_loop.prepare(Duration::ZERO).unwrap();
+    assert_eq!(b.event_loop.wait(Duration::ZERO), Ok(2));
     b.dispatch().unwrap();
     assert_eq!(b.event_loop.stats().events, 2);
 }
@@ -221,7 +225,7 @@ fn wake_writes_are_one_for_a_sleeping_loop<W: World>(b: &mut Bench<'_, W>) {
     for _ in 0..5 {
         remote.wake().unwrap();
     }
-    b.turn_for(pirn::FOREVER);
+    b.turn_for(pirn::Duration::FOREVER);
     assert_eq!(
         b.event_loop.stats().wake_writes,
         0,
@@ -234,7 +238,7 @@ fn wake_writes_are_one_for_a_sleeping_loop<W: World>(b: &mut Bench<'_, W>) {
                 remote.wake().unwrap();
             }
         });
-        b.turn_for(pirn::FOREVER);
+        b.turn_for(pirn::Duration::FOREVER);
     });
     assert_eq!(b.event_loop.stats().wake_writes, 1);
 }

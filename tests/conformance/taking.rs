@@ -2,14 +2,14 @@
 
 use std::mem::MaybeUninit;
 
-use pirn::{Ended, Error, Event, FOREVER, Interest, Limit, Repeat, Storage, When};
+use pirn::{Duration, Ended, Error, Event, Instant, Interest, Limit, Repeat, Storage, When};
 
 use crate::bench::{Bench, letters, on_task};
 use crate::os;
 use crate::world::{Epoll, World};
 
 const READ: Interest = Interest::READ;
-const MS: u64 = 1_000_000;
+const MS: Duration = Duration::from_millis(1);
 
 claims! {
     all:
@@ -36,7 +36,7 @@ claims! {
 
 /// The first parts of a turn.
 fn wait<W: World>(b: &mut Bench<'_, W>) {
-    let timeout = b.event_loop.prepare(0).unwrap();
+    let timeout = b.event_loop.prepare(Duration::ZERO).unwrap();
     b.event_loop.wait(timeout).unwrap();
 }
 
@@ -48,7 +48,7 @@ fn some_of_each<W: World>(b: &mut Bench<'_, W>) {
     }
     b.raise_handler("raised", 60, Interest::empty());
     b.event_loop.remote().raise(60).unwrap();
-    b.timer("timer", When::At(0), Repeat::Never);
+    b.timer("timer", When::At(Instant::from_nanos(0)), Repeat::Never);
     for name in ["task 1", "task 2"] {
         b.task(name);
     }
@@ -67,7 +67,11 @@ fn kinds_and_handles_are_told<W: World>(b: &mut Bench<'_, W>) {
     let io = b.io("io", reader, READ);
     let raised = b.raise_handler("raised", 63, Interest::empty());
     b.event_loop.remote().raise(63).unwrap();
-    let timer = b.timer("timer", When::At(0), Repeat::SkipMissed(3_600_000 * MS));
+    let timer = b.timer(
+        "timer",
+        When::At(Instant::from_nanos(0)),
+        Repeat::SkipMissed(3_600_000 * MS),
+    );
     let cancelled = b.task("cancelled");
     let task = b.task("task");
     b.event_loop.task_cancel(cancelled).unwrap();
@@ -130,7 +134,7 @@ fn order_does_not_depend_on_the_room<W: World>(_: &mut Bench<'_, W>) {
         }
         for _ in 0..3 {
             if room == 0 {
-                b.quiet_turn(0).unwrap();
+                b.quiet_turn(Duration::ZERO).unwrap();
             } else {
                 wait(&mut b);
                 while b.take(room).unwrap() > 0 {}
@@ -177,11 +181,19 @@ fn turn_that_was_taken_whole_is_over_for_the_next_wait<W: World>(b: &mut Bench<'
     wait(b);
     assert_eq!(b.take(8), Ok(1));
     b.task("second");
-    assert_eq!(b.event_loop.prepare(FOREVER), Ok(0), "there is a task");
-    b.event_loop.wait(0).unwrap();
+    assert_eq!(
+        b.event_loop.prepare(Duration::FOREVER),
+        Ok(Duration::ZERO),
+        "there is a task"
+    );
+    b.event_loop.wait(Duration::ZERO).unwrap();
     assert_eq!(b.take(8), Ok(1));
-    assert_eq!(b.event_loop.prepare(5), Ok(5), "there is nothing");
-    b.event_loop.wait(0).unwrap();
+    assert_eq!(
+        b.event_loop.prepare(Duration::from_nanos(5)),
+        Ok(Duration::from_nanos(5)),
+        "there is nothing"
+    );
+    b.event_loop.wait(Duration::ZERO).unwrap();
     assert_eq!(b.take(8), Ok(0));
     assert_eq!(b.context.log, ["first", "second"]);
 }
@@ -198,7 +210,7 @@ fn nest<W: World>(b: &mut Bench<'_, W>, room: usize) {
             due.call(&mut b.event_loop, &mut b.context);
             let called = b.context.log.last().expect("it was logged");
             if ["outer", "inner"].contains(&called.as_str()) {
-                let timeout = b.event_loop.prepare(FOREVER).unwrap();
+                let timeout = b.event_loop.prepare(Duration::FOREVER).unwrap();
                 b.event_loop.wait(timeout).unwrap();
                 nest(b, 1);
             }
@@ -212,7 +224,7 @@ fn handlers_may_make_turns<W: World>(_: &mut Bench<'_, W>) {
         let mut storage = Storage::<8, 8, 8>::new();
         let mut b = Bench::<W>::new(&mut storage);
         some_of_each(&mut b);
-        b.timer("outer", When::At(1), Repeat::Never);
+        b.timer("outer", When::At(Instant::from_nanos(1)), Repeat::Never);
         b.task("inner");
         wait(&mut b);
         nest(&mut b, room);
@@ -292,7 +304,7 @@ fn time_and_measuring_are_of_calls_alone<W: World>(_: &mut Bench<'_, W>) {
     some_of_each(&mut b);
     b.event_loop.set_limit(Limit {
         callbacks: 0,
-        time: 1,
+        time: Duration::from_nanos(1),
     });
     wait(&mut b);
     assert_eq!(b.take(5), Ok(5));
@@ -309,13 +321,13 @@ fn rest_keeps_the_next_wait_from_sleeping<W: World>(b: &mut Bench<'_, W>) {
     let waits = b.event_loop.stats().waits;
     let mut taken = b.take(2).unwrap();
     while taken < 8 {
-        assert_eq!(b.event_loop.prepare(FOREVER), Ok(0));
-        assert_eq!(b.event_loop.wait(FOREVER), Ok(0));
+        assert_eq!(b.event_loop.prepare(Duration::FOREVER), Ok(Duration::ZERO));
+        assert_eq!(b.event_loop.wait(Duration::FOREVER), Ok(0));
         taken += b.take(2).unwrap();
     }
     assert_eq!(b.event_loop.stats().waits, waits);
     // It came out even: that it was all is known when nothing is found.
-    assert_eq!(b.event_loop.wait(FOREVER), Ok(0));
+    assert_eq!(b.event_loop.wait(Duration::FOREVER), Ok(0));
     assert_eq!(b.take(2), Ok(0));
     b.context.log.clear();
     assert_eq!(b.turn_sorted(), ["a R", "b R"]);
@@ -354,7 +366,7 @@ fn ended_tells_what_a_run_would_do<W: World>(b: &mut Bench<'_, W>) {
     // A stop ends the wait too.
     b.event_loop.hold().unwrap();
     b.event_loop.remote().stop().unwrap();
-    b.event_loop.wait(FOREVER).unwrap();
+    b.event_loop.wait(Duration::FOREVER).unwrap();
     assert_eq!(b.take(1), Ok(0));
     assert_eq!(b.event_loop.ended(), Some(Ended::Stopped));
     b.event_loop.release().unwrap();

@@ -1,6 +1,6 @@
 //! Tasks: what the loop's own thread queues for the next turn.
 
-use pirn::{Error, FOREVER, Storage};
+use pirn::{Duration, Error, Instant, Storage};
 
 use crate::bench::{Bench, Context, Lp, on_task};
 use crate::world::World;
@@ -28,7 +28,7 @@ fn tasks_run_in_the_order_they_were_posted<W: World>(b: &mut Bench<'_, W>) {
     for name in ["a", "b", "c"] {
         b.task(name);
     }
-    assert_eq!(b.turn_for(FOREVER), ["a", "b", "c"]);
+    assert_eq!(b.turn_for(Duration::FOREVER), ["a", "b", "c"]);
     b.assert_silent();
 }
 
@@ -56,8 +56,12 @@ fn task_that_posts_itself_starves_nothing<W: World>(b: &mut Bench<'_, W>) {
     b.io("io", reader, pirn::Interest::READ);
     b.task_then("again", repost::<W>);
     for _ in 0..5 {
-        b.timer("timer", pirn::When::At(0), pirn::Repeat::Never);
-        assert_eq!(b.turn_for(FOREVER), ["timer", "io R", "again"]);
+        b.timer(
+            "timer",
+            pirn::When::At(Instant::from_nanos(0)),
+            pirn::Repeat::Never,
+        );
+        assert_eq!(b.turn_for(Duration::FOREVER), ["timer", "io R", "again"]);
     }
 }
 

@@ -1,12 +1,12 @@
 //! Timers: when they fire, in which order, and what changing them does.
 
-use pirn::{BackendKind, Ended, Error, FOREVER, Repeat, Storage, Timer, When};
+use pirn::{BackendKind, Duration, Ended, Error, Instant, Repeat, Storage, Timer, When};
 
 use crate::bench::{Bench, on_timer};
 use crate::world::World;
 
 const ONCE: Repeat = Repeat::Never;
-const MS: u64 = 1_000_000;
+const MS: Duration = Duration::from_millis(1);
 
 claims! {
     all:
@@ -51,31 +51,36 @@ fn due_timers_fire_by_deadline_and_then_by_arming<W: World>(b: &mut Bench<'_, W>
         ("3c", 3),
         ("0", 0),
     ] {
-        b.timer(name, When::At(deadline), ONCE);
+        b.timer(name, When::At(Instant::from_nanos(deadline)), ONCE);
     }
     let moved = b.context.timer("3a");
     b.event_loop.timer_stop(moved).unwrap();
-    b.timer("3d", When::At(3), ONCE);
+    b.timer("3d", When::At(Instant::from_nanos(3)), ONCE);
     assert_eq!(b.turn(), ["0", "3b", "3c", "3d", "5", "7"]);
     assert_eq!(b.event_loop.stats().timer_used, 0);
 }
 
 /// T46.
 fn timer_of_no_delay_fires_in_the_next_turn<W: World>(b: &mut Bench<'_, W>) {
-    b.timer_then("first", When::At(0), ONCE, |event_loop, context| {
-        for (name, when) in [
-            ("at 0", When::At(0)),
-            ("after 0", When::After(0)),
-            ("after now 0", When::AfterCached(0)),
-        ] {
-            let user = context.name(name);
-            event_loop
-                .timer_start(when, ONCE, on_timer::<W>, user)
-                .unwrap();
-        }
-    });
+    b.timer_then(
+        "first",
+        When::At(Instant::from_nanos(0)),
+        ONCE,
+        |event_loop, context| {
+            for (name, when) in [
+                ("at 0", When::At(Instant::from_nanos(0))),
+                ("after 0", When::After(Duration::ZERO)),
+                ("after now 0", When::AfterCached(Duration::ZERO)),
+            ] {
+                let user = context.name(name);
+                event_loop
+                    .timer_start(when, ONCE, on_timer::<W>, user)
+                    .unwrap();
+            }
+        },
+    );
     assert_eq!(b.turn(), ["first"]);
-    let mut second = b.turn_for(FOREVER);
+    let mut second = b.turn_for(Duration::FOREVER);
     assert_eq!(second.remove(0), "at 0");
     second.sort();
     assert_eq!(second, ["after 0", "after now 0"]);
@@ -91,41 +96,34 @@ fn callback_that_starts_timers_without_delay_starves_nothing<W: World>(b: &mut B
     ) {
         let user = context.name_then("timer", again::<W>);
         event_loop
-            .timer_start(When::At(0), ONCE, on_timer::<W>, user)
+            .timer_start(When::At(Instant::from_nanos(0)), ONCE, on_timer::<W>, user)
             .unwrap();
     }
-    b.timer_then("timer", When::At(0), ONCE, again::<W>);
+    b.timer_then("timer", When::At(Instant::from_nanos(0)), ONCE, again::<W>);
     for _ in 0..10 {
         b.task("task");
-        assert_eq!(b.turn_for(FOREVER), ["timer", "io R", "task"]);
+        assert_eq!(b.turn_for(Duration::FOREVER), ["timer", "io R", "task"]);
     }
 }
 
 /// 42, 44, 59: waits may end early, callbacks may not.
 fn timer_is_never_early_and_the_wait_not_short_of_it<W: World>(b: &mut Bench<'_, W>) {
     for delay in [
-        1,
-        999,
-        1_000,
-        400_000,
-        MS - 1,
-        MS,
-        MS + 1,
-        2 * MS + 500_000,
-        7 * MS,
+        1, 999, 1_000, 400_000, 999_999, 1_000_000, 1_000_001, 2_500_000, 7_000_000,
     ] {
+        let delay = Duration::from_nanos(delay);
         let start = b.context.world.now();
         b.timer("timer", When::After(delay), ONCE);
         b.context.times.clear();
         let mut turns = 0;
-        while b.turn_for(FOREVER).is_empty() {
+        while b.turn_for(Duration::FOREVER).is_empty() {
             turns += 1;
-            assert!(turns < 40, "{delay} ns took {turns} turns");
+            assert!(turns < 40, "{delay:?} took {turns} turns");
         }
         let fired = b.context.times[0];
         assert!(
             fired >= start + delay,
-            "{delay} ns: {} ns early",
+            "{delay:?}: {:?} early",
             start + delay - fired
         );
         if W::KIND == BackendKind::Host {
@@ -140,14 +138,14 @@ fn hundred_thousand_timers_are_never_early<W: World>(_: &mut Bench<'_, W>) {
     struct Counted {
         fired: usize,
         early: usize,
-        last: u64,
+        last: Instant,
     }
     fn fire<H: pirn::Host>(
         event_loop: &mut pirn::Core<'_, Counted, H>,
         counted: &mut Counted,
         event: pirn::TimerEvent,
     ) {
-        let deadline = event.user as u64;
+        let deadline = Instant::from_nanos(event.user as u64);
         counted.fired += 1;
         counted.early += usize::from(event_loop.now() < deadline);
         assert!(
@@ -167,16 +165,17 @@ fn hundred_thousand_timers_are_never_early<W: World>(_: &mut Bench<'_, W>) {
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        let deadline = start + (random >> 20) % (50 * MS);
+        let deadline = start + Duration::from_nanos((random >> 20) % 50_000_000);
+        let user = deadline.as_nanos() as usize;
         event_loop
-            .timer_start(When::At(deadline), ONCE, fire::<W::Host>, deadline as usize)
+            .timer_start(When::At(deadline), ONCE, fire::<W::Host>, user)
             .unwrap();
     }
     event_loop.verify().unwrap();
     let mut counted = Counted {
         fired: 0,
         early: 0,
-        last: 0,
+        last: Instant::from_nanos(0),
     };
     assert_eq!(event_loop.run(&mut counted), Ok(pirn::Ended::Done));
     event_loop.verify().unwrap();
@@ -188,7 +187,7 @@ fn hundred_thousand_timers_are_never_early<W: World>(_: &mut Bench<'_, W>) {
 fn below_a_millisecond_the_loop_does_not_spin<W: World>(b: &mut Bench<'_, W>) {
     let before = b.event_loop.stats().waits;
     for _ in 0..50 {
-        b.timer("timer", When::After(400_000), ONCE);
+        b.timer("timer", When::After(Duration::from_micros(400)), ONCE);
         b.run().unwrap();
     }
     let waits = b.event_loop.stats().waits - before;
@@ -197,7 +196,7 @@ fn below_a_millisecond_the_loop_does_not_spin<W: World>(b: &mut Bench<'_, W>) {
 }
 
 fn stopped_timers_never_fire<W: World>(b: &mut Bench<'_, W>) {
-    let timer = b.timer("stopped", When::At(0), ONCE);
+    let timer = b.timer("stopped", When::At(Instant::from_nanos(0)), ONCE);
     let far = b.timer("far", When::After(3600 * 1000 * MS), ONCE);
     b.event_loop.timer_stop(timer).unwrap();
     assert_eq!(b.event_loop.timer_stop(timer), Err(Error::ENOENT));
@@ -207,7 +206,7 @@ fn stopped_timers_never_fire<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop.timer_stop(soon).unwrap();
     b.assert_sleeps();
     b.event_loop.timer_stop(far).unwrap();
-    assert_eq!(b.event_loop.next_deadline(), FOREVER);
+    assert_eq!(b.event_loop.next_deadline(), Instant::NEVER);
     assert_eq!(b.run(), Ok(pirn::Ended::Done));
 }
 
@@ -215,16 +214,16 @@ fn stopped_timers_never_fire<W: World>(b: &mut Bench<'_, W>) {
 fn timer_stopped_by_an_earlier_one_of_the_turn_does_not_fire<W: World>(b: &mut Bench<'_, W>) {
     b.timer_then(
         "own",
-        When::At(1),
-        Repeat::FixedDelay(1),
+        When::At(Instant::from_nanos(1)),
+        Repeat::FixedDelay(Duration::from_nanos(1)),
         |event_loop, context| {
             event_loop.timer_stop(context.timer("own")).unwrap();
             event_loop.timer_stop(context.timer("other")).unwrap();
             event_loop.timer_stop(context.timer("later")).unwrap();
         },
     );
-    b.timer("other", When::At(2), ONCE);
-    b.timer("kept", When::At(3), ONCE);
+    b.timer("other", When::At(Instant::from_nanos(2)), ONCE);
+    b.timer("kept", When::At(Instant::from_nanos(3)), ONCE);
     b.timer("later", When::After(MS), ONCE);
     assert_eq!(b.turn(), ["own", "kept"]);
     b.assert_silent();
@@ -233,20 +232,31 @@ fn timer_stopped_by_an_earlier_one_of_the_turn_does_not_fire<W: World>(b: &mut B
 
 /// T57.
 fn handle_of_a_fired_timer_is_stale<W: World>(b: &mut Bench<'_, W>) {
-    b.timer_then("once", When::At(0), ONCE, |event_loop, context| {
-        let own = context.timer("once");
-        assert_eq!(event_loop.timer_stop(own), Err(Error::ENOENT));
-        assert_eq!(event_loop.timer_again(own, 5), Err(Error::ENOENT));
-        assert_eq!(event_loop.timer_slack(own, 5), Err(Error::ENOENT));
-        assert_eq!(event_loop.timer_remaining(own), Err(Error::ENOENT));
-        assert_eq!(
-            event_loop.timer_set_reference(own, false),
-            Err(Error::ENOENT)
-        );
-    });
+    b.timer_then(
+        "once",
+        When::At(Instant::from_nanos(0)),
+        ONCE,
+        |event_loop, context| {
+            let own = context.timer("once");
+            assert_eq!(event_loop.timer_stop(own), Err(Error::ENOENT));
+            assert_eq!(
+                event_loop.timer_again(own, Duration::from_nanos(5)),
+                Err(Error::ENOENT)
+            );
+            assert_eq!(
+                event_loop.timer_slack(own, Duration::from_nanos(5)),
+                Err(Error::ENOENT)
+            );
+            assert_eq!(event_loop.timer_remaining(own), Err(Error::ENOENT));
+            assert_eq!(
+                event_loop.timer_set_reference(own, false),
+                Err(Error::ENOENT)
+            );
+        },
+    );
     assert_eq!(b.turn(), ["once"]);
     let old = b.context.timer("once");
-    b.timer("new", When::At(0), ONCE);
+    b.timer("new", When::At(Instant::from_nanos(0)), ONCE);
     assert_eq!(b.event_loop.timer_stop(old), Err(Error::ENOENT));
     assert_eq!(
         b.event_loop.timer_stop(pirn::Timer::default()),
@@ -258,18 +268,26 @@ fn handle_of_a_fired_timer_is_stale<W: World>(b: &mut Bench<'_, W>) {
 /// T45, T52.
 fn deadlines_beyond_every_clock_never_come<W: World>(b: &mut Bench<'_, W>) {
     for when in [
-        When::After(1 << 63),
-        When::After(u64::MAX),
-        When::AfterCached(u64::MAX),
-        When::At(u64::MAX),
-        When::At(1 << 63),
+        When::After(Duration::from_nanos(1 << 63)),
+        When::After(Duration::FOREVER),
+        When::AfterCached(Duration::FOREVER),
+        When::At(Instant::NEVER),
+        When::At(Instant::from_nanos(1 << 63)),
     ] {
         b.timer("never", when, ONCE);
     }
-    b.timer("periodic", When::At(FOREVER), Repeat::FixedRate(u64::MAX));
+    b.timer(
+        "periodic",
+        When::At(Instant::NEVER),
+        Repeat::FixedRate(Duration::FOREVER),
+    );
     b.assert_sleeps();
     assert_eq!(b.event_loop.stats().timer_used, 6);
-    b.timer("now", When::At(0), Repeat::SkipMissed(u64::MAX));
+    b.timer(
+        "now",
+        When::At(Instant::from_nanos(0)),
+        Repeat::SkipMissed(Duration::FOREVER),
+    );
     assert_eq!(b.turn(), ["now"]);
     b.assert_silent();
 }
@@ -281,15 +299,18 @@ fn long_waits_do_not_end_at_once<W: World>(b: &mut Bench<'_, W>) {
         (1 << 32) * MS,
         i32::MAX as u64 * MS,
         (1u64 << 31) * 1000 * MS,
-        1 << 62,
+        Duration::from_nanos(1 << 62),
     ] {
         let timer = b.timer("far", When::After(delay), ONCE);
         let start = b.context.world.now();
         let waits = b.event_loop.stats().waits;
         b.timer_then("soon", When::After(3 * MS), ONCE, |_, _| ());
-        assert_eq!(b.turns_until(1), ["soon"], "{delay}");
+        assert_eq!(b.turns_until(1), ["soon"], "{delay:?}");
         assert!(b.context.world.now() >= start + 3 * MS);
-        assert!(b.event_loop.stats().waits - waits < 20, "{delay}: it spins");
+        assert!(
+            b.event_loop.stats().waits - waits < 20,
+            "{delay:?}: it spins"
+        );
         b.event_loop.timer_stop(timer).unwrap();
     }
 }
@@ -297,13 +318,17 @@ fn long_waits_do_not_end_at_once<W: World>(b: &mut Bench<'_, W>) {
 fn period_of_zero_is_refused<W: World>(b: &mut Bench<'_, W>) {
     let user = b.context.name("never");
     for repeat in [
-        Repeat::FixedRate(0),
-        Repeat::FixedDelay(0),
-        Repeat::SkipMissed(0),
+        Repeat::FixedRate(Duration::ZERO),
+        Repeat::FixedDelay(Duration::ZERO),
+        Repeat::SkipMissed(Duration::ZERO),
     ] {
         assert_eq!(
-            b.event_loop
-                .timer_start(When::At(0), repeat, on_timer::<W>, user),
+            b.event_loop.timer_start(
+                When::At(Instant::from_nanos(0)),
+                repeat,
+                on_timer::<W>,
+                user
+            ),
             Err(Error::EINVAL)
         );
     }
@@ -312,9 +337,21 @@ fn period_of_zero_is_refused<W: World>(b: &mut Bench<'_, W>) {
 
 /// 51: however much is overdue, one call in a turn.
 fn periodic_timer_fires_once_in_a_turn<W: World>(b: &mut Bench<'_, W>) {
-    b.timer("rate", When::At(0), Repeat::FixedRate(1));
-    b.timer("delay", When::At(0), Repeat::FixedDelay(1));
-    b.timer("skip", When::At(0), Repeat::SkipMissed(1));
+    b.timer(
+        "rate",
+        When::At(Instant::from_nanos(0)),
+        Repeat::FixedRate(Duration::from_nanos(1)),
+    );
+    b.timer(
+        "delay",
+        When::At(Instant::from_nanos(0)),
+        Repeat::FixedDelay(Duration::from_nanos(1)),
+    );
+    b.timer(
+        "skip",
+        When::At(Instant::from_nanos(0)),
+        Repeat::SkipMissed(Duration::from_nanos(1)),
+    );
     for _ in 0..5 {
         let called = b.turn();
         for name in ["rate", "delay", "skip"] {
@@ -331,20 +368,23 @@ fn periodic_timer_fires_once_in_a_turn<W: World>(b: &mut Bench<'_, W>) {
             called.iter().any(|called| called.starts_with("rate +")),
             "{called:?}"
         );
-        b.context.world.sleep(10);
+        b.context.world.sleep(Duration::from_nanos(10));
     }
 }
 
 fn again_moves_a_deadline_both_ways<W: World>(b: &mut Bench<'_, W>) {
-    let timer = b.timer("timer", When::At(0), ONCE);
+    let timer = b.timer("timer", When::At(Instant::from_nanos(0)), ONCE);
     b.event_loop.timer_again(timer, 3600 * 1000 * MS).unwrap();
     b.assert_silent();
-    b.event_loop.timer_again(timer, FOREVER).unwrap();
+    b.event_loop.timer_again(timer, Duration::FOREVER).unwrap();
     b.assert_silent();
-    assert_eq!(b.event_loop.next_deadline(), FOREVER);
-    b.event_loop.timer_again(timer, 0).unwrap();
+    assert_eq!(b.event_loop.next_deadline(), Instant::NEVER);
+    b.event_loop.timer_again(timer, Duration::ZERO).unwrap();
     assert_eq!(b.turn(), ["timer"]);
-    assert_eq!(b.event_loop.timer_again(timer, 0), Err(Error::ENOENT));
+    assert_eq!(
+        b.event_loop.timer_again(timer, Duration::ZERO),
+        Err(Error::ENOENT)
+    );
 }
 
 /// T50.
@@ -352,28 +392,35 @@ fn again_counts_as_armed_now<W: World>(b: &mut Bench<'_, W>) {
     let first = b.timer("first", When::After(3600 * 1000 * MS), ONCE);
     let second = b.timer("second", When::After(3600 * 1000 * MS), ONCE);
     b.event_loop.update();
-    b.event_loop.timer_again(second, 0).unwrap();
-    b.event_loop.timer_again(first, 0).unwrap();
+    b.event_loop.timer_again(second, Duration::ZERO).unwrap();
+    b.event_loop.timer_again(first, Duration::ZERO).unwrap();
     assert_eq!(b.turn(), ["second", "first"]);
 }
 
 /// 49: from the callback of an earlier timer of the same turn.
 fn again_for_a_timer_that_is_due_takes_it_back<W: World>(b: &mut Bench<'_, W>) {
-    b.timer_then("first", When::At(1), ONCE, |event_loop, context| {
-        event_loop
-            .timer_again(context.timer("pushed"), 3600 * 1000 * MS)
-            .unwrap();
-        event_loop.timer_again(context.timer("now"), 0).unwrap();
-    });
-    b.timer("pushed", When::At(2), ONCE);
-    b.timer("now", When::At(3), ONCE);
-    b.timer("last", When::At(4), ONCE);
+    b.timer_then(
+        "first",
+        When::At(Instant::from_nanos(1)),
+        ONCE,
+        |event_loop, context| {
+            event_loop
+                .timer_again(context.timer("pushed"), 3600 * 1000 * MS)
+                .unwrap();
+            event_loop
+                .timer_again(context.timer("now"), Duration::ZERO)
+                .unwrap();
+        },
+    );
+    b.timer("pushed", When::At(Instant::from_nanos(2)), ONCE);
+    b.timer("now", When::At(Instant::from_nanos(3)), ONCE);
+    b.timer("last", When::At(Instant::from_nanos(4)), ONCE);
     assert_eq!(b.turn(), ["first", "last"]);
     assert_eq!(b.turn(), ["now"]);
     b.assert_silent();
 }
 
-const HOUR: u64 = 3600 * 1000 * MS;
+const HOUR: Duration = Duration::from_secs(3600);
 
 impl<W: World> Bench<'_, W> {
     /// Sets the timer of that name, which logs.
@@ -387,11 +434,11 @@ impl<W: World> Bench<'_, W> {
 
 fn set_starts_what_is_not_live<W: World>(b: &mut Bench<'_, W>) {
     let mut timer = Timer::default();
-    b.set(&mut timer, "new", When::At(0), ONCE);
+    b.set(&mut timer, "new", When::At(Instant::from_nanos(0)), ONCE);
     assert_ne!(timer, Timer::default());
     assert_eq!(b.turn(), ["new"]);
     let fired = timer;
-    b.set(&mut timer, "fired", When::At(0), ONCE);
+    b.set(&mut timer, "fired", When::At(Instant::from_nanos(0)), ONCE);
     assert_ne!(timer, fired);
     assert_eq!(b.turn(), ["fired"]);
     b.set(&mut timer, "stopped", When::After(HOUR), ONCE);
@@ -399,7 +446,7 @@ fn set_starts_what_is_not_live<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop.timer_stop(timer).unwrap();
     // Its slot is another's by now.
     let other = b.timer("other", When::After(HOUR), ONCE);
-    b.set(&mut timer, "again", When::At(0), ONCE);
+    b.set(&mut timer, "again", When::At(Instant::from_nanos(0)), ONCE);
     assert_ne!(timer, stopped);
     assert_ne!(timer, other);
     assert_eq!(b.turn(), ["again"]);
@@ -409,7 +456,8 @@ fn set_starts_what_is_not_live<W: World>(b: &mut Bench<'_, W>) {
 fn set_arms_a_live_timer_in_place<W: World>(b: &mut Bench<'_, W>) {
     let mut timer = b.timer("timer", When::After(HOUR), ONCE);
     let handle = timer;
-    for deadline in [HOUR, FOREVER, 1, 2 * HOUR, 0] {
+    let hour = HOUR.as_nanos();
+    for deadline in [hour, u64::MAX, 1, 2 * hour, 0].map(Instant::from_nanos) {
         b.set(&mut timer, "set", When::At(deadline), ONCE);
         assert_eq!(timer, handle);
         assert_eq!(b.event_loop.next_deadline(), deadline);
@@ -424,31 +472,47 @@ fn set_makes_of_a_live_timer_what_start_makes<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop.timer_set_reference(timer, false).unwrap();
     b.event_loop.timer_slack(timer, HOUR).unwrap();
     // Periodic, referenced, exact; and armed after the other.
-    b.timer("other", When::At(7), ONCE);
-    b.set(&mut timer, "tick", When::At(7), Repeat::SkipMissed(HOUR));
-    assert_eq!(b.event_loop.next_deadline(), 7);
+    b.timer("other", When::At(Instant::from_nanos(7)), ONCE);
+    b.set(
+        &mut timer,
+        "tick",
+        When::At(Instant::from_nanos(7)),
+        Repeat::SkipMissed(HOUR),
+    );
+    assert_eq!(b.event_loop.next_deadline(), Instant::from_nanos(7));
     let called = b.turn();
     assert_eq!(called.len(), 2);
     assert_eq!(called[0], "other");
     assert!(called[1].starts_with("tick"), "{called:?}");
     assert_eq!(b.event_loop.stats().timer_used, 1);
     // One-shot again, and the loop ends with it.
-    b.set(&mut timer, "last", When::At(7), ONCE);
+    b.set(&mut timer, "last", When::At(Instant::from_nanos(7)), ONCE);
     b.context.log.clear();
     assert_eq!(b.event_loop.run(&mut b.context), Ok(Ended::Done));
     assert_eq!(b.context.log, ["last"]);
 }
 
 fn set_for_a_timer_that_is_due_takes_it_back<W: World>(b: &mut Bench<'_, W>) {
-    b.timer_then("first", When::At(1), ONCE, |event_loop, context| {
-        let mut due = context.timer("due");
-        let user = context.name("set");
-        event_loop
-            .timer_set(&mut due, When::At(0), ONCE, on_timer::<W>, user)
-            .unwrap();
-        assert_eq!(due, context.timer("due"));
-    });
-    b.timer("due", When::At(2), ONCE);
+    b.timer_then(
+        "first",
+        When::At(Instant::from_nanos(1)),
+        ONCE,
+        |event_loop, context| {
+            let mut due = context.timer("due");
+            let user = context.name("set");
+            event_loop
+                .timer_set(
+                    &mut due,
+                    When::At(Instant::from_nanos(0)),
+                    ONCE,
+                    on_timer::<W>,
+                    user,
+                )
+                .unwrap();
+            assert_eq!(due, context.timer("due"));
+        },
+    );
+    b.timer("due", When::At(Instant::from_nanos(2)), ONCE);
     assert_eq!(b.turn(), ["first"]);
     assert_eq!(b.turn(), ["set"]);
 }
@@ -462,14 +526,25 @@ fn set_in_its_own_callback_needs_no_other_slot<W: World>(_: &mut Bench<'_, W>) {
         let mut timer = context.timer("timer");
         let user = context.name_then("timer", set_itself::<W>);
         event_loop
-            .timer_set(&mut timer, When::At(0), ONCE, on_timer::<W>, user)
+            .timer_set(
+                &mut timer,
+                When::At(Instant::from_nanos(0)),
+                ONCE,
+                on_timer::<W>,
+                user,
+            )
             .unwrap();
         context.timers.insert("timer", timer);
     }
     for repeat in [ONCE, Repeat::SkipMissed(HOUR)] {
         let mut storage = Storage::<0, 1, 0>::new();
         let mut b = Bench::<W>::new(&mut storage);
-        b.timer_then("timer", When::At(0), repeat, set_itself::<W>);
+        b.timer_then(
+            "timer",
+            When::At(Instant::from_nanos(0)),
+            repeat,
+            set_itself::<W>,
+        );
         for _ in 0..5 {
             let called = b.turn();
             assert_eq!(called.len(), 1);
@@ -484,37 +559,41 @@ fn set_in_its_own_callback_needs_no_other_slot<W: World>(_: &mut Bench<'_, W>) {
 fn set_that_is_refused_changes_nothing<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<0, 2, 0>::new();
     let mut b = Bench::<W>::new(&mut storage);
-    let mut timer = b.timer("timer", When::At(0), ONCE);
+    let mut timer = b.timer("timer", When::At(Instant::from_nanos(0)), ONCE);
     b.timer("other", When::After(HOUR), ONCE);
     let user = b.context.name("never");
     let handle = timer;
     for repeat in [
-        Repeat::FixedRate(0),
-        Repeat::FixedDelay(0),
-        Repeat::SkipMissed(0),
+        Repeat::FixedRate(Duration::ZERO),
+        Repeat::FixedDelay(Duration::ZERO),
+        Repeat::SkipMissed(Duration::ZERO),
     ] {
         let refused =
             b.event_loop
-                .timer_set(&mut timer, When::At(HOUR), repeat, on_timer::<W>, user);
+                .timer_set(&mut timer, When::After(HOUR), repeat, on_timer::<W>, user);
         assert_eq!((refused, timer), (Err(Error::EINVAL), handle));
     }
     let mut none = Timer::default();
-    let refused = b
-        .event_loop
-        .timer_set(&mut none, When::At(0), ONCE, on_timer::<W>, user);
+    let refused = b.event_loop.timer_set(
+        &mut none,
+        When::At(Instant::from_nanos(0)),
+        ONCE,
+        on_timer::<W>,
+        user,
+    );
     assert_eq!((refused, none), (Err(Error::ENOSPC), Timer::default()));
-    b.set(&mut timer, "live", When::At(0), ONCE);
+    b.set(&mut timer, "live", When::At(Instant::from_nanos(0)), ONCE);
     assert_eq!(b.turn(), ["live"]);
 }
 
 fn remaining_time_is_told<W: World>(b: &mut Bench<'_, W>) {
-    let due = b.timer("due", When::At(0), ONCE);
-    let never = b.timer("never", When::At(FOREVER), ONCE);
+    let due = b.timer("due", When::At(Instant::from_nanos(0)), ONCE);
+    let never = b.timer("never", When::At(Instant::NEVER), ONCE);
     let far = b.timer("far", When::After(1000 * MS), ONCE);
-    assert_eq!(b.event_loop.timer_remaining(due), Ok(0));
-    assert_eq!(b.event_loop.timer_remaining(never), Ok(FOREVER));
+    assert_eq!(b.event_loop.timer_remaining(due), Ok(Duration::ZERO));
+    assert_eq!(b.event_loop.timer_remaining(never), Ok(Duration::FOREVER));
     let left = b.event_loop.timer_remaining(far).unwrap();
-    assert!(left <= 1000 * MS && left > 500 * MS, "{left}");
+    assert!(left <= 1000 * MS && left > 500 * MS, "{left:?}");
     b.context.world.sleep(MS);
     assert!(b.event_loop.timer_remaining(far).unwrap() <= left - MS);
 }
@@ -522,19 +601,31 @@ fn remaining_time_is_told<W: World>(b: &mut Bench<'_, W>) {
 /// T58.
 fn next_deadline_is_exact<W: World>(b: &mut Bench<'_, W>) {
     let base = b.event_loop.now() + 3600 * 1000 * MS;
-    assert_eq!(b.event_loop.next_deadline(), FOREVER);
-    let middle = b.timer("middle", When::At(base + 500), ONCE);
-    assert_eq!(b.event_loop.next_deadline(), base + 500);
-    let late = b.timer("late", When::At(base + 70_000), ONCE);
-    assert_eq!(b.event_loop.next_deadline(), base + 500);
-    let early = b.timer("early", When::At(base + 3), ONCE);
-    assert_eq!(b.event_loop.next_deadline(), base + 3);
+    assert_eq!(b.event_loop.next_deadline(), Instant::NEVER);
+    let middle = b.timer("middle", When::At(base + Duration::from_nanos(500)), ONCE);
+    assert_eq!(
+        b.event_loop.next_deadline(),
+        base + Duration::from_nanos(500)
+    );
+    let late = b.timer("late", When::At(base + Duration::from_nanos(70_000)), ONCE);
+    assert_eq!(
+        b.event_loop.next_deadline(),
+        base + Duration::from_nanos(500)
+    );
+    let early = b.timer("early", When::At(base + Duration::from_nanos(3)), ONCE);
+    assert_eq!(b.event_loop.next_deadline(), base + Duration::from_nanos(3));
     b.event_loop.timer_stop(early).unwrap();
-    assert_eq!(b.event_loop.next_deadline(), base + 500);
+    assert_eq!(
+        b.event_loop.next_deadline(),
+        base + Duration::from_nanos(500)
+    );
     b.event_loop.timer_again(middle, 7200 * 1000 * MS).unwrap();
-    assert_eq!(b.event_loop.next_deadline(), base + 70_000);
+    assert_eq!(
+        b.event_loop.next_deadline(),
+        base + Duration::from_nanos(70_000)
+    );
     b.event_loop.timer_stop(late).unwrap();
-    assert!(b.event_loop.next_deadline() > base + 70_000);
+    assert!(b.event_loop.next_deadline() > base + Duration::from_nanos(70_000));
 }
 
 /// T56, T61.
@@ -542,18 +633,18 @@ fn capacity_is_an_answer<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<0, 3, 0>::new();
     let mut b = Bench::<W>::new(&mut storage);
     for round in 0..3 {
-        let one = b.timer("1", When::At(1), ONCE);
-        b.timer("2", When::At(2), ONCE);
-        b.timer("3", When::At(3), ONCE);
+        let one = b.timer("1", When::At(Instant::from_nanos(1)), ONCE);
+        b.timer("2", When::At(Instant::from_nanos(2)), ONCE);
+        b.timer("3", When::At(Instant::from_nanos(3)), ONCE);
         let user = b.context.name("too many");
         assert_eq!(
             b.event_loop
-                .timer_start(When::At(0), ONCE, on_timer::<W>, user),
+                .timer_start(When::At(Instant::from_nanos(0)), ONCE, on_timer::<W>, user),
             Err(Error::ENOSPC)
         );
         if round == 1 {
             b.event_loop.timer_stop(one).unwrap();
-            b.timer("4", When::At(4), ONCE);
+            b.timer("4", When::At(Instant::from_nanos(4)), ONCE);
             assert_eq!(b.turn(), ["2", "3", "4"]);
         } else {
             assert_eq!(b.turn(), ["1", "2", "3"]);
@@ -568,14 +659,14 @@ fn slack_makes_late_never_early<W: World>(b: &mut Bench<'_, W>) {
     let effective = b.event_loop.next_deadline();
     assert!(
         (start + 2 * MS..start + 5 * MS).contains(&effective),
-        "{effective} after {start}"
+        "{effective:?} after {start:?}"
     );
     b.context.times.clear();
     assert_eq!(b.turns_until(1), ["slack"]);
     assert!(b.context.times[0] >= effective);
     let timer = b.timer("exact", When::At(start), ONCE);
-    b.event_loop.timer_slack(timer, FOREVER).unwrap();
+    b.event_loop.timer_slack(timer, Duration::FOREVER).unwrap();
     b.assert_silent();
-    b.event_loop.timer_slack(timer, 0).unwrap();
+    b.event_loop.timer_slack(timer, Duration::ZERO).unwrap();
     assert_eq!(b.turn(), ["exact"]);
 }

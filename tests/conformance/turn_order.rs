@@ -1,6 +1,6 @@
 //! What comes when in a turn, and how a turn can be limited.
 
-use pirn::{FOREVER, Interest, Limit, Ready, Repeat, When};
+use pirn::{Duration, Instant, Interest, Limit, Ready, Repeat, When};
 
 use crate::bench::{Bench, on_io};
 use crate::world::World;
@@ -42,7 +42,7 @@ fn one_of_each<W: World>(b: &mut Bench<'_, W>) {
     b.io("io", reader, READ);
     b.raise_handler("raised", 9, Interest::empty());
     remote.raise(9).unwrap();
-    b.timer("timer", When::At(0), ONCE);
+    b.timer("timer", When::At(Instant::from_nanos(0)), ONCE);
 }
 
 fn timers_then_raised_then_io_then_tasks_then_remote<W: World>(b: &mut Bench<'_, W>) {
@@ -84,7 +84,7 @@ fn priority_added_between_wait_and_dispatch_calls_nobody_twice<W: World>(b: &mut
     let (reader, _writer) = b.ready_pipe();
     let (idle, _idle_writer) = b.pipe();
     b.io("io", reader, READ);
-    let timeout = b.event_loop.prepare(0).unwrap();
+    let timeout = b.event_loop.prepare(Duration::ZERO).unwrap();
     b.event_loop.wait(timeout).unwrap();
     b.io("high", idle, READ | Interest::HIGH);
     b.dispatch().unwrap();
@@ -139,8 +139,8 @@ fn leftovers_are_served_without_another_wait<W: World>(b: &mut Bench<'_, W>) {
     b.limit(2);
     let before = b.event_loop.stats();
     assert_eq!(b.turn(), ["timer", "raised R"]);
-    assert_eq!(b.turn_for(FOREVER), ["io R", "task"]);
-    assert_eq!(b.turn_for(FOREVER), ["remote"]);
+    assert_eq!(b.turn_for(Duration::FOREVER), ["io R", "task"]);
+    assert_eq!(b.turn_for(Duration::FOREVER), ["remote"]);
     let after = b.event_loop.stats();
     assert_eq!(after.waits - before.waits, 1);
     assert_eq!(after.callbacks - before.callbacks, 5);
@@ -162,7 +162,7 @@ fn what_joins_a_cut_turn_waits_for_the_next<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["timer"]);
     let (reader, _writer) = b.ready_pipe();
     b.io("late io", reader, READ);
-    b.timer("late timer", When::At(0), ONCE);
+    b.timer("late timer", When::At(Instant::from_nanos(0)), ONCE);
     b.task("late task");
     let mut served = Vec::new();
     for _ in 0..4 {
@@ -209,7 +209,7 @@ fn leftover_of_a_paused_watcher_is_forgotten<W: World>(b: &mut Bench<'_, W>) {
     b.context.world.write(other, 1);
     let io = b.io("one", one, READ);
     b.io("low", idle, READ | Interest::LOW);
-    b.timer("timer", When::At(0), ONCE);
+    b.timer("timer", When::At(Instant::from_nanos(0)), ONCE);
     b.limit(1);
     assert_eq!(b.turn(), ["timer"]);
     b.event_loop.io_modify(io, Interest::empty()).unwrap();
@@ -246,7 +246,7 @@ fn limit_set_in_a_callback_is_for_the_next_dispatch<W: World>(b: &mut Bench<'_, 
     b.task_then("a", |event_loop, _| {
         event_loop.set_limit(Limit {
             callbacks: 1,
-            time: 0,
+            time: Duration::ZERO,
         })
     });
     b.task("b");
@@ -273,26 +273,30 @@ fn limit_lifted_in_a_callback_is_for_the_next_dispatch<W: World>(b: &mut Bench<'
 fn time_limit_ends_a_turn_after_a_slow_callback<W: World>(b: &mut Bench<'_, W>) {
     b.set_limit(Limit {
         callbacks: 0,
-        time: 1_000_000_000,
+        time: Duration::from_secs(1),
     });
-    b.task_then("slow", |_, context| context.world.sleep(5_000_000));
+    b.task_then("slow", |_, context| {
+        context.world.sleep(Duration::from_millis(5))
+    });
     b.task("quick");
     assert_eq!(b.turn(), ["slow", "quick"]);
     b.set_limit(Limit {
         callbacks: 0,
-        time: 2_000_000,
+        time: Duration::from_millis(2),
     });
-    b.task_then("slow", |_, context| context.world.sleep(5_000_000));
+    b.task_then("slow", |_, context| {
+        context.world.sleep(Duration::from_millis(5))
+    });
     b.task("left over");
     assert_eq!(b.turn(), ["slow"]);
-    assert_eq!(b.turn_for(FOREVER), ["left over"]);
+    assert_eq!(b.turn_for(Duration::FOREVER), ["left over"]);
 }
 
 /// I6: a turn that has something to do does something.
 fn shortest_time_limit_makes_progress<W: World>(b: &mut Bench<'_, W>) {
     b.set_limit(Limit {
         callbacks: 0,
-        time: 1,
+        time: Duration::from_nanos(1),
     });
     for _ in 0..10 {
         b.task("task");
@@ -307,11 +311,11 @@ fn shortest_time_limit_makes_progress<W: World>(b: &mut Bench<'_, W>) {
 /// T132.
 fn turn_that_is_not_to_wait_does_not<W: World>(b: &mut Bench<'_, W>) {
     let start = b.context.world.now();
-    b.timer("far", When::After(3_600_000_000_000), ONCE);
+    b.timer("far", When::After(Duration::from_secs(3600)), ONCE);
     let (reader, _writer) = b.pipe();
     let io = b.io("io", reader, READ);
     b.assert_silent();
-    assert!(b.context.world.now() - start < 1_000_000_000);
+    assert!(b.context.world.now() - start < Duration::from_secs(1));
     b.event_loop.io_feed(io, Ready::READ).unwrap();
-    assert_eq!(b.turn_for(FOREVER), ["io R"]);
+    assert_eq!(b.turn_for(Duration::FOREVER), ["io R"]);
 }

@@ -4,9 +4,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::time::Duration;
 
-use pirn::{BackendKind, Config, Host, Loop, Memory, Nanos, NoHost, Result};
+use pirn::{BackendKind, Config, Duration, Host, Instant, Loop, Memory, NoHost, Result};
 
 use crate::os;
 
@@ -32,8 +31,8 @@ pub trait World: Sized + 'static {
     /// Closes an fd of this world; the next one made gets the lowest free number.
     fn close(&self, fd: i32) -> i32;
 
-    fn now(&self) -> Nanos;
-    fn sleep(&self, time: Nanos);
+    fn now(&self) -> Instant;
+    fn sleep(&self, time: Duration);
 
     /// Writes until it would block.
     fn fill(&self, fd: i32) {
@@ -78,7 +77,7 @@ fn take_range() -> i32 {
             return FIRST + (*made - 1) * RANGE;
         }
         drop(made);
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::sleep(Duration::from_millis(1).into());
     }
 }
 
@@ -163,12 +162,12 @@ impl<const KIND: u32> World for Kernel<KIND> {
         }
     }
 
-    fn now(&self) -> Nanos {
-        os::monotonic()
+    fn now(&self) -> Instant {
+        Instant::from_nanos(os::monotonic())
     }
 
-    fn sleep(&self, time: Nanos) {
-        std::thread::sleep(Duration::from_nanos(time));
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time.into());
     }
 }
 
@@ -228,11 +227,11 @@ impl<W: World> World for Taking<W> {
         self.0.close(fd)
     }
 
-    fn now(&self) -> Nanos {
+    fn now(&self) -> Instant {
         self.0.now()
     }
 
-    fn sleep(&self, time: Nanos) {
+    fn sleep(&self, time: Duration) {
         self.0.sleep(time);
     }
 }

@@ -3,7 +3,8 @@
 use std::mem::MaybeUninit;
 
 use pirn::{
-    Config, Core, Error, Io, IoEvent, Limit, Loop, Memory, Ready, Storage, Task, Timer, TimerEvent,
+    Config, Core, Duration, Error, Io, IoEvent, Limit, Loop, Memory, Ready, Storage, Task, Timer,
+    TimerEvent,
 };
 
 use super::oracle::{Capacity, IO_CAPACITY, Oracle, Place, Source, TASK_CAPACITY, TIMER_CAPACITY};
@@ -160,7 +161,7 @@ pub fn on_io<W: World>(event_loop: &mut Lp<'_, W>, actor: &mut Actor<W>, event: 
 
 pub fn on_timer<W: World>(event_loop: &mut Lp<'_, W>, actor: &mut Actor<W>, event: TimerEvent) {
     actor.follow(event_loop);
-    let clock = (actor.scope == Scope::Timed).then(|| actor.world.now());
+    let clock = (actor.scope == Scope::Timed).then(|| actor.clock());
     actor.oracle.called_timer(event.user, event.missed, clock);
     actor.note(Place::Timer, event.user, 0, 0);
     actor.react(event_loop);
@@ -183,10 +184,15 @@ pub fn on_post<W: World>(event_loop: &mut Lp<'_, W>, actor: &mut Actor<W>, user:
 impl<W: World> Actor<W> {
     // ---- the turn ----
 
+    /// The world's clock in nanoseconds: the oracle counts in plain numbers.
+    pub fn clock(&self) -> u64 {
+        self.world.now().as_nanos()
+    }
+
     /// The clock as the oracle is to see it.
     fn now(&self) -> u64 {
         if self.scope == Scope::Timed {
-            self.world.now()
+            self.clock()
         } else {
             LATER - 1
         }
@@ -244,12 +250,14 @@ impl<W: World> Actor<W> {
         self.called = 0;
         self.limit = self.next_limit;
         if self.script.way == Way::Turn {
+            let limit = Duration::from_nanos(limit);
             let called = event_loop.turn(limit, self).expect("a turn");
             return self.turned(event_loop, called);
         }
         let was_cut = self.oracle.in_turn;
-        let before = self.world.now();
-        let timeout = event_loop.prepare(limit).expect("prepared");
+        let before = self.clock();
+        let prepared = event_loop.prepare(Duration::from_nanos(limit));
+        let timeout = prepared.expect("prepared").as_nanos();
         assert!(timeout <= limit);
         let is_ready = self.oracle.would_find(|fd| self.shadow.readiness(fd));
         let has_fed = self.oracle.has_fed();
@@ -263,9 +271,10 @@ impl<W: World> Actor<W> {
                 "it would sleep {timeout} ns, and a timer is due in {due}"
             );
         }
-        event_loop.wait(timeout).expect("waited");
+        let waited = event_loop.wait(Duration::from_nanos(timeout));
+        waited.expect("waited");
         if self.scope == Scope::Timed && !was_cut {
-            let slept = self.world.now() - before;
+            let slept = self.clock() - before;
             if is_ready {
                 assert_eq!(slept, 0, "something is ready");
             } else if !self.woken {

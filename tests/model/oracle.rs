@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use pirn::{Interest, Nanos, Ready};
+use pirn::{Interest, Ready};
 
 use super::script::Period;
 
@@ -378,7 +378,7 @@ impl Oracle {
     }
 
     /// `clock`: what it shows now, where that is known to the nanosecond.
-    pub fn called_timer(&mut self, id: usize, missed: u64, clock: Option<Nanos>) {
+    pub fn called_timer(&mut self, id: usize, missed: u64, clock: Option<u64>) {
         self.enter(Place::Timer);
         let first = self
             .timers

@@ -1,6 +1,6 @@
 //! What each op does to the loop, and what the oracle is told of it.
 
-use pirn::{Error, FOREVER, Interest, Io, Limit, Ready, Repeat, When};
+use pirn::{Duration, Error, Instant, Interest, Io, Limit, Ready, Repeat, When};
 
 use super::actor::{Actor, LATER, Lp, on_io, on_post, on_task, on_timer};
 use super::oracle::POST_CAPACITY;
@@ -83,6 +83,7 @@ impl<W: World> Actor<W> {
                 if let Some((id, timer)) = pick(&self.timers, timer) {
                     let deadline = self.turn_time(event_loop).saturating_add(delay);
                     let is_live = self.oracle.again(id, deadline);
+                    let delay = Duration::from_nanos(delay);
                     assert_eq!(event_loop.timer_again(timer, delay), live(is_live));
                 }
             }
@@ -97,6 +98,7 @@ impl<W: World> Actor<W> {
                 if let Some((id, timer)) = pick(&self.timers, timer) {
                     if !self.oracle.timers.get(&id).is_some_and(|timer| timer.due) {
                         let is_live = self.oracle.slack(id, slack);
+                        let slack = Duration::from_nanos(slack);
                         assert_eq!(event_loop.timer_slack(timer, slack), live(is_live));
                     }
                 }
@@ -152,9 +154,10 @@ impl<W: World> Actor<W> {
             }
             Op::Limit(callbacks) => {
                 self.next_limit = callbacks;
-                event_loop.set_limit(Limit { callbacks, time: 0 });
+                let time = Duration::ZERO;
+                event_loop.set_limit(Limit { callbacks, time });
             }
-            Op::Advance(time) => self.world.sleep(time),
+            Op::Advance(time) => self.world.sleep(Duration::from_nanos(time)),
             Op::Turn(_) | Op::Grow(_) => unreachable!("made by whoever has the loop"),
         }
     }
@@ -244,8 +247,8 @@ impl<W: World> Actor<W> {
     /// The time that delays count from. The loop reads the clock once a turn: what it says is
     /// taken, within bounds.
     fn turn_time(&mut self, event_loop: &mut Lp<'_, W>) -> u64 {
-        let now = event_loop.now();
-        assert!(now <= self.world.now());
+        let now = event_loop.now().as_nanos();
+        assert!(now <= self.clock());
         if self.scope == Scope::Timed {
             now
         } else {
@@ -256,19 +259,22 @@ impl<W: World> Actor<W> {
     fn start(&mut self, event_loop: &mut Lp<'_, W>, start: Start, period: Period) {
         let id = self.next_id();
         let (when, deadline) = match start {
-            Start::Past(deadline) => (When::At(deadline), deadline),
-            Start::After(delay) => (When::After(delay), self.world.now().saturating_add(delay)),
+            Start::Past(deadline) => (When::At(Instant::from_nanos(deadline)), deadline),
+            Start::After(delay) => (
+                When::After(Duration::from_nanos(delay)),
+                self.clock().saturating_add(delay),
+            ),
             Start::AfterCached(delay) => (
-                When::AfterCached(delay),
+                When::AfterCached(Duration::from_nanos(delay)),
                 self.turn_time(event_loop).saturating_add(delay),
             ),
-            Start::Never => (When::At(FOREVER), FOREVER),
+            Start::Never => (When::At(Instant::NEVER), u64::MAX),
         };
         let repeat = match period {
             Period::Once => Repeat::Never,
-            Period::Rate(period) => Repeat::FixedRate(period),
-            Period::Delay(period) => Repeat::FixedDelay(period),
-            Period::Skip(period) => Repeat::SkipMissed(period),
+            Period::Rate(period) => Repeat::FixedRate(Duration::from_nanos(period)),
+            Period::Delay(period) => Repeat::FixedDelay(Duration::from_nanos(period)),
+            Period::Skip(period) => Repeat::SkipMissed(Duration::from_nanos(period)),
         };
         let has_room = self.oracle.start(id, deadline, period);
         let result = event_loop.timer_start(when, repeat, on_timer::<W>, id);

@@ -4,7 +4,7 @@ use super::{OnTask, OnTimer, RawCore, erase};
 use crate::error::{Error, Result};
 use crate::event_loop::callback::{Repeat, When};
 use crate::host::Host;
-use crate::time::Nanos;
+use crate::time::{Duration, Instant};
 use crate::timers::{FIXED_DELAY, SKIP_MISSED};
 use crate::token::{Task, Timer};
 
@@ -61,21 +61,21 @@ impl<'l, H: Host> RawCore<'l, H> {
     }
 
     /// The deadline, the period and the flags of a timer.
-    fn when(&mut self, when: When, repeat: Repeat) -> Result<(Nanos, Nanos, u8)> {
+    fn when(&mut self, when: When, repeat: Repeat) -> Result<(Instant, Duration, u8)> {
         let deadline = match when {
-            When::After(delay) => self.reactor.clock().saturating_add(delay),
-            When::AfterCached(delay) => self.reactor.now().saturating_add(delay),
+            When::After(delay) => self.reactor.clock() + delay,
+            When::AfterCached(delay) => self.reactor.now() + delay,
             When::At(deadline) => deadline,
         };
         let (period, flags) = match repeat {
-            Repeat::Never => (0, 0),
-            Repeat::FixedRate(0) | Repeat::FixedDelay(0) | Repeat::SkipMissed(0) => {
-                return Err(Error::EINVAL);
-            }
+            Repeat::Never => (Duration::ZERO, 0),
             Repeat::FixedRate(period) => (period, 0),
             Repeat::FixedDelay(period) => (period, FIXED_DELAY),
             Repeat::SkipMissed(period) => (period, SKIP_MISSED),
         };
+        if period == Duration::ZERO && repeat != Repeat::Never {
+            return Err(Error::EINVAL);
+        }
         Ok((deadline, period, flags))
     }
 
@@ -85,7 +85,7 @@ impl<'l, H: Host> RawCore<'l, H> {
     /// # Errors
     ///
     /// [`Error::ENOENT`]: stale handle.
-    pub fn timer_again(&mut self, timer: Timer, delay: Nanos) -> Result<()> {
+    pub fn timer_again(&mut self, timer: Timer, delay: Duration) -> Result<()> {
         self.reactor.timer_again(timer.0, delay)
     }
 
@@ -119,7 +119,7 @@ impl<'l, H: Host> RawCore<'l, H> {
     /// # Errors
     ///
     /// [`Error::ENOENT`]: stale handle.
-    pub fn timer_remaining(&mut self, timer: Timer) -> Result<Nanos> {
+    pub fn timer_remaining(&mut self, timer: Timer) -> Result<Duration> {
         self.reactor.timer_remaining(timer.0)
     }
 
@@ -128,7 +128,7 @@ impl<'l, H: Host> RawCore<'l, H> {
     /// # Errors
     ///
     /// [`Error::ENOENT`]: stale handle.
-    pub fn timer_slack(&mut self, timer: Timer, slack: Nanos) -> Result<()> {
+    pub fn timer_slack(&mut self, timer: Timer, slack: Duration) -> Result<()> {
         self.reactor.timer_slack(timer.0, slack)
     }
 

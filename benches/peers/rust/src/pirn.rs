@@ -1,10 +1,7 @@
 //! pirn, through its Rust interface. Each watcher, timer, task and message of the harness begins
 //! with the function to be called and room for a handle.
 
-use pirn::{
-    BackendKind, Config, Core, FOREVER, Interest, Io, IoEvent, Loop as PirnLoop, Memory, Remote,
-    Repeat, Storage, Timer, TimerEvent, When,
-};
+use pirn::{BackendKind, Config, Core, Duration, Interest, Io, IoEvent, Loop as PirnLoop, Memory, Remote, Repeat, Storage, Timer, TimerEvent, When};
 
 type Loop = PirnLoop<'static, ()>;
 
@@ -72,7 +69,7 @@ extern "C" fn pirn_rust_open(io: u32, timers: u32, threads: bool) -> *mut Loop {
 
 functions! {
     pirn_rust_turn(this: Loop, waits: bool) -> () {
-        (*this).turn(if waits { FOREVER } else { 0 }, &mut ()).unwrap();
+        (*this).turn(if waits { Duration::FOREVER } else { Duration::ZERO }, &mut ()).unwrap();
     }
     pirn_rust_run(this: Loop) -> () {
         (*this).run(&mut ()).unwrap();
@@ -93,11 +90,11 @@ functions! {
         (*this).io_remove((*io).handle.io).unwrap();
     }
     pirn_rust_timer_add(this: Loop, timer: *mut Called, delay: u64) -> () {
-        let (when, once) = (When::AfterCached(delay), Repeat::Never);
+        let (when, once) = (When::AfterCached(Duration::from_nanos(delay)), Repeat::Never);
         (*timer).handle.timer = (*this).timer_start(when, once, on_timer, timer).unwrap();
     }
     pirn_rust_timer_push(this: Loop, timer: *mut Called, delay: u64) -> () {
-        (*this).timer_again((*timer).handle.timer, delay).unwrap();
+        (*this).timer_again((*timer).handle.timer, Duration::from_nanos(delay)).unwrap();
     }
     pirn_rust_timer_cancel(this: Loop, timer: *mut Called) -> () {
         (*this).timer_stop((*timer).handle.timer).unwrap();
