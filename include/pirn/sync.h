@@ -484,6 +484,14 @@ struct pirn_items {
 };
 
 /**
+ * The items of a queue that other threads have put. All zero: none. Opaque.
+ */
+struct pirn_arrivals {
+  struct pirn_link * last_;
+  struct pirn_remote remote_;
+};
+
+/**
  * A queue. Prepare it with `pirn_queue_init`. It is yours, and must stay where it is while a
  * waiter waits for it, and until the loop has seen every `pirn_queue_put_from`.
  */
@@ -495,8 +503,7 @@ struct pirn_queue {
   uint64_t unfinished_;
   uint32_t claims_;
   uint32_t closed_;
-  struct pirn_link * arrived_;
-  struct pirn_remote remote_;
+  struct pirn_arrivals arrivals_;
 };
 
 /**
@@ -579,22 +586,6 @@ int pirn_queue_get_start(struct pirn_queue *queue,
                          uint64_t timeout_ns);
 
 /**
- * Put an item into a linked queue from another thread, a signal handler or an interrupt.
- *
- * Cannot be refused for want of room. The item is in the queue in the next turn of the loop,
- * behind those that the same thread has put before. A run of the loop does not go on for it: if
- * only other threads put, call `pirn_hold` first. An item that comes after `pirn_queue_close` is
- * put all the same.
- *
- * @param hub   of the loop on which the queue is waited for
- * @param link  the first field of the item, which is the queue's until it is got
- *
- * Returns 0, or -EINVAL: a NULL, or a queue that is not linked. Async-signal-safe. Cost: O(1),
- * two system calls at most. Any thread. Since 0.1.
- */
-int pirn_queue_put_from(struct pirn_hub *hub, struct pirn_queue *queue, struct pirn_link *link);
-
-/**
  * Close a queue: nothing can be put any more.
  *
  * Those who wait to put get -ESHUTDOWN, and so do those who wait to get. With `PIRN_QUEUE_DRAIN`
@@ -642,6 +633,22 @@ int pirn_queue_join_start(struct pirn_queue *queue,
  * most 2^31 - 1; -EINVAL: NULL. Cost: O(1). Loop thread. Since 0.1.
  */
 int pirn_queue_size(const struct pirn_queue *queue);
+
+/**
+ * Put an item into a linked queue from another thread, a signal handler or an interrupt.
+ *
+ * Cannot be refused for want of room. The item is in the queue in the next turn of the loop,
+ * behind those that the same thread has put before. A run of the loop does not go on for it: if
+ * only other threads put, call `pirn_hold` first. An item that comes after `pirn_queue_close` is
+ * put all the same.
+ *
+ * @param hub   of the loop on which the queue is waited for
+ * @param link  the first field of the item, which is the queue's until it is got
+ *
+ * Returns 0, or -EINVAL: a NULL, or a queue that is not linked. Async-signal-safe. Cost: O(1),
+ * two system calls at most. Any thread. Since 0.1.
+ */
+int pirn_queue_put_from(struct pirn_hub *hub, struct pirn_queue *queue, struct pirn_link *link);
 
 /* ---- for fibers, and for main where no callback runs ---- */
 

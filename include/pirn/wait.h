@@ -181,17 +181,6 @@ extern "C" {
 #define PIRN_WAITS (1 << 30)
 
 /**
- * Flag of a kind: a time limit ends the wait only after the loop has asked the kernel once more,
- * so that what has arrived wins over the clock.
- */
-#define PIRN_WAIT_LATE (1u << 0)
-
-/**
- * Flag of a kind: neither cancellation nor time ends the wait.
- */
-#define PIRN_WAIT_FIRM (1u << 1)
-
-/**
  * What is waited for: nothing but `pirn_waiter_wake`.
  */
 #define PIRN_FOR_WAKE 1u
@@ -211,42 +200,6 @@ typedef void (*pirn_wake_fn)(struct pirn_hub *hub, struct pirn_waiter *waiter, i
 struct pirn_waiters {
   struct pirn_waiter *first_;
   struct pirn_waiter *last_;
-};
-
-/**
- * What an object does about its waiters. For those who build objects: see "Building objects".
- */
-struct pirn_wait_kind {
-  /**
-   * The number of the kind, as `pirn_fiber_info` reports it: `PIRN_FOR_PORT` and so on.
-   */
-  uint32_t number;
-  /**
-   * `PIRN_WAIT_LATE`, `PIRN_WAIT_FIRM`, or 0.
-   */
-  uint32_t flags;
-  /**
-   * Called when time or cancellation is about to end a wait. Return 0 to let the wait end with
-   * `result`. Return 1 to keep the waiter waiting: the function has then moved it to another
-   * list (`pirn_waiter_move`). May be NULL.
-   */
-  int (*quit)(struct pirn_waiter *waiter, int result);
-  /**
-   * Called when a waiter has left the object's list without a grant: serve those behind it. May
-   * be NULL.
-   */
-  void (*leave)(struct pirn_waiter *waiter);
-  /**
-   * Called directly before `wake` of a waiter to which `pirn_waiter_grant` has given `result`:
-   * hand over now what was only promised until then. Returns the result that `wake` is called
-   * with. May be NULL.
-   */
-  int (*take)(struct pirn_waiter *waiter, int result);
-  /**
-   * Called when a waiter to which `pirn_waiter_grant` has given `result` is dropped before its
-   * `wake` was called: take back what was granted. May be NULL.
-   */
-  void (*undo)(struct pirn_waiter *waiter, int result);
 };
 
 /**
@@ -608,6 +561,53 @@ int pirn_port_wait_start(struct pirn_port *port,
  * ============================ For those who build objects that can be waited for
  * ============================
  */
+
+/**
+ * Flag of a kind: a time limit ends the wait only after the loop has asked the kernel once more,
+ * so that what has arrived wins over the clock.
+ */
+#define PIRN_WAIT_LATE (1u << 0)
+
+/**
+ * Flag of a kind: neither cancellation nor time ends the wait.
+ */
+#define PIRN_WAIT_FIRM (1u << 1)
+
+/**
+ * What an object does about its waiters. For those who build objects: see "Building objects".
+ */
+struct pirn_wait_kind {
+  /**
+   * The number of the kind, as `pirn_fiber_info` reports it: `PIRN_FOR_PORT` and so on.
+   */
+  uint32_t number;
+  /**
+   * `PIRN_WAIT_LATE`, `PIRN_WAIT_FIRM`, or 0.
+   */
+  uint32_t flags;
+  /**
+   * Called when time or cancellation is about to end a wait. Return 0 to let the wait end with
+   * `result`. Return 1 to keep the waiter waiting: the function has then moved it to another
+   * list (`pirn_waiter_move`). May be NULL.
+   */
+  int (*quit)(struct pirn_waiter *waiter, int result);
+  /**
+   * Called when a waiter has left the object's list without a grant: serve those behind it. May
+   * be NULL.
+   */
+  void (*leave)(struct pirn_waiter *waiter);
+  /**
+   * Called directly before `wake` of a waiter to which `pirn_waiter_grant` has given `result`:
+   * hand over now what was only promised until then. Returns the result that `wake` is called
+   * with. May be NULL.
+   */
+  int (*take)(struct pirn_waiter *waiter, int result);
+  /**
+   * Called when a waiter to which `pirn_waiter_grant` has given `result` is dropped before its
+   * `wake` was called: take back what was granted. May be NULL.
+   */
+  void (*undo)(struct pirn_waiter *waiter, int result);
+};
 
 /**
  * Look at a waiter before the object changes anything.

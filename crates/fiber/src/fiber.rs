@@ -8,18 +8,17 @@ use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr::{NonNull, null_mut};
 
-use pirn_abi::{
-    PIRN_DONE, PIRN_FOREVER, PIRN_STOPPED, pirn_ended, pirn_run, pirn_stop, pirn_update,
-};
+use pirn_abi::PIRN_FOREVER;
 use pirn_wait::functions::{
-    pirn_park_start, pirn_waiter_begin, pirn_waiter_cancel, pirn_waiter_drop, pirn_waiter_end,
-    pirn_waiter_grant, pirn_waiter_init, pirn_waiter_wake,
+    pirn_park_start, pirn_waiter_begin, pirn_waiter_cancel, pirn_waiter_end, pirn_waiter_grant,
+    pirn_waiter_init, pirn_waiter_wake,
 };
 use pirn_wait::{
-    EBUSY, ECANCELED, EDEADLK, EINVAL, ENOENT, EOPNOTSUPP, ETIMEDOUT, EUCLEAN, PIRN_WAITS,
-    pirn_hub, pirn_wait_kind, pirn_waiter, pirn_waiters,
+    EBUSY, ECANCELED, EDEADLK, EINVAL, ENOENT, EOPNOTSUPP, EUCLEAN, pirn_hub, pirn_wait_kind,
+    pirn_waiter, pirn_waiters,
 };
 
+use crate::caller::wait_for;
 use crate::group::pirn_group;
 use crate::hooks::pirn_fiber_hooks;
 use crate::scope::pirn_scope;
@@ -58,13 +57,13 @@ pub struct pirn_fiber {
     pub name: Cell<*const c_char>,
     /// What the body has returned; -EUCLEAN if the stack has overflowed.
     pub result: Cell<c_int>,
-    state: Cell<u32>,
+    pub(crate) state: Cell<u32>,
     hub: Cell<*mut pirn_hub>,
     body: Cell<pirn_fiber_fn>,
     user: Cell<*mut c_void>,
     // Where it left off.
-    pointer: Cell<usize>,
-    stack: pirn_stack,
+    pub(crate) pointer: Cell<usize>,
+    pub(crate) stack: pirn_stack,
     joiners: pirn_waiters,
     next: Cell<Option<NonNull<pirn_fiber>>>,
     previous: Cell<Option<NonNull<pirn_fiber>>>,
@@ -80,20 +79,13 @@ pub struct pirn_fiber {
 }
 
 /// Never started, or all zero.
-const FRESH: u32 = 0;
-const LIVE: u32 = 1;
-const ENDED: u32 = 2;
+pub(crate) const FRESH: u32 = 0;
+pub(crate) const LIVE: u32 = 1;
+pub(crate) const ENDED: u32 = 2;
 /// Its stack has overflowed: it never runs again.
-const BROKEN: u32 = 3;
+pub(crate) const BROKEN: u32 = 3;
 
-static JOINING: pirn_wait_kind = pirn_wait_kind {
-    number: PIRN_FOR_FIBER,
-    flags: 0,
-    quit: None,
-    leave: None,
-    take: None,
-    undo: None,
-};
+static JOINING: pirn_wait_kind = pirn_wait_kind::plain(PIRN_FOR_FIBER);
 
 /// What a fiber is started with.
 pub(crate) struct Start {
@@ -381,45 +373,6 @@ impl pirn_fiber {
         // SAFETY: the list is the fiber's, the kind a static.
         unsafe { pirn_waiter_begin(waiter, list, kind, own, 0, timeout_ns) }
     }
-
-    // ---- looking at it ----
-
-    /// Writes down what is known of it: see `pirn_fiber_info`.
-    pub(crate) fn describe(&self, size: u32) -> pirn_fiber_info {
-        let (is_waiting, is_woken) = (self.waiter.is_waiting(), self.waiter.is_live());
-        let is_running = self.is_live() && core::ptr::eq(self.hub().running().get().cast(), self);
-        let state = match self.state.get() {
-            LIVE if is_running => PIRN_FIBER_RUNNING,
-            LIVE if is_waiting || !is_woken => PIRN_FIBER_WAITING,
-            LIVE => PIRN_FIBER_READY,
-            ENDED => PIRN_FIBER_ENDED,
-            BROKEN => PIRN_FIBER_BROKEN,
-            _ => PIRN_FIBER_FRESH,
-        };
-        let kind = self.waiter.kind().filter(|_| is_waiting);
-        let is_started = self.state.get() != FRESH;
-        pirn_fiber_info {
-            size,
-            state,
-            name: self.name.get(),
-            waits_for: kind.map_or(0, |kind| kind.number),
-            result: self.result.get(),
-            object: if is_waiting {
-                self.waiter.object()
-            } else {
-                null_mut()
-            },
-            deadline_ns: self.waiter.deadline_ns(),
-            stack: if is_started { self.stack.size() } else { 0 },
-            used: if self.is_live() && !is_running {
-                self.stack.used(self.pointer.get())
-            } else {
-                0
-            },
-            deepest: if self.is_live() { self.deepest() } else { 0 },
-            pointer: self.pointer.get(),
-        }
-    }
 }
 
 /// How many calls in a row a fiber may make that do not have to wait.
@@ -450,134 +403,3 @@ unsafe extern "C" fn on_wake(_hub: *mut pirn_hub, waiter: *mut pirn_waiter, _res
     // SAFETY: set by `start`, and the fiber is live.
     unsafe { &*fiber }.resume();
 }
-
-// ---- who waits ----
-
-/// The waiter of the one who calls: see `pirn_fiber_self`.
-pub(crate) fn waiter_of_caller(hub: &pirn_hub) -> *mut pirn_waiter {
-    match pirn_fiber::running(hub) {
-        Some(fiber) => fiber.waiter(),
-        // The program waits already, and this is a callback of the loop that it runs.
-        None if hub.main().is_live() => null_mut(),
-        // A callback of a loop that runs for another reason.
-        None if is_in_callback(hub) => null_mut(),
-        None => (&raw const *hub.main()).cast_mut(),
-    }
-}
-
-/// True if the loop is running, so that the program cannot run it to wait.
-fn is_in_callback(hub: &pirn_hub) -> bool {
-    // SAFETY: the loop is live as long as its hub.
-    match unsafe { pirn_ended(hub.event_loop()) } {
-        PIRN_STOPPED => {
-            // Asking has used up the stop, which is meant for the next run.
-            // SAFETY: as above.
-            unsafe { pirn_stop(hub.event_loop()) };
-            false
-        }
-        answer => answer == -EBUSY,
-    }
-}
-
-/// Waits for what was begun: see `pirn_fiber_await`.
-///
-/// # Safety
-///
-/// It was begun with the waiter of the one who calls.
-pub(crate) unsafe fn wait_for(hub: &pirn_hub, begun: c_int) -> c_int {
-    if begun != PIRN_WAITS {
-        return begun;
-    }
-    if let Some(fiber) = pirn_fiber::running(hub) {
-        fiber.leave();
-        return fiber.waiter.result();
-    }
-    let main = hub.main();
-    // SAFETY: the loop is live as long as its hub.
-    let ended = unsafe { pirn_run(hub.event_loop()) };
-    if !main.is_live() {
-        return main.result();
-    }
-    // SAFETY: initialised with the hub.
-    unsafe { pirn_waiter_drop((&raw const *main).cast_mut()) };
-    match ended {
-        _ if hub.is_broken() => -EUCLEAN,
-        PIRN_STOPPED => -ECANCELED,
-        PIRN_DONE => -EDEADLK,
-        error if error == -EBUSY => -EDEADLK,
-        error => error,
-    }
-}
-
-/// Waits for `pirn_waiter_wake`, at most that long.
-pub(crate) fn park(hub: &pirn_hub, timeout_ns: u64) -> c_int {
-    // SAFETY: NULL, or the waiter of the one who calls.
-    let begun = unsafe { pirn_park_start(waiter_of_caller(hub), timeout_ns) };
-    // SAFETY: begun with that waiter.
-    unsafe { wait_for(hub, begun) }
-}
-
-/// Lets all others run: see `pirn_fiber_yield`.
-pub(crate) fn let_others_run(hub: &pirn_hub) -> c_int {
-    let Some(fiber) = pirn_fiber::running(hub) else {
-        return -EDEADLK;
-    };
-    // SAFETY: a live fiber's waiter.
-    let begun = unsafe { pirn_park_start(fiber.waiter(), PIRN_FOREVER) };
-    // SAFETY: as above. Where the fiber is cancelled it is ready already.
-    unsafe { pirn_waiter_wake(fiber.waiter(), 0) };
-    // SAFETY: begun with the fiber's waiter.
-    let result = unsafe { wait_for(hub, begun) };
-    if result == -EUCLEAN { result } else { 0 }
-}
-
-/// Waits until some time has passed: see `pirn_fiber_sleep`.
-pub(crate) fn sleep(hub: &pirn_hub, delay_ns: u64) -> c_int {
-    // SAFETY: the loop is live as long as its hub.
-    unsafe { pirn_update(hub.event_loop()) };
-    match park(hub, delay_ns.max(1)) {
-        result if result == -ETIMEDOUT => 0,
-        result => result,
-    }
-}
-
-/// What is known of a fiber.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct pirn_fiber_info {
-    /// `sizeof(struct pirn_fiber_info)`, set by the caller: no more than that is written.
-    pub size: u32,
-    /// `PIRN_FIBER_WAITING` or one of the others.
-    pub state: u32,
-    /// As it was set.
-    pub name: *const c_char,
-    /// What it waits for: `PIRN_FOR_PORT` and so on; 0 if it does not wait.
-    pub waits_for: u32,
-    /// What its body has returned.
-    pub result: c_int,
-    /// The object that it waits for; NULL if it does not wait, or is parked.
-    pub object: *const c_void,
-    /// When the wait ends by itself, on the loop's clock; 0: never.
-    pub deadline_ns: u64,
-    /// Bytes of its stack.
-    pub stack: usize,
-    /// Bytes of the stack in use while it waits; 0 while it runs.
-    pub used: usize,
-    /// The most bytes that were ever in use; 0 without `PIRN_FIBER_FILL`.
-    pub deepest: usize,
-    /// The stack pointer while it waits.
-    pub pointer: usize,
-}
-
-/// State of a fiber: never started.
-pub const PIRN_FIBER_FRESH: u32 = 0u32;
-/// State of a fiber: its wait is over, and it will run.
-pub const PIRN_FIBER_READY: u32 = 1u32;
-/// State of a fiber: it runs.
-pub const PIRN_FIBER_RUNNING: u32 = 2u32;
-/// State of a fiber: it waits.
-pub const PIRN_FIBER_WAITING: u32 = 3u32;
-/// State of a fiber: its body has returned.
-pub const PIRN_FIBER_ENDED: u32 = 4u32;
-/// State of a fiber: its stack has overflowed, and it never runs again.
-pub const PIRN_FIBER_BROKEN: u32 = 5u32;

@@ -42,22 +42,14 @@ pub struct pirn_group {
 }
 
 static JOINING: pirn_wait_kind = pirn_wait_kind {
-    number: PIRN_FOR_GROUP,
-    flags: 0,
     quit: Some(on_quit),
-    leave: None,
-    take: None,
-    undo: None,
+    ..pirn_wait_kind::plain(PIRN_FOR_GROUP)
 };
 
 /// The same for a joiner that was cancelled: it waits on, until no member is left.
 static CLOSING: pirn_wait_kind = pirn_wait_kind {
-    number: PIRN_FOR_GROUP,
     flags: PIRN_WAIT_FIRM,
-    quit: None,
-    leave: None,
-    take: None,
-    undo: None,
+    ..pirn_wait_kind::plain(PIRN_FOR_GROUP)
 };
 
 fn member<'a>(fiber: NonNull<pirn_fiber>) -> &'a pirn_fiber {

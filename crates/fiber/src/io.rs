@@ -8,12 +8,10 @@ use core::ffi::{c_int, c_void};
 use pirn_abi::{PIRN_FOREVER, PIRN_READ, PIRN_WRITE};
 use pirn_wait::functions::pirn_port_wait_start;
 use pirn_wait::{EAGAIN, EINVAL, ENOENT, pirn_port};
-use rustix::fd::{BorrowedFd, IntoRawFd};
-use rustix::io::Errno;
-use rustix::net::addr::{SocketAddrArg, SocketAddrLen, SocketAddrOpaque};
-use rustix::net::{SendFlags, SocketFlags};
 
-use crate::fiber::{pirn_fiber, wait_for, waiter_of_caller};
+use crate::caller::{wait_for, waiter_of_caller};
+use crate::fiber::pirn_fiber;
+use crate::sys::{self, Errno};
 
 /// Waits until a port is ready, on behalf of the one who calls.
 ///
@@ -91,16 +89,11 @@ impl Call {
     }
 
     /// Attempts until one does not return that it would block, or the time is over.
-    fn run<T>(
-        &self,
-        mut attempt: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
-    ) -> Result<T, c_int> {
+    fn run<T>(&self, mut attempt: impl FnMut(c_int) -> sys::Result<T>) -> Result<T, c_int> {
         let fd = self.port().fd.get();
         if fd < 0 {
             return Err(-EINVAL);
         }
-        // SAFETY: not -1; used for system calls only, to which a closed fd is an error.
-        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
         let (mut must_wait, mut has_waited) = (self.must_wait_first(), false);
         loop {
             if must_wait {
@@ -166,7 +159,7 @@ pub(crate) unsafe fn read(
     // what stood there before.
     let bytes = unsafe { core::slice::from_raw_parts_mut(buffer.as_ptr(), size) };
     let result = call.run(|fd| {
-        let count = rustix::io::read(fd, &mut *bytes)?;
+        let count = sys::read(fd, bytes)?;
         // A short read is believed: the next one waits first.
         if count > 0 && count < size {
             call.port().set_drained();
@@ -242,20 +235,20 @@ unsafe fn bytes_of<'a>(buffer: *const c_void, size: usize) -> Option<&'a [u8]> {
 }
 
 /// Writes some. A socket whose peer is gone raises no SIGPIPE.
-fn send(port: &pirn_port, fd: BorrowedFd<'_>, bytes: &[u8]) -> rustix::io::Result<usize> {
-    // So much a pipe or a terminal takes without blocking when it is writable.
+fn send(port: &pirn_port, fd: c_int, bytes: &[u8]) -> sys::Result<usize> {
+    // A pipe or a terminal that is writable takes this much without blocking.
     let part = if port.must_wait_to_write() {
         bytes.get(..PART).unwrap_or(bytes)
     } else {
         bytes
     };
     if port.is_plain() {
-        return rustix::io::write(fd, part);
+        return sys::write(fd, part);
     }
-    match rustix::net::send(fd, part, SendFlags::NOSIGNAL) {
+    match sys::send(fd, part) {
         Err(Errno::NOTSOCK) => {
             port.set_plain();
-            rustix::io::write(fd, part)
+            sys::write(fd, part)
         }
         result => result,
     }
@@ -275,31 +268,12 @@ pub(crate) unsafe fn accept(port: *mut pirn_port, timeout_ns: u64) -> c_int {
         Ok(call) => call,
         Err(errno) => return errno,
     };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let attempt = |fd: BorrowedFd<'_>| match rustix::net::accept_with(fd, flags) {
-        // A client that is gone already: as if it had not been there.
+    let attempt = |fd| match sys::accept(fd) {
+        // The client has gone before it was accepted: try the next one.
         Err(Errno::CONNABORTED) => Err(Errno::INTR),
         result => result,
     };
-    call.run(attempt)
-        .map_or_else(|errno| errno, IntoRawFd::into_raw_fd)
-}
-
-/// The address of the caller, as it is.
-struct Address {
-    address: *const c_void,
-    length: u32,
-}
-
-// SAFETY: the pointer and the length are those that the caller of `pirn_port_connect` has given,
-// who promises that they describe an address.
-unsafe impl SocketAddrArg for Address {
-    unsafe fn with_sockaddr<R>(
-        &self,
-        with: impl FnOnce(*const SocketAddrOpaque, SocketAddrLen) -> R,
-    ) -> R {
-        with(self.address.cast(), self.length as SocketAddrLen)
-    }
+    call.run(attempt).unwrap_or_else(|errno| errno)
 }
 
 /// Connects: see `pirn_port_connect`.
@@ -321,14 +295,14 @@ pub(crate) unsafe fn connect(
     if address.is_null() {
         return -EINVAL;
     }
-    let address = Address { address, length };
     let mut has_begun = false;
-    let attempt = |fd: BorrowedFd<'_>| {
+    let attempt = |fd| {
         let result = if has_begun {
-            // Writable: the attempt is over, and this tells how.
-            rustix::net::sockopt::socket_error(fd)?
+            // The socket is writable: the attempt is over, and its pending error is the result.
+            sys::socket_error(fd)?
         } else {
-            rustix::net::connect(fd, &address)
+            // SAFETY: passed on.
+            unsafe { sys::connect(fd, address, length) }
         };
         has_begun = true;
         match result {

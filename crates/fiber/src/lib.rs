@@ -3,10 +3,13 @@
 //!
 //! - `switch`: from one stack to another, for each machine.
 //! - `stack`: the memory of a stack, its canary, filling and guard page.
-//! - `fiber`: the life of a fiber: start, wait, join, cancel, end.
+//! - `fiber`: the life of a fiber: start, run, cancel, join, end.
+//! - `caller`: the one who calls and waits, a fiber or the program itself.
+//! - `info`: what is known of a fiber.
 //! - `scope`: time limits for a part of a fiber.
 //! - `group`, `pool`: many fibers.
 //! - `io`: reading, writing, accepting and connecting as if these blocked.
+//! - `sys`: every system call of the layer.
 //! - `hooks`: what sanitizers and valgrind must be told.
 //! - `safe`: the same for Rust programs, without `unsafe`. Begin there: [`run`].
 //! - `ffi`: the C functions, with the feature `export`. What they promise is written there.
@@ -30,11 +33,13 @@ extern crate std;
 #[cfg(feature = "artifact")]
 use pirn_artifact as _;
 
+mod caller;
 #[cfg(feature = "export")]
 pub mod ffi;
 mod fiber;
 mod group;
 mod hooks;
+mod info;
 #[cfg(target_os = "linux")]
 mod io;
 mod pool;
@@ -43,10 +48,12 @@ mod safe;
 mod scope;
 mod stack;
 pub mod switch;
+mod sys;
 
 pub use fiber::*;
 pub use group::*;
 pub use hooks::*;
+pub use info::*;
 pub use pool::*;
 #[cfg(all(feature = "safe", target_os = "linux"))]
 pub use safe::*;

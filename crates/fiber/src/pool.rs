@@ -71,14 +71,7 @@ pub struct pirn_spawn {
     pub size: usize,
 }
 
-static SPAWNING: pirn_wait_kind = pirn_wait_kind {
-    number: PIRN_FOR_POOL,
-    flags: 0,
-    quit: None,
-    leave: None,
-    take: None,
-    undo: None,
-};
+static SPAWNING: pirn_wait_kind = pirn_wait_kind::plain(PIRN_FOR_POOL);
 
 impl pirn_pool {
     /// Starts a member, or waits for a free slot: see `pirn_pool_spawn_start`.

@@ -33,7 +33,8 @@ use pirn_abi::{PIRN_FOREVER, pirn_config, pirn_deinit, pirn_init, pirn_loop};
 use pirn_wait::functions::{pirn_hub_deinit, pirn_hub_init, pirn_port_close, pirn_port_open};
 use pirn_wait::{EDEADLK, EINVAL, pirn_hub, pirn_port};
 
-use crate::fiber::{Start, let_others_run, pirn_fiber, sleep, wait_for, waiter_of_caller};
+use crate::caller::{let_others_run, sleep, wait_for, waiter_of_caller};
+use crate::fiber::{Start, pirn_fiber};
 use crate::group::pirn_group;
 use crate::io;
 use crate::scope::pirn_scope;

@@ -6,6 +6,7 @@ use core::ffi::{c_int, c_void};
 
 use pirn_wait::{EINVAL, EOPNOTSUPP};
 
+use crate::sys;
 use crate::{PIRN_FIBER_FILL, PIRN_FIBER_GUARD, PIRN_FIBER_STACK_MIN};
 
 /// Stands in the lowest word. Once it is overwritten the stack was too small.
@@ -114,7 +115,9 @@ impl pirn_stack {
     pub(crate) fn release(&self) {
         let guard = self.guard.take();
         if guard != 0 {
-            unprotect(self.lowest.get() - guard, guard);
+            let page = core::ptr::with_exposed_provenance_mut(self.lowest.get() - guard);
+            // SAFETY: the page that `prepare` has made inaccessible.
+            unsafe { sys::unprotect(page, guard) };
         }
     }
 }
@@ -124,10 +127,7 @@ impl pirn_stack {
 /// # Safety
 ///
 /// `memory` is `size` bytes of the caller's.
-#[cfg(target_os = "linux")]
 unsafe fn protect_lowest(memory: *mut c_void, size: usize) -> Result<(usize, usize), c_int> {
-    use rustix::io::Errno;
-    use rustix::mm::{MprotectFlags, mprotect};
     // The size of a page is not known without the C library; the kernel refuses an address that is
     // not a multiple of it.
     for page in [4096, 16384, 65536] {
@@ -138,30 +138,11 @@ unsafe fn protect_lowest(memory: *mut c_void, size: usize) -> Result<(usize, usi
             return Err(EINVAL);
         }
         // SAFETY: a page inside the memory, which nobody uses while the fiber has it.
-        match unsafe { mprotect(memory.with_addr(at), page, MprotectFlags::empty()) } {
+        match unsafe { sys::protect(memory.with_addr(at), page) } {
             Ok(()) => return Ok((at, page)),
-            Err(Errno::INVAL) => {}
-            Err(errno) => return Err(errno.raw_os_error()),
+            Err(EINVAL) => {}
+            Err(errno) => return Err(errno),
         }
     }
     Err(EOPNOTSUPP)
 }
-
-#[cfg(not(target_os = "linux"))]
-unsafe fn protect_lowest(_memory: *mut c_void, _size: usize) -> Result<(usize, usize), c_int> {
-    let _ = EINVAL;
-    Err(EOPNOTSUPP)
-}
-
-#[cfg(target_os = "linux")]
-fn unprotect(at: usize, bytes: usize) {
-    use rustix::mm::{MprotectFlags, mprotect};
-    let flags = MprotectFlags::READ | MprotectFlags::WRITE;
-    let page = core::ptr::with_exposed_provenance_mut(at);
-    // SAFETY: the page that `protect_lowest` has made inaccessible. It fails only if the caller has
-    // unmapped it, and then there is nothing to give back.
-    let _ = unsafe { mprotect(page, bytes, flags) };
-}
-
-#[cfg(not(target_os = "linux"))]
-fn unprotect(_at: usize, _bytes: usize) {}

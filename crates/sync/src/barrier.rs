@@ -29,12 +29,8 @@ pub struct pirn_barrier {
 }
 
 static BARRIER: pirn_wait_kind = pirn_wait_kind {
-    number: PIRN_FOR_BARRIER,
-    flags: 0,
-    quit: None,
     leave: Some(on_leave),
-    take: None,
-    undo: None,
+    ..pirn_wait_kind::plain(PIRN_FOR_BARRIER)
 };
 
 /// Prepare a barrier. Nobody must wait for it.

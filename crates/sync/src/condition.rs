@@ -29,12 +29,9 @@ pub struct pirn_condition {
 }
 
 static CONDITION: pirn_wait_kind = pirn_wait_kind {
-    number: PIRN_FOR_CONDITION,
-    flags: 0,
     quit: Some(on_quit),
-    leave: None,
-    take: None,
     undo: Some(on_undo),
+    ..pirn_wait_kind::plain(PIRN_FOR_CONDITION)
 };
 
 // What a waiter has in `extra` until it runs: how deep it held the mutex, the result of its wait

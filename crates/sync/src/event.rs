@@ -27,14 +27,7 @@ pub struct pirn_event {
     reserved: Cell<u32>,
 }
 
-static EVENT: pirn_wait_kind = pirn_wait_kind {
-    number: PIRN_FOR_EVENT,
-    flags: 0,
-    quit: None,
-    leave: None,
-    take: None,
-    undo: None,
-};
+static EVENT: pirn_wait_kind = pirn_wait_kind::plain(PIRN_FOR_EVENT);
 
 /// Wait until an event is set. The event stays set.
 ///

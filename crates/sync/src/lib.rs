@@ -10,6 +10,7 @@
 //! | `queue` | `pirn_queue` | there is an item, or room for one, or everything is done |
 //!
 //! `storage` keeps the items of a queue, in one of three orders or linked through themselves.
+//! `arrivals` has the items that other threads put.
 //!
 //! All objects work alike. A function that ends in `_start` first tries. If it has to wait, it
 //! adds the waiter to a list of the object. Whatever changes the object calls its `serve`, the
@@ -30,6 +31,7 @@
 #[cfg(feature = "artifact")]
 use pirn_artifact as _;
 
+mod arrivals;
 mod barrier;
 mod condition;
 mod event;
@@ -38,6 +40,7 @@ mod queue;
 mod semaphore;
 mod storage;
 
+pub use arrivals::*;
 pub use barrier::*;
 pub use condition::*;
 pub use event::*;

@@ -42,13 +42,9 @@ pub struct pirn_mutex {
 }
 
 static MUTEX: pirn_wait_kind = pirn_wait_kind {
-    number: PIRN_FOR_MUTEX,
-    flags: 0,
-    quit: None,
-    // While anybody waits it is locked, so nothing is due to those behind.
-    leave: None,
-    take: None,
+    // No `leave`: while anybody waits the mutex is locked, so nothing is due to those behind.
     undo: Some(on_undo),
+    ..pirn_wait_kind::plain(PIRN_FOR_MUTEX)
 };
 
 /// Of the waiters of a condition that take the mutex back.

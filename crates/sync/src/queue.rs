@@ -6,17 +6,12 @@
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
-use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, Ordering};
 
-use pirn_wait::functions::{
-    pirn_remote_push, pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant,
-};
-use pirn_wait::{
-    EINVAL, ESHUTDOWN, pirn_hub, pirn_remote, pirn_wait_kind, pirn_waiter, pirn_waiters,
-};
+use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant};
+use pirn_wait::{EINVAL, ESHUTDOWN, pirn_wait_kind, pirn_waiter, pirn_waiters};
 
-use crate::storage::{pirn_items, pirn_link, pirn_queue_before_fn};
+use crate::arrivals::pirn_arrivals;
+use crate::storage::{pirn_items, pirn_queue_before_fn};
 
 /// What is waited for: an item, room for one, or the end of all.
 pub const PIRN_FOR_QUEUE: u32 = 21u32;
@@ -26,8 +21,6 @@ pub const PIRN_QUEUE_DRAIN: u32 = 0u32;
 /// How a queue is closed: it is emptied, and its items count as done.
 pub const PIRN_QUEUE_NOW: u32 = 1u32;
 
-type LinkPointer = AtomicPtr<pirn_link>;
-
 /// A queue. Prepare it with `pirn_queue_init`. It is yours, and must stay where it is while a
 /// waiter waits for it, and until the loop has seen every `pirn_queue_put_from`.
 #[repr(C)]
@@ -35,7 +28,7 @@ pub struct pirn_queue {
     getters: pirn_waiters,
     putters: pirn_waiters,
     joiners: pirn_waiters,
-    items: pirn_items,
+    pub(crate) items: pirn_items,
     // How many items were put and are not done.
     unfinished: Cell<u64>,
     // How many items are promised to getters that have not run yet. They stay where they are until
@@ -43,9 +36,8 @@ pub struct pirn_queue {
     claims: Cell<u32>,
     // `OPEN`, or one above how it was closed.
     closed: Cell<u32>,
-    // The items that other threads have put, the last one first.
-    arrived: LinkPointer,
-    remote: pirn_remote,
+    // The items that other threads have put.
+    pub(crate) arrivals: pirn_arrivals,
 }
 
 const OPEN: u32 = 0;
@@ -53,12 +45,9 @@ const DRAINED: u32 = PIRN_QUEUE_DRAIN + 1;
 const CLOSED_NOW: u32 = PIRN_QUEUE_NOW + 1;
 
 static GET: pirn_wait_kind = pirn_wait_kind {
-    number: PIRN_FOR_QUEUE,
-    flags: 0,
-    quit: None,
-    leave: None,
     take: Some(on_take),
     undo: Some(on_undo_get),
+    ..pirn_wait_kind::plain(PIRN_FOR_QUEUE)
 };
 
 /// An item that was accepted is in the queue: there is nothing to undo.
@@ -108,8 +97,7 @@ pub unsafe extern "C" fn pirn_queue_init(
         unfinished: Cell::new(0),
         claims: Cell::new(0),
         closed: Cell::new(OPEN),
-        arrived: AtomicPtr::new(null_mut()),
-        remote: pirn_remote::default(),
+        arrivals: pirn_arrivals::default(),
     };
     // SAFETY: not NULL, hence writable as documented.
     unsafe { queue.write(fresh) };
@@ -248,14 +236,14 @@ impl pirn_queue {
     /// # Safety
     ///
     /// There is room; `item` is one.
-    unsafe fn accept(&self, item: *const c_void) {
+    pub(crate) unsafe fn accept(&self, item: *const c_void) {
         self.unfinished.set(self.unfinished.get() + 1);
         // SAFETY: the caller promises it.
         unsafe { self.items.put(item) };
     }
 
     /// Lets those in who wait to put, and promises items to those who wait to get.
-    fn serve(&self) {
+    pub(crate) fn serve(&self) {
         while let Some(putter) = self.putters.first().filter(|_| !self.items.is_full()) {
             let item = core::ptr::with_exposed_provenance(putter.word());
             // SAFETY: there is room, and the item stays until the wait is over, as documented.
@@ -321,79 +309,6 @@ unsafe extern "C" fn on_undo_get(waiter: *mut pirn_waiter, result: c_int) {
         queue.claims.set(queue.claims.get() - 1);
         queue.serve();
     }
-}
-
-/// Put an item into a linked queue from another thread, a signal handler or an interrupt.
-///
-/// Cannot be refused for want of room. The item is in the queue in the next turn of the loop,
-/// behind those that the same thread has put before. A run of the loop does not go on for it: if
-/// only other threads put, call `pirn_hold` first. An item that comes after `pirn_queue_close` is
-/// put all the same.
-///
-/// @param hub   of the loop on which the queue is waited for
-/// @param link  the first field of the item, which is the queue's until it is got
-///
-/// Returns 0, or -EINVAL: a NULL, or a queue that is not linked. Async-signal-safe. Cost: O(1),
-/// two system calls at most. Any thread. Since 0.1.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn pirn_queue_put_from(
-    hub: *mut pirn_hub,
-    queue: *mut pirn_queue,
-    link: *mut pirn_link,
-) -> c_int {
-    // SAFETY: NULL, or initialised, as documented. What is used of it here is atomic, or does not
-    // change.
-    let Some(this) = (unsafe { queue.as_ref() }) else {
-        return -EINVAL;
-    };
-    // SAFETY: NULL, or the first field of an item that nobody else uses.
-    let Some(item) = (unsafe { link.as_ref() }) else {
-        return -EINVAL;
-    };
-    if hub.is_null() || !this.items.is_linked() {
-        return -EINVAL;
-    }
-    let mut last = this.arrived.load(Ordering::Relaxed);
-    loop {
-        item.next.set(last);
-        // Release: the loop sees the item as it is now. Nobody takes a single one out, so there is
-        // no ABA.
-        match this
-            .arrived
-            .compare_exchange_weak(last, link, Ordering::Release, Ordering::Relaxed)
-        {
-            Ok(_) => break,
-            Err(changed) => last = changed,
-        }
-    }
-    // SAFETY: not NULL, hence a queue as documented. Nothing but the address is taken.
-    let remote = unsafe { &raw mut (*queue).remote };
-    // SAFETY: passed on; the queue stays until it is called, as documented.
-    unsafe { pirn_remote_push(hub, remote, Some(on_remote)) };
-    0
-}
-
-unsafe extern "C" fn on_remote(_hub: *mut pirn_hub, remote: *mut pirn_remote) {
-    let offset = core::mem::offset_of!(pirn_queue, remote);
-    let queue = remote.wrapping_byte_sub(offset).cast::<pirn_queue>();
-    // SAFETY: `pirn_queue_put_from` has pushed the part of a queue, which is still there.
-    let queue = unsafe { &*queue };
-    let mut rest = queue.arrived.swap(null_mut(), Ordering::Acquire);
-    let mut first = null_mut();
-    // SAFETY: NULL, or an item that was put and is the queue's.
-    while let Some(item) = unsafe { rest.as_ref() } {
-        let next = item.next.replace(first);
-        first = rest;
-        rest = next;
-    }
-    // SAFETY: as above.
-    while let Some(item) = unsafe { first.as_ref() } {
-        let next = item.next.get();
-        // SAFETY: a linked queue has room for every item, and this is one.
-        unsafe { queue.accept(first.cast()) };
-        first = next;
-    }
-    queue.serve();
 }
 
 /// Close a queue: nothing can be put any more.

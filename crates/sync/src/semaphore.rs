@@ -26,12 +26,9 @@ pub struct pirn_semaphore {
 }
 
 static SEMAPHORE: pirn_wait_kind = pirn_wait_kind {
-    number: PIRN_FOR_SEMAPHORE,
-    flags: 0,
-    quit: None,
     leave: Some(on_leave),
-    take: None,
     undo: Some(on_undo),
+    ..pirn_wait_kind::plain(PIRN_FOR_SEMAPHORE)
 };
 
 /// Prepare a semaphore. Nobody must wait for it.

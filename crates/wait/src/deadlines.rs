@@ -6,7 +6,9 @@
 use core::cell::Cell;
 use core::ptr::NonNull;
 
-use crate::waiter::pirn_waiter;
+use crate::errno::{ECANCELED, ETIMEDOUT};
+use crate::hub::pirn_hub;
+use crate::waiter::{LAZY, UNREF, pirn_waiter};
 
 /// What a waiter keeps for the heap of deadlines.
 #[repr(C)]
@@ -177,5 +179,59 @@ fn parent_of(mut node: NonNull<pirn_waiter>) -> Option<NonNull<pirn_waiter>> {
             return Some(previous);
         }
         node = previous;
+    }
+}
+
+impl pirn_waiter {
+    /// Gives the wait a deadline. A place in the heap that comes up earlier is kept.
+    pub(crate) fn limit(&self, hub: &pirn_hub, deadline_ns: u64) {
+        self.deadline_ns.set(deadline_ns);
+        if !self.has(UNREF) {
+            hub.count_timed(1);
+        }
+        let at = self.heap.at_ns.get();
+        if at == 0 || at > deadline_ns {
+            self.leave_heap(hub);
+            hub.deadlines.insert(self, deadline_ns);
+            hub.update_timer();
+        }
+    }
+
+    /// This wait has no deadline any more. A fiber's waiter keeps its place in the heap.
+    pub(crate) fn forget_deadline(&self, hub: &pirn_hub) {
+        if self.deadline_ns.take() != 0 {
+            if !self.has(UNREF) {
+                hub.count_timed(-1);
+            }
+            if !self.has(LAZY) {
+                self.leave_heap(hub);
+            }
+        }
+    }
+
+    /// Gives up its place in the heap of deadlines.
+    pub(crate) fn leave_heap(&self, hub: &pirn_hub) {
+        if self.heap.at_ns.get() != 0 {
+            hub.deadlines.remove(self);
+        }
+    }
+
+    /// Its place in the heap has come up.
+    pub(crate) fn come_up(&self, hub: &pirn_hub) {
+        let at = self.heap.at_ns.get();
+        hub.deadlines.remove(self);
+        let deadline = self.deadline_ns.get();
+        if deadline == 0 {
+            return;
+        }
+        if deadline > at {
+            // Even if that is over too: waits end in the order of their deadlines.
+            hub.deadlines.insert(self, deadline);
+            return;
+        }
+        let bound = self.bound_ns.get();
+        let is_bound = bound != 0 && bound <= deadline;
+        let result = if is_bound { -ECANCELED } else { -ETIMEDOUT };
+        self.quit(hub, result);
     }
 }

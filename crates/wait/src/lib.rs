@@ -15,7 +15,9 @@
 //! - `list`: waiters in a row, linked through themselves.
 //! - `deadlines`: the waiters that have a time limit, ordered by it, linked through themselves.
 //! - `held`: what a waiter owns and passes on when it ends.
+//! - `kind`: what an object does about its waiters.
 //! - `waiter`: how a wait begins, and the ways in which it ends.
+//! - `park`: a wait for nothing but a call.
 //! - `remote`: what other threads push.
 //! - `hub`: calls the waiters whose wait is over, from the loop.
 //! - `port`: an fd, and those who wait for it.
@@ -50,7 +52,9 @@ pub mod ffi;
 pub mod functions;
 mod held;
 mod hub;
+mod kind;
 mod list;
+mod park;
 mod port;
 mod remote;
 mod waiter;
@@ -58,7 +62,9 @@ mod waiter;
 pub use errno::*;
 pub use held::*;
 pub use hub::*;
+pub use kind::*;
 pub use list::pirn_waiters;
+pub use park::*;
 pub use port::*;
 pub use remote::{pirn_remote, pirn_remote_fn, pirn_remotes};
 pub use waiter::*;

@@ -16,8 +16,9 @@ use pirn_abi::{
 
 use crate::errno::{EAGAIN, EBADF, ECANCELED, EINVAL, ENOENT};
 use crate::hub::pirn_hub;
+use crate::kind::{PIRN_WAIT_LATE, pirn_wait_kind};
 use crate::list::pirn_waiters;
-use crate::waiter::{PIRN_WAIT_LATE, pirn_wait_kind, pirn_waiter};
+use crate::waiter::pirn_waiter;
 
 /// Option of `pirn_port_open`: the fd blocks, and stays so. Reading and writing then wait before
 /// they try, because an attempt that finds nothing would block the loop. For a terminal that the
@@ -53,12 +54,8 @@ const BLOCKING: u32 = 0x2;
 const PLAIN: u32 = 0x4;
 
 static PORT: pirn_wait_kind = pirn_wait_kind {
-    number: PIRN_FOR_PORT,
     flags: PIRN_WAIT_LATE,
-    quit: None,
-    leave: None,
-    take: None,
-    undo: None,
+    ..pirn_wait_kind::plain(PIRN_FOR_PORT)
 };
 
 impl pirn_port {

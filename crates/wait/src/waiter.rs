@@ -11,9 +11,10 @@ use core::ptr::{NonNull, null_mut};
 use pirn_abi::PIRN_FOREVER;
 
 use crate::deadlines::pirn_heap_links;
-use crate::errno::{EAGAIN, EALREADY, EBUSY, ECANCELED, EINVAL, ENOENT, ETIMEDOUT, EUCLEAN};
+use crate::errno::{EAGAIN, EALREADY, EBUSY, ECANCELED, EINVAL, ENOENT, EUCLEAN};
 use crate::held::pirn_held;
 use crate::hub::pirn_hub;
+use crate::kind::{PIRN_WAIT_FIRM, PIRN_WAIT_LATE, pirn_wait_kind};
 use crate::list::pirn_waiters;
 
 /// Returned by a function whose name ends in `_start` when the wait has begun: the waiter's `wake`
@@ -30,36 +31,6 @@ pub const PIRN_WAITS: c_int = 1 << 30;
 /// on the loop's thread, never inside another call of the library. Must not unwind or longjmp out.
 pub type pirn_wake_fn =
     Option<unsafe extern "C" fn(hub: *mut pirn_hub, waiter: *mut pirn_waiter, result: c_int)>;
-
-/// Flag of a kind: a time limit ends the wait only after the loop has asked the kernel once more,
-/// so that what has arrived wins over the clock.
-pub const PIRN_WAIT_LATE: u32 = 1u32 << 0;
-/// Flag of a kind: neither cancellation nor time ends the wait.
-pub const PIRN_WAIT_FIRM: u32 = 1u32 << 1;
-
-/// What an object does about its waiters. For those who build objects: see "Building objects".
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct pirn_wait_kind {
-    /// The number of the kind, as `pirn_fiber_info` reports it: `PIRN_FOR_PORT` and so on.
-    pub number: u32,
-    /// `PIRN_WAIT_LATE`, `PIRN_WAIT_FIRM`, or 0.
-    pub flags: u32,
-    /// Called when time or cancellation is about to end a wait. Return 0 to let the wait end with
-    /// `result`. Return 1 to keep the waiter waiting: the function has then moved it to another
-    /// list (`pirn_waiter_move`). May be NULL.
-    pub quit: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter, result: c_int) -> c_int>,
-    /// Called when a waiter has left the object's list without a grant: serve those behind it. May
-    /// be NULL.
-    pub leave: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter)>,
-    /// Called directly before `wake` of a waiter to which `pirn_waiter_grant` has given `result`:
-    /// hand over now what was only promised until then. Returns the result that `wake` is called
-    /// with. May be NULL.
-    pub take: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter, result: c_int) -> c_int>,
-    /// Called when a waiter to which `pirn_waiter_grant` has given `result` is dropped before its
-    /// `wake` was called: take back what was granted. May be NULL.
-    pub undo: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter, result: c_int)>,
-}
 
 /// One who waits. Prepare it with `pirn_waiter_init`. It is yours, and must stay where it is while
 /// it waits. Use the fields whose names end in `_` only through functions.
@@ -82,9 +53,9 @@ pub struct pirn_waiter {
     pub(crate) held: Cell<Option<NonNull<pirn_held>>>,
     pub(crate) heap: pirn_heap_links,
     // When this wait ends by itself; 0: never.
-    deadline_ns: Cell<u64>,
+    pub(crate) deadline_ns: Cell<u64>,
     // When every wait ends; 0: never. Set by the scopes of a fiber.
-    bound_ns: Cell<u64>,
+    pub(crate) bound_ns: Cell<u64>,
     result: Cell<c_int>,
     // `IDLE`, `WAITING` or `WOKEN`, and the flags below.
     state: Cell<u32>,
@@ -92,32 +63,20 @@ pub struct pirn_waiter {
 
 const IDLE: u32 = 0;
 /// In an object's list, or in none if it is parked.
-const WAITING: u32 = 1;
+pub(crate) const WAITING: u32 = 1;
 /// In the hub's list: the wait is over, `wake` is still to be called.
 const WOKEN: u32 = 2;
 const STATE: u32 = 3;
 /// Every wait ends at once with -ECANCELED.
 const CANCELLED: u32 = 0x4;
 /// It stays in the heap of deadlines between two waits.
-const LAZY: u32 = 0x8;
+pub(crate) const LAZY: u32 = 0x8;
 /// Which half of the ready list it is in: see [`pirn_hub`].
 pub(crate) const LATER: u32 = 0x10;
 /// The wait that is over was granted.
 const GRANTED: u32 = 0x20;
 /// Its time limits do not keep the loop going.
-const UNREF: u32 = 0x40;
-
-/// What is waited for: nothing but `pirn_waiter_wake`.
-pub const PIRN_FOR_WAKE: u32 = 1u32;
-
-static PARKED: pirn_wait_kind = pirn_wait_kind {
-    number: PIRN_FOR_WAKE,
-    flags: 0,
-    quit: None,
-    leave: None,
-    take: None,
-    undo: None,
-};
+pub(crate) const UNREF: u32 = 0x40;
 
 impl pirn_waiter {
     pub(crate) fn new(hub: *mut pirn_hub, wake: pirn_wake_fn, user: *mut c_void) -> pirn_waiter {
@@ -240,7 +199,7 @@ impl pirn_waiter {
     }
 
     #[inline]
-    fn is(&self, state: u32) -> bool {
+    pub(crate) fn is(&self, state: u32) -> bool {
         self.state.get() & STATE == state
     }
 
@@ -335,35 +294,6 @@ impl pirn_waiter {
         PIRN_WAITS
     }
 
-    /// Gives the wait a deadline. A place in the heap that comes up earlier is kept.
-    fn limit(&self, hub: &pirn_hub, deadline_ns: u64) {
-        self.deadline_ns.set(deadline_ns);
-        if !self.has(UNREF) {
-            hub.count_timed(1);
-        }
-        let at = self.heap.at_ns.get();
-        if at == 0 || at > deadline_ns {
-            self.leave_heap(hub);
-            hub.deadlines.insert(self, deadline_ns);
-            hub.update_timer();
-        }
-    }
-
-    /// Parks the waiter: nothing but `wake_parked`, time and cancellation ends the wait.
-    pub(crate) fn park(&self, timeout_ns: u64) -> c_int {
-        self.begin(None, NonNull::from(&PARKED), null_mut(), 0, timeout_ns)
-    }
-
-    /// Ends the wait of a waiter that is parked.
-    pub(crate) fn wake_parked(&self, hub: &pirn_hub, result: c_int) -> c_int {
-        let is_parked = self.kind().is_some_and(|kind| kind.number == PIRN_FOR_WAKE);
-        if !self.is(WAITING) || !is_parked {
-            return -ENOENT;
-        }
-        self.end(hub, result);
-        0
-    }
-
     /// Grants what it waits for.
     pub(crate) fn grant(&self, hub: &pirn_hub, result: c_int) {
         debug_assert!(self.is(WAITING));
@@ -403,46 +333,8 @@ impl pirn_waiter {
         hub.make_ready(self);
     }
 
-    /// This wait has no deadline any more. A fiber's waiter keeps its place in the heap.
-    fn forget_deadline(&self, hub: &pirn_hub) {
-        if self.deadline_ns.take() != 0 {
-            if !self.has(UNREF) {
-                hub.count_timed(-1);
-            }
-            if !self.has(LAZY) {
-                self.leave_heap(hub);
-            }
-        }
-    }
-
-    /// Gives up its place in the heap of deadlines.
-    pub(crate) fn leave_heap(&self, hub: &pirn_hub) {
-        if self.heap.at_ns.get() != 0 {
-            hub.deadlines.remove(self);
-        }
-    }
-
-    /// Its place in the heap has come up.
-    pub(crate) fn come_up(&self, hub: &pirn_hub) {
-        let at = self.heap.at_ns.get();
-        hub.deadlines.remove(self);
-        let deadline = self.deadline_ns.get();
-        if deadline == 0 {
-            return;
-        }
-        if deadline > at {
-            // Even if that is over too: waits end in the order of their deadlines.
-            hub.deadlines.insert(self, deadline);
-            return;
-        }
-        let bound = self.bound_ns.get();
-        let is_bound = bound != 0 && bound <= deadline;
-        let result = if is_bound { -ECANCELED } else { -ETIMEDOUT };
-        self.quit(hub, result);
-    }
-
     /// Ends the wait without a grant, and lets the object serve those behind.
-    fn quit(&self, hub: &pirn_hub, result: c_int) {
+    pub(crate) fn quit(&self, hub: &pirn_hub, result: c_int) {
         let (quit, leave) = self.kind().map_or((None, None), |k| (k.quit, k.leave));
         if let Some(quit) = quit {
             let waiter = NonNull::from(self).as_ptr();

@@ -7,11 +7,10 @@ use core::ptr::null_mut;
 use pirn_wait::functions::pirn_waiter_wake;
 use pirn_wait::{EBUSY, EDEADLK, EINVAL, ENOENT, pirn_hub, pirn_waiter};
 
-use crate::fiber::{
-    Start, let_others_run, park, pirn_fiber, pirn_fiber_fn, pirn_fiber_info, sleep, wait_for,
-    waiter_of_caller,
-};
+use crate::caller::{let_others_run, park, sleep, wait_for, waiter_of_caller};
+use crate::fiber::{Start, pirn_fiber, pirn_fiber_fn};
 use crate::hooks::pirn_fiber_hooks;
+use crate::info::pirn_fiber_info;
 
 /// Start a fiber. Its body first runs in the coming turn, never inside this call.
 ///

@@ -6,9 +6,10 @@ use core::ptr::NonNull;
 
 use crate::errno::{EAGAIN, EDEADLK, EINVAL};
 use crate::hub::pirn_hub;
+use crate::kind::pirn_wait_kind;
 use crate::list::pirn_waiters;
 use crate::remote::{pirn_remote, pirn_remote_fn};
-use crate::waiter::{pirn_wait_kind, pirn_waiter};
+use crate::waiter::pirn_waiter;
 
 /// Look at a waiter before the object changes anything.
 ///

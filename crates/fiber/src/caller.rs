@@ -1,0 +1,101 @@
+#![expect(unsafe_code, reason = "the layer below is called by its C functions")]
+//! The one who calls: a fiber, or the program itself, for which a wait runs the loop.
+
+use core::ffi::c_int;
+use core::ptr::null_mut;
+
+use pirn_abi::{
+    PIRN_DONE, PIRN_FOREVER, PIRN_STOPPED, pirn_ended, pirn_run, pirn_stop, pirn_update,
+};
+use pirn_wait::functions::{pirn_park_start, pirn_waiter_drop, pirn_waiter_wake};
+use pirn_wait::{EBUSY, ECANCELED, EDEADLK, ETIMEDOUT, EUCLEAN, PIRN_WAITS, pirn_hub, pirn_waiter};
+
+use crate::fiber::pirn_fiber;
+
+/// The waiter of the one who calls: see `pirn_fiber_self`.
+pub(crate) fn waiter_of_caller(hub: &pirn_hub) -> *mut pirn_waiter {
+    match pirn_fiber::running(hub) {
+        Some(fiber) => fiber.waiter(),
+        // The program waits already, and this is a callback of the loop that it runs.
+        None if hub.main().is_live() => null_mut(),
+        // A callback of a loop that runs for another reason.
+        None if is_in_callback(hub) => null_mut(),
+        None => (&raw const *hub.main()).cast_mut(),
+    }
+}
+
+/// True if the loop is running, so that the program cannot run it to wait.
+fn is_in_callback(hub: &pirn_hub) -> bool {
+    // SAFETY: the loop is live as long as its hub.
+    match unsafe { pirn_ended(hub.event_loop()) } {
+        PIRN_STOPPED => {
+            // Asking has used up the stop, which is meant for the next run.
+            // SAFETY: as above.
+            unsafe { pirn_stop(hub.event_loop()) };
+            false
+        }
+        answer => answer == -EBUSY,
+    }
+}
+
+/// Waits for what was begun: see `pirn_fiber_await`.
+///
+/// # Safety
+///
+/// It was begun with the waiter of the one who calls.
+pub(crate) unsafe fn wait_for(hub: &pirn_hub, begun: c_int) -> c_int {
+    if begun != PIRN_WAITS {
+        return begun;
+    }
+    if let Some(fiber) = pirn_fiber::running(hub) {
+        fiber.leave();
+        return fiber.waiter.result();
+    }
+    let main = hub.main();
+    // SAFETY: the loop is live as long as its hub.
+    let ended = unsafe { pirn_run(hub.event_loop()) };
+    if !main.is_live() {
+        return main.result();
+    }
+    // SAFETY: initialised with the hub.
+    unsafe { pirn_waiter_drop((&raw const *main).cast_mut()) };
+    match ended {
+        _ if hub.is_broken() => -EUCLEAN,
+        PIRN_STOPPED => -ECANCELED,
+        PIRN_DONE => -EDEADLK,
+        error if error == -EBUSY => -EDEADLK,
+        error => error,
+    }
+}
+
+/// Waits for `pirn_waiter_wake`, at most that long.
+pub(crate) fn park(hub: &pirn_hub, timeout_ns: u64) -> c_int {
+    // SAFETY: NULL, or the waiter of the one who calls.
+    let begun = unsafe { pirn_park_start(waiter_of_caller(hub), timeout_ns) };
+    // SAFETY: begun with that waiter.
+    unsafe { wait_for(hub, begun) }
+}
+
+/// Lets all others run: see `pirn_fiber_yield`.
+pub(crate) fn let_others_run(hub: &pirn_hub) -> c_int {
+    let Some(fiber) = pirn_fiber::running(hub) else {
+        return -EDEADLK;
+    };
+    // SAFETY: a live fiber's waiter.
+    let begun = unsafe { pirn_park_start(fiber.waiter(), PIRN_FOREVER) };
+    // SAFETY: as above. Where the fiber is cancelled it is ready already.
+    unsafe { pirn_waiter_wake(fiber.waiter(), 0) };
+    // SAFETY: begun with the fiber's waiter.
+    let result = unsafe { wait_for(hub, begun) };
+    if result == -EUCLEAN { result } else { 0 }
+}
+
+/// Waits until some time has passed: see `pirn_fiber_sleep`.
+pub(crate) fn sleep(hub: &pirn_hub, delay_ns: u64) -> c_int {
+    // SAFETY: the loop is live as long as its hub.
+    unsafe { pirn_update(hub.event_loop()) };
+    match park(hub, delay_ns.max(1)) {
+        result if result == -ETIMEDOUT => 0,
+        result => result,
+    }
+}
