@@ -18,8 +18,12 @@
 #define SYS_epoll_wait SYS_epoll_pwait
 #endif
 
-/* A wait of so many milliseconds is refused by the kernel; every other works. */
+/*
+ * A wait of so many milliseconds is refused by the kernel, and one that is up to five seconds
+ * shorter, since time passes before a wait for a deadline begins. Every other works.
+ */
 #define REFUSED_MS 7777
+#define LEAST_REFUSED_MS (REFUSED_MS - 5000)
 #define HOUR (3600 * SECOND)
 
 DECLARE_BLOCK(block);
@@ -41,9 +45,10 @@ static void refuse_some_waits(void)
     struct sock_filter rules[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait, 1, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_wait, 0, 3),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_wait, 0, 4),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[3])),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, REFUSED_MS, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, LEAST_REFUSED_MS, 0, 2),
+        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, REFUSED_MS, 1, 0),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
