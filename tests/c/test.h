@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +34,12 @@
 #define LEAVES_ERRNO 1
 #else
 #define LEAVES_ERRNO 0
+#endif
+/* How the library sets a timerfd: with 64-bit times, also where others have 32 bits. */
+#ifdef SYS_timerfd_settime64
+#define SET_ALARM SYS_timerfd_settime64
+#else
+#define SET_ALARM SYS_timerfd_settime
 #endif
 
 static long check_count;

@@ -7,15 +7,8 @@
 
 #include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 
 #define CALLS 1024
-/* Where times have 32 bits, the call whose times have 64. */
-#ifdef SYS_timerfd_settime64
-#define SET_ALARM SYS_timerfd_settime64
-#else
-#define SET_ALARM SYS_timerfd_settime
-#endif
 /* System calls that do not exist: the kernel refuses them, the tracer sees them. */
 #define BEGIN 20001
 #define END 20002
