@@ -223,6 +223,24 @@ static pthread_t spawn(void *(*body)(void *), void *argument)
     return thread;
 }
 
+/* Pins the calling thread: number 0 to the first processor of the program, the others to the rest, if
+ * there are more. The first call is made while there is one thread. */
+static void pin_thread(uint32_t number)
+{
+    static cpu_set_t allowed;
+    cpu_set_t chosen;
+    if (CPU_COUNT(&allowed) == 0)
+        MUST(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
+    uint32_t others = (uint32_t)CPU_COUNT(&allowed) - 1;
+    uint32_t wanted = number == 0 || others == 0 ? 0 : 1 + (number - 1) % others;
+    int processor = 0;
+    for (uint32_t passed = 0; passed < wanted || !CPU_ISSET(processor, &allowed); processor++)
+        passed += CPU_ISSET(processor, &allowed) != 0;
+    CPU_ZERO(&chosen);
+    CPU_SET(processor, &chosen);
+    MUST(sched_setaffinity(0, sizeof chosen, &chosen) == 0);
+}
+
 static void join(pthread_t thread) { MUST(pthread_join(thread, NULL) == 0); }
 
 #endif
