@@ -95,14 +95,6 @@ unsafe fn extend(from: *const u8, to: *mut u8, size: usize, numbers: usize) -> R
     if said > LONGEST {
         return Err(Error::E2BIG);
     }
-    for at in size..said {
-        // SAFETY: readable for the size it says.
-        let surplus = unsafe { from.add(at) };
-        // SAFETY: as above.
-        if unsafe { surplus.read() } != 0 {
-            return Err(Error::E2BIG);
-        }
-    }
     let length = said.min(size);
     // Half a field is not a field. The numbers come first, four bytes each, then the pointers.
     let field = if length > numbers {
@@ -113,7 +105,19 @@ unsafe fn extend(from: *const u8, to: *mut u8, size: usize, numbers: usize) -> R
     if length % field != 0 {
         return Err(Error::EINVAL);
     }
-    // SAFETY: `length` bytes are readable on one side, by what it says, and writable on the other.
-    unsafe { core::ptr::copy_nonoverlapping(from, to, length) };
+    for at in 0..said {
+        // SAFETY: readable for the size it says.
+        let from = unsafe { from.add(at) };
+        // SAFETY: as above.
+        let byte = unsafe { from.read() };
+        if at < length {
+            // SAFETY: writable for `size` bytes, of which `length` is at most all.
+            let to = unsafe { to.add(at) };
+            // SAFETY: as above.
+            unsafe { to.write(byte) };
+        } else if byte != 0 {
+            return Err(Error::E2BIG);
+        }
+    }
     Ok(())
 }

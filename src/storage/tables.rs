@@ -168,9 +168,9 @@ impl<'a> Tables<'a> {
         let room = (size - area.offset) / size_of::<u64>();
         area.count = room.min(area.count.max(AREA_MOST_WORDS));
 
-        let used = area.offset + area.count * size_of::<u64>();
-        // SAFETY: writable, as the caller promises; no more than `size`.
-        unsafe { block.write_bytes(u8::MAX, used) };
+        let words = area.offset / size_of::<u64>() + area.count;
+        // SAFETY: aligned above, writable, as the caller promises, and no more than `size`.
+        fill_with_ones(unsafe { core::slice::from_raw_parts_mut(block.cast(), words) });
         Some(Tables {
             // SAFETY: the block was aligned and filled above, the plan is no longer than it, with
             // the last place as with all before it, and the rest the caller promises; so in all
@@ -187,6 +187,17 @@ impl<'a> Tables<'a> {
             // SAFETY: as above.
             area: unsafe { area.of(block) },
         })
+    }
+}
+
+/// Fills memory with ones.
+///
+/// A loop that the compiler does not recognise: it would call `memset` through a table of
+/// addresses, and a program without a C library has such a table for nothing else.
+fn fill_with_ones(memory: &mut [MaybeUninit<u64>]) {
+    let ones = core::hint::black_box(u64::MAX);
+    for word in memory {
+        word.write(ones);
     }
 }
 
