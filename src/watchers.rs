@@ -42,6 +42,14 @@ pub(crate) struct Watchers<'a> {
     pub(crate) referenced_count: u32,
 }
 
+/// Where in the chain of its bucket a new watcher is to stand.
+pub(crate) enum Position {
+    /// First in this bucket: the head of its fd.
+    Head(usize),
+    /// Behind this watcher, the last of the same fd.
+    Behind(u32),
+}
+
 impl<'a> Watchers<'a> {
     /// `buckets` has as many entries as `slots`, all `NONE`.
     pub(crate) fn new(slots: &'a mut [Watcher], buckets: &'a mut [u32], seed: u32) -> Self {
@@ -206,47 +214,30 @@ impl<'a> Watchers<'a> {
         }
     }
 
-    /// Adds a watcher: the head of its fd, or the one after `last`, the last of the fd's watchers.
-    /// `ENOSPC` when all slots are in use.
+    /// Adds a watcher at a position in its bucket. `ENOSPC` when all slots are in use. Without a
+    /// call, for there are many.
+    #[inline]
     pub(crate) fn insert(
         &mut self,
-        fd: i32,
-        interest: Interest,
-        callback: Callback,
-        last: Option<u32>,
-    ) -> Result<Token> {
-        let bucket = self.bucket(fd);
-        let (io, watcher) = self.insert_in(bucket, fd, interest, callback)?;
-        let chain = watcher.chain;
-        if let Some(last) = last {
-            watcher.flags &= !HEAD;
-            self.sibling_count += 1;
-            self.set_bucket(bucket, chain);
-            if let Some(last) = self.slab.get_mut(last) {
-                let chain = core::mem::replace(&mut last.chain, io.slot);
-                if let Some(watcher) = self.slab.get_mut(io.slot) {
-                    watcher.chain = chain;
-                }
-            }
-        }
-        Ok(io)
-    }
-
-    /// Adds a watcher: the head of its fd, in the bucket of that. Without a call, for there are
-    /// many.
-    #[inline]
-    pub(crate) fn insert_in(
-        &mut self,
-        bucket: usize,
+        position: Position,
         fd: i32,
         interest: Interest,
         callback: Callback,
     ) -> Result<(Token, &mut Watcher)> {
         let index = self.slab.insert()?;
-        let options = option(interest);
-        let link = self.buckets.get_mut(bucket);
+        let mut flags = option(interest) | if fd < 0 { RAISED } else { 0 };
+        let link = match position {
+            Position::Head(bucket) => {
+                flags |= HEAD;
+                self.buckets.get_mut(bucket)
+            }
+            Position::Behind(last) => {
+                self.sibling_count += 1;
+                self.slab.get_mut(last).map(|last| &mut last.chain)
+            }
+        };
         let chain = link.map_or(NONE, |link| core::mem::replace(link, index));
-        self.count(options, 1);
+        self.count(flags, 1);
         let watcher = self.slab.get_mut(index).ok_or(Error::EUCLEAN)?;
         watcher.callback = callback;
         watcher.fd = fd;
@@ -255,9 +246,9 @@ impl<'a> Watchers<'a> {
         watcher.found = 0;
         watcher.fed = 0;
         watcher.kernel = 0;
-        watcher.flags = options | HEAD | if fd < 0 { RAISED } else { 0 };
+        watcher.flags = flags;
         watcher.set_interest(interest.bits());
-        if options & ONESHOT != 0 {
+        if flags & ONESHOT != 0 {
             watcher.special = -1;
         }
         Ok((watcher.token(index), watcher))

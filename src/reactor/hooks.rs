@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
 use crate::slab::NONE;
 use crate::token::Token;
-use crate::watchers::{HOOKS, Hook, Watchers};
+use crate::watchers::{HOOKS, Hook, Position, Watchers};
 
 /// In `found` of a hook: it is still to be called in this dispatch.
 const TO_CALL: u8 = 1;
@@ -43,13 +43,11 @@ impl<B: Backend> Reactor<'_, B> {
         }
         let slot = i32::try_from(self.watchers.slab.vacancy()?).map_err(|_| Error::ENOSPC)?;
         let fd = HOOKS.checked_sub(slot).ok_or(Error::ENOSPC)?;
-        let io = self
-            .watchers
-            .insert(fd, Interest::READ | options, callback, None)?;
-        if let Some(watcher) = self.watchers.slab.get_mut(io.slot) {
-            watcher.kernel = when as u16;
-            watcher.next = NONE;
-        }
+        let position = Position::Head(self.watchers.bucket(fd));
+        let interest = Interest::READ | options;
+        let (io, watcher) = self.watchers.insert(position, fd, interest, callback)?;
+        watcher.kernel = when as u16;
+        watcher.next = NONE;
         self.link(NONE, io.slot);
         self.hooks.has_idle |= when == Hook::Idle;
         self.hooks.unlink = Some(|reactor, index| reactor.unlink_hook(index));

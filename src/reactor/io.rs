@@ -10,7 +10,9 @@ use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, Interest, Ready, fold};
 use crate::token::Token;
-use crate::watchers::{ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, HEAD, HOOKS, LOST, ONESHOT, RAISED};
+use crate::watchers::{
+    ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, HEAD, HOOKS, LOST, ONESHOT, Position, RAISED,
+};
 
 impl<B: Backend> Reactor<'_, B> {
     #[inline]
@@ -86,7 +88,9 @@ impl<B: Backend> Reactor<'_, B> {
         } else {
             self.backend.probe(&source)?
         };
-        let (io, watcher) = self.watchers.insert_in(bucket, fd, interest, callback)?;
+        let (io, watcher) = self
+            .watchers
+            .insert(Position::Head(bucket), fd, interest, callback)?;
         (watcher.backend_id, watcher.kernel) = (backend_id, asked as u16);
         if backend_id == ALWAYS_READY {
             (watcher.backend_id, watcher.kernel) = (NOT_IN_SET, 0);
@@ -118,8 +122,8 @@ impl<B: Backend> Reactor<'_, B> {
         {
             return Err(Error::EINVAL);
         }
-        let last = self.watchers.last_of(head);
-        let io = self.watchers.insert(fd, interest, callback, Some(last))?;
+        let position = Position::Behind(self.watchers.last_of(head));
+        let (io, _) = self.watchers.insert(position, fd, interest, callback)?;
         let mut result = self.register_sibling(head, io.slot);
         if matches!(result, Err(Error::ENOENT | Error::EBADF)) {
             // What the others watch is not this file: they are told, and the fd enters anew, if it

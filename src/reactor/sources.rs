@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::ready::Interest;
 use crate::time::{Duration, Instant};
 use crate::token::Token;
+use crate::watchers::Position;
 
 impl<B: Backend> Reactor<'_, B> {
     /// The turn's time: read after the wait, or at the first call that needs it.
@@ -192,9 +193,10 @@ impl<B: Backend> Reactor<'_, B> {
         if self.raised.handled & (1 << bit) != 0 {
             return Err(Error::EEXIST);
         }
-        let io = self
-            .watchers
-            .insert(-1 - bit as i32, Interest::READ | options, callback, None)?;
+        let fd = -1 - bit as i32;
+        let position = Position::Head(self.watchers.bucket(fd));
+        let interest = Interest::READ | options;
+        let (io, _) = self.watchers.insert(position, fd, interest, callback)?;
         self.raised.handled |= 1 << bit;
         // The bit may be raised already.
         self.changed();
