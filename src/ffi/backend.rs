@@ -7,10 +7,10 @@ use crate::backend::{Backend, BackendKind, Capabilities};
 
 use super::{enter, pirn_loop, reactor};
 
-/// Let the library choose: epoll, then poll, then select, tried in this order.
+/// The library chooses: it tries epoll, then poll, then select.
 pub const PIRN_BACKEND_AUTO: u32 = 0u32;
 
-/// `pselect6(2)`; fds up to 1024, and 16 more for each I/O watcher.
+/// `pselect6(2)`. Watches fds below 1024, and 16 more for each I/O watcher of the capacity.
 pub const PIRN_BACKEND_SELECT: u32 = 1u32;
 
 /// `ppoll(2)`.
@@ -19,19 +19,21 @@ pub const PIRN_BACKEND_POLL: u32 = 2u32;
 /// `epoll(7)`.
 pub const PIRN_BACKEND_EPOLL: u32 = 3u32;
 
-/// Clock, wait and readiness come from the functions in `pirn_config.host`.
+/// The application's own functions in `pirn_config.host` provide the clock, the wait and the
+/// readiness.
 pub const PIRN_BACKEND_HOST: u32 = 4u32;
 
-/// Capability: `PIRN_EDGE`.
+/// Capability: watchers may have the option `PIRN_EDGE`.
 pub const PIRN_CAN_EDGE: u32 = 1u32 << 0;
 
-/// Capability: `PIRN_EXCLUSIVE`.
+/// Capability: watchers may have the option `PIRN_EXCLUSIVE`.
 pub const PIRN_CAN_EXCLUSIVE: u32 = 1u32 << 1;
 
-/// Capability: `pirn_fd`.
+/// Capability: the loop has an fd for another loop to watch, see `pirn_fd`.
 pub const PIRN_CAN_FD: u32 = 1u32 << 2;
 
-/// Capability: waits are as exact as the kernel's timers, not rounded to milliseconds.
+/// Capability: a wait ends as exactly as the kernel's timers allow, and is not rounded to
+/// milliseconds.
 pub const PIRN_CAN_NANOSECONDS: u32 = 1u32 << 3;
 
 const _: () = {
@@ -52,17 +54,18 @@ const _: () = {
     );
 };
 
-/// Tell which backend runs.
+/// Return which backend the loop uses.
 ///
-/// Returns `PIRN_BACKEND_SELECT` and so on, never `PIRN_BACKEND_AUTO`; or -EINVAL: no live loop.
-/// Cost: O(1). Loop thread. Since 0.1.
+/// Returns `PIRN_BACKEND_SELECT`, `_POLL`, `_EPOLL` or `_HOST`, or -EINVAL: no live loop. Cost:
+/// O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_backend(r#loop: *mut pirn_loop) -> c_int {
     enter!(r#loop).backend.kind() as c_int
 }
 
-/// Tell the name of a backend: "epoll" and so on; "unknown" for any other number. Static. Any
-/// thread. Since 0.1.
+/// Return the name of a backend, such as "epoll".
+///
+/// Returns a static text; "unknown" for a number that is no backend. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pirn_backend_name(backend: c_int) -> *const c_char {
     let kind = u32::try_from(backend)
@@ -72,10 +75,10 @@ pub extern "C" fn pirn_backend_name(backend: c_int) -> *const c_char {
     name.as_ptr().cast()
 }
 
-/// Tell what the backend can do beyond the common ground.
+/// Return which optional features the loop's backend has.
 ///
-/// Returns `PIRN_CAN_*` or-ed together; 0 also if there is no live loop. Cost: O(1). Loop thread.
-/// Since 0.1.
+/// Returns `PIRN_CAN_*` or-ed together; 0 if there are none, or no live loop. Cost: O(1). Loop
+/// thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_capabilities(r#loop: *mut pirn_loop) -> u32 {
     // SAFETY: passed on.

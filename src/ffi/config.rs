@@ -1,58 +1,63 @@
 #![expect(unsafe_code, reason = "the C face")]
-//! What a loop is made with.
+//! The configuration of a loop, and structs that begin with their own size.
 
 use crate::error::{Error, Result};
 
 use super::host::pirn_host;
 
-/// A flag of `pirn_config`: read the clock around every callback, for
+/// A flag of `pirn_config`: read the clock before and after every callback, for
 /// `pirn_stats.longest_callback_ns`.
 pub const PIRN_MEASURE: u32 = 1u32 << 0;
 
-/// A flag of `pirn_config`: all events are taken with `pirn_take`. Callbacks may be NULL, and what
-/// would call them, `pirn_run`, `pirn_run_until`, `pirn_turn` and `pirn_dispatch`, returns
-/// -EOPNOTSUPP.
+/// A flag of `pirn_config`: the program gets all events from `pirn_take`. Callbacks may be NULL.
+/// The functions that would call them (`pirn_run`, `pirn_run_until`, `pirn_turn` and
+/// `pirn_dispatch`) return -EOPNOTSUPP.
 pub const PIRN_TAKE: u32 = 1u32 << 1;
 
-/// A flag of `pirn_config`: never ask the kernel whether this process is a copy that fork made, for
-/// programs that do not fork, or whose children call `pirn_after_fork` or `pirn_deinit` before
-/// anything else with the loop. Saves a system call in `pirn_io_add`, `pirn_io_remove`, each turn,
-/// and what wakes the loop. In a child that breaks the rule the loop changes and uses the parent's
-/// kernel objects. If other threads of the parent may have been posting when it forked, call
-/// `pirn_after_fork` first, also to end the copy then; none of them may be inside `pirn_run` or a
-/// turn.
+/// A flag of `pirn_config`: do not check whether this process is a forked child. For programs that
+/// do not fork, or whose children call `pirn_after_fork` or `pirn_deinit` before any other function
+/// of the loop. Saves a system call in `pirn_io_add`, in `pirn_io_remove`, in each turn, and
+/// whenever another thread wakes the loop.
+///
+/// If a child breaks that rule, it uses and changes the kernel objects of its parent. No other
+/// thread of the parent may be inside `pirn_run` or a turn at the moment of the fork. If other
+/// threads may have been posting at that moment, the child must call `pirn_after_fork` first, even
+/// if it then calls `pirn_deinit`.
 pub const PIRN_NO_FORK_CHECK: u32 = 1u32 << 2;
 
-/// How a loop is to be made. Zero it, set `size`, and set what is to differ from the default.
+/// The configuration of a new loop. Zero the struct, set `size`, and set the fields that are to
+/// differ from their defaults.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_config {
-    /// `sizeof(struct pirn_config)`. Smaller: what is missing is zero. Larger: accepted if the
-    /// surplus is zero, else -E2BIG.
+    /// `sizeof(struct pirn_config)`. If it is smaller than the library's own struct, the missing
+    /// fields are zero. If it is larger, the surplus bytes must be zero, else -E2BIG.
     pub size: u32,
-    /// `PIRN_BACKEND_AUTO` (0) or one of the others.
+    /// `PIRN_BACKEND_AUTO` (0, the default) or another `PIRN_BACKEND_*`.
     pub backend: u32,
-    /// I/O watchers there is to be room for. All three zero: as the block says that `PIRN_STORAGE`
-    /// declared.
+    /// The capacity for I/O watchers. If all three capacities are 0, those of the block are used;
+    /// it must then have been declared with `PIRN_STORAGE`.
     pub io: u32,
-    /// Timers there is to be room for.
+    /// The capacity for timers.
     pub timers: u32,
-    /// Tasks there is to be room for; half as many posts from elsewhere, rounded up.
+    /// The capacity for tasks. That for posts from other threads is half of it, rounded up.
     pub tasks: u32,
     /// `PIRN_MEASURE`, `PIRN_TAKE`, `PIRN_NO_FORK_CHECK`, or 0.
     pub flags: u32,
-    /// Where the generations of handles begin: with the same seed a loop gives out the same
-    /// handles, so that a run can be repeated. Handles of two loops with the same seed are taken
-    /// for each other. 0: chosen by the block's address, how often it was used, and the clock.
+    /// The first generation of the handles. With the same seed a loop returns the same handles, so
+    /// that a run can be repeated. But two loops with the same seed cannot tell their handles
+    /// apart. 0, the default: the library derives a seed from the block's address, how often the
+    /// block was used, and the clock.
     pub seed: u32,
-    /// 0.
+    /// Must be 0.
     pub reserved: u32,
-    /// For `PIRN_BACKEND_HOST`, else NULL.
+    /// The application's functions for `PIRN_BACKEND_HOST`; NULL for all other backends.
     pub host: *const pirn_host,
 }
 
-/// A struct that starts with its own size, as far as this library knows it. Its first `numbers`
-/// bytes are `u32`s, the rest pointers.
+/// Reads a struct that begins with its own size: fields that the caller's struct lacks are zero,
+/// fields that this library does not know must be zero. The first `numbers` bytes of `T` are
+/// `u32`s, the rest pointers.
 ///
 /// # Safety
 ///
@@ -75,11 +80,12 @@ pub(super) unsafe fn extended<T: Copy>(from: *const T, numbers: usize) -> Result
     Ok(unsafe { known.assume_init() })
 }
 
-/// The most bytes that a struct may say it has: what is beyond is a size that was never set, and is
-/// not looked at.
+/// The largest accepted `size` of a struct. A larger one was probably never set, so the memory
+/// behind the struct is not read.
 const LONGEST: usize = 256;
 
-/// Copies what there is of a struct of `size` bytes. One function for all types.
+/// Copies the fields that both the caller's struct and this library's struct of `size` bytes have.
+/// Not generic, so that the code exists once.
 ///
 /// # Safety
 ///
@@ -96,7 +102,8 @@ unsafe fn extend(from: *const u8, to: *mut u8, size: usize, numbers: usize) -> R
         return Err(Error::E2BIG);
     }
     let length = said.min(size);
-    // Half a field is not a field. The numbers come first, four bytes each, then the pointers.
+    // A size that ends inside a field is an error. The numbers come first, four bytes each, then
+    // the pointers.
     let field = if length > numbers {
         size_of::<usize>()
     } else {

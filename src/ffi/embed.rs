@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "the C face")]
-//! A turn in parts, and its fd, for those who own the wait.
+//! The parts of a turn and the loop's fd, for programs that do the wait themselves.
 
 use core::ffi::c_int;
 
@@ -10,38 +10,41 @@ use crate::time::Duration;
 use super::run::{calling, inside};
 use super::{count, enter, failure, pirn_loop, status};
 
-/// Tell the fd that is readable whenever the loop has something to do.
+/// Return an fd that is readable whenever the loop has something to do.
 ///
-/// A ready fd, a due timer, a task, a post: for embedding in another loop. When it is readable call
-/// `pirn_prepare`, `pirn_wait` with 0, `pirn_dispatch`, or simply `pirn_turn` with 0. From the
-/// first call on, every change outside a dispatch is made known to the kernel at once, so that the
-/// other loop sees it. Poll it, do nothing else with it. It changes only by `pirn_after_fork`. It
-/// is an epoll that holds another one; the kernel allows five within each other, and refuses to
-/// watch it with -ELOOP beyond that.
+/// For embedding in another loop: watch the fd there for readability, and call `pirn_turn(loop, 0)`
+/// when it is readable. (Or call `pirn_prepare`, `pirn_wait` with 0 and `pirn_dispatch`.) The fd is
+/// readable for a ready fd, a due timer, a task and a post alike. Do not read, write or close it.
+/// It stays the same until `pirn_after_fork` or `pirn_deinit`.
+///
+/// From the first call on, every change made outside a dispatch is passed to the kernel
+/// immediately, so that the other loop notices it. The fd is an epoll instance inside another one.
+/// The kernel allows five levels, and beyond that refuses to watch the fd with ELOOP.
 ///
 /// Returns the fd, or
 /// - -EINVAL: no live loop
-/// - -EOPNOTSUPP: only the epoll backend has one (`PIRN_CAN_FD`); with the others wait in
-///   `pirn_wait`
+/// - -EOPNOTSUPP: only the epoll backend has such an fd (`PIRN_CAN_FD`); with other backends see
+///   `pirn_prepare`
 /// - -ECHILD: a copy made by fork
-/// - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
+/// - -EMFILE, -ENFILE, -ENOMEM: the kernel's error
 ///
-/// Cost: a system call, which asks for the process. The first call opens two fds, closed on exec,
-/// and makes five more. Loop thread, any callback. Since 0.1.
+/// Cost: a system call, which asks for the process. The first call opens two fds, which are closed
+/// on exec, and makes five system calls more. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fd(r#loop: *mut pirn_loop) -> c_int {
     count(enter!(r#loop).pollable_fd().map(|fd| fd as u32))
 }
 
-/// First part of a turn, for those who own the wait: bring the kernel up to date and ask how long
-/// may be waited.
+/// Do the first part of a turn: pass changed interests to the kernel, and return how long the loop
+/// may wait.
 ///
-/// Then wait for the fd of `pirn_fd`, or in `pirn_wait`, at most that long; then call `pirn_wait`
-/// with 0 if the wait was your own; then `pirn_dispatch`. `pirn_run` does nothing else.
+/// Then either call `pirn_wait` with that timeout, or wait for the fd of `pirn_fd` yourself, at
+/// most that long, and call `pirn_wait` with 0. Then call `pirn_dispatch`. A turn of `pirn_run`
+/// consists of the same three calls.
 ///
-/// @param limit_ns    the longest wait that suits you; `PIRN_FOREVER`: any
-/// @param timeout_ns  where nanoseconds are written: 0 if there is work, `PIRN_FOREVER` if nothing
-///                    is due ever; unchanged on error
+/// @param limit_ns    the longest wait that you want; `PIRN_FOREVER`: no limit
+/// @param timeout_ns  receives nanoseconds: 0 if there is work, `PIRN_FOREVER` if nothing will ever
+///                    be due; unchanged on error
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; `timeout_ns` is NULL
@@ -71,22 +74,23 @@ pub unsafe extern "C" fn pirn_prepare(
     }))
 }
 
-/// Second part of a turn: wait until something is ready, at most `timeout_ns`, and fetch it.
+/// Do the second part of a turn: wait until something is ready, at most `timeout_ns`, and fetch the
+/// events.
 ///
-/// May return early with 0. Does nothing while an earlier wait or a limited turn has left something
-/// to dispatch.
+/// May return early with 0. Does nothing while events of an earlier wait, or of a turn that a limit
+/// has interrupted, are left to dispatch.
 ///
-/// @param timeout_ns  as `pirn_prepare` said, or less; 0 fetches without waiting
+/// @param timeout_ns  the timeout from `pirn_prepare`, or less; 0: fetch without waiting
 ///
 /// Returns how many fds are ready, or
 /// - -EINVAL: no live loop
 /// - -EBUSY: inside a callback or a run
 /// - -ECHILD: a copy made by fork
-/// - what the kernel said, as `pirn_run`
+/// - another error of the kernel, as `pirn_run`
 ///
-/// Blocks unless 0; the only place that does. Cost: two system calls, one of which asks for the
-/// process; one more for less than a millisecond on epoll, and if `pirn_fd` is in use and something
-/// was found. Loop thread. Since 0.1.
+/// Blocks unless `timeout_ns` is 0. Cost: two system calls, one of which asks for the process. One
+/// more for a timeout that is not a whole number of milliseconds on epoll, and one more if
+/// `pirn_fd` is in use and something was found. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_wait(r#loop: *mut pirn_loop, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.
@@ -98,13 +102,13 @@ pub unsafe extern "C" fn pirn_wait(r#loop: *mut pirn_loop, timeout_ns: u64) -> c
     count(result)
 }
 
-/// Third part of a turn: call what is due.
+/// Do the third part of a turn: call everything that is due.
 ///
-/// Due timers in the order of their deadlines, then raised bits and I/O by priority, then the tasks
-/// that were queued when it began, then the posts from elsewhere. docs/TURN.md tells the whole.
-/// `pirn_take` writes the same events down instead of calling.
+/// The order: due timers by their deadlines, then raised bits and I/O by priority, then the tasks
+/// that were queued when the dispatch began, then the posts from other threads. docs/TURN.md has
+/// the complete rules. `pirn_take` returns the same events in an array instead.
 ///
-/// Returns how many callbacks ran, or
+/// Returns how many callbacks were called, or
 /// - -EINVAL: no live loop
 /// - -EBUSY: inside a callback or a run
 /// - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`

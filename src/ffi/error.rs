@@ -5,16 +5,16 @@ use core::ffi::{c_char, c_int};
 
 use crate::error::Error;
 
-/// The version of this header: major, minor and patch in a byte each. Within one major version what
-/// was released is frozen.
+/// The version of this header, one byte each: `major << 16 | minor << 8 | patch`. Within one major
+/// version, released functions, types and constants do not change.
 pub const PIRN_VERSION: u32 = 1u32 << 8;
 
-/// Explain an error that a function of this library returned.
+/// Return a text that explains an error returned by a function of this library.
 ///
-/// @param error  negative or positive
+/// @param error  the errno, negative or positive
 ///
-/// Returns a static text, never NULL. Every error that a header of pirn names has one of its
-/// own; any other errno is "error of the kernel". Any thread, async-signal-safe. Since 0.1.
+/// Returns a static text, never NULL. Each error named in a header of pirn has a text of its own;
+/// any other errno gives "error of the kernel". Any thread, async-signal-safe. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pirn_strerror(error: c_int) -> *const c_char {
     let text = match error.unsigned_abs() {
@@ -25,8 +25,8 @@ pub extern "C" fn pirn_strerror(error: c_int) -> *const c_char {
     text.as_ptr().cast()
 }
 
-/// Tell the version of the library that is linked: `PIRN_VERSION` of its own header. Any thread.
-/// Since 0.1.
+/// Return the version of the linked library: `PIRN_VERSION` of the header it was built with. Any
+/// thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pirn_version() -> u32 {
     PIRN_VERSION

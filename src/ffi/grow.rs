@@ -10,36 +10,36 @@ use crate::storage::{Capacity, Tables};
 use super::memory::{PIRN_STORAGE_BASE, storage_size};
 use super::{failure, pirn_loop, reactor};
 
-/// Give a live loop more room, or less.
+/// Change the capacities of a live loop.
 ///
-/// The tables of the loop move into `block`, with all watchers, timers, tasks and posts; every
-/// handle stays what it is. The loop itself stays where it is, at the front of the block given to
-/// `pirn_init`, so its address does not change, and that block must stay too.
+/// The loop's tables, with all watchers, timers, tasks and posts, move into `block`. All handles
+/// stay valid. The loop itself stays at the front of the block given to `pirn_init`: its address
+/// does not change, and you must keep at least that part of the block.
 ///
-/// Fewer are possible if everything in use fits: every watcher and timer has a slot below the new
-/// number (`slot` of its handle), and there are no more tasks and posts queued than there is room
-/// for.
+/// A capacity may become smaller if everything in use fits: the `slot` in the handle of every
+/// watcher and timer must be below the new capacity, and the queued tasks and posts must fit.
 ///
-/// Whoever might post, raise, wake or stop from another thread or a signal handler must be known to
-/// have finished, and may go on when this has returned.
+/// During this call no thread or signal handler may post to this loop, or raise, wake or stop it.
+/// They may continue when the call has returned.
 ///
-/// @param block     memory aligned as a `uint64_t`; the loop's until it grows again or ends
-/// @param size      bytes of the block, at least `PIRN_STORAGE_SIZE(io, timers, tasks)`
-/// @param io        I/O watchers there is to be room for
-/// @param timers    timers there is to be room for
-/// @param tasks     tasks there is to be room for; half as many posts, rounded up
-/// @param free      where the address is written of the memory that is yours again: the end of the
-///                  block given to `pirn_init`, or the whole block of the last growth; or NULL
-/// @param free_size where the bytes of that memory are written, or NULL; both are unchanged on
-///                  error
+/// @param block     memory aligned as a `uint64_t`; it belongs to the loop until the next
+///                  `pirn_grow` or `pirn_deinit`
+/// @param size      size of the block in bytes, at least `PIRN_STORAGE_SIZE(io, timers, tasks)`
+/// @param io        the new capacity for I/O watchers
+/// @param timers    the new capacity for timers
+/// @param tasks     the new capacity for tasks; that for posts is half of it, rounded up
+/// @param free      receives the address of the memory that you may use again: at the first growth
+///                  the end of the block given to `pirn_init`, later the whole block of the
+///                  previous growth; or NULL
+/// @param free_size receives the size of that memory in bytes; or NULL. Both are unchanged on error
 ///
 /// Returns 0, or
-/// - -EINVAL: no live loop; `block` is NULL or is where the tables are
+/// - -EINVAL: no live loop; `block` is NULL or overlaps the present tables
 /// - -EFAULT: the block is not aligned as a `uint64_t`
 /// - -ENOBUFS: the block is too small
-/// - -EBUSY: inside a callback or a run; a turn is not finished (a limit has cut it short, or
-///   `pirn_wait` has found something that was not dispatched yet); another thread is just posting;
-///   or something in use does not fit
+/// - -EBUSY: inside a callback or a run; a turn is not finished (because a limit interrupted it, or
+///   because `pirn_wait` found events that were not dispatched yet); another thread is posting at
+///   this moment; or something in use does not fit
 /// - -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`
 ///
 /// Nothing has changed on an error. Cost: O(size of both blocks), no system call. Loop thread.
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn pirn_grow(
     }
 }
 
-/// The memory that is free now.
+/// Returns the address and the size of the memory that is free now.
 unsafe fn grow(
     r#loop: *mut pirn_loop,
     block: *mut c_void,

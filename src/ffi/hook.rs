@@ -10,13 +10,13 @@ use crate::watchers::Hook;
 use super::run::dispatch_with_hooks;
 use super::{callback, enter, failure, give, pirn_io, pirn_io_fn, pirn_loop, takes};
 
-/// When a hook is called: first thing in every dispatch.
+/// When a hook is called: at the beginning of every dispatch.
 pub const PIRN_HOOK_FIRST: u32 = 1u32;
-/// When a hook is called: last thing in every dispatch, whatever a limit has left over. The place
-/// to flush what callbacks have buffered, before the loop sleeps.
+/// When a hook is called: at the end of every dispatch, also if a limit has interrupted the turn.
+/// Use it to flush the data that callbacks have buffered, before the loop sleeps.
 pub const PIRN_HOOK_LAST: u32 = 2u32;
-/// When a hook is called: at the end of a dispatch in which nothing but hooks was called, before
-/// those that are last. The loop does not sleep while it has such a hook.
+/// When a hook is called: at the end of a dispatch in which only hooks were called, before the
+/// hooks of `PIRN_HOOK_LAST`. The loop does not sleep while it has such a hook.
 pub const PIRN_HOOK_IDLE: u32 = 3u32;
 
 const _: () = assert!(
@@ -25,36 +25,37 @@ const _: () = assert!(
         && PIRN_HOOK_IDLE == Hook::Idle as u32
 );
 
-/// Have a callback run in every turn.
+/// Add a hook: a callback that is called in every turn.
 ///
 /// For libraries that keep a queue of their own (X11, Wayland, ZeroMQ, D-Bus, GLib), and for work
-/// that is put off to the end of a turn or to idle times. A hook runs in every `pirn_dispatch`,
-/// also in that of `pirn_turn` and `pirn_run`, whether or not anything is due. What a hook that is
-/// first posts, or makes due, is served in the same dispatch, unless that one continues a turn that
-/// a limit has cut short.
+/// that is postponed to the end of a turn or to idle times. A hook is called in every dispatch (of
+/// `pirn_dispatch`, `pirn_turn` and `pirn_run`), whether or not anything is due. Tasks that a
+/// `PIRN_HOOK_FIRST` hook posts, and events that it causes, are called in the same dispatch, unless
+/// this dispatch continues a turn that a limit has interrupted.
 ///
-/// The hooks of one kind run in the order in which they were added. One that is added in a dispatch
-/// runs from the next one on. Hooks are not counted: not by `pirn_limit`, not in `pirn_stats`, nor
-/// in what `pirn_turn` and `pirn_dispatch` return. `pirn_take` calls no hooks and does not hand
-/// them over: who takes is there himself before the first take of a turn and after the last.
+/// The hooks of one kind are called in the order in which they were added. A hook that is added
+/// during a dispatch is called from the next dispatch on. Hooks are not counted: not by
+/// `pirn_limit`, not in `pirn_stats`, and not in the results of `pirn_turn` and `pirn_dispatch`.
+/// `pirn_take` neither calls nor returns hooks: a program that takes events can do such work itself
+/// before the first take of a turn and after the last.
 ///
-/// A hook is an I/O watcher without an fd: it takes an I/O slot, its callback gets `when` as `fd`
-/// and `PIRN_READ` as `ready`, it keeps `pirn_run` going, and `pirn_io_remove`, `pirn_io_ref`,
-/// `pirn_io_unref`, `pirn_io_set_callback` and `pirn_io_info` work on it. It cannot be paused.
+/// A hook is an I/O watcher without an fd. It uses an I/O slot. Its callback gets `when` as `fd`
+/// and `PIRN_READ` as `ready`. It keeps `pirn_run` going. `pirn_io_remove`, `pirn_io_ref`,
+/// `pirn_io_unref`, `pirn_io_set_callback` and `pirn_io_info` work on it. A hook cannot be paused.
 ///
 /// @param when     `PIRN_HOOK_FIRST`, `PIRN_HOOK_LAST` or `PIRN_HOOK_IDLE`
 /// @param options  `PIRN_UNREF`, or 0
-/// @param callback called once in every dispatch; of `PIRN_HOOK_IDLE`, in every one with nothing
-///                 else to call
-/// @param user     passed to the callback, never looked at
-/// @param io       where the handle is written, or NULL; unchanged on error
+/// @param callback called once in every dispatch; for `PIRN_HOOK_IDLE` only if nothing else was
+///                 called
+/// @param user     passed to the callback, never dereferenced
+/// @param io       receives the handle; may be NULL; unchanged on error
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; callback NULL; another `when`; other options
 /// - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
 /// - -ENOSPC: all I/O slots are in use
 ///
-/// Cost: O(1), no system call; a loop that never had a hook pays two comparisons a turn. Loop
+/// Cost: O(1), no system call. A loop that never had a hook spends two comparisons a turn. Loop
 /// thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_hook_add(

@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "the C face")]
-//! A backend that the application supplies.
+//! The host backend: clock, wait and readiness come from functions of the application.
 
 use core::ffi::{c_int, c_void};
 #[cfg(feature = "host")]
@@ -16,36 +16,38 @@ use crate::wake::Wake;
 #[cfg(feature = "host")]
 use super::config::extended;
 
-/// A source that a host found ready.
+/// A source that a host reports as ready.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_ready {
-    /// The number the source was added with.
+    /// The number with which the source was added to the loop.
     pub fd: i32,
     /// `PIRN_READ` and so on.
     pub ready: u32,
 }
 
-/// What the application supplies for `PIRN_BACKEND_HOST`. It is copied by `pirn_init`.
+/// The functions of the application for `PIRN_BACKEND_HOST`. `pirn_init` copies the struct.
 ///
-/// None of the functions may call pirn, except for `pirn_remote_post`, `pirn_raise`, `pirn_wake`
-/// and `pirn_stop`, as an interrupt would: what is posted or raised inside `wait` is called in the
-/// turn that waits. `wake` may be called inside `wait` then.
+/// The functions may not call pirn, with four exceptions: `pirn_remote_post`, `pirn_raise`,
+/// `pirn_wake` and `pirn_stop`, which an interrupt may call too. If `wait` calls one of them, pirn
+/// may call `wake` inside `wait`, and the post or bit is handled in the same turn.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_host {
     /// `sizeof(struct pirn_host)`.
     pub size: u32,
-    /// What `watch` can do: `PIRN_CAN_EDGE`, `PIRN_CAN_EXCLUSIVE`, or 0. A watcher with an option
-    /// that is not among them is refused.
+    /// The optional features of `watch`: `PIRN_CAN_EDGE`, `PIRN_CAN_EXCLUSIVE`, or 0. `pirn_io_add`
+    /// refuses a watcher whose option is not among them.
     pub capabilities: u32,
-    /// Passed to each function.
+    /// Passed to each of the functions.
     pub user: *mut c_void,
-    /// The monotonic clock in nanoseconds. Required. May stand still; must not go back.
+    /// Return the monotonic time in nanoseconds. Required. The time must never go back; it may
+    /// stand still.
     pub now: Option<unsafe extern "C" fn(user: *mut c_void) -> u64>,
-    /// Waits at most `timeout_ns` (0: not at all, `PIRN_FOREVER`: for ever), writes up to
-    /// `capacity` ready sources, each once, and returns how many, or a negative errno, which ends
-    /// the run. -EINTR is an empty wait. Required.
+    /// Wait until a source is ready, at most `timeout_ns` (0: do not wait; `PIRN_FOREVER`: without
+    /// limit). Write at most `capacity` ready sources to `ready`, each once. Return how many, or a
+    /// negative errno: -EINTR counts as a wait that found nothing, any other errno ends the run.
+    /// Required.
     pub wait: Option<
         unsafe extern "C" fn(
             timeout_ns: u64,
@@ -54,15 +56,15 @@ pub struct pirn_host {
             user: *mut c_void,
         ) -> c_int,
     >,
-    /// Watch `fd` for `interest` from now on: for `PIRN_READ`, `PIRN_WRITE` and `PIRN_URGENT` as
-    /// far as any watcher of the fd asks for them. 0: watch it no longer. With these bits come the
-    /// options of all watchers of the fd, such as `PIRN_EDGE` and `PIRN_HIGH`, so compare single
-    /// bits. A call with the same interest arms an edge again, or tells that a watcher has joined.
-    /// A change of options alone makes no call. Returns 0, or a negative errno to refuse. May be
-    /// NULL.
+    /// Watch `fd` for `interest` from now on; 0: stop watching it. `interest` has the bits
+    /// `PIRN_READ`, `PIRN_WRITE` and `PIRN_URGENT` that any watcher of the fd waits for. It also
+    /// has the options of all these watchers, such as `PIRN_EDGE` and `PIRN_HIGH`, so test single
+    /// bits. A call with an unchanged interest means that an edge is to be armed again, or that the
+    /// fd got another watcher. If only options change, there is no call. Return 0, or a negative
+    /// errno to refuse. May be NULL.
     pub watch: Option<unsafe extern "C" fn(fd: c_int, interest: u32, user: *mut c_void) -> c_int>,
-    /// Ends a wait. Called from any thread, signal handler or interrupt that posts, raises, wakes
-    /// or stops. May be NULL.
+    /// End the current wait, or the next one. Called by each thread, signal handler or interrupt
+    /// that posts, raises, wakes or stops. May be NULL if nothing does.
     pub wake: Option<unsafe extern "C" fn(user: *mut c_void)>,
 }
 
@@ -76,7 +78,7 @@ pub struct CHost {
     wake: Option<unsafe extern "C" fn(*mut c_void)>,
 }
 
-/// The one function of a host that is called from elsewhere.
+/// The only function of a host that other threads may call.
 #[derive(Clone, Copy)]
 pub struct CHostWaker {
     user: *mut c_void,
@@ -173,7 +175,7 @@ pub(super) unsafe fn open(
     AnyBackend::host(host, area)
 }
 
-/// A build without hosts does not look at one.
+/// A build without the host backend ignores `host`.
 #[cfg(not(feature = "host"))]
 pub(super) unsafe fn open(
     kind: BackendKind,

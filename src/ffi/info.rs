@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "the C face: what is alive is written into the caller's struct"
 )]
-//! What is alive in a loop.
+//! The watchers, timers and tasks of a loop.
 
 use core::ffi::{c_int, c_void};
 use core::mem::{offset_of, transmute};
@@ -20,36 +20,38 @@ use super::{
     pirn_handle, pirn_io, pirn_loop, pirn_task, pirn_task_fn, pirn_timer, status, user_of,
 };
 
-/// What a watcher, a timer or a task is now.
+/// The present state of a watcher, a timer or a task.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_info {
-    /// `sizeof(struct pirn_info)`, set by the caller: no more than that is written.
+    /// `sizeof(struct pirn_info)`, set by the caller. The library writes no more bytes than that.
     pub size: u32,
     /// `PIRN_DUE_TIMER`, `PIRN_DUE_IO`, `PIRN_DUE_RAISED` for the handler of a raised bit,
     /// `PIRN_DUE_HOOK`, or `PIRN_DUE_TASK`.
     pub kind: u32,
-    /// Its handle: the member that the kind names.
+    /// The handle: read the member that belongs to the `kind`.
     pub handle: pirn_handle,
-    /// The fd of an I/O watcher; the bit of a handler; when a hook is called; else -1.
+    /// The fd of an I/O watcher; the bit of a handler; the `PIRN_HOOK_*` of a hook; otherwise -1.
     pub fd: i32,
-    /// Of a watcher its interest now (0 of the first bits: paused) and its options, as
-    /// `pirn_io_add` takes them; of a timer its policy. Each has `PIRN_UNREF` if it does not
-    /// keep `pirn_run` going. 0 of a task.
+    /// For a watcher: its interest (paused if `PIRN_READ`, `PIRN_WRITE` and `PIRN_URGENT` are all
+    /// clear) and its options, as for `pirn_io_add`. For a timer: its policy. With `PIRN_UNREF` if
+    /// it does not keep `pirn_run` going. For a task: 0.
     pub options: u32,
-    /// When a timer is due next, on the clock of `pirn_now`, slack included; else 0.
+    /// When a timer is due next, on the clock of `pirn_now`, slack included; otherwise 0.
     pub deadline_ns: u64,
-    /// The period of a periodic timer; else 0.
+    /// The period of a periodic timer; otherwise 0.
     pub period_ns: u64,
-    /// By how much a timer may be late: the largest power of two within what was given; else 0.
+    /// How late a timer may be: the largest power of two that is not above the slack set by the
+    /// program; otherwise 0.
     pub slack_ns: u64,
-    /// Its callback: the member that the kind names.
+    /// The callback: read the member that belongs to the `kind`.
     pub callback: pirn_callback,
-    /// Its user data.
+    /// The user data.
     pub user: *mut c_void,
 }
 
-/// What a caller's struct must have at least: where it begins, with its size, a walk finds on.
+/// The smallest accepted size of the caller's struct: up to the handle, from which `pirn_info_next`
+/// continues.
 const HEAD: usize = offset_of!(pirn_info, fd);
 
 impl pirn_info {
@@ -57,7 +59,7 @@ impl pirn_info {
         pirn_info {
             size: 0,
             kind,
-            // The three are alike.
+            // All three members have the same layout.
             handle: pirn_handle { io: token.into() },
             fd: -1,
             options: 0,
@@ -65,8 +67,9 @@ impl pirn_info {
             period_ns: 0,
             slack_ns: 0,
             callback: pirn_callback {
-                // SAFETY: every callback was made from a callback, or stands for NULL; one of
-                // another kind is an address too, and is not called here.
+                // SAFETY: every callback was made from a function pointer or stands for NULL. A
+                // function pointer of another kind has the same representation, and it is not
+                // called here.
                 task: unsafe { transmute::<*mut (), pirn_task_fn>(function(callback)) },
             },
             user: user_of(callback),
@@ -108,11 +111,11 @@ impl pirn_info {
         Ok(Self::new(PIRN_DUE_TASK, task, &callback))
     }
 
-    /// Writes what the caller's struct has room for, and leaves its size as it is.
+    /// Writes as many fields as fit into the caller's struct. Does not change its size.
     ///
     /// # Safety
     ///
-    /// Writable for the size it says, which is at least `HEAD`.
+    /// `out` is writable for the size it contains, which is at least `HEAD`.
     unsafe fn write(&self, out: *mut pirn_info) {
         // SAFETY: passed on: it begins with its size.
         let size = unsafe { (*out).size } as usize;
@@ -135,12 +138,11 @@ unsafe fn has_room(info: *const pirn_info) -> bool {
     !info.is_null() && unsafe { (*info).size } as usize >= HEAD
 }
 
-/// What a function returns that was asked for one handle. NULL asks for no more than whether
-/// the handle is live.
+/// Writes the info to `out`, if that is not NULL, and returns the result for C.
 ///
 /// # Safety
 ///
-/// `out` is NULL or writable for the size it says.
+/// `out` is NULL or writable for the size it contains.
 unsafe fn tell(info: Result<pirn_info>, out: *mut pirn_info) -> c_int {
     // SAFETY: passed on.
     if !out.is_null() && !unsafe { has_room(out) } {
@@ -154,10 +156,10 @@ unsafe fn tell(info: Result<pirn_info>, out: *mut pirn_info) -> c_int {
     }))
 }
 
-/// Return what an I/O watcher, the handler of a raised bit or a hook is now.
+/// Return the state of an I/O watcher, the handler of a raised bit, or a hook.
 ///
-/// @param info  its `size` set by the caller; or NULL, to ask no more than whether the handle
-///              is live; unchanged on error
+/// @param info  receives the state; the caller sets its `size`. May be NULL, if you only want to
+///              know whether the handle is live. Unchanged on error
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; the `size` of `info` is not set, or below 16
@@ -175,16 +177,16 @@ pub unsafe extern "C" fn pirn_io_info(
     unsafe { tell(pirn_info::of_io(reactor, io.into()), info) }
 }
 
-/// Return what a timer is now.
+/// Return the state of a timer.
 ///
-/// @param info  its `size` set by the caller; or NULL, to ask no more than whether the handle
-///              is live; unchanged on error
+/// @param info  receives the state; the caller sets its `size`. May be NULL, if you only want to
+///              know whether the handle is live. Unchanged on error
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; the `size` of `info` is not set, or below 16
 /// - -ENOENT: stale handle
 ///
-/// Changes nothing, and reads no clock. Cost: O(1). Loop thread, any callback. Since 0.1.
+/// Changes nothing and does not read the clock. Cost: O(1). Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_info(
     r#loop: *mut pirn_loop,
@@ -196,14 +198,14 @@ pub unsafe extern "C" fn pirn_timer_info(
     unsafe { tell(pirn_info::of_timer(reactor, timer.into()), info) }
 }
 
-/// Return what a queued task is.
+/// Return the callback and the user data of a queued task.
 ///
-/// @param info  its `size` set by the caller; or NULL, to ask no more than whether the handle
-///              is live; unchanged on error
+/// @param info  receives the state; the caller sets its `size`. May be NULL, if you only want to
+///              know whether the handle is live. Unchanged on error
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; the `size` of `info` is not set, or below 16
-/// - -ENOENT: it has run, is running, was cancelled, or never was
+/// - -ENOENT: the task has run, is running, was cancelled, or never existed
 ///
 /// Changes nothing. Cost: O(1). Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
@@ -217,25 +219,25 @@ pub unsafe extern "C" fn pirn_task_info(
     unsafe { tell(pirn_info::of_task(reactor, task.into()), info) }
 }
 
-/// Walk over everything that is alive: timers, watchers, handlers of raised bits, hooks, and queued
+/// Return the next of all live items: timers, watchers, handlers of raised bits, hooks, and queued
 /// tasks in their order.
 ///
-///   struct pirn_info info = { sizeof info };              all else zero: from the beginning
+///   struct pirn_info info = { sizeof info }; the rest is zero: begin with the first item
 ///
 ///   while (pirn_info_next(loop, &info) == 1)
 ///       ... look at info ...
 ///
-/// The loop may change between two calls: what lives all the while is come by once, and what
-/// `info` names need not live any more. Posts from elsewhere have no handle and are left out;
-/// `pirn_stats` counts them.
+/// The loop may change between two calls: an item that is live during the whole walk is returned
+/// exactly once, and the item in `info` may have been removed. Posts from other threads have no
+/// handle and are not returned; `pirn_stats` counts them.
 ///
-/// @param info  in: kind 0 for the first, or what the call before this one wrote; out: the one
-///              behind it. Its `size` is set by the caller. Unchanged unless 1 is returned.
+/// @param info  in: `kind` 0 for the first item, or the struct as the previous call wrote it; out:
+///              the next item. The caller sets its `size`. Unchanged unless 1 is returned
 ///
-/// Returns 1 if there is one, 0 at the end, or
+/// Returns 1 if there is a next item, 0 at the end, or
 /// - -EINVAL: no live loop; `info` is NULL, its `size` not set or below 16, its kind unknown
 ///
-/// Cost: O(free slots that are passed by). Loop thread, any callback. Since 0.1.
+/// Cost: O(free slots that are skipped). Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_info_next(r#loop: *mut pirn_loop, info: *mut pirn_info) -> c_int {
     let reactor = enter!(r#loop);
@@ -243,11 +245,11 @@ pub unsafe extern "C" fn pirn_info_next(r#loop: *mut pirn_loop, info: *mut pirn_
     if !unsafe { has_room(info) } {
         return failure(Error::EINVAL);
     }
-    // SAFETY: inside the struct, as its size says.
+    // SAFETY: inside the struct, by its size.
     let kind = unsafe { (*info).kind };
     // SAFETY: as above.
     let handle = unsafe { (*info).handle };
-    // SAFETY: the three members are alike, and any bits are a handle.
+    // SAFETY: the three members have the same layout, and any bits are valid for it.
     let token = unsafe { handle.io }.into();
     let after = match kind {
         0 => None,

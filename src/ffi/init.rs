@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "the C face: blocks of raw memory become loops")]
-//! Making a loop, ending it, and going on in a copy made by fork.
+//! Making a loop, ending it, and using it in a forked child.
 
 use core::ffi::{c_int, c_void};
 use core::mem::offset_of;
@@ -19,38 +19,40 @@ use super::{failure, pirn_loop, reactor, status};
 
 /// Make a loop in a block of memory.
 ///
-/// The block must stay where it is, untouched by others, until `pirn_deinit`. Nothing else is ever
-/// allocated. What the memory held before makes no difference: recycled memory may be passed as it
-/// is, with the capacities in `config`. Only a loop that was not ended there is answered with
-/// -EBUSY. A block larger than it must be is welcome: the select backend then watches higher fds,
-/// up to 2^20, the epoll backend fetches more events at once, up to 1024.
+/// The block must stay at its address until `pirn_deinit`, and the program must not write to it.
+/// The loop uses no other memory. The block need not be zeroed: pass recycled memory as it is, with
+/// the capacities in `config`. A block that still holds a live loop is refused with -EBUSY. A block
+/// may be larger than required: the select backend then watches higher fds, up to 2^20, and the
+/// epoll backend fetches more events at once, up to 1024.
 ///
-/// @param loop   where the loop's address is written; unchanged on error
-/// @param block  memory aligned as a `uint64_t`; declared by `PIRN_STORAGE`, or any other with the
-///               capacities in `config`
-/// @param size   bytes of the block, at least `PIRN_STORAGE_SIZE` of its capacities
-/// @param config how, or NULL for the default: backend auto, capacities as the block says
+/// @param loop   receives the loop's address; unchanged on error
+/// @param block  memory aligned as a `uint64_t`: declared with `PIRN_STORAGE`, or any other memory
+///               with the capacities in `config`
+/// @param size   size of the block in bytes, at least `PIRN_STORAGE_SIZE` of its capacities
+/// @param config the configuration, or NULL for the defaults: backend auto, capacities as declared
+///               with `PIRN_STORAGE`
 ///
 /// Returns 0, or
 /// - -EINVAL: `loop` or `block` is NULL; unknown backend or flag; host functions missing, or given
 ///   without `PIRN_BACKEND_HOST`; a size that ends inside a field
 /// - -EFAULT: the block is not aligned as a `uint64_t`
-/// - -ENODATA: no capacities: the block was not declared by `PIRN_STORAGE`, and those in `config`
-///   are 0
+/// - -ENODATA: there are no capacities: those in `config` are 0, and the block was not declared
+///   with `PIRN_STORAGE`
 /// - -ENOBUFS: the block is too small for its capacities: see `pirn_storage_size`
-/// - -ELIBBAD: the block was declared with `PIRN_HOST_ONLY`, and this library has more than the
-///   host backend
-/// - -EBADMSG: the `size` of config or host is not set
-/// - -E2BIG: config or host is longer than this library knows, and the surplus is not zero; or its
-///   `size`
-///   is above 256
+/// - -ELIBBAD: the block was declared with `PIRN_HOST_ONLY`, but this library has other backends
+///   than the host's
+/// - -EBADMSG: the `size` field of config or host is not set
+/// - -E2BIG: config or host has fields that this library does not know and that are not zero, or
+///   its `size` is above 256
 /// - -EBUSY: the block holds a live loop
-/// - -EOPNOTSUPP: this library was built without that backend, or without any that works here
-/// - -EMFILE, -ENFILE, -ENOMEM, -ENOSYS, -EPERM: what the kernel said; no fd stays open
-/// - -ERANGE: backend select, and the fds below its bound are all in use
+/// - -EOPNOTSUPP: this library was built without that backend, or none of its backends works on
+///   this machine
+/// - -EMFILE, -ENFILE, -ENOMEM, -ENOSYS, -EPERM: the kernel's error; no fd stays open
+/// - -ERANGE: backend select, and all fds that it can watch are in use
 ///
-/// Opens one fd (select, poll) or two (epoll), closed on exec. Cost: O(size of the block), three
-/// system calls. Any thread; the loop then belongs to the one that runs it. Since 0.1.
+/// Opens one fd (select, poll) or two (epoll), which are closed on exec. Cost: O(size of the
+/// block), three system calls. Any thread; the loop then belongs to the thread that runs it. Since
+/// 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_init(
     r#loop: *mut *mut pirn_loop,
@@ -171,18 +173,22 @@ unsafe fn init(
 
 /// End a loop.
 ///
-/// Its own fds are closed; the application's are left as they are. Watchers, timers and tasks are
-/// gone without being called: take accepted posts back with `pirn_task_reclaim` before. The block
-/// is the caller's again and can be given to `pirn_init` anew. In a process made by fork this
-/// discards the copy without touching the parent's loop, and without regard to what threads of the
-/// parent were in the middle of; for callbacks see `pirn_after_fork`.
+/// Closes the loop's own fds and leaves those of the application open. All watchers, timers and
+/// tasks are removed, and no callback is called. If queued tasks or posts own memory, take them
+/// back with `pirn_task_reclaim` first. Afterwards the block belongs to the caller, who may pass it
+/// to `pirn_init` again.
 ///
-/// Whoever might post, raise, wake or stop from another thread or a signal handler must be known to
-/// have finished.
+/// In a forked child this discards the child's copy: the parent's loop is not affected, and it does
+/// not matter what other threads of the parent were doing at the fork. For a fork inside a callback
+/// see `pirn_after_fork`.
+///
+/// Before you call this, make sure that no thread or signal handler can still post to this loop, or
+/// raise, wake or stop it.
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop
-/// - -EBUSY: inside a callback or a run; or another thread is just posting to the loop: call again
+/// - -EBUSY: inside a callback or a run; or another thread is posting to the loop at this moment:
+///   call again
 ///
 /// Nothing has changed on an error.
 ///
@@ -203,37 +209,40 @@ pub unsafe extern "C" fn pirn_deinit(r#loop: *mut pirn_loop) -> c_int {
         let reactor = unsafe { &raw mut (*r#loop).0.reactor };
         // SAFETY: as above; it is not used again.
         unsafe { reactor.drop_in_place() };
-        // SAFETY: as above. The block again knows its capacities and nothing more.
+        // SAFETY: as above. From now on the block contains its capacities and no loop.
         unsafe { (*r#loop).0.magic = STORAGE_MAGIC };
     }
     status(result)
 }
 
-/// Take over a copy of a loop that fork made.
+/// Make a loop usable in a forked child.
 ///
-/// In a child process the functions that would reach the kernel return -ECHILD: `pirn_io_add`,
-/// `pirn_io_remove`, `pirn_fd_closing`, `pirn_fd`, `pirn_prepare`, `pirn_wait`, `pirn_turn`,
-/// `pirn_run` and `pirn_run_until`; a run whose callback forked returns it after that turn. The
-/// others change the copy alone. Then either this function makes the copy a loop of its own, with
-/// fresh kernel objects and all watchers, timers, tasks and posts it had, or `pirn_deinit` ends it.
-/// The parent's loop is not touched by either.
+/// A fork copies the loop's memory, but the kernel objects are shared with the parent. So in the
+/// child the functions that would use them return -ECHILD: `pirn_io_add`, `pirn_io_remove`,
+/// `pirn_fd_closing`, `pirn_fd`, `pirn_prepare`, `pirn_wait`, `pirn_turn`, `pirn_run` and
+/// `pirn_run_until`. If a callback forks, the run in the child returns -ECHILD after that turn. All
+/// other functions change only the child's copy. The child then has two choices. This function
+/// gives the copy kernel objects of its own, and keeps its watchers, timers, tasks and posts.
+/// `pirn_deinit` ends the copy. Neither affects the parent's loop.
 ///
-/// Call it in the child only, before another thread there uses the copy. A child is not recognised
-/// by itself, and must call this function or `pirn_deinit` first, if it has the same process number
-/// as its parent: that is so for a child in a new pid namespace whose parent has the number 1 as
-/// well.
+/// Call this in the child only, and before another thread of the child uses the copy. The library
+/// recognises a child by its process number. A child with the same number as its parent must
+/// therefore call this function or `pirn_deinit` before any other: this happens if a process with
+/// the number 1 creates a child in a new pid namespace.
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop
 /// - -EBUSY: inside a callback; or another thread was in a callback when the process forked, and
-///   its stack is above this one's: call `pirn_abandon` first. On a stack of your own, as of a
-///   coroutine, return from the callback first: there it is not recognised
-/// - -EUCLEAN: another thread was changing the loop when the process forked; only `pirn_deinit` is
-///   left
-/// - -EMFILE, -ENFILE, -ENOMEM: what the kernel said; call again
+///   its stack has higher addresses than this one: call `pirn_abandon` first. On a stack of your
+///   own, such as a coroutine's, the callback is not recognised: return from it before you call
+///   this
+/// - -EUCLEAN: another thread was changing the loop when the process forked; `pirn_deinit` is the
+///   only choice left
+/// - -EMFILE, -ENFILE, -ENOMEM: the kernel's error; you may call again
 ///
-/// A watcher whose fd the child has closed is told `PIRN_INVALID`. `pirn_fd` must be asked for
-/// again. Cost: O(everything), and O(watchers) system calls. Loop thread. Since 0.1.
+/// A watcher whose fd the child has closed is called with `PIRN_INVALID`. If you use `pirn_fd`,
+/// call it again: the fd has changed. Cost: O(everything), and O(watchers) system calls. Loop
+/// thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_after_fork(r#loop: *mut pirn_loop) -> c_int {
     // SAFETY: passed on.

@@ -4,20 +4,21 @@ use super::{callback, count, enter, give, pirn_loop, status};
 use crate::ready::{Interest, Ready};
 use core::ffi::{c_int, c_void};
 
-/// Names an I/O watcher, or the handler of a raised bit. All zero is never a live one.
+/// A handle: names an I/O watcher, the handler of a raised bit, or a hook. All zero is never live.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_io {
-    /// Which slot of the loop's memory.
+    /// The index of the slot in the loop's memory.
     pub slot: u32,
-    /// Which use of that slot: a handle of an earlier use is stale.
+    /// Counts the uses of that slot: a handle of an earlier use is stale.
     pub generation: u32,
 }
 
-/// Called when an fd is ready, a raised bit arrives (`fd` is then the bit), it is the turn of a
-/// hook (`fd` is then when it is called), or an fd turns out to be lost (`PIRN_INVALID`). `ready`
-/// is never 0. Runs on the loop's thread. If it leaves by an exception or longjmp: see
-/// `pirn_abandon`.
+/// The callback of an I/O watcher, of a raised bit or of a hook.
+///
+/// It is called when the fd is ready, or with `PIRN_INVALID` when the fd can no longer be watched.
+/// For a raised bit `fd` is the bit, for a hook its `PIRN_HOOK_*`. `ready` is never 0. Called on
+/// the loop's thread. If it leaves by an exception or longjmp: see `pirn_abandon`.
 pub type pirn_io_fn = Option<
     unsafe extern "C" fn(
         r#loop: *mut pirn_loop,
@@ -28,54 +29,57 @@ pub type pirn_io_fn = Option<
     ),
 >;
 
-/// Interest and readiness: a read will not block. It returns data, the end, an error, or there is a
-/// connection to accept.
+/// Interest and readiness: a read will not block. It returns data, the end of the stream or an
+/// error, or accept returns a connection.
 pub const PIRN_READ: u32 = 1u32 << 0;
 
-/// Interest and readiness: urgent data (`POLLPRI`), as TCP's out-of-band byte.
+/// Interest and readiness: urgent data (`POLLPRI`), such as TCP's out-of-band byte.
 pub const PIRN_URGENT: u32 = 1u32 << 1;
 
 /// Interest and readiness: a write will not block, or a connect has finished.
 pub const PIRN_WRITE: u32 = 1u32 << 2;
 
-/// Readiness, unasked: an error is pending. `PIRN_READ` and `PIRN_WRITE` are set too, as far as
-/// watched: the next call tells it.
+/// Readiness, reported for every interest: an error is pending. Those of `PIRN_READ` and
+/// `PIRN_WRITE` that are in the interest are set too: the next read or write returns the error.
 pub const PIRN_ERROR: u32 = 1u32 << 3;
 
-/// Readiness, unasked: both directions are finished. `PIRN_READ` and `PIRN_WRITE` are set too, as
-/// far as watched. With the select backend it may be reported one wait late to watchers that do not
-/// read: see rule 23 of docs/TURN.md.
+/// Readiness, reported for every interest: both directions are closed. Those of `PIRN_READ` and
+/// `PIRN_WRITE` that are in the interest are set too. The select backend may report it one wait
+/// late to watchers without `PIRN_READ`: see rule 23 of docs/TURN.md.
 pub const PIRN_HANGUP: u32 = 1u32 << 4;
 
 /// Always reported, never combined with other bits: the fd was closed while it was still watched,
 /// or the kernel refuses to watch it any longer. Reported once; the watcher is then paused, and you
-/// must still remove it. docs/TURN.md says which backend finds out when.
+/// must still remove it. When each backend notices it: see rule 28 of docs/TURN.md.
 pub const PIRN_INVALID: u32 = 1u32 << 5;
 
-/// Readiness, unasked, with `PIRN_READ`: the peer has shut down its writing side.
+/// Readiness, reported together with `PIRN_READ`: the peer has shut down its writing side.
 pub const PIRN_PEER_CLOSED: u32 = 1u32 << 13;
 
-/// Option of `pirn_io_add`: edge triggered. Read or write until -EAGAIN; `pirn_io_modify` arms the
-/// edge again. `PIRN_CAN_EDGE`.
+/// Option of `pirn_io_add`: edge triggered. The callback must read or write until EAGAIN, because
+/// only a new event is reported; `pirn_io_modify` makes a present state be reported again. Needs a
+/// backend with `PIRN_CAN_EDGE`.
 pub const PIRN_EDGE: u32 = 1u32 << 16;
 
-/// Option of `pirn_io_add`: the interest is empty when the callback runs; `pirn_io_modify` arms the
-/// watcher again. Doing so inside the callback costs no system call.
+/// Option of `pirn_io_add`: report once. The interest is set to 0 before the callback is called,
+/// and `pirn_io_modify` sets it again. Inside the callback that costs no system call.
 pub const PIRN_ONESHOT: u32 = 1u32 << 17;
 
-/// Option of `pirn_io_add`: of several loops that wait for this fd, wake one (`EPOLLEXCLUSIVE`). No
-/// second watcher of the fd in this loop, not with `PIRN_ONESHOT` or `PIRN_URGENT`;
-/// `PIRN_PEER_CLOSED` is not told. `PIRN_CAN_EXCLUSIVE`.
+/// Option of `pirn_io_add`: if several loops wait for this fd, wake one of them and not all
+/// (`EPOLLEXCLUSIVE`). The fd can have no other watcher in this loop. Not with `PIRN_ONESHOT` or
+/// `PIRN_URGENT`. `PIRN_PEER_CLOSED` is not reported. Needs a backend with `PIRN_CAN_EXCLUSIVE`.
 pub const PIRN_EXCLUSIVE: u32 = 1u32 << 18;
 
-/// Option of `pirn_io_add` and `pirn_raise_add`: served before the others in each turn.
+/// Option of `pirn_io_add` and `pirn_raise_add`: called before watchers without this option in each
+/// turn.
 pub const PIRN_HIGH: u32 = 1u32 << 19;
 
-/// Option of `pirn_io_add` and `pirn_raise_add`: served after the others in each turn.
+/// Option of `pirn_io_add` and `pirn_raise_add`: called after watchers without this option in each
+/// turn.
 pub const PIRN_LOW: u32 = 1u32 << 20;
 
-/// Option of `pirn_io_add`, `pirn_raise_add` and `pirn_timer_start`: does not keep `pirn_run`
-/// going.
+/// Option of `pirn_io_add`, `pirn_raise_add`, `pirn_hook_add` and `pirn_timer_start`: the watcher
+/// or timer does not keep `pirn_run` going.
 pub const PIRN_UNREF: u32 = 1u32 << 21;
 
 const _: () = {
@@ -98,37 +102,37 @@ const _: () = {
 
 /// Watch an fd.
 ///
-/// The fd stays the application's: pirn never closes it and never changes its flags. Make it
-/// non-blocking, for readiness is a hint. Several watchers may share an fd; they are called in the
-/// order they were added. A file that is always ready (a regular file, a directory, /dev/null) is
-/// reported in every turn, on every backend. Before the fd is closed, remove its watchers or call
-/// `pirn_fd_closing`.
+/// Before you close the fd, remove its watchers or call `pirn_fd_closing`. pirn never closes the fd
+/// and never changes its flags. Make it non-blocking, because readiness is a hint. An fd may have
+/// several watchers; they are called in the order in which they were added. A file that is always
+/// ready (a regular file, a directory, /dev/null) is reported in every turn, on every backend.
 ///
 /// @param fd        an open file descriptor; with the host backend any number from 0 up
-/// @param interest  `PIRN_READ`, `PIRN_WRITE`, `PIRN_URGENT` or none (paused), and options
+/// @param interest  `PIRN_READ`, `PIRN_WRITE` and `PIRN_URGENT` or-ed together, or none of them
+///                  (the watcher is then paused), and options
 /// @param callback  called when the fd is ready
-/// @param user      passed to the callback, never looked at
-/// @param io        where the handle is written, or NULL; unchanged on error
+/// @param user      passed to the callback, never dereferenced
+/// @param io        receives the handle; may be NULL; unchanged on error
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); unknown bits; `PIRN_HIGH` with
-///   `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or `PIRN_URGENT`; an fd of the loop's own;
-///   the fd is watched already and one of the two is edge triggered or exclusive and the other is
-///   not
+///   `PIRN_LOW`; `PIRN_EXCLUSIVE` with `PIRN_ONESHOT` or `PIRN_URGENT`; one of the loop's own fds;
+///   the fd has a watcher already, and only one of the two is edge triggered, or one of them is
+///   exclusive
 /// - -EBADF: the fd is not open, or was opened with `O_PATH`
 /// - -ENOSPC: all I/O slots are in use
 /// - -EDQUOT: the kernel's limit of fds that one user may watch by epoll is reached
 ///   (`fs.epoll.max_user_watches`; the kernel's own -ENOSPC)
-/// - -EPERM: `PIRN_EDGE` or `PIRN_EXCLUSIVE` for a file that is always ready
-/// - -EOPNOTSUPP: this backend has no `PIRN_EDGE` or `PIRN_EXCLUSIVE`
+/// - -EPERM: `PIRN_EDGE` or `PIRN_EXCLUSIVE`, and the file is always ready
+/// - -EOPNOTSUPP: `PIRN_EDGE` or `PIRN_EXCLUSIVE`, and the backend does not support it
 /// - -ERANGE: backend select, and the fd is beyond the range that the size of the block gives
 /// - -ECHILD: a copy made by fork
-/// - -ENOMEM, -ELOOP: what the kernel said
+/// - -ENOMEM, -ELOOP: the kernel's error
 ///
-/// These hold for a paused watcher too. Nothing has changed on an error, but if the fd turns out to
-/// be closed or another file than before, its other watchers are called with `PIRN_INVALID`. Cost:
-/// O(watchers of the same fd), two system calls (one asks for the process). Loop thread, any
-/// callback. Since 0.1.
+/// The same errors are returned for a paused watcher. Nothing has changed on an error, with one
+/// exception: if the call finds that the fd was closed, or now names another file, the other
+/// watchers of the fd are called with `PIRN_INVALID`. Cost: O(watchers of the same fd), two system
+/// calls (one asks for the process). Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_io_add(
     r#loop: *mut pirn_loop,
@@ -147,18 +151,19 @@ pub unsafe extern "C" fn pirn_io_add(
 
 /// Change what a watcher waits for.
 ///
-/// Takes effect at once for what is dispatched, and reaches the kernel before the next wait, but
-/// only if what the watchers of the fd then ask for together differs from what the kernel has:
-/// switching forth and back costs no system call. A failure of that late call is told to the
-/// watchers as `PIRN_INVALID`.
+/// Takes effect immediately: events outside the new interest are no longer reported, even if they
+/// were already fetched. The kernel is updated before the next wait, and only if the combined
+/// interest of all watchers of the fd differs from the kernel's: switching an interest off and on
+/// again costs no system call. If that update fails, the watchers of the fd are called with
+/// `PIRN_INVALID`.
 ///
-/// @param interest  `PIRN_READ`, `PIRN_WRITE`, `PIRN_URGENT`; 0 pauses: nothing is reported,
-///                  hang-up neither, and nothing is polled. Options stay as they were given to
-///                  `pirn_io_add`.
+/// @param interest  `PIRN_READ`, `PIRN_WRITE` and `PIRN_URGENT` or-ed together. 0 pauses the
+///                  watcher: the fd is not polled for it, and nothing is reported, not even a
+///                  hang-up. The options given to `pirn_io_add` do not change.
 ///
 /// Returns 0, or
-/// - -EINVAL: no live loop; other bits; `PIRN_URGENT` for an exclusive watcher; the handler of a
-///   raised bit
+/// - -EINVAL: no live loop; other bits; `PIRN_URGENT` for an exclusive watcher; `io` is the handler
+///   of a raised bit or a hook
 /// - -ENOENT: stale handle
 ///
 /// Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
@@ -171,14 +176,14 @@ pub unsafe extern "C" fn pirn_io_modify(
     status(enter!(r#loop).io_modify(io.into(), interest))
 }
 
-/// Give a watcher, or the handler of a raised bit, another callback and user data.
+/// Replace the callback and the user data of a watcher, of the handler of a raised bit, or of a
+/// hook.
 ///
-/// The next call is made with them, also if its event was fetched already. For state machines,
-/// and for handing a connection from one module to another: nothing that the kernel has found
-/// is lost.
+/// The next call already uses them, even for an event that was fetched before. For state machines,
+/// and for passing a connection from one module to another without losing an event.
 ///
 /// @param callback  called from now on
-/// @param user      passed to the callback, never looked at
+/// @param user      passed to the callback, never dereferenced
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
@@ -198,9 +203,9 @@ pub unsafe extern "C" fn pirn_io_set_callback(
 
 /// Stop watching.
 ///
-/// When this returns the callback will not run again, not even for what was already found in this
-/// turn; the handle is stale and the slot free. Also removes the handler of a raised bit. An fd
-/// that was closed before is no error.
+/// Removal takes effect immediately: once this has returned, the callback is never called again,
+/// even for an event already fetched. The handle is stale and the slot is free. Also removes the
+/// handler of a raised bit, and a hook. It is no error if the fd was closed before.
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop
@@ -214,35 +219,37 @@ pub unsafe extern "C" fn pirn_io_remove(r#loop: *mut pirn_loop, io: pirn_io) -> 
     status(enter!(r#loop).io_remove(io.into()))
 }
 
-/// Let a watcher keep `pirn_run` going, which is the default.
+/// Make a watcher keep `pirn_run` going, which is the default.
 ///
-/// Returns 0, also if it already does; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1).
-/// Loop thread. Since 0.1.
+/// Returns 0, also if it is ref'ed already; -EINVAL: no live loop; -ENOENT: stale handle. Cost:
+/// O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_io_ref(r#loop: *mut pirn_loop, io: pirn_io) -> c_int {
     status(enter!(r#loop).io_reference(io.into(), true))
 }
 
-/// Let `pirn_run` end although this watcher is there.
+/// Let `pirn_run` return although this watcher exists.
 ///
-/// Returns 0, also if it was so; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop
-/// thread. Since 0.1.
+/// Returns 0, also if it is unref'ed already; -EINVAL: no live loop; -ENOENT: stale handle. Cost:
+/// O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_io_unref(r#loop: *mut pirn_loop, io: pirn_io) -> c_int {
     status(enter!(r#loop).io_reference(io.into(), false))
 }
 
-/// Report readiness to a watcher as if the kernel had.
+/// Report readiness to a watcher as if the kernel had reported it.
 ///
-/// For libraries that buffer, or whose fd is edge triggered by nature: what they have read already,
-/// the kernel will not report. The watcher is called in the next dispatch, as far as `ready`
-/// concerns its interest then. Fed twice, called once with both.
+/// Use this when a library has already read data into its own buffer, so the kernel will not report
+/// the fd as readable. The watcher is called in the next dispatch with those bits of `ready` that
+/// are then in its interest, and is not called if there are none. Several calls before that
+/// dispatch are merged into one.
 ///
 /// @param ready  `PIRN_READ`, `PIRN_WRITE`, `PIRN_URGENT`, `PIRN_ERROR`, `PIRN_HANGUP`,
-///               `PIRN_PEER_CLOSED`; not 0
+///               `PIRN_PEER_CLOSED`, or-ed together; not 0
 ///
 /// Returns 0, or
-/// - -EINVAL: no live loop; no or other bits; the handler of a raised bit
+/// - -EINVAL: no live loop; `ready` is 0 or has other bits; `io` is the handler of a raised bit or
+///   a hook
 /// - -ENOENT: stale handle
 ///
 /// Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
@@ -251,11 +258,12 @@ pub unsafe extern "C" fn pirn_io_feed(r#loop: *mut pirn_loop, io: pirn_io, ready
     status(enter!(r#loop).io_feed(io.into(), ready))
 }
 
-/// Remove all watchers of an fd that is about to be closed.
+/// Remove all watchers of an fd that you are about to close.
 ///
-/// For an fd that others may be watching too. As `pirn_io_remove` for each of them.
+/// Works as `pirn_io_remove` for each of them. Use it when other parts of the program may be
+/// watching the fd too.
 ///
-/// Returns how many there were, or
+/// Returns how many watchers there were, or
 /// - -EINVAL: no live loop
 /// - -EBADF: `fd` is negative
 /// - -ECHILD: a copy made by fork

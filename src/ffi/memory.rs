@@ -10,18 +10,18 @@ use super::head::{CWaker, Head, pirn_loop};
 /// The first word of a block that `PIRN_STORAGE` declared.
 pub const PIRN_STORAGE_MAGIC: u64 = 0x6b63_6f6c_6e72_6970;
 
-/// Bytes of a block beside those for watchers, timers and tasks. The header says the same; tests
-/// hold the two together.
+/// The fixed part of a block in bytes. The header defines the same number; a test compares the two.
 pub const PIRN_STORAGE_BASE: usize = if cfg!(not(host_only)) {
     3584
 } else {
     HOST_ONLY_BASE
 };
 
-/// The same as the header says with `PIRN_HOST_ONLY`.
+/// The value that the header defines with `PIRN_HOST_ONLY`.
 pub(super) const HOST_ONLY_BASE: usize = if POINTER == 8 { 1536 } else { 1016 };
 
-/// What `PIRN_STORAGE_SIZE` says in C, worked out from the real parts.
+/// The result of `PIRN_STORAGE_SIZE` in C, computed from the sizes of the Rust types. `None` on
+/// overflow.
 pub(super) const fn storage_size(base: usize, capacity: Capacity) -> Option<usize> {
     let io = PER_C_IO.checked_mul(capacity.io as usize);
     let timers = PER_C_TIMER.checked_mul(capacity.timers as usize);
@@ -58,11 +58,11 @@ const _: () = {
     );
 };
 
-/// Say how many bytes a block for these capacities must have.
+/// Return how many bytes a block for these capacities must have.
 ///
-/// The same number as the constant expression `PIRN_STORAGE_SIZE(io, timers, tasks)`, for
-/// capacities known at run time only. Returns 0 if it does not fit into a `size_t`. Any thread.
-/// Cost: O(1). Since 0.1.
+/// For capacities that are known only at run time; otherwise use the constant expression
+/// `PIRN_STORAGE_SIZE(io, timers, tasks)`, which gives the same number. Returns 0 if the size does
+/// not fit into a `size_t`. Any thread. Cost: O(1). Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pirn_storage_size(io: u32, timers: u32, tasks: u32) -> usize {
     storage_size(PIRN_STORAGE_BASE, Capacity { io, timers, tasks }).unwrap_or(0)

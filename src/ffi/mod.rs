@@ -5,19 +5,20 @@
 #![allow(non_camel_case_types)]
 #![allow(clippy::missing_safety_doc, reason = "said once, below")]
 
-//! The C functions. What they promise is written here, once; include/pirn.h is generated from it.
+//! The C functions. Their contracts are written in these files only; include/pirn.h is generated
+//! from them.
 //!
-//! The functions are unsafe because pointers come from C: `loop` is NULL or came from `pirn_init`,
-//! and the call is made on the loop's thread unless its text says otherwise; outputs are NULL or
-//! writable; a struct that begins with its size is readable for that size. What else a function
-//! asks is in its text.
+//! The functions are unsafe because the caller must guarantee the following. `loop` is NULL or came
+//! from `pirn_init`. The call is made on the loop's thread, unless the function's description
+//! allows any thread. Outputs are NULL or writable. A struct that begins with its size is readable
+//! for that size. Further conditions are in the description of the function.
 //!
-//! Every function follows the same steps: check the loop, check the arguments, borrow the reactor
-//! for one call, translate the result. Nothing of the loop is borrowed while a callback runs.
+//! Every function takes the same steps: check the loop, check the arguments, borrow the reactor for
+//! one call, convert the result. No part of the loop is borrowed while a callback runs.
 
 mod head;
 
-// Those that are sections of the header, in its order: see pirn.h.in.
+// Each of these is a section of the header; pirn.h.in has their order.
 mod backend;
 mod config;
 mod embed;
@@ -93,13 +94,13 @@ handle!(pirn_timer);
 
 handle!(pirn_task);
 
-/// What a function returns for an error.
+/// The result of a C function for an error.
 #[inline]
 fn failure(error: Error) -> c_int {
     -error.errno()
 }
 
-/// What a function returns that has nothing to tell but success.
+/// The result of a C function that returns 0 on success.
 #[inline]
 fn status(result: Result<()>) -> c_int {
     match result {
@@ -108,7 +109,7 @@ fn status(result: Result<()>) -> c_int {
     }
 }
 
-/// What a function returns that counts.
+/// The result of a C function that returns a count.
 fn count(result: Result<u32>) -> c_int {
     match result {
         Ok(count) => c_int::try_from(count).unwrap_or(c_int::MAX),
@@ -116,7 +117,7 @@ fn count(result: Result<u32>) -> c_int {
     }
 }
 
-/// Gives a handle to the caller, if it wants it, or tells why there is none.
+/// Writes the handle to `out`, if that is not NULL, and returns the result for C.
 ///
 /// # Safety
 ///
@@ -136,7 +137,8 @@ unsafe fn give<T: From<Token>>(result: Result<Token>, out: *mut T) -> c_int {
     }
 }
 
-/// A callback as the core keeps it, or `EINVAL` for NULL where NULL is not allowed.
+/// The callback as the core stores it. Returns `EINVAL` from the function for a NULL callback,
+/// unless the loop was made with `PIRN_TAKE`.
 macro_rules! callback {
     ($loop:expr, $callback:expr, $user:expr) => {
         $crate::callback::Callback {
@@ -153,22 +155,21 @@ macro_rules! callback {
 
 use callback;
 
-/// What stands for a NULL callback in the core, which keeps no NULL: no function begins at this
-/// address.
+/// Stands for a NULL callback in the core, which cannot store NULL. No function has this address.
 const NO_CALLBACK: NonNull<()> = NonNull::dangling();
 
-/// True if the loop was made with `PIRN_TAKE`: nothing calls its callbacks.
+/// True if the loop was made with `PIRN_TAKE`: its callbacks are never called.
 ///
 /// # Safety
 ///
 /// A live loop.
 #[inline]
 unsafe fn takes(r#loop: *const pirn_loop) -> bool {
-    // SAFETY: of a live loop; written by `pirn_init`, and never again.
+    // SAFETY: a live loop; the field was written by `pirn_init` and never changes.
     unsafe { (*r#loop).0.flags & PIRN_TAKE != 0 }
 }
 
-/// The address of a callback's function: NULL if it was NULL.
+/// The function of a callback as the program passed it, NULL for `NO_CALLBACK`.
 fn function(callback: &Callback) -> *mut () {
     if callback.function == NO_CALLBACK {
         core::ptr::null_mut()
@@ -183,13 +184,13 @@ fn address(function: *mut ()) -> NonNull<()> {
     NonNull::new(function).unwrap_or(NonNull::dangling())
 }
 
-/// Borrows the loop's own half for one call, or returns from the function with what is wrong with
-/// the pointer.
+/// Borrows the loop's reactor for one call. Returns `EINVAL` from the function if the pointer is
+/// not a live loop.
 macro_rules! enter {
     ($loop:expr) => {
         // SAFETY: the caller of the C function promises that the pointer is NULL or came from
         // `pirn_init`, and that it is on the loop's thread; the borrow ends before a callback is
-        // made or the function returns.
+        // called or the function returns.
         match unsafe { $crate::ffi::reactor($loop) } {
             Ok(reactor) => reactor,
             Err(error) => return $crate::ffi::failure(error),
@@ -199,8 +200,8 @@ macro_rules! enter {
 
 use enter;
 
-/// Whether the pointer is a live loop: what it points at begins with a word that is made of its
-/// address.
+/// Returns `EINVAL` unless the pointer is a live loop: the first word there must be `live_magic`,
+/// which depends on the address.
 ///
 /// # Safety
 ///
@@ -210,8 +211,8 @@ unsafe fn check(r#loop: *const pirn_loop) -> Result<()> {
     if r#loop.is_null() {
         return Err(Error::EINVAL);
     }
-    // SAFETY: not NULL, hence readable as the caller promises. Read without regard to alignment: a
-    // misaligned pointer is no loop and is found out by the comparison.
+    // SAFETY: not NULL, hence readable as the caller promises. An unaligned read, because the
+    // pointer may be misaligned: it is then no loop, and the comparison fails.
     let magic = unsafe { r#loop.cast::<u64>().read_unaligned() };
     if magic == head::live_magic(r#loop) {
         Ok(())
@@ -220,12 +221,12 @@ unsafe fn check(r#loop: *const pirn_loop) -> Result<()> {
     }
 }
 
-/// The loop's own half.
+/// The part of the loop that only its own thread may use.
 ///
 /// # Safety
 ///
-/// As [`check`], and: on the loop's thread, with no other borrow of the reactor alive. It ends
-/// before a callback is made.
+/// As [`check`]. Also: the call is made on the loop's thread, no other borrow of the reactor
+/// exists, and the borrow ends before a callback is called.
 #[inline]
 unsafe fn reactor<'a>(r#loop: *mut pirn_loop) -> Result<&'a mut head::CReactor> {
     // SAFETY: passed on.
@@ -235,12 +236,12 @@ unsafe fn reactor<'a>(r#loop: *mut pirn_loop) -> Result<&'a mut head::CReactor> 
     unsafe {
         run::check_thread(r#loop)?;
     }
-    // SAFETY: a live loop holds an initialised reactor; that the borrow is the only one the caller
-    // promises.
+    // SAFETY: a live loop holds an initialised reactor, and the caller promises that no other
+    // borrow exists.
     Ok(unsafe { &mut (*r#loop).0.reactor })
 }
 
-/// The half of the loop that any thread may touch.
+/// The part of the loop that any thread may use.
 ///
 /// # Safety
 ///
@@ -249,14 +250,14 @@ unsafe fn reactor<'a>(r#loop: *mut pirn_loop) -> Result<&'a mut head::CReactor> 
 unsafe fn shared<'a>(r#loop: *const pirn_loop) -> Result<&'a Shared<'static, head::CWaker>> {
     // SAFETY: passed on.
     unsafe { check(r#loop)? };
-    // SAFETY: of a live loop the pointer was written by `pirn_init` and does not change.
+    // SAFETY: a live loop; the pointer was written by `pirn_init` and does not change.
     let shared = unsafe { (*r#loop).0.shared };
-    // SAFETY: it points into the block, which stays while the loop lives, and is only ever borrowed
+    // SAFETY: it points into the block, which exists as long as the loop, and all borrows of it are
     // shared.
     Ok(unsafe { &*shared })
 }
 
-/// Takes a callback apart again for a call.
+/// The user data of a callback, for a call.
 #[inline]
 fn user_of(callback: &Callback) -> *mut c_void {
     callback.user.cast()

@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "the C face")]
-//! What other threads, signal handlers and interrupts may call.
+//! The functions that other threads, signal handlers and interrupts may call.
 
 use core::ffi::{c_int, c_void};
 
@@ -10,25 +10,25 @@ use super::{
     callback, enter, failure, give, pirn_io, pirn_io_fn, pirn_loop, pirn_task_fn, shared, status,
 };
 
-/// Queue a callback from anywhere: any thread, any signal handler.
+/// Queue a callback from any thread, signal handler or interrupt.
 ///
-/// It runs on the loop's thread, after those accepted before it. The loop is woken if it sleeps: a
-/// burst of posts costs two system calls, one of which asks for the process, and posts while the
-/// loop is awake cost none. A thread that posts while another is in the middle of waking the loop
-/// makes the call too, as the other may have been preempted. What was accepted runs exactly once,
-/// or is handed back by `pirn_task_reclaim`.
+/// The callback is called on the loop's thread, after those accepted before it. Each accepted post
+/// is called exactly once, or returned by `pirn_task_reclaim`. If the loop sleeps, the post wakes
+/// it: a burst of posts costs two system calls, one of which asks for the process; posts while the
+/// loop is awake cost none. A thread that posts while another one is just waking the loop wakes it
+/// too, because the other thread may have been preempted.
 ///
 /// @param callback  called once, on the loop's thread
-/// @param user      passed to the callback, never looked at
+/// @param user      passed to the callback, never dereferenced
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
-/// - -EAGAIN: there is no room; the room is half the tasks, rounded up
-/// - -ESHUTDOWN: the queues are closed
+/// - -EAGAIN: the queue is full; its capacity is half that for tasks, rounded up
+/// - -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`
 ///
-/// Async-signal-safe: it takes no lock, allocates nothing, and does not touch errno; a handler that
-/// interrupts it may call it again. Lock-free. Cost: O(1), two system calls at most. Any thread.
-/// Since 0.1.
+/// Async-signal-safe: it takes no lock, allocates nothing, and does not change errno. A signal
+/// handler that interrupts a call may itself call it. Lock-free. Cost: O(1), two system calls at
+/// most. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_remote_post(
     r#loop: *mut pirn_loop,
@@ -43,21 +43,22 @@ pub unsafe extern "C" fn pirn_remote_post(
     status(shared.post(callback!(r#loop, callback, user)))
 }
 
-/// Have a callback run when a bit is raised.
+/// Add a handler for a bit: its callback is called when the bit is raised.
 ///
-/// The handler is an I/O watcher whose source is the bit: it takes an I/O slot, its callback gets
-/// the bit as `fd` and `PIRN_READ` as `ready`, and `pirn_io_remove`, `pirn_io_ref` and
-/// `pirn_io_unref` work on it. A bit raised before it had a handler is delivered when it gets one.
+/// The handler is an I/O watcher for the bit instead of an fd. It uses an I/O slot. Its callback
+/// gets the bit as `fd` and `PIRN_READ` as `ready`. `pirn_io_remove`, `pirn_io_ref` and
+/// `pirn_io_unref` work on it. If the bit was raised before the handler was added, the handler is
+/// called in the next turn.
 ///
 /// @param bit      0 to 63
 /// @param options  `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
-/// @param callback called once for any number of raises since it was last called
-/// @param user     passed to the callback, never looked at
-/// @param io       where the handle is written, or NULL; unchanged on error
+/// @param callback called once for any number of raises since its last call
+/// @param user     passed to the callback, never dereferenced
+/// @param io       receives the handle; may be NULL; unchanged on error
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); bit above 63; other options
-/// - -EEXIST: the bit has a handler
+/// - -EEXIST: the bit already has a handler
 /// - -ENOSPC: all I/O slots are in use
 ///
 /// Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
@@ -80,16 +81,17 @@ pub unsafe extern "C" fn pirn_raise_add(
     unsafe { give(result, io) }
 }
 
-/// Raise a bit from anywhere: any thread, any signal handler.
+/// Raise a bit from any thread, signal handler or interrupt.
 ///
-/// What a signal handler or an interrupt wants: it cannot be full, and raising a raised bit is one
-/// call. The callback that `pirn_raise_add` gave it runs once on the loop's thread.
+/// The handler added by `pirn_raise_add` is called on the loop's thread, once for any number of
+/// raises since its last call. There is no queue that could be full, so a raise is never refused:
+/// use it in signal handlers and interrupts.
 ///
 /// @param bit  0 to 63
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; bit above 63
-/// - -ESHUTDOWN: the queues are closed
+/// - -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`
 ///
 /// Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two system calls at most. Any thread.
 /// Since 0.1.
@@ -101,25 +103,26 @@ pub unsafe extern "C" fn pirn_raise(r#loop: *mut pirn_loop, bit: u32) -> c_int {
 
 /// Make the loop's wait return.
 ///
-/// The current wait, or the next one if the loop is not waiting now: at least one turn follows the
-/// call. Several calls may make one turn.
+/// Ends the current wait, or the next one if the loop is not waiting now, so that at least one turn
+/// follows the call. Several calls may cause only one turn.
 ///
-/// Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as
-/// `pirn_remote_post`. Cost: O(1), two system calls at most. Any thread. Since 0.1.
+/// Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`.
+/// Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two system calls at most. Any thread.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_wake(r#loop: *mut pirn_loop) -> c_int {
     // SAFETY: passed on.
     status(unsafe { shared(r#loop) }.and_then(|shared| shared.wake()))
 }
 
-/// End the run.
+/// Make `pirn_run` return `PIRN_STOPPED`.
 ///
-/// The turn under way is finished, then `pirn_run` returns `PIRN_STOPPED`. Said while no run is
-/// under way, it ends the next one before its first turn. What a limited turn left over is served
-/// by the next run.
+/// The current turn is completed first. If the loop is not running, the next run returns before its
+/// first turn. Events that a limit has left over are handled by the run after it.
 ///
-/// Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues are closed. Async-signal-safe, as
-/// `pirn_remote_post`. Cost: O(1), two system calls at most. Any thread. Since 0.1.
+/// Returns 0, or -EINVAL: no live loop; -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`.
+/// Async-signal-safe, as `pirn_remote_post`. Cost: O(1), two system calls at most. Any thread.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_stop(r#loop: *mut pirn_loop) -> c_int {
     // SAFETY: passed on.

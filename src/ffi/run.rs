@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "the C face: callbacks are called here, and nowhere else"
 )]
-//! Running the loop: the one place from which callbacks are called.
+//! Running the loop. Callbacks are called in this file only.
 
 use core::ffi::c_int;
 use core::mem::transmute;
@@ -23,7 +23,7 @@ use super::{
     count, enter, failure, pirn_io_fn, pirn_loop, pirn_task_fn, pirn_timer_fn, status, user_of,
 };
 
-/// `pirn_run` returned because nothing is left that keeps the loop going.
+/// `pirn_run` returned because nothing keeps the loop going any more.
 pub const PIRN_DONE: c_int = 0;
 
 /// `pirn_run` returned because of `pirn_stop`.
@@ -32,7 +32,7 @@ pub const PIRN_STOPPED: c_int = 1;
 /// `pirn_run_until` returned because its deadline has passed.
 pub const PIRN_EXPIRED: c_int = 2;
 
-/// `pirn_ended`: a run would go on.
+/// `pirn_ended`: a run would make another turn.
 pub const PIRN_GOING: c_int = 3;
 
 const _: () = assert!(
@@ -41,12 +41,12 @@ const _: () = assert!(
         && PIRN_EXPIRED == Ended::Expired as c_int
 );
 
-/// Keeps everyone else out of a run or a dispatch, until it is dropped.
+/// Marks the loop as running until it is dropped, so that no second run or dispatch can begin.
 struct Running(*mut pirn_loop);
 
 impl Running {
-    /// `EINVAL` if there is no live loop, `EBUSY` if someone is inside already. `frame` is an
-    /// address in the stack frame that stays while the caller is inside.
+    /// Returns `EINVAL` if there is no live loop, and `EBUSY` if it is running already. `frame` is
+    /// an address in a stack frame that exists as long as the returned value.
     ///
     /// # Safety
     ///
@@ -56,8 +56,8 @@ impl Running {
         unsafe { super::check(r#loop)? };
         // SAFETY: a live loop. The word is atomic and only ever borrowed shared.
         let inside = unsafe { &(*r#loop).0.inside };
-        // In one step: of two threads that try at once, which is a mistake, one is told so for
-        // certain.
+        // A compare-and-swap: if two threads enter at the same time, which is a mistake, one of
+        // them gets the error for certain.
         match inside.compare_exchange(0, frame, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => {
                 #[cfg(all(debug_assertions, linux_backend))]
@@ -78,7 +78,7 @@ impl Drop for Running {
     }
 }
 
-/// The thread that is inside, for builds that look for calls from others.
+/// The process and the thread that run the loop, for builds that report calls from other threads.
 #[cfg(all(debug_assertions, linux_backend))]
 #[derive(Default)]
 pub(super) struct Runner {
@@ -90,14 +90,14 @@ pub(super) struct Runner {
 impl Runner {
     fn begin(&self) {
         let (process, thread) = crate::sys::process_and_thread();
-        // Relaxed: the thread that is inside always sees its own number, and whoever sees another
-        // one is wrong.
+        // Relaxed is enough: the running thread always sees its own number, and a thread that sees
+        // another number is at fault.
         self.process.store(process, Ordering::Relaxed);
         self.thread.store(thread, Ordering::Relaxed);
     }
 
-    /// `EPERM` if it is another thread of this process. In a copy made by fork no thread of the
-    /// parent runs.
+    /// Returns `EPERM` if another thread of this process runs the loop. In a forked child no thread
+    /// of the parent exists, so the result is then `Ok`.
     fn check(&self) -> Result<()> {
         let (process, thread) = crate::sys::process_and_thread();
         let is_other = self.process.load(Ordering::Relaxed) == process
@@ -106,7 +106,7 @@ impl Runner {
     }
 }
 
-/// `EPERM` if another thread is inside.
+/// Returns `EPERM` if another thread runs the loop.
 ///
 /// # Safety
 ///
@@ -123,8 +123,8 @@ pub(super) unsafe fn check_thread(r#loop: *mut pirn_loop) -> Result<()> {
     runner.check()
 }
 
-/// Makes sure that nobody is inside: `EBUSY` otherwise. In a copy that fork made, what was under
-/// way there is over.
+/// Returns `EBUSY` if the loop is running. In a forked child, ends a run of the parent that was
+/// copied with the memory.
 ///
 /// # Safety
 ///
@@ -143,13 +143,13 @@ pub(super) unsafe fn idle(r#loop: *mut pirn_loop) -> Result<()> {
     Ok(())
 }
 
-/// Finds out whether anybody is inside: `EBUSY` then.
+/// Returns `EBUSY` if the loop is running.
 ///
-/// In a copy that fork made the thread that was inside may not exist. It does not if no callback
-/// was under way, for this is called by a callback or from outside; nor if its frame is deeper in
-/// the stack than that of this call, which a callback would have made from below. (A callback that
-/// has left its stack for another one of its own, higher up, is not known as one: the documentation
-/// asks it to come back first.)
+/// In a forked child the thread that was running the loop may not exist. There are two cases in
+/// which it certainly does not. Either no callback was being called: then this call cannot come
+/// from inside the run. Or the run's stack frame has a lower address than the frame of this call: a
+/// callback of that run would be below it. (A callback that has switched to another stack at a
+/// higher address is not recognised; the documentation asks it to return first.)
 ///
 /// # Safety
 ///
@@ -175,8 +175,8 @@ pub(super) unsafe fn check_idle(r#loop: *mut pirn_loop) -> Result<()> {
     Ok(())
 }
 
-/// The face of a loop for C: everything is reached through its address, and nothing stays borrowed
-/// while a callback runs, for the callback may do with the loop what it likes.
+/// Calls the C callbacks of a loop. It holds the loop's address and no reference, so nothing is
+/// borrowed while a callback runs: the callback may call any function of the loop.
 pub(super) struct Face(*mut pirn_loop);
 
 impl Caller<'static> for Face {
@@ -194,8 +194,8 @@ impl Caller<'static> for Face {
         // SAFETY: a live loop, as above. The word is written by `pirn_hook_add` alone, on this
         // thread.
         let dispatch = unsafe { (*self.0).0.dispatch_with_hooks? };
-        // SAFETY: it is the function below, and this face was made as that asks. By value, so that
-        // a face need not be in memory.
+        // SAFETY: it is the function below, and its requirements were met when this value was made.
+        // The argument is passed by value, so that the caller need not be in memory.
         Some(unsafe { dispatch(self.0) })
     }
 
@@ -203,7 +203,8 @@ impl Caller<'static> for Face {
     fn call_timers(&mut self) {
         // SAFETY: a live loop, as above. The word is written on this thread alone.
         if let Some(call) = unsafe { (*self.0).0.call_timers } {
-            // SAFETY: it is the function below, and this face was made as that asks.
+            // SAFETY: it is the function below, and its requirements were met when this value was
+            // made.
             unsafe { call(self.0) };
         }
     }
@@ -265,7 +266,7 @@ impl Caller<'static> for Face {
     }
 }
 
-/// A dispatch of a loop that has hooks.
+/// Dispatches a loop that has hooks.
 ///
 /// # Safety
 ///
@@ -274,7 +275,7 @@ pub(super) unsafe fn dispatch_with_hooks(r#loop: *mut pirn_loop) -> u32 {
     turn::dispatch_with_hooks(&mut Face(r#loop))
 }
 
-/// Calls the due timers of a dispatch that is under way.
+/// Calls the due timers of the current dispatch.
 ///
 /// # Safety
 ///
@@ -283,7 +284,7 @@ pub(super) unsafe fn call_timers(r#loop: *mut pirn_loop) {
     turn::call_timers(&mut Face(r#loop));
 }
 
-/// Calls the tasks of a dispatch that is under way.
+/// Calls the tasks of the current dispatch.
 ///
 /// # Safety
 ///
@@ -292,7 +293,7 @@ pub(super) unsafe fn call_tasks(r#loop: *mut pirn_loop) {
     turn::call_tasks(&mut Face(r#loop));
 }
 
-/// Enters a loop for a run, a turn or a part of one.
+/// Marks the loop as running and calls `act` for a run, a turn or a part of a turn.
 ///
 /// # Safety
 ///
@@ -307,7 +308,7 @@ pub(super) unsafe fn inside<T>(
     act(&mut Face(r#loop))
 }
 
-/// Enters a loop to call what is due: `EOPNOTSUPP` if its events are to be taken.
+/// As [`inside`], for functions that call callbacks: `EOPNOTSUPP` for a loop made with `PIRN_TAKE`.
 ///
 /// # Safety
 ///
@@ -333,20 +334,21 @@ fn ended(result: Result<Ended>) -> c_int {
     }
 }
 
-/// Run the loop until it is stopped or nothing keeps it going.
+/// Run the loop until `pirn_stop` is called or nothing keeps the loop going any more.
 ///
-/// What keeps it going: watchers and armed timers that are not unref'ed, queued tasks,
-/// accepted posts and raised bits, and every `pirn_hold`. A post that may come does not: hold
-/// the loop if it is to wait for posts alone. To find out what does, walk with
-/// `pirn_info_next` and look at `pirn_stats`: docs/MANUAL.md has a function that prints it.
+/// These keep the loop going: watchers and armed timers, unless they are unref'ed; queued tasks;
+/// accepted posts and raised bits that were not called yet; and every `pirn_hold`. If a program
+/// waits only for posts from other threads, it must hold the loop, because a post that may come
+/// later does not keep it going. To find out why a run does not return, use `pirn_info_next` and
+/// `pirn_stats`; docs/MANUAL.md has a function that prints both.
 ///
 /// Returns `PIRN_DONE` or `PIRN_STOPPED`, or
 /// - -EINVAL: no live loop
-/// - -EBUSY: inside a callback of this loop, or another thread runs it
+/// - -EBUSY: inside a callback of this loop, or another thread is running it
 /// - -EOPNOTSUPP: the loop was made with `PIRN_TAKE`
-/// - -ECHILD: a copy made by fork
-/// - what the kernel said to the wait, if it is lasting: -EBADF (the loop's own fd was closed),
-///   -EINVAL, -ENOMEM, ...; nothing is lost, and the loop can be run again
+/// - -ECHILD: in a forked child, before `pirn_after_fork`
+/// - another error that the kernel returned for the wait: -EBADF (the loop's own fd was closed),
+///   -EINVAL, -ENOMEM and others; nothing is lost, and the loop can be run again
 ///
 /// Blocks. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
@@ -355,13 +357,13 @@ pub unsafe extern "C" fn pirn_run(r#loop: *mut pirn_loop) -> c_int {
     ended(unsafe { calling(r#loop, |face| turn::run(face, Instant::NEVER)) })
 }
 
-/// Run the loop as `pirn_run` does, but not beyond a point in time.
+/// Run the loop as `pirn_run` does, but at most until a deadline.
 ///
-/// @param deadline_ns  on the clock of `pirn_now`; `PIRN_FOREVER`: as `pirn_run`. A callback that
-/// is under way is not interrupted.
+/// @param deadline_ns  a time on the clock of `pirn_now`; `PIRN_FOREVER`: no deadline. A callback
+///                     that is running at the deadline is not interrupted.
 ///
-/// Returns `PIRN_EXPIRED` when the deadline has passed, else as `pirn_run`. In the past: at once,
-/// without a turn. Blocks. Loop thread. Since 0.1.
+/// Returns `PIRN_EXPIRED` when the deadline has passed, otherwise as `pirn_run`. If the deadline is
+/// in the past, returns immediately without a turn. Blocks. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_run_until(r#loop: *mut pirn_loop, deadline_ns: u64) -> c_int {
     // SAFETY: passed on.
@@ -370,39 +372,40 @@ pub unsafe extern "C" fn pirn_run_until(r#loop: *mut pirn_loop, deadline_ns: u64
 
 /// Make one turn.
 ///
-/// Waits until something is due, at most `timeout_ns`, and calls it. Waits even if nothing keeps
-/// the loop going.
+/// Wait until something is due, but at most `timeout_ns`, then call everything that is due. The
+/// turn waits even if nothing keeps the loop going.
 ///
-/// May return 0 before the time is over: after a signal or `pirn_wake`; after events that no
-/// watcher wants any more; and on epoll after the whole milliseconds of a wait, as the rest is
-/// waited for in the next turn. So call it in a loop, and look at `pirn_now` for the time that has
-/// passed.
+/// A result of 0 does not mean that the timeout has passed. It is also returned after a signal or
+/// `pirn_wake`; after events that no watcher waits for any more; and on epoll after the whole
+/// milliseconds of a timeout, because the next turn waits for the rest. So call this in a loop, and
+/// use `pirn_now` to find out how much time has passed.
 ///
-/// @param timeout_ns  0 polls; `PIRN_FOREVER` waits for ever
+/// @param timeout_ns  0: do not wait; `PIRN_FOREVER`: wait without limit
 ///
-/// Returns how many callbacks ran, or an error as `pirn_run`. Blocks unless 0. Cost beside the
-/// wait: one system call, which asks for the process. Loop thread. Since 0.1.
+/// Returns how many callbacks were called, or an error as `pirn_run`. Blocks unless `timeout_ns` is
+/// 0. Cost beside the wait: one system call, which asks for the process. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_turn(r#loop: *mut pirn_loop, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.
     count(unsafe { calling(r#loop, |face| turn::turn(face, Duration(timeout_ns))) })
 }
 
-/// End a run, a turn or a dispatch that a callback has left by an exception or by longjmp.
+/// End a run, a turn or a dispatch that a callback has left by an exception or longjmp.
 ///
-/// pirn cannot see that a callback leaves so: the loop counts as running, and all that enters
-/// it, and `pirn_deinit`, returns -EBUSY. Call this where the exception was caught or where
-/// setjmp returned. The callback that left counts as called. What else was due is called by the
-/// turns that follow, each once; tasks that this turn had not reached belong to the next one.
+/// pirn cannot notice that a callback has left in this way. The loop still counts as running, so
+/// the functions that run it and `pirn_deinit` return -EBUSY. Call this where the exception was
+/// caught or where setjmp returned. The callback that has left counts as called. The following
+/// turns call everything else that was due, each item once; tasks that this turn had not reached
+/// belong to the next turn.
 ///
-/// In a copy made by fork it ends the run of a thread that is not in this process, where
-/// `pirn_after_fork` and `pirn_deinit` cannot tell.
+/// In a forked child this also ends a run whose thread exists only in the parent, for the case that
+/// `pirn_after_fork` or `pirn_deinit` cannot recognise it and returns -EBUSY.
 ///
-/// The caller makes sure that the run is over. Inside a callback this function must not be
-/// called: it would let a second run in while the first is under way.
+/// Make sure that the run is really over. Never call this inside a callback: a second run could
+/// then begin while the first is in progress.
 ///
-/// Returns 0, also if nothing was left so, or -EINVAL: no live loop. Cost: O(I/O watchers), for
-/// edges are armed again. Loop thread, outside of callbacks. Since 0.1.
+/// Returns 0, also if the loop was not running, or -EINVAL: no live loop. Cost: O(I/O watchers),
+/// because edges are armed again. Loop thread, outside of callbacks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_abandon(r#loop: *mut pirn_loop) -> c_int {
     enter!(r#loop).abandon();
@@ -413,14 +416,14 @@ pub unsafe extern "C" fn pirn_abandon(r#loop: *mut pirn_loop) -> c_int {
     0
 }
 
-/// Limit what one turn may do.
+/// Limit how many callbacks one turn calls, or for how long.
 ///
-/// What is left over when a limit is reached is served by the next turns, before anything new is
-/// fetched: nothing is lost and nothing is served twice before all else was served once.
+/// The turns after it call the items that a limit has left over, before they fetch anything new:
+/// nothing is lost, and nothing is called a second time before everything else was called once.
 ///
-/// @param callbacks  how many callbacks a turn may run; 0: any number
-/// @param time_ns    for how long it may start callbacks; 0: any time. The clock is then read
-/// around each.
+/// @param callbacks  the largest number of callbacks in a turn; 0: no limit
+/// @param time_ns    no callback is started later than this in a turn; 0: no limit. With a limit
+///                   the clock is read before and after each callback.
 ///
 /// Returns 0, or -EINVAL: no live loop. Takes effect with the next turn. Cost: O(1). Loop thread,
 /// any callback. Since 0.1.
@@ -433,10 +436,12 @@ pub unsafe extern "C" fn pirn_limit(r#loop: *mut pirn_loop, callbacks: u32, time
     0
 }
 
-/// Keep `pirn_run` going although nothing else may do so, until `pirn_release`. Counts.
+/// Keep `pirn_run` going, even if nothing else does, until `pirn_release`.
 ///
-/// Returns 0, or -EINVAL: no live loop; -ENOSPC: held 2^32 - 1 times. Cost: O(1). Loop thread, any
-/// callback. Since 0.1.
+/// Holds are counted: the loop needs as many releases as holds.
+///
+/// Returns 0, or -EINVAL: no live loop; -ENOSPC: already held 2^32 - 1 times. Cost: O(1). Loop
+/// thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_hold(r#loop: *mut pirn_loop) -> c_int {
     status(enter!(r#loop).hold())
@@ -451,10 +456,11 @@ pub unsafe extern "C" fn pirn_release(r#loop: *mut pirn_loop) -> c_int {
     status(enter!(r#loop).release())
 }
 
-/// Ask what `pirn_run` asks before each turn: for programs that make their turns themselves.
+/// Return whether `pirn_run` would make another turn: for programs that make their turns
+/// themselves.
 ///
 /// Returns `PIRN_GOING` if a run would make another turn, `PIRN_STOPPED` if `pirn_stop` was called
-/// since it was last asked, `PIRN_DONE` if nothing keeps the loop going, or
+/// since the last call of this function, `PIRN_DONE` if nothing keeps the loop going, or
 /// - -EINVAL: no live loop
 /// - -EBUSY: inside a callback or a run
 ///

@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "the C face")]
-//! What a loop counts about itself, and whether it is sound.
+//! A loop's statistics, and the check of its internal structures.
 
 use core::ffi::c_int;
 
@@ -9,81 +9,81 @@ use crate::stats::Stats;
 use super::head::is_in_place;
 use super::{check, enter, failure, pirn_loop, status};
 
-/// What a loop counts about itself.
+/// The statistics of a loop.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_stats {
-    /// `sizeof(struct pirn_stats)`, set by the caller: no more than that is written.
+    /// `sizeof(struct pirn_stats)`, set by the caller. The library writes no more bytes than that.
     pub size: u32,
-    /// Which backend runs: `PIRN_BACKEND_*`.
+    /// The loop's backend: `PIRN_BACKEND_*`.
     pub backend: u32,
-    /// Dispatches begun.
+    /// Dispatches that have begun.
     pub turns: u64,
-    /// Waits made.
+    /// Waits that were made.
     pub waits: u64,
-    /// Sources found ready.
+    /// Sources that waits have found ready.
     pub events: u64,
-    /// Events whose watcher was gone: dropped.
+    /// Events that were dropped because their watcher had been removed.
     pub stale_events: u64,
-    /// Waits that found something after which no callback had to run.
+    /// Waits that found something, but no callback was called for it.
     pub spurious_wakeups: u64,
-    /// Callbacks run.
+    /// Callbacks that were called.
     pub callbacks: u64,
     /// The longest callback in nanoseconds; 0 without `PIRN_MEASURE`.
     pub longest_callback_ns: u64,
-    /// The latest that a timer was handed over, in nanoseconds after its deadline.
+    /// The longest time in nanoseconds from a timer's deadline to its call.
     pub longest_lag_ns: u64,
     /// Calls of `pirn_io_modify`.
     pub interest_changes: u64,
-    /// How often the kernel was told of a changed interest; adding does not count. The difference
-    /// is what coalescing saved.
+    /// Updates of an interest in the kernel, without those of `pirn_io_add`. The difference to
+    /// `interest_changes` is the number of system calls that were saved.
     pub interest_syscalls: u64,
-    /// How often the kernel's set was made anew, because a closed fd went on reporting or after a
-    /// fork.
+    /// How often the kernel's set was rebuilt: because an fd that was closed while still watched
+    /// kept reporting, or after a fork.
     pub rebuilds: u64,
-    /// Posts accepted from elsewhere.
+    /// Posts accepted from other threads.
     pub remote_posts: u64,
-    /// How often one of them had to wake the loop.
+    /// How often such a post had to wake the loop.
     pub wake_writes: u64,
-    /// I/O watchers there is room for.
+    /// The capacity for I/O watchers.
     pub io_capacity: u32,
     /// I/O watchers in use.
     pub io_used: u32,
-    /// The most that were in use at once.
+    /// The largest number that was in use at the same time.
     pub io_peak: u32,
-    /// Timers there is room for.
+    /// The capacity for timers.
     pub timer_capacity: u32,
     /// Timers in use.
     pub timer_used: u32,
-    /// The most that were in use at once.
+    /// The largest number that was in use at the same time.
     pub timer_peak: u32,
-    /// Tasks there is room for.
+    /// The capacity for tasks.
     pub task_capacity: u32,
-    /// Tasks waiting.
+    /// Tasks in the queue.
     pub task_used: u32,
-    /// The most that waited at once.
+    /// The largest number that was in the queue at the same time.
     pub task_peak: u32,
-    /// Posts from elsewhere there is room for.
+    /// The capacity for posts from other threads.
     pub remote_capacity: u32,
-    /// The most that waited at once, as far as the loop has seen.
+    /// The largest number that the loop has found in the queue at the same time.
     pub remote_peak: u32,
-    /// How often `pirn_task_post` was answered with -EAGAIN.
+    /// How often `pirn_task_post` returned -EAGAIN.
     pub task_refused: u32,
-    /// How often `pirn_remote_post` was answered with -EAGAIN.
+    /// How often `pirn_remote_post` returned -EAGAIN.
     pub remote_refused: u32,
-    /// The block in bytes.
+    /// The size of the block in bytes.
     pub block_size: u32,
     /// I/O watchers that keep `pirn_run` going.
     pub io_referenced: u32,
     /// Timers that keep `pirn_run` going.
     pub timer_referenced: u32,
-    /// How often the loop is held by `pirn_hold`.
+    /// The number of `pirn_hold` calls without a `pirn_release`.
     pub holds: u32,
-    /// Posts from elsewhere waiting.
+    /// Posts from other threads in the queue.
     pub remote_used: u32,
 }
 
-/// The head of `pirn_stats` before what it has in common with [`Stats`].
+/// The size of the fields of `pirn_stats` that come before those of [`Stats`].
 const HEAD: usize = 8;
 
 const _: () = {
@@ -91,17 +91,17 @@ const _: () = {
         size_of::<pirn_stats>() == HEAD + size_of::<Stats>()
             && core::mem::offset_of!(pirn_stats, turns) == HEAD
     );
-    // No padding: what is copied to the caller is all written.
+    // No padding: every byte that is copied to the caller is initialised.
     assert!(
         size_of::<pirn_stats>()
             == core::mem::offset_of!(pirn_stats, remote_used) + size_of::<u32>()
     );
 };
 
-/// Tell what the loop has counted.
+/// Return the statistics of a loop.
 ///
-/// @param stats  its `size` set by the caller; as much is written as that says and this library
-///               has. Fields are only ever appended.
+/// @param stats  receives the statistics; the caller sets its `size`, and no more bytes are
+///               written. New fields are only ever appended
 ///
 /// Returns 0, or -EINVAL: no live loop, `stats` NULL, or its size below 8. Cost: O(1). Loop thread,
 /// any callback. Since 0.1.
@@ -127,14 +127,15 @@ pub unsafe extern "C" fn pirn_stats(r#loop: *mut pirn_loop, stats: *mut pirn_sta
     0
 }
 
-/// Check every internal structure against itself: for tests, and for finding out who overwrote the
-/// block.
+/// Check that the loop's internal structures are consistent.
 ///
-/// It neither crashes nor hangs, whatever was written into the block: no pointer and no index in it
-/// is followed before it was checked.
+/// For tests, and to find out whether the program has overwritten the block.
+///
+/// The check neither crashes nor hangs, whatever was written into the block: it checks each pointer
+/// and index before it uses it.
 ///
 /// Returns 0, or
-/// - -EUCLEAN: something contradicts itself
+/// - -EUCLEAN: the structures are inconsistent, the block was overwritten
 /// - -EINVAL: no live loop, which includes a block whose first word was overwritten
 ///
 /// Cost: O(everything). Loop thread, any callback. Since 0.1.

@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "the C face: what is due is written into the caller's array"
 )]
-//! Taking events instead of being called.
+//! Taking events as data instead of callbacks.
 
 use core::ffi::{c_int, c_void};
 use core::mem::transmute;
@@ -30,58 +30,59 @@ pub const PIRN_DUE_RAISED: u32 = 3u32;
 /// Kind of a `pirn_due`: a task of the loop's own queue.
 pub const PIRN_DUE_TASK: u32 = 4u32;
 
-/// Kind of a `pirn_due`: a post from elsewhere.
+/// Kind of a `pirn_due`: a post from another thread, see `pirn_remote_post`.
 pub const PIRN_DUE_POST: u32 = 5u32;
 
-/// Kind of a `pirn_info`: a hook. `pirn_take` hands over none.
+/// Kind of a `pirn_info`: a hook. `pirn_take` never returns this kind.
 pub const PIRN_DUE_HOOK: u32 = 6u32;
 
-/// Whose event it is: the member that the kind names.
+/// A handle of any kind: read the member that belongs to the `kind`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub union pirn_handle {
-    /// Of `PIRN_DUE_IO` and `PIRN_DUE_RAISED`.
+    /// For `PIRN_DUE_IO`, `PIRN_DUE_RAISED` and `PIRN_DUE_HOOK`.
     pub io: pirn_io,
-    /// Of `PIRN_DUE_TIMER`. Stale already if the timer was a one-shot.
+    /// For `PIRN_DUE_TIMER`. Already stale in a `pirn_due` of a one-shot timer.
     pub timer: pirn_timer,
-    /// Of `PIRN_DUE_TASK`, stale already; of `PIRN_DUE_POST` all zero.
+    /// For `PIRN_DUE_TASK`: already stale in a `pirn_due`. For `PIRN_DUE_POST`: all zero.
     pub task: pirn_task,
 }
 
-/// The callback that was given: the member that the kind names. NULL if NULL was given.
+/// A callback of any kind: read the member that belongs to the `kind`. NULL if the program passed
+/// NULL.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub union pirn_callback {
-    /// Of `PIRN_DUE_IO` and `PIRN_DUE_RAISED`.
+    /// For `PIRN_DUE_IO`, `PIRN_DUE_RAISED` and `PIRN_DUE_HOOK`.
     pub io: pirn_io_fn,
-    /// Of `PIRN_DUE_TIMER`.
+    /// For `PIRN_DUE_TIMER`.
     pub timer: pirn_timer_fn,
-    /// Of `PIRN_DUE_TASK` and `PIRN_DUE_POST`.
+    /// For `PIRN_DUE_TASK` and `PIRN_DUE_POST`.
     pub task: pirn_task_fn,
 }
 
-/// One event that `pirn_take` hands over: what a dispatch would have passed to the callback.
+/// One event returned by `pirn_take`: the arguments with which a dispatch would call the callback.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_due {
-    /// `PIRN_DUE_TIMER` and so on. Later versions may add kinds, each for events of something that
-    /// the program itself asks for.
+    /// `PIRN_DUE_TIMER`, `_IO`, `_RAISED`, `_TASK` or `_POST`. Later versions may add kinds, but
+    /// only for features that a program has to request.
     pub kind: u32,
-    /// The fd of an I/O watcher; the bit that was raised; else -1.
+    /// The fd of an I/O watcher, or the bit that was raised; otherwise -1.
     pub fd: i32,
-    /// Whose event it is.
+    /// The handle of the watcher, timer or task.
     pub handle: pirn_handle,
-    /// What was found at an fd: `PIRN_READ` and so on. `PIRN_READ` for a raised bit, else 0.
+    /// The readiness of an fd: `PIRN_READ` and so on. `PIRN_READ` for a raised bit; otherwise 0.
     pub ready: u32,
     /// 0.
     pub reserved: u32,
-    /// How many ticks of a periodic timer are overdue besides this one.
+    /// The number of ticks of a periodic timer that are overdue besides this one; otherwise 0.
     pub missed: u64,
-    /// The callback that was given.
+    /// The callback that the program passed.
     pub callback: pirn_callback,
-    /// The user data that was given.
+    /// The user data that the program passed.
     pub user: *mut c_void,
-    /// 0: room for what later kinds need.
+    /// 0. Reserved for later kinds.
     pub more: [u64; 2],
 }
 
@@ -96,7 +97,7 @@ impl From<Item> for pirn_due {
                 Kind::Post => PIRN_DUE_POST,
             },
             fd: item.fd,
-            // The three are alike.
+            // All three members have the same layout.
             handle: pirn_handle {
                 io: item.token.into(),
             },
@@ -104,8 +105,9 @@ impl From<Item> for pirn_due {
             reserved: 0,
             missed: item.missed,
             callback: pirn_callback {
-                // SAFETY: every callback was made from a callback, or stands for NULL; one of
-                // another kind is an address too, and is not called here.
+                // SAFETY: every callback was made from a function pointer or stands for NULL. A
+                // function pointer of another kind has the same representation, and it is not
+                // called here.
                 task: unsafe { transmute::<*mut (), pirn_task_fn>(function(&item.callback)) },
             },
             user: user_of(&item.callback),
@@ -114,14 +116,15 @@ impl From<Item> for pirn_due {
     }
 }
 
-// The handle of a post: all zero.
+// The handle of a post is all zero.
 const _: () = assert!(size_of::<pirn_handle>() == size_of::<Token>());
 
-/// Third part of a turn for programs that handle events themselves: write down what is due instead
-/// of calling it.
+/// Do the third part of a turn, but write the due events into an array instead of calling
+/// callbacks.
 ///
-/// For language bindings whose callbacks cannot raise, for servers that handle events inside a
-/// handler, and for an order of your own. A turn is then
+/// For language bindings whose callbacks cannot raise exceptions, for programs that make turns
+/// inside the handling of an event, and for programs that need an order of their own. A turn is
+/// then
 ///
 ///   pirn_prepare(loop, PIRN_FOREVER, &timeout);
 ///   pirn_wait(loop, timeout);
@@ -129,29 +132,30 @@ const _: () = assert!(size_of::<pirn_handle>() == size_of::<Token>());
 ///       for (i = 0; i < count; i++)
 ///           ... handle `due[i]` ...
 ///
-/// What is due is written in the order and by the rules of `pirn_dispatch`. What does not fit is
-/// left for the next call, and until it is taken a wait neither sleeps nor fetches. A turn is over
-/// when 0 is returned: only the call after that begins another one, so what a handler posts or
-/// starts cannot keep the loop above going.
+/// The events are written in the order and by the rules of `pirn_dispatch`. Events that do not fit
+/// are left for the next call; until they are taken, a wait neither sleeps nor fetches new events.
+/// The turn is over when 0 is returned. Tasks and timers that a handler starts belong to the next
+/// turn, so they cannot keep the inner loop above going.
 ///
-/// Each event is checked when it is written: what was removed, stopped or cancelled before is left
-/// out. With room for one event the rules of a dispatch hold exactly. With room for more, the
-/// handler of one event may remove the watcher or stop the timer of another that was written
-/// together with it. That one is stale then: pirn functions return -ENOENT for its handle, and what
-/// `user` points to may be gone. Outside of this call no dispatch is in progress, so a handler may
-/// make turns, end the loop, raise an exception or longjmp.
+/// If `capacity` is above 1, check for stale events: the handler of one event may remove the
+/// watcher or stop the timer of another event in the same array. The handle of that event is then
+/// stale (pirn functions return -ENOENT for it), and the memory behind `user` may already be freed.
+/// With a `capacity` of 1 the rules of a dispatch hold exactly, because an event is checked when it
+/// is written: those of watchers, timers and tasks removed before are left out. No dispatch is in
+/// progress between two calls, so a handler may make turns, end the loop, raise an exception or
+/// longjmp.
 ///
-/// @param due       where the events are written
-/// @param capacity  how many there is room for, at least 1
+/// @param due       receives the events
+/// @param capacity  how many events fit into `due`, at least 1
 ///
 /// Returns how many events were written, 0 when the turn is over, or
 /// - -EINVAL: no live loop; `due` is NULL; `capacity` is 0
 /// - -EBUSY: inside a callback or a run
 ///
-/// The callbacks of `pirn_limit` bound what one call returns; its time does not apply, nor does
-/// `PIRN_MEASURE`. `pirn_stop` is seen by `pirn_ended`. Each event counts as a callback in
-/// `pirn_stats`. Cost: as `pirn_dispatch`; once `pirn_fd` was called, two system calls. Loop
-/// thread. Since 0.1.
+/// The `callbacks` of `pirn_limit` are also a limit for one call; its `time_ns` and `PIRN_MEASURE`
+/// have no effect. To notice `pirn_stop`, call `pirn_ended`. Each event counts as a callback in
+/// `pirn_stats`. Cost: as `pirn_dispatch`; if `pirn_fd` was ever called, also two system calls.
+/// Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_take(
     r#loop: *mut pirn_loop,
@@ -161,7 +165,7 @@ pub unsafe extern "C" fn pirn_take(
     if due.is_null() || capacity == 0 {
         return failure(Error::EINVAL);
     }
-    // What an int can count.
+    // The result is an int.
     let capacity = capacity.min(c_int::MAX as u32);
     let mut written = 0;
     let write = |item: Item| {

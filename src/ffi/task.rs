@@ -1,32 +1,32 @@
 #![expect(unsafe_code, reason = "the C face")]
-//! Tasks of the loop's own, and what other threads, signal handlers and interrupts may call.
+//! Tasks: callbacks that the loop's own thread queues for the next turn.
 use super::run::call_tasks;
 use super::{callback, enter, failure, function, give, pirn_loop, status, user_of};
 use crate::error::Error;
 use core::ffi::{c_int, c_void};
 
-/// Names a task in the loop's own queue. All zero is never a live one.
+/// A handle: names a task in the loop's own queue. All zero is never live.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_task {
-    /// Which place of the queue.
+    /// The index of the place in the queue.
     pub slot: u32,
-    /// Which use of that place: a handle of an earlier use is stale.
+    /// Counts the uses of that place: a handle of an earlier use is stale.
     pub generation: u32,
 }
 
-/// Called for a task or a post. Its place in the queue is free again. Runs on the loop's
-/// thread. If it leaves by an exception or longjmp: see `pirn_abandon`.
+/// The callback of a task or a post. Its place in the queue is already free when it is called.
+/// Called on the loop's thread. If it leaves by an exception or longjmp: see `pirn_abandon`.
 pub type pirn_task_fn = Option<unsafe extern "C" fn(r#loop: *mut pirn_loop, user: *mut c_void)>;
 
 /// Queue a callback for the next turn.
 ///
-/// Tasks run in the order they were posted, after timers and I/O. What a task posts runs in the
-/// turn after.
+/// Tasks are called in the order in which they were posted, after timers and I/O. A task that is
+/// posted inside a callback is called in the next turn.
 ///
 /// @param callback  called once
-/// @param user      passed to the callback, never looked at
-/// @param task      where the handle is written, or NULL; unchanged on error
+/// @param user      passed to the callback, never dereferenced
+/// @param task      receives the handle; may be NULL; unchanged on error
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
@@ -50,14 +50,14 @@ pub unsafe extern "C" fn pirn_task_post(
     unsafe { give(result, task) }
 }
 
-/// Take a queued task back.
+/// Cancel a queued task.
 ///
-/// It will not run. Its place in the queue is free when the queue reaches it, in the next turn at
-/// the latest.
+/// Its callback is never called. Its place in the queue becomes free when the queue reaches it, in
+/// the next turn at the latest.
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop
-/// - -ENOENT: it has run, is running, was cancelled, or never was
+/// - -ENOENT: the task has run, is running, was cancelled, or never existed
 ///
 /// Cost: O(1). Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
@@ -65,21 +65,21 @@ pub unsafe extern "C" fn pirn_task_cancel(r#loop: *mut pirn_loop, task: pirn_tas
     status(enter!(r#loop).task_cancel(task.into()))
 }
 
-/// Hand back one accepted post that has not run.
+/// Take one task or post that was not called yet out of the queues.
 ///
-/// Before `pirn_deinit`, so that nothing accepted is lost: call it until it returns 0. First come
-/// the loop's own tasks, then those posted from elsewhere, each in order. The first call closes the
-/// queues: `pirn_remote_post`, `pirn_raise`, `pirn_wake` and `pirn_stop` are answered with
-/// -ESHUTDOWN from then on.
+/// Call this before `pirn_deinit` until it returns 0, so that no memory owned by a task is lost. It
+/// returns first the loop's own tasks, then the posts from other threads, each in order. The first
+/// call closes the queues: from then on `pirn_remote_post`, `pirn_raise`, `pirn_wake` and
+/// `pirn_stop` return -ESHUTDOWN.
 ///
-/// @param callback  where the callback is written; unchanged unless 1 is returned
-/// @param user      where its user data is written; unchanged unless 1 is returned
+/// @param callback  receives the callback; unchanged unless 1 is returned
+/// @param user      receives its user data; unchanged unless 1 is returned
 ///
-/// Returns 1 if one was handed back, 0 if there are none left, or
+/// Returns 1 if one was taken out, 0 if none is left, or
 /// - -EINVAL: no live loop; `callback` or `user` is NULL
 ///
-/// Cost: O(1); inside a callback O(n) in those handed back there before. Loop thread, any callback.
-/// Since 0.1.
+/// Cost: O(1); inside a callback O(number of those taken out in it before). Loop thread, any
+/// callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_task_reclaim(
     r#loop: *mut pirn_loop,

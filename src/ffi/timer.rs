@@ -10,41 +10,45 @@ use crate::time::{Duration, Instant};
 use crate::timers::{FIXED_DELAY, SKIP_MISSED, UNREFERENCED};
 use core::ffi::{c_int, c_void};
 
-/// Names a timer. All zero is never a live one.
+/// A handle: names a timer. All zero is never live.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_timer {
-    /// Which slot of the loop's memory.
+    /// The index of the slot in the loop's memory.
     pub slot: u32,
-    /// Which use of that slot: a handle of an earlier use is stale.
+    /// Counts the uses of that slot: a handle of an earlier use is stale.
     pub generation: u32,
 }
 
-/// Called when a timer is due. `missed`: how many ticks of a periodic timer are overdue besides
-/// this one; 0 for a one-shot timer, whose handle is already stale and whose slot is free
-/// again. Runs on the loop's thread. If it leaves by an exception or longjmp: see
-/// `pirn_abandon`.
+/// The callback of a timer, called when the timer is due.
+///
+/// The handle of a one-shot timer is already stale in its callback, and its slot is free. `missed`
+/// is the number of ticks of a periodic timer that are overdue besides this one; 0 for a one-shot
+/// timer. Called on the loop's thread. If it leaves by an exception or longjmp: see `pirn_abandon`.
 pub type pirn_timer_fn = Option<
     unsafe extern "C" fn(r#loop: *mut pirn_loop, timer: pirn_timer, missed: u64, user: *mut c_void),
 >;
 
-/// A timeout that never comes, a deadline that is never reached.
+/// A timeout without limit, or a deadline that is never reached.
 pub const PIRN_FOREVER: u64 = u64::MAX;
 
-/// Option of `pirn_timer_start`: `delay_ns` is a point on the loop's clock, as `pirn_now` tells it.
+/// Option of `pirn_timer_start`: `delay_ns` is not a delay but a point in time, on the clock of
+/// `pirn_now`.
 pub const PIRN_TIMER_ABSOLUTE: u32 = 1u32 << 0;
 
-/// Option of `pirn_timer_start`: the delay counts from `pirn_now`, the turn's time, and not from a
-/// fresh reading of the clock. Cheaper, and shorter by what the callbacks of this turn have taken.
+/// Option of `pirn_timer_start`: the delay counts from `pirn_now`, the cached time of the turn, and
+/// not from a fresh reading of the clock. This is cheaper, but the timer is due earlier: by the
+/// time that the callbacks of this turn have taken so far.
 pub const PIRN_TIMER_CACHED: u32 = 1u32 << 1;
 
-/// Policy of a periodic timer: the next tick is one period after this one is handed over, by a
-/// fresh reading of the clock.
+/// Policy of a periodic timer: the next tick is due one period after this one is called, by a fresh
+/// reading of the clock.
 pub const PIRN_TIMER_FIXED_DELAY: u32 = 1u32 << 2;
 
-/// Policy of a periodic timer: one call stands for all ticks due, `missed` says how many besides
-/// one; the grid is kept. Without either policy the rate is fixed: every tick is called, at most
-/// one in a turn, and `missed` says how many more are due already.
+/// Policy of a periodic timer: one call for all ticks that are due; `missed` is their number minus
+/// one. The next tick stays on the grid of the period. Without a policy the rate is fixed: the
+/// callback is called once for every tick, at most once in a turn, and `missed` is the number of
+/// further ticks that are already due.
 pub const PIRN_TIMER_SKIP: u32 = 1u32 << 3;
 
 const OPTIONS: u32 =
@@ -52,27 +56,28 @@ const OPTIONS: u32 =
 
 /// Start a timer.
 ///
-/// It fires at the first dispatch after its deadline, never before; timers fire in the order of
-/// their deadlines, equal ones in the order they were armed. Started inside a callback it does not
-/// fire in the same turn, not even with a delay of 0.
+/// A timer fires in the first dispatch after its deadline, never earlier. Timers fire in the order
+/// of their deadlines, and those with equal deadlines in the order in which they were armed. A
+/// timer started inside a callback does not fire in the same turn, even with a delay of 0.
 ///
-/// @param delay_ns   nanoseconds from now; 0 is the next turn; what goes beyond 2^64 is for ever
+/// @param delay_ns   nanoseconds from now; 0: the next turn; a deadline beyond 2^64 is never
+///                   reached
 /// @param period_ns  nanoseconds between the ticks of a periodic timer; 0: one-shot
 /// @param options    `PIRN_TIMER_ABSOLUTE`, `PIRN_TIMER_CACHED`, a policy, `PIRN_UNREF`, or 0
-/// @param callback   called when it is due
-/// @param user       passed to the callback, never looked at
-/// @param timer      where the handle is written, or NULL; unchanged on error
+/// @param callback   called when the timer is due
+/// @param user       passed to the callback, never dereferenced
+/// @param timer      receives the handle; may be NULL; unchanged on error
 ///
-/// The handle of a one-shot timer is stale, and its slot free, when its callback runs; that of a
-/// periodic one lives until it is stopped.
+/// The handle of a periodic timer is live until the timer is stopped. That of a one-shot timer is
+/// stale, and its slot free, when its callback is called.
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`); unknown options; both policies; a
 ///   policy without a period
 /// - -ENOSPC: all timer slots are in use
 ///
-/// Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a
-/// vDSO. Loop thread, any callback. Since 0.1.
+/// Cost: O(1). Reads the clock, unless the time is absolute or cached; that takes no system call
+/// where the kernel has a vDSO. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_start(
     r#loop: *mut pirn_loop,
@@ -102,8 +107,8 @@ pub unsafe extern "C" fn pirn_timer_start(
     ))
 }
 
-/// [`pirn_timer_start`] but for its commonest case, which shall not pay for the options and for the
-/// calls that are made here.
+/// The slow path of `pirn_timer_start`: everything but the common case (no options). Kept out of
+/// line, so that the common case stays short.
 ///
 /// # Safety
 ///
@@ -124,7 +129,7 @@ unsafe fn start_otherwise(
     unsafe { give(result, timer) }
 }
 
-/// The deadline and the flags that the arguments of a start amount to.
+/// Returns the deadline and the flags for the arguments of `pirn_timer_start`.
 #[inline(always)]
 fn when(
     reactor: &mut CReactor,
@@ -159,35 +164,35 @@ fn when(
     Ok((deadline, flags))
 }
 
-/// Set a timer, whatever state it is in.
+/// Start a timer, or change it if it is running.
 ///
-/// If `*timer` is live it is armed again in place: it keeps its handle and needs no free slot.
-/// Otherwise (all zero, fired, stopped) a timer is started, and `*timer` becomes its handle. Either
-/// way it is then as `pirn_timer_start` would have made it: deadline, period, policy, callback and
-/// user data are those given here, it is ref'ed unless `PIRN_UNREF` is among the options, and it
-/// has no slack. A timer that was due in this turn and not called yet is not called in it.
+/// If the handle `*timer` is live, that timer is armed again: its handle does not change, and no
+/// free slot is needed. Otherwise (`*timer` is all zero, or the timer has fired or was stopped) a
+/// new timer is started, and its handle is written to `*timer`. In both cases the timer is then as
+/// `pirn_timer_start` would have made it: deadline, period, policy, callback and user data are
+/// those given here, it is ref'ed unless `PIRN_UNREF` is among the options, and it has no slack. If
+/// the timer was due in this turn but was not called yet, it is not called in this turn.
 ///
-/// In its own callback a periodic timer is live. The slot of a one-shot timer is free by then, and
-/// is used again, unless the callback has started other timers before.
+/// A periodic timer is still live in its own callback. A one-shot timer is not; its free slot is
+/// used again, unless the callback has started another timer before.
 ///
-/// @param timer      the handle, all zero if there was no timer yet; written if one is started, and
+/// @param timer      the handle, all zero if there was no timer yet; written if a timer is started;
 ///                   unchanged on error
-/// @param delay_ns   nanoseconds from a fresh reading of the clock; with `PIRN_TIMER_CACHED` from
-///                   `pirn_now`, the turn's time, with `PIRN_TIMER_ABSOLUTE` from the clock's zero.
-///                   0 is the next turn
+/// @param delay_ns   nanoseconds from now; with `PIRN_TIMER_CACHED` from `pirn_now`; with
+///                   `PIRN_TIMER_ABSOLUTE` a point in time. 0: the next turn
 /// @param period_ns  nanoseconds between the ticks of a periodic timer; 0: one-shot
 /// @param options    `PIRN_TIMER_ABSOLUTE`, `PIRN_TIMER_CACHED`, a policy, `PIRN_UNREF`, or 0
-/// @param callback   called when it is due
-/// @param user       passed to the callback, never looked at
+/// @param callback   called when the timer is due
+/// @param user       passed to the callback, never dereferenced
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; `timer` NULL; callback NULL (see `PIRN_TAKE`); unknown options; both
 ///   policies; a policy without a period
 /// - -ENOSPC: `*timer` is not live, and all timer slots are in use
 ///
-/// Cost: O(1); reads the clock, unless absolute or cached; no system call where the kernel has a
-/// vDSO. To push the deadline of a live timer alone, `pirn_timer_again` is cheaper. Loop thread,
-/// any callback. Since 0.1.
+/// To change only the deadline of a live timer, `pirn_timer_again` is cheaper. Cost: O(1). Reads
+/// the clock, unless the time is absolute or cached; that takes no system call where the kernel has
+/// a vDSO. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_set(
     r#loop: *mut pirn_loop,
@@ -218,18 +223,19 @@ pub unsafe extern "C" fn pirn_timer_set(
     )
 }
 
-/// Push a timer's deadline: `delay_ns` after the turn's time.
+/// Move a timer's deadline to `delay_ns` after the turn's time.
 ///
-/// Made for idle timeouts, which are pushed at every message and hardly ever fire: a later deadline
-/// costs a few nanoseconds. An earlier one works too. A periodic timer goes on with its period from
-/// there. Counts as armed now among equal deadlines. The delay counts from `pirn_now`: call
-/// `pirn_update` before if the loop has not turned for a while.
+/// The delay counts from `pirn_now`, the cached time of the turn: call `pirn_update` first if the
+/// loop has made no turn for a while. Made for idle timeouts, which are postponed at every message
+/// and rarely fire: a later deadline costs a few nanoseconds. An earlier deadline is allowed too. A
+/// periodic timer continues with its period from the new deadline. Among timers with equal
+/// deadlines the timer fires as one armed now.
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop
-/// - -ENOENT: stale handle, the timer may just have fired (`pirn_timer_set` starts it again then)
+/// - -ENOENT: stale handle; the timer may just have fired (`pirn_timer_set` would start it again)
 ///
-/// Cost: O(1), no clock, no system call. Loop thread, any callback. Since 0.1.
+/// Cost: O(1), reads no clock, no system call. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_again(
     r#loop: *mut pirn_loop,
@@ -239,17 +245,16 @@ pub unsafe extern "C" fn pirn_timer_again(
     status(enter!(r#loop).timer_again(timer.into(), Duration(delay_ns)))
 }
 
-/// Give a timer another callback and user data.
+/// Replace the callback and the user data of a timer.
 ///
-/// The next call is made with them, also if the timer is due already. Its deadline and its
-/// period stay.
+/// The next call already uses them, even if the timer is due. Deadline and period do not change.
 ///
 /// @param callback  called from now on
-/// @param user      passed to the callback, never looked at
+/// @param user      passed to the callback, never dereferenced
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
-/// - -ENOENT: stale handle, the timer may just have fired
+/// - -ENOENT: stale handle; the timer may just have fired
 ///
 /// Cost: O(1), no system call. Loop thread, any callback, the timer's own too. Since 0.1.
 #[unsafe(no_mangle)]
@@ -265,11 +270,12 @@ pub unsafe extern "C" fn pirn_timer_set_callback(
 
 /// Stop a timer.
 ///
-/// When this returns its callback will not run again; the handle is stale and the slot free.
+/// Takes effect immediately: once this has returned, the callback is never called again, even if
+/// the timer is due. The handle is stale and the slot is free.
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop
-/// - -ENOENT: stale handle, the timer may just have fired
+/// - -ENOENT: stale handle; the timer may just have fired
 ///
 /// Cost: O(1), no system call. Loop thread, any callback, the timer's own too. Since 0.1.
 #[unsafe(no_mangle)]
@@ -277,10 +283,10 @@ pub unsafe extern "C" fn pirn_timer_stop(r#loop: *mut pirn_loop, timer: pirn_tim
     status(enter!(r#loop).timer_stop(timer.into()))
 }
 
-/// Tell how long a timer still has.
+/// Return how much time is left until a timer is due.
 ///
-/// @param remaining_ns  where nanoseconds from a fresh clock reading to the deadline, slack
-///                      included, are written: 0 if it is due, `PIRN_FOREVER` if it never is;
+/// @param remaining_ns  receives the nanoseconds from a fresh reading of the clock to the deadline,
+///                      slack included; 0 if the timer is due, `PIRN_FOREVER` if it never will be;
 ///                      unchanged on error
 ///
 /// Returns 0, or -EINVAL: no live loop or `remaining_ns` NULL; -ENOENT: stale handle. Cost: O(1),
@@ -301,13 +307,13 @@ pub unsafe extern "C" fn pirn_timer_remaining(
     }))
 }
 
-/// Allow a timer to be late, so that it can fire together with others.
+/// Allow a timer to be late, so that it can fire together with other timers.
 ///
-/// The deadline is rounded up to a multiple of the largest power of two of nanoseconds within the
-/// slack. Timers with like slacks so meet at the same points and one wake-up serves them all. A
-/// periodic timer keeps its grid; only the calls are late.
+/// The deadline is rounded up to a multiple of the largest power of two (in nanoseconds) that is
+/// not above the slack. Timers with similar slacks are then due at the same moments, and the loop
+/// wakes up once for all of them. A periodic timer keeps its grid; only the calls are late.
 ///
-/// @param slack_ns  by how much it may be late at most; 0 is exact, the default
+/// @param slack_ns  the longest permitted delay; 0, the default: none
 ///
 /// Returns 0, or -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop thread, any
 /// callback. Since 0.1.
@@ -320,28 +326,28 @@ pub unsafe extern "C" fn pirn_timer_slack(
     status(enter!(r#loop).timer_slack(timer.into(), Duration(slack_ns)))
 }
 
-/// Let a timer keep `pirn_run` going, which is the default.
+/// Make a timer keep `pirn_run` going, which is the default.
 ///
-/// Returns 0, also if it already does; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1).
-/// Loop thread. Since 0.1.
+/// Returns 0, also if it is ref'ed already; -EINVAL: no live loop; -ENOENT: stale handle. Cost:
+/// O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_ref(r#loop: *mut pirn_loop, timer: pirn_timer) -> c_int {
     status(enter!(r#loop).timer_reference(timer.into(), true))
 }
 
-/// Let `pirn_run` end although this timer is armed: for housekeeping.
+/// Let `pirn_run` return although this timer is armed: for housekeeping.
 ///
-/// Returns 0, also if it was so; -EINVAL: no live loop; -ENOENT: stale handle. Cost: O(1). Loop
-/// thread. Since 0.1.
+/// Returns 0, also if it is unref'ed already; -EINVAL: no live loop; -ENOENT: stale handle. Cost:
+/// O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_unref(r#loop: *mut pirn_loop, timer: pirn_timer) -> c_int {
     status(enter!(r#loop).timer_reference(timer.into(), false))
 }
 
-/// Tell the turn's time.
+/// Return the turn's time.
 ///
-/// Read once in a turn, after the wait, and the same for all callbacks of the turn. Outside of
-/// turns it is as old as the last one.
+/// The clock is read once in a turn, after the wait, so all callbacks of a turn get the same time.
+/// Outside of turns the time is as old as the last turn.
 ///
 /// Returns nanoseconds on the monotonic clock, or 0 if there is no live loop. Cost: O(1). Loop
 /// thread, any callback. Since 0.1.
@@ -351,22 +357,23 @@ pub unsafe extern "C" fn pirn_now(r#loop: *mut pirn_loop) -> u64 {
     unsafe { reactor(r#loop) }.map_or(0, |reactor| reactor.now().0)
 }
 
-/// Read the clock into the turn's time: after long work, or before `pirn_timer_again` outside of
-/// turns.
+/// Read the clock, and make the result the turn's time.
 ///
-/// Returns it, or 0 if there is no live loop. Cost: O(1), no system call where the kernel has a
-/// vDSO. Loop thread, any callback. Since 0.1.
+/// Call it after long work, or before `pirn_timer_again` outside of turns.
+///
+/// Returns the new time, or 0 if there is no live loop. Cost: O(1), no system call where the kernel
+/// has a vDSO. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_update(r#loop: *mut pirn_loop) -> u64 {
     // SAFETY: passed on.
     unsafe { reactor(r#loop) }.map_or(0, |reactor| reactor.update().0)
 }
 
-/// Tell the deadline of the timer that is due next.
+/// Return the deadline of the timer that is due next.
 ///
-/// Returns nanoseconds on the clock of `pirn_now`, or `PIRN_FOREVER` if no timer will fire, or
-/// there is no live loop. Exact. Cost: O(timers that are due about the same time). Loop thread, any
-/// callback. Since 0.1.
+/// Returns nanoseconds on the clock of `pirn_now`, or `PIRN_FOREVER` if no timer will fire or there
+/// is no live loop. The result is exact. Cost: O(timers that are due at about the same time). Loop
+/// thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_deadline(r#loop: *mut pirn_loop) -> u64 {
     // SAFETY: passed on.

@@ -356,7 +356,7 @@ fn every_error_of_the_headers_has_a_text() {
     assert!(!texts.iter().any(|text| text.contains("of the kernel")));
 }
 
-/// The programs that the first page shows compile: a contract that does not compile is none.
+/// The first program of the header compiles and works.
 #[test]
 fn the_first_program_of_the_header_works() {
     if !has(GCC.program) {
@@ -367,7 +367,7 @@ fn the_first_program_of_the_header_works() {
     let shown: String = header
         .lines()
         .skip_while(|line| !line.contains("PIRN_STORAGE(block, 64, 16, 32);"))
-        .take_while(|line| !line.contains("CONVENTIONS"))
+        .take_while(|line| !line.contains("CONTENTS"))
         .map(|line| line.trim_start_matches(" *").to_owned() + "\n")
         .collect();
     // What stands in the right margin is a remark.
