@@ -3,17 +3,16 @@
  *
  * Generated from crates/os by `cargo build --features header`. Do not edit.
  *
- * The layer is in the same library. A program that does not call it does not contain it. Linux
- * only. Version 0 of this header: nothing in it is frozen yet.
+ * The layer is part of the same library. A program that does not call it does not link it. Linux
+ * only. This is version 0 of the header: anything in it may still change.
  *
  *
  * IN ONE PAGE
  *
- * A source is something of the operating system that a loop waits for through an fd of pirn's
- * own: a signal, the end of a process, a deadline on a clock, the changes of files. You provide a
- * struct for each source. pirn writes into it what it knows of the source, so it must be zero
- * before it is added for the first time, and must stay where it is until it is removed. A daemon
- * that ends in an orderly way:
+ * A source is one of four things that a loop can wait for: a signal, the end of a process, a
+ * deadline on a clock, or changes of files. You provide a struct for each source, and pirn keeps
+ * the state of the source in it. Zero the struct before you add the source for the first time, and
+ * do not move it until the source is removed. A daemon that ends in an orderly way:
  *
  *     static struct pirn_signal terminate;                  static: zero
  *
@@ -38,28 +37,27 @@
  *
  * CONVENTIONS
  *
- * Those of pirn.h, and:
+ * The conventions of pirn.h apply. In addition:
  *
  * Watchers    A source is also an I/O watcher, with the handle `io` of its struct. pirn_io_modify
  *             with 0 pauses it and with PIRN_READ resumes it; pirn_io_ref and pirn_io_unref work;
- *             PIRN_HIGH, PIRN_LOW and PIRN_UNREF are options of every source. It takes an I/O
- *             slot of the loop, and one fd, which is closed on exec. Do not use that fd yourself.
- * Removal     Call the remove function of the source, not pirn_io_remove, which would leave the fd
- *             open. The struct is zero afterwards, and can be added again, in a callback too.
- *             Remove the sources of a loop before you end it.
- * Lost fds    If somebody else closes the fd of a source (closefrom), select and poll notice it.
- *             Then the callback of the source runs once without an event, in the way that its
- *             documentation describes, and you must still remove the source. epoll does not
- *             notice it.
- * Host        A loop on PIRN_BACKEND_HOST has no fds: -EOPNOTSUPP.
+ *             PIRN_HIGH, PIRN_LOW and PIRN_UNREF are options of every source. A source uses one I/O
+ *             slot of the loop and one fd, which is closed on exec. Do not use that fd yourself.
+ * Removal Call the remove function of the source, and not pirn_io_remove, which would leave the fd
+ * open. Afterwards the struct is zero and can be added again, also in a callback. Remove the
+ * sources of a loop before you end the loop. Lost fds If another part of the program closes the fd
+ * of a source (for example with closefrom), the select and poll backends notice it: they call the
+ * callback of the source once without an event, as its documentation describes, and you must still
+ * remove the source. The epoll backend does not notice it. Host A loop with PIRN_BACKEND_HOST has
+ * no fds: the functions return -EOPNOTSUPP.
  *
  *
  * FORK
  *
- * In a child process, after pirn_after_fork: signals are the child's own; the parent's children
- * are reported with code 0 when they end. Clocks and files share their fd with the parent's: the
- * child's rest, so that they take nothing away from the parent. Remove them, and add them again
- * if the child needs them.
+ * In a child process, after pirn_after_fork: signal sources report the child's own signals. Child
+ * sources report the end of the parent's children with code 0. Clock and file sources share their
+ * fd with the parent's sources, so in the child they are paused, to take no event away from the
+ * parent. Remove them, and add them again if the child needs them.
  */
 #ifndef PIRN_OS_H
 #define PIRN_OS_H
@@ -80,9 +78,9 @@ struct pirn_files;
 
 /* ============================ Signals ============================
  *
- * The kernel hands a signal to any thread that does not block it. Only if all threads block it
- * does it wait for the loop. A thread inherits the mask of the thread that makes it. So block the
- * signals before you make the first thread:
+ * The kernel delivers a signal to any thread that does not block it. Only if all threads block the
+ * signal does it stay pending until the loop reads it. A thread inherits the signal mask of the
+ * thread that creates it. So block the signals before you create the first thread:
  *
  *     sigset_t set;
  *     sigemptyset(&set);
@@ -94,7 +92,7 @@ struct pirn_files;
  * A program without threads can use PIRN_SIGNAL_BLOCK instead. Without that option pirn never
  * changes a mask, and refuses a signal that is not blocked with -EBUSY.
  *
- * Processes inherit the mask too, even those that exec: a child that starts with SIGTERM blocked
+ * Child processes inherit the mask too, even after exec: a child that starts with SIGTERM blocked
  * cannot be ended by it. Give children an empty mask:
  *
  *     posix_spawnattr_t attributes;
@@ -106,47 +104,49 @@ struct pirn_files;
  *
  * or between fork and exec: sigprocmask(SIG_SETMASK, &set, NULL).
  *
- * If you would rather have a handler, call pirn_raise in it, and give the bit a callback with
+ * If you prefer a signal handler, call pirn_raise in it, and add a callback for the bit with
  * pirn_raise_add.
  */
 
 /**
- * Option of `pirn_signal_add`: block the signal in the calling thread if it is not blocked
- * there, and let it through again when the source is removed.
+ * Option of `pirn_signal_add`: block the signal in the calling thread if it is not blocked there,
+ * and unblock it when the source is removed.
  */
 #define PIRN_SIGNAL_BLOCK (1u << 0)
 
 /**
- * What is told of a signal. The fields that its sender does not set are 0.
+ * A signal that has arrived. The fields that its sender does not set are 0.
  */
 struct pirn_signal_info {
   /**
-   * `sizeof(struct pirn_signal_info)` as this library knows it: fields are only ever appended.
+   * `sizeof(struct pirn_signal_info)` in this library. New fields are only ever appended.
    */
   uint32_t size;
   /**
-   * The signal. 0: none, the source has lost its fd, as the first page tells.
+   * The signal. 0: there is no signal, the source has lost its fd (see "Lost fds" on the first
+   * page).
    */
   int32_t signo;
   /**
-   * Why it was sent: `SI_USER`, `SI_QUEUE`, `SI_TIMER`, `CLD_EXITED` and so on, as
-   * sigaction(2) lists.
+   * Why the signal was sent: `SI_USER`, `SI_QUEUE`, `SI_TIMER`, `CLD_EXITED` and so on, see
+   * sigaction(2).
    */
   int32_t code;
   /**
-   * The process that sent it; of SIGCHLD the child.
+   * The process that sent the signal; for SIGCHLD the child.
    */
   int32_t pid;
   /**
-   * The user that sent it; of SIGCHLD the child's.
+   * The user that sent the signal; for SIGCHLD the child's user.
    */
   uint32_t uid;
   /**
-   * Of SIGCHLD: the exit status or the signal. It may be that of one child out of several.
+   * For SIGCHLD: the exit status or the signal that ended the child. One SIGCHLD may stand for
+   * several children.
    */
   int32_t status;
   /**
-   * Of sigqueue(3) and timers: the value as a number.
+   * For sigqueue(3) and POSIX timers: the value as a number.
    */
   int32_t value;
   /**
@@ -154,14 +154,15 @@ struct pirn_signal_info {
    */
   uint32_t reserved;
   /**
-   * Of sigqueue(3) and timers: the value as a pointer.
+   * For sigqueue(3) and POSIX timers: the value as a pointer.
    */
   uint64_t pointer;
 };
 
 /**
- * Called with one signal. `signal` may be removed, and its memory used for something else. Runs on
- * the loop's thread. Must not unwind or longjmp out.
+ * The callback of a signal source, called with one signal. You may remove `signal` in the
+ * callback, and reuse its memory. Called on the loop's thread. It must not be left by an exception
+ * or longjmp.
  */
 typedef void (*pirn_signal_fn)(struct pirn_loop *loop,
                                struct pirn_signal *signal,
@@ -169,8 +170,8 @@ typedef void (*pirn_signal_fn)(struct pirn_loop *loop,
                                void *user);
 
 /**
- * A signal that is watched. Zero it before it is added for the first time, and leave it where it
- * is until it is removed. The fields may be read; pirn alone writes them.
+ * A source for a signal. Zero it before you add it for the first time, and do not move it until it
+ * is removed. You may read the fields; only pirn may write them.
  */
 struct pirn_signal {
   /**
@@ -183,15 +184,15 @@ struct pirn_signal {
    */
   struct pirn_loop *loop;
   /**
-   * What is called.
+   * The callback.
    */
   pirn_signal_fn callback;
   /**
-   * What the callback is called with.
+   * The user data, passed to the callback.
    */
   void *user;
   /**
-   * The signalfd, which is pirn's; -1 if it is lost.
+   * The source's signalfd, which belongs to pirn; -1 if it is lost.
    */
   int fd;
   /**
@@ -199,7 +200,7 @@ struct pirn_signal {
    */
   int signo;
   /**
-   * The options, and what pirn notes beside them.
+   * The options, and internal flags.
    */
   uint32_t options;
   /**
@@ -211,33 +212,33 @@ struct pirn_signal {
 /**
  * Watch a signal.
  *
- * The signal must be blocked in every thread of the process: a thread that does not block it
- * takes it away from the loop. So block it before the first thread is made (the first page has a
- * program), or let pirn do it by `PIRN_SIGNAL_BLOCK` if there is but one thread. A signal that
- * is ignored is delivered all the same while it is blocked.
+ * Every thread of the process must block the signal: a thread that does not block it takes it away
+ * from the loop. So block it before you create the first thread (section "Signals" has the code),
+ * or give `PIRN_SIGNAL_BLOCK` if the process has only one thread. A blocked signal is reported
+ * even if its action is to be ignored.
  *
- * A standard signal that is raised several times before the loop gets to it comes once.
- * Real-time signals queue, with their values, and come one in a turn. A signal that was directed
- * at another thread, as pthread_kill(3) does, stays with that thread. If two sources in the
- * process wait for one signal, in one loop or in several, each signal comes to one of them.
+ * If a standard signal is sent several times before the loop reads it, it is reported once.
+ * Real-time signals are queued with their values, and one of them is reported in each turn. A
+ * signal that was sent to another thread (as by pthread_kill(3)) is not reported. If two sources
+ * of the process wait for the same signal, each signal is reported to only one of them.
  *
- * @param signal    where what pirn knows of it is kept: zero, or removed before
- * @param signo     1 to 64, but none that cannot be watched: SIGKILL, SIGSTOP, and what the
- *                  processor or the kernel raises for a fault (SIGSEGV, SIGBUS, SIGFPE, SIGILL,
- *                  SIGTRAP, SIGSYS)
+ * @param signal    the struct of the source: zero, or its source was removed before
+ * @param signo     1 to 64, except the signals that cannot be watched: SIGKILL, SIGSTOP, and those
+ *                  for faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS)
  * @param options   `PIRN_SIGNAL_BLOCK`, `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
  * @param callback  called with each signal
- * @param user      passed to the callback, never looked at
+ * @param user      passed to the callback, never dereferenced
  *
  * Returns 0, or
- * - -EINVAL: no live loop; `signal` or callback NULL; not such a signal; other options
- * - -EEXIST: `signal` is added already, or was never zeroed
+ * - -EINVAL: no live loop; `signal` or callback NULL; a `signo` that cannot be watched; other
+ *   options
+ * - -EEXIST: `signal` is already added, or was never zeroed
  * - -EBUSY: the calling thread does not block the signal, and `PIRN_SIGNAL_BLOCK` was not given
  * - -EOPNOTSUPP: backend host
  * - -ENOSPC, -ERANGE, -ECHILD: as `pirn_io_add`
- * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
+ * - -EMFILE, -ENFILE, -ENOMEM: the kernel's error
  *
- * Takes an I/O slot and an fd. Cost: as `pirn_io_add`, and two system calls. Loop thread, any
+ * Uses an I/O slot and an fd. Cost: as `pirn_io_add`, and two system calls. Loop thread, any
  * callback. Since 0.1.
  */
 int pirn_signal_add(struct pirn_loop *loop,
@@ -250,16 +251,16 @@ int pirn_signal_add(struct pirn_loop *loop,
 /**
  * Stop watching a signal.
  *
- * When this returns the callback will not run again; the struct is zero and can be added again. If
- * `PIRN_SIGNAL_BLOCK` has blocked the signal it is let through to the calling thread: one that is
- * pending then does what it would have done without pirn, which may end the process.
+ * Once this has returned, the callback is never called again; the struct is zero and can be added
+ * again. If `PIRN_SIGNAL_BLOCK` has blocked the signal, it is unblocked in the calling thread. A
+ * signal that is pending at that moment takes its normal action, which may end the process.
  *
- * Works after `pirn_deinit` too, as long as the block is readable: the fd is then closed.
+ * Also works after `pirn_deinit`, as long as the block is readable: the fd is then closed.
  *
  * Returns 0, or
  * - -EINVAL: `signal` is NULL
- * - -ENOENT: it is not added
- * - -ECHILD: a copy made by fork
+ * - -ENOENT: `signal` is not added
+ * - -ECHILD: in a forked child, before `pirn_after_fork`
  *
  * Cost: as `pirn_io_remove`, and one or two system calls. Loop thread, any callback, its own too.
  * Since 0.1.
@@ -268,7 +269,7 @@ int pirn_signal_remove(struct pirn_signal *signal);
 
 /* ============================ Processes ============================
  *
- * Start a child as you like (posix_spawn, with an empty mask as above), and add it:
+ * Start a child in any way (for example with posix_spawn, and an empty mask as above), and add it:
  *
  *     static void on_end(struct pirn_loop *loop, struct pirn_child *child,
  *                        const struct pirn_child_status *status, void *user)
@@ -280,12 +281,13 @@ int pirn_signal_remove(struct pirn_signal *signal);
  *     static struct pirn_child child;
  *     pirn_child_add(loop, &child, pid, 0, on_end, NULL);
  *
- * When the callback runs the child is reaped and the source removed: there is no zombie, and the
- * struct can serve the next child at once. pirn does not use SIGCHLD and waits for your children
- * only. Do not wait for them yourself, and do not ignore SIGCHLD.
+ * When the callback is called, the child is already reaped and the source removed: there is no
+ * zombie, and the struct can be used for the next child immediately. pirn does not use SIGCHLD, and
+ * waits only for the children that you have added. Do not wait for them yourself, and do not ignore
+ * SIGCHLD.
  *
- * Kernels before 5.3 have no pidfds, and some sandboxes refuse them. A program that must run there
- * uses PIRN_CHILD_SCAN, watches SIGCHLD, and calls pirn_child_scan for each of its children:
+ * Linux before 5.3 has no pidfds, and some sandboxes refuse them. If your program must run there,
+ * use PIRN_CHILD_SCAN, watch SIGCHLD, and call pirn_child_scan for each of your children:
  *
  *     static void on_sigchld(struct pirn_loop *loop, struct pirn_signal *signal,
  *                            const struct pirn_signal_info *info, void *user)
@@ -294,17 +296,18 @@ int pirn_signal_remove(struct pirn_signal *signal);
  *             pirn_child_scan(&children[at]);
  *     }
  *
- * With a kernel that has pidfds the same program makes no system call there.
+ * On a kernel with pidfds, pirn_child_scan makes no system call.
  */
 
 /**
- * Option of `pirn_child_add`: report how the child ended, but leave it for you to reap.
+ * Option of `pirn_child_add`: report how the child ended, but do not reap it: you must do that
+ * yourself.
  */
 #define PIRN_CHILD_KEEP (1u << 0)
 
 /**
- * Option of `pirn_child_add`: if the kernel refuses a pidfd, do without. The end of the child is
- * then noticed by `pirn_child_scan` only.
+ * Option of `pirn_child_add`: if the kernel refuses a pidfd, add the child without one. Only
+ * `pirn_child_scan` then notices its end.
  */
 #define PIRN_CHILD_SCAN (1u << 1)
 
@@ -313,29 +316,30 @@ int pirn_signal_remove(struct pirn_signal *signal);
  */
 struct pirn_child_status {
   /**
-   * `sizeof(struct pirn_child_status)` as this library knows it: fields are only ever appended.
+   * `sizeof(struct pirn_child_status)` in this library. New fields are only ever appended.
    */
   uint32_t size;
   /**
-   * The process; 0 if it was added by its pidfd and its end is not known.
+   * The process; 0 if it was added by its pidfd and the way it ended is not known.
    */
   int32_t pid;
   /**
    * `CLD_EXITED`, `CLD_KILLED` or `CLD_DUMPED` of waitid(2). 0: not known, because the process
-   * is not a child of this one, or was reaped by somebody else.
+   * is not a child of this one, or another part of the program reaped it.
    */
   int32_t code;
   /**
-   * The exit status if the code is `CLD_EXITED`, and the signal if it is another. With code 0:
-   * 0, or a negative errno if the source lost its fd or waitid(2) failed. Then it may be
-   * running.
+   * The exit status if the code is `CLD_EXITED`; the signal if it is `CLD_KILLED` or
+   * `CLD_DUMPED`. If the code is 0: 0, or a negative errno if the source lost its fd or
+   * waitid(2) failed. In the case of an errno the process may still be running.
    */
   int32_t status;
 };
 
 /**
- * Called once, when the process has ended. The source is removed by then, so `child` is zero and
- * may be added again. Runs on the loop's thread. Must not unwind or longjmp out.
+ * The callback of a process, called once when the process has ended. The source is already
+ * removed, so `child` is zero and may be added again. Called on the loop's thread. It must not be
+ * left by an exception or longjmp.
  */
 typedef void (*pirn_child_fn)(struct pirn_loop *loop,
                               struct pirn_child *child,
@@ -343,9 +347,9 @@ typedef void (*pirn_child_fn)(struct pirn_loop *loop,
                               void *user);
 
 /**
- * A process whose end is awaited. Zero it before it is added for the first time, and leave it
- * where it is until it is removed or has been reported. The fields may be read; pirn alone
- * writes them.
+ * A source for the end of a process. Zero it before you add it for the first time, and do not move
+ * it until it is removed or its callback is called. You may read the fields; only pirn may write
+ * them.
  */
 struct pirn_child {
   /**
@@ -358,15 +362,15 @@ struct pirn_child {
    */
   struct pirn_loop *loop;
   /**
-   * What is called.
+   * The callback.
    */
   pirn_child_fn callback;
   /**
-   * What the callback is called with.
+   * The user data, passed to the callback.
    */
   void *user;
   /**
-   * The fd, which is pirn's; -1 if it is lost.
+   * The source's fd, which belongs to pirn; -1 if it is lost.
    */
   int fd;
   /**
@@ -374,7 +378,7 @@ struct pirn_child {
    */
   int pid;
   /**
-   * The options, and what pirn notes beside them.
+   * The options, and internal flags.
    */
   uint32_t options;
   /**
@@ -386,34 +390,35 @@ struct pirn_child {
 /**
  * Wait for the end of a process.
  *
- * A child is reaped when its end is reported: do not wait for it yourself. pirn waits for this
- * process alone, by its pidfd. It neither needs SIGCHLD nor takes children from other parts of the
- * program, but a waitpid(-1) of theirs may take yours: the code is then 0. It is 0 too if SIGCHLD
- * is ignored, because the kernel then reaps all children, and for a process that is not a child.
- * A child that has ended before it is added is reported in the next turn.
+ * pirn reaps the child before it reports the end: do not wait for it yourself. pirn waits only for
+ * this process, by its pidfd. It does not need SIGCHLD, and takes no children away from other
+ * parts of the program. But a waitpid(-1) in another part may reap your child: the reported code
+ * is then 0. The code is also 0 if SIGCHLD is ignored, because the kernel then reaps all children,
+ * and for a process that is not a child. If a child ended before it was added, its end is reported
+ * in the next turn.
  *
- * Where the kernel has no pidfd (before 5.3) or a sandbox refuses it, this function fails, unless
- * the option `PIRN_CHILD_SCAN` is given: see `pirn_child_scan`.
+ * If the kernel has no pidfds (before 5.3) or a sandbox refuses them, this function fails, unless
+ * you give the option `PIRN_CHILD_SCAN`: see `pirn_child_scan`.
  *
- * @param child     where what pirn knows of it is kept: zero, or removed or reported before
+ * @param child     the struct of the source: zero, or its source was removed or reported before
  * @param pid       the process, which must not have been reaped
  * @param options   `PIRN_CHILD_KEEP`, `PIRN_CHILD_SCAN`, `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`,
  *                  or 0
- * @param callback  called once, when it has ended
- * @param user      passed to the callback, never looked at
+ * @param callback  called once, when the process has ended
+ * @param user      passed to the callback, never dereferenced
  *
  * Returns 0, or
- * - -EINVAL: no live loop; `child` or callback NULL; `pid` is not above 0, or is a thread; other
- *   options
- * - -EEXIST: `child` is added already, or was never zeroed
+ * - -EINVAL: no live loop; `child` or callback NULL; `pid` is not above 0, or is the number of a
+ *   thread; other options
+ * - -EEXIST: `child` is already added, or was never zeroed
  * - -ESRCH: there is no such process
- * - -ENOSYS, -EPERM: the kernel refuses a pidfd; with `PIRN_CHILD_SCAN` only if the process is not
- *   a child of this one
+ * - -ENOSYS, -EPERM: the kernel refuses a pidfd; with `PIRN_CHILD_SCAN` returned only if the
+ *   process is not a child of this one
  * - -EOPNOTSUPP: backend host
  * - -ENOSPC, -ERANGE, -ECHILD: as `pirn_io_add`
- * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
+ * - -EMFILE, -ENFILE, -ENOMEM: the kernel's error
  *
- * Takes an I/O slot and an fd until it is reported. Cost: as `pirn_io_add`, and a system call;
+ * Uses an I/O slot and an fd until the end is reported. Cost: as `pirn_io_add`, and a system call;
  * three without a pidfd. Loop thread, any callback. Since 0.1.
  */
 int pirn_child_add(struct pirn_loop *loop,
@@ -426,23 +431,23 @@ int pirn_child_add(struct pirn_loop *loop,
 /**
  * Wait for the end of a process by its pidfd, as clone3(2) and pidfd_spawn(3) return it.
  *
- * As `pirn_child_add`. There is no moment in which the process could be reaped and its number used
- * again. The pidfd is pirn's from then on, unless this function fails: pirn closes it when the end
- * is reported, or the source removed.
+ * Works as `pirn_child_add`. A pidfd cannot name another process that reuses the number. On
+ * success the pidfd belongs to pirn, which closes it when the end is reported or the source is
+ * removed.
  *
  * @param child     as `pirn_child_add`
- * @param pidfd     an fd of a process
+ * @param pidfd     the pidfd
  * @param options   `PIRN_CHILD_KEEP`, `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
- * @param callback  called once, when it has ended
- * @param user      passed to the callback, never looked at
+ * @param callback  called once, when the process has ended
+ * @param user      passed to the callback, never dereferenced
  *
  * Returns 0, or
  * - -EINVAL: no live loop; `child` or callback NULL; other options; a kernel before 5.4, which
  *   cannot reap by a pidfd
- * - -EBADF: `pidfd` is not open, or not an fd of a process
+ * - -EBADF: `pidfd` is not open, or not a pidfd
  * - -EEXIST, -EOPNOTSUPP, -ENOSPC, -ERANGE, -ECHILD, -ENOMEM: as `pirn_child_add`
  *
- * Takes an I/O slot until it is reported. Cost: as `pirn_io_add`, and a system call. Loop
+ * Uses an I/O slot until the end is reported. Cost: as `pirn_io_add`, and a system call. Loop
  * thread, any callback. Since 0.1.
  */
 int pirn_child_add_fd(struct pirn_loop *loop,
@@ -453,15 +458,15 @@ int pirn_child_add_fd(struct pirn_loop *loop,
                       void *user);
 
 /**
- * Look whether a child has ended that has no pidfd.
+ * Check whether a child without a pidfd has ended.
  *
- * If it has, the callback runs in the next dispatch. Call this for each of your children in the
- * callback of SIGCHLD, which has to be watched then (the first page has the program), and after
- * you have resumed a source that was paused. For a child with a pidfd it does nothing.
+ * If it has ended, its callback is called in the next dispatch. Watch SIGCHLD and call this for
+ * each of your children in the callback (section "Processes" has the program). Also call it after
+ * you have resumed a paused source. For a child with a pidfd it does nothing.
  *
  * Returns 0, or
  * - -EINVAL: `child` is NULL
- * - -ENOENT: it is not added
+ * - -ENOENT: `child` is not added
  *
  * Cost: O(1); two system calls at most, none with a pidfd. Loop thread, any callback. Since 0.1.
  */
@@ -470,15 +475,15 @@ int pirn_child_scan(struct pirn_child *child);
 /**
  * Stop waiting for the end of a process.
  *
- * When this returns the callback will not run again; the struct is zero and can be added again.
- * The process goes on. If it is a child, you have to reap it.
+ * Once this has returned, the callback is never called again; the struct is zero and can be added
+ * again. The process continues to run. If it is a child, you must reap it.
  *
- * Works after `pirn_deinit` too, as long as the block is readable: the fd is then closed.
+ * Also works after `pirn_deinit`, as long as the block is readable: the fd is then closed.
  *
  * Returns 0, or
  * - -EINVAL: `child` is NULL
- * - -ENOENT: it is not added, or has been reported
- * - -ECHILD: a copy made by fork
+ * - -ENOENT: `child` is not added, or its end was reported
+ * - -ECHILD: in a forked child, before `pirn_after_fork`
  *
  * Cost: as `pirn_io_remove`, and a system call. Loop thread, any callback. Since 0.1.
  */
@@ -486,9 +491,9 @@ int pirn_child_remove(struct pirn_child *child);
 
 /* ============================ Clocks ============================
  *
- * The timers of the loop run on the monotonic clock, which nobody can set, and which stands still
- * while the machine is suspended. For three in the morning, or for ten hours that include a nap of
- * the machine, there are deadlines on other clocks:
+ * The loop's timers use the monotonic clock, which cannot be set, and which stands still while the
+ * machine is suspended. Use the clocks here for a time of day, such as three in the morning, or for
+ * a duration that includes the time in suspend:
  *
  *     static struct pirn_clock nightly;
  *     pirn_clock_add(loop, &nightly, PIRN_CLOCK_REALTIME, next_night(), 0, PIRN_CLOCK_TELL_SET,
@@ -502,8 +507,8 @@ int pirn_child_remove(struct pirn_child *child);
  *         pirn_clock_again(clock, next_night());            also if the clock was set
  *     }
  *
- * You work out local time yourself, because the rules of a time zone say when the next night is.
- * An hour that a time zone skips or repeats is no step of the clock.
+ * Compute local time yourself, because it depends on the rules of a time zone. When daylight saving
+ * time begins or ends, the clock is not set, so PIRN_CLOCK_TELL_SET does not report it.
  */
 
 /**
@@ -512,41 +517,42 @@ int pirn_child_remove(struct pirn_child *child);
 #define PIRN_CLOCK_REALTIME 0u
 
 /**
- * A clock: the time since the machine was started, in nanoseconds. It goes on while the machine is
- * suspended, and cannot be set.
+ * A clock: the time since the machine was started, in nanoseconds, including the time in suspend.
+ * It cannot be set.
  */
 #define PIRN_CLOCK_BOOTTIME 7u
 
 /**
- * A clock: as `PIRN_CLOCK_REALTIME`, and wakes the machine if it is suspended.
+ * A clock: as `PIRN_CLOCK_REALTIME`; a deadline also wakes a suspended machine.
  */
 #define PIRN_CLOCK_REALTIME_ALARM 8u
 
 /**
- * A clock: as `PIRN_CLOCK_BOOTTIME`, and wakes the machine if it is suspended.
+ * A clock: as `PIRN_CLOCK_BOOTTIME`; a deadline also wakes a suspended machine.
  */
 #define PIRN_CLOCK_BOOTTIME_ALARM 9u
 
 /**
- * Option of `pirn_clock_add`: report also that somebody has set the clock.
+ * Option of `pirn_clock_add`: also report when the clock is set.
  */
 #define PIRN_CLOCK_TELL_SET (1u << 0)
 
 /**
- * What is reported: the deadline has been reached.
+ * The `what` of a call: the deadline has been reached.
  */
 #define PIRN_CLOCK_DUE 1u
 
 /**
- * What is reported: the clock was set, forwards or backwards, once or several times.
+ * The `what` of a call: the clock was set, forwards or backwards, once or several times.
  */
 #define PIRN_CLOCK_SET 2u
 
 /**
- * Called when the deadline is reached (`PIRN_CLOCK_DUE`), when the clock was set
- * (`PIRN_CLOCK_SET`), or when the source has lost its fd (`PIRN_INVALID`). `missed`: how many
- * deadlines of a periodic source are over besides this one. `clock` may be removed. Runs on the
- * loop's thread. Must not unwind or longjmp out.
+ * The callback of a clock source. `what` is `PIRN_CLOCK_DUE` when the deadline is reached,
+ * `PIRN_CLOCK_SET` when the clock was set, or `PIRN_INVALID` when the source has lost its fd.
+ * `missed` is the number of deadlines of a periodic source that have passed besides this one. You
+ * may remove `clock` in the callback. Called on the loop's thread. It must not be left by an
+ * exception or longjmp.
  */
 typedef void (*pirn_clock_fn)(struct pirn_loop *loop,
                               struct pirn_clock *clock,
@@ -555,8 +561,8 @@ typedef void (*pirn_clock_fn)(struct pirn_loop *loop,
                               void *user);
 
 /**
- * A deadline on a clock. Zero it before it is added for the first time, and leave it where it is
- * until it is removed. The fields may be read; pirn alone writes them.
+ * A source for a deadline on a clock. Zero it before you add it for the first time, and do not
+ * move it until it is removed. You may read the fields; only pirn may write them.
  */
 struct pirn_clock {
   /**
@@ -569,7 +575,7 @@ struct pirn_clock {
    */
   uint64_t at_ns;
   /**
-   * From one deadline to the next; 0 if there is but one.
+   * The time from one deadline to the next; 0 if there is only one.
    */
   uint64_t period_ns;
   /**
@@ -577,15 +583,15 @@ struct pirn_clock {
    */
   struct pirn_loop *loop;
   /**
-   * What is called.
+   * The callback.
    */
   pirn_clock_fn callback;
   /**
-   * What the callback is called with.
+   * The user data, passed to the callback.
    */
   void *user;
   /**
-   * The timerfd, which is pirn's; -1 if it is lost.
+   * The source's timerfd, which belongs to pirn; -1 if it is lost.
    */
   int fd;
   /**
@@ -593,52 +599,53 @@ struct pirn_clock {
    */
   uint32_t clock;
   /**
-   * The options, and what pirn notes beside them.
+   * The options, and internal flags.
    */
   uint32_t options;
   /**
-   * The process that has added it.
+   * The process that has added the source.
    */
   int process;
 };
 
 /**
- * Start a deadline on a clock.
+ * Add a deadline on a clock.
  *
- * For points in time as people name them, such as three in the morning: the kernel follows the
- * clock when it is set. For delays, and for anything else, the loop's own timers are better:
- * they cost no fd each, and nobody can set their clock.
+ * Use it for the time of day, such as three in the morning: if the clock is set, the deadline
+ * follows it. For delays use the loop's timers instead: they need no fd, and their clock cannot be
+ * set.
  *
- * The callback never runs while the clock shows a time before the deadline. If the clock is set
- * to the deadline or beyond, it runs at once. If it is set back, it runs later. A periodic
- * source keeps its grid: each deadline is one period after the one before, and those that the
- * clock has jumped over are reported together. With `PIRN_CLOCK_TELL_SET` a step of the clock is
- * reported first, and a deadline that it has reached in the turn after.
+ * The callback is never called while the clock shows a time before the deadline. If the clock is
+ * set to the deadline or beyond, the callback is called immediately. If the clock is set back, the
+ * callback is called later. A periodic source keeps its grid: each deadline is one period after
+ * the previous one, and if the clock was set forward over several deadlines, they are reported in
+ * one call. With `PIRN_CLOCK_TELL_SET` the change of the clock is reported first, and a deadline
+ * that it has reached is reported in the next turn.
  *
- * A source stays until it is removed, even when its only deadline is over: it keeps `pirn_run`
- * going, and `pirn_clock_again` gives it another one.
+ * A source exists until you remove it, even after its only deadline: it still keeps `pirn_run`
+ * going, and `pirn_clock_again` sets another deadline.
  *
- * @param clock      where what pirn knows of it is kept: zero, or removed before
+ * @param clock      the struct of the source: zero, or its source was removed before
  * @param which      `PIRN_CLOCK_REALTIME`, `PIRN_CLOCK_BOOTTIME`, or their `_ALARM` forms
- * @param at_ns      a point on that clock; in the past: in the next turn. `PIRN_FOREVER`: no
- *                   deadline, for those who only want to know that the clock is set
- * @param period_ns  nanoseconds between deadlines; 0: there is but one
- * @param options    `PIRN_CLOCK_TELL_SET`, which is for the clocks that can be set; `PIRN_HIGH`,
+ * @param at_ns      a time on that clock; in the past: the next turn. `PIRN_FOREVER`: no deadline,
+ *                   for programs that only want to know when the clock is set
+ * @param period_ns  nanoseconds between deadlines; 0: only one deadline
+ * @param options    `PIRN_CLOCK_TELL_SET`, only for the clocks that can be set; `PIRN_HIGH`,
  *                   `PIRN_LOW`, `PIRN_UNREF`; or 0
  * @param callback   called when the deadline is reached, or the clock was set
- * @param user       passed to the callback, never looked at
+ * @param user       passed to the callback, never dereferenced
  *
  * Returns 0, or
- * - -EINVAL: no live loop; `clock` or callback NULL; not such a clock; other options;
+ * - -EINVAL: no live loop; `clock` or callback NULL; unknown clock; other options;
  *   `PIRN_CLOCK_TELL_SET` for a clock that cannot be set
- * - -EEXIST: `clock` is added already, or was never zeroed
+ * - -EEXIST: `clock` is already added, or was never zeroed
  * - -EPERM: an `_ALARM` clock without the capability CAP_WAKE_ALARM
  * - -EOPNOTSUPP: backend host
  * - -ENOSPC, -ERANGE, -ECHILD: as `pirn_io_add`
- * - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
+ * - -EMFILE, -ENFILE, -ENOMEM: the kernel's error
  *
- * Takes an I/O slot and an fd. Cost: as `pirn_io_add`, and three system calls; for each report
- * three. Loop thread, any callback. Since 0.1.
+ * Uses an I/O slot and an fd. Cost: as `pirn_io_add`, and three system calls; three for each
+ * report. Loop thread, any callback. Since 0.1.
  */
 int pirn_clock_add(struct pirn_loop *loop,
                    struct pirn_clock *clock,
@@ -650,16 +657,17 @@ int pirn_clock_add(struct pirn_loop *loop,
                    void *user);
 
 /**
- * Give a clock source another deadline, in place of the one it had.
+ * Replace the deadline of a clock source.
  *
- * A periodic source goes on with its period from there. That the clock was set before is still
- * reported.
+ * A periodic source continues with its period from the new deadline. If the clock was set before
+ * this call, that is still reported.
  *
- * @param at_ns  a point on its clock; in the past: in the next turn; `PIRN_FOREVER`: none
+ * @param at_ns  a time on the source's clock; in the past: the next turn; `PIRN_FOREVER`: no
+ *               deadline
  *
  * Returns 0, or
  * - -EINVAL: `clock` is NULL
- * - -ENOENT: it is not added
+ * - -ENOENT: `clock` is not added
  * - -ECHILD: a parent process has added it
  *
  * Cost: O(1), two system calls. Loop thread, any callback, its own too. Since 0.1.
@@ -667,15 +675,15 @@ int pirn_clock_add(struct pirn_loop *loop,
 int pirn_clock_again(struct pirn_clock *clock, uint64_t at_ns);
 
 /**
- * Stop a clock source.
+ * Remove a clock source.
  *
- * When this returns the callback will not run again; the struct is zero and can be added again.
- * Works after `pirn_deinit` too, as long as the block is readable: the fd is then closed.
+ * Once this has returned, the callback is never called again; the struct is zero and can be added
+ * again. Also works after `pirn_deinit`, as long as the block is readable: the fd is then closed.
  *
  * Returns 0, or
  * - -EINVAL: `clock` is NULL
- * - -ENOENT: it is not added
- * - -ECHILD: a copy made by fork
+ * - -ENOENT: `clock` is not added
+ * - -ECHILD: in a forked child, before `pirn_after_fork`
  *
  * Cost: as `pirn_io_remove`, and a system call. Loop thread, any callback, its own too. Since 0.1.
  */
@@ -686,16 +694,16 @@ int pirn_clock_remove(struct pirn_clock *clock);
  *
  * @param which  `PIRN_CLOCK_REALTIME`, `PIRN_CLOCK_BOOTTIME`; their `_ALARM` forms show the same
  *               time
- * @param ns     where the nanoseconds are written; unchanged on error
+ * @param ns     receives the nanoseconds; unchanged on error
  *
- * Returns 0, or -EINVAL: not such a clock, or `ns` NULL. Cost: a system call. Any thread. Since
+ * Returns 0, or -EINVAL: unknown clock, or `ns` is NULL. Cost: a system call. Any thread. Since
  * 0.1.
  */
 int pirn_clock_now(uint32_t which, uint64_t *ns);
 
 /* ============================ Files ============================
  *
- * One source watches as many files and directories as you like:
+ * One source watches any number of files and directories:
  *
  *     static void on_change(struct pirn_loop *loop, struct pirn_files *files,
  *                           const struct pirn_file_event *event, void *user)
@@ -708,9 +716,9 @@ int pirn_clock_now(uint32_t which, uint64_t *ns);
  *     pirn_files_add(loop, &files, 0, on_change, NULL);
  *     pirn_files_watch(&files, "/etc/example", IN_CLOSE_WRITE | IN_MOVED_TO);
  *
- * Watch the directory of a file rather than the file: editors write another file and rename it. A
- * change is a hint, so read the file and see. Network file systems do not report what other
- * machines change.
+ * Watch the directory of a file rather than the file itself, because editors write a new file and
+ * rename it. A change is a hint: read the file to find out what has changed. Network file systems
+ * do not report changes made by other machines.
  */
 
 /**
@@ -718,24 +726,26 @@ int pirn_clock_now(uint32_t which, uint64_t *ns);
  */
 struct pirn_file_event {
   /**
-   * `sizeof(struct pirn_file_event)` as this library knows it: fields are only ever appended.
+   * `sizeof(struct pirn_file_event)` in this library. New fields are only ever appended.
    */
   uint32_t size;
   /**
-   * Which watch reports it: what `pirn_files_watch` returned. -1: none of them, for
-   * `IN_Q_OVERFLOW`.
+   * The watch that reports the change, as returned by `pirn_files_watch`. -1 for
+   * `IN_Q_OVERFLOW`, which belongs to no watch.
    */
   int32_t watch;
   /**
-   * `IN_CREATE` and so on, as inotify(7) lists. 0: nothing, the source has lost its fd.
+   * The change: `IN_CREATE` and so on, see inotify(7). 0: there is no change, the source has
+   * lost its fd.
    */
   uint32_t mask;
   /**
-   * The same for the two halves of one renaming, `IN_MOVED_FROM` and `IN_MOVED_TO`; else 0.
+   * A number that is equal for both events of one renaming, `IN_MOVED_FROM` and `IN_MOVED_TO`;
+   * otherwise 0.
    */
   uint32_t cookie;
   /**
-   * Bytes of the name.
+   * The length of the name in bytes.
    */
   uint32_t name_length;
   /**
@@ -743,15 +753,15 @@ struct pirn_file_event {
    */
   uint32_t reserved;
   /**
-   * The name in the directory that is watched; empty if the change is one of the watched file
-   * itself. Ends with a NUL. It is gone when the callback returns.
+   * The name of the file in the watched directory; empty if the change concerns the watched file
+   * itself. Ends with a NUL. Valid only until the callback returns.
    */
   const char *name;
 };
 
 /**
- * Called with one change. `files` may be removed, which ends it. Runs on the loop's thread. Must
- * not unwind or longjmp out.
+ * The callback of a file source, called with one change. You may remove `files` in the callback.
+ * Called on the loop's thread. It must not be left by an exception or longjmp.
  */
 typedef void (*pirn_files_fn)(struct pirn_loop *loop,
                               struct pirn_files *files,
@@ -759,8 +769,8 @@ typedef void (*pirn_files_fn)(struct pirn_loop *loop,
                               void *user);
 
 /**
- * Files that are watched, as many as you like. Zero it before it is added for the first time, and
- * leave it where it is until it is removed. The fields may be read; pirn alone writes them.
+ * A source for the changes of any number of files. Zero it before you add it for the first time,
+ * and do not move it until it is removed. You may read the fields; only pirn may write them.
  */
 struct pirn_files {
   /**
@@ -773,19 +783,19 @@ struct pirn_files {
    */
   struct pirn_loop *loop;
   /**
-   * What is called.
+   * The callback.
    */
   pirn_files_fn callback;
   /**
-   * What the callback is called with.
+   * The user data, passed to the callback.
    */
   void *user;
   /**
-   * pirn's, while it calls back.
+   * Internal: set while the callback is called.
    */
   const void *batch;
   /**
-   * The inotify instance, which is pirn's; -1 if it is lost.
+   * The source's inotify instance, which belongs to pirn; -1 if it is lost.
    */
   int fd;
   /**
@@ -793,7 +803,7 @@ struct pirn_files {
    */
   uint32_t options;
   /**
-   * The process that has added it.
+   * The process that has added the source.
    */
   int process;
   /**
@@ -803,30 +813,30 @@ struct pirn_files {
 };
 
 /**
- * Start watching files, none at first.
+ * Add a source for changes of files. At first it watches no file: see `pirn_files_watch`.
  *
- * Each source is an inotify instance, of which the kernel gives a user no more than 128 by
- * default. So make one, and watch all files with it by `pirn_files_watch`.
+ * Each source is an inotify instance. The kernel gives a user only 128 of them by default, so add
+ * one source and watch all files with it.
  *
- * In each turn a few changes are read (512 bytes of them), and the callback is called with one
- * after the other. A pause takes effect after these. If more changes come than the kernel keeps
- * (16,384 by default), it drops the rest, and one change with `IN_Q_OVERFLOW` stands for them:
- * look at all files.
+ * In each turn at most 512 bytes of changes are read, and the callback is called for each of them.
+ * If you pause the source, it is still called for changes that were already read. If more changes
+ * happen than the kernel can store (16,384 by default), it drops the rest and reports one change
+ * with `IN_Q_OVERFLOW`: check all files then.
  *
- * @param files     where what pirn knows of it is kept: zero, or removed before
+ * @param files     the struct of the source: zero, or its source was removed before
  * @param options   `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
  * @param callback  called with each change
- * @param user      passed to the callback, never looked at
+ * @param user      passed to the callback, never dereferenced
  *
  * Returns 0, or
  * - -EINVAL: no live loop; `files` or callback NULL; other options
- * - -EEXIST: `files` is added already, or was never zeroed
+ * - -EEXIST: `files` is already added, or was never zeroed
  * - -EOPNOTSUPP: backend host
  * - -EMFILE: too many open files, or too many inotify instances of this user
  * - -ENOSPC, -ERANGE, -ECHILD: as `pirn_io_add`
- * - -ENFILE, -ENOMEM, -ENOSYS: what the kernel said
+ * - -ENFILE, -ENOMEM, -ENOSYS: the kernel's error
  *
- * Takes an I/O slot and an fd. Cost: as `pirn_io_add`, and two system calls. Loop thread, any
+ * Uses an I/O slot and an fd. Cost: as `pirn_io_add`, and two system calls. Loop thread, any
  * callback. Since 0.1.
  */
 int pirn_files_add(struct pirn_loop *loop,
@@ -838,18 +848,19 @@ int pirn_files_add(struct pirn_loop *loop,
 /**
  * Watch a file or a directory.
  *
- * A directory reports its own changes and those of the files in it, but not of directories
- * below. A file that is replaced by renaming another over it is not watched any more: watch its
- * directory. When the file is deleted a change with `IN_IGNORED` is the last of this watch.
+ * For a directory, its own changes and those of the files in it are reported, but not those in
+ * subdirectories. If another file is renamed over a watched file, the watch ends with the old
+ * file: watch the directory instead. When a watched file is deleted, the last change of the watch
+ * is `IN_IGNORED`.
  *
- * @param path  of the file, which need not stay readable in memory
- * @param mask  which changes: `IN_CREATE`, `IN_MODIFY` and so on, as inotify(7) lists, with its
- *              options
+ * @param path  the path of the file; needed only during the call
+ * @param mask  the changes to report (`IN_CREATE`, `IN_MODIFY` and so on) and options, see
+ *              inotify(7)
  *
- * Returns the watch's number, which is above 0, and the one that the file has already if it is
- * watched; or
+ * Returns the number of the watch, above 0. If the file is already watched, returns the number of
+ * that watch. Or:
  * - -EINVAL: `files` is NULL or not added; `path` NULL; a mask without a change in it
- * - -ENOENT, -EACCES, -ENOTDIR, -ENAMETOOLONG, -EEXIST: what the kernel said of the path and the
+ * - -ENOENT, -EACCES, -ENOTDIR, -ENAMETOOLONG, -EEXIST: the kernel's error for the path or the
  *   mask
  * - -ENOSPC: too many watches of this user
  * - -ECHILD: a parent process has added `files`
@@ -861,10 +872,10 @@ int pirn_files_watch(struct pirn_files *files, const char *path, uint32_t mask);
 /**
  * Stop watching one of the files.
  *
- * Changes that happened before are still reported, and one with `IN_IGNORED` is the last of this
- * watch: then its number may be given to another.
+ * Changes that happened before are still reported. The last change of the watch is `IN_IGNORED`;
+ * after that its number may be used for another watch.
  *
- * @param watch  what `pirn_files_watch` returned
+ * @param watch  the number returned by `pirn_files_watch`
  *
  * Returns 0, or
  * - -EINVAL: `files` is NULL or not added; no such watch
@@ -877,14 +888,14 @@ int pirn_files_unwatch(struct pirn_files *files, int watch);
 /**
  * Stop watching all files of a source.
  *
- * When this returns the callback will not run again, not even for changes that were read
- * already; the struct is zero and can be added again. Works after `pirn_deinit` too, as long as
- * the block is readable: the fd is then closed.
+ * Once this has returned, the callback is never called again, even for changes that were already
+ * read; the struct is zero and can be added again. Also works after `pirn_deinit`, as long as the
+ * block is readable: the fd is then closed.
  *
  * Returns 0, or
  * - -EINVAL: `files` is NULL
- * - -ENOENT: it is not added
- * - -ECHILD: a copy made by fork
+ * - -ENOENT: `files` is not added
+ * - -ECHILD: in a forked child, before `pirn_after_fork`
  *
  * Cost: as `pirn_io_remove`, and a system call. Loop thread, any callback, its own too. Since 0.1.
  */

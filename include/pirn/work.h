@@ -1,14 +1,15 @@
 /*
- * pirn/work.h: work that threads of the application do for a loop, as a layer above pirn/wait.h.
+ * pirn/work.h: work that threads of the application do for a loop. A layer above pirn/wait.h.
  *
- * The layer is in the same library. A program that does not call it does not contain it. Linux
- * only. Version 0 of this header: nothing in it is frozen yet.
+ * The layer is part of the same library. A program that does not call it does not link it. Linux
+ * only. This is version 0 of the header: anything in it may still change.
  *
  *
  * IN ONE PAGE
  *
- * pirn starts no thread. Your threads call pirn_workers_run, which is their life, and the loop
- * hands work to them: what computes for long, or calls functions that block.
+ * pirn starts no thread. Your threads call pirn_workers_run, which returns only when the workers
+ * are closed, and the loop passes work to them: long computations, and calls of functions that
+ * block.
  *
  *     static struct pirn_workers workers;
  *     static struct pirn_work lookup;                        zero before it is submitted
@@ -36,28 +37,26 @@
  *     pirn_workers_close(&workers, PIRN_WORKERS_DRAIN);
  *     pthread_join(id, NULL);
  *
- * A fiber that wants the result calls pirn_work_call, and looks as if it called the function
+ * A fiber that wants the result calls pirn_work_call, which looks like a call of the function
  * itself.
  *
  *
  * CONVENTIONS
  *
- * Those of pirn.h and the rules of every wait in pirn/wait.h, and:
+ * The conventions of pirn.h and the rules for waits in pirn/wait.h apply. In addition:
  *
- * Once        Work that was submitted ends in one of two ways: its function has run and `done`
- *             gets the result, or it never runs and `done` gets -ECANCELED. `done` is called once,
- *             on the loop's thread.
- * Order       Work begins in the order in which it was submitted. For work that is urgent have a
- *             second struct pirn_workers with threads of its own.
- * Room        Work links itself, so any amount can wait, unless you set a limit. Work that is done
- *             comes back without a queue that could be full, and much of it costs one wake-up.
- * Results     Take results in the order in which you want them: submit an array of work, then wait
- *             for one after the other. That is a map.
- * Threads     What runs on a thread may wait for locks of the C library and make system calls. Of
- *             pirn it may call what any thread may.
- * The end     Close the workers, join the threads, and then end the hub.
- * Fork        In a child process there are no threads: close the workers there with
- *             PIRN_WORKERS_NOW before you wait for work.
+ * Once Submitted work ends in one of two ways: its function has run and `done` is called with the
+ * result, or the function never runs and `done` is called with -ECANCELED. `done` is called once,
+ * on the loop's thread. Order Work begins in the order in which it was submitted. For urgent work
+ * use a second struct pirn_workers with its own threads. Room The list of waiting work is linked
+ * through the structs, so any amount of work can wait, unless you set a limit. Finished work
+ * returns to the loop in such a list too, which cannot be full; a burst of it costs one wake-up.
+ * Results You can wait for results in any order. To process an array in parallel, submit all of the
+ * work and then wait for one item after the other. Threads A function that runs on a worker thread
+ * may block, take locks and make system calls. Of pirn it may call only the functions for any
+ * thread. The end First close the workers, then join the threads, then end the hub. Fork A child
+ * process has no worker threads: close the workers there with PIRN_WORKERS_NOW before you wait for
+ * work.
  */
 #ifndef PIRN_WORK_H
 #define PIRN_WORK_H
@@ -78,17 +77,18 @@ struct pirn_workers;
 /* ============================ Workers and work ============================ */
 
 /**
- * What is waited for: work that is done.
+ * The kind of a wait: for work that is done.
  */
 #define PIRN_FOR_WORK 24
 
 /**
- * How workers are closed: what was submitted is still done.
+ * How to close workers: work that was submitted is still done.
  */
 #define PIRN_WORKERS_DRAIN 0
 
 /**
- * How workers are closed: what has not begun is not done, and gets -ECANCELED.
+ * How to close workers: work that has not begun is cancelled, and `done` is called with
+ * -ECANCELED.
  */
 #define PIRN_WORKERS_NOW 1
 
@@ -107,15 +107,15 @@ struct pirn_lock {
 };
 
 /**
- * The work. Runs on a thread of the application, and may do what such a thread may: wait, call
- * functions that block, and of this library the functions for any thread. Its result is what
- * `done` gets. Must not unwind or longjmp out.
+ * The function of the work, called on a worker thread. It may block. Of this library it may call
+ * only the functions for any thread. Its result is passed to `done`. It must not be left by an
+ * exception or longjmp.
  */
 typedef int (*pirn_work_fn)(struct pirn_work *work, void *user);
 
 /**
- * Called once for work that was submitted, on the loop's thread, in a callback. `work` is yours
- * again: it can be submitted again or be gone when this returns. Must not unwind or longjmp out.
+ * Called once for submitted work, on the loop's thread. `work` belongs to you again: you may
+ * submit it again or free it. It must not be left by an exception or longjmp.
  */
 typedef void (*pirn_done_fn)(struct pirn_hub *hub, struct pirn_work *work, int result, void *user);
 
@@ -161,53 +161,54 @@ struct pirn_workers {
 };
 
 /**
- * Prepare workers. No thread runs for them yet.
+ * Initialise workers. They have no thread until one calls `pirn_workers_run`.
  *
- * @param most_waiting  how much work can wait for a thread at most; 0: any amount, for it links
- *                      itself
+ * @param most_waiting  the largest amount of work that can wait for a thread; 0: no limit
  *
- * Returns 0, or -EINVAL: NULL. Cost: O(1). Any thread. Since 0.1.
+ * Returns 0, or -EINVAL: `workers` is NULL. Cost: O(1). Any thread. Since 0.1.
  */
 int pirn_workers_init(struct pirn_workers *workers, uint32_t most_waiting);
 
 /**
- * Do work until the workers are closed and nothing is left: the life of a thread.
+ * Do work on the calling thread, until the workers are closed and no work is left.
  *
- * Any number of threads can call this. They sleep while there is nothing to do.
+ * Any number of threads may call this. They sleep while there is no work.
  *
- * Returns 0 when the workers are closed; -EINVAL: NULL. Any thread but the loop's. Since 0.1.
+ * Returns 0 when the workers are closed, or -EINVAL: `workers` is NULL. Any thread except the
+ * loop's. Since 0.1.
  */
 int pirn_workers_run(struct pirn_workers *workers);
 
 /**
- * Close workers: nothing can be submitted any more, and the threads return.
+ * Close workers: no more work can be submitted, and the threads return from `pirn_workers_run`.
  *
- * Join the threads before you end the hub, or reuse the memory of the workers.
+ * Join the threads before you end the hub or reuse the memory of the workers.
  *
- * @param how  `PIRN_WORKERS_DRAIN` or `PIRN_WORKERS_NOW`, also after the other one
+ * @param how  `PIRN_WORKERS_DRAIN` or `PIRN_WORKERS_NOW`; you may call this again with the other
+ *             one
  *
- * Returns 0, or -EINVAL: NULL, or another number. Cost: O(work that has not begun). Any thread.
- * Since 0.1.
+ * Returns 0, or -EINVAL: `workers` is NULL, or another `how`. Cost: O(work that has not begun).
+ * Any thread. Since 0.1.
  */
 int pirn_workers_close(struct pirn_workers *workers, uint32_t how);
 
 /**
- * Have work done by a thread.
+ * Submit work to be done on a worker thread.
  *
  * Work begins in the order in which it was submitted. It keeps `pirn_run` going until `done` is
  * called.
  *
- * @param hub       of the loop that is told when it is done
- * @param work      zero, or done before
- * @param function  runs on one of the threads
+ * @param hub       the hub of the loop on which `done` is called
+ * @param work      a zeroed struct, or one whose work is done
+ * @param function  called on one of the worker threads
  * @param done      called on the loop's thread with the result of the function, or with -ECANCELED
- *                  if that never ran; or NULL
- * @param user      passed to both, never looked at
+ *                  if the function never ran; may be NULL
+ * @param user      passed to both functions, never dereferenced
  *
- * Returns 0, or, with nothing submitted:
- * - -EINVAL: a NULL other than `done`
- * - -EBUSY: the work is live
- * - -EAGAIN: as much work waits as may
+ * Returns 0, or an error, and then nothing was submitted:
+ * - -EINVAL: an argument other than `done` is NULL
+ * - -EBUSY: the work was submitted before and is not done
+ * - -EAGAIN: the largest permitted amount of work is already waiting
  * - -ESHUTDOWN: the workers are closed
  *
  * Cost: O(1); a system call if a thread sleeps. Loop thread. Since 0.1.
@@ -220,17 +221,18 @@ int pirn_work_submit(struct pirn_workers *workers,
                      void *user);
 
 /**
- * Have work done by a thread, and wait for it.
+ * Submit work, and begin a wait for its end.
  *
- * If the wait ends early because of its limit or cancellation, work that has not begun is
- * withdrawn: it never runs. Work that has begun is waited for, whatever happens: its function can
- * ask `pirn_work_is_cancelled`. So when the wait is over the work is yours, and may be on the
- * stack of a fiber. Do not drop the waiter meanwhile.
+ * If the wait ends early, by its timeout or by cancellation, work that has not begun is withdrawn:
+ * it never runs. Work that has begun is always waited for; its function can call
+ * `pirn_work_is_cancelled` to end early. So the work is no longer in use when the wait is over,
+ * and may live on the stack of a fiber. Do not drop the waiter during the wait.
  *
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit
  *
- * Returns `PIRN_WAITS`: the wait has begun, and ends with 0, and `work->result`; or with
- * -ETIMEDOUT or -ECANCELED: it was withdrawn. Or, with nothing begun, as `pirn_work_submit`, or:
+ * Returns `PIRN_WAITS`: the wait has begun. It ends with 0 if the work is done (its result is in
+ * `work->result`), and with -ETIMEDOUT or -ECANCELED if the work was withdrawn. Or returns an
+ * error as `pirn_work_submit`, and then nothing has begun; or:
  * - -EAGAIN: also if `timeout_ns` is 0
  * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
  * - -EBUSY: also if `waiter` waits already
@@ -246,17 +248,17 @@ int pirn_work_call_start(struct pirn_workers *workers,
                          uint64_t timeout_ns);
 
 /**
- * Wait until work is done.
+ * Begin a wait until work is done.
  *
- * @param waiter      who waits; may be NULL if `timeout_ns` is 0
- * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only look
+ * @param waiter      the waiter; may be NULL if `timeout_ns` is 0
+ * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: do not wait
  *
- * Returns 0: it is done, or was never submitted; `PIRN_WAITS`: the wait has begun, and ends with
- * 0, -ETIMEDOUT or -ECANCELED. Or, with nothing begun:
- * - -EAGAIN: `timeout_ns` is 0, and it is not done
+ * Returns 0 if the work is done or was never submitted, or `PIRN_WAITS` if the wait has begun; it
+ * then ends with 0, -ETIMEDOUT or -ECANCELED. Or returns an error, and then no wait has begun:
+ * - -EAGAIN: `timeout_ns` is 0, and the work is not done
  * - -EINVAL: `work` is NULL
  * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
- * - -EBUSY: `waiter` waits already
+ * - -EBUSY: `waiter` is already waiting
  *
  * Cost: O(1). Loop thread. Since 0.1.
  */
@@ -265,28 +267,29 @@ int pirn_work_wait_start(struct pirn_work *work, struct pirn_waiter *waiter, uin
 /**
  * Cancel work.
  *
- * Returns 0: it has not begun and never runs; `done` is called with -ECANCELED in the next turn.
- * Or
- * - -EBUSY: it runs, or has run. `pirn_work_is_cancelled` is true for its function from now on,
- *   and `done` gets the result of that
- * - -ENOENT: it is not live
- * - -EINVAL: NULL
+ * Returns 0 if the work has not begun: its function is never called, and `done` is called with
+ * -ECANCELED in the next turn. Or
+ * - -EBUSY: the function is running or has run. From now on `pirn_work_is_cancelled` returns 1 to
+ *   it, and `done` is called with its result
+ * - -ENOENT: the work was not submitted, or is done
+ * - -EINVAL: `work` is NULL
  *
  * Cost: O(1). Loop thread. Since 0.1.
  */
 int pirn_work_cancel(struct pirn_work *work);
 
 /**
- * Return 1 if work that runs was cancelled, else 0: for its function. The thread that runs it.
- * Since 0.1.
+ * Return 1 if the work was cancelled, otherwise 0. To be called by the function of the work, on
+ * the thread that runs it. Since 0.1.
  */
 int pirn_work_is_cancelled(const struct pirn_work *work);
 
 /* ---- for fibers, and for main where no callback runs ---- */
 
 /**
- * Have work done by a thread, and wait for it. Returns 0, with the result of the function in
- * `*result`, which may be NULL; or an error as pirn_work_call_start: the function never runs then.
+ * Run a function on a worker thread, and wait for its result. Returns 0 and writes the result of
+ * the function to `*result`, unless `result` is NULL. Or returns an error as pirn_work_call_start:
+ * the function then never runs.
  */
 static inline int pirn_work_call(struct pirn_workers *workers, struct pirn_hub *hub,
                                  struct pirn_work *work, pirn_work_fn function, void *user,
@@ -299,7 +302,10 @@ static inline int pirn_work_call(struct pirn_workers *workers, struct pirn_hub *
     return rc;
 }
 
-/** Wait until work is done. Its result is in `work->result`. Returns 0, or an error. */
+/**
+ * Wait until work is done. Returns 0, with the result in `work->result`, or an error as
+ * pirn_work_wait_start.
+ */
 static inline int pirn_work_wait(struct pirn_hub *hub, struct pirn_work *work, uint64_t timeout_ns)
 {
     return pirn_fiber_await(hub, pirn_work_wait_start(work, pirn_fiber_self(hub), timeout_ns));

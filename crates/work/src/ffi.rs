@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "C functions: raw pointers come in, and C functions are called"
 )]
-//! The C functions. What they promise is written here, once.
+//! The C functions. Their contracts are written in this file only.
 
 use core::ffi::{c_int, c_void};
 use core::ptr::NonNull;
@@ -20,22 +20,23 @@ use pirn_wait::{
 
 use crate::queue::{pirn_work, pirn_workers};
 
-/// What is waited for: work that is done.
+/// The kind of a wait: for work that is done.
 pub const PIRN_FOR_WORK: u32 = 24;
 
-/// How workers are closed: what was submitted is still done.
+/// How to close workers: work that was submitted is still done.
 pub const PIRN_WORKERS_DRAIN: u32 = 0;
-/// How workers are closed: what has not begun is not done, and gets -ECANCELED.
+/// How to close workers: work that has not begun is cancelled, and `done` is called with
+/// -ECANCELED.
 pub const PIRN_WORKERS_NOW: u32 = 1;
 
-/// The work. Runs on a thread of the application, and may do what such a thread may: wait, call
-/// functions that block, and of this library the functions for any thread. Its result is what
-/// `done` gets. Must not unwind or longjmp out.
+/// The function of the work, called on a worker thread. It may block. Of this library it may call
+/// only the functions for any thread. Its result is passed to `done`. It must not be left by an
+/// exception or longjmp.
 pub type pirn_work_fn =
     Option<unsafe extern "C" fn(work: *mut pirn_work, user: *mut c_void) -> c_int>;
 
-/// Called once for work that was submitted, on the loop's thread, in a callback. `work` is yours
-/// again: it can be submitted again or be gone when this returns. Must not unwind or longjmp out.
+/// Called once for submitted work, on the loop's thread. `work` belongs to you again: you may
+/// submit it again or free it. It must not be left by an exception or longjmp.
 pub type pirn_done_fn = Option<
     unsafe extern "C" fn(
         hub: *mut pirn_hub,
@@ -54,24 +55,24 @@ static WAITING: pirn_wait_kind = pirn_wait_kind {
     undo: None,
 };
 
-/// Of a caller who has given the work away himself, and takes it with him.
+/// The kind of wait of `pirn_work_call_start` while the work has not begun: the end of the wait
+/// withdraws the work.
 static CALLING: pirn_wait_kind = pirn_wait_kind {
     quit: Some(on_quit),
     ..WAITING
 };
 
-/// The same, when the work has begun: he cannot leave before it is done.
+/// The same when the work has begun: the wait cannot end before the work is done.
 static STAYING: pirn_wait_kind = pirn_wait_kind {
     flags: PIRN_WAIT_FIRM,
     ..WAITING
 };
 
-/// Prepare workers. No thread runs for them yet.
+/// Initialise workers. They have no thread until one calls `pirn_workers_run`.
 ///
-/// @param most_waiting  how much work can wait for a thread at most; 0: any amount, for it links
-///                      itself
+/// @param most_waiting  the largest amount of work that can wait for a thread; 0: no limit
 ///
-/// Returns 0, or -EINVAL: NULL. Cost: O(1). Any thread. Since 0.1.
+/// Returns 0, or -EINVAL: `workers` is NULL. Cost: O(1). Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_workers_init(workers: *mut pirn_workers, most_waiting: u32) -> c_int {
     if workers.is_null() {
@@ -82,11 +83,12 @@ pub unsafe extern "C" fn pirn_workers_init(workers: *mut pirn_workers, most_wait
     0
 }
 
-/// Do work until the workers are closed and nothing is left: the life of a thread.
+/// Do work on the calling thread, until the workers are closed and no work is left.
 ///
-/// Any number of threads can call this. They sleep while there is nothing to do.
+/// Any number of threads may call this. They sleep while there is no work.
 ///
-/// Returns 0 when the workers are closed; -EINVAL: NULL. Any thread but the loop's. Since 0.1.
+/// Returns 0 when the workers are closed, or -EINVAL: `workers` is NULL. Any thread except the
+/// loop's. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_workers_run(workers: *mut pirn_workers) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -97,14 +99,15 @@ pub unsafe extern "C" fn pirn_workers_run(workers: *mut pirn_workers) -> c_int {
     0
 }
 
-/// Close workers: nothing can be submitted any more, and the threads return.
+/// Close workers: no more work can be submitted, and the threads return from `pirn_workers_run`.
 ///
-/// Join the threads before you end the hub, or reuse the memory of the workers.
+/// Join the threads before you end the hub or reuse the memory of the workers.
 ///
-/// @param how  `PIRN_WORKERS_DRAIN` or `PIRN_WORKERS_NOW`, also after the other one
+/// @param how  `PIRN_WORKERS_DRAIN` or `PIRN_WORKERS_NOW`; you may call this again with the other
+///             one
 ///
-/// Returns 0, or -EINVAL: NULL, or another number. Cost: O(work that has not begun). Any thread.
-/// Since 0.1.
+/// Returns 0, or -EINVAL: `workers` is NULL, or another `how`. Cost: O(work that has not begun).
+/// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_workers_close(workers: *mut pirn_workers, how: u32) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -118,22 +121,22 @@ pub unsafe extern "C" fn pirn_workers_close(workers: *mut pirn_workers, how: u32
     0
 }
 
-/// Have work done by a thread.
+/// Submit work to be done on a worker thread.
 ///
 /// Work begins in the order in which it was submitted. It keeps `pirn_run` going until `done` is
 /// called.
 ///
-/// @param hub       of the loop that is told when it is done
-/// @param work      zero, or done before
-/// @param function  runs on one of the threads
+/// @param hub       the hub of the loop on which `done` is called
+/// @param work      a zeroed struct, or one whose work is done
+/// @param function  called on one of the worker threads
 /// @param done      called on the loop's thread with the result of the function, or with -ECANCELED
-///                  if that never ran; or NULL
-/// @param user      passed to both, never looked at
+///                  if the function never ran; may be NULL
+/// @param user      passed to both functions, never dereferenced
 ///
-/// Returns 0, or, with nothing submitted:
-/// - -EINVAL: a NULL other than `done`
-/// - -EBUSY: the work is live
-/// - -EAGAIN: as much work waits as may
+/// Returns 0, or an error, and then nothing was submitted:
+/// - -EINVAL: an argument other than `done` is NULL
+/// - -EBUSY: the work was submitted before and is not done
+/// - -EAGAIN: the largest permitted amount of work is already waiting
 /// - -ESHUTDOWN: the workers are closed
 ///
 /// Cost: O(1); a system call if a thread sleeps. Loop thread. Since 0.1.
@@ -175,17 +178,18 @@ pub unsafe extern "C" fn pirn_work_submit(
     rc
 }
 
-/// Have work done by a thread, and wait for it.
+/// Submit work, and begin a wait for its end.
 ///
-/// If the wait ends early because of its limit or cancellation, work that has not begun is
-/// withdrawn: it never runs. Work that has begun is waited for, whatever happens: its function can
-/// ask `pirn_work_is_cancelled`. So when the wait is over the work is yours, and may be on the
-/// stack of a fiber. Do not drop the waiter meanwhile.
+/// If the wait ends early, by its timeout or by cancellation, work that has not begun is withdrawn:
+/// it never runs. Work that has begun is always waited for; its function can call
+/// `pirn_work_is_cancelled` to end early. So the work is no longer in use when the wait is over,
+/// and may live on the stack of a fiber. Do not drop the waiter during the wait.
 ///
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit
 ///
-/// Returns `PIRN_WAITS`: the wait has begun, and ends with 0, and `work->result`; or with
-/// -ETIMEDOUT or -ECANCELED: it was withdrawn. Or, with nothing begun, as `pirn_work_submit`, or:
+/// Returns `PIRN_WAITS`: the wait has begun. It ends with 0 if the work is done (its result is in
+/// `work->result`), and with -ETIMEDOUT or -ECANCELED if the work was withdrawn. Or returns an
+/// error as `pirn_work_submit`, and then nothing has begun; or:
 /// - -EAGAIN: also if `timeout_ns` is 0
 /// - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
 /// - -EBUSY: also if `waiter` waits already
@@ -218,17 +222,17 @@ pub unsafe extern "C" fn pirn_work_call_start(
     unsafe { begin(work, waiter, &raw const CALLING, timeout_ns) }
 }
 
-/// Wait until work is done.
+/// Begin a wait until work is done.
 ///
-/// @param waiter      who waits; may be NULL if `timeout_ns` is 0
-/// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only look
+/// @param waiter      the waiter; may be NULL if `timeout_ns` is 0
+/// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: do not wait
 ///
-/// Returns 0: it is done, or was never submitted; `PIRN_WAITS`: the wait has begun, and ends with
-/// 0, -ETIMEDOUT or -ECANCELED. Or, with nothing begun:
-/// - -EAGAIN: `timeout_ns` is 0, and it is not done
+/// Returns 0 if the work is done or was never submitted, or `PIRN_WAITS` if the wait has begun; it
+/// then ends with 0, -ETIMEDOUT or -ECANCELED. Or returns an error, and then no wait has begun:
+/// - -EAGAIN: `timeout_ns` is 0, and the work is not done
 /// - -EINVAL: `work` is NULL
 /// - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
-/// - -EBUSY: `waiter` waits already
+/// - -EBUSY: `waiter` is already waiting
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
@@ -270,12 +274,12 @@ unsafe fn begin(
 
 /// Cancel work.
 ///
-/// Returns 0: it has not begun and never runs; `done` is called with -ECANCELED in the next turn.
-/// Or
-/// - -EBUSY: it runs, or has run. `pirn_work_is_cancelled` is true for its function from now on,
-///   and `done` gets the result of that
-/// - -ENOENT: it is not live
-/// - -EINVAL: NULL
+/// Returns 0 if the work has not begun: its function is never called, and `done` is called with
+/// -ECANCELED in the next turn. Or
+/// - -EBUSY: the function is running or has run. From now on `pirn_work_is_cancelled` returns 1 to
+///   it, and `done` is called with its result
+/// - -ENOENT: the work was not submitted, or is done
+/// - -EINVAL: `work` is NULL
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
@@ -299,8 +303,8 @@ fn take_back(work: &pirn_work) -> c_int {
     }
 }
 
-/// Return 1 if work that runs was cancelled, else 0: for its function. The thread that runs it.
-/// Since 0.1.
+/// Return 1 if the work was cancelled, otherwise 0. To be called by the function of the work, on
+/// the thread that runs it. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_work_is_cancelled(work: *const pirn_work) -> c_int {
     // SAFETY: NULL, or running, as documented.
@@ -309,7 +313,7 @@ pub unsafe extern "C" fn pirn_work_is_cancelled(work: *const pirn_work) -> c_int
     })
 }
 
-/// Sends work back to its loop. Any thread; nothing of it may be touched afterwards.
+/// Sends finished work back to its loop. Any thread. The caller must not use the work afterwards.
 fn deliver(work: NonNull<pirn_work>) {
     let remote = work.as_ptr().cast::<pirn_remote>();
     // SAFETY: live work; its hub was set when it was submitted.
@@ -319,7 +323,7 @@ fn deliver(work: NonNull<pirn_work>) {
     unsafe { pirn_remote_push(hub, remote, Some(on_done)) };
 }
 
-/// The work is back.
+/// Called on the loop's thread when work has come back.
 unsafe extern "C" fn on_done(hub: *mut pirn_hub, remote: *mut pirn_remote) {
     let address = remote.cast::<pirn_work>();
     // SAFETY: `deliver` has pushed the first field of work.
@@ -332,7 +336,7 @@ unsafe extern "C" fn on_done(hub: *mut pirn_hub, remote: *mut pirn_remote) {
     }
 }
 
-/// It is the owner's again, and whoever waits for it is told.
+/// Gives the work back to its owner, and ends the waits for it.
 fn finish(hub: *mut pirn_hub, work: &pirn_work) {
     work.settle();
     while let Some(waiter) = work.waiters.first() {
@@ -345,16 +349,16 @@ fn finish(hub: *mut pirn_hub, work: &pirn_work) {
     unsafe { pirn_release(event_loop) };
 }
 
-/// Time or cancellation is about to end the wait of a caller.
+/// Called when a timeout or a cancellation is about to end the wait of `pirn_work_call_start`.
 unsafe extern "C" fn on_quit(waiter: *mut pirn_waiter, _result: c_int) -> c_int {
     // SAFETY: called with a live waiter.
     let waiter = unsafe { &*waiter };
     let address = waiter.object().cast::<pirn_work>();
-    // SAFETY: what it waits for, which stays until the wait is over.
+    // SAFETY: the work that it waits for, which exists until the wait is over.
     let work = unsafe { &*address };
     if take_back(work) == 0 {
         work.settle();
-        // Others who wait for it have nothing to wait for any more.
+        // The work is withdrawn, so the other waits for it end too.
         while let Some(other) = work
             .waiters
             .iter()

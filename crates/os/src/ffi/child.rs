@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "C functions: raw pointers come in, and a C function is called"
 )]
-//! Child processes, and others.
+//! The end of child processes, and of other processes.
 
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
@@ -14,34 +14,37 @@ use super::{NO_IO, check, is_lost, status, unwatch, watch};
 use crate::process;
 use crate::sys::{self, AsRawFd, Errno, Exit, IntoRawFd, Result, WaitFor};
 
-/// Option of `pirn_child_add`: report how the child ended, but leave it for you to reap.
+/// Option of `pirn_child_add`: report how the child ended, but do not reap it: you must do that
+/// yourself.
 pub const PIRN_CHILD_KEEP: u32 = 1u32 << 0;
-/// Option of `pirn_child_add`: if the kernel refuses a pidfd, do without. The end of the child is
-/// then noticed by `pirn_child_scan` only.
+/// Option of `pirn_child_add`: if the kernel refuses a pidfd, add the child without one. Only
+/// `pirn_child_scan` then notices its end.
 pub const PIRN_CHILD_SCAN: u32 = 1u32 << 1;
 
-/// In `options`: there is no pidfd. The fd is an eventfd, which `pirn_child_scan` makes readable.
+/// A bit in `options`: the fd is not a pidfd but an eventfd, which `pirn_child_scan` makes
+/// readable.
 const IS_SCANNED: u32 = 0x8000_0000;
 
 /// How a process ended.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_child_status {
-    /// `sizeof(struct pirn_child_status)` as this library knows it: fields are only ever appended.
+    /// `sizeof(struct pirn_child_status)` in this library. New fields are only ever appended.
     pub size: u32,
-    /// The process; 0 if it was added by its pidfd and its end is not known.
+    /// The process; 0 if it was added by its pidfd and the way it ended is not known.
     pub pid: i32,
     /// `CLD_EXITED`, `CLD_KILLED` or `CLD_DUMPED` of waitid(2). 0: not known, because the process
-    /// is not a child of this one, or was reaped by somebody else.
+    /// is not a child of this one, or another part of the program reaped it.
     pub code: i32,
-    /// The exit status if the code is `CLD_EXITED`, and the signal if it is another. With code 0:
-    /// 0, or a negative errno if the source lost its fd or waitid(2) failed. Then it may be
-    /// running.
+    /// The exit status if the code is `CLD_EXITED`; the signal if it is `CLD_KILLED` or
+    /// `CLD_DUMPED`. If the code is 0: 0, or a negative errno if the source lost its fd or
+    /// waitid(2) failed. In the case of an errno the process may still be running.
     pub status: i32,
 }
 
-/// Called once, when the process has ended. The source is removed by then, so `child` is zero and
-/// may be added again. Runs on the loop's thread. Must not unwind or longjmp out.
+/// The callback of a process, called once when the process has ended. The source is already
+/// removed, so `child` is zero and may be added again. Called on the loop's thread. It must not be
+/// left by an exception or longjmp.
 pub type pirn_child_fn = Option<
     unsafe extern "C" fn(
         r#loop: *mut pirn_loop,
@@ -51,9 +54,9 @@ pub type pirn_child_fn = Option<
     ),
 >;
 
-/// A process whose end is awaited. Zero it before it is added for the first time, and leave it
-/// where it is until it is removed or has been reported. The fields may be read; pirn alone
-/// writes them.
+/// A source for the end of a process. Zero it before you add it for the first time, and do not move
+/// it until it is removed or its callback is called. You may read the fields; only pirn may write
+/// them.
 #[repr(C)]
 pub struct pirn_child {
     /// The watcher: for `pirn_io_modify` (0 pauses, `PIRN_READ` resumes), `pirn_io_ref`,
@@ -61,15 +64,15 @@ pub struct pirn_child {
     pub io: pirn_io,
     /// The loop; NULL if it is not added.
     pub r#loop: *mut pirn_loop,
-    /// What is called.
+    /// The callback.
     pub callback: pirn_child_fn,
-    /// What the callback is called with.
+    /// The user data, passed to the callback.
     pub user: *mut c_void,
-    /// The fd, which is pirn's; -1 if it is lost.
+    /// The source's fd, which belongs to pirn; -1 if it is lost.
     pub fd: c_int,
     /// The process; 0 if it was added by its pidfd.
     pub pid: c_int,
-    /// The options, and what pirn notes beside them.
+    /// The options, and internal flags.
     pub options: u32,
     /// 0.
     pub reserved: u32,
@@ -90,34 +93,35 @@ const_assert!(size_of::<pirn_child_status>() == 16);
 
 /// Wait for the end of a process.
 ///
-/// A child is reaped when its end is reported: do not wait for it yourself. pirn waits for this
-/// process alone, by its pidfd. It neither needs SIGCHLD nor takes children from other parts of the
-/// program, but a waitpid(-1) of theirs may take yours: the code is then 0. It is 0 too if SIGCHLD
-/// is ignored, because the kernel then reaps all children, and for a process that is not a child.
-/// A child that has ended before it is added is reported in the next turn.
+/// pirn reaps the child before it reports the end: do not wait for it yourself. pirn waits only for
+/// this process, by its pidfd. It does not need SIGCHLD, and takes no children away from other
+/// parts of the program. But a waitpid(-1) in another part may reap your child: the reported code
+/// is then 0. The code is also 0 if SIGCHLD is ignored, because the kernel then reaps all children,
+/// and for a process that is not a child. If a child ended before it was added, its end is reported
+/// in the next turn.
 ///
-/// Where the kernel has no pidfd (before 5.3) or a sandbox refuses it, this function fails, unless
-/// the option `PIRN_CHILD_SCAN` is given: see `pirn_child_scan`.
+/// If the kernel has no pidfds (before 5.3) or a sandbox refuses them, this function fails, unless
+/// you give the option `PIRN_CHILD_SCAN`: see `pirn_child_scan`.
 ///
-/// @param child     where what pirn knows of it is kept: zero, or removed or reported before
+/// @param child     the struct of the source: zero, or its source was removed or reported before
 /// @param pid       the process, which must not have been reaped
 /// @param options   `PIRN_CHILD_KEEP`, `PIRN_CHILD_SCAN`, `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`,
 ///                  or 0
-/// @param callback  called once, when it has ended
-/// @param user      passed to the callback, never looked at
+/// @param callback  called once, when the process has ended
+/// @param user      passed to the callback, never dereferenced
 ///
 /// Returns 0, or
-/// - -EINVAL: no live loop; `child` or callback NULL; `pid` is not above 0, or is a thread; other
-///   options
-/// - -EEXIST: `child` is added already, or was never zeroed
+/// - -EINVAL: no live loop; `child` or callback NULL; `pid` is not above 0, or is the number of a
+///   thread; other options
+/// - -EEXIST: `child` is already added, or was never zeroed
 /// - -ESRCH: there is no such process
-/// - -ENOSYS, -EPERM: the kernel refuses a pidfd; with `PIRN_CHILD_SCAN` only if the process is not
-///   a child of this one
+/// - -ENOSYS, -EPERM: the kernel refuses a pidfd; with `PIRN_CHILD_SCAN` returned only if the
+///   process is not a child of this one
 /// - -EOPNOTSUPP: backend host
 /// - -ENOSPC, -ERANGE, -ECHILD: as `pirn_io_add`
-/// - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
+/// - -EMFILE, -ENFILE, -ENOMEM: the kernel's error
 ///
-/// Takes an I/O slot and an fd until it is reported. Cost: as `pirn_io_add`, and a system call;
+/// Uses an I/O slot and an fd until the end is reported. Cost: as `pirn_io_add`, and a system call;
 /// three without a pidfd. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_child_add(
@@ -167,23 +171,23 @@ pub unsafe extern "C" fn pirn_child_add(
 
 /// Wait for the end of a process by its pidfd, as clone3(2) and pidfd_spawn(3) return it.
 ///
-/// As `pirn_child_add`. There is no moment in which the process could be reaped and its number used
-/// again. The pidfd is pirn's from then on, unless this function fails: pirn closes it when the end
-/// is reported, or the source removed.
+/// Works as `pirn_child_add`. A pidfd cannot name another process that reuses the number. On
+/// success the pidfd belongs to pirn, which closes it when the end is reported or the source is
+/// removed.
 ///
 /// @param child     as `pirn_child_add`
-/// @param pidfd     an fd of a process
+/// @param pidfd     the pidfd
 /// @param options   `PIRN_CHILD_KEEP`, `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
-/// @param callback  called once, when it has ended
-/// @param user      passed to the callback, never looked at
+/// @param callback  called once, when the process has ended
+/// @param user      passed to the callback, never dereferenced
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; `child` or callback NULL; other options; a kernel before 5.4, which
 ///   cannot reap by a pidfd
-/// - -EBADF: `pidfd` is not open, or not an fd of a process
+/// - -EBADF: `pidfd` is not open, or not a pidfd
 /// - -EEXIST, -EOPNOTSUPP, -ENOSPC, -ERANGE, -ECHILD, -ENOMEM: as `pirn_child_add`
 ///
-/// Takes an I/O slot until it is reported. Cost: as `pirn_io_add`, and a system call. Loop
+/// Uses an I/O slot until the end is reported. Cost: as `pirn_io_add`, and a system call. Loop
 /// thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_child_add_fd(
@@ -204,7 +208,7 @@ pub unsafe extern "C" fn pirn_child_add_fd(
             return Err(Errno::BADF);
         }
         match sys::wait(WaitFor::PidFd(pidfd), true) {
-            // Not a child: its end will be seen all the same.
+            // Not a child: its end is noticed all the same.
             Ok(_) | Err(Errno::CHILD) => {}
             Err(error) => return Err(error),
         }
@@ -225,7 +229,7 @@ pub unsafe extern "C" fn pirn_child_add_fd(
     status(add())
 }
 
-/// The struct for a process that can be added, or what is wrong with the arguments.
+/// Returns the struct for a new source, or the error if an argument is wrong.
 ///
 /// # Safety
 ///
@@ -249,27 +253,26 @@ unsafe fn vacant<'child>(
     Ok(place)
 }
 
-/// What stands in for the pidfd of a child, if this is one.
+/// Returns an eventfd in place of a pidfd, if the process is a child of this one.
 fn scannable(pid: c_int) -> Result<sys::OwnedFd> {
     match sys::wait(WaitFor::Pid(pid), true) {
         Ok(_) => sys::open_flag(),
-        // A process that is not a child: its end would never be noticed, so the kernel's refusal
-        // stands.
+        // Not a child: its end would never be noticed, so the caller returns the kernel's error.
         Err(Errno::CHILD) if sys::is_process(pid) => sys::open_process(pid),
         Err(Errno::CHILD) => Err(Errno::SRCH),
         Err(error) => Err(error),
     }
 }
 
-/// Look whether a child has ended that has no pidfd.
+/// Check whether a child without a pidfd has ended.
 ///
-/// If it has, the callback runs in the next dispatch. Call this for each of your children in the
-/// callback of SIGCHLD, which has to be watched then (the first page has the program), and after
-/// you have resumed a source that was paused. For a child with a pidfd it does nothing.
+/// If it has ended, its callback is called in the next dispatch. Watch SIGCHLD and call this for
+/// each of your children in the callback (section "Processes" has the program). Also call it after
+/// you have resumed a paused source. For a child with a pidfd it does nothing.
 ///
 /// Returns 0, or
 /// - -EINVAL: `child` is NULL
-/// - -ENOENT: it is not added
+/// - -ENOENT: `child` is not added
 ///
 /// Cost: O(1); two system calls at most, none with a pidfd. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
@@ -285,7 +288,8 @@ pub unsafe extern "C" fn pirn_child_scan(child: *mut pirn_child) -> c_int {
     })
 }
 
-/// If the child has no pidfd and has ended, or was reaped by somebody else: makes its fd readable.
+/// Makes the fd of a child without a pidfd readable, if the child has ended or another part of the
+/// program has reaped it.
 fn scan(place: &pirn_child) {
     let is_scanned = place.options & IS_SCANNED != 0 && place.fd >= 0;
     if is_scanned && !matches!(sys::wait(WaitFor::Pid(place.pid), true), Ok(None)) {
@@ -295,15 +299,15 @@ fn scan(place: &pirn_child) {
 
 /// Stop waiting for the end of a process.
 ///
-/// When this returns the callback will not run again; the struct is zero and can be added again.
-/// The process goes on. If it is a child, you have to reap it.
+/// Once this has returned, the callback is never called again; the struct is zero and can be added
+/// again. The process continues to run. If it is a child, you must reap it.
 ///
-/// Works after `pirn_deinit` too, as long as the block is readable: the fd is then closed.
+/// Also works after `pirn_deinit`, as long as the block is readable: the fd is then closed.
 ///
 /// Returns 0, or
 /// - -EINVAL: `child` is NULL
-/// - -ENOENT: it is not added, or has been reported
-/// - -ECHILD: a copy made by fork
+/// - -ENOENT: `child` is not added, or its end was reported
+/// - -ECHILD: in a forked child, before `pirn_after_fork`
 ///
 /// Cost: as `pirn_io_remove`, and a system call. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
@@ -323,7 +327,7 @@ pub unsafe extern "C" fn pirn_child_remove(child: *mut pirn_child) -> c_int {
     status(remove())
 }
 
-/// The watcher's callback: reaps the child, ends the source, and reports.
+/// The watcher's callback: reaps the child, removes the source, and calls the source's callback.
 unsafe extern "C" fn on_ready(
     r#loop: *mut pirn_loop,
     _io: pirn_io,
@@ -350,11 +354,11 @@ unsafe extern "C" fn on_ready(
             Ok(Some(Exit { pid, code, status })) => {
                 (report.pid, report.code, report.status) = (pid, code, status);
             }
-            // Not a child, or not any more.
+            // Not a child, or no longer one.
             Err(Errno::CHILD) => {}
             Err(error) => report.status = -error.raw_os_error(),
-            // Not yet: a tracer has to see it first, or somebody else has made the eventfd
-            // readable.
+            // It has not ended yet: a tracer must notice the end first, or another part of the
+            // program has made the eventfd readable.
             Ok(None) => {
                 if place.options & IS_SCANNED != 0 {
                     sys::lower_flag(place.fd);
@@ -365,7 +369,7 @@ unsafe extern "C" fn on_ready(
         // SAFETY: it was added, hence the loop came from `pirn_init` and the fd is the source's
         // own.
         if unsafe { unwatch(place.r#loop, place.io, place.fd) }.is_err() {
-            // A copy made by fork, in which it is not a child: nothing was reaped.
+            // In a forked child the process is not a child of ours, so nothing was reaped.
             return;
         }
         *place = UNUSED;
@@ -376,7 +380,7 @@ unsafe extern "C" fn on_ready(
     }
 }
 
-/// Asks how the process has ended, and reaps it unless it is to be kept.
+/// Returns how the process has ended, and reaps it unless `PIRN_CHILD_KEEP` is set.
 fn wait(place: &pirn_child) -> Result<Option<Exit>> {
     let keep = place.options & PIRN_CHILD_KEEP != 0;
     if place.options & IS_SCANNED != 0 {

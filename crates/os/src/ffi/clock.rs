@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "C functions: raw pointers come in, and a C function is called"
 )]
-//! Clocks other than the monotonic one.
+//! Deadlines on clocks other than the monotonic one.
 
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
@@ -17,30 +17,31 @@ use crate::sys::{self, AsRawFd, Errno, IntoRawFd, Result};
 
 /// A clock: the time of day, in nanoseconds since 1970 (UTC). It can be set.
 pub const PIRN_CLOCK_REALTIME: u32 = 0u32;
-/// A clock: the time since the machine was started, in nanoseconds. It goes on while the machine is
-/// suspended, and cannot be set.
+/// A clock: the time since the machine was started, in nanoseconds, including the time in suspend.
+/// It cannot be set.
 pub const PIRN_CLOCK_BOOTTIME: u32 = 7u32;
-/// A clock: as `PIRN_CLOCK_REALTIME`, and wakes the machine if it is suspended.
+/// A clock: as `PIRN_CLOCK_REALTIME`; a deadline also wakes a suspended machine.
 pub const PIRN_CLOCK_REALTIME_ALARM: u32 = 8u32;
-/// A clock: as `PIRN_CLOCK_BOOTTIME`, and wakes the machine if it is suspended.
+/// A clock: as `PIRN_CLOCK_BOOTTIME`; a deadline also wakes a suspended machine.
 pub const PIRN_CLOCK_BOOTTIME_ALARM: u32 = 9u32;
 
-/// Option of `pirn_clock_add`: report also that somebody has set the clock.
+/// Option of `pirn_clock_add`: also report when the clock is set.
 pub const PIRN_CLOCK_TELL_SET: u32 = 1u32 << 0;
 
-/// What is reported: the deadline has been reached.
+/// The `what` of a call: the deadline has been reached.
 pub const PIRN_CLOCK_DUE: u32 = 1u32;
-/// What is reported: the clock was set, forwards or backwards, once or several times.
+/// The `what` of a call: the clock was set, forwards or backwards, once or several times.
 pub const PIRN_CLOCK_SET: u32 = 2u32;
 
-/// In `options`: the clock was set, which is still to be reported and which the timerfd does not
-/// report any more.
+/// A bit in `options`: the clock was set. That must still be reported, and the timerfd no longer
+/// reports it.
 const IS_SET_NOTED: u32 = 0x8000_0000;
 
-/// Called when the deadline is reached (`PIRN_CLOCK_DUE`), when the clock was set
-/// (`PIRN_CLOCK_SET`), or when the source has lost its fd (`PIRN_INVALID`). `missed`: how many
-/// deadlines of a periodic source are over besides this one. `clock` may be removed. Runs on the
-/// loop's thread. Must not unwind or longjmp out.
+/// The callback of a clock source. `what` is `PIRN_CLOCK_DUE` when the deadline is reached,
+/// `PIRN_CLOCK_SET` when the clock was set, or `PIRN_INVALID` when the source has lost its fd.
+/// `missed` is the number of deadlines of a periodic source that have passed besides this one. You
+/// may remove `clock` in the callback. Called on the loop's thread. It must not be left by an
+/// exception or longjmp.
 pub type pirn_clock_fn = Option<
     unsafe extern "C" fn(
         r#loop: *mut pirn_loop,
@@ -51,8 +52,8 @@ pub type pirn_clock_fn = Option<
     ),
 >;
 
-/// A deadline on a clock. Zero it before it is added for the first time, and leave it where it is
-/// until it is removed. The fields may be read; pirn alone writes them.
+/// A source for a deadline on a clock. Zero it before you add it for the first time, and do not
+/// move it until it is removed. You may read the fields; only pirn may write them.
 #[repr(C)]
 pub struct pirn_clock {
     /// The watcher: for `pirn_io_modify` (0 pauses, `PIRN_READ` resumes), `pirn_io_ref`,
@@ -60,21 +61,21 @@ pub struct pirn_clock {
     pub io: pirn_io,
     /// The next deadline; `PIRN_FOREVER` if there is none.
     pub at_ns: u64,
-    /// From one deadline to the next; 0 if there is but one.
+    /// The time from one deadline to the next; 0 if there is only one.
     pub period_ns: u64,
     /// The loop; NULL if it is not added.
     pub r#loop: *mut pirn_loop,
-    /// What is called.
+    /// The callback.
     pub callback: pirn_clock_fn,
-    /// What the callback is called with.
+    /// The user data, passed to the callback.
     pub user: *mut c_void,
-    /// The timerfd, which is pirn's; -1 if it is lost.
+    /// The source's timerfd, which belongs to pirn; -1 if it is lost.
     pub fd: c_int,
     /// `PIRN_CLOCK_REALTIME` and so on.
     pub clock: u32,
-    /// The options, and what pirn notes beside them.
+    /// The options, and internal flags.
     pub options: u32,
-    /// The process that has added it.
+    /// The process that has added the source.
     pub process: c_int,
 }
 
@@ -94,7 +95,7 @@ const UNUSED: pirn_clock = pirn_clock {
 const_assert!(NEVER == pirn_abi::PIRN_FOREVER);
 
 impl pirn_clock {
-    /// What is to be done next, and the timer that does it.
+    /// Returns the schedule of the source, and its timerfd.
     fn schedule(&self) -> (Schedule, TimerFd) {
         let schedule = Schedule {
             at: self.at_ns,
@@ -109,7 +110,7 @@ impl pirn_clock {
         (schedule, timer)
     }
 
-    /// Keeps what has become of a schedule.
+    /// Stores the changed schedule.
     fn keep(&mut self, schedule: Schedule) {
         self.at_ns = schedule.at;
         self.options &= !IS_SET_NOTED;
@@ -129,42 +130,43 @@ fn clock_of(which: u32) -> Result<ClockKind> {
     }
 }
 
-/// Start a deadline on a clock.
+/// Add a deadline on a clock.
 ///
-/// For points in time as people name them, such as three in the morning: the kernel follows the
-/// clock when it is set. For delays, and for anything else, the loop's own timers are better:
-/// they cost no fd each, and nobody can set their clock.
+/// Use it for the time of day, such as three in the morning: if the clock is set, the deadline
+/// follows it. For delays use the loop's timers instead: they need no fd, and their clock cannot be
+/// set.
 ///
-/// The callback never runs while the clock shows a time before the deadline. If the clock is set
-/// to the deadline or beyond, it runs at once. If it is set back, it runs later. A periodic
-/// source keeps its grid: each deadline is one period after the one before, and those that the
-/// clock has jumped over are reported together. With `PIRN_CLOCK_TELL_SET` a step of the clock is
-/// reported first, and a deadline that it has reached in the turn after.
+/// The callback is never called while the clock shows a time before the deadline. If the clock is
+/// set to the deadline or beyond, the callback is called immediately. If the clock is set back, the
+/// callback is called later. A periodic source keeps its grid: each deadline is one period after
+/// the previous one, and if the clock was set forward over several deadlines, they are reported in
+/// one call. With `PIRN_CLOCK_TELL_SET` the change of the clock is reported first, and a deadline
+/// that it has reached is reported in the next turn.
 ///
-/// A source stays until it is removed, even when its only deadline is over: it keeps `pirn_run`
-/// going, and `pirn_clock_again` gives it another one.
+/// A source exists until you remove it, even after its only deadline: it still keeps `pirn_run`
+/// going, and `pirn_clock_again` sets another deadline.
 ///
-/// @param clock      where what pirn knows of it is kept: zero, or removed before
+/// @param clock      the struct of the source: zero, or its source was removed before
 /// @param which      `PIRN_CLOCK_REALTIME`, `PIRN_CLOCK_BOOTTIME`, or their `_ALARM` forms
-/// @param at_ns      a point on that clock; in the past: in the next turn. `PIRN_FOREVER`: no
-///                   deadline, for those who only want to know that the clock is set
-/// @param period_ns  nanoseconds between deadlines; 0: there is but one
-/// @param options    `PIRN_CLOCK_TELL_SET`, which is for the clocks that can be set; `PIRN_HIGH`,
+/// @param at_ns      a time on that clock; in the past: the next turn. `PIRN_FOREVER`: no deadline,
+///                   for programs that only want to know when the clock is set
+/// @param period_ns  nanoseconds between deadlines; 0: only one deadline
+/// @param options    `PIRN_CLOCK_TELL_SET`, only for the clocks that can be set; `PIRN_HIGH`,
 ///                   `PIRN_LOW`, `PIRN_UNREF`; or 0
 /// @param callback   called when the deadline is reached, or the clock was set
-/// @param user       passed to the callback, never looked at
+/// @param user       passed to the callback, never dereferenced
 ///
 /// Returns 0, or
-/// - -EINVAL: no live loop; `clock` or callback NULL; not such a clock; other options;
+/// - -EINVAL: no live loop; `clock` or callback NULL; unknown clock; other options;
 ///   `PIRN_CLOCK_TELL_SET` for a clock that cannot be set
-/// - -EEXIST: `clock` is added already, or was never zeroed
+/// - -EEXIST: `clock` is already added, or was never zeroed
 /// - -EPERM: an `_ALARM` clock without the capability CAP_WAKE_ALARM
 /// - -EOPNOTSUPP: backend host
 /// - -ENOSPC, -ERANGE, -ECHILD: as `pirn_io_add`
-/// - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
+/// - -EMFILE, -ENFILE, -ENOMEM: the kernel's error
 ///
-/// Takes an I/O slot and an fd. Cost: as `pirn_io_add`, and three system calls; for each report
-/// three. Loop thread, any callback. Since 0.1.
+/// Uses an I/O slot and an fd. Cost: as `pirn_io_add`, and three system calls; three for each
+/// report. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_clock_add(
     r#loop: *mut pirn_loop,
@@ -190,7 +192,7 @@ pub unsafe extern "C" fn pirn_clock_add(
             return Err(Errno::EXIST);
         }
         let fd = sys::open_clock(kind)?;
-        // Not readable before it is armed.
+        // The fd is not readable before it is armed.
         let source = clock.cast();
         // SAFETY: the loop is passed on; `on_ready` takes what it is given for a clock that was
         // added, which is what follows.
@@ -215,16 +217,17 @@ pub unsafe extern "C" fn pirn_clock_add(
     status(add())
 }
 
-/// Give a clock source another deadline, in place of the one it had.
+/// Replace the deadline of a clock source.
 ///
-/// A periodic source goes on with its period from there. That the clock was set before is still
-/// reported.
+/// A periodic source continues with its period from the new deadline. If the clock was set before
+/// this call, that is still reported.
 ///
-/// @param at_ns  a point on its clock; in the past: in the next turn; `PIRN_FOREVER`: none
+/// @param at_ns  a time on the source's clock; in the past: the next turn; `PIRN_FOREVER`: no
+///               deadline
 ///
 /// Returns 0, or
 /// - -EINVAL: `clock` is NULL
-/// - -ENOENT: it is not added
+/// - -ENOENT: `clock` is not added
 /// - -ECHILD: a parent process has added it
 ///
 /// Cost: O(1), two system calls. Loop thread, any callback, its own too. Since 0.1.
@@ -236,7 +239,8 @@ pub unsafe extern "C" fn pirn_clock_again(clock: *mut pirn_clock, at_ns: u64) ->
         if place.r#loop.is_null() {
             return Err(Errno::NOENT);
         }
-        // The timerfd is the parent's too: to arm it would take the parent's deadline away.
+        // The parent process uses the same timerfd: arming it here would change the parent's
+        // deadline.
         if place.process != sys::this_process() {
             return Err(Errno::CHILD);
         }
@@ -251,15 +255,15 @@ pub unsafe extern "C" fn pirn_clock_again(clock: *mut pirn_clock, at_ns: u64) ->
     status(again())
 }
 
-/// Stop a clock source.
+/// Remove a clock source.
 ///
-/// When this returns the callback will not run again; the struct is zero and can be added again.
-/// Works after `pirn_deinit` too, as long as the block is readable: the fd is then closed.
+/// Once this has returned, the callback is never called again; the struct is zero and can be added
+/// again. Also works after `pirn_deinit`, as long as the block is readable: the fd is then closed.
 ///
 /// Returns 0, or
 /// - -EINVAL: `clock` is NULL
-/// - -ENOENT: it is not added
-/// - -ECHILD: a copy made by fork
+/// - -ENOENT: `clock` is not added
+/// - -ECHILD: in a forked child, before `pirn_after_fork`
 ///
 /// Cost: as `pirn_io_remove`, and a system call. Loop thread, any callback, its own too. Since 0.1.
 #[unsafe(no_mangle)]
@@ -283,9 +287,9 @@ pub unsafe extern "C" fn pirn_clock_remove(clock: *mut pirn_clock) -> c_int {
 ///
 /// @param which  `PIRN_CLOCK_REALTIME`, `PIRN_CLOCK_BOOTTIME`; their `_ALARM` forms show the same
 ///               time
-/// @param ns     where the nanoseconds are written; unchanged on error
+/// @param ns     receives the nanoseconds; unchanged on error
 ///
-/// Returns 0, or -EINVAL: not such a clock, or `ns` NULL. Cost: a system call. Any thread. Since
+/// Returns 0, or -EINVAL: unknown clock, or `ns` is NULL. Cost: a system call. Any thread. Since
 /// 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_clock_now(which: u32, ns: *mut u64) -> c_int {
@@ -298,7 +302,7 @@ pub unsafe extern "C" fn pirn_clock_now(which: u32, ns: *mut u64) -> c_int {
     status(read())
 }
 
-/// The watcher's callback: reports one thing, if there is any.
+/// The watcher's callback: makes one report, if there is one.
 unsafe extern "C" fn on_ready(
     r#loop: *mut pirn_loop,
     io: pirn_io,
@@ -315,8 +319,8 @@ unsafe extern "C" fn on_ready(
     let (what, missed) = if is_lost(ready, &mut place.fd) {
         (PIRN_INVALID, 0)
     } else if place.process != sys::this_process() {
-        // The timerfd is the parent's too: to read it would take the parent's expiry away.
-        // SAFETY: a live loop, which runs this callback.
+        // The parent process uses the same timerfd: reading it here would take the parent's event
+        // away. SAFETY: a live loop, which runs this callback.
         unsafe { rest(r#loop, io) };
         return;
     } else {

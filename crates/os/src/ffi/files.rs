@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "C functions: raw pointers come in, and a C function is called"
 )]
-//! Files and directories that change.
+//! Changes of files and directories.
 
 use core::cell::Cell;
 use core::ffi::{CStr, c_char, c_int, c_void};
@@ -19,26 +19,28 @@ use crate::sys::{self, AsRawFd, Errno, IntoRawFd, Result};
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_file_event {
-    /// `sizeof(struct pirn_file_event)` as this library knows it: fields are only ever appended.
+    /// `sizeof(struct pirn_file_event)` in this library. New fields are only ever appended.
     pub size: u32,
-    /// Which watch reports it: what `pirn_files_watch` returned. -1: none of them, for
-    /// `IN_Q_OVERFLOW`.
+    /// The watch that reports the change, as returned by `pirn_files_watch`. -1 for
+    /// `IN_Q_OVERFLOW`, which belongs to no watch.
     pub watch: i32,
-    /// `IN_CREATE` and so on, as inotify(7) lists. 0: nothing, the source has lost its fd.
+    /// The change: `IN_CREATE` and so on, see inotify(7). 0: there is no change, the source has
+    /// lost its fd.
     pub mask: u32,
-    /// The same for the two halves of one renaming, `IN_MOVED_FROM` and `IN_MOVED_TO`; else 0.
+    /// A number that is equal for both events of one renaming, `IN_MOVED_FROM` and `IN_MOVED_TO`;
+    /// otherwise 0.
     pub cookie: u32,
-    /// Bytes of the name.
+    /// The length of the name in bytes.
     pub name_length: u32,
     /// 0.
     pub reserved: u32,
-    /// The name in the directory that is watched; empty if the change is one of the watched file
-    /// itself. Ends with a NUL. It is gone when the callback returns.
+    /// The name of the file in the watched directory; empty if the change concerns the watched file
+    /// itself. Ends with a NUL. Valid only until the callback returns.
     pub name: *const c_char,
 }
 
-/// Called with one change. `files` may be removed, which ends it. Runs on the loop's thread. Must
-/// not unwind or longjmp out.
+/// The callback of a file source, called with one change. You may remove `files` in the callback.
+/// Called on the loop's thread. It must not be left by an exception or longjmp.
 pub type pirn_files_fn = Option<
     unsafe extern "C" fn(
         r#loop: *mut pirn_loop,
@@ -48,8 +50,8 @@ pub type pirn_files_fn = Option<
     ),
 >;
 
-/// Files that are watched, as many as you like. Zero it before it is added for the first time, and
-/// leave it where it is until it is removed. The fields may be read; pirn alone writes them.
+/// A source for the changes of any number of files. Zero it before you add it for the first time,
+/// and do not move it until it is removed. You may read the fields; only pirn may write them.
 #[repr(C)]
 pub struct pirn_files {
     /// The watcher: for `pirn_io_modify` (0 pauses, `PIRN_READ` resumes), `pirn_io_ref`,
@@ -57,17 +59,17 @@ pub struct pirn_files {
     pub io: pirn_io,
     /// The loop; NULL if it is not added.
     pub r#loop: *mut pirn_loop,
-    /// What is called.
+    /// The callback.
     pub callback: pirn_files_fn,
-    /// What the callback is called with.
+    /// The user data, passed to the callback.
     pub user: *mut c_void,
-    /// pirn's, while it calls back.
+    /// Internal: set while the callback is called.
     pub batch: *const c_void,
-    /// The inotify instance, which is pirn's; -1 if it is lost.
+    /// The source's inotify instance, which belongs to pirn; -1 if it is lost.
     pub fd: c_int,
     /// The options.
     pub options: u32,
-    /// The process that has added it.
+    /// The process that has added the source.
     pub process: c_int,
     /// 0.
     pub reserved: u32,
@@ -85,37 +87,37 @@ const UNUSED: pirn_files = pirn_files {
     reserved: 0,
 };
 
-/// How many bytes are read in one turn.
+/// The number of bytes that are read in one turn.
 const BATCH: usize = 512;
 
 const_assert!(BATCH >= LONGEST_CHANGE);
 
 const_assert!(size_of::<usize>() == 4 || size_of::<pirn_file_event>() == 32);
 
-/// Start watching files, none at first.
+/// Add a source for changes of files. At first it watches no file: see `pirn_files_watch`.
 ///
-/// Each source is an inotify instance, of which the kernel gives a user no more than 128 by
-/// default. So make one, and watch all files with it by `pirn_files_watch`.
+/// Each source is an inotify instance. The kernel gives a user only 128 of them by default, so add
+/// one source and watch all files with it.
 ///
-/// In each turn a few changes are read (512 bytes of them), and the callback is called with one
-/// after the other. A pause takes effect after these. If more changes come than the kernel keeps
-/// (16,384 by default), it drops the rest, and one change with `IN_Q_OVERFLOW` stands for them:
-/// look at all files.
+/// In each turn at most 512 bytes of changes are read, and the callback is called for each of them.
+/// If you pause the source, it is still called for changes that were already read. If more changes
+/// happen than the kernel can store (16,384 by default), it drops the rest and reports one change
+/// with `IN_Q_OVERFLOW`: check all files then.
 ///
-/// @param files     where what pirn knows of it is kept: zero, or removed before
+/// @param files     the struct of the source: zero, or its source was removed before
 /// @param options   `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
 /// @param callback  called with each change
-/// @param user      passed to the callback, never looked at
+/// @param user      passed to the callback, never dereferenced
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; `files` or callback NULL; other options
-/// - -EEXIST: `files` is added already, or was never zeroed
+/// - -EEXIST: `files` is already added, or was never zeroed
 /// - -EOPNOTSUPP: backend host
 /// - -EMFILE: too many open files, or too many inotify instances of this user
 /// - -ENOSPC, -ERANGE, -ECHILD: as `pirn_io_add`
-/// - -ENFILE, -ENOMEM, -ENOSYS: what the kernel said
+/// - -ENFILE, -ENOMEM, -ENOSYS: the kernel's error
 ///
-/// Takes an I/O slot and an fd. Cost: as `pirn_io_add`, and two system calls. Loop thread, any
+/// Uses an I/O slot and an fd. Cost: as `pirn_io_add`, and two system calls. Loop thread, any
 /// callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_files_add(
@@ -159,18 +161,19 @@ pub unsafe extern "C" fn pirn_files_add(
 
 /// Watch a file or a directory.
 ///
-/// A directory reports its own changes and those of the files in it, but not of directories
-/// below. A file that is replaced by renaming another over it is not watched any more: watch its
-/// directory. When the file is deleted a change with `IN_IGNORED` is the last of this watch.
+/// For a directory, its own changes and those of the files in it are reported, but not those in
+/// subdirectories. If another file is renamed over a watched file, the watch ends with the old
+/// file: watch the directory instead. When a watched file is deleted, the last change of the watch
+/// is `IN_IGNORED`.
 ///
-/// @param path  of the file, which need not stay readable in memory
-/// @param mask  which changes: `IN_CREATE`, `IN_MODIFY` and so on, as inotify(7) lists, with its
-///              options
+/// @param path  the path of the file; needed only during the call
+/// @param mask  the changes to report (`IN_CREATE`, `IN_MODIFY` and so on) and options, see
+///              inotify(7)
 ///
-/// Returns the watch's number, which is above 0, and the one that the file has already if it is
-/// watched; or
+/// Returns the number of the watch, above 0. If the file is already watched, returns the number of
+/// that watch. Or:
 /// - -EINVAL: `files` is NULL or not added; `path` NULL; a mask without a change in it
-/// - -ENOENT, -EACCES, -ENOTDIR, -ENAMETOOLONG, -EEXIST: what the kernel said of the path and the
+/// - -ENOENT, -EACCES, -ENOTDIR, -ENAMETOOLONG, -EEXIST: the kernel's error for the path or the
 ///   mask
 /// - -ENOSPC: too many watches of this user
 /// - -ECHILD: a parent process has added `files`
@@ -201,10 +204,10 @@ pub unsafe extern "C" fn pirn_files_watch(
 
 /// Stop watching one of the files.
 ///
-/// Changes that happened before are still reported, and one with `IN_IGNORED` is the last of this
-/// watch: then its number may be given to another.
+/// Changes that happened before are still reported. The last change of the watch is `IN_IGNORED`;
+/// after that its number may be used for another watch.
 ///
-/// @param watch  what `pirn_files_watch` returned
+/// @param watch  the number returned by `pirn_files_watch`
 ///
 /// Returns 0, or
 /// - -EINVAL: `files` is NULL or not added; no such watch
@@ -232,7 +235,7 @@ unsafe fn own_fd(files: *const pirn_files) -> Result<c_int> {
     if place.r#loop.is_null() {
         return Err(Errno::INVAL);
     }
-    // The instance is the parent's too: a watch of the copy's would report to the parent.
+    // The parent process uses the same instance: a watch added here would report to the parent.
     if place.process != sys::this_process() {
         return Err(Errno::CHILD);
     }
@@ -244,14 +247,14 @@ unsafe fn own_fd(files: *const pirn_files) -> Result<c_int> {
 
 /// Stop watching all files of a source.
 ///
-/// When this returns the callback will not run again, not even for changes that were read
-/// already; the struct is zero and can be added again. Works after `pirn_deinit` too, as long as
-/// the block is readable: the fd is then closed.
+/// Once this has returned, the callback is never called again, even for changes that were already
+/// read; the struct is zero and can be added again. Also works after `pirn_deinit`, as long as the
+/// block is readable: the fd is then closed.
 ///
 /// Returns 0, or
 /// - -EINVAL: `files` is NULL
-/// - -ENOENT: it is not added
-/// - -ECHILD: a copy made by fork
+/// - -ENOENT: `files` is not added
+/// - -ECHILD: in a forked child, before `pirn_after_fork`
 ///
 /// Cost: as `pirn_io_remove`, and a system call. Loop thread, any callback, its own too. Since 0.1.
 #[unsafe(no_mangle)]
@@ -265,8 +268,8 @@ pub unsafe extern "C" fn pirn_files_remove(files: *mut pirn_files) -> c_int {
         // SAFETY: it was added, hence the loop came from `pirn_init` and the fd is the source's
         // own.
         unsafe { unwatch(place.r#loop, place.io, place.fd) }?;
-        // SAFETY: `on_ready` sets it to a variable of its own while it calls back, and to NULL
-        // after.
+        // SAFETY: `on_ready` sets this pointer to its own local variable while the callback runs,
+        // and to NULL afterwards.
         if let Some(is_over) = unsafe { place.batch.cast::<Cell<bool>>().as_ref() } {
             is_over.set(true);
         }
@@ -276,7 +279,7 @@ pub unsafe extern "C" fn pirn_files_remove(files: *mut pirn_files) -> c_int {
     status(remove())
 }
 
-/// The watcher's callback: reads some changes, and reports one after the other.
+/// The watcher's callback: reads some changes and calls the source's callback for each.
 unsafe extern "C" fn on_ready(
     r#loop: *mut pirn_loop,
     io: pirn_io,
@@ -286,7 +289,7 @@ unsafe extern "C" fn on_ready(
 ) {
     let files = user.cast::<pirn_files>();
     let mut bytes = [0; BATCH];
-    // True when a callback has removed the source: its memory may be something else by then.
+    // True if a callback has removed the source: its memory may then be used for something else.
     let is_over = Cell::new(false);
     let (callback, user, unread) = {
         // SAFETY: the watcher lives as long as the files are added, and the struct stays where it
@@ -296,12 +299,12 @@ unsafe extern "C" fn on_ready(
         let unread = if is_lost(ready, &mut place.fd) {
             LOST.as_slice()
         } else if place.process != sys::this_process() {
-            // The instance is the parent's too: to read it would take the parent's changes away.
-            // SAFETY: a live loop, which runs this callback.
+            // The parent process uses the same instance: reading it here would take changes away
+            // from the parent. SAFETY: a live loop, which runs this callback.
             unsafe { rest(r#loop, io) };
             return;
         } else {
-            // EAGAIN: there is nothing, for no reason.
+            // EAGAIN: the wait reported the fd as readable, but there is nothing to read.
             let length = sys::read(fd, &mut bytes).unwrap_or(0);
             bytes.get(..length).unwrap_or_default()
         };

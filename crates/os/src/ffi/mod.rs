@@ -7,11 +7,11 @@
     clippy::missing_safety_doc,
     reason = "what C asks of pointers holds for all"
 )]
-//! The C functions. What they promise is written here, once; include/pirn/os.h is generated from
-//! it.
+//! The C functions. Their contracts are written in these files only; include/pirn/os.h is generated
+//! from them.
 //!
-//! A source of C is a struct that the caller provides: the fd of the source, and a watcher for it
-//! in the loop. This file has what all of them share.
+//! In C a source is a struct provided by the caller. It contains the source's fd, and a watcher for
+//! that fd in the loop. This file has the functions that all kinds of sources share.
 
 mod child;
 mod clock;
@@ -41,7 +41,7 @@ const NO_IO: pirn_io = pirn_io {
     generation: 0,
 };
 
-/// What a C function returns that has nothing to tell but success.
+/// The result of a C function that returns 0 on success.
 fn status(result: Result<()>) -> c_int {
     match result {
         Ok(()) => 0,
@@ -49,7 +49,7 @@ fn status(result: Result<()>) -> c_int {
     }
 }
 
-/// What a function of the core has returned.
+/// Converts the result of a function of the core.
 fn result(status: c_int) -> Result<()> {
     match status {
         0.. => Ok(()),
@@ -57,8 +57,8 @@ fn result(status: c_int) -> Result<()> {
     }
 }
 
-/// Refuses a loop or options with which no source can be added. `own` are the options that only
-/// this kind of source has.
+/// Returns an error if no source can be added to this loop or with these options. `own` are the
+/// options that only this kind of source has.
 ///
 /// # Safety
 ///
@@ -67,7 +67,7 @@ unsafe fn check(r#loop: *mut pirn_loop, options: u32, own: u32) -> Result<()> {
     // SAFETY: passed on.
     let backend = unsafe { pirn_backend(r#loop) };
     result(backend)?;
-    // The fds of a host are its own numbers, which it chooses: ours would be taken for one of them.
+    // A host chooses its own numbers for fds: a real fd could be mistaken for one of them.
     if backend == PIRN_BACKEND_HOST as c_int {
         return Err(Errno::OPNOTSUPP);
     }
@@ -97,8 +97,8 @@ unsafe fn watch(
     Ok(io)
 }
 
-/// Ends what `watch` began, and closes the fd unless it is lost. Only in a copy of the loop that
-/// does not belong to this process nothing is done.
+/// Removes the watcher and closes the fd, unless the fd is lost. Does nothing in a forked child
+/// that has not called `pirn_after_fork`.
 ///
 /// # Safety
 ///
@@ -106,7 +106,8 @@ unsafe fn watch(
 unsafe fn unwatch(r#loop: *mut pirn_loop, io: pirn_io, fd: c_int) -> Result<()> {
     // SAFETY: passed on.
     let removed = result(unsafe { pirn_io_remove(r#loop, io) });
-    // With any other error the loop has ended, or the watcher was removed by its handle before.
+    // Any other error means that the loop has ended, or that the program removed the watcher by its
+    // handle.
     if removed == Err(Errno::CHILD) {
         return removed;
     }
@@ -123,12 +124,12 @@ unsafe fn unwatch(r#loop: *mut pirn_loop, io: pirn_io, fd: c_int) -> Result<()> 
 ///
 /// `r#loop` came from `pirn_init` and is readable.
 unsafe fn rest(r#loop: *mut pirn_loop, io: pirn_io) {
-    // SAFETY: passed on. It fails only for a watcher that is gone.
+    // SAFETY: passed on. The call fails only if the watcher was removed.
     unsafe { pirn_io_modify(r#loop, io, 0) };
 }
 
-/// True if the watcher of a source was told `PIRN_INVALID`. If somebody else has closed the fd, its
-/// number becomes -1: it may be another's by now, and must not be closed again.
+/// True if `ready` contains `PIRN_INVALID`. If another part of the program has closed the fd, `fd`
+/// is set to -1: the number may already belong to another file, which must not be closed.
 fn is_lost(ready: u32, fd: &mut c_int) -> bool {
     let is_lost = ready & PIRN_INVALID != 0;
     if is_lost && *fd >= 0 && !sys::is_open(*fd) {

@@ -14,41 +14,43 @@ use super::{NO_IO, check, is_lost, status, unwatch, watch};
 use crate::signal::{check as check_signal, take};
 use crate::sys::{self, AsRawFd, Errno, IntoRawFd, Result};
 
-/// Option of `pirn_signal_add`: block the signal in the calling thread if it is not blocked
-/// there, and let it through again when the source is removed.
+/// Option of `pirn_signal_add`: block the signal in the calling thread if it is not blocked there,
+/// and unblock it when the source is removed.
 pub const PIRN_SIGNAL_BLOCK: u32 = 1u32 << 0;
 
-/// In `options`: pirn has blocked the signal, so that removing the source is to let it through
-/// again.
+/// A bit in `options`: pirn has blocked the signal, and must unblock it when the source is removed.
 const IS_BLOCKED_BY_US: u32 = 0x8000_0000;
 
-/// What is told of a signal. The fields that its sender does not set are 0.
+/// A signal that has arrived. The fields that its sender does not set are 0.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_signal_info {
-    /// `sizeof(struct pirn_signal_info)` as this library knows it: fields are only ever appended.
+    /// `sizeof(struct pirn_signal_info)` in this library. New fields are only ever appended.
     pub size: u32,
-    /// The signal. 0: none, the source has lost its fd, as the first page tells.
+    /// The signal. 0: there is no signal, the source has lost its fd (see "Lost fds" on the first
+    /// page).
     pub signo: i32,
-    /// Why it was sent: `SI_USER`, `SI_QUEUE`, `SI_TIMER`, `CLD_EXITED` and so on, as
-    /// sigaction(2) lists.
+    /// Why the signal was sent: `SI_USER`, `SI_QUEUE`, `SI_TIMER`, `CLD_EXITED` and so on, see
+    /// sigaction(2).
     pub code: i32,
-    /// The process that sent it; of SIGCHLD the child.
+    /// The process that sent the signal; for SIGCHLD the child.
     pub pid: i32,
-    /// The user that sent it; of SIGCHLD the child's.
+    /// The user that sent the signal; for SIGCHLD the child's user.
     pub uid: u32,
-    /// Of SIGCHLD: the exit status or the signal. It may be that of one child out of several.
+    /// For SIGCHLD: the exit status or the signal that ended the child. One SIGCHLD may stand for
+    /// several children.
     pub status: i32,
-    /// Of sigqueue(3) and timers: the value as a number.
+    /// For sigqueue(3) and POSIX timers: the value as a number.
     pub value: i32,
     /// 0.
     pub reserved: u32,
-    /// Of sigqueue(3) and timers: the value as a pointer.
+    /// For sigqueue(3) and POSIX timers: the value as a pointer.
     pub pointer: u64,
 }
 
-/// Called with one signal. `signal` may be removed, and its memory used for something else. Runs on
-/// the loop's thread. Must not unwind or longjmp out.
+/// The callback of a signal source, called with one signal. You may remove `signal` in the
+/// callback, and reuse its memory. Called on the loop's thread. It must not be left by an exception
+/// or longjmp.
 pub type pirn_signal_fn = Option<
     unsafe extern "C" fn(
         r#loop: *mut pirn_loop,
@@ -58,8 +60,8 @@ pub type pirn_signal_fn = Option<
     ),
 >;
 
-/// A signal that is watched. Zero it before it is added for the first time, and leave it where it
-/// is until it is removed. The fields may be read; pirn alone writes them.
+/// A source for a signal. Zero it before you add it for the first time, and do not move it until it
+/// is removed. You may read the fields; only pirn may write them.
 #[repr(C)]
 pub struct pirn_signal {
     /// The watcher: for `pirn_io_modify` (0 pauses, `PIRN_READ` resumes), `pirn_io_ref`,
@@ -67,15 +69,15 @@ pub struct pirn_signal {
     pub io: pirn_io,
     /// The loop; NULL if it is not added.
     pub r#loop: *mut pirn_loop,
-    /// What is called.
+    /// The callback.
     pub callback: pirn_signal_fn,
-    /// What the callback is called with.
+    /// The user data, passed to the callback.
     pub user: *mut c_void,
-    /// The signalfd, which is pirn's; -1 if it is lost.
+    /// The source's signalfd, which belongs to pirn; -1 if it is lost.
     pub fd: c_int,
     /// The signal.
     pub signo: c_int,
-    /// The options, and what pirn notes beside them.
+    /// The options, and internal flags.
     pub options: u32,
     /// 0.
     pub reserved: u32,
@@ -94,33 +96,33 @@ const UNUSED: pirn_signal = pirn_signal {
 
 /// Watch a signal.
 ///
-/// The signal must be blocked in every thread of the process: a thread that does not block it
-/// takes it away from the loop. So block it before the first thread is made (the first page has a
-/// program), or let pirn do it by `PIRN_SIGNAL_BLOCK` if there is but one thread. A signal that
-/// is ignored is delivered all the same while it is blocked.
+/// Every thread of the process must block the signal: a thread that does not block it takes it away
+/// from the loop. So block it before you create the first thread (section "Signals" has the code),
+/// or give `PIRN_SIGNAL_BLOCK` if the process has only one thread. A blocked signal is reported
+/// even if its action is to be ignored.
 ///
-/// A standard signal that is raised several times before the loop gets to it comes once.
-/// Real-time signals queue, with their values, and come one in a turn. A signal that was directed
-/// at another thread, as pthread_kill(3) does, stays with that thread. If two sources in the
-/// process wait for one signal, in one loop or in several, each signal comes to one of them.
+/// If a standard signal is sent several times before the loop reads it, it is reported once.
+/// Real-time signals are queued with their values, and one of them is reported in each turn. A
+/// signal that was sent to another thread (as by pthread_kill(3)) is not reported. If two sources
+/// of the process wait for the same signal, each signal is reported to only one of them.
 ///
-/// @param signal    where what pirn knows of it is kept: zero, or removed before
-/// @param signo     1 to 64, but none that cannot be watched: SIGKILL, SIGSTOP, and what the
-///                  processor or the kernel raises for a fault (SIGSEGV, SIGBUS, SIGFPE, SIGILL,
-///                  SIGTRAP, SIGSYS)
+/// @param signal    the struct of the source: zero, or its source was removed before
+/// @param signo     1 to 64, except the signals that cannot be watched: SIGKILL, SIGSTOP, and those
+///                  for faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS)
 /// @param options   `PIRN_SIGNAL_BLOCK`, `PIRN_HIGH`, `PIRN_LOW`, `PIRN_UNREF`, or 0
 /// @param callback  called with each signal
-/// @param user      passed to the callback, never looked at
+/// @param user      passed to the callback, never dereferenced
 ///
 /// Returns 0, or
-/// - -EINVAL: no live loop; `signal` or callback NULL; not such a signal; other options
-/// - -EEXIST: `signal` is added already, or was never zeroed
+/// - -EINVAL: no live loop; `signal` or callback NULL; a `signo` that cannot be watched; other
+///   options
+/// - -EEXIST: `signal` is already added, or was never zeroed
 /// - -EBUSY: the calling thread does not block the signal, and `PIRN_SIGNAL_BLOCK` was not given
 /// - -EOPNOTSUPP: backend host
 /// - -ENOSPC, -ERANGE, -ECHILD: as `pirn_io_add`
-/// - -EMFILE, -ENFILE, -ENOMEM: what the kernel said
+/// - -EMFILE, -ENFILE, -ENOMEM: the kernel's error
 ///
-/// Takes an I/O slot and an fd. Cost: as `pirn_io_add`, and two system calls. Loop thread, any
+/// Uses an I/O slot and an fd. Cost: as `pirn_io_add`, and two system calls. Loop thread, any
 /// callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_signal_add(
@@ -202,16 +204,16 @@ unsafe fn add(
 
 /// Stop watching a signal.
 ///
-/// When this returns the callback will not run again; the struct is zero and can be added again. If
-/// `PIRN_SIGNAL_BLOCK` has blocked the signal it is let through to the calling thread: one that is
-/// pending then does what it would have done without pirn, which may end the process.
+/// Once this has returned, the callback is never called again; the struct is zero and can be added
+/// again. If `PIRN_SIGNAL_BLOCK` has blocked the signal, it is unblocked in the calling thread. A
+/// signal that is pending at that moment takes its normal action, which may end the process.
 ///
-/// Works after `pirn_deinit` too, as long as the block is readable: the fd is then closed.
+/// Also works after `pirn_deinit`, as long as the block is readable: the fd is then closed.
 ///
 /// Returns 0, or
 /// - -EINVAL: `signal` is NULL
-/// - -ENOENT: it is not added
-/// - -ECHILD: a copy made by fork
+/// - -ENOENT: `signal` is not added
+/// - -ECHILD: in a forked child, before `pirn_after_fork`
 ///
 /// Cost: as `pirn_io_remove`, and one or two system calls. Loop thread, any callback, its own too.
 /// Since 0.1.
@@ -240,7 +242,7 @@ unsafe fn remove(signal: *mut pirn_signal) -> Result<()> {
     Ok(())
 }
 
-/// The watcher's callback: takes one signal out of the signalfd, and hands it over.
+/// The watcher's callback: reads one signal from the signalfd and calls the source's callback.
 unsafe extern "C" fn on_ready(
     r#loop: *mut pirn_loop,
     _io: pirn_io,
@@ -270,7 +272,7 @@ unsafe extern "C" fn on_ready(
                 pointer: info.pointer,
                 ..LOST
             },
-            // Another source, or a thread that waits for the signal, was faster.
+            // Another source, or a thread that waits for the signal, has taken it first.
             None => return,
         }
     };
