@@ -19,16 +19,14 @@ macro_rules! programs {
 }
 
 programs! {
+    huge_timeouts_reach_the_kernel: "timeouts";
+    closed_fds_of_the_loop_and_at_the_limit_do_no_harm: "closed";
     bad_blocks_and_configurations_are_refused: "bad_init";
     bad_loops_callbacks_and_handles_are_refused: "bad_handles";
     bad_fds_and_bits_are_refused: "bad_fds";
-    full_is_an_answer: "capacity";
-    zero_and_huge_times_mean_what_they_say: "timeouts";
     callbacks_may_do_everything_but_enter_again: "in_callbacks";
     a_copy_made_by_fork_is_told_and_does_no_harm: "fork";
     signals_lose_and_shorten_nothing: "signals";
-    closed_fds_and_their_ghosts_do_no_harm: "closed";
-    readiness_is_the_same_on_every_backend: "hangup";
     fd_numbers_and_limits_do_not_matter: "fd_limits";
     a_foreign_loop_can_wait_for_it: "embedding";
     what_the_kernel_refuses_is_passed_on: "kernel";

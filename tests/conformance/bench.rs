@@ -6,16 +6,16 @@ use std::mem::MaybeUninit;
 use std::sync::RwLock;
 
 use pirn::{
-    Config, Core, Duration, Ended, Instant, Interest, Io, IoEvent, Limit, Loop, Memory, Ready,
-    Repeat, Result, Storage, Task, Timer, TimerEvent, When,
+    Config, Duration, Ended, Instant, Interest, Io, IoEvent, Limit, Memory, Ready, Repeat, Result,
+    Storage, Task, Timer, TimerEvent, When,
 };
 
+use crate::face::Whole;
 use crate::world::World;
 
-/// What callbacks receive.
-pub type Lp<'l, W> = Core<'l, Context<W>, <W as World>::Host>;
+pub use crate::face::Lp;
 /// What a callback does after it was logged. Runs with the loop and the context, as callbacks do.
-type Action<W> = Box<dyn for<'l> FnMut(&mut Lp<'l, W>, &mut Context<W>)>;
+type Action<W> = Box<dyn FnMut(&mut Lp<'_, '_, W>, &mut Context<W>)>;
 
 /// What the callbacks share: the world, the log, and every handle by its name.
 pub struct Context<W: World> {
@@ -44,7 +44,7 @@ impl<W: World> Context<W> {
     pub fn name_then(
         &mut self,
         name: &'static str,
-        action: impl FnMut(&mut Lp<'_, W>, &mut Context<W>) + 'static,
+        action: impl FnMut(&mut Lp<'_, '_, W>, &mut Context<W>) + 'static,
     ) -> usize {
         self.names.push((name, Some(Box::new(action))));
         self.names.len() - 1
@@ -62,7 +62,7 @@ impl<W: World> Context<W> {
         self.tasks[name]
     }
 
-    fn called(&mut self, event_loop: &mut Lp<'_, W>, user: usize, detail: &str) {
+    fn called(&mut self, event_loop: &mut Lp<'_, '_, W>, user: usize, detail: &str) {
         let name = self.names[user].0;
         self.log.push(if detail.is_empty() {
             name.to_owned()
@@ -97,11 +97,15 @@ pub fn letters(ready: Ready) -> String {
         .collect()
 }
 
-pub fn on_io<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>, event: IoEvent) {
+pub fn on_io<W: World>(event_loop: &mut Lp<'_, '_, W>, context: &mut Context<W>, event: IoEvent) {
     context.called(event_loop, event.user, &letters(event.ready));
 }
 
-pub fn on_timer<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>, event: TimerEvent) {
+pub fn on_timer<W: World>(
+    event_loop: &mut Lp<'_, '_, W>,
+    context: &mut Context<W>,
+    event: TimerEvent,
+) {
     let missed = if event.missed > 0 {
         format!("+{}", event.missed)
     } else {
@@ -110,13 +114,13 @@ pub fn on_timer<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>, 
     context.called(event_loop, event.user, &missed);
 }
 
-pub fn on_task<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>, user: usize) {
+pub fn on_task<W: World>(event_loop: &mut Lp<'_, '_, W>, context: &mut Context<W>, user: usize) {
     context.called(event_loop, user, "");
 }
 
 /// A loop in a world of its own.
 pub struct Bench<'s, W: World> {
-    pub event_loop: Loop<'s, Context<W>, W::Host>,
+    pub event_loop: Whole<'s, W>,
     pub context: Context<W>,
     /// How many callbacks a turn may run.
     limit: u32,
@@ -134,7 +138,7 @@ impl<'s, W: World> Bench<'s, W> {
             measure,
             ..Config::default()
         };
-        let event_loop = world.open(memory, config).expect("the backend opens");
+        let event_loop = Whole::open(&world, memory, config).expect("the backend opens");
         assert_eq!(event_loop.backend(), W::KIND);
         let context = Context {
             world,
@@ -199,7 +203,7 @@ impl<'s, W: World> Bench<'s, W> {
         name: &'static str,
         fd: i32,
         interest: Interest,
-        action: impl FnMut(&mut Lp<'_, W>, &mut Context<W>) + 'static,
+        action: impl FnMut(&mut Lp<'_, '_, W>, &mut Context<W>) + 'static,
     ) -> Io {
         let user = self.context.name_then(name, action);
         self.add(name, fd, interest, user)
@@ -210,7 +214,7 @@ impl<'s, W: World> Bench<'s, W> {
         name: &'static str,
         when: When,
         repeat: Repeat,
-        action: impl FnMut(&mut Lp<'_, W>, &mut Context<W>) + 'static,
+        action: impl FnMut(&mut Lp<'_, '_, W>, &mut Context<W>) + 'static,
     ) -> Timer {
         let user = self.context.name_then(name, action);
         self.start(name, when, repeat, user)
@@ -219,7 +223,7 @@ impl<'s, W: World> Bench<'s, W> {
     pub fn task_then(
         &mut self,
         name: &'static str,
-        action: impl FnMut(&mut Lp<'_, W>, &mut Context<W>) + 'static,
+        action: impl FnMut(&mut Lp<'_, '_, W>, &mut Context<W>) + 'static,
     ) -> Task {
         let user = self.context.name_then(name, action);
         self.post(name, user)

@@ -10,14 +10,15 @@ const READ: Interest = Interest::READ;
 claims! {
     all:
         all_tables_fill_drain_and_fill_again
-        watcher_table_answers_at_its_bound
         raise_handlers_take_slots_of_watchers
         refused_watcher_leaves_the_fd_unwatched
-        loop_without_any_capacity_turns
         churn_leaks_no_slot
         loop_moves_with_everything_it_has
         handles_of_slots_that_went_stay_stale
         loop_does_not_move_where_something_has_no_place;
+    rust:
+        loop_without_any_capacity_turns
+        watcher_table_answers_at_its_bound;
     kernel:
         more_fds_are_ready_than_one_wait_brings;
     epoll: ;
@@ -69,7 +70,7 @@ fn all_tables_fill_drain_and_fill_again<W: World>(_: &mut Bench<'_, W>) {
     }
 }
 
-/// 104: with capacities of 1, 2 and 3: N - 1, N, N + 1.
+/// T104: with capacities of 1, 2 and 3: N - 1, N, N + 1.
 fn watcher_table_answers_at_its_bound<W: World>(_: &mut Bench<'_, W>) {
     fn bound<W: World, const N: usize>() {
         let mut storage = Storage::<N, 0, 0>::new();
@@ -167,7 +168,7 @@ fn loop_without_any_capacity_turns<W: World>(_: &mut Bench<'_, W>) {
     assert_eq!(b.turn_for(pirn::Duration::FOREVER), [""; 0]);
 }
 
-/// 104, 144 (I5)
+/// T104.
 fn churn_leaks_no_slot<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<3, 3, 3>::new();
     let mut b = Bench::<W>::new(&mut storage);

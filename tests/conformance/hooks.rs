@@ -15,7 +15,8 @@ const READ: Interest = Interest::READ;
 const MS: Duration = Duration::from_millis(1);
 
 claims! {
-    all:
+    all:;
+    rust:
         take_hands_over_no_hook;
     called:
         hooks_stand_at_both_ends_of_a_turn
@@ -28,12 +29,13 @@ claims! {
         first_hook_of_a_dispatch_that_goes_on_adds_nothing_to_it
         hook_added_in_a_dispatch_waits_for_the_next
         removed_hook_is_not_called
-        hooks_may_remove_each_other
         hook_that_adds_its_like_does_not_hold_up_the_turn
         referenced_hook_keeps_the_run_going
+        hooks_move_with_a_growing_loop;
+    rust_called:
         hook_is_a_watcher_without_fd
-        hooks_move_with_a_growing_loop
-        hook_that_panics_ends_its_dispatch;
+        hook_that_panics_ends_its_dispatch
+        hooks_may_remove_each_other;
     kernel: ;
     epoll:
         pollable_fd_tells_of_idle_hooks_alone
@@ -49,7 +51,7 @@ fn hook_then<W: World>(
     b: &mut Bench<'_, W>,
     name: &'static str,
     when: Hook,
-    action: impl FnMut(&mut Lp<'_, W>, &mut Context<W>) + 'static,
+    action: impl FnMut(&mut Lp<'_, '_, W>, &mut Context<W>) + 'static,
 ) -> Io {
     let user = b.context.name_then(name, action);
     let io = b.event_loop.hook_add(when, NONE, on_io::<W>, user);

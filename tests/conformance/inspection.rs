@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use pirn::{Duration, Error, Info, Instant, Interest, Io, RawCore, Repeat, Task, Timer, When};
 
-use crate::bench::{Bench, Lp, on_io, on_timer};
+use crate::bench::{Bench, on_io, on_timer};
 use crate::world::World;
 
 const READ: Interest = Interest::READ;
 const MS: Duration = Duration::from_millis(1);
 
 claims! {
-    all:
+    all: ;
+    rust:
         watcher_is_told_as_it_was_added
         changes_of_a_watcher_are_told
         raise_handler_is_told
@@ -55,7 +56,7 @@ fn word<H: pirn::Host>(info: &Info<H>) -> usize {
 }
 
 /// Removes what a walk came by.
-fn remove<W: World>(core: &mut Lp<'_, W>, info: &Info<W::Host>) {
+fn remove<W: World>(core: &mut RawCore<'_, W::Host>, info: &Info<W::Host>) {
     match info {
         Info::Timer(info) => core.timer_stop(info.timer).unwrap(),
         Info::Io(info) => core.io_remove(info.io).unwrap(),

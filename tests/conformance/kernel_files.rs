@@ -191,7 +191,7 @@ fn always_ready_files_are_always_ready<W: World>(b: &mut Bench<'_, W>) {
     }
 }
 
-/// 14, 62: a file that is always ready is called once in a turn, beside everything else.
+/// T14, T62: a file that is always ready is called once in a turn, beside everything else.
 fn always_ready_files_take_turns_with_other_work<W: World>(b: &mut Bench<'_, W>) {
     let file = File::open("/dev/null").unwrap();
     let (reader, _writer) = b.ready_pipe();

@@ -22,8 +22,9 @@ claims! {
         closing_says_how_many_watchers_there_were
         closing_in_a_callback_silences_all_watchers_of_the_fd
         stale_handles_are_answered
-        loop_that_does_not_ask_for_the_process_works_alike
         bad_numbers_are_refused;
+    rust:
+        loop_that_does_not_ask_for_the_process_works_alike;
     kernel:
         fd_closed_before_it_is_removed_is_removed
         closed_behind_the_back
@@ -320,7 +321,7 @@ fn closed_number_is_refused<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.event_loop.stats().io_used, 0);
 }
 
-/// 37. What is an eventfd or an epoll set in this process is tried: the loop's own ones are among
+/// T37. What is an eventfd or an epoll set in this process is tried: the loop's own ones are among
 ///     them.
 fn own_fds_are_refused<W: World>(b: &mut Bench<'_, W>) {
     let _ = b.event_loop.pollable_fd();
@@ -409,8 +410,9 @@ fn loop_dropped_with_everything_pending_calls_nothing<W: World>(_: &mut Bench<'_
     for _ in 0..3 {
         let mut b = Bench::<W>::new(&mut storage);
         let (reader, _writer) = b.ready_pipe();
-        let must_not =
-            |_: &mut crate::bench::Lp<'_, W>, _: &mut crate::bench::Context<W>| panic!("called");
+        let must_not = |_: &mut crate::bench::Lp<'_, '_, W>, _: &mut crate::bench::Context<W>| {
+            panic!("called")
+        };
         b.io_then("io", reader, READ, must_not);
         b.timer_then(
             "timer",

@@ -5,32 +5,42 @@
 //! numbers in comments are those of the torture list.
 
 /// Makes tests of claims: for all four worlds, for the three kernels, for one alone. What is
-/// claimed for all worlds is claimed twice for each: of the calls of a dispatch, and of events that
-/// are taken one by one. What only calls can show stands under `called`.
+/// claimed for all worlds is claimed three times for each: of the calls of a dispatch, of events that
+/// are taken one by one, and of a loop made by the functions for C. Claims that only calls can show
+/// stand under `called`; claims of what the Rust interface alone has under `rust` and, if only calls
+/// can show them, under `rust_called`.
 macro_rules! claims {
     (
         all: $($all:ident)*;
+        $(rust: $($rust:ident)*;)?
         $(called: $($called:ident)*;)?
+        $(rust_called: $($rust_called:ident)*;)?
         kernel: $($kernel:ident)*;
         epoll: $($epoll:ident)*;
         simulation: $($simulation:ident)*;
     ) => {
-        mod select { claims!(Select: $($all)* $($($called)*)? $($kernel)*); }
-        mod poll { claims!(Poll: $($all)* $($($called)*)? $($kernel)*); }
-        mod epoll { claims!(Epoll: $($all)* $($($called)*)? $($kernel)* $($epoll)*); }
-        mod simulation { claims!(Simulation: $($all)* $($($called)*)? $($simulation)*); }
+        mod select { claims!(Select: $($all)* $($($rust)*)? $($($called)*)? $($($rust_called)*)? $($kernel)*); }
+        mod poll { claims!(Poll: $($all)* $($($rust)*)? $($($called)*)? $($($rust_called)*)? $($kernel)*); }
+        mod epoll { claims!(Epoll: $($all)* $($($rust)*)? $($($called)*)? $($($rust_called)*)? $($kernel)* $($epoll)*); }
+        mod simulation { claims!(Simulation: $($all)* $($($rust)*)? $($($called)*)? $($($rust_called)*)? $($simulation)*); }
         mod taking {
-            mod select { claims!(Taking<Select>: $($all)*); }
-            mod poll { claims!(Taking<Poll>: $($all)*); }
-            mod epoll { claims!(Taking<Epoll>: $($all)*); }
-            mod simulation { claims!(Taking<Simulation>: $($all)*); }
+            mod select { claims!(Taking<Select>: $($all)* $($($rust)*)?); }
+            mod poll { claims!(Taking<Poll>: $($all)* $($($rust)*)?); }
+            mod epoll { claims!(Taking<Epoll>: $($all)* $($($rust)*)?); }
+            mod simulation { claims!(Taking<Simulation>: $($all)* $($($rust)*)?); }
+        }
+        mod c {
+            mod select { claims!(ThroughC<Select>: $($all)* $($($called)*)? $($kernel)*); }
+            mod poll { claims!(ThroughC<Poll>: $($all)* $($($called)*)? $($kernel)*); }
+            mod epoll { claims!(ThroughC<Epoll>: $($all)* $($($called)*)? $($kernel)*); }
+            mod simulation { claims!(ThroughC<Simulation>: $($all)* $($($called)*)?); }
         }
     };
-    (Taking<$world:ident>: $($claim:ident)*) => {
+    ($variant:ident<$world:ident>: $($claim:ident)*) => {
         $(#[test]
         fn $claim() {
-            use $crate::world::{Taking, $world};
-            $crate::bench::check::<Taking<$world>>(super::super::$claim);
+            use $crate::world::{$variant, $world};
+            $crate::bench::check::<$variant<$world>>(super::super::$claim);
         })*
     };
     ($world:ident: $($claim:ident)*) => {
@@ -42,6 +52,7 @@ macro_rules! claims {
 }
 
 mod bench;
+mod face;
 mod os;
 mod simulation;
 mod statistics;

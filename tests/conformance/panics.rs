@@ -12,7 +12,8 @@ use crate::world::{Epoll, World};
 const READ: Interest = Interest::READ;
 
 claims! {
-    all:
+    all: ;
+    rust:
         what_a_panic_left_is_served_once
         what_a_panic_left_is_within_the_limit
         loop_that_times_its_callbacks_serves_what_a_panic_left;
@@ -23,7 +24,7 @@ claims! {
     simulation: ;
 }
 
-fn panics<W: World>(_: &mut Lp<'_, W>, _: &mut Context<W>) {
+fn panics<W: World>(_: &mut Lp<'_, '_, W>, _: &mut Context<W>) {
     panic!("on purpose");
 }
 

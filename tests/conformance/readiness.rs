@@ -1,6 +1,6 @@
 //! What is reported for which state of an fd.
 
-use pirn::{Error, Instant, Interest, Ready};
+use pirn::{Duration, Error, Instant, Interest, Ready};
 
 use crate::bench::Bench;
 use crate::world::World;
@@ -34,6 +34,7 @@ claims! {
         feeding_itself_ends_the_turn
         feeding_refuses_what_it_cannot_report
         readiness_that_vanished_is_not_reported
+        readiness_is_a_hint
         interest_that_is_not_one_is_refused;
     kernel: ;
     epoll: ;
@@ -102,7 +103,7 @@ fn full_pipe_is_not_writable<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["w W"]);
 }
 
-/// 6. The list allows select to miss it; pirn's asks poll and does not.
+/// T6. The list allows select to miss it; pirn's asks poll and does not.
 fn half_closed_peer_is_reported_to_readers<W: World>(b: &mut Bench<'_, W>) {
     let (one, other) = b.pair();
     b.io("one", one, READ | WRITE);
@@ -184,7 +185,6 @@ fn modified_interest_counts_from_the_next_turn<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["one RW"]);
 }
 
-/// 22. The design allows what the list would refuse: several watchers of one fd.
 fn several_watchers_share_an_fd<W: World>(b: &mut Bench<'_, W>) {
     let (one, other) = b.pair();
     b.context.world.write(other, 1);
@@ -303,7 +303,7 @@ fn fed_readiness_is_cut_to_the_interest<W: World>(b: &mut Bench<'_, W>) {
     b.assert_sleeps();
 }
 
-/// 62, for what is fed: a callback that feeds its own watcher is called again, but not in the same
+/// T62, for what is fed: a callback that feeds its own watcher is called again, but not in the same
 /// turn.
 fn feeding_itself_ends_the_turn<W: World>(b: &mut Bench<'_, W>) {
     let (one, _other) = b.pair();
@@ -349,6 +349,25 @@ fn readiness_that_vanished_is_not_reported<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn().len(), 1);
 }
 
+/// T18. Both watchers of a pipe are told of its one byte, and one of them reads it.
+fn readiness_is_a_hint<W: World>(b: &mut Bench<'_, W>) {
+    let (reader, _writer) = b.ready_pipe();
+    let copy = b.context.world.duplicate(reader);
+    for (name, fd) in [("one", reader), ("other", copy)] {
+        b.io_then(name, fd, READ, move |_, context| {
+            let count = context.world.read(fd, 1);
+            context.log.push(format!("read {count}"));
+        });
+    }
+    b.context.log.clear();
+    b.quiet_turn(Duration::ZERO).unwrap();
+    let mut log = std::mem::take(&mut b.context.log);
+    log.sort();
+    let would_block = format!("read -{}", Error::EAGAIN.errno());
+    assert_eq!(log, ["one R", "other R", &would_block, "read 1"]);
+    b.assert_silent();
+}
+
 /// T114.
 fn interest_that_is_not_one_is_refused<W: World>(b: &mut Bench<'_, W>) {
     let (reader, _writer) = b.pipe();
@@ -377,7 +396,7 @@ fn interest_that_is_not_one_is_refused<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.event_loop.stats().io_used, 1);
 }
 
-/// 18. The core hands over what it is told; it neither reads nor blocks itself.
+/// T18. The core hands over what it is told; it neither reads nor blocks itself.
 fn spurious_readiness_is_handed_on(b: &mut Bench<'_, crate::world::Simulation>) {
     let (reader, _writer) = b.pipe();
     let io = b.io("r", reader, READ);

@@ -13,7 +13,8 @@ claims! {
         everything_can_be_changed_in_every_callback
         everything_can_be_removed_in_every_callback
         the_world_can_be_closed_in_every_callback
-        callback_may_refill_every_queue
+        callback_may_refill_every_queue;
+    rust:
         panic_of_a_callback_leaves_a_loop_that_runs;
     kernel: ;
     epoll: ;
@@ -22,7 +23,7 @@ claims! {
 
 const KINDS: [&str; 5] = ["timer", "raised", "io", "task", "remote"];
 
-type Step<W> = fn(&mut Lp<'_, W>, &mut Context<W>);
+type Step<W> = fn(&mut Lp<'_, '_, W>, &mut Context<W>);
 
 /// A loop with one of each kind that only logs, all ready, and one of `kind` more that takes
 /// `step`, first of its kind.
@@ -96,7 +97,7 @@ const REST: [&str; 6] = ["timer", "periodic", "raised R", "io R", "task", "remot
 
 /// T93.
 fn everything_can_be_added_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
-    fn step<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>) {
+    fn step<W: World>(event_loop: &mut Lp<'_, '_, W>, context: &mut Context<W>) {
         if context.ios.contains_key("new") {
             return;
         }
@@ -132,7 +133,7 @@ fn everything_can_be_added_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
 
 /// T93.
 fn everything_can_be_changed_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
-    fn step<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>) {
+    fn step<W: World>(event_loop: &mut Lp<'_, '_, W>, context: &mut Context<W>) {
         for interest in [Interest::empty(), Interest::WRITE, READ] {
             event_loop.io_modify(context.io("io"), interest).unwrap();
         }
@@ -172,7 +173,7 @@ fn everything_can_be_changed_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
 
 /// T93.
 fn everything_can_be_removed_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
-    fn step<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>) {
+    fn step<W: World>(event_loop: &mut Lp<'_, '_, W>, context: &mut Context<W>) {
         let _ = event_loop.io_remove(context.io("io"));
         let _ = event_loop.io_remove(context.io("raised"));
         let _ = event_loop.timer_stop(context.timer("timer"));
@@ -194,7 +195,7 @@ fn everything_can_be_removed_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
 
 /// T31, T93.
 fn the_world_can_be_closed_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
-    fn step<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>) {
+    fn step<W: World>(event_loop: &mut Lp<'_, '_, W>, context: &mut Context<W>) {
         // The pipe that `arrange` made first, and one that takes its number.
         let first = context.fds[0];
         if event_loop.fd_closing(first) == Ok(1) {
@@ -218,9 +219,9 @@ fn the_world_can_be_closed_in_every_callback<W: World>(_: &mut Bench<'_, W>) {
     });
 }
 
-/// 62, 104: a callback that fills what it was called from does not lengthen its turn.
+/// T62, T104: a callback that fills what it was called from does not lengthen its turn.
 fn callback_may_refill_every_queue<W: World>(_: &mut Bench<'_, W>) {
-    fn step<W: World>(event_loop: &mut Lp<'_, W>, context: &mut Context<W>) {
+    fn step<W: World>(event_loop: &mut Lp<'_, '_, W>, context: &mut Context<W>) {
         let user = context.name("more");
         while event_loop.task_post(on_task::<W>, user).is_ok() {}
         while event_loop.remote().post(on_task::<W>, user).is_ok() {}

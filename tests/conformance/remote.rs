@@ -26,7 +26,8 @@ claims! {
         bit_raised_before_its_handler_does_not_spin
         raise_refuses_what_is_no_bit
         removed_handler_is_not_called
-        many_wakes_are_one_turn
+        many_wakes_are_one_turn;
+    rust:
         every_post_of_four_threads_runs_once
         remote_that_outlives_the_loop_is_refused;
     kernel: ;
@@ -276,7 +277,7 @@ fn many_wakes_are_one_turn<W: World>(b: &mut Bench<'_, W>) {
     b.assert_sleeps();
 }
 
-/// 68, 71, 76. Each word comes once, and those of one thread in its order.
+/// T68. Each word comes once, and those of one thread in its order.
 fn every_post_of_four_threads_runs_once<W: World>(_: &mut Bench<'_, W>) {
     const THREADS: usize = 4;
     const POSTS: usize = 5_000;
@@ -323,7 +324,7 @@ fn every_post_of_four_threads_runs_once<W: World>(_: &mut Bench<'_, W>) {
 /// T69.
 fn remote_that_outlives_the_loop_is_refused<W: World>(_: &mut Bench<'_, W>) {
     let mut storage = Storage::<1, 1, 4>::new();
-    let b = Bench::<W>::new(&mut storage);
+    let mut b = Bench::<W>::new(&mut storage);
     let remote = b.event_loop.remote();
     drop(b);
     assert_eq!(remote.post(on_task::<W>, 0), Err(Error::ESHUTDOWN));

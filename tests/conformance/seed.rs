@@ -1,8 +1,9 @@
 //! Handles of one life of a loop, and of the next.
 
-use pirn::{Config, Duration, Error, Interest, Io, Loop, Repeat, Storage, Task, Timer, When};
+use pirn::{Config, Duration, Error, Interest, Io, Repeat, Storage, Task, Timer, When};
 
-use crate::bench::{Bench, Context, on_io, on_task, on_timer};
+use crate::bench::{Bench, on_io, on_task, on_timer};
+use crate::face::Whole;
 use crate::world::World;
 
 claims! {
@@ -17,22 +18,16 @@ claims! {
 type Memory = Storage<4, 4, 4>;
 type Handles = (Io, Timer, Task);
 
-fn open<'s, W: World>(
-    world: &W,
-    memory: &'s mut Memory,
-    seed: u32,
-) -> Loop<'s, Context<W>, W::Host> {
+fn open<'s, W: World>(world: &W, memory: &'s mut Memory, seed: u32) -> Whole<'s, W> {
     let config = Config {
         seed,
         ..Config::default()
     };
-    world
-        .open(memory.into(), config)
-        .expect("the backend opens")
+    Whole::open(world, memory.into(), config).expect("the backend opens")
 }
 
 /// The first handle of each kind.
-fn handles<W: World>(event_loop: &mut Loop<'_, Context<W>, W::Host>) -> Handles {
+fn handles<W: World>(event_loop: &mut Whole<'_, W>) -> Handles {
     let nothing = Interest::empty();
     (
         event_loop.raise_add(0, nothing, on_io::<W>, 0).unwrap(),
@@ -43,7 +38,7 @@ fn handles<W: World>(event_loop: &mut Loop<'_, Context<W>, W::Host>) -> Handles 
     )
 }
 
-fn are_stale<W: World>(event_loop: &mut Loop<'_, Context<W>, W::Host>, handles: Handles) {
+fn are_stale<W: World>(event_loop: &mut Whole<'_, W>, handles: Handles) {
     let (io, timer, task) = handles;
     assert_eq!(event_loop.io_remove(io), Err(Error::ENOENT));
     assert_eq!(event_loop.timer_stop(timer), Err(Error::ENOENT));

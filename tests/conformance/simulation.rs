@@ -244,6 +244,14 @@ pub struct Simulation {
 }
 
 impl Simulation {
+    fn make_host(&self) -> SimulatedHost {
+        SimulatedHost {
+            state: Rc::clone(&self.state),
+            // Threads may ring it when the loop is gone.
+            bell: Box::leak(Box::default()),
+        }
+    }
+
     /// Lets the host say from now on that it can do this too.
     pub fn can(&self, extra: Capabilities) {
         self.state.borrow_mut().extra |= extra;
@@ -305,12 +313,11 @@ impl World for Simulation {
         memory: Memory<'s>,
         config: Config,
     ) -> Result<Loop<'s, C, SimulatedHost>> {
-        let host = SimulatedHost {
-            state: Rc::clone(&self.state),
-            // Threads may ring it when the loop is gone.
-            bell: Box::leak(Box::default()),
-        };
-        Loop::with_host(memory, host, config)
+        Loop::with_host(memory, self.make_host(), config)
+    }
+
+    fn host(&self) -> Option<SimulatedHost> {
+        Some(self.make_host())
     }
 
     fn pipe(&self) -> (i32, i32) {

@@ -16,7 +16,8 @@ claims! {
         use_and_peak_follow_each_kind
         refusals_are_counted
         wake_up_is_no_event
-        fd_ready_in_two_ways_is_found_once
+        fd_ready_in_two_ways_is_found_once;
+    rust:
         block_size_is_that_of_the_storage;
     called:
         longest_callback_is_measured_if_asked_for;

@@ -12,7 +12,8 @@ const READ: Interest = Interest::READ;
 const MS: Duration = Duration::from_millis(1);
 
 claims! {
-    all:
+    all: ;
+    rust:
         kinds_and_handles_are_told
         order_does_not_depend_on_the_room
         turn_is_over_when_nothing_is_taken

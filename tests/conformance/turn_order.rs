@@ -51,7 +51,7 @@ fn timers_then_raised_then_io_then_tasks_then_remote<W: World>(b: &mut Bench<'_,
     assert_eq!(b.turn(), ["io R"]);
 }
 
-/// 66: strict, and each is served in every turn.
+/// Priorities are strict, and each is served in every turn.
 fn priorities_order_io_and_raised<W: World>(b: &mut Bench<'_, W>) {
     one_of_each(b);
     for (name, option) in [("low", Interest::LOW), ("high", Interest::HIGH)] {
@@ -180,7 +180,7 @@ fn what_joins_a_cut_turn_waits_for_the_next<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(called, ["io R", "late io R"]);
 }
 
-/// 32, between turns.
+/// T32, between turns.
 fn removed_leftovers_are_skipped<W: World>(b: &mut Bench<'_, W>) {
     let mut readers = Vec::new();
     for name in ["a", "b", "c"] {

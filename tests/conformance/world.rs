@@ -16,9 +16,16 @@ pub trait World: Sized + 'static {
     const KIND: BackendKind;
     /// True if events are taken one by one, and their callbacks called by the test.
     const TAKES: bool = false;
+    /// True if the loops are made by the functions for C.
+    const IS_C: bool = false;
 
     fn new() -> Self;
     fn open<'s, C>(&self, memory: Memory<'s>, config: Config) -> Result<Loop<'s, C, Self::Host>>;
+
+    /// The host of a simulated world.
+    fn host(&self) -> Option<Self::Host> {
+        None
+    }
 
     /// The two ends of a pipe: what is read from, what is written to.
     fn pipe(&self) -> (i32, i32);
@@ -184,19 +191,29 @@ impl<const KIND: u32> Drop for Kernel<KIND> {
 }
 
 /// A world in which events are taken instead of being called.
-pub struct Taking<W>(W);
+pub type Taking<W> = Variant<W, false>;
+/// A world in which loops are made by the functions for C.
+pub type ThroughC<W> = Variant<W, true>;
 
-impl<W: World> World for Taking<W> {
+/// A world with another kind of loops.
+pub struct Variant<W, const IS_C: bool>(W);
+
+impl<W: World, const IS_C: bool> World for Variant<W, IS_C> {
     type Host = W::Host;
     const KIND: BackendKind = W::KIND;
-    const TAKES: bool = true;
+    const TAKES: bool = !IS_C;
+    const IS_C: bool = IS_C;
 
     fn new() -> Self {
-        Taking(W::new())
+        Variant(W::new())
     }
 
     fn open<'s, C>(&self, memory: Memory<'s>, config: Config) -> Result<Loop<'s, C, W::Host>> {
         self.0.open(memory, config)
+    }
+
+    fn host(&self) -> Option<W::Host> {
+        self.0.host()
     }
 
     fn pipe(&self) -> (i32, i32) {
