@@ -25,9 +25,10 @@ use crate::token::Token;
 use pending::Pending;
 pub use watcher::Hook;
 pub(crate) use watcher::{
-    ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, FOUND, HEAD, HOOKS, LOST, ONESHOT, RAISED, Watcher,
+    ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, FOUND, HEAD, HIGH, HOOKS, LOST, LOW, NORMAL, ONESHOT,
+    RAISED, Watcher,
 };
-use watcher::{HIGH, KERNEL_UNKNOWN, LOW, QUEUED, REASONS, UNREF, option};
+use watcher::{KERNEL_UNKNOWN, QUEUED, REASONS, UNREF, option};
 
 pub(crate) struct Watchers<'a> {
     pub(crate) slab: Slab<'a, Watcher>,
@@ -387,7 +388,7 @@ impl<'a> Watchers<'a> {
                 return false;
             }
             shared += u32::from(!is_head);
-            prioritised += u32::from(watcher.priority() != 1);
+            prioritised += u32::from(watcher.priority() != NORMAL);
             referenced += u32::from(watcher.flags & UNREF == 0);
             flagged += u32::from(watcher.flags & QUEUED != 0);
         }

@@ -7,6 +7,7 @@
 //! All are inlined into each of the callers in [`turn`](super::turn): a program without `pirn_take`
 //! has one alone.
 
+use core::num::NonZero;
 use core::ops::Range;
 
 use super::Reactor;
@@ -16,6 +17,7 @@ use crate::callback::Callback;
 use crate::time::Instant;
 use crate::timers;
 use crate::token::Token;
+use crate::watchers::RAISED;
 
 /// An I/O watcher to be called.
 pub(crate) struct FiredIo {
@@ -46,11 +48,23 @@ impl<B: Backend> Reactor<'_, B> {
         if !self.may_call() {
             return None;
         }
-        let fired = self.next_ordered();
-        if fired.is_none() {
+        let Some((index, ready)) = self.next_ordered() else {
             self.exhausted(ORDERED);
-        }
-        fired
+            return None;
+        };
+        let watcher = self.watchers.slab.get(index)?;
+        let is_raised = watcher.flags & RAISED != 0;
+        Some(FiredIo {
+            callback: watcher.callback,
+            io: watcher.token(index),
+            // Of a raise handler, the bit.
+            fd: if is_raised {
+                -1 - watcher.fd
+            } else {
+                watcher.fd
+            },
+            ready: ready.get(),
+        })
     }
 
     /// The next post from another thread.
@@ -145,10 +159,10 @@ impl<B: Backend> Reactor<'_, B> {
             self.report(entry.slot, found)
         } else {
             self.stale(entry);
-            0
+            None
         };
-        self.budget.give_back(u32::from(ready == 0));
-        (ready != 0).then_some(ready)
+        self.budget.give_back(u32::from(ready.is_none()));
+        ready.map(NonZero::get)
     }
 
     // ---- the loop's own tasks ----

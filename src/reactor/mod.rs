@@ -49,7 +49,7 @@ use crate::watchers::Watchers;
 use budget::Budget;
 pub(crate) use info::Live;
 pub(crate) use items::FiredIo;
-use state::{Hooks, Pollable, Raised, Set, Turn};
+use state::{Hooks, Pollable, Raised, Set, TimerCode, Turn};
 
 /// As the owner of a loop: this process is a copy, made by fork, of the one that it belongs to.
 const FORKED: u32 = u32::MAX;
@@ -99,8 +99,9 @@ pub(crate) struct Reactor<'a, B: Backend> {
     owner: u32,
     hold_count: u32,
     hooks: Hooks<B>,
-    raised: Raised,
+    raised: Raised<B>,
     pollable: Pollable<B>,
+    timer_code: Option<TimerCode<B>>,
     tasks: Tasks<'a>,
     pub(crate) backend: B,
     stats: Stats,
@@ -123,11 +124,9 @@ impl<'a, B: Backend> Reactor<'a, B> {
             budget: Budget::new(measures),
             set: Set::new(),
             hooks: Hooks::new(),
-            raised: Raised {
-                found: 0,
-                handled: 0,
-            },
+            raised: Raised::new(),
             pollable: Pollable::new(),
+            timer_code: None,
             owner: parts.shared.owner(),
             hold_count: 0,
             shared: parts.shared,

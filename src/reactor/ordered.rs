@@ -4,15 +4,14 @@
 //! What was found for a watcher is noted in the watcher, which stands on the pending list, before
 //! any of them is called; then the list is visited, for each priority in turn.
 
+use core::num::NonZero;
+
 use super::Reactor;
-use super::items::FiredIo;
-use super::state::{ORDERED, READY, Stage};
+use super::state::{ORDERED, READY, Stage, ToCall};
 use crate::backend::{ALWAYS_READY, Backend, Entry};
 use crate::ready::{Interest, Ready, report, unfold};
 use crate::slab::NONE;
-use crate::watchers::{ALWAYS, DIRTY, FED, FOUND, HEAD, LOST, ONESHOT};
-
-const PRIORITY_COUNT: u8 = 3;
+use crate::watchers::{ALWAYS, DIRTY, FED, FOUND, HEAD, HIGH, LOST, LOW, NORMAL, ONESHOT, Watcher};
 
 impl<B: Backend> Reactor<'_, B> {
     /// Hands the I/O of this turn over in order.
@@ -28,53 +27,50 @@ impl<B: Backend> Reactor<'_, B> {
         if self.turn.due & READY != 0 {
             self.mark_events(false);
         }
-        (self.turn.stage, self.turn.priority) = (Stage::Raised, 0);
+        (self.turn.stage, self.turn.priority) = (Stage::Raised, HIGH);
         self.turn.due |= ORDERED;
     }
 
-    /// Raised bits, then what the wait found, then readiness made in user space; for each priority.
+    /// The watcher that is to be called next, and with what: raised bits, then what the wait found,
+    /// then readiness made in user space; for each priority.
     #[inline(never)]
-    pub(super) fn next_ordered(&mut self) -> Option<FiredIo> {
+    pub(super) fn next_ordered(&mut self) -> Option<ToCall> {
         loop {
             if self.turn.stage == Stage::Raised {
-                let fired = self.next_raised();
-                if fired.is_some() {
-                    return fired;
+                let next = self.raised.next.and_then(|next| next(self));
+                if next.is_some() {
+                    return next;
                 }
                 self.watchers.begin_visit();
                 self.turn.stage = Stage::Pending;
             }
-            let fired = self.next_pending();
-            if fired.is_some() {
-                return fired;
+            let next = self.next_pending();
+            if next.is_some() {
+                return next;
             }
             self.turn.stage = Stage::Raised;
-            if !self.turn.has_priorities || self.turn.priority + 1 >= PRIORITY_COUNT {
-                self.turn.priority = 0;
-                self.turn.has_priorities = false;
-                self.watchers.end_marked();
-                return None;
-            }
-            self.turn.priority += 1;
+            self.turn.priority = match self.turn.priority {
+                HIGH if self.turn.has_priorities => NORMAL,
+                NORMAL => LOW,
+                _ => {
+                    self.turn.has_priorities = false;
+                    self.watchers.end_marked();
+                    return None;
+                }
+            };
         }
     }
 
-    fn next_raised(&mut self) -> Option<FiredIo> {
+    /// The handler of the lowest raised bit whose turn it is.
+    pub(super) fn next_raised(&mut self) -> Option<ToCall> {
         let mut bits = self.raised.due();
         while bits != 0 {
             let bit = bits.trailing_zeros();
             bits &= bits - 1;
             let index = self.watchers.find(-1 - bit as i32)?;
-            if self.is_turn_of(index) {
+            if self.is_turn_of(self.watchers.slab.get(index)?) {
                 self.raised.found &= !(1 << bit);
-                let io = self.watchers.slab.token(index);
-                let callback = self.watchers.slab.get(index)?.callback;
-                return Some(FiredIo {
-                    callback,
-                    io,
-                    fd: bit as i32,
-                    ready: Ready::READ.bits(),
-                });
+                return Some((index, NonZero::new(Ready::READ.bits())?));
             }
         }
         None
@@ -82,36 +78,30 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// What the wait found, then readiness made in user space: files that are always ready, fed
     /// events, fds that are gone.
-    fn next_pending(&mut self) -> Option<FiredIo> {
+    fn next_pending(&mut self) -> Option<ToCall> {
         while let Some(index) = self.watchers.visit() {
-            if !self.is_turn_of(index) {
+            let watcher = self.watchers.slab.get(index)?;
+            if !self.is_turn_of(watcher) {
                 continue;
             }
-            let Some(watcher) = self.watchers.slab.get(index) else {
-                continue;
-            };
+            let is_told = watcher.found & watcher.interest != 0;
             let is_always = watcher.flags & ALWAYS != 0;
-            let is_told = report(unfold(watcher.found), watcher.mask()) != 0;
             // What was fed since the turn began waits for the next one.
             let fed = if watcher.fed == 0 { FED } else { 0 };
             self.watchers.dequeue(index, FOUND | fed);
             if is_always && is_told {
                 self.ask_again(index);
             }
-            if let Some(fired) = self.take_found(index) {
-                return Some(fired);
+            if let Some(ready) = self.report_found(index) {
+                return Some((index, ready));
             }
         }
         None
     }
 
-    fn is_turn_of(&self, index: u32) -> bool {
-        !self.turn.has_priorities
-            || self
-                .watchers
-                .slab
-                .get(index)
-                .is_some_and(|watcher| watcher.priority() == self.turn.priority)
+    /// True if a watcher has the priority of the current pass.
+    fn is_turn_of(&self, watcher: &Watcher) -> bool {
+        !self.turn.has_priorities || watcher.priority() == self.turn.priority
     }
 
     /// No kernel tells when a file that is always ready is closed: it is asked before the watcher
@@ -136,41 +126,20 @@ impl<B: Backend> Reactor<'_, B> {
         self.watchers.dequeue(index, FED);
     }
 
-    /// The item for a watcher, if what was found for it concerns it.
-    fn take_found(&mut self, index: u32) -> Option<FiredIo> {
+    /// What a watcher is told of what was found for it: `None` if that does not concern it.
+    fn report_found(&mut self, index: u32) -> Option<NonZero<u32>> {
         let watcher = self.watchers.slab.get_mut(index)?;
-        let found = unfold(core::mem::take(&mut watcher.found));
-        if found == 0 {
-            None
-        } else {
-            self.item_for(index, found)
-        }
+        let found = core::mem::take(&mut watcher.found);
+        self.report(index, unfold(found))
     }
 
-    /// The item for a watcher, if `found` concerns it.
-    fn item_for(&mut self, index: u32, found: u32) -> Option<FiredIo> {
-        let ready = self.report(index, found);
-        if ready == 0 {
-            return None;
-        }
-        let watcher = self.watchers.slab.get(index)?;
-        Some(FiredIo {
-            callback: watcher.callback,
-            io: self.watchers.slab.token(index),
-            fd: watcher.fd,
-            ready,
-        })
-    }
-
-    /// What a watcher is told when `found` was found: 0 if that does not concern it.
+    /// What a watcher is told when `found` was found: `None` if that does not concern it.
     ///
     /// A oneshot watcher rests from now on, until it is modified; if that happens before the turn
     /// ends the kernel never learns of it. One whose fd is lost rests too.
     #[inline(never)]
-    pub(super) fn report(&mut self, index: u32, found: u32) -> u32 {
-        let Some(watcher) = self.watchers.slab.get_mut(index) else {
-            return 0;
-        };
+    pub(super) fn report(&mut self, index: u32, found: u32) -> Option<NonZero<u32>> {
+        let watcher = self.watchers.slab.get_mut(index)?;
         let (fd, flags) = (watcher.fd, watcher.flags);
         if found & Ready::INVALID.bits() != 0 {
             watcher.pause();
@@ -179,10 +148,10 @@ impl<B: Backend> Reactor<'_, B> {
             if flags & LOST == 0 {
                 self.lost(fd, index);
             }
-            return Ready::INVALID.bits();
+            return NonZero::new(Ready::INVALID.bits());
         }
-        let ready = report(found, watcher.mask());
-        if ready != 0 && flags & ONESHOT != 0 {
+        let ready = NonZero::new(report(found, watcher.mask()))?;
+        if flags & ONESHOT != 0 {
             watcher.pause();
             let head = if flags & HEAD != 0 {
                 Some(index)
@@ -193,7 +162,7 @@ impl<B: Backend> Reactor<'_, B> {
                 self.watchers.queue(head, DIRTY);
             }
         }
-        ready
+        Some(ready)
     }
 
     /// An event of an entry that is not in use. If none went out of use since the wait, the kernel

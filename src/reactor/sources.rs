@@ -70,11 +70,13 @@ impl<B: Backend> Reactor<'_, B> {
         if self.turn.now_is_stale {
             self.update();
         }
+        if !self.pollable.timers_start_quietly {
+            self.use_timers();
+        }
         let token = self.timers.start(deadline, period, callback)?;
         if flags != 0 {
             self.timers.set_flags(token, flags)?;
         }
-        self.pollable.timers_start_quietly = self.pollable.update.is_none();
         self.changed();
         Ok(token)
     }
@@ -198,6 +200,7 @@ impl<B: Backend> Reactor<'_, B> {
         let interest = Interest::READ | options;
         let (io, _) = self.watchers.insert(position, fd, interest, callback)?;
         self.raised.handled |= 1 << bit;
+        self.raised.next = Some(|reactor| reactor.next_raised());
         // The bit may be raised already.
         self.changed();
         Ok(io)

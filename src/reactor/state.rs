@@ -1,12 +1,18 @@
 //! What a reactor remembers besides its tables, by noun.
 
+use core::num::NonZero;
 use core::ops::Range;
 
 use super::Reactor;
 use crate::backend::Backend;
 use crate::remote::Ticket;
 use crate::slab::NONE;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
+
+/// A function that only some programs need, by address: the call that makes a program need it
+/// leaves the address in the reactor. So the linker leaves the code out of a program without that
+/// call.
+pub(super) type CodeOnUse<B, T> = for<'r, 'a> fn(&'r mut Reactor<'a, B>) -> T;
 
 /// What a turn may have to hand over: a set of these bits.
 pub(crate) type Due = u8;
@@ -53,7 +59,8 @@ pub(super) struct Turn {
     pub(super) has_priorities: bool,
     /// Where the ordered I/O is.
     pub(super) stage: Stage,
-    pub(super) priority: u8,
+    /// `HIGH`, `NORMAL` or `LOW`.
+    pub(super) priority: u16,
     /// What the last wait found, without those of the loop's own fds that were come across since.
     pub(super) found_count: u32,
     /// The places of the backend's events that are still to be handed over.
@@ -105,15 +112,28 @@ impl Set {
     }
 }
 
+/// The slot of the watcher that is to be called next, and what it is called with.
+pub(super) type ToCall = (u32, NonZero<u32>);
+
 /// The bits that other threads raise.
-pub(super) struct Raised {
+pub(super) struct Raised<B: Backend> {
+    /// Looks for the next handler to be called. The call that adds a handler leaves it here.
+    pub(super) next: Option<CodeOnUse<B, Option<ToCall>>>,
     /// Those found and not yet handed over, bits without a handler included.
     pub(super) found: u64,
     /// Those that have a handler.
     pub(super) handled: u64,
 }
 
-impl Raised {
+impl<B: Backend> Raised<B> {
+    pub(super) fn new() -> Self {
+        Raised {
+            next: None,
+            found: 0,
+            handled: 0,
+        }
+    }
+
     /// The bits that are to be handed over.
     #[inline]
     pub(super) fn due(&self) -> u64 {
@@ -145,12 +165,20 @@ impl<B: Backend> Hooks<B> {
     }
 }
 
+/// What a turn does for timers besides calling them. The first start of a timer leaves it in the
+/// reactor.
+pub(super) struct TimerCode<B: Backend> {
+    /// Notes the due timers in the turn.
+    pub(super) collect: CodeOnUse<B, ()>,
+    /// How long may be slept for the timers.
+    pub(super) time_to_next: CodeOnUse<B, Duration>,
+}
+
 /// The fd that a foreign loop waits for.
 pub(super) struct Pollable<B: Backend> {
     /// Makes the fd readable if there is something to do: to be called after every change, once the
-    /// application has the fd. By address, which the call that hands out the fd leaves here, so
-    /// that the linker leaves the code out of a program without that call.
-    pub(super) update: Option<for<'r, 'a> fn(&'r mut Reactor<'a, B>)>,
+    /// application has the fd. The call that hands out the fd leaves it here.
+    pub(super) update: Option<CodeOnUse<B, ()>>,
     /// When the fd's alarm rings: `NEVER` while it is off.
     pub(super) alarm: Instant,
     /// True if the start of a timer touches nothing but the timers: from the first start on, as

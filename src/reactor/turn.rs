@@ -9,7 +9,7 @@
 pub(crate) use super::caller::Caller;
 use super::calls::{call_hooks, hand_over};
 pub(crate) use super::calls::{call_tasks, call_timers};
-use super::state::{Due, ORDERED, POSTS, Phase, READY, TASKS, TIMERS};
+use super::state::{Due, ORDERED, POSTS, Phase, READY, TASKS, TIMERS, TimerCode};
 use super::unwind::OnUnwind;
 use super::{Ended, Reactor};
 use crate::backend::Backend;
@@ -103,10 +103,10 @@ impl<B: Backend> Reactor<'_, B> {
         if limit == Duration::ZERO || has_pending || self.has_queued() || self.hooks.has_idle {
             return Ok(Duration::ZERO);
         }
-        if self.timers.used() == 0 {
-            return Ok(limit);
+        match &self.timer_code {
+            Some(code) if self.timers.used() > 0 => Ok(limit.min((code.time_to_next)(self))),
+            _ => Ok(limit),
         }
-        Ok(limit.min(self.time_to_timer()))
     }
 
     /// Waits at most `timeout` for readiness and returns how many sources are ready. Does nothing
@@ -205,7 +205,9 @@ impl<B: Backend> Reactor<'_, B> {
     fn begin_turn(&mut self) {
         self.stats.turns += 1;
         if self.timers.used() > 0 {
-            self.collect_timers();
+            if let Some(code) = &self.timer_code {
+                (code.collect)(self);
+            }
         }
         if self.tasks.begin() {
             self.turn.due |= TASKS;
@@ -223,7 +225,17 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
+    /// Leaves in the reactor what a turn does for timers.
+    #[cold]
     #[inline(never)]
+    pub(super) fn use_timers(&mut self) {
+        self.timer_code = Some(TimerCode {
+            collect: |reactor| reactor.collect_timers(),
+            time_to_next: |reactor| reactor.time_to_timer(),
+        });
+        self.pollable.timers_start_quietly = self.pollable.update.is_none();
+    }
+
     fn collect_timers(&mut self) {
         let now = self.now();
         if let Some(deadline) = self.timers.collect(now) {
@@ -292,7 +304,6 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// How long may be slept for the timers.
-    #[inline(never)]
     fn time_to_timer(&mut self) -> Duration {
         let wake = self.timers.next_wake();
         if wake == Instant::NEVER {

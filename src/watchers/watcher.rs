@@ -49,6 +49,8 @@ pub(crate) const ONESHOT: u16 = option(Interest::ONESHOT);
 pub(crate) const EXCLUSIVE: u16 = option(Interest::EXCLUSIVE);
 pub(crate) const HIGH: u16 = option(Interest::HIGH);
 pub(crate) const LOW: u16 = option(Interest::LOW);
+/// The priority of a watcher that is neither `HIGH` nor `LOW`.
+pub(crate) const NORMAL: u16 = 0;
 pub(crate) const UNREF: u16 = option(Interest::UNREF);
 /// First of its fd.
 pub(crate) const HEAD: u16 = 0x0100;
@@ -192,14 +194,8 @@ impl Watcher {
         self.generation & 1 == 1
     }
 
-    /// Its place in the order of a turn: 0 high, 1 normal, 2 low.
-    pub(crate) fn priority(&self) -> u8 {
-        if self.flags & HIGH != 0 {
-            0
-        } else if self.flags & LOW != 0 {
-            2
-        } else {
-            1
-        }
+    /// `HIGH`, `NORMAL` or `LOW`.
+    pub(crate) fn priority(&self) -> u16 {
+        self.flags & (HIGH | LOW)
     }
 }
