@@ -157,8 +157,8 @@ impl<'a> Epoll<'a> {
     fn fetch(&mut self, timeout: Duration) -> io::Result<usize> {
         // The two that need no arithmetic, and are the most frequent.
         match timeout {
-            Duration::ZERO => epoll::wait(&self.set, events_of(self.records), Some(&NOT_AT_ALL)),
-            Duration::FOREVER => epoll::wait(&self.set, events_of(self.records), None),
+            Duration::ZERO => self.fetch_in_milliseconds(Some(&NOT_AT_ALL)),
+            Duration::FOREVER => self.fetch_in_milliseconds(None),
             _ => self.fetch_within(timeout),
         }
     }
@@ -167,33 +167,26 @@ impl<'a> Epoll<'a> {
     fn fetch_within(&mut self, timeout: Duration) -> io::Result<usize> {
         // Whole milliseconds, rounded down: what is left is waited for in the next turn, exactly.
         let whole = timeout.min(LONGEST_WAIT).0 / MILLISECOND;
-        if whole == 0 && timeout > Duration::ZERO {
+        if whole == 0 {
             // epoll_pwait knows no less than a millisecond; but an epoll fd can be polled, and
             // ppoll counts nanoseconds.
-            let mut fds = [PollFd::new(&self.set, PollFlags::IN)];
-            if poll(
-                &mut fds,
-                Some(&Timespec {
-                    tv_sec: 0,
-                    tv_nsec: timeout.0 as _,
-                }),
-            )? == 0
-            {
+            let mut fds = [PollFd::from_borrowed_fd(
+                borrow(self.set.as_raw_fd()),
+                PollFlags::IN,
+            )];
+            if poll(&mut fds, timespec(timeout).as_ref())? == 0 {
                 return Ok(0);
             }
         }
-        let whole = Timespec {
-            tv_sec: (whole / 1000) as _,
-            tv_nsec: (whole % 1000 * MILLISECOND) as _,
-        };
+        self.fetch_in_milliseconds(timespec(Duration(whole * MILLISECOND)).as_ref())
+    }
+
+    #[inline]
+    fn fetch_in_milliseconds(&mut self, timeout: Option<&Timespec>) -> io::Result<usize> {
         epoll::wait(
-            &self.set,
+            borrow(self.set.as_raw_fd()),
             events_of(self.records),
-            if timeout == Duration::FOREVER {
-                None
-            } else {
-                Some(&whole)
-            },
+            timeout,
         )
     }
 }
