@@ -144,11 +144,9 @@ fn when(
     {
         return Err(Error::EINVAL);
     }
-    // Whatever the option: a timer is started only when the turn's time is known.
-    let now = reactor.now();
     let deadline = match options & (PIRN_TIMER_ABSOLUTE | PIRN_TIMER_CACHED) {
         0 => reactor.clock() + Duration(delay_ns),
-        PIRN_TIMER_CACHED => now + Duration(delay_ns),
+        PIRN_TIMER_CACHED => reactor.now() + Duration(delay_ns),
         _ => Instant(delay_ns),
     };
     let flags = match policy {
