@@ -33,13 +33,14 @@ impl<'a, T: Slot> Slab<'a, T> {
     /// Takes over `slots`, at most 2^32 - 1 of them, all free. Their generations are counted from
     /// `seed`, which is even.
     pub(crate) fn new(slots: &'a mut [T], seed: u32) -> Self {
-        let mut free = NONE;
+        let (mut free, mut index) = (NONE, slots.len() as u32);
         // Backwards, so that they are handed out in order. As those that were freed go first, the
         // number of slots ever used is also the most used at once.
-        for (index, slot) in slots.iter_mut().enumerate().rev() {
+        for slot in slots.iter_mut().rev() {
             slot.set_generation(seed);
             slot.set_link(free);
-            free = index as u32;
+            index -= 1;
+            free = index;
         }
         Slab {
             slots,
