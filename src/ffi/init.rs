@@ -8,7 +8,6 @@ use crate::atomic::AtomicUsize;
 use crate::backend::{Backend, BackendKind};
 use crate::error::{Error, Result};
 use crate::reactor::Reactor;
-use crate::remote::Shared;
 use crate::storage::{Capacity, Cut};
 
 use super::config::{PIRN_MEASURE, PIRN_NO_FORK_CHECK, PIRN_TAKE, extended, pirn_config};
@@ -64,7 +63,11 @@ pub unsafe extern "C" fn pirn_init(
         return failure(Error::EINVAL);
     }
     // SAFETY: passed on.
-    match unsafe { init(block, size, config) } {
+    let result = unsafe { plan(block, size, config) }.and_then(|plan| {
+        // SAFETY: passed on.
+        unsafe { make(block, size, &plan) }
+    });
+    match result {
         Ok(made) => {
             // SAFETY: not NULL, hence writable as documented.
             unsafe { r#loop.write(made) };
@@ -74,12 +77,21 @@ pub unsafe extern "C" fn pirn_init(
     }
 }
 
-unsafe fn init(
-    block: *mut c_void,
-    size: usize,
-    config: *const pirn_config,
-) -> Result<*mut pirn_loop> {
-    let made = block.cast::<pirn_loop>();
+/// What a loop is to be made with, checked.
+struct Plan {
+    kind: BackendKind,
+    config: pirn_config,
+    capacity: Capacity,
+    /// Which life of the block begins.
+    epoch: u32,
+}
+
+/// Checks the arguments of `pirn_init`.
+///
+/// # Safety
+///
+/// As `pirn_init`.
+unsafe fn plan(block: *mut c_void, size: usize, config: *const pirn_config) -> Result<Plan> {
     if block.is_null() {
         return Err(Error::EINVAL);
     }
@@ -91,7 +103,7 @@ unsafe fn init(
     }
     // SAFETY: the block is aligned and longer than its first three words.
     let [magic, io_and_timers, tasks_and_epoch] = unsafe { block.cast::<[u64; 3]>().read() };
-    if magic == live_magic(made) {
+    if magic == live_magic(block.cast()) {
         return Err(Error::EBUSY);
     }
     // SAFETY: passed on.
@@ -126,15 +138,33 @@ unsafe fn init(
             Error::ENOBUFS
         });
     }
-    let epoch = ((tasks_and_epoch >> 32) as u32).wrapping_add(1);
+    Ok(Plan {
+        kind,
+        config,
+        capacity,
+        epoch: ((tasks_and_epoch >> 32) as u32).wrapping_add(1),
+    })
+}
 
+/// Makes the loop in a block that is large enough for it.
+///
+/// # Safety
+///
+/// As `pirn_init`.
+unsafe fn make(block: *mut c_void, size: usize, plan: &Plan) -> Result<*mut pirn_loop> {
+    let Plan {
+        kind,
+        ref config,
+        capacity,
+        epoch,
+    } = *plan;
+    let made = block.cast::<pirn_loop>();
     // SAFETY: the loop's head has the size of `pirn_loop`, below `PIRN_STORAGE_BASE`, hence inside
     // the block.
     let rest = unsafe { made.add(1) }.cast::<u8>();
+    let size_of_rest = size - size_of::<pirn_loop>();
     // SAFETY: what follows the head, to the end of the block, is writable and was lent by the
     // caller until deinit.
-    let size_of_rest = size - size_of::<pirn_loop>();
-    // SAFETY: as above.
     let cut = unsafe { Cut::<CWaker>::new(rest, size_of_rest, capacity, epoch) };
     let mut cut = cut.ok_or(Error::EINVAL)?;
     let tables = Cut::<CWaker>::behind_shared(rest, size_of_rest).ok_or(Error::EINVAL)?;
@@ -143,12 +173,11 @@ unsafe fn init(
     let backend = unsafe { open(kind, config.host, area)? };
     let waker = backend.waker(config.flags & PIRN_NO_FORK_CHECK == 0);
     let parts = cut.sized(size).finish(waker);
-    let shared: *const Shared<'static, CWaker> = parts.shared;
     let head = Head {
         magic: live_magic(made),
         io_and_timers: u64::from(capacity.io) | u64::from(capacity.timers) << 32,
         tasks_and_epoch: u64::from(capacity.tasks) | u64::from(epoch) << 32,
-        shared,
+        shared: parts.shared,
         tables,
         capacity,
         inside: AtomicUsize::new(0),
