@@ -28,10 +28,6 @@ const OWN: Entry = Entry {
     slot: NONE,
     backend_id: NOT_IN_SET,
 };
-const NOT_AT_ALL: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 0,
-};
 /// How many events one wait fetches at most. The kernel then goes on with the others: it takes them
 /// in turn.
 const MOST_EVENTS: usize = 1024;
@@ -39,9 +35,9 @@ const MOST_EVENTS: usize = 1024;
 /// many, up to the most.
 const FIRST_SUSPICION: u32 = 4;
 const MOST_REPEATS: u32 = 1024;
-/// The longest wait in one call: epoll_pwait counts milliseconds in an int. The loop then waits
-/// again.
-const LONGEST_WAIT: Duration = Duration::from_millis(i32::MAX as u64);
+/// The longest wait in one call, in milliseconds: 12 days. epoll_pwait counts them in an int. The
+/// loop then waits again.
+const LONGEST_WAIT: u64 = 1 << 30;
 /// Nanoseconds in a millisecond.
 const MILLISECOND: u64 = 1_000_000;
 
@@ -154,20 +150,20 @@ impl<'a> Epoll<'a> {
 
     /// One `epoll_pwait`; below a millisecond `ppoll` on the set before it.
     #[inline(always)]
-    fn fetch(&mut self, timeout: Duration) -> io::Result<usize> {
+    fn fetch(&mut self, timeout: Duration) -> io::Result<u32> {
         // The two that need no arithmetic, and are the most frequent.
         match timeout {
-            Duration::ZERO => self.fetch_in_milliseconds(Some(&NOT_AT_ALL)),
+            Duration::ZERO => self.fetch_in_milliseconds(Some(0)),
             Duration::FOREVER => self.fetch_in_milliseconds(None),
             _ => self.fetch_within(timeout),
         }
     }
 
     #[inline(never)]
-    fn fetch_within(&mut self, timeout: Duration) -> io::Result<usize> {
-        // Whole milliseconds, rounded down: what is left is waited for in the next turn, exactly.
-        let whole = timeout.min(LONGEST_WAIT).0 / MILLISECOND;
-        if whole == 0 {
+    fn fetch_within(&mut self, timeout: Duration) -> io::Result<u32> {
+        // Rounded down: what is left is waited for in the next turn, exactly.
+        let milliseconds = timeout.0 / MILLISECOND;
+        if milliseconds == 0 {
             // epoll_pwait knows no less than a millisecond; but an epoll fd can be polled, and
             // ppoll counts nanoseconds.
             let mut fds = [PollFd::from_borrowed_fd(
@@ -178,16 +174,26 @@ impl<'a> Epoll<'a> {
                 return Ok(0);
             }
         }
-        self.fetch_in_milliseconds(timespec(Duration(whole * MILLISECOND)).as_ref())
+        self.fetch_in_milliseconds(Some(milliseconds))
     }
 
+    /// `None`: for ever.
     #[inline]
-    fn fetch_in_milliseconds(&mut self, timeout: Option<&Timespec>) -> io::Result<usize> {
+    fn fetch_in_milliseconds(&mut self, timeout: Option<u64>) -> io::Result<u32> {
+        // rustix makes milliseconds of it again.
+        let timeout = timeout.map(|milliseconds| {
+            let milliseconds = milliseconds.min(LONGEST_WAIT);
+            Timespec {
+                tv_sec: (milliseconds / 1000) as _,
+                tv_nsec: (milliseconds % 1000 * MILLISECOND) as _,
+            }
+        });
         epoll::wait(
             borrow(self.set.as_raw_fd()),
             events_of(self.records),
-            timeout,
+            timeout.as_ref(),
         )
+        .map(|found| found as u32)
     }
 }
 
@@ -305,7 +311,7 @@ impl Backend for Epoll<'_> {
     #[inline(always)]
     fn wait(&mut self, timeout: Duration, _report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
         match self.fetch(timeout) {
-            Ok(found) => Ok(found as u32),
+            Ok(found) => Ok(found),
             Err(Errno::INTR) => Ok(0),
             Err(errno) => Err(error(errno)),
         }
