@@ -253,7 +253,7 @@ impl<C, H: Host> Drop for Loop<'_, C, H> {
     fn drop(&mut self) {
         let raw = &self.core.raw;
         raw.shared.close();
-        while raw.shared.retire_here().is_err() {
+        while raw.shared.close_and_check_idle_here().is_err() {
             // To yield is not enough: that thread may have the lower priority.
             raw.reactor.backend.nap(Duration::from_micros(50));
         }

@@ -228,7 +228,7 @@ pub unsafe extern "C" fn pirn_deinit(r#loop: *mut pirn_loop) -> c_int {
     let result = match unsafe { super::shared(r#loop) } {
         // SAFETY: a live loop, as `shared` has found.
         Ok(shared) => match unsafe { super::run::check_idle(r#loop) } {
-            Ok(()) => shared.retire_here(),
+            Ok(()) => shared.close_and_check_idle_here(),
             Err(error) => Err(error),
         },
         Err(error) => Err(error),

@@ -84,8 +84,19 @@ pub(crate) fn call_tasks<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
 
 #[inline(never)]
 fn call_posts<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
-    while let Some(callback) = caller.reactor().next_post() {
-        caller.call_post(callback);
+    while let Some(batch) = caller.reactor().next_posts() {
+        let mut rest = OnUnwind::new((&mut *caller, batch), |(caller, batch)| {
+            caller.reactor().give_back_posts(batch.len());
+        });
+        let (caller, batch) = &mut rest.state;
+        while let Some(callback) = batch.take() {
+            caller.call_post(callback);
+        }
+        if batch.len() > 0 {
+            // The next one is not published.
+            caller.reactor().give_back_posts(batch.len());
+        }
+        rest.disarm();
     }
 }
 

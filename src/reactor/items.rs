@@ -14,6 +14,7 @@ use super::Reactor;
 use super::state::{Due, ORDERED, POSTS, READY, Stage, TASKS, TIMERS};
 use crate::backend::{Backend, Entry};
 use crate::callback::Callback;
+use crate::remote::Batch;
 use crate::time::Instant;
 use crate::timers;
 use crate::token::Token;
@@ -27,7 +28,7 @@ pub(crate) struct FiredIo {
     pub(crate) ready: u32,
 }
 
-impl<B: Backend> Reactor<'_, B> {
+impl<'a, B: Backend> Reactor<'a, B> {
     /// The next due timer.
     #[inline(always)]
     pub(super) fn next_timer(&mut self) -> Option<timers::Fired> {
@@ -65,19 +66,6 @@ impl<B: Backend> Reactor<'_, B> {
             },
             ready: ready.get(),
         })
-    }
-
-    /// The next post from another thread.
-    #[inline(always)]
-    pub(super) fn next_post(&mut self) -> Option<Callback> {
-        if !self.may_call() {
-            return None;
-        }
-        let post = self.shared.pop(self.turn.posts_end);
-        if post.is_none() {
-            self.exhausted(POSTS);
-        }
-        post
     }
 
     /// Charges one more callback, if it may be started.
@@ -224,6 +212,47 @@ impl<B: Backend> Reactor<'_, B> {
     #[inline(never)]
     fn task_was_cancelled(&mut self) {
         self.budget.give_back(1);
+    }
+
+    // ---- posts from other threads ----
+
+    /// The next posts of the turn, at least one; they are charged. `None` if there are no more, or
+    /// at the limit.
+    #[inline(always)]
+    pub(super) fn next_posts(&mut self) -> Option<Batch<'a>> {
+        let left = self.budget.left();
+        if left == 0 {
+            return self.next_post_timed();
+        }
+        let batch = self.shared.batch(self.turn.posts_end, left as usize);
+        self.budget.take(batch.len() as u32);
+        if batch.len() == 0 {
+            self.turn.due &= !POSTS;
+            return None;
+        }
+        Some(batch)
+    }
+
+    /// One at a time where each callback is timed.
+    #[cold]
+    fn next_post_timed(&mut self) -> Option<Batch<'a>> {
+        if !self.may_call_timed() {
+            return None;
+        }
+        let batch = self.shared.batch(self.turn.posts_end, 1);
+        if batch.len() == 0 {
+            self.exhausted(POSTS);
+            return None;
+        }
+        Some(batch)
+    }
+
+    /// Takes back as many of a batch as were not taken.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn give_back_posts(&mut self, count: usize) {
+        self.shared.end_batch();
+        self.budget.give_back(count as u32);
     }
 
     // ---- timing ----

@@ -246,7 +246,7 @@ impl<B: Backend> Reactor<'_, B> {
 
     #[inline(never)]
     fn begin_posts(&mut self) {
-        let (end, length) = self.shared.published_end();
+        let (end, length) = self.shared.snapshot_end();
         if length > 0 {
             self.turn.posts_end = end;
             self.turn.due |= POSTS;

@@ -127,8 +127,8 @@ fn turn(shared: &Loop, taken: &mut Vec<usize>) {
         shared.wake_object().sleep();
     }
     shared.awake();
-    let (end, _) = shared.published_end();
-    while let Some(callback) = shared.pop(end) {
+    let (end, _) = shared.snapshot_end();
+    while let Some(callback) = shared.batch(end, 1).take() {
         taken.push(callback.user.addr());
     }
 }
@@ -364,7 +364,7 @@ fn loom_no_waker_is_inside_after_retiring() {
         ];
         // It looked, was not woken and went on: whoever has seen it sleep may come late.
         let _ = shared.about_to_sleep();
-        while shared.retire().is_err() {
+        while shared.close_and_check_idle().is_err() {
             thread::yield_now();
         }
         assert!(
@@ -386,7 +386,7 @@ fn loom_what_was_accepted_before_closing_is_handed_back() {
         let posters = [1, 2].map(|n| thread::spawn(move || shared.post(callback(n))));
         let mut taken = Vec::new();
         taken.extend(shared.take().map(|callback| callback.user.addr()));
-        while shared.retire().is_err() {
+        while shared.close_and_check_idle().is_err() {
             thread::yield_now();
         }
         drain(shared, &mut taken);
@@ -412,7 +412,7 @@ fn loom_a_refused_end_loses_no_post() {
         let poster = thread::spawn(move || shared.post(callback(1)));
         let sleeps = shared.about_to_sleep();
         let mut taken = Vec::new();
-        if shared.retire().is_ok() {
+        if shared.close_and_check_idle().is_ok() {
             drain(shared, &mut taken);
             let post = poster.join().unwrap();
             assert_eq!(taken.len(), usize::from(post.is_ok()));

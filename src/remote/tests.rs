@@ -6,6 +6,8 @@ use std::vec::Vec;
 use core::ptr::{NonNull, without_provenance_mut};
 
 use super::mailbox::CLOSED_DISTANCE;
+use super::raised::MAX_RAISED;
+use super::state::{ONE_WAKER, SLEEPING, needs_waking};
 use super::*;
 
 /// A wake object that counts.
@@ -48,8 +50,8 @@ fn callback(number: usize) -> Callback {
 
 /// Takes what is there now, as one turn does.
 fn turn<W: Wake>(shared: &Shared<'_, W>) -> Vec<usize> {
-    let (end, _) = shared.published_end();
-    core::iter::from_fn(|| shared.pop(end))
+    let (end, _) = shared.snapshot_end();
+    core::iter::from_fn(|| shared.batch(end, 1).take())
         .map(|callback| callback.user.addr())
         .collect()
 }
@@ -63,11 +65,8 @@ fn reserve<'s>(shared: &'s Shared<'_, Bell>) -> &'s Entry {
 
 /// What it does last.
 fn publish(shared: &Shared<'_, Bell>, entry: &Entry, callback: Callback) {
-    entry.user.store(callback.user, Ordering::Relaxed);
-    entry
-        .function
-        .store(callback.function.as_ptr(), Ordering::Release);
-    shared.rouse();
+    entry.publish(callback);
+    shared.wake_if_sleeping();
 }
 
 #[test]
@@ -168,10 +167,10 @@ fn a_message_posted_within_a_turn_waits_for_the_next() {
     let entries = entries(2);
     let shared = Shared::new(&entries, Bell::default());
     shared.post(callback(1)).unwrap();
-    let (end, _) = shared.published_end();
-    assert!(shared.pop(end).is_some());
+    let (end, _) = shared.snapshot_end();
+    assert!(shared.batch(end, 1).take().is_some());
     shared.post(callback(2)).unwrap();
-    assert_eq!(shared.pop(end), None);
+    assert_eq!(shared.batch(end, 1).take(), None);
     assert_eq!(turn(&shared), [2]);
 }
 
@@ -180,11 +179,11 @@ fn a_turn_cut_off_by_take_ends_there() {
     let entries = entries(4);
     let shared = Shared::new(&entries, Bell::default());
     shared.post(callback(1)).unwrap();
-    let (end, _) = shared.published_end();
+    let (end, _) = shared.snapshot_end();
     shared.post(callback(2)).unwrap();
     while shared.take().is_some() {}
     shared.post(callback(3)).unwrap();
-    assert_eq!(shared.pop(end), None);
+    assert_eq!(shared.batch(end, 1).take(), None);
 }
 
 #[test]
@@ -323,7 +322,7 @@ fn raised_bits_coalesce_and_are_found_once() {
 fn a_raise_wakes_the_loop_though_a_stopped_one_has_set_the_bit() {
     let shared = Shared::new(&[], Bell::default());
     assert!(shared.about_to_sleep());
-    shared.raised[0].fetch_or(1 << 5, Ordering::Release);
+    shared.raised.words[0].fetch_or(1 << 5, Ordering::Release);
     shared.raise(5).unwrap();
     assert_eq!(shared.rings(), 1);
 }
@@ -366,19 +365,19 @@ fn retire_is_busy_until_a_reserved_place_is_filled() {
     let shared = Shared::starting_at(usize::MAX - 1, &entries, Bell::default());
     shared.post(callback(1)).unwrap();
     let reserved = reserve(&shared);
-    assert_eq!(shared.retire(), Err(Error::EBUSY));
+    assert_eq!(shared.close_and_check_idle(), Err(Error::EBUSY));
     assert!(shared.take().is_some());
-    assert_eq!(shared.retire(), Err(Error::EBUSY));
+    assert_eq!(shared.close_and_check_idle(), Err(Error::EBUSY));
     // Until it succeeds the loop lives on, as if it had not been asked.
     shared.post(callback(3)).unwrap();
     shared.raise(5).unwrap();
     shared.stop().unwrap();
     assert_eq!((shared.take_raised(), shared.take_stop()), (1 << 5, true));
     publish(&shared, reserved, callback(2));
-    assert_eq!(shared.retire(), Ok(()));
+    assert_eq!(shared.close_and_check_idle(), Ok(()));
     assert_eq!(shared.post(callback(4)), Err(Error::ESHUTDOWN));
     assert_eq!(turn(&shared), [2, 3]);
-    assert_eq!(shared.retire(), Ok(()));
+    assert_eq!(shared.close_and_check_idle(), Ok(()));
 }
 
 #[test]
@@ -387,11 +386,11 @@ fn queues_that_were_closed_stay_closed_when_retire_is_busy() {
     let shared = Shared::new(&entries, Bell::default());
     let reserved = reserve(&shared);
     shared.close();
-    assert_eq!(shared.retire(), Err(Error::EBUSY));
+    assert_eq!(shared.close_and_check_idle(), Err(Error::EBUSY));
     assert_eq!(shared.post(callback(1)), Err(Error::ESHUTDOWN));
     assert_eq!(shared.wake(), Err(Error::ESHUTDOWN));
     publish(&shared, reserved, callback(2));
-    assert_eq!(shared.retire(), Ok(()));
+    assert_eq!(shared.close_and_check_idle(), Ok(()));
     assert_eq!(turn(&shared), [2]);
 }
 
@@ -406,23 +405,23 @@ static RETIRED_INSIDE: OnceLock<Shared<'static, Inside>> = OnceLock::new();
 impl Wake for Inside {
     fn wake(&self) -> Result<()> {
         let shared = RETIRED_INSIDE.get().unwrap();
-        self.answer.set(shared.retire()).unwrap();
+        self.answer.set(shared.close_and_check_idle()).unwrap();
         // A refused end has changed nothing.
-        assert_eq!(shared.state.load(Ordering::Relaxed) & CLOSED, 0);
+        assert_eq!(shared.state.word.load(Ordering::Relaxed) & CLOSED, 0);
         Ok(())
     }
 }
 
 /// What `request` does up to the call, for a poster that is to be stopped there.
 fn begin_waking(shared: &Shared<'_, Bell>) {
-    let state = shared.state.load(Ordering::Relaxed);
+    let state = shared.state.word.load(Ordering::Relaxed);
     assert!(needs_waking(state));
     let next = (state & !SLEEPING) + ONE_WAKER;
-    shared.state.store(next, Ordering::Relaxed);
+    shared.state.word.store(next, Ordering::Relaxed);
 }
 
 fn begin_waking_if_asleep(shared: &Shared<'_, Bell>) {
-    if needs_waking(shared.state.load(Ordering::Relaxed)) {
+    if needs_waking(shared.state.word.load(Ordering::Relaxed)) {
         begin_waking(shared);
     }
 }
@@ -470,7 +469,7 @@ fn a_wake_that_fails_is_tried_again_by_the_next() {
     shared.awake();
     shared.post(callback(5)).unwrap();
     assert_eq!(shared.rings(), 4);
-    assert!(shared.retire().is_ok());
+    assert!(shared.close_and_check_idle().is_ok());
 }
 
 /// What fork leaves in a copy: posters that were stopped there for ever.
@@ -506,7 +505,7 @@ fn steps_of_others_are_forgotten_wherever_they_were_stopped() {
                     shared.post(callback(round)).unwrap();
                     assert_eq!(turn(&shared), [round]);
                 }
-                assert!(shared.retire().is_ok());
+                assert!(shared.close_and_check_idle().is_ok());
             }
         }
     }
@@ -522,11 +521,11 @@ fn steps_of_others_are_forgotten_after_closing_too() {
     shared.close();
     assert_eq!(turn(&shared), [1]);
     assert_eq!(shared.take(), None);
-    assert_eq!(shared.retire(), Err(Error::EBUSY));
+    assert_eq!(shared.close_and_check_idle(), Err(Error::EBUSY));
     shared.forget_others();
     assert_eq!(turn(&shared), [3]);
     assert_eq!(shared.post(callback(4)), Err(Error::ESHUTDOWN));
-    assert_eq!(shared.retire(), Ok(()));
+    assert_eq!(shared.close_and_check_idle(), Ok(()));
 }
 
 #[test]
@@ -535,7 +534,7 @@ fn retire_is_busy_while_a_waker_is_inside() {
     assert!(shared.about_to_sleep());
     shared.wake().unwrap();
     assert_eq!(shared.wake_object().answer.get(), Some(&Err(Error::EBUSY)));
-    assert_eq!(shared.retire(), Ok(()));
+    assert_eq!(shared.close_and_check_idle(), Ok(()));
 }
 
 #[test]
@@ -543,9 +542,9 @@ fn a_retired_loop_is_not_woken_even_if_it_sleeps() {
     let entries = entries(1);
     let shared = Shared::new(&entries, Bell::default());
     assert!(shared.about_to_sleep());
-    assert_eq!(shared.retire(), Ok(()));
+    assert_eq!(shared.close_and_check_idle(), Ok(()));
     assert_eq!(shared.post(callback(1)), Err(Error::ESHUTDOWN));
-    shared.rouse();
+    shared.wake_if_sleeping();
     assert_eq!(shared.wake(), Err(Error::ESHUTDOWN));
     assert_eq!(shared.rings(), 0);
 }
@@ -623,7 +622,7 @@ fn four_threads_lose_nothing_and_keep_their_order() {
         assert_eq!(shared.accepted_count(), first.wrapping_add(POSTERS * each));
         assert_eq!(shared.len(), 0);
         assert!(shared.is_sound());
-        assert_eq!(shared.retire(), Ok(()));
+        assert_eq!(shared.close_and_check_idle(), Ok(()));
     }
 }
 
@@ -654,7 +653,7 @@ fn what_was_accepted_before_closing_is_handed_back() {
             for _ in 0..round {
                 taken += turn(&shared).len();
             }
-            while shared.retire() == Err(Error::EBUSY) {
+            while shared.close_and_check_idle() == Err(Error::EBUSY) {
                 std::thread::yield_now();
             }
             while shared.take().is_some() {
