@@ -1290,7 +1290,8 @@ uint64_t pirn_deadline(struct pirn_loop *loop);
 /* ============================ Tasks ============================ */
 
 /**
- * The callback of a task or a post. Its place in the queue is already free when it is called.
+ * The callback of a task or a post. When it is called, the place of a task in the queue is already
+ * free; for the place of a post see `pirn_remote_post`.
  * Called on the loop's thread. If it leaves by an exception or longjmp: see `pirn_abandon`.
  */
 typedef void (*pirn_task_fn)(struct pirn_loop *loop, void *user);
@@ -1386,7 +1387,9 @@ int pirn_task_reclaim(struct pirn_loop *loop, pirn_task_fn *callback, void **use
  *
  * Returns 0, or
  * - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
- * - -EAGAIN: the queue is full; its capacity is half that for tasks, rounded up
+ * - -EAGAIN: the queue is full; its capacity is half that for tasks, rounded up. The loop frees
+ *   the places of posts in batches of at most an eighth of the queue, so a full queue may still
+ *   be full in the callback of a post, but not after the turn
  * - -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`
  *
  * Async-signal-safe: it takes no lock, allocates nothing, and does not change errno. A signal

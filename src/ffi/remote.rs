@@ -23,7 +23,9 @@ use super::{
 ///
 /// Returns 0, or
 /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
-/// - -EAGAIN: the queue is full; its capacity is half that for tasks, rounded up
+/// - -EAGAIN: the queue is full; its capacity is half that for tasks, rounded up. The loop frees
+///   the places of posts in batches of at most an eighth of the queue, so a full queue may still
+///   be full in the callback of a post, but not after the turn
 /// - -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`
 ///
 /// Async-signal-safe: it takes no lock, allocates nothing, and does not change errno. A signal

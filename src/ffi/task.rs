@@ -15,7 +15,8 @@ pub struct pirn_task {
     pub generation: u32,
 }
 
-/// The callback of a task or a post. Its place in the queue is already free when it is called.
+/// The callback of a task or a post. When it is called, the place of a task in the queue is already
+/// free; for the place of a post see `pirn_remote_post`.
 /// Called on the loop's thread. If it leaves by an exception or longjmp: see `pirn_abandon`.
 pub type pirn_task_fn = Option<unsafe extern "C" fn(r#loop: *mut pirn_loop, user: *mut c_void)>;
 

@@ -128,8 +128,23 @@ fn turn(shared: &Loop, taken: &mut Vec<usize>) {
     }
     shared.awake();
     let (end, _) = shared.snapshot_end();
-    while let Some(callback) = shared.batch(end, 1).take() {
-        taken.push(callback.user.addr());
+    taken.extend(take_all(shared, end));
+}
+
+/// Takes the messages before `end`, as a dispatch does.
+fn take_all<W: Wake>(shared: &Shared<'_, W>, end: Ticket) -> Vec<usize> {
+    let mut taken = Vec::new();
+    loop {
+        let mut batch = shared.batch(end, usize::MAX);
+        if batch.len() == 0 {
+            return taken;
+        }
+        while let Some(callback) = batch.take() {
+            taken.push(callback.user.addr());
+        }
+        if batch.len() > 0 {
+            shared.end_batch();
+        }
     }
 }
 
@@ -247,6 +262,30 @@ fn loom_places_are_reused_only_when_they_are_free() {
     });
 }
 
+/// A full ring of two, both places of which are freed together.
+#[test]
+fn loom_places_of_a_batch_are_reused_only_when_they_are_free() {
+    check(3, || {
+        let shared = new_loop(usize::MAX, 2);
+        shared.post(callback(1)).unwrap();
+        shared.post(callback(2)).unwrap();
+        let poster = thread::spawn(move || {
+            let accepted = [3, 4].map(|n| shared.post(callback(n)).is_ok());
+            [3, 4].into_iter().zip(accepted)
+        });
+        let (end, _) = shared.snapshot_end();
+        let mut taken = take_all(shared, end);
+        assert_eq!(taken, [1, 2]);
+        let accepted = poster
+            .join()
+            .unwrap()
+            .filter(|(_, is_accepted)| *is_accepted);
+        taken.clear();
+        drain(shared, &mut taken);
+        assert_eq!(taken, accepted.map(|(n, _)| n).collect::<Vec<_>>());
+    });
+}
+
 #[test]
 fn loom_a_raised_bit_is_not_lost_to_the_sleep() {
     check(3, || {
@@ -355,7 +394,7 @@ fn loom_a_stop_is_not_lost_to_the_sleep() {
 }
 
 #[test]
-fn loom_no_waker_is_inside_after_retiring() {
+fn loom_no_waker_is_inside_after_closing() {
     check(3, || {
         let shared = new_loop(0, 1);
         let posters = [

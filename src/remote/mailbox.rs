@@ -48,8 +48,9 @@ pub(super) const CLOSED_DISTANCE: usize = 1 << (usize::BITS - 1);
 
 const_assert!(isize::MAX as usize / size_of::<Entry>() < CLOSED_DISTANCE / 2);
 
-/// The consumer frees places at the latest when it has taken this part of the ring.
-const BATCHES_PER_LAP: usize = 8;
+/// A batch of messages is at most this part of the ring, or one message in a short ring. Under loom,
+/// which cannot try all orders of a long ring, a batch may be the whole ring.
+const BATCHES_PER_LAP: usize = if cfg!(loom) { 1 } else { 8 };
 
 /// How many places ahead of its own a poster has the processor fetch: two to four cache lines.
 const PREFETCH_DISTANCE: usize = 16;

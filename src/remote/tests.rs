@@ -51,9 +51,24 @@ fn callback(number: usize) -> Callback {
 /// Takes what is there now, as one turn does.
 fn turn<W: Wake>(shared: &Shared<'_, W>) -> Vec<usize> {
     let (end, _) = shared.snapshot_end();
-    core::iter::from_fn(|| shared.batch(end, 1).take())
-        .map(|callback| callback.user.addr())
-        .collect()
+    take_all(shared, end)
+}
+
+/// Takes the messages before `end`, as a dispatch does.
+fn take_all<W: Wake>(shared: &Shared<'_, W>, end: Ticket) -> Vec<usize> {
+    let mut taken = Vec::new();
+    loop {
+        let mut batch = shared.batch(end, usize::MAX);
+        if batch.len() == 0 {
+            return taken;
+        }
+        while let Some(callback) = batch.take() {
+            taken.push(callback.user.addr());
+        }
+        if batch.len() > 0 {
+            shared.end_batch();
+        }
+    }
 }
 
 /// What a poster does first, for one that is to be stopped there: the reserved entry.
@@ -184,6 +199,87 @@ fn a_turn_cut_off_by_take_ends_there() {
     while shared.take().is_some() {}
     shared.post(callback(3)).unwrap();
     assert_eq!(shared.batch(end, 1).take(), None);
+}
+
+#[test]
+fn the_places_of_a_batch_are_freed_together() {
+    let entries = entries(16);
+    let shared = Shared::starting_at(usize::MAX - 8, &entries, Bell::default());
+    for n in 0..16 {
+        shared.post(callback(n)).unwrap();
+    }
+    let (end, _) = shared.snapshot_end();
+    for lap in 0..3 {
+        for n in (0..16).step_by(2) {
+            let mut batch = shared.batch(shared.snapshot_end().0, usize::MAX);
+            assert_eq!(batch.len(), 2);
+            assert_eq!(batch.take(), Some(callback(16 * lap + n)));
+            assert_eq!(shared.post(callback(99)), Err(Error::EAGAIN));
+            assert_eq!(shared.len(), 15);
+            assert!(shared.is_sound());
+            assert_eq!(batch.take(), Some(callback(16 * lap + n + 1)));
+            assert_eq!(batch.take(), None);
+            for more in 0..2 {
+                assert_eq!(shared.post(callback(16 * lap + 16 + n + more)), Ok(()));
+            }
+            assert_eq!(shared.post(callback(99)), Err(Error::EAGAIN));
+        }
+    }
+    assert_eq!(shared.batch(end, usize::MAX).len(), 0, "of an earlier turn");
+}
+
+#[test]
+fn a_short_ring_frees_each_place_at_once() {
+    for capacity in 1..16 {
+        let entries = entries(capacity);
+        let shared = Shared::new(&entries, Bell::default());
+        for n in 0..capacity {
+            shared.post(callback(n)).unwrap();
+        }
+        for n in 0..50 {
+            let mut batch = shared.batch(shared.snapshot_end().0, usize::MAX);
+            assert_eq!((batch.len(), batch.take()), (1, Some(callback(n))));
+            assert_eq!(shared.post(callback(n + capacity)), Ok(()));
+        }
+    }
+}
+
+#[test]
+fn a_batch_is_no_longer_than_asked_for_and_stops_at_the_end_of_the_turn() {
+    let entries = entries(80);
+    let shared = Shared::new(&entries, Bell::default());
+    for n in 0..3 {
+        shared.post(callback(n)).unwrap();
+    }
+    let (end, length) = shared.snapshot_end();
+    assert_eq!(length, 3);
+    shared.post(callback(3)).unwrap();
+    assert_eq!(shared.batch(end, 2).len(), 2);
+    assert_eq!(shared.batch(end, 0).len(), 0);
+    assert_eq!(shared.batch(end, usize::MAX).len(), 3);
+    assert_eq!(take_all(&shared, end), [0, 1, 2]);
+    assert_eq!(turn(&shared), [3]);
+}
+
+#[test]
+fn a_batch_stops_at_an_unpublished_message_and_frees_what_was_taken() {
+    let entries = entries(40);
+    let shared = Shared::new(&entries, Bell::default());
+    shared.post(callback(0)).unwrap();
+    let reserved = reserve(&shared);
+    for n in 2..40 {
+        shared.post(callback(n)).unwrap();
+    }
+    let mut batch = shared.batch(shared.snapshot_end().0, usize::MAX);
+    assert_eq!(batch.len(), 5);
+    assert_eq!(batch.take(), Some(callback(0)));
+    assert_eq!((batch.take(), batch.len()), (None, 4));
+    assert_eq!(shared.post(callback(40)), Err(Error::EAGAIN));
+    shared.end_batch();
+    assert_eq!(shared.post(callback(40)), Ok(()));
+    assert_eq!(turn(&shared), []);
+    publish(&shared, reserved, callback(1));
+    assert_eq!(turn(&shared), (1..41).collect::<Vec<_>>());
 }
 
 #[test]
@@ -360,7 +456,7 @@ fn a_handler_may_post_a_whole_lap_past_a_stopped_poster() {
 }
 
 #[test]
-fn retire_is_busy_until_a_reserved_place_is_filled() {
+fn closing_is_busy_until_a_reserved_place_is_filled() {
     let entries = entries(3);
     let shared = Shared::starting_at(usize::MAX - 1, &entries, Bell::default());
     shared.post(callback(1)).unwrap();
@@ -381,7 +477,7 @@ fn retire_is_busy_until_a_reserved_place_is_filled() {
 }
 
 #[test]
-fn queues_that_were_closed_stay_closed_when_retire_is_busy() {
+fn closed_queues_stay_closed_while_a_poster_is_busy() {
     let entries = entries(3);
     let shared = Shared::new(&entries, Bell::default());
     let reserved = reserve(&shared);
@@ -394,17 +490,17 @@ fn queues_that_were_closed_stay_closed_when_retire_is_busy() {
     assert_eq!(turn(&shared), [2]);
 }
 
-/// A wake object that tries to retire its loop, the one below, from inside its own call.
+/// A wake object that tries to close its loop, the one below, from inside its own call.
 #[derive(Default)]
 struct Inside {
     answer: OnceLock<Result<()>>,
 }
 
-static RETIRED_INSIDE: OnceLock<Shared<'static, Inside>> = OnceLock::new();
+static CLOSED_INSIDE: OnceLock<Shared<'static, Inside>> = OnceLock::new();
 
 impl Wake for Inside {
     fn wake(&self) -> Result<()> {
-        let shared = RETIRED_INSIDE.get().unwrap();
+        let shared = CLOSED_INSIDE.get().unwrap();
         self.answer.set(shared.close_and_check_idle()).unwrap();
         // A refused end has changed nothing.
         assert_eq!(shared.state.word.load(Ordering::Relaxed) & CLOSED, 0);
@@ -529,8 +625,8 @@ fn steps_of_others_are_forgotten_after_closing_too() {
 }
 
 #[test]
-fn retire_is_busy_while_a_waker_is_inside() {
-    let shared = RETIRED_INSIDE.get_or_init(|| Shared::new(&[], Inside::default()));
+fn closing_is_busy_while_a_waker_is_inside() {
+    let shared = CLOSED_INSIDE.get_or_init(|| Shared::new(&[], Inside::default()));
     assert!(shared.about_to_sleep());
     shared.wake().unwrap();
     assert_eq!(shared.wake_object().answer.get(), Some(&Err(Error::EBUSY)));
@@ -538,7 +634,7 @@ fn retire_is_busy_while_a_waker_is_inside() {
 }
 
 #[test]
-fn a_retired_loop_is_not_woken_even_if_it_sleeps() {
+fn a_loop_that_has_closed_is_not_woken_even_if_it_sleeps() {
     let entries = entries(1);
     let shared = Shared::new(&entries, Bell::default());
     assert!(shared.about_to_sleep());

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use pirn::{Duration, Ended, Error, Instant, Interest, Storage};
+use pirn::{Duration, Ended, Error, Instant, Interest, Limit, Storage};
 
 use crate::bench::{Bench, on_task};
 use crate::world::World;
@@ -13,6 +13,8 @@ claims! {
         posts_run_once_in_order
         post_made_in_a_post_waits_for_the_next_turn
         full_mailbox_refuses_and_keeps_what_it_has
+        full_mailbox_of_few_places_has_room_in_the_callback_of_a_post
+        full_mailbox_has_room_at_the_latest_after_the_turn
         wake_before_the_wait_ends_it_and_only_that_one
         wake_during_the_wait_ends_it
         wake_during_dispatch_ends_the_next_wait
@@ -74,6 +76,61 @@ fn full_mailbox_refuses_and_keeps_what_it_has<W: World>(_: &mut Bench<'_, W>) {
         assert_eq!(b.turn(), ["a", "b", "c"]);
     }
     assert_eq!(b.event_loop.stats().remote_posts, 9);
+}
+
+fn full_mailbox_of_few_places_has_room_in_the_callback_of_a_post<W: World>(_: &mut Bench<'_, W>) {
+    assert_room_in_callbacks::<W, 2>();
+    assert_room_in_callbacks::<W, 30>();
+}
+
+/// In each callback there is room for one more post.
+fn assert_room_in_callbacks<W: World, const TASKS: usize>() {
+    let mut storage = Storage::<0, 0, TASKS>::new();
+    let mut b = Bench::<W>::new(&mut storage);
+    for _ in 0..3 {
+        let posts = fill(&mut b, 1);
+        assert_eq!(b.turn().len(), posts);
+        assert_eq!(b.turn(), vec!["inner"; posts]);
+        b.assert_silent();
+    }
+}
+
+fn full_mailbox_has_room_at_the_latest_after_the_turn<W: World>(_: &mut Bench<'_, W>) {
+    let mut storage = Storage::<0, 0, 200>::new();
+    let mut b = Bench::<W>::new(&mut storage);
+    for limit in [0, 1, 7, 12, 13, 99] {
+        b.event_loop.set_limit(Limit {
+            callbacks: limit,
+            ..Limit::default()
+        });
+        let posts = fill(&mut b, 0);
+        let mut called = 0;
+        while called < posts {
+            called += b.turn().len();
+        }
+        b.event_loop.verify().unwrap();
+        assert_eq!(b.event_loop.stats().remote_used, 0);
+    }
+}
+
+/// Fills the mailbox, and returns with how many posts. Each of them posts so many more when it is
+/// called, for which there must be room.
+fn fill<W: World>(b: &mut Bench<'_, W>, more: usize) -> usize {
+    let posts = b.event_loop.stats().remote_capacity as usize;
+    for _ in 0..posts {
+        let user = b.context.name_then("outer", move |event_loop, context| {
+            for _ in 0..more {
+                let user = context.name("inner");
+                event_loop.remote().post(on_task::<W>, user).unwrap();
+            }
+        });
+        b.event_loop.remote().post(on_task::<W>, user).unwrap();
+    }
+    assert_eq!(
+        b.event_loop.remote().post(on_task::<W>, 0),
+        Err(Error::EAGAIN)
+    );
+    posts
 }
 
 /// T67.

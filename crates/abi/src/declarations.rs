@@ -382,7 +382,8 @@ pub struct pirn_task {
     /// Counts the uses of that place: a handle of an earlier use is stale.
     pub generation: u32,
 }
-/// The callback of a task or a post. Its place in the queue is already free when it is called.
+/// The callback of a task or a post. When it is called, the place of a task in the queue is already
+/// free; for the place of a post see `pirn_remote_post`.
 /// Called on the loop's thread. If it leaves by an exception or longjmp: see `pirn_abandon`.
 pub type pirn_task_fn = Option<
     unsafe extern "C" fn(r#loop: *mut pirn_loop, user: *mut c_void),
@@ -925,7 +926,9 @@ unsafe extern "C" {
     ///
     /// Returns 0, or
     /// - -EINVAL: no live loop; callback NULL (see `PIRN_TAKE`)
-    /// - -EAGAIN: the queue is full; its capacity is half that for tasks, rounded up
+    /// - -EAGAIN: the queue is full; its capacity is half that for tasks, rounded up. The loop frees
+    ///   the places of posts in batches of at most an eighth of the queue, so a full queue may still
+    ///   be full in the callback of a post, but not after the turn
     /// - -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`
     ///
     /// Async-signal-safe: it takes no lock, allocates nothing, and does not change errno. A signal
