@@ -30,8 +30,9 @@ GROUPS = {
     "called once and in order. ns per timer",
     "tasks": "Deferred calls: a task that defers itself with a poll between (chain), and 1000 in "
     "one go. ns per call",
-    "posts": "A million messages from so many threads as fast as they can, beside a ring of the "
-    "program's own; a round trip between two loops. ns per message or round trip",
+    "posts": "A million messages from so many threads as fast as they can, to a loop on another "
+    "processor, beside a ring of the program's own. The loop is idle between them, or does so much "
+    "work for each that it never is. A round trip between two loops. ns per message or round trip",
     "million": "One loop with so many connections, a watcher and an idle timer each, on a "
     "simulated host: add both; an event, of 100 random ones in a turn, which pushes the timer "
     "forward; a push alone; a turn in which nothing happens. ns each",
@@ -60,6 +61,8 @@ CELLS = [
     Cell("tasks", "tasks", 0.05, quick=True),
     Cell("posts", "posts 1", 0.2, quick=True),
     Cell("posts", "posts 4", 0.2, quick=True),
+    Cell("posts", "posts 1 10", 0.2, quick=True),
+    Cell("posts", "posts 4 10", 0.2, quick=True),
     Cell("posts", "pingpong", 0.1, quick=True),
     *(Cell("million", f"million {count}", 0.05) for count in TIMERS),
     Cell("echo", "echo 1", 0.4),

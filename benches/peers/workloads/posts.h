@@ -1,8 +1,11 @@
 /* Messages from other threads.
  *
  * A burst: producers post as fast as they can, a million messages together, while the loop runs on
- * another processor (for exact counts: before it does). A round trip: two loops of the same library
- * in two threads post to each other in turn. Each message once, those of a producer in order. */
+ * another processor (for exact counts: before it does). If the callback does nothing, the loop is
+ * faster than the producers and sleeps again and again, so the time is mostly that of waking it. If
+ * the callback works for some time, the loop is never idle, and the time is that of the queue. A
+ * round trip: two loops of the same library in two threads post to each other in turn. Each message
+ * once, those of a producer in order. */
 
 enum { PRODUCERS_MAX = 4, CAPACITY = 4096, MESSAGES = 1000000 };
 enum { CACHE_LINES = 128 }; /* two, as processors fetch them in pairs */
@@ -16,29 +19,42 @@ struct message {
  * round: no peer pays for how this struct happens to lie. */
 static struct {
     _Alignas(CACHE_LINES) struct mailbox mailbox;
-    uint32_t producers, per_producer;
+    uint32_t producers, per_producer, work;
     struct message *messages[PRODUCERS_MAX];
     _Alignas(CACHE_LINES) uint32_t received;
     uint32_t next[PRODUCERS_MAX];
 } burst;
 
-static POST_CALLBACK(on_message)
+static inline void receive(struct message *message)
 {
-    struct message *message = (struct message *)user;
     if (message->number != burst.next[message->producer]++)
         wrong("message %" PRIu32 " of producer %" PRIu32 " came out of turn", message->number,
               message->producer);
     burst.received++;
+}
+
+static POST_CALLBACK(on_message)
+{
+    receive((struct message *)user);
+    POST_DONE;
+}
+
+static POST_CALLBACK(on_message_with_work)
+{
+    for (volatile uint32_t done = 0; done < burst.work; done++)
+        ;
+    receive((struct message *)user);
     POST_DONE;
 }
 
 static void *produce(void *argument)
 {
     struct message *messages = argument;
+    POST_CALLBACK((*callback)) = burst.work > 0 ? on_message_with_work : on_message;
     pin_thread(1 + messages->producer);
     count_toggle();
     for (uint32_t i = 0; i < burst.per_producer; i++)
-        while (!post_send(&burst.mailbox, &messages[i].post, on_message))
+        while (!post_send(&burst.mailbox, &messages[i].post, callback))
             sched_yield(); /* full: the loop has to keep up */
     count_toggle();
     return NULL;
@@ -71,8 +87,8 @@ static void burst_run(loop_t *loop, struct meter *meter)
             wrong("%" PRIu32 " messages of a producer, not as many as it sent", burst.next[i]);
 }
 
-/* posts PRODUCERS */
-static void workload_posts(uint32_t producers, uint32_t unused)
+/* posts PRODUCERS [WORK]: so many steps in each callback */
+static void workload_posts(uint32_t producers, uint32_t work)
 {
     struct limits limits = {.io = 2, .posts = CAPACITY, .threads = true};
     loop_t *loop = loop_open(&limits);
@@ -81,6 +97,7 @@ static void workload_posts(uint32_t producers, uint32_t unused)
     pin_thread(0);
     mailbox_open(&burst.mailbox, loop, CAPACITY);
     burst.producers = producers;
+    burst.work = work;
     burst.per_producer = (is_fixed() ? CAPACITY : MESSAGES) / producers;
     for (uint32_t p = 0; p < producers; p++) {
         burst.messages[p] = zeroed(burst.per_producer, sizeof *burst.messages[p]);
