@@ -65,6 +65,8 @@ pub(super) struct Turn {
     pub(super) found_count: u32,
     /// The places of the backend's events that are still to be handed over.
     pub(super) events: Range<u32>,
+    /// True if the last turn with posts had so many that the next wait is to let others gather.
+    pub(super) had_burst: bool,
     /// Posts before it are of this turn.
     pub(super) posts_end: Ticket,
     /// The turn's time, to be read through [`Reactor::now`].
@@ -84,6 +86,7 @@ impl Turn {
             priority: 0,
             found_count: 0,
             events: 0..0,
+            had_burst: false,
             posts_end: Ticket::default(),
             now,
             now_is_stale: false,

@@ -14,6 +14,7 @@ use super::unwind::OnUnwind;
 use super::{Ended, Reactor};
 use crate::backend::Backend;
 use crate::error::Result;
+use crate::remote::BURST;
 use crate::time::{Duration, Instant};
 use crate::watchers::Hook;
 
@@ -120,7 +121,7 @@ impl<B: Backend> Reactor<'_, B> {
         self.turn.phase = Phase::Idle;
         let sleeps = timeout > Duration::ZERO
             && !(self.set.needs_rebuild && self.has_napped(timeout))
-            && self.shared.about_to_sleep();
+            && self.announce_sleep();
         self.turn.found_count = 0;
         let (watchers, reported_count) = (&mut self.watchers, &mut self.turn.found_count);
         let result = self.backend.wait(
@@ -153,6 +154,15 @@ impl<B: Backend> Reactor<'_, B> {
             self.found(event_count);
         }
         Ok(found_count)
+    }
+
+    /// True if the wait may sleep: see [`about_to_sleep`](crate::remote::Shared::about_to_sleep).
+    #[inline(always)]
+    fn announce_sleep(&mut self) -> bool {
+        if core::mem::take(&mut self.turn.had_burst) {
+            self.shared.let_posts_gather();
+        }
+        self.shared.about_to_sleep()
     }
 
     /// After a wait that found something, of which `event_count` sources are still in the backend.
@@ -249,6 +259,7 @@ impl<B: Backend> Reactor<'_, B> {
         let (end, length) = self.shared.snapshot_end();
         if length > 0 {
             self.turn.posts_end = end;
+            self.turn.had_burst = length >= BURST;
             self.turn.due |= POSTS;
         }
     }
