@@ -241,7 +241,8 @@ impl<'a, W: Wake> Shared<'a, W> {
     #[cold]
     #[inline(never)]
     pub(crate) fn let_posts_gather(&self) {
-        for _ in 0..PAUSES {
+        // A short mailbox would be full before the end.
+        for _ in 0..PAUSES.min(self.capacity() / 2) {
             core::hint::spin_loop();
         }
     }

@@ -63,24 +63,4 @@ impl Entry {
         self.clear();
         Some(Callback { function, user })
     }
-
-    /// Asks the processor to fetch the place `distance` places behind this one, which is about to
-    /// be written. It may lie outside of the ring: nothing is read.
-    ///
-    /// The consumer has written there last. Without this, the barrier after each post waits until
-    /// the cache line has come over from the other processor.
-    #[inline]
-    #[cfg_attr(
-        not(all(target_arch = "x86_64", target_feature = "sse", not(miri))),
-        expect(clippy::unused_self, reason = "other machines fetch nothing ahead")
-    )]
-    pub(super) fn prefetch(&self, distance: usize) {
-        #[cfg(all(target_arch = "x86_64", target_feature = "sse", not(miri)))]
-        {
-            use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let place = core::ptr::from_ref(self).wrapping_add(distance);
-            // SAFETY: a hint, which is allowed for any address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
-        }
-    }
 }

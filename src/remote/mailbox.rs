@@ -52,9 +52,6 @@ const_assert!(isize::MAX as usize / size_of::<Entry>() < CLOSED_DISTANCE / 2);
 /// which cannot try all orders of a long ring, a batch may be the whole ring.
 const BATCHES_PER_LAP: usize = if cfg!(loom) { 1 } else { 8 };
 
-/// How many places ahead of its own a poster has the processor fetch: two to four cache lines.
-const PREFETCH_DISTANCE: usize = 16;
-
 /// Words that keep what the consumer writes for each message out of the cache line that posters
 /// use. Small machines have no caches to keep coherent, and no memory to spare.
 const APART: usize = if cfg!(target_pointer_width = "64") {
@@ -166,7 +163,6 @@ impl<'a> Mailbox<'a> {
         let Some(entry) = entries.get(index).or_else(next_lap) else {
             return Err(Error::EUCLEAN);
         };
-        entry.prefetch(PREFETCH_DISTANCE);
         entry.publish(callback);
         Ok(())
     }
