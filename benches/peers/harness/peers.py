@@ -25,9 +25,10 @@ C_FLAGS = (
 @dataclass(frozen=True)
 class Peer:
     name: str
-    origin: str  # "package NAME" of Debian, "crate NAME", "pirn", or "" for the hand-written ones
+    # "package NAME" of Debian, "crate NAME", "pirn", "pirn layers", or "" for the hand-written ones
+    origin: str
     libraries: str = ""
-    workloads: str = ""  # takes part in these alone; empty: in all but "million"
+    workloads: str = ""  # takes part in these alone; empty: in all of loops but "million"
     adapter: str = ""  # if it is not named like the peer, and with flags for the compiler
 
     @property
@@ -37,11 +38,12 @@ class Peer:
     @property
     def is_library(self) -> bool:
         """False for pirn itself and for what is no library but a limit."""
-        return self.origin not in ("", "pirn", "crate pirn")
+        return self.origin not in ("", "pirn", "pirn layers", "crate pirn")
 
     def takes_part(self, arguments: tuple[str, ...]) -> bool:
         chosen = self.workloads.split()
-        return arguments[0] in chosen if chosen else arguments[0] != "million"
+        others = ["million", *FIBERS.split()]
+        return arguments[0] in chosen if chosen else arguments[0] not in others
 
 
 # Where it matters what the loop asks the kernel with, and where the faces differ.
@@ -63,6 +65,16 @@ PEERS = [
     Peer("pirn-select", "pirn", "", BACKENDS, "pirn -DBACKEND=PIRN_BACKEND_SELECT"),
     Peer("pirn-host", "pirn", workloads="million"),
     Peer("pirn-rust", "crate pirn", workloads=FACES),
+]
+# Programs that wait: fibers.h.
+SWITCHES = "switch spawn"
+FIBERS = f"{SWITCHES} handover wake roundtrips footprint"
+FIBER_PEERS = [
+    Peer("pirn-fiber", "pirn layers", workloads=FIBERS),
+    Peer("context", "package libboost-context1.74-dev", "-l:libboost_context.a", SWITCHES),
+    Peer("state-threads", "package libst-dev", "-l:libst.a -Wl,-z,noexecstack", FIBERS),
+    Peer("pth", "package libpth-dev", "-l:libpth.a", FIBERS),
+    Peer("threads", "", workloads=FIBERS),
 ]
 
 
@@ -88,7 +100,8 @@ def build(peer: Peer, pirn_library: str) -> str:
         return "not found"
     libraries = peer.libraries.split()
     if kind == "pirn":
-        libraries = [pirn_library or cargo_target(ROOT) / "libpirn.a"]
+        built = BUILD / "layers" if name else cargo_target(ROOT)
+        libraries = [pirn_library or built / "libpirn.a"]
     elif kind == "crate":
         libraries = [cargo_target(RUST) / "libpeers.a", "-ldl"]
     adapter, *flags = (peer.adapter or peer.name).split()
@@ -100,9 +113,13 @@ def find_and_build(wanted: list[str], pirn_library: str = "") -> list[Peer]:
     """Builds every wanted peer that is there, and says what became of the others."""
     BUILD.mkdir(exist_ok=True)
     must_run("cc", *C_FLAGS, "-c", ROOT / "c-examples" / "load.c", "-o", BUILD / "load.o")
-    peers = [peer for peer in PEERS if not wanted or peer.name in wanted]
-    if any(peer.origin == "pirn" for peer in peers) and not pirn_library:
+    peers = [peer for peer in PEERS + FIBER_PEERS if peer.name in wanted]
+    peers = peers or PEERS
+    origins = {peer.origin for peer in peers if not pirn_library}
+    if "pirn" in origins:
         must_run("cargo", "build", "--quiet", "--release", "-p", "pirn-capi", cwd=ROOT)
+    if "pirn layers" in origins:
+        must_run(ROOT / "capi" / "archive.sh", BUILD / "layers")
     rust = ""
     if any(peer.origin.startswith("crate") for peer in peers):
         rust = run("cargo", "build", "--quiet", "--release", cwd=RUST).stderr

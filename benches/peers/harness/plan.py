@@ -72,6 +72,32 @@ CELLS = [
     Cell("lateness", "lateness 1", 0.3, quick=True),
 ]
 
+# Of programs that wait.
+CLIENTS = (1, 10, 100, 1000)
+
+FIBER_CELLS = [
+    Cell("fibers", "switch", 0.1),
+    Cell("fibers", "spawn", 0.1),
+    Cell("fibers", "handover 1", 0.1),
+    Cell("fibers", "handover 16", 0.1),
+    *(Cell("fibers", f"roundtrips {count}", 0.1) for count in CLIENTS),
+    Cell("fibers", "footprint 1000", 0),
+]
+# The rows of the table that docs/PERFORMANCE.md shows: title, cell, metric, unit.
+FIBER_ROWS = [
+    ("a fiber lets another run", "switch", "switch", "ns"),
+    ("start a fiber and wait for its end", "spawn", "spawn", "ns"),
+    ("an item through a queue of 1", "handover 1", "handover", "ns"),
+    ("an item through a queue of 16", "handover 16", "handover", "ns"),
+    ("an echo, 1 client", "roundtrips 1", "roundtrips", "ns"),
+    ("an echo, 100 clients", "roundtrips 100", "roundtrips", "ns"),
+    ("the same, with a limit on each read", "roundtrips 100", "roundtrips_limited", "ns"),
+    ("memory of one that waits", "footprint 1000", "footprint", "bytes"),
+    ("what the kernel has for it beside that", "footprint 1000", "kernel", "bytes"),
+]
+# callgrind loses count where these libraries switch by longjmp, and cannot follow the kernel.
+FIBERS_COUNTED = ("pirn-fiber", "context")
+
 
 @dataclass(frozen=True)
 class Growth:
@@ -93,6 +119,14 @@ TIMES_GROWTHS = [
     Growth("growth-expire", "A timer expires", "timers due at once", "expire", TIMERS, "expire {}"),
     Growth("growth-cancel", "Cancel a random timer", "timers", "cancel", TIMERS, "timers {}"),
 ]
+FIBER_GROWTH = Growth(
+    "growth-fibers",
+    "A program for each client answers it",
+    "clients",
+    "roundtrips",
+    CLIENTS,
+    "roundtrips {}",
+)
 
 
 @dataclass(frozen=True)
@@ -148,6 +182,20 @@ COUNTS = [
     Count("post from another thread, in a burst", "posts 1", "burst", 45),
     Count("task that defers itself (a chain, a poll between)", "tasks", "chain", 110),
     Count("task, 1000 deferred in one go", "tasks", "batch", 33),
+]
+
+# Programs that wait; "target" is the budget.
+FIBER_COUNTS = [
+    Count("fiber: lets another run", "switch", "switch", 120),
+    Count("fiber: is started and joined", "spawn", "spawn"),
+    Count("fibers: an item through a queue of 1", "handover 1", "handover", 300),
+    Count("fibers: the same, with a limit on each get", "handover 1", "handover_limited", 320),
+    Count("fibers: an item through a queue of 16", "handover 16", "handover", 110),
+    Count("fiber: is woken, the call alone", "wake", "wake"),
+    Count("fiber: runs and waits again", "wake", "wait"),
+    Count("fiber: the same, with a limit on the wait", "wake", "wait_limited"),
+    Count("fibers: an echo round trip", "roundtrips 100", "roundtrips"),
+    Count("fibers: the same, with a limit on each read", "roundtrips 100", "roundtrips_limited"),
 ]
 
 WAITS = "epoll_wait epoll_pwait epoll_pwait2 poll ppoll pselect6"

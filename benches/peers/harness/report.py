@@ -5,7 +5,7 @@ import statistics
 from html import escape
 
 from .peers import Peer
-from .plan import CELLS, COUNTED, GROUPS, LATENESS_TARGETS, Growth
+from .plan import CELLS, COUNTED, FIBER_ROWS, GROUPS, LATENESS_TARGETS, Growth
 
 def number(value: float | None) -> str:
     if value is None:
@@ -68,14 +68,42 @@ def counts_report(kind: str, counts: list[tuple], peers: list[Peer]) -> str:
     return f"{COUNTED[kind]}.\n\n{table(kind, rows, peers)}"
 
 
+def fibers_report(middle: dict, counts: list[tuple], peers: list[Peer], rounds: int) -> str:
+    """First the table of docs/PERFORMANCE.md: pirn's figures, the others' as multiples of them."""
+    others = [peer for peer in peers if peer.name != "pirn-fiber"]
+    lines = [["fibers", "pirn", *(peer.name for peer in others)]]
+    lines.append(["---", *["---:"] * (len(others) + 1)])
+    for title, cell, metric, unit in FIBER_ROWS:
+        row = middle.get((cell, metric), {})
+        own = row.get("pirn-fiber")
+        pirn = f"{number(own)} {unit}" if own is not None else "-"
+        if own:
+            rest = [ratio(row.get(peer.name), own) for peer in others]
+        else:  # no multiples of nothing
+            rest = [number(row.get(peer.name)) for peer in others]
+        lines.append([title, pirn, *rest])
+    parts = [
+        "Programs that wait, side by side: fibers of pirn, of State Threads and of GNU Pth, and "
+        "threads. Boost.Context switches and does nothing else: the practical limit. Medians of "
+        f"{rounds} interleaved rounds; of the others, multiples of pirn's figure.",
+        "\n".join("| " + " | ".join(line) + " |" for line in lines),
+        "The same, in ns and bytes.",
+        table("fibers", [(f"{cell}: {metric}", row, None) for (cell, metric), row in middle.items()],
+              peers),
+    ]
+    if counts:
+        parts.append(counts_report("instructions", counts, peers))
+    return "\n\n".join(parts)
+
+
 # ---- charts: SVG, both axes logarithmic ----
 
 COLOURS = dict(
     zip(
         "raw wheel libev libuv libevent libuev sd-event mio polling pirn pirn-poll pirn-select "
-        "pirn-rust".split(),
+        "pirn-rust pirn-fiber context state-threads pth threads".split(),
         "#9aa0a6 #5f6368 #4e79a7 #59a14f #b07aa1 #76b7b2 #9c755f #edc948 #ff9da7 #e15759 #b5383a "
-        "#7f2526 #f28e2b".split(),
+        "#7f2526 #f28e2b #e15759 #5f6368 #4e79a7 #59a14f #9aa0a6".split(),
     )
 )
 LEFT, TOP, WIDTH, HEIGHT = 60, 50, 640, 340

@@ -4,6 +4,7 @@
 #define BENCH_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
@@ -41,6 +42,12 @@ static bool is_fixed(void) { return options.fixed || options.mark; }
 struct limits {
     uint32_t io, timers, tasks, posts;
     bool threads;
+};
+
+/* What `main` finds by its name. The numbers are those of the command line, or 0. */
+struct workload {
+    const char *name;
+    void (*run)(uint32_t first, uint32_t second);
 };
 
 /* ---- checks ---- */
@@ -206,6 +213,9 @@ static void open_pair(int *watched, int *other)
     *watched = pair[0];
     *other = pair[1];
 }
+
+/* For what watches an fd before it reads, or blocks in the kernel. */
+static void make_blocking(int fd) { MUST(fcntl(fd, F_SETFL, 0) == 0); }
 
 static int open_eventfd(unsigned value)
 {

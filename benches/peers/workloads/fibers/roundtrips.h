@@ -1,0 +1,87 @@
+/* A fiber for each connection, which answers what it reads. The clients are the main program, which
+ * writes to all connections and then reads all answers. */
+
+enum { MESSAGE = 64, CLIENTS_MAX = 1000 };
+
+static struct connection {
+    struct fiber *fiber;
+    struct port server, client;
+    int client_fd;
+} connections[CLIENTS_MAX];
+
+static struct {
+    uint32_t count;
+    bool is_limited;
+} roundtrips;
+
+static FIBER_BODY(answers)
+{
+    struct connection *own = (struct connection *)user;
+    char message[MESSAGE];
+    ssize_t size;
+    while ((size = port_read(&own->server, message, sizeof message,
+                             roundtrips.is_limited ? LIMIT : FOREVER)) > 0)
+        if (port_write(&own->server, message, (size_t)size) != size)
+            wrong("a short write");
+    FIBER_END;
+}
+
+static void roundtrip_all(uint64_t number)
+{
+    char message[MESSAGE], answer[MESSAGE];
+    for (uint32_t i = 0; i < roundtrips.count; i++) {
+        memset(message, (int)(number + i), sizeof message);
+        if (write(connections[i].client_fd, message, sizeof message) != sizeof message)
+            wrong("write: %s", strerror(errno));
+    }
+    for (uint32_t i = 0; i < roundtrips.count; i++) {
+        memset(message, (int)(number + i), sizeof message);
+        ssize_t size = port_read(&connections[i].client, answer, sizeof answer, FOREVER);
+        if (size != sizeof answer || memcmp(message, answer, sizeof answer) != 0)
+            wrong("another answer to client %" PRIu32 ": %zd bytes", i, size);
+    }
+}
+
+static void roundtrips_measure(struct meter *meter)
+{
+    while (meter_goes_on(meter, 20)) {
+        meter_begin(meter);
+        roundtrip_all(meter->rounds);
+        meter_end(meter, roundtrips.count);
+    }
+}
+
+static void roundtrips_run(void)
+{
+    enum { ENDLESS, LIMITED, METERS };
+    struct meter meters[METERS] = {{.metric = "roundtrips"}, {.metric = "roundtrips_limited"}};
+    struct fiber *fibers = zeroed(roundtrips.count, sizeof *fibers);
+    for (uint32_t i = 0; i < roundtrips.count; i++) {
+        struct connection *connection = &connections[i];
+        int server;
+        open_pair(&server, &connection->client_fd);
+        port_open(&connection->server, server);
+        port_open(&connection->client, connection->client_fd);
+        connection->fiber = &fibers[i];
+        fiber_start(connection->fiber, answers, connection);
+    }
+    roundtrip_all(0);
+    roundtrips_measure(&meters[ENDLESS]);
+    roundtrips.is_limited = true;
+    roundtrip_all(0); /* the waits that began without a limit are over */
+    roundtrips_measure(&meters[LIMITED]);
+    for (uint32_t i = 0; i < roundtrips.count; i++) {
+        MUST(shutdown(connections[i].client_fd, SHUT_WR) == 0);
+        fiber_join(connections[i].fiber);
+    }
+    meters_report(meters, METERS);
+}
+
+/* roundtrips CLIENTS: _limited: a server's fiber waits for five seconds at most. */
+static void workload_roundtrips(uint32_t clients, uint32_t unused)
+{
+    roundtrips.count = clients < CLIENTS_MAX ? clients : CLIENTS_MAX;
+    if (2 * clients > PORTS_MAX)
+        skip("too many fds");
+    program_run(roundtrips_run);
+}
