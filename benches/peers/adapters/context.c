@@ -1,5 +1,5 @@
-/* Boost.Context: switches from stack to stack and nothing else. No scheduler, no loop: the practical
- * limit of the rows that it takes part in. Two programs take turns. */
+/* Boost.Context: switches from stack to stack and nothing else. No scheduler and no loop: the
+ * practical limit of the rows that it takes part in. Two programs take turns. */
 #include "../workloads/bench.h"
 
 #define SWITCHES_ALONE

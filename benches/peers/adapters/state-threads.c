@@ -1,5 +1,5 @@
-/* State Threads: fibers, on select as Debian builds it. It has no call that lets the others run: its
- * users sleep for no time. Stacks are its own. */
+/* State Threads: fibers, on select as Debian builds it. It has no call that lets the others run:
+ * its users sleep for no time. Stacks are its own. */
 #include "../workloads/bench.h"
 
 #include <st.h>

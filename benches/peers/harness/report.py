@@ -82,14 +82,14 @@ def fibers_report(middle: dict, counts: list[tuple], peers: list[Peer], rounds: 
         else:  # no multiples of nothing
             rest = [number(row.get(peer.name)) for peer in others]
         lines.append([title, pirn, *rest])
+    rows = [(f"{cell}: {metric}", row, None) for (cell, metric), row in middle.items()]
     parts = [
         "Programs that wait, side by side: fibers of pirn, of State Threads and of GNU Pth, and "
         "threads. Boost.Context switches and does nothing else: the practical limit. Medians of "
         f"{rounds} interleaved rounds; of the others, multiples of pirn's figure.",
         "\n".join("| " + " | ".join(line) + " |" for line in lines),
         "The same, in ns and bytes.",
-        table("fibers", [(f"{cell}: {metric}", row, None) for (cell, metric), row in middle.items()],
-              peers),
+        table("fibers", rows, peers),
     ]
     if counts:
         parts.append(counts_report("instructions", counts, peers))
