@@ -164,6 +164,31 @@ fn the_headers_are_clean_in_every_dialect() {
     }
 }
 
+/// Many of them wait at a time: their sizes are promises, in bytes on 64 and on 32 bits.
+#[test]
+fn waiters_and_fibers_are_small() {
+    if !has(GCC.program) {
+        return;
+    }
+    for (bits, waiter, fiber, port) in [("-m64", 136, 256, 48), ("-m32", 84, 152, 36)] {
+        let text = format!(
+            "#include <pirn/fiber.h>\n\
+             _Static_assert(sizeof(struct pirn_waiter) <= {waiter}, \"a waiter\");\n\
+             _Static_assert(sizeof(struct pirn_fiber) <= {fiber}, \"a fiber\");\n\
+             _Static_assert(sizeof(struct pirn_port) <= {port}, \"a port\");\n"
+        );
+        let file = scratch("layers").join(format!("sizes{bits}.c"));
+        std::fs::write(&file, text).expect("the target directory is writable");
+        let mut command = Command::new(GCC.program);
+        command.args(["-std=c11", "-fsyntax-only", bits, "-I"]);
+        command.arg(root().join("include")).arg(&file);
+        let outcome = run(&mut command, MINUTES);
+        // Only the other machine's headers of the C library may be missing.
+        let is_checked = !outcome.output.contains("No such file");
+        assert!(outcome.is_success() || !is_checked, "{}", outcome.excerpt());
+    }
+}
+
 /// The program on a header's first page, from the line that contains `first` on, linked with `head`
 /// before it. What stands in the right margin is a remark.
 fn first_program(layer: &str, first: &str, head: &str) -> PathBuf {

@@ -235,18 +235,12 @@ int pirn_scope_leave(struct pirn_hub *hub, struct pirn_scope *scope);
 #define PIRN_FIBER_BROKEN 5u
 
 /**
- * What a fiber runs. `user` is what was given to the start, the result is for
- * `pirn_fiber_join`. Must not unwind or longjmp out.
- */
-typedef int (*pirn_fiber_fn)(struct pirn_hub *hub, void *user);
-
-/**
  * The stack of a fiber. All zero is none.
  */
 struct pirn_stack {
   size_t lowest_;
   size_t top_;
-  size_t guard_;
+  uint32_t guard_;
   uint32_t is_filled_;
 };
 
@@ -264,10 +258,9 @@ struct pirn_fiber {
    * What the body has returned; -EUCLEAN if the stack has overflowed.
    */
   int result;
-  uint32_t state_;
-  struct pirn_hub *hub_;
-  pirn_fiber_fn body_;
-  void *user_;
+  uint8_t state_;
+  uint8_t is_cancelled_;
+  uint16_t calls_;
   size_t pointer_;
   struct pirn_stack stack_;
   struct pirn_waiters joiners_;
@@ -281,9 +274,13 @@ struct pirn_fiber {
    * For tools that must know of stacks: see `pirn_fiber_hooks`.
    */
   void *tool;
-  uint32_t is_cancelled_;
-  uint32_t calls_;
 };
+
+/**
+ * What a fiber runs. `user` is what was given to the start, the result is for
+ * `pirn_fiber_join`. Must not unwind or longjmp out.
+ */
+typedef int (*pirn_fiber_fn)(struct pirn_hub *hub, void *user);
 
 /**
  * What is known of a fiber.

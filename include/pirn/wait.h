@@ -120,20 +120,20 @@
  *
  *     static void serve(struct units *units)
  *     {
- *         while (units->count > 0 && units->waiters.first_) {
+ *         while (units->count > 0 && pirn_waiters_first(&units->waiters)) {
  *             units->count--;
- *             pirn_waiter_grant(units->waiters.first_, 0);
+ *             pirn_waiter_grant(pirn_waiters_first(&units->waiters), 0);
  *         }
  *     }
  *
  *     static void leave(struct pirn_waiter *waiter)
  *     {
- *         serve(waiter->object_);
+ *         serve(pirn_waiter_object(waiter));
  *     }
  *
  *     static void undo(struct pirn_waiter *waiter, int result)
  *     {
- *         struct units *units = waiter->object_;
+ *         struct units *units = pirn_waiter_object(waiter);
  *         units->count++;
  *         serve(units);
  *     }
@@ -145,7 +145,7 @@
  *         int rc = pirn_waiter_check(waiter, timeout_ns);
  *         if (rc != 0)
  *             return rc;
- *         if (units->count > 0 && !units->waiters.first_) {
+ *         if (units->count > 0 && !pirn_waiters_first(&units->waiters)) {
  *             units->count--;
  *             return 0;
  *         }
@@ -186,6 +186,14 @@ extern "C" {
 #define PIRN_FOR_WAKE 1u
 
 /**
+ * The neighbours in a ring. All zero: in no ring.
+ */
+struct pirn_links {
+  struct pirn_links *next_;
+  struct pirn_links *previous_;
+};
+
+/**
  * Called when a wait is over.
  *
  * `result` is the result of the wait: 0 or more, -ETIMEDOUT, -ECANCELED, or an error of the
@@ -193,14 +201,6 @@ extern "C" {
  * on the loop's thread, never inside another call of the library. Must not unwind or longjmp out.
  */
 typedef void (*pirn_wake_fn)(struct pirn_hub *hub, struct pirn_waiter *waiter, int result);
-
-/**
- * A list of waiters. All zero is an empty one.
- */
-struct pirn_waiters {
-  struct pirn_waiter *first_;
-  struct pirn_waiter *last_;
-};
 
 /**
  * Called when the owner of a held thing has ended. `held` has no owner any more.
@@ -235,6 +235,7 @@ struct pirn_heap_links {
  * it waits. Use the fields whose names end in `_` only through functions.
  */
 struct pirn_waiter {
+  struct pirn_links links_;
   /**
    * Called when a wait is over.
    */
@@ -245,9 +246,6 @@ struct pirn_waiter {
   void *user;
   size_t word_;
   size_t extra_;
-  struct pirn_waiter *next_;
-  struct pirn_waiter *previous_;
-  struct pirn_waiters *list_;
   struct pirn_hub *hub_;
   void *object_;
   struct pirn_wait_kind *kind_;
@@ -257,6 +255,13 @@ struct pirn_waiter {
   uint64_t bound_ns_;
   int result_;
   uint32_t state_;
+};
+
+/**
+ * A list of waiters. All zero is an empty one. It must stay where it is while a waiter is in it.
+ */
+struct pirn_waiters {
+  struct pirn_links ends_;
 };
 
 /**
@@ -557,10 +562,7 @@ int pirn_port_wait_start(struct pirn_port *port,
                          uint32_t interest,
                          uint64_t timeout_ns);
 
-/*
- * ============================ For those who build objects that can be waited for
- * ============================
- */
+/* ============================ For those who build objects ============================ */
 
 /**
  * Flag of a kind: a time limit ends the wait only after the loop has asked the kernel once more,
@@ -690,6 +692,30 @@ void pirn_waiter_end(const struct pirn_waiter *waiter);
 void pirn_remote_push(const struct pirn_hub *hub,
                       const struct pirn_remote *remote,
                       pirn_remote_fn run);
+
+/**
+ * Return the waiter that was added to a list first, or NULL. Cost: O(1). Loop thread. Since 0.1.
+ */
+static inline struct pirn_waiter *pirn_waiters_first(const struct pirn_waiters *list)
+{
+    return (struct pirn_waiter *)list->ends_.next_;
+}
+
+/**
+ * Return the `object` that `pirn_waiter_begin` was called with. Cost: O(1). Loop thread. Since 0.1.
+ */
+static inline void *pirn_waiter_object(const struct pirn_waiter *waiter)
+{
+    return waiter->object_;
+}
+
+/**
+ * Return the `word` that `pirn_waiter_begin` was called with. Cost: O(1). Loop thread. Since 0.1.
+ */
+static inline size_t pirn_waiter_word(const struct pirn_waiter *waiter)
+{
+    return waiter->word_;
+}
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -57,20 +57,20 @@ struct units { struct pirn_waiters waiters; int count; };
 
 static void serve(struct units *units)
 {
-    while (units->count > 0 && units->waiters.first_) {
+    while (units->count > 0 && pirn_waiters_first(&units->waiters)) {
         units->count--;
-        pirn_waiter_grant(units->waiters.first_, 0);
+        pirn_waiter_grant(pirn_waiters_first(&units->waiters), 0);
     }
 }
 
 static void leave(struct pirn_waiter *waiter)
 {
-    serve(waiter->object_);
+    serve(pirn_waiter_object(waiter));
 }
 
 static void undo(struct pirn_waiter *waiter, int result)
 {
-    struct units *units = waiter->object_;
+    struct units *units = pirn_waiter_object(waiter);
     EQUAL(result, 0);
     units->count++;
     serve(units);
@@ -83,7 +83,7 @@ static int acquire_start(struct units *units, struct pirn_waiter *waiter, uint64
     int rc = pirn_waiter_check(waiter, timeout_ns);
     if (rc != 0)
         return rc;
-    if (units->count > 0 && !units->waiters.first_) {
+    if (units->count > 0 && !pirn_waiters_first(&units->waiters)) {
         units->count--;
         return 0;
     }
@@ -207,7 +207,7 @@ static void wait_ends_once(void)
 /* Grants go in the order of arrival, and nobody overtakes. */
 static void first_come_first_served(void)
 {
-    struct units units = { { NULL, NULL }, 1 };
+    struct units units = { .count = 1 };
     struct note notes[5], late;
     open_hub();
     prepare(&late);
@@ -233,7 +233,7 @@ static void first_come_first_served(void)
 /* A cancelled waiter that had been granted takes nothing with it. */
 static void grant_and_cancel_in_one_turn(void)
 {
-    struct units units = { { NULL, NULL }, 0 };
+    struct units units = { .count = 0 };
     struct note first, second;
     open_hub();
     prepare(&first);
@@ -262,7 +262,7 @@ static void grant_and_cancel_in_one_turn(void)
 /* The head of a list leaves by cancellation, time or drop: those behind it are served. */
 static void the_head_that_leaves(void)
 {
-    struct units units = { { NULL, NULL }, 0 };
+    struct units units = { .count = 0 };
     struct note head, next;
     open_hub();
     for (int way = 0; way < 3; way++) {
@@ -290,7 +290,7 @@ static void the_head_that_leaves(void)
 /* A waiter of another loop is refused where somebody waits already. */
 static void objects_of_another_loop(void)
 {
-    struct units units = { { NULL, NULL }, 0 };
+    struct units units = { .count = 0 };
     struct pirn_loop *other;
     struct pirn_hub other_hub;
     struct pirn_port port;
@@ -768,10 +768,10 @@ static void damage_is_found(void)
     OK(pirn_hub_verify(&hub));
     for (int at = 0; at < 3; at++)
         OK(pirn_waiter_wake(&notes[at].waiter, 0));
-    struct pirn_waiter *previous = notes[1].waiter.previous_;
-    notes[1].waiter.previous_ = &notes[2].waiter;
+    struct pirn_links *previous = notes[1].waiter.links_.previous_;
+    notes[1].waiter.links_.previous_ = &notes[2].waiter.links_;
     GIVES(pirn_hub_verify(&hub), -EUCLEAN);
-    notes[1].waiter.previous_ = previous;
+    notes[1].waiter.links_.previous_ = previous;
     settle(loop, 3);
     close_hub();
 }

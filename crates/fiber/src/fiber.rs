@@ -6,16 +6,17 @@
 
 use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_void};
-use core::ptr::{NonNull, null_mut};
+use core::mem::transmute;
+use core::ptr::{NonNull, null, null_mut};
 
 use pirn_abi::PIRN_FOREVER;
 use pirn_wait::functions::{
     pirn_park_start, pirn_waiter_begin, pirn_waiter_cancel, pirn_waiter_end, pirn_waiter_grant,
-    pirn_waiter_init, pirn_waiter_wake,
+    pirn_waiter_init,
 };
 use pirn_wait::{
-    EBUSY, ECANCELED, EDEADLK, EINVAL, ENOENT, EOPNOTSUPP, EUCLEAN, pirn_hub, pirn_wait_kind,
-    pirn_waiter, pirn_waiters,
+    EBUSY, ECANCELED, EDEADLK, EINVAL, ENOENT, EOPNOTSUPP, EUCLEAN, PIRN_FOR_WAKE, pirn_hub,
+    pirn_wait_kind, pirn_waiter, pirn_waiters,
 };
 
 use crate::caller::wait_for;
@@ -52,16 +53,19 @@ pub const PIRN_FOR_FIBER: u32 = 3u32;
 /// ended. `name` and `result` may be read; set `name` after the start.
 #[repr(C)]
 pub struct pirn_fiber {
+    // It stands first, so that its address is the fiber's. It has the hub, and what is passed to
+    // the body.
     pub(crate) waiter: pirn_waiter,
     /// For people who look at the fiber; kept, not copied. May be NULL.
     pub name: Cell<*const c_char>,
     /// What the body has returned; -EUCLEAN if the stack has overflowed.
     pub result: Cell<c_int>,
-    pub(crate) state: Cell<u32>,
-    hub: Cell<*mut pirn_hub>,
-    body: Cell<pirn_fiber_fn>,
-    user: Cell<*mut c_void>,
-    // Where it left off.
+    // `FRESH`, `LIVE`, `ENDED` or `BROKEN`.
+    pub(crate) state: Cell<u8>,
+    is_cancelled: Cell<u8>,
+    // How many calls in a row did not have to wait.
+    calls: Cell<u16>,
+    // The stack pointer with which it goes on.
     pub(crate) pointer: Cell<usize>,
     pub(crate) stack: pirn_stack,
     joiners: pirn_waiters,
@@ -73,17 +77,17 @@ pub struct pirn_fiber {
     pub(crate) group_previous: Cell<Option<NonNull<pirn_fiber>>>,
     /// For tools that must know of stacks: see `pirn_fiber_hooks`.
     pub tool: Cell<*mut c_void>,
-    is_cancelled: Cell<u32>,
-    // How many calls in a row did not have to wait.
-    calls: Cell<u32>,
 }
 
 /// Never started, or all zero.
-pub(crate) const FRESH: u32 = 0;
-pub(crate) const LIVE: u32 = 1;
-pub(crate) const ENDED: u32 = 2;
+pub(crate) const FRESH: u8 = 0;
+pub(crate) const LIVE: u8 = 1;
+pub(crate) const ENDED: u8 = 2;
 /// Its stack has overflowed: it never runs again.
-pub(crate) const BROKEN: u32 = 3;
+pub(crate) const BROKEN: u8 = 3;
+
+/// The first wait of a fiber, which is over at once. Its word is the address of the body.
+static BEGINNING: pirn_wait_kind = pirn_wait_kind::plain(PIRN_FOR_WAKE);
 
 static JOINING: pirn_wait_kind = pirn_wait_kind::plain(PIRN_FOR_FIBER);
 
@@ -105,7 +109,10 @@ impl pirn_fiber {
     /// of the caller's.
     pub(crate) unsafe fn start(&self, hub: &pirn_hub, start: &Start) -> c_int {
         let known = PIRN_FIBER_FILL | PIRN_FIBER_GUARD | PIRN_FIBER_DAEMON;
-        if start.stack.is_null() || start.body.is_none() || start.options & !known != 0 {
+        let Some(body) = start.body else {
+            return -EINVAL;
+        };
+        if start.stack.is_null() || start.options & !known != 0 {
             return -EINVAL;
         }
         if hub.is_broken() {
@@ -123,24 +130,19 @@ impl pirn_fiber {
             return rc;
         }
         start.stack.expose_provenance();
-        let own = (&raw const *self).cast_mut();
-        let address = own.expose_provenance();
+        let address = (&raw const *self).expose_provenance();
         // SAFETY: at least `PIRN_FIBER_STACK_MIN` bytes below the top belong to the stack.
         let pointer = unsafe { prepare(self.stack.top(), main, address) };
         self.pointer.set(pointer);
-        let hub = NonNull::from(hub).as_ptr();
-        self.hub.set(hub);
-        self.body.set(start.body);
-        self.user.set(start.user);
         self.scope.set(None);
         self.group.set(None);
-        self.name.set(core::ptr::null());
+        self.name.set(null());
         self.result.set(0);
         self.is_cancelled.set(0);
         self.state.set(LIVE);
         let waiter = self.waiter();
         // SAFETY: the waiter is inside the fiber, and not in use.
-        unsafe { pirn_waiter_init(hub, waiter, Some(on_wake), own.cast()) };
+        unsafe { pirn_waiter_init(hub_address(hub), waiter, Some(on_wake), start.user) };
         self.waiter.set_lazy();
         if start.options & PIRN_FIBER_DAEMON != 0 {
             self.waiter.set_unref();
@@ -149,10 +151,12 @@ impl pirn_fiber {
         if let Some(hooks) = self.hooks() {
             hooks.start(self);
         }
-        // SAFETY: just initialised.
-        unsafe { pirn_park_start(waiter, PIRN_FOREVER) };
-        // SAFETY: as above.
-        unsafe { pirn_waiter_wake(waiter, 0) }
+        let (kind, word) = (&raw const BEGINNING, body as usize);
+        // SAFETY: the waiter was just initialised, and the kind is a static.
+        unsafe { pirn_waiter_begin(waiter, null(), kind, null_mut(), word, PIRN_FOREVER) };
+        // SAFETY: it waits.
+        unsafe { pirn_waiter_grant(waiter, 0) };
+        0
     }
 
     // ---- what others ask ----
@@ -167,13 +171,16 @@ impl pirn_fiber {
         (&raw const self.waiter).cast_mut()
     }
 
+    /// The hub of a fiber that was started.
+    #[inline]
     pub(crate) fn hub(&self) -> &pirn_hub {
-        // SAFETY: a live fiber's hub outlives it, as documented.
-        unsafe { &*self.hub.get() }
+        // SAFETY: `start` has initialised the waiter with the hub.
+        unsafe { self.waiter.hub().unwrap_unchecked() }
     }
 
+    /// NULL if it was never started.
     pub(crate) fn hub_address(&self) -> *mut pirn_hub {
-        self.hub.get()
+        self.waiter.hub().map_or(null_mut(), hub_address)
     }
 
     /// The fiber that runs, if one does.
@@ -377,7 +384,7 @@ impl pirn_fiber {
 
 /// How many calls in a row a fiber may make that do not have to wait.
 #[cfg(target_os = "linux")]
-const MOST_CALLS: u32 = 32;
+const MOST_CALLS: u16 = 32;
 
 /// The first function on a fiber's stack.
 unsafe extern "C" fn main(argument: usize) -> ! {
@@ -386,11 +393,12 @@ unsafe extern "C" fn main(argument: usize) -> ! {
     if let Some(hooks) = fiber.hooks() {
         hooks.enter(Some(fiber));
     }
-    if let Some(body) = fiber.body.get() {
-        // SAFETY: called as documented there.
-        let result = unsafe { body(fiber.hub.get(), fiber.user.get()) };
-        fiber.result.set(result);
-    }
+    let body = core::ptr::with_exposed_provenance::<()>(fiber.waiter.word());
+    // SAFETY: the word of the first wait is the address of a function of this type.
+    let body = unsafe { transmute::<*const (), unsafe extern "C" fn(_, _) -> _>(body) };
+    // SAFETY: called as documented there.
+    let result = unsafe { body(fiber.hub_address(), fiber.waiter.user.get()) };
+    fiber.result.set(result);
     fiber.state.set(ENDED);
     loop {
         fiber.leave();
@@ -398,8 +406,10 @@ unsafe extern "C" fn main(argument: usize) -> ! {
 }
 
 unsafe extern "C" fn on_wake(_hub: *mut pirn_hub, waiter: *mut pirn_waiter, _result: c_int) {
-    // SAFETY: a live fiber's waiter.
-    let fiber = unsafe { &*waiter }.user.get().cast::<pirn_fiber>();
-    // SAFETY: set by `start`, and the fiber is live.
-    unsafe { &*fiber }.resume();
+    // SAFETY: the waiter of a live fiber, in which it stands first.
+    unsafe { &*waiter.cast::<pirn_fiber>() }.resume();
+}
+
+fn hub_address(hub: &pirn_hub) -> *mut pirn_hub {
+    (&raw const *hub).cast_mut()
 }

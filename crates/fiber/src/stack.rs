@@ -25,7 +25,7 @@ pub struct pirn_stack {
     // Behind the highest byte.
     top: Cell<usize>,
     // Bytes below `lowest` that are inaccessible.
-    guard: Cell<usize>,
+    guard: Cell<u32>,
     is_filled: Cell<u32>,
 }
 
@@ -56,7 +56,7 @@ impl pirn_stack {
         let top = (top - LANGUAGE) & !15;
         self.lowest.set(lowest);
         self.top.set(top);
-        self.guard.set(guard);
+        self.guard.set(guard as u32);
         self.is_filled.set(options & PIRN_FIBER_FILL);
         let words = (top - lowest) / word;
         let pointer = memory.with_addr(lowest).cast::<u64>();
@@ -113,7 +113,7 @@ impl pirn_stack {
 
     /// Gives the memory back as it was: the guard page is accessible again.
     pub(crate) fn release(&self) {
-        let guard = self.guard.take();
+        let guard = self.guard.take() as usize;
         if guard != 0 {
             let page = core::ptr::with_exposed_provenance_mut(self.lowest.get() - guard);
             // SAFETY: the page that `prepare` has made inaccessible.

@@ -1,75 +1,102 @@
+#![expect(
+    unsafe_code,
+    reason = "members of a ring are reached by their addresses"
+)]
 //! Waiters in a row, first come, first served.
+//!
+//! A list is a ring of links: those of the waiters, and those of the list itself between the last
+//! and the first. So a waiter leaves without knowing the list. A list without waiters is all zero,
+//! and may be moved.
 
 use core::cell::Cell;
 use core::ptr::NonNull;
 
 use crate::waiter::pirn_waiter;
 
-/// A list of waiters. All zero is an empty one.
+/// The neighbours in a ring. All zero: in no ring.
+#[repr(C)]
+#[derive(Default)]
+pub struct pirn_links {
+    next: Cell<Option<NonNull<pirn_links>>>,
+    previous: Cell<Option<NonNull<pirn_links>>>,
+}
+
+/// A list of waiters. All zero is an empty one. It must stay where it is while a waiter is in it.
 #[repr(C)]
 #[derive(Default)]
 pub struct pirn_waiters {
-    first: Cell<Option<NonNull<pirn_waiter>>>,
-    last: Cell<Option<NonNull<pirn_waiter>>>,
+    // Next to the list is the first waiter, and before it the last.
+    ends: pirn_links,
+}
+
+/// A member of a ring.
+#[inline]
+fn listed<'a>(links: NonNull<pirn_links>) -> &'a pirn_links {
+    // SAFETY: a waiter stays where it is while it is in a list, and so does a list that has one, as
+    // their documentation asks; they are only ever borrowed shared.
+    unsafe { links.as_ref() }
 }
 
 impl pirn_waiters {
-    /// True if nobody waits.
+    /// True if no waiter is in the list.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.first.get().is_none()
+        self.ends.next.get().is_none()
     }
 
-    /// The one who has waited longest.
+    /// The waiter that was added first.
     #[inline]
     pub fn first(&self) -> Option<&pirn_waiter> {
-        self.first.get().map(pirn_waiter::listed)
+        self.ends.next.get().map(pirn_waiter::of_links)
     }
 
-    /// Those in the list, from the first on. The list must not change meanwhile.
+    /// The waiters in the list, from the first on. The list must not change meanwhile.
     pub fn iter(&self) -> impl Iterator<Item = &pirn_waiter> {
-        core::iter::successors(self.first(), |waiter| {
-            waiter.next.get().map(pirn_waiter::listed)
+        let end = NonNull::from(&self.ends);
+        core::iter::successors(self.ends.next.get(), move |links| {
+            listed(*links).next.get().filter(|next| *next != end)
         })
+        .map(pirn_waiter::of_links)
     }
 
     /// Adds a waiter that is in no list, behind all others.
+    #[inline]
     pub(crate) fn push(&self, waiter: &pirn_waiter) {
-        let last = self.last.replace(Some(NonNull::from(waiter)));
-        waiter.previous.set(last);
-        waiter.next.set(None);
-        waiter.list.set(Some(NonNull::from(self)));
-        match last {
-            Some(last) => pirn_waiter::listed(last)
-                .next
-                .set(Some(NonNull::from(waiter))),
-            None => self.first.set(Some(NonNull::from(waiter))),
-        }
+        let (end, new) = (NonNull::from(&self.ends), waiter.links_address());
+        let last = self.ends.previous.replace(Some(new)).unwrap_or(end);
+        listed(last).next.set(Some(new));
+        waiter.links.next.set(Some(end));
+        waiter.links.previous.set(Some(last));
     }
 
-    /// True if the links agree and every member knows that it is here. O(n).
+    /// True if the links agree and every member waits or was woken. O(n).
     pub(crate) fn is_sound(&self) -> bool {
-        let mut previous = None;
+        let mut previous = NonNull::from(&self.ends);
         for waiter in self.iter() {
-            if waiter.previous.get() != previous || !waiter.is_sound_in(self) {
+            if waiter.links.previous.get() != Some(previous) || !waiter.is_live() {
                 return false;
             }
-            previous = Some(NonNull::from(waiter));
+            previous = waiter.links_address();
         }
-        self.last.get() == previous
+        self.is_empty() || self.ends.previous.get() == Some(previous)
     }
+}
 
-    /// Takes a waiter out of this list, in which it is.
-    pub(crate) fn remove(&self, waiter: &pirn_waiter) {
-        let (next, previous) = (waiter.next.take(), waiter.previous.take());
-        waiter.list.set(None);
-        match previous {
-            Some(previous) => pirn_waiter::listed(previous).next.set(next),
-            None => self.first.set(next),
-        }
-        match next {
-            Some(next) => pirn_waiter::listed(next).previous.set(previous),
-            None => self.last.set(previous),
+impl pirn_waiter {
+    /// Leaves the list in which it is, if it is in one.
+    #[inline]
+    pub(crate) fn unlink(&self) {
+        let links = (self.links.next.take(), self.links.previous.take());
+        let (Some(next), Some(previous)) = links else {
+            return;
+        };
+        if next == previous {
+            // Only the list itself is left in the ring.
+            listed(next).next.set(None);
+            listed(next).previous.set(None);
+        } else {
+            listed(previous).next.set(Some(next));
+            listed(next).previous.set(Some(previous));
         }
     }
 }

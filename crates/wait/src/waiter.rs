@@ -15,7 +15,7 @@ use crate::errno::{EAGAIN, EALREADY, EBUSY, ECANCELED, EINVAL, ENOENT, EUCLEAN};
 use crate::held::pirn_held;
 use crate::hub::pirn_hub;
 use crate::kind::{PIRN_WAIT_FIRM, PIRN_WAIT_LATE, pirn_wait_kind};
-use crate::list::pirn_waiters;
+use crate::list::{pirn_links, pirn_waiters};
 
 /// Returned by a function whose name ends in `_start` when the wait has begun: the waiter's `wake`
 /// will be called.
@@ -36,16 +36,15 @@ pub type pirn_wake_fn =
 /// it waits. Use the fields whose names end in `_` only through functions.
 #[repr(C)]
 pub struct pirn_waiter {
+    // In an object's list while it waits, and in the hub's once the wait is over. They stand first,
+    // so that their address is the waiter's.
+    pub(crate) links: pirn_links,
     /// Called when a wait is over.
     pub wake: Cell<pirn_wake_fn>,
     /// Yours, never looked at.
     pub user: Cell<*mut c_void>,
     word: Cell<usize>,
     extra: Cell<usize>,
-    pub(crate) next: Cell<Option<NonNull<pirn_waiter>>>,
-    pub(crate) previous: Cell<Option<NonNull<pirn_waiter>>>,
-    // The list it is in: an object's while it waits, the hub's once the wait is over.
-    pub(crate) list: Cell<Option<NonNull<pirn_waiters>>>,
     hub: Cell<Option<NonNull<pirn_hub>>>,
     object: Cell<*mut c_void>,
     kind: Cell<Option<NonNull<pirn_wait_kind>>>,
@@ -81,13 +80,11 @@ pub(crate) const UNREF: u32 = 0x40;
 impl pirn_waiter {
     pub(crate) fn new(hub: *mut pirn_hub, wake: pirn_wake_fn, user: *mut c_void) -> pirn_waiter {
         pirn_waiter {
+            links: pirn_links::default(),
             wake: Cell::new(wake),
             user: Cell::new(user),
             word: Cell::new(0),
             extra: Cell::new(0),
-            next: Cell::new(None),
-            previous: Cell::new(None),
-            list: Cell::new(None),
             hub: Cell::new(NonNull::new(hub)),
             object: Cell::new(null_mut()),
             kind: Cell::new(None),
@@ -196,6 +193,18 @@ impl pirn_waiter {
         // SAFETY: only waiters that wait or were woken are in a list, and the documentation of the
         // type asks that they stay where they are; they are only ever borrowed shared.
         unsafe { waiter.as_ref() }
+    }
+
+    /// The waiter that has these links.
+    #[inline]
+    pub(crate) fn of_links<'a>(links: NonNull<pirn_links>) -> &'a pirn_waiter {
+        pirn_waiter::listed(links.cast())
+    }
+
+    /// The address of its links, which is good for the whole waiter.
+    #[inline]
+    pub(crate) fn links_address(&self) -> NonNull<pirn_links> {
+        NonNull::from(self).cast()
     }
 
     #[inline]
@@ -317,13 +326,6 @@ impl pirn_waiter {
         list.push(self);
     }
 
-    fn unlink(&self) {
-        if let Some(list) = self.list.get() {
-            // SAFETY: the list is part of the object, which outlives its waiters as documented.
-            unsafe { list.as_ref() }.remove(self);
-        }
-    }
-
     /// Ends the wait: the waiter goes to the end of the ready list.
     pub(crate) fn end(&self, hub: &pirn_hub, result: c_int) {
         self.unlink();
@@ -377,7 +379,7 @@ impl pirn_waiter {
             }
         } else if self.is(WOKEN) {
             let was_granted = self.has(GRANTED);
-            hub.ready.remove(self);
+            self.unlink();
             hub.uncount_wait();
             self.set(IDLE);
             if let Some(undo) = undo.filter(|_| was_granted) {
@@ -391,7 +393,7 @@ impl pirn_waiter {
 
     /// Off the ready list for the call of `wake`: idle again.
     pub(crate) fn settle(&self, hub: &pirn_hub) -> (pirn_wake_fn, c_int) {
-        hub.ready.remove(self);
+        self.unlink();
         hub.uncount_wait();
         let was_granted = self.has(GRANTED);
         self.set(IDLE);
@@ -422,10 +424,5 @@ impl pirn_waiter {
 
     pub(crate) fn replace_result(&self, result: c_int) {
         self.result.set(result);
-    }
-
-    /// True if the waiter is where a list or the heap says it is.
-    pub(crate) fn is_sound_in(&self, list: &pirn_waiters) -> bool {
-        self.is_live() && self.list.get() == Some(NonNull::from(list))
     }
 }
