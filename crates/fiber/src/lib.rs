@@ -27,7 +27,7 @@
 // What only the C functions use is left over without them.
 #![cfg_attr(not(feature = "export"), allow(dead_code, unused_imports))]
 
-#[cfg(test)]
+#[cfg(any(test, miri))]
 extern crate std;
 
 #[cfg(feature = "artifact")]
