@@ -68,8 +68,10 @@
  *     was asked once more.
  * 10. `wake` is called by the loop, never inside the call that ended the wait. Waiters are called
  *     in the order in which their waits ended, except that the first waiter for an fd is called
- *     directly when the fd becomes ready. A call of the hub calls all waiters that are ready when
- *     it begins and at most 64 more; then the loop asks the kernel again.
+ *     directly when the fd becomes ready. The loop calls the hub as a task. That call calls all
+ *     waiters that are ready when it begins and at most 64 that become ready meanwhile; then the
+ *     loop asks the kernel again. A waiter that is woken outside of such a call, by a callback of
+ *     the program or by its time limit, is called in the next turn, which does not sleep.
  * 11. A wait with a time limit keeps pirn_run going. One without does not: what could end it does,
  *     such as an open port.
  * 12. All of this belongs to the loop's thread, except for pirn_remote_push.
@@ -258,17 +260,17 @@ struct pirn_waiter {
 };
 
 /**
- * The waiters that have a time limit. All zero is an empty heap.
- */
-struct pirn_deadlines {
-  struct pirn_waiter *root_;
-};
-
-/**
  * A list of waiters. All zero is an empty one. It must stay where it is while a waiter is in it.
  */
 struct pirn_waiters {
   struct pirn_links ends_;
+};
+
+/**
+ * The waiters that have a time limit. All zero is an empty heap.
+ */
+struct pirn_deadlines {
+  struct pirn_waiter *root_;
 };
 
 /**

@@ -531,6 +531,49 @@ static void on_wake_partner(struct pirn_hub *hub_, struct pirn_waiter *waiter, i
         pirn_waiter_wake(&partners[partners[0] == self]->waiter, 0);
 }
 
+static void wake_the_sleeper(struct pirn_loop *loop_, void *user)
+{
+    struct note *sleeper = user;
+    (void)loop_;
+    OK(pirn_waiter_wake(&sleeper->waiter, 0));
+    EQUAL(sleeper->calls, 0);
+}
+
+static struct note sleeping;
+
+static void on_wake_another(struct pirn_hub *hub_, struct pirn_waiter *waiter, int result)
+{
+    on_wake(hub_, waiter, result);
+    OK(pirn_waiter_wake(&sleeping.waiter, 0));
+    EQUAL(sleeping.calls, 0);
+}
+
+/* What a callback of the program wakes is called in the next turn, which does not sleep. What a
+   waiter wakes while the hub calls it is called in the same turn. */
+static void woken_waiters_are_called_in_this_turn_or_the_next(void)
+{
+    struct note waking;
+    open_hub();
+    prepare(&sleeping);
+    GIVES(pirn_park_start(&sleeping.waiter, PIRN_FOREVER), PIRN_WAITS);
+    OK(pirn_task_post(loop, wake_the_sleeper, &sleeping, NULL));
+    EQUAL(pirn_turn(loop, PIRN_FOREVER), 1);
+    EQUAL(sleeping.calls, 0);
+    EQUAL(pirn_turn(loop, PIRN_FOREVER), 1);
+    EQUAL(sleeping.calls, 1);
+
+    prepare(&sleeping);
+    GIVES(pirn_park_start(&sleeping.waiter, PIRN_FOREVER), PIRN_WAITS);
+    prepare(&waking);
+    waking.waiter.wake = on_wake_another;
+    GIVES(pirn_park_start(&waking.waiter, PIRN_FOREVER), PIRN_WAITS);
+    OK(pirn_waiter_wake(&waking.waiter, 0));
+    EQUAL(pirn_turn(loop, PIRN_FOREVER), 1);
+    EQUAL(waking.calls, 1);
+    EQUAL(sleeping.calls, 1);
+    close_hub();
+}
+
 /* Two that wake one another for ever leave room for the kernel's events. */
 static void two_that_play_ping_pong_starve_nobody(void)
 {
@@ -791,6 +834,7 @@ static void test(uint32_t backend)
     close_while_somebody_waits();
     fd_number_reused_under_a_port();
     close_by_another_who_was_woken();
+    woken_waiters_are_called_in_this_turn_or_the_next();
     two_that_play_ping_pong_starve_nobody();
     full_task_ring_refuses_no_wake();
     other_threads_cannot_be_refused();
