@@ -1,8 +1,9 @@
 #![expect(unsafe_code, reason = "a system call takes addresses as numbers")]
 //! A system call by its number.
 //!
-//! On machines for which `syscalls` has assembly for stable compilers the call is made here. They
-//! are the machines on which rustix makes its own. On the others both go through the C library.
+//! On machines for which `syscalls` has assembly for stable compilers, and on arm, the call is made
+//! here. They are the machines on which rustix makes its own. On the others both go through the C
+//! library.
 
 use super::{Result, error};
 
@@ -26,7 +27,6 @@ pub(super) enum Call {
     target_arch = "x86_64",
     target_arch = "x86",
     target_arch = "aarch64",
-    target_arch = "arm",
     target_arch = "riscv64"
 ))]
 pub(super) unsafe fn call(call: Call, [a, b, c, d, e]: [usize; 5]) -> Result<usize> {
@@ -38,6 +38,47 @@ pub(super) unsafe fn call(call: Call, [a, b, c, d, e]: [usize; 5]) -> Result<usi
     // SAFETY: passed on.
     let result = unsafe { syscalls::syscall5(number, a, b, c, d, e) };
     result.map_err(|errno| error(errno.into_raw()))
+}
+
+/// Makes a system call. Arguments beyond those that it has are 0.
+///
+/// Thumb instructions need r7, where the kernel wants the number: it is saved and restored, which
+/// `syscalls` leaves to nightly compilers. With ARM's instructions that does no harm.
+///
+/// # Safety
+///
+/// The arguments are what the system call asks for.
+#[cfg(target_arch = "arm")]
+pub(super) unsafe fn call(call: Call, [a, b, c, d, e]: [usize; 5]) -> Result<usize> {
+    // arch/arm/tools/syscall.tbl
+    let number = match call {
+        Call::SignalMask => 175,
+        Call::OpenSignal => 355,
+        Call::Wait => 280,
+    };
+    let result: isize;
+    // SAFETY: the kernel changes r0 and the memory that the arguments name, which is passed on. r7
+    // has its value again at the end, or belongs to `saved`.
+    unsafe {
+        core::arch::asm!(
+            "mov {saved}, r7",
+            "mov r7, {number}",
+            "svc 0",
+            "mov r7, {saved}",
+            number = in(reg) number,
+            saved = out(reg) _,
+            inlateout("r0") a => result,
+            in("r1") b,
+            in("r2") c,
+            in("r3") d,
+            in("r4") e,
+            options(nostack, preserves_flags)
+        );
+    }
+    if (-4095..0).contains(&result) {
+        return Err(error(-result as i32));
+    }
+    Ok(result as usize)
 }
 
 /// Makes a system call. Arguments beyond those that it has are 0.
