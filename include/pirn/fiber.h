@@ -115,6 +115,18 @@
 
 #include <pirn/wait.h>
 
+/*
+ * 1 if fibers can be started on the machine that this is compiled for. Where it is 0, on
+ * powerpc64le for example, pirn_fiber_start returns -EOPNOTSUPP, as no fiber can change to another
+ * stack there. All that needs no fiber works: loops, waits of the main program, and coroutines.
+ */
+#if defined(__x86_64__) || defined(__i386__) || defined(__aarch64__) || defined(__arm__) || \
+    defined(__s390x__) || (defined(__riscv) && __riscv_xlen == 64)
+#define PIRN_HAS_FIBERS 1
+#else
+#define PIRN_HAS_FIBERS 0
+#endif
+
 struct pirn_fiber;
 struct pirn_scope;
 struct pirn_group;
@@ -366,7 +378,8 @@ struct pirn_fiber_hooks {
  * Returns 0, or
  * - -EINVAL: a NULL, a stack that is too small, or other options
  * - -EBUSY: the fiber is live
- * - -EOPNOTSUPP: the process runs with a shadow stack, or there are no guard pages here
+ * - -EOPNOTSUPP: `PIRN_HAS_FIBERS` is 0, the process runs with a shadow stack, or there are no
+ *   guard pages here
  * - -EUCLEAN: the stack of a fiber has overflowed
  *
  * On an error nothing has changed. Cost: O(1), no system call; O(size) with `PIRN_FIBER_FILL`.

@@ -25,7 +25,8 @@ use crate::info::pirn_fiber_info;
 /// Returns 0, or
 /// - -EINVAL: a NULL, a stack that is too small, or other options
 /// - -EBUSY: the fiber is live
-/// - -EOPNOTSUPP: the process runs with a shadow stack, or there are no guard pages here
+/// - -EOPNOTSUPP: `PIRN_HAS_FIBERS` is 0, the process runs with a shadow stack, or there are no
+///   guard pages here
 /// - -EUCLEAN: the stack of a fiber has overflowed
 ///
 /// On an error nothing has changed. Cost: O(1), no system call; O(size) with `PIRN_FIBER_FILL`.
