@@ -1,7 +1,7 @@
 //! The backend chosen at run time: one of the siblings, behind the same contract.
 //!
-//! An enum and not a trait object: the call for each event is a predictable branch that inlines,
-//! and the backends that a build leaves out cost nothing.
+//! It is an enum and not a trait object: the call for each event is then a predictable branch that
+//! can be inlined, and backends that a build leaves out cost nothing.
 
 use core::marker::PhantomData;
 
@@ -15,8 +15,8 @@ use crate::sys;
 use crate::time::{Duration, Instant};
 use crate::wake::{Owned, Wake};
 
-/// Makes the enum of all backends, and what has an arm for each. The first token is a dollar sign,
-/// for the macro in the macro.
+/// Defines the enum of all backends, and the functions that have an arm for each. The first token
+/// is a dollar sign, which the inner macro needs.
 macro_rules! backends {
     ($d:tt $($(#[$has:meta])* $name:ident($backend:ty);)*) => {
         /// A backend of this build. `H` is the host's type.
@@ -46,7 +46,7 @@ macro_rules! backends {
                 }
             }
 
-            /// Which one this is.
+            /// The kind of this backend.
             pub(crate) fn kind(&self) -> BackendKind {
                 match self {
                     $($(#[$has])* AnyBackend::$name(..) => BackendKind::$name,)*
@@ -66,7 +66,7 @@ macro_rules! backends {
             }
         }
 
-        /// Calls the same method on whichever backend there is.
+        /// Calls the same method on each variant.
         macro_rules! delegate {
             ($d self:expr, $d backend:ident => $d call:expr) => {
                 match $d self {
@@ -79,8 +79,8 @@ macro_rules! backends {
     };
 }
 
-// The backends of the operating system: the cfg of a build that has it, its name, its type. The
-// best first: each needs less of the kernel, fds too, than the one before.
+// The backends of the operating system: the cfg of builds that have it, its name, its type. The
+// best is first; each needs fewer features of the kernel, and fewer fds, than the one before.
 backends! {
     $
     #[cfg(linux_epoll)] Epoll(sys::epoll::Epoll<'a>);
@@ -113,7 +113,8 @@ impl<'a, H: Host> AnyBackend<'a, H> {
         }
     }
 
-    /// The first that this build has and that can be opened now, or the last of all, untried.
+    /// Returns the first backend of this build that can be opened now; if none can, the last one,
+    /// which is not tried here.
     fn best(area: &mut [u64]) -> Result<BackendKind> {
         let (last, others) = PREFERRED.split_last().ok_or(Error::EOPNOTSUPP)?;
         let works = |kind: &&BackendKind| AnyBackend::<'_, H>::open_kind(**kind, area).is_ok();
@@ -121,7 +122,7 @@ impl<'a, H: Host> AnyBackend<'a, H> {
     }
 }
 
-/// True if an error says that the kernel has not, or does not allow, what a backend needs.
+/// True if an error means that the kernel lacks or forbids something that a backend needs.
 fn is_refusal(error: Error) -> bool {
     matches!(
         error,
@@ -129,7 +130,7 @@ fn is_refusal(error: Error) -> bool {
     )
 }
 
-/// What ends a wait of an [`AnyBackend`].
+/// Ends a wait of an [`AnyBackend`] from other threads.
 pub(crate) enum AnyWaker<W> {
     #[cfg(linux_backend)]
     Fd(sys::wake::FdWaker, PhantomData<W>),
@@ -137,7 +138,7 @@ pub(crate) enum AnyWaker<W> {
     Host(HostWaker<W>),
 }
 
-/// Calls the same method on whichever waker there is.
+/// Calls the same method on each variant.
 macro_rules! delegate_waker {
     ($self:expr, $waker:ident => $call:expr) => {
         match $self {

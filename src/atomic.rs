@@ -1,14 +1,14 @@
-//! Atomics: the one door through which every atomic of the crate comes in.
+//! Atomics: the only module from which the crate takes atomic types.
 //!
-//! An interleaving that loses a wake-up shows once in a billion runs of a stress test and never
-//! under a debugger. So what ships is also run under loom, which executes a test once for every
-//! order of its atomic operations that the memory model allows. For that loom's atomics have to
-//! stand where the processor's stood: with `--cfg loom` this module hands out those, and no other
-//! file names `core::sync::atomic` or loom.
+//! An interleaving that loses a wake-up appears once in a billion runs of a stress test and never
+//! under a debugger. So the code is also tested under loom, which executes a test once for every
+//! order of its atomic operations that the memory model allows. For this the code must use loom's
+//! atomics in place of the processor's: with `--cfg loom` this module exports those. No other file
+//! names `core::sync::atomic` or loom.
 //!
-//! Nothing wider than a pointer is in the list, since 32-bit callbacks have no 64-bit atomics. Loom
-//! treats `SeqCst` on a single access as `AcqRel`, and knows sequential consistency only as
-//! `fence(SeqCst)`: code that needs it says so with a fence.
+//! No type is wider than a pointer, because 32-bit machines have no 64-bit atomics. Loom treats
+//! `SeqCst` on a single access as `AcqRel`, and supports sequential consistency only by
+//! `fence(SeqCst)`: code that needs it must use a fence.
 
 #[cfg(not(loom))]
 use core::sync::atomic;

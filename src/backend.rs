@@ -1,10 +1,9 @@
-//! What the core asks of whoever watches fds, tells the time and wakes it: the contract every
-//! backend fulfils.
+//! The contract that every backend implements: watching fds, reading the clock, and ending a wait.
 //!
-//! A backend holds the set of watched fds, one entry per fd however many watchers share it, waits,
-//! and then yields what was found. It knows nothing of callbacks. Every system call the loop makes
-//! goes through these three traits, so that a simulated or a failing world can stand in for the
-//! kernel.
+//! A backend contains the set of watched fds, with one entry for each fd, even if several watchers
+//! share it. It waits, and then returns what was found. It knows nothing of callbacks. Every system
+//! call of the loop goes through these three traits, so tests can replace the kernel by a
+//! simulation or by one that fails.
 
 use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, Interest};
@@ -16,7 +15,7 @@ pub(crate) trait Clock {
     /// Return the time since some fixed point; it never goes back.
     fn now(&mut self) -> Instant;
 
-    /// Sleeps that long or less, whatever is ready.
+    /// Sleeps for `time` or less, even if a source is ready.
     fn nap(&self, time: Duration) {
         let _ = time;
     }
@@ -26,26 +25,26 @@ pub(crate) trait Clock {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Source {
     pub(crate) fd: i32,
-    /// Of the watcher that stands for the fd. Comes back with the events of a backend that carries
-    /// user data.
+    /// The slot of the fd's head watcher. A backend that carries user data returns it with each
+    /// event.
     pub(crate) slot: u32,
-    /// What all watchers of the fd ask for, and their options. `READ`, `WRITE` and `URGENT` are all
-    /// absent only in `remove` and `probe`: an fd at which nothing is watched is not in the set.
-    /// The kernel knows `EDGE` and `EXCLUSIVE`.
+    /// The combined interest and options of all watchers of the fd. At least one of `READ`, `WRITE`
+    /// and `URGENT` is set, except in `remove` and `probe`: an fd with an empty interest is not in
+    /// the set. Of the options the kernel knows only `EDGE` and `EXCLUSIVE`.
     pub(crate) asked: Interest,
     /// The id by which the backend knows the entry: what `add` or `remove` returned.
     pub(crate) backend_id: u32,
 }
 
 impl Source {
-    /// `READ`, `WRITE` and `URGENT`, as far as they are asked for.
+    /// Those of `READ`, `WRITE` and `URGENT` that are set in `asked`.
     #[inline]
     pub(crate) fn interest(&self) -> u32 {
         self.asked.bits() & ASKABLE
     }
 }
 
-/// The id of what is not in the set.
+/// The id of an fd that is not in the set.
 pub(crate) const NOT_IN_SET: u32 = 0;
 /// The id of a file that is always ready: it cannot be waited for, and is not in the set.
 pub(crate) const ALWAYS_READY: u32 = u32::MAX;
@@ -53,9 +52,10 @@ pub(crate) const ALWAYS_READY: u32 = u32::MAX;
 /// An entry of the set of a backend that carries user data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Entry {
-    /// Of the watcher that stands for the fd; `NONE` for the loop's own fds.
+    /// The slot of the fd's head watcher; `NONE` for the loop's own fds.
     pub(crate) slot: u32,
-    /// Never twice the same for one slot, as long as anything may be left of the former entry.
+    /// The entry's id. An id is not used again for the same slot while the kernel may still report
+    /// the former entry.
     pub(crate) backend_id: u32,
 }
 
@@ -63,95 +63,97 @@ pub(crate) struct Entry {
 ///
 /// Errors are the kernel's. On an error the set is as it was before.
 ///
-/// A backend hands over what a wait has found in one of two ways. Where the kernel tells no more
-/// than which fds are ready, `wait` reports each of them, and nothing is left in the backend. Where
-/// it carries user data, `wait` returns how many events there are, and `event` looks at one: it may
-/// be stale, for its fd may have left the set since.
+/// A backend returns the result of a wait in one of two ways. If the kernel returns only fd
+/// numbers, `wait` calls `report` for each ready fd, and nothing remains in the backend. If the
+/// kernel returns user data, `wait` returns the number of events, and `event` returns one of them.
+/// Such an event may be stale, because its fd may have left the set since.
 pub(crate) trait Backend: Clock {
     /// Ends the wait from another thread, a signal handler or an interrupt.
     type Waker: Owned;
 
-    /// What it can do beyond the common ground.
+    /// Returns the optional features that this backend has.
     fn capabilities(&self) -> Capabilities;
 
-    /// True if `fd` is one of the loop's own.
+    /// True if `fd` belongs to the loop itself.
     fn owns(&self, fd: i32) -> bool;
 
-    /// Puts an fd into the set and returns the id of its entry, or [`ALWAYS_READY`] for a file that
-    /// is not in the set because it cannot be waited for. An id that comes back with events is not
-    /// [`NOT_IN_SET`]. `EPERM` if such a file is asked for with `EDGE` or `EXCLUSIVE`; `EINVAL` if
-    /// the fd is one of the loop's own.
+    /// Adds an fd to the set and returns the id of its entry. Returns [`ALWAYS_READY`] for a file
+    /// that cannot be waited for; it is then not in the set. An id that is returned with events is
+    /// never [`NOT_IN_SET`]. Errors: `EPERM` for `EDGE` or `EXCLUSIVE` and a file that is always
+    /// ready; `EINVAL` if the fd belongs to the loop itself.
     fn add(&mut self, source: &Source) -> Result<u32>;
 
-    /// Changes interest or slot of an fd in the set. Also the check that the fd is still the same
-    /// open file, where the kernel knows: `ENOENT` if it is another one now, `EBADF` if it is
-    /// closed.
+    /// Changes the interest or the slot of an fd in the set. If the kernel can tell, this also
+    /// checks that the fd is still the same open file: `ENOENT` if it names another file now,
+    /// `EBADF` if it is closed.
     fn modify(&mut self, source: &Source) -> Result<()>;
 
-    /// Takes an fd out of the set. Returns the fd whose entry has another id now, and that
-    /// id, if there is one. An error says that the kernel may keep the entry: the fd was
-    /// closed, and the file it named lives on under another number.
+    /// Removes an fd from the set. If the entry of another fd gets a new id by this, returns that
+    /// fd and the id. An error means that the kernel may keep the entry: the fd was closed, but its
+    /// file is still open under another number.
     fn remove(&mut self, source: &Source) -> Result<Option<(i32, u32)>>;
 
     /// Returns what `add` would return for an fd that is not in the set, and leaves the fd out of
     /// the set.
     fn probe(&self, source: &Source) -> Result<u32>;
 
-    /// Waits at most `timeout` (`ZERO`: not at all, `FOREVER`: for ever) and returns how many events
-    /// there are. Those that are known by their fd are not among them: each is given to `report`,
-    /// with what was found, which returns the interest that the fd is watched for. May return early
-    /// with nothing. `EINTR` is an empty wait, not an error.
+    /// Waits at most `timeout` (`ZERO`: not at all, `FOREVER`: without limit) and returns the
+    /// number of events that [`event`](Self::event) can return. Events that the kernel returns by
+    /// fd number are not counted: for each of them `report` is called with the fd and the
+    /// readiness, and returns the interest for which the fd is watched. May return early without
+    /// events. `EINTR` is not an error but a wait that found nothing.
     fn wait(&mut self, timeout: Duration, report: impl FnMut(i32, u32) -> u32) -> Result<u32>;
 
-    /// The event at a place, from 0 on, of the last wait: of which entry, and what was found.
+    /// Returns one event of the last wait, by its index from 0 on: the entry and its readiness.
     fn event(&self, at: u32) -> Option<(Entry, u32)> {
         let _ = at;
         None
     }
 
-    /// After a wait that found something: an entry that has been reported by one wait after the
-    /// other, if it is time to ask the kernel whether its fd is still that file. Of a backend whose
-    /// sources are found by their fds there is none, as each wait looks at the fd.
+    /// Called after a wait that found something. Returns an entry that many waits in a row have
+    /// reported, if it is time to ask the kernel whether its fd still names the same file. A
+    /// backend that reports by fd number returns `None`, because each of its waits looks at the fd
+    /// itself.
     fn suspect(&mut self) -> Option<Entry> {
         None
     }
 
-    /// Replaces the kernel objects by fresh, empty ones: after `take_over`, or when the kernel goes
-    /// on reporting an fd that is watched no more. The core then adds every source again.
+    /// Replaces the kernel's set by a new, empty one: after `take_over`, or if the kernel keeps
+    /// reporting an fd that is no longer watched. The core then adds every source again.
     fn rebuild(&mut self) -> Result<()>;
 
-    /// In a copy of the loop that fork made: replaces what ends a wait by an object of this
-    /// process, under the same number, and forgets the pollable fd. `rebuild` follows.
+    /// In a forked child: replaces the kernel object that ends a wait by a new one under the same
+    /// fd number, and drops the pollable fd. `rebuild` follows.
     fn take_over(&mut self) -> Result<()>;
 
-    /// A handle that ends the wait from other threads. `asks`: it is to find out whether the loop
-    /// is a copy.
+    /// Returns a handle with which other threads end a wait. If `asks` is true, the handle checks
+    /// whether this process is a forked child.
     fn waker(&self, asks: bool) -> Self::Waker;
 
-    /// The fd that is readable whenever a wait would return at once, `alarm` included. `EOPNOTSUPP`
-    /// where there is none.
+    /// Returns the fd that is readable whenever a wait would return immediately, also when the
+    /// alarm is due. `EOPNOTSUPP` if the backend has none.
     fn pollable_fd(&mut self) -> Result<i32> {
         Err(Error::EOPNOTSUPP)
     }
 
-    /// With a pollable fd: makes it readable at `deadline` (`NEVER`: not at all).
+    /// Makes the pollable fd readable at `deadline` (`NEVER`: switches the alarm off).
     fn set_alarm(&mut self, deadline: Instant) -> Result<()> {
         let _ = deadline;
         Err(Error::EOPNOTSUPP)
     }
 }
 
-/// A backend whose area can be replaced while it lives.
+/// A backend whose memory can be replaced.
 pub(crate) trait MoveTo<'a> {
-    /// True if all that is watched has room in an area of so many words.
+    /// True if everything that is watched fits into an area of this many words.
     fn fits(&self, words: usize) -> bool;
 
-    /// Moves everything into `area`, where it [fits](Self::fits). Between two turns: nothing that
-    /// was found is left.
+    /// Moves everything into `area`, into which it [fits](Self::fits). Called between two turns,
+    /// when no event is left.
     fn move_to(&mut self, area: &'a mut [u64]);
 }
 
-/// Makes [`BackendKind`] of the table of all backends: number and name.
+/// Defines [`BackendKind`] from the table of all backends: number and name.
 macro_rules! kinds {
     ($($(#[$attribute:meta])* $kind:ident = $number:literal, $name:literal;)*) => {
         /// The backends by name.
@@ -191,7 +193,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// The best that works here: epoll, then poll, then select, tried in this order.
+    /// The best that works on this machine: epoll, poll and select are tried in this order.
     #[default]
     Auto = 0, "auto";
     /// `pselect6(2)`.
@@ -200,22 +202,21 @@ kinds! {
     Poll = 2, "poll";
     /// `epoll(7)`.
     Epoll = 3, "epoll";
-    /// The application supplies clock, wait and readiness.
+    /// The application provides clock, wait and readiness.
     Host = 4, "host";
 }
 
 bitflags::bitflags! {
-    /// What a backend can do beyond the common ground.
+    /// The optional features of a backend.
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
     pub struct Capabilities: u32 {
-        /// [`Interest::EDGE`](crate::Interest::EDGE).
+        /// Watchers may use [`Interest::EDGE`](crate::Interest::EDGE).
         const EDGE = 0x1;
-        /// [`Interest::EXCLUSIVE`](crate::Interest::EXCLUSIVE).
+        /// Watchers may use [`Interest::EXCLUSIVE`](crate::Interest::EXCLUSIVE).
         const EXCLUSIVE = 0x2;
-        /// A pollable fd for the whole loop.
+        /// The loop has a pollable fd.
         const FD = 0x4;
-        /// Waits are exact to the nanosecond as far as the kernel's timers are, not rounded to
-        /// milliseconds.
+        /// A wait ends as exactly as the kernel's timers allow, and is not rounded to milliseconds.
         const NANOSECONDS = 0x8;
     }
 }

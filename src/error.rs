@@ -1,20 +1,20 @@
-//! The error: a positive errno, as the kernel gave it or as a C programmer expects it.
+//! The error type: an errno of the kernel, or the errno that a C programmer expects.
 //!
 //! The numbers are those of Linux on every architecture that pirn supports (they agree below 134).
-//! On a target without an operating system the same numbers are used, so that a program reads alike
-//! on both.
+//! A target without an operating system uses the same numbers, so that programs are the same on
+//! both.
 
 use core::ffi::CStr;
 use core::fmt;
 use core::num::NonZeroI32;
 
-/// Why a call was refused: an errno. Nothing has changed when a function returns one.
+/// The reason why a call failed: an errno. When a function returns one, nothing has changed.
 ///
-/// Kept negative, as C functions return it: 0 for success and an error then need no translation.
+/// The number is stored negative, as C functions return it, so that no conversion is needed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Error(NonZeroI32);
 
-/// What the fallible functions of this crate return.
+/// The result of the fallible functions of this crate.
 pub type Result<T> = core::result::Result<T, Error>;
 
 macro_rules! errors {
@@ -30,25 +30,29 @@ macro_rules! errors {
             }
         }
 
-        /// For each error its number in decimal, its sentence and a NUL; at the end a sentence for
-        /// all others. A search through one string takes half the space of a table of pointers to
+        /// For each error: its number in decimal, its text and a NUL. At the end the text for all
+        /// other errors. Searching one string takes half the space of a table with pointers to
         /// many.
-        const TEXTS: &str = concat!($($number, $text, "\0",)* "error of the kernel (see errno(3))\0");
+        const TEXTS: &str = concat!(
+            $($number, $text, "\0",)*
+            "error of the kernel (see errno(3))\0"
+        );
     };
 }
 
 errors! {
-    /// Not permitted: a file that epoll refuses was asked for with an option only epoll has.
+    /// Not permitted: the file cannot be watched with this option, or another thread uses the loop.
     EPERM = 1, "operation not permitted on this fd, or in this thread";
-    /// The handle is stale or was never given out.
+    /// The handle is stale, or was never returned by this loop.
     ENOENT = 2, "no such watcher, timer or task (stale handle)";
     /// There is no such process, or it is not a child.
     ESRCH = 3, "no such process";
-    /// A signal arrived. Never seen by callers: an interrupted wait is an empty wait.
+    /// A signal arrived. Callers never see it: an interrupted wait counts as one that found
+    /// nothing.
     EINTR = 4, "interrupted";
     /// The fd is not open.
     EBADF = 9, "bad file descriptor";
-    /// The loop was copied by fork and not re-initialised.
+    /// The process is a forked child, and `after_fork` was not called.
     ECHILD = 10, "the loop belongs to the parent process";
     /// The queue is full; try again when the loop has run.
     EAGAIN = 11, "queue full, try again after a turn";
@@ -58,11 +62,11 @@ errors! {
     EACCES = 13, "permission denied";
     /// The block is not aligned as a `u64`, or the kernel refused a pointer.
     EFAULT = 14, "misaligned block, or bad address";
-    /// Not from inside a callback, or the block already holds a live loop.
+    /// Not allowed inside a callback; or the block already holds a live loop.
     EBUSY = 16, "the loop is running, or the block is in use";
-    /// Already there.
+    /// It already exists.
     EEXIST = 17, "already registered";
-    /// A part of a path is not a directory.
+    /// A component of a path is not a directory.
     ENOTDIR = 20, "not a directory";
     /// An argument is out of its range.
     EINVAL = 22, "invalid argument";
@@ -70,32 +74,31 @@ errors! {
     ENFILE = 23, "too many open files in the system";
     /// The process has too many open files.
     EMFILE = 24, "too many open files";
-    /// The capacity given at init is used up.
+    /// All slots of the loop are in use.
     ENOSPC = 28, "capacity exhausted: all slots are in use";
-    /// Nobody reads at the other end, or a barrier is broken.
+    /// The other end has no reader, or a barrier is broken.
     EPIPE = 32, "nobody reads at the other end, or broken";
-    /// The number is beyond what this backend can hold.
+    /// The fd number is beyond the range of this backend.
     ERANGE = 34, "fd number beyond this backend's range";
-    /// It would wait for itself, directly or through others.
+    /// The wait would be for itself, directly or through others.
     EDEADLK = 35, "would wait for itself";
     /// A path is too long.
     ENAMETOOLONG = 36, "path too long";
-    /// The kernel lacks the call.
+    /// The kernel does not have this system call.
     ENOSYS = 38, "not implemented by this kernel";
     /// An epoll set is to watch one that watches it, or sets are nested too deeply.
     ELOOP = 40, "epoll sets watch each other, or are nested too deeply";
-    /// Neither the block nor the configuration says how many watchers, timers and tasks there are
-    /// to be.
+    /// Neither the block nor the configuration contains capacities.
     ENODATA = 61, "no capacities in block or configuration";
     /// The `size` field of a struct is not set.
     EBADMSG = 74, "the size field of a struct is not set";
-    /// A count would go beyond its maximum.
+    /// A count would exceed its maximum.
     EOVERFLOW = 75, "beyond the maximum";
-    /// The block was declared for a library that is built otherwise.
+    /// The block was declared for a library with another configuration.
     ELIBBAD = 80, "block declared with PIRN_HOST_ONLY, library built without it";
-    /// A struct is longer than this library knows and its surplus is not zero.
+    /// A struct has fields that this library does not know and that are not zero.
     E2BIG = 7, "struct has fields this library does not know";
-    /// This backend or this build cannot do it.
+    /// This backend or this build does not support it.
     EOPNOTSUPP = 95, "not supported by this loop or its backend";
     /// The block is too small for its capacities.
     ENOBUFS = 105, "the block is too small for its capacities";
@@ -107,17 +110,17 @@ errors! {
     EALREADY = 114, "over already";
     /// An internal invariant does not hold (memory was overwritten).
     EUCLEAN = 117, "the loop's memory is damaged";
-    /// The user may watch no more fds with epoll (`fs.epoll.max_user_watches`): the kernel's
-    /// `ENOSPC`.
+    /// The user watches as many fds with epoll as the kernel allows (`fs.epoll.max_user_watches`):
+    /// the kernel's `ENOSPC`.
     EDQUOT = 122, "the kernel's limit of watched fds is reached (fs.epoll.max_user_watches)";
     /// Cancelled by request.
     ECANCELED = 125, "cancelled";
-    /// The owner of a lock has ended without unlocking it.
+    /// The owner of a lock ended without unlocking it.
     EOWNERDEAD = 130, "the owner of the lock has ended";
 }
 
 impl Error {
-    /// The sentence `pirn_strerror` gives, with its NUL and whatever is behind it.
+    /// Returns a string that begins with the text of the error and a NUL. More texts follow.
     pub(crate) fn text(self) -> &'static [u8] {
         let (mut number, mut is_inside) = (0, false);
         for (at, byte) in TEXTS.bytes().enumerate() {
@@ -134,13 +137,13 @@ impl Error {
         b"\0"
     }
 
-    /// The errno, positive.
+    /// Return the errno as a positive number.
     #[must_use]
     pub const fn errno(self) -> i32 {
         -self.0.get()
     }
 
-    /// From an errno as the kernel gives it; numbers that are no errno become [`Error::EINVAL`].
+    /// Make an error from a positive errno. Any other number becomes [`Error::EINVAL`].
     #[must_use]
     pub const fn from_errno(errno: i32) -> Error {
         match NonZeroI32::new(errno.wrapping_neg()) {
@@ -178,7 +181,7 @@ mod tests {
         );
         assert_eq!(Error::EINVAL.to_string(), "invalid argument");
         assert_eq!(Error::EUCLEAN.to_string(), "the loop's memory is damaged");
-        // Numbers that begin or end like one of ours.
+        // Numbers that begin or end like a number in the table.
         for errno in [8, 15, 21, 111, 126, 1000, 4095] {
             assert_eq!(
                 Error::from_errno(errno).to_string(),

@@ -124,9 +124,9 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
         config: Config,
         open: impl FnOnce(&'s mut [u64]) -> Result<AnyBackend<'s, H>>,
     ) -> Result<Self> {
-        let mut cut = memory.cut().ok_or(Error::EINVAL)?;
-        let backend = open(cut.take_area())?;
-        let parts = cut.finish(backend.waker(!config.no_fork_check));
+        let mut divided = memory.divide().ok_or(Error::EINVAL)?;
+        let backend = open(divided.take_area())?;
+        let parts = divided.into_parts(backend.waker(!config.no_fork_check));
         let raw = RawCore::new(backend, parts, config.measure, config.seed);
         Ok(Loop {
             core: Core::new(raw),

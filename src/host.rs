@@ -1,8 +1,8 @@
-//! The host backend: clock, wait and readiness are the application's.
+//! The host backend: the application provides clock, wait and readiness.
 //!
-//! This is how a microcontroller, a foreign loop that owns the wait, and a simulation with virtual
-//! time are served by one mechanism. An "fd" is here whatever number the host chooses to name a
-//! source by, from 0 up.
+//! It is used on microcontrollers, under a foreign loop that does the waiting, and for simulations
+//! with virtual time. An "fd" is here any number from 0 up that the host has chosen for one of its
+//! sources.
 
 #[cfg(feature = "host")]
 pub(crate) mod backend;
@@ -13,40 +13,40 @@ use crate::ready::Interest;
 use crate::time::{Duration, Instant};
 use crate::wake::Wake;
 
-/// One source that a host found ready.
+/// A source that a host reports as ready.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
 pub struct Readiness {
-    /// The number the source was added with.
+    /// The number with which the source was added to the loop.
     pub fd: i32,
     /// [`Ready`](crate::Ready) bits.
     pub ready: u32,
 }
 
-/// What a host supplies.
+/// The functions that a host provides.
 ///
-/// None of these may call the loop they serve, except by its [`Remote`](crate::Remote), as an
-/// interrupt would: what is posted or raised inside [`wait`](Self::wait) is called in the turn that
-/// waits. The host's own [`Waker`](Self::Waker) may be called meanwhile.
+/// None of these functions may call its loop, except through the loop's [`Remote`](crate::Remote),
+/// as an interrupt may. A post or a raise inside [`wait`](Self::wait) is handled in the same turn.
+/// During such a call the loop may call the host's own [`Waker`](Self::Waker).
 pub trait Host {
-    /// Ends a wait from other threads, signal handlers and interrupts. It is `Copy`, because a
-    /// [`Remote`](crate::Remote) may outlive the loop: a waker that owned something could never be
-    /// dropped. Use a reference to what the threads share.
+    /// Ends a wait from other threads, signal handlers and interrupts. It is `Copy` because it is
+    /// never dropped: a [`Remote`](crate::Remote) may outlive the loop. Use a reference to the
+    /// state that the threads share.
     type Waker: Wake + Copy;
 
     /// Return the time on a monotonic clock, which may stand still and must not go back.
     fn now(&mut self) -> Instant;
 
-    /// Wait at most `timeout`, write what is ready into `ready`, each source once, and return how
-    /// many there are. [`Duration::ZERO`] does not block, [`Duration::FOREVER`] has no limit. May
-    /// return early with 0. A host may leave what does not fit for the next wait, or drop it.
+    /// Wait at most `timeout`, write each ready source once into `ready`, and return how many there
+    /// are. [`Duration::ZERO`] does not block, [`Duration::FOREVER`] has no limit. May return early
+    /// with 0. Sources that do not fit may be left for the next wait, or dropped.
     ///
     /// # Errors
     ///
-    /// Whatever the host likes; it ends `run`.
+    /// Any error of the host; it ends `run`.
     fn wait(&mut self, timeout: Duration, ready: &mut [Readiness]) -> Result<usize>;
 
-    /// Return what the host can do beyond the common ground.
+    /// Return the optional features of the host.
     ///
     /// [`watch`](Self::watch) is passed [`Interest::EDGE`] and [`Interest::EXCLUSIVE`] only if the
     /// capability is among them; otherwise a watcher with that option is refused.
@@ -57,11 +57,11 @@ pub trait Host {
 
     /// Watch `fd` for `interest` from now on.
     ///
-    /// The interest is `READ`, `WRITE` and `URGENT` as far as any watcher of the fd asks for them;
-    /// empty: watch the fd no longer. With these bits come the options of all watchers of the fd,
-    /// such as `EDGE` and `HIGH`. A call with the same interest arms an edge again, or tells that a
-    /// watcher has joined. A change of options alone makes no call. A host that finds out by itself
-    /// what is ready ignores all this.
+    /// `interest` has those of `READ`, `WRITE` and `URGENT` that any watcher of the fd waits for;
+    /// if it has none of them, stop watching the fd. It also has the options of all watchers of the
+    /// fd, such as `EDGE` and `HIGH`. A call with an unchanged interest means that an edge is to be
+    /// armed again, or that the fd got another watcher. If only options change, there is no call. A
+    /// host that does not need this may ignore the call.
     ///
     /// # Errors
     ///
@@ -72,6 +72,6 @@ pub trait Host {
         Ok(())
     }
 
-    /// A handle for other threads and interrupts that ends a wait.
+    /// Return a handle with which other threads and interrupts end a wait.
     fn waker(&self) -> Self::Waker;
 }

@@ -1,9 +1,8 @@
 #![no_std]
-//! pirn is an event loop that lives in memory its caller gives it: no heap, no libc, no global
-//! state.
+//! pirn is an event loop in memory that its caller provides: no heap, no libc, no global state.
 //!
-//! A loop waits for file descriptors, timers, tasks and other threads, and calls back. It is made
-//! for being embedded: in a C program through `include/pirn.h`, in another runtime through its
+//! A loop waits for file descriptors, timers, tasks and other threads, and calls callbacks. It is
+//! made to be embedded: in a C program through `include/pirn.h`, in another runtime through its
 //! pollable fd or through `prepare`, `wait` and `dispatch`, in a static binary without a C library,
 //! on a microcontroller through a [`Host`].
 //!
@@ -31,40 +30,38 @@
 //! peer.write_all(b"hello").unwrap();
 //! drop(peer);
 //!
-//! // I/O watchers, timers, tasks: all the memory there will ever be
-//! let mut storage = Storage::<16, 4, 4>::new();
-//! let mut event_loop = Loop::new(&mut storage, Config::default())?;
+//! // I/O watchers, timers, tasks: all the memory that the loop ever uses let mut storage =
+//! Storage::<16, 4, 4>::new(); let mut event_loop = Loop::new(&mut storage, Config::default())?;
 //! let mut conversation = Conversation { stream, heard: Vec::new() };
 //! event_loop.io_add(conversation.stream.as_raw_fd(), Interest::READ, on_readable, 0)?;
-//! event_loop.run(&mut conversation)?;
-//! assert_eq!(conversation.heard, b"hello");
+//! event_loop.run(&mut conversation)?; assert_eq!(conversation.heard, b"hello");
 //! # Ok::<(), pirn::Error>(())
 //! ```
 //!
-//! # The rooms, from the bottom up
+//! # Modules, from the bottom up
 //!
-//! - `error`, `time`, `token`, `ready`, `callback`: the words everything else is said in.
-//! - `slab`: slots with generations. On it `watchers`, the table of I/O watchers, and `timers`,
-//!   the queue of deadlines. `tasks` is the loop's own queue, `remote` the half that other threads
-//!   may touch; `atomic` is where the atomics come from.
-//! - `backend` is the contract of whatever watches fds, tells the time and wakes. `sys` fulfils
-//!   it with Linux's select, poll and epoll, `host` with functions of the application's; `platform`
-//!   is whichever was chosen at run time.
-//! - `reactor` moves all of these through a turn (`reactor/turn.rs` is the page to begin with),
-//!   and hands over what fires, one item at a time, by value. It never calls out.
-//! - `storage` cuts one block of memory into the parts.
-//! - [`Loop`] in `event_loop` makes the calls for Rust programs, `ffi` for C programs.
-//!   `include/pirn.h` is generated from the latter. Callbacks in Rust receive a [`Core`]; a library
-//!   that does not know the application's context uses the [`RawCore`] below it.
+//! - `error`, `time`, `token`, `ready`, `callback`: the basic types that all other modules use.
+//! - `slab`: slots with generations. Two modules are built on it: `watchers`, the table of I/O
+//!   watchers, and `timers`, the queue of deadlines. `tasks` is the loop's own queue, `remote` the
+//!   part that other threads may use; `atomic` exports the atomic types.
+//! - `backend` is the contract for the part that watches fds, reads the clock and ends waits. `sys`
+//!   implements it with Linux's select, poll and epoll, `host` with functions of the application;
+//!   `any` is the backend that was chosen at run time.
+//! - `reactor` makes the turns of a loop (begin to read with `reactor/turn.rs`). It returns what is
+//!   due, one item at a time, by value, and never calls a callback.
+//! - `storage` divides one block of memory into the parts.
+//! - [`Loop`] in `event_loop` calls the callbacks of Rust programs, `ffi` those of C programs.
+//!   `include/pirn.h` is generated from `ffi`. Callbacks in Rust get a [`Core`]; a library that
+//!   does not know the application's context uses the [`RawCore`] below it.
 //!
-//! What happens in a turn, and in which order, is told in `docs/TURN.md`; why it is so, in
-//! `docs/DESIGN.md`.
+//! `docs/TURN.md` defines what happens in a turn, and in which order. `docs/DESIGN.md` explains
+//! why.
 //!
 //! # Features
 //!
 //! `select`, `poll`, `epoll`, `host`: the backends, each of which can be left out. `ffi`: the C
 //! functions. `header`: rewrites `include/pirn.h` while building. All but the last are on by
-//! default. `own-auxv` and `vdso` say how the clock is found; they are for final artifacts.
+//! default. `own-auxv` and `vdso` select how the clock is found; they are for final artifacts.
 
 #[cfg(test)]
 extern crate std;

@@ -2,11 +2,11 @@
     unsafe_code,
     reason = "memory lent by the caller is cut into the loop's parts"
 )]
-//! The memory of a loop: one block, cut into its parts once, at init.
+//! The memory of a loop: one block, which is divided into its parts once, at init.
 //!
-//! A C program hands over a block of bytes; a Rust program a [`Storage`]. Both hold the same parts,
-//! and the sizes that `PIRN_STORAGE_SIZE` promises to C are tied to the real ones by the assertions
-//! at the end.
+//! A C program passes a block of bytes, a Rust program a [`Storage`]. Both contain the same parts.
+//! The assertions at the end of this file check that the sizes in `PIRN_STORAGE_SIZE` for C agree
+//! with the real ones.
 
 mod tables;
 
@@ -23,27 +23,27 @@ use crate::watchers::Watcher;
 pub(crate) use tables::Tables;
 use tables::{ALIGNMENT, skipped};
 #[cfg(feature = "ffi")]
-pub(crate) use tables::{Places, places};
+pub(crate) use tables::{PartAddresses, part_addresses};
 
-/// What a loop works on.
+/// The parts of a loop's memory.
 pub(crate) struct Parts<'a, W> {
     pub(crate) tables: Tables<'a>,
     pub(crate) shared: &'a Shared<'a, W>,
     pub(crate) block_size: u32,
-    /// A hash of the block and of which life of it this is.
+    /// A hash of the block's address and its epoch, which counts the loops made in it.
     pub(crate) hash: u32,
 }
 
-/// How many of each.
+/// How many watchers, timers and tasks a loop can hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
 pub struct Capacity {
-    /// I/O watchers, raise handlers included.
+    /// I/O watchers, including handlers of raised bits and hooks.
     pub io: u32,
     /// Timers.
     pub timers: u32,
-    /// Tasks of the loop's own queue; half as many, rounded up, can wait that were posted from
-    /// elsewhere.
+    /// Tasks in the loop's own queue. The capacity for posts from other threads is half of this,
+    /// rounded up.
     pub tasks: u32,
 }
 
@@ -53,86 +53,88 @@ impl Capacity {
     }
 }
 
-/// Words of the backend's area that do not depend on the number of watchers. Six sets of 1024 fds
-/// for select; the kernel's records of 64 events for epoll.
+/// The fixed part of the backend's area, in words: six sets of 1024 fds for select, the kernel's
+/// records of 64 events for epoll.
 #[cfg(not(host_only))]
 pub(crate) const AREA_BASE_WORDS: usize = 6 * 1024 / 64;
-/// A host needs room for what it finds ready, which the watchers bring.
+/// A host needs room only for ready sources, which is counted with the watchers.
 #[cfg(host_only)]
 pub(crate) const AREA_BASE_WORDS: usize = 1;
 
-/// What surplus can be of use: six sets of 2^20 fds for select, which is as many as a process may
-/// have open by default. More is not even touched.
+/// The largest area that is of use: six sets of 2^20 fds for select, the number of fds that a
+/// process may have open by default. The rest of a larger block is not touched.
 const AREA_MOST_WORDS: usize = 6 * (1 << 20) / 64;
-/// Bytes of the backend's area for each watcher: a record of epoll with 12 bytes, or of poll with
-/// 8, or 16 fds of select's six sets.
+/// The backend's area for each watcher in bytes: a record of epoll with 12 bytes, or of poll with
+/// 8, or 16 fds in each of select's six sets.
 pub(crate) const AREA_PER_IO: usize = 12;
 
-/// Differs for each block, and for each life of a block.
+/// Returns a number that differs for each block, and for each loop made in a block.
 fn hash(block: *const u8, epoch: u32) -> u32 {
     let block = (block.addr() >> 3) as u32;
     block.wrapping_mul(0x85EB_CA6B) ^ epoch.wrapping_mul(0x9E37_79B1)
 }
 
-/// A block, cut.
-pub(crate) struct Cut<'a, W> {
-    place: &'a mut MaybeUninit<Shared<'a, W>>,
+/// A block of memory that was divided into the parts of a loop.
+pub(crate) struct Block<'a, W> {
+    shared: &'a mut MaybeUninit<Shared<'a, W>>,
     tables: Tables<'a>,
     block_size: u32,
     hash: u32,
 }
 
-impl<'a, W: Wake> Cut<'a, W> {
-    /// Cuts a block, without what its owner took from its front, into parts. `None` if it is too
-    /// small.
+impl<'a, W: Wake> Block<'a, W> {
+    /// Divides a block, without the part at its front that the caller uses itself. `None` if the
+    /// block is too small.
     ///
     /// # Safety
     ///
     /// The `size` bytes from `memory` are writable and lent for 'a to the result alone.
-    pub(crate) unsafe fn new(
+    pub(crate) unsafe fn divide(
         memory: *mut u8,
         size: usize,
         capacity: Capacity,
         epoch: u32,
     ) -> Option<Self> {
         let hash = hash(memory, epoch);
-        let (tables, length) = Self::behind_shared(memory, size)?;
-        // SAFETY: behind the shared half, to the end of the block; the rest is passed on.
-        let tables = unsafe { Tables::cut(tables, length, capacity)? };
-        let place = memory.wrapping_add(skipped(memory)).cast();
-        // SAFETY: aligned above to what nothing is aligned to more than, in front of the tables,
-        // and lent for 'a; need not be valid at all.
-        let place = unsafe { &mut *place };
-        Some(Cut {
-            place,
+        let (tables, length) = Self::table_memory(memory, size)?;
+        // SAFETY: the memory behind the shared part, to the end of the block; the other
+        // requirements are passed on.
+        let tables = unsafe { Tables::divide(tables, length, capacity)? };
+        let shared = memory.wrapping_add(skipped(memory)).cast();
+        // SAFETY: aligned to `ALIGNMENT`, which no type here exceeds; in front of the tables; lent
+        // for 'a. A `MaybeUninit` may hold any bytes.
+        let shared = unsafe { &mut *shared };
+        Some(Block {
+            shared,
             tables,
             block_size: 0,
             hash,
         })
     }
 
-    /// Where the tables of a block begin, and how long they are: behind the shared half.
-    pub(crate) fn behind_shared(memory: *mut u8, size: usize) -> Option<(*mut u8, usize)> {
+    /// Returns the address and the size of the memory for the tables, which begins behind the
+    /// shared part.
+    pub(crate) fn table_memory(memory: *mut u8, size: usize) -> Option<(*mut u8, usize)> {
         const { assert!(align_of::<Shared<'a, W>>() <= ALIGNMENT) };
         let taken = skipped(memory) + size_of::<Shared<'a, W>>().next_multiple_of(ALIGNMENT);
         Some((memory.wrapping_add(taken), size.checked_sub(taken)?))
     }
 
-    /// The backend's part, which is handed over once.
+    /// Returns the backend's area; an empty slice at a second call.
     pub(crate) fn take_area(&mut self) -> &'a mut [u64] {
         core::mem::take(&mut self.tables.area)
     }
 
-    /// What the block is to be reported as.
-    pub(crate) fn sized(mut self, block_size: usize) -> Self {
+    /// Sets the size of the block that the statistics report.
+    pub(crate) fn with_size(mut self, block_size: usize) -> Self {
         self.block_size = u32::try_from(block_size).unwrap_or(u32::MAX);
         self
     }
 
-    /// The parts, complete with the half that other threads may touch.
-    pub(crate) fn finish(self, waker: W) -> Parts<'a, W> {
+    /// Initialises the part that other threads may use, and returns all parts.
+    pub(crate) fn into_parts(self, waker: W) -> Parts<'a, W> {
         Parts {
-            shared: self.place.write(Shared::new(self.tables.mailbox, waker)),
+            shared: self.shared.write(Shared::new(self.tables.mailbox, waker)),
             tables: self.tables,
             block_size: self.block_size,
             hash: self.hash,
@@ -140,7 +142,7 @@ impl<'a, W: Wake> Cut<'a, W> {
     }
 }
 
-/// The backend's area as room for what a host finds ready.
+/// Converts the backend's area into an array for the sources that a host reports.
 #[cfg(feature = "host")]
 pub(crate) fn host_area(area: &mut [u64]) -> &mut [Readiness] {
     // SAFETY: `Readiness` is two integers: every bit pattern is valid, and so are all bytes of the
@@ -149,15 +151,15 @@ pub(crate) fn host_area(area: &mut [u64]) -> &mut [Readiness] {
     ready
 }
 
-/// Bytes for each I/O watcher: its slot, a bucket, its part of the backend's area.
+/// The bytes for each I/O watcher: its slot, a bucket, its part of the backend's area.
 pub(crate) const PER_IO: usize = size_of::<Watcher>() + size_of::<u32>() + AREA_PER_IO;
-/// Bytes for each timer: its slot.
+/// The bytes for each timer: its slot.
 pub(crate) const PER_TIMER: usize = size_of::<TimerSlot>();
-/// Bytes for each task: a place in the loop's own queue, and half a place in the mailbox.
+/// The bytes for each task: a place in the loop's own queue, and half a place in the mailbox.
 pub(crate) const PER_TASK: usize = size_of::<tasks::Slot>() + size_of::<Entry>() / 2;
 
-/// Bytes of a block beside the above and beside what its owner takes: the shared half, what does
-/// not depend on the number of watchers, half a mailbox entry for an odd number of tasks, and
+/// The fixed part of a block in bytes, without the part that the caller uses itself: the shared
+/// part, the fixed part of the backend's area, half a mailbox entry for an odd number of tasks, and
 /// alignment.
 pub(crate) const fn fixed_size<W>() -> usize {
     size_of::<Shared<'static, W>>()
@@ -166,7 +168,7 @@ pub(crate) const fn fixed_size<W>() -> usize {
         + 3 * size_of::<u64>()
 }
 
-/// Memory for a loop in a Rust program: for `IO` watchers, `TIMERS` timers and `TASKS` tasks.
+/// The memory of a loop in a Rust program, for `IO` watchers, `TIMERS` timers and `TASKS` tasks.
 ///
 /// ```
 /// static STORAGE: std::sync::Mutex<pirn::Storage<64, 16, 32>> =
@@ -182,12 +184,12 @@ pub struct Storage<const IO: usize, const TIMERS: usize, const TASKS: usize> {
     tasks: [MaybeUninit<[u8; PER_TASK]>; TASKS],
 }
 
-/// The largest waker a host may have in a [`Storage`], in words.
+/// The largest waker that a host may have in a [`Storage`], in words.
 const MAX_WAKER_WORDS: usize = 4;
 const FIXED_WORDS: usize = fixed_size::<[usize; MAX_WAKER_WORDS]>().div_ceil(size_of::<u64>());
 
 impl<const IO: usize, const TIMERS: usize, const TASKS: usize> Storage<IO, TIMERS, TASKS> {
-    /// Memory not yet in use.
+    /// Make memory that is not in use yet.
     #[must_use]
     pub const fn new() -> Self {
         Storage {
@@ -208,7 +210,7 @@ impl<const IO: usize, const TIMERS: usize, const TASKS: usize> Default
     }
 }
 
-/// A [`Storage`] of whatever size, lent to a loop.
+/// A [`Storage`] of any size, lent to a loop.
 pub struct Memory<'s> {
     block: &'s mut [MaybeUninit<u64>],
     capacity: Capacity,
@@ -244,30 +246,32 @@ impl<'s, const IO: usize, const TIMERS: usize, const TASKS: usize>
 }
 
 impl<'s> Memory<'s> {
-    pub(crate) fn cut<W: Wake>(self) -> Option<Cut<'s, W>> {
+    pub(crate) fn divide<W: Wake>(self) -> Option<Block<'s, W>> {
         let size = size_of_val(self.block);
-        // SAFETY: the block is writable and lent for 's; it is given away here.
-        let cut = unsafe {
-            Cut::new(
+        // SAFETY: the block is writable and lent for 's, and `self` is used up here.
+        let divided = unsafe {
+            Block::divide(
                 self.block.as_mut_ptr().cast(),
                 size,
                 self.capacity,
                 self.epoch,
             )?
         };
-        Some(cut.sized(size))
+        Some(divided.with_size(size))
     }
 
-    /// The block as tables alone, for a loop that has the rest, and how long it is.
+    /// Divides the block into tables only, for a loop that already has the other parts, and returns
+    /// its size too.
     pub(crate) fn tables(self) -> Option<(Tables<'s>, usize)> {
         let size = size_of_val(self.block);
-        // SAFETY: the block is writable and lent for 's; it is given away here.
-        let tables = unsafe { Tables::cut(self.block.as_mut_ptr().cast(), size, self.capacity)? };
+        // SAFETY: the block is writable and lent for 's, and `self` is used up here.
+        let tables =
+            unsafe { Tables::divide(self.block.as_mut_ptr().cast(), size, self.capacity)? };
         Some((tables, size))
     }
 }
 
-// What `PIRN_STORAGE_SIZE` says of each part, in src/ffi/init.rs, is worked out from these.
+// `PIRN_STORAGE_SIZE` in the header and src/ffi/memory.rs use these sizes.
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(PER_IO == 64 && PER_TIMER == 56 && PER_TASK == 24);
 #[cfg(target_pointer_width = "32")]

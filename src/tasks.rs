@@ -1,23 +1,22 @@
-//! Tasks: what the loop's own thread asks to have run next, in the order it asked.
+//! Tasks: callbacks that the loop's own thread posts for the next turn. They are called in order.
 //!
-//! A queue of callbacks has to answer four questions beyond first in, first out:
+//! Besides first in, first out, a queue of callbacks must solve four problems:
 //!
-//! - *What if a task posts a task, for ever?* [`begin`](Tasks::begin) notes how many are queued
-//!   when the turn begins, and [`batch`](Tasks::batch) hands out only those. What running tasks
-//!   post waits for the next turn, so that timers and I/O get theirs.
-//! - *What if it is full?* A post is refused and nothing has changed. A task's place is free
-//!   before the task runs: a queue of one is enough for a task that posts itself again.
-//! - *How is a task cancelled in O(1), when it stands between others?* It cannot be taken out of
-//!   the middle of a ring without moving those behind it, whose handles say where they stand. So
-//!   its callback is erased, and the place is freed when the queue reaches it, in the next turn at
-//!   the latest.
-//! - *How is a stale handle told from a live one?* The handle is the number of the task, counted
-//!   from the first post on. The queue holds the numbers from that of its oldest entry on, so it
-//!   finds a task by subtraction, wherever the ring has it, and a task costs its two words and
-//!   nothing more.
+//! - *A task may post another task, again and again.* [`begin`](Tasks::begin) stores the number of
+//!   queued tasks when the turn begins, and [`batch`](Tasks::batch) returns only those. Tasks that
+//!   are posted by running tasks wait for the next turn, so timers and I/O are not starved.
+//! - *The queue may be full.* A post is then refused and nothing has changed. A task's place is
+//!   free before the task runs, so a queue of one is enough for a task that posts itself again.
+//! - *A task between others must be cancelled in O(1).* It cannot be removed from the middle of a
+//!   ring without moving those behind it, whose handles contain their positions. So its callback is
+//!   cleared, and the place becomes free when the queue reaches it, in the next turn at the latest.
+//! - *A stale handle must be recognised.* The handle is the number of the task, counted from the
+//!   first post on. The queue contains consecutive numbers, beginning with that of its oldest
+//!   entry, so it finds a task by a subtraction. A task needs only its two words of memory.
 //!
-//! The ring is `slots`; the queue is the `used` slots from `head` on, around the end, to before
-//! `tail`. Indices wrap by a comparison: any capacity will do, and there is no division.
+//! The ring is `slots`. The queue consists of the `used` slots from `head` on, up to before `tail`,
+//! around the end of the ring. Indices wrap by a comparison, so any capacity is possible without a
+//! division.
 
 use static_assertions::const_assert;
 
@@ -25,7 +24,7 @@ use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::token::Token;
 
-/// The most tasks a queue can hold: twice that is still a `u32`.
+/// The largest capacity of a queue: twice that number still fits into a `u32`.
 const MAX_CAPACITY: usize = 1 << 31;
 
 /// A place for one task: its callback while it is queued and not cancelled.
@@ -34,14 +33,15 @@ pub(crate) struct Slot(Option<Callback>);
 const_assert!(size_of::<Slot>() == 2 * size_of::<usize>());
 
 impl Slot {
-    /// A place never used.
+    /// An unused place.
     pub(crate) const EMPTY: Slot = Slot(None);
 }
 
-/// Tasks are numbered modulo 2^63: that many have a handle.
+/// Tasks are numbered modulo 2^63, because a handle has 63 bits for the number.
 const NUMBERS: u64 = u64::MAX >> 1;
 
-/// The handle of the task with a number. Its generation is odd, as that of everything that is live.
+/// Returns the handle of the task with this number. Its generation is odd, like that of every live
+/// handle.
 #[inline]
 fn token_of(number: u64) -> Token {
     Token {
@@ -50,23 +50,23 @@ fn token_of(number: u64) -> Token {
     }
 }
 
-/// The number of the task that a handle names, if it can be one.
+/// Returns the number of the task that a handle names, if the handle can be one of a task.
 fn number_of(token: Token) -> Option<u64> {
     let is_live = token.generation & 1 == 1;
     is_live.then_some(u64::from(token.generation >> 1) << 32 | u64::from(token.slot))
 }
 
-/// The loop's own task queue. One thread's: nothing here is atomic.
+/// The loop's own task queue. Only one thread uses it, so nothing here is atomic.
 pub(crate) struct Tasks<'a> {
     slots: &'a mut [Slot],
-    /// Where the oldest entry stands, and where the next one will.
+    /// The index of the oldest entry, and the index for the next one.
     head: u32,
     tail: u32,
     /// The number of the next task.
     next: u64,
-    /// Entries in the ring, cancelled ones included.
+    /// The number of entries in the ring, including cancelled ones.
     used: u32,
-    /// How many of the oldest entries belong to this turn; at most `used`.
+    /// The number of the oldest entries that belong to this turn; at most `used`.
     turn: u32,
     /// How many of the entries are cancelled.
     cancelled: u32,
@@ -75,8 +75,8 @@ pub(crate) struct Tasks<'a> {
 }
 
 impl<'a> Tasks<'a> {
-    /// Takes over `slots`, at most 2^31 of them, and empties them. Tasks are numbered from `seed`,
-    /// so that handles of an earlier loop in the same memory stay stale.
+    /// Makes an empty queue of at most 2^31 `slots`. Tasks are numbered from `seed` on, so that
+    /// handles of an earlier loop in the same memory are stale.
     pub(crate) fn new(slots: &'a mut [Slot], seed: u32) -> Self {
         let capacity = slots.len().min(MAX_CAPACITY);
         let slots = slots.get_mut(..capacity).unwrap_or_default();
@@ -94,8 +94,8 @@ impl<'a> Tasks<'a> {
         }
     }
 
-    /// Queues a task behind all others and returns its handle, or `EAGAIN` if there is no room:
-    /// then nothing has changed but the count of refusals.
+    /// Adds a task at the end of the queue and returns its handle. `EAGAIN` if the queue is full:
+    /// then only the count of refusals has changed.
     #[inline]
     pub(crate) fn push(&mut self, callback: Callback) -> Result<Token> {
         let capacity = self.slots.len() as u32;
@@ -120,27 +120,27 @@ impl<'a> Tasks<'a> {
         Error::EAGAIN
     }
 
-    /// Takes a queued task back: it will not run. `ENOENT` if it has run, is the one running, was
-    /// cancelled before, or never was.
+    /// Cancels a queued task: it will not run. `ENOENT` if it has run, is running, was cancelled
+    /// before, or never existed.
     pub(crate) fn cancel(&mut self, token: Token) -> Result<()> {
         let index = self.find(token).ok_or(Error::ENOENT)?;
-        // What was cancelled left no callback behind.
+        // The place of a cancelled task has no callback.
         let place = self.slots.get_mut(index as usize).ok_or(Error::ENOENT)?;
         place.0.take().ok_or(Error::ENOENT)?;
         self.cancelled += 1;
         Ok(())
     }
 
-    /// Begins a turn: what is queued now is of this turn, what is pushed from now on is of a later
-    /// one. Whether there is any.
+    /// Begins a turn: the tasks that are queued now belong to it, those pushed from now on to a
+    /// later one. Returns true if there are any.
     #[inline]
     pub(crate) fn begin(&mut self) -> bool {
         self.turn = self.used;
         self.turn > 0
     }
 
-    /// Begins a batch of this turn's entries, of `most` at most: as many as are to be popped one by
-    /// one with [`pop`](Self::pop), cancelled ones included.
+    /// Begins a batch of at most `most` entries of this turn, and returns their number, including
+    /// cancelled ones. The caller pops exactly that many with [`pop`](Self::pop).
     #[inline]
     pub(crate) fn batch(&mut self, most: u32) -> u32 {
         let count = self.turn.min(most);
@@ -148,13 +148,13 @@ impl<'a> Tasks<'a> {
         count
     }
 
-    /// Takes back as many entries of a batch as were not popped: they are of this turn again.
+    /// Ends a batch of which `count` entries were not popped: they belong to this turn again.
     pub(crate) fn give_back(&mut self, count: u32) {
         self.turn += count;
     }
 
-    /// The oldest task of any turn: to hand back what is left at the end of the loop's life. Not
-    /// while a batch is under way.
+    /// Removes and returns the oldest task of any turn. For the end of the loop's life; not during
+    /// a batch.
     pub(crate) fn take(&mut self) -> Option<Callback> {
         while self.used > 0 {
             self.turn = self.turn.saturating_sub(1);
@@ -166,8 +166,9 @@ impl<'a> Tasks<'a> {
         None
     }
 
-    /// The same while a batch is under way, whose entries are counted: its place is freed where the
-    /// queue reaches it, as a cancelled one's. O(places taken so before).
+    /// As [`take`](Self::take), during a batch, whose entries are already counted. The place
+    /// becomes free when the queue reaches it, like that of a cancelled task. O(places taken in
+    /// this way before).
     #[cold]
     pub(crate) fn take_in_place(&mut self) -> Option<Callback> {
         let place = (0..self.used).find(|&place| self.is_live(place))?;
@@ -176,9 +177,8 @@ impl<'a> Tasks<'a> {
         self.slots.get_mut(index as usize)?.0.take()
     }
 
-    /// Takes the oldest entry, of which there must be one, to be run now: its callback unless it
-    /// was cancelled. Its handle is stale and its place is free when this returns. As often as a
-    /// batch has entries.
+    /// Removes the oldest entry of a batch, which must exist, and returns its callback, or `None`
+    /// if it was cancelled. When this returns, its handle is stale and its place is free.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Callback> {
         debug_assert!(self.used > 0);
@@ -196,45 +196,45 @@ impl<'a> Tasks<'a> {
         callback
     }
 
-    /// The handle of the task that was popped last, as [`push`](Self::push) returned it. Before
-    /// anything else is pushed.
+    /// Returns the handle of the task that was popped last, as [`push`](Self::push) returned it.
+    /// Valid only until another task is pushed.
     pub(crate) fn popped(&self) -> Token {
         token_of(self.next.wrapping_sub(u64::from(self.used) + 1))
     }
 
-    /// Where the entry that a handle names stands, cancelled or not.
+    /// Returns the index of the entry that a handle names, cancelled or not.
     fn find(&self, token: Token) -> Option<u32> {
         let oldest = self.next.wrapping_sub(u64::from(self.used));
         let place = number_of(token)?.wrapping_sub(oldest) & NUMBERS;
         (place < u64::from(self.used)).then(|| self.wrap(self.head, place as u32))
     }
 
-    /// The callback of a queued task. `ENOENT` as [`cancel`](Self::cancel).
+    /// Returns the callback of a queued task. `ENOENT` as [`cancel`](Self::cancel).
     pub(crate) fn get(&self, token: Token) -> Result<Callback> {
         let index = self.find(token).ok_or(Error::ENOENT)?;
         let place = self.slots.get(index as usize).ok_or(Error::ENOENT)?;
         place.0.ok_or(Error::ENOENT)
     }
 
-    /// The task that is queued next behind another one, which may have run since, or the first.
+    /// Returns the next queued task behind `after`, which may have run since, or the first one.
     pub(crate) fn next_live(&self, after: Option<Token>) -> Option<Token> {
         let oldest = self.next.wrapping_sub(u64::from(self.used));
         let place = after.and_then(number_of).map_or(0, |number| {
             number.wrapping_add(1).wrapping_sub(oldest) & NUMBERS
         });
-        // One that has run since is behind all that are queued.
+        // If `after` has run since, the difference is larger than any index.
         let first = u32::try_from(place).unwrap_or(0);
         (first..self.used)
             .find(|&place| self.is_live(place))
             .map(|place| token_of(oldest.wrapping_add(u64::from(place))))
     }
 
-    /// True if there is room for what is queued in `count` slots.
+    /// True if all queued entries fit into `count` slots.
     pub(crate) fn fits(&self, count: usize) -> bool {
         self.used as usize <= count
     }
 
-    /// Moves the queue into `slots`, where it [fits](Self::fits). Not while a batch is under way.
+    /// Moves the queue into `slots`, into which it [fits](Self::fits). Not during a batch.
     pub(crate) fn move_to(&mut self, slots: &'a mut [Slot]) {
         let capacity = slots.len().min(MAX_CAPACITY);
         let slots = slots.get_mut(..capacity).unwrap_or_default();
@@ -250,12 +250,12 @@ impl<'a> Tasks<'a> {
         self.tail = self.wrap(0, self.used);
     }
 
-    /// Tasks queued and not cancelled.
+    /// The number of tasks that are queued and not cancelled.
     pub(crate) fn len(&self) -> u32 {
         self.used - self.cancelled
     }
 
-    /// Whether no task waits. Cancelled ones do not count.
+    /// True if no task is queued. Cancelled ones do not count.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.used == self.cancelled
@@ -265,24 +265,24 @@ impl<'a> Tasks<'a> {
         self.slots.len() as u32
     }
 
-    /// The most places that were ever in use at once, those of cancelled tasks included: the
-    /// capacity that would have done.
+    /// The largest number of places in use at the same time, including those of cancelled tasks:
+    /// the smallest capacity that would have been enough.
     pub(crate) fn peak(&self) -> u32 {
         self.peak
     }
 
-    /// How often a push found no room. Stays at its maximum when it gets there.
+    /// How often the queue was full. Stays at its maximum once it has reached it.
     pub(crate) fn refused_count(&self) -> u32 {
         self.refused
     }
 
-    /// Where the slots are.
+    /// The address of the slots.
     #[cfg(feature = "ffi")]
     pub(crate) fn place(&self) -> *const [Slot] {
         core::ptr::from_ref(&*self.slots)
     }
 
-    /// Whether the counts agree with the slots. For `verify`: O(n).
+    /// True if the counts agree with the slots. For `verify`: O(n).
     pub(crate) fn is_sound(&self) -> bool {
         let capacity = self.capacity();
         if self.used > capacity
@@ -294,13 +294,14 @@ impl<'a> Tasks<'a> {
         }
         let live = (0..self.used).filter(|&place| self.is_live(place)).count();
         let all = self.slots.iter().filter(|place| place.0.is_some()).count();
-        // Every callback stands in the queue, and every queued entry without one was cancelled.
+        // Every callback belongs to a queued entry, and every queued entry without one was
+        // cancelled.
         live == all
             && self.used.checked_sub(self.cancelled) == Some(live as u32)
             && self.wrap(self.head, self.used) == self.tail
     }
 
-    /// Whether the entry that many places behind the oldest is there and not cancelled.
+    /// True if the entry at this distance behind the oldest one is not cancelled.
     fn is_live(&self, place: u32) -> bool {
         let index = self.wrap(self.head, place);
         self.slots
@@ -308,8 +309,8 @@ impl<'a> Tasks<'a> {
             .is_some_and(|place| place.0.is_some())
     }
 
-    /// The index `distance` places after `index`, around the end; both at most the capacity, so
-    /// that the sum fits and one subtraction is enough.
+    /// Returns the index `distance` places after `index`, around the end of the ring. Both are at
+    /// most the capacity, so the sum cannot overflow, and one subtraction is enough.
     #[inline]
     fn wrap(&self, index: u32, distance: u32) -> u32 {
         let capacity = self.slots.len() as u32;

@@ -1,9 +1,9 @@
-//! Handles: what a caller holds instead of a pointer.
+//! Handles, which programs get instead of pointers.
 //!
-//! A handle names a slot and the generation that slot had when it was given out. Freeing the slot
-//! changes its generation, so that every older handle is stale and is answered with `ENOENT`.
-//! Generation 0 is never live: a zeroed handle is refused. Live generations are odd; one comes
-//! round after 2^31 uses of that one slot.
+//! A handle consists of a slot's index and the generation of that slot at that time. Freeing the
+//! slot changes its generation, so every older handle is stale, and a call with it returns
+//! `ENOENT`. Generation 0 is never live, so a zeroed handle is refused. Live generations are odd;
+//! one returns after 2^31 uses of that slot.
 
 /// A slot and its generation: the untyped form of every handle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
@@ -13,11 +13,11 @@ pub(crate) struct Token {
     pub(crate) generation: u32,
 }
 
-/// The generation that slots start with, which is even: they are free.
+/// Returns the generation that slots start with. It is even, because the slots are free.
 ///
-/// By `seed` alone if there is one, so that a run can be repeated. Otherwise it differs for each
-/// block, for each life of a block (`block` says which), and by the clock, since a block that was
-/// made again at the same address knows of no earlier life.
+/// If there is a `seed`, the result depends only on it, so that a run can be repeated. Otherwise it
+/// depends on `block`, a hash of the block's address and of the number of loops made in it, and on
+/// the clock: a new block at the same address does not know of earlier loops there.
 pub(crate) const fn first_generation(seed: u32, block: u32, now: u64) -> u32 {
     let hash = match seed {
         0 => block ^ ((now ^ now >> 32) as u32).wrapping_mul(0xC2B2_AE35),
@@ -30,21 +30,22 @@ macro_rules! handles {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         ///
-        /// A small value, free to copy and to keep: a stale one is answered with
+        /// A small value that can be copied and kept. A call with a stale handle returns
         /// [`Error::ENOENT`](crate::Error::ENOENT).
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
         #[repr(transparent)]
         pub struct $name(pub(crate) Token);
 
         impl $name {
-            /// The handle as an integer, for maps and other languages. 0 is never a live one.
+            /// Return the handle as an integer, for maps and other languages. A live handle is
+            /// never 0.
             #[must_use]
             pub const fn to_u64(self) -> u64 {
                 self.0.slot as u64 | (self.0.generation as u64) << 32
             }
 
-            /// The opposite of [`to_u64`](Self::to_u64). Any other number is a handle too, if only
-            /// a stale one.
+            /// Make a handle from an integer of [`to_u64`](Self::to_u64). Any other number gives a
+            /// handle too, possibly a stale one.
             #[must_use]
             pub const fn from_u64(number: u64) -> Self {
                 $name(Token {
@@ -57,7 +58,7 @@ macro_rules! handles {
 }
 
 handles! {
-    /// Names an I/O watcher, or a raise handler.
+    /// Names an I/O watcher, the handler of a raised bit, or a hook.
     Io;
     /// Names a timer.
     Timer;

@@ -1,35 +1,35 @@
-//! What ends a wait from elsewhere, as the core sees it.
+//! Ending a wait from other threads: the traits that the core uses.
 
 use crate::error::Result;
 
-/// Makes the loop's wait return: a write to an eventfd, an interrupt, a flag of the host.
+/// Ends the loop's wait: by a write to an eventfd, an interrupt, or a flag of the host.
 pub trait Wake: Send + Sync {
-    /// Makes the current wait return or, if the loop is on its way into it, the next one. Called
-    /// from any thread, from signal handlers and from interrupts, by several at once: must not
-    /// block, panic, touch errno or call back. Never called once the loop has ended. A call too
-    /// many must do no harm: the loop then finds nothing and sleeps again.
+    /// End the current wait or, if the loop has not begun it yet, the next one. It is called by any
+    /// threads, signal handlers and interrupts, also at the same time. It must not block, panic,
+    /// change errno or call the loop. It is never called after the loop has ended. A superfluous
+    /// call must do no harm: the loop finds nothing and sleeps again.
     ///
     /// # Errors
     ///
-    /// An error says that the wait was not ended. The next call that brings work then tries again.
+    /// An error means that the wait was not ended. The next call that adds work then tries again.
     fn wake(&self) -> Result<()>;
 }
 
-/// What the core asks of a waker besides. It knows whose loop it wakes, for it is used from other
-/// threads and signal handlers, where nothing else of the loop may be looked at.
+/// A waker that knows which process its loop belongs to. The waker stores this, because it is used
+/// by other threads and signal handlers, which may not access the rest of the loop.
 pub(crate) trait Owned: Wake {
-    /// The process that the loop belongs to. 0: the program has told us not to ask, or there are no
-    /// processes.
+    /// Returns the process that the loop belongs to; 0 if the program has switched the check off,
+    /// or if there are no processes.
     fn owner(&self) -> u32;
 
-    /// From now on the loop belongs to this process.
+    /// Makes the loop belong to the calling process.
     fn adopt(&self);
 
-    /// The calling process, which is not `u32::MAX`. A system call.
+    /// Returns the calling process, which is never `u32::MAX`. Makes a system call.
     fn process() -> u32;
 
-    /// True if this process is a copy, made by fork, of the one that the loop belongs to. `None` if
-    /// that is not known.
+    /// Returns whether this process is a forked child of the one that the loop belongs to. `None`
+    /// if that is not known.
     #[inline]
     fn is_copy(&self) -> Option<bool> {
         match self.owner() {

@@ -63,12 +63,12 @@ pub struct pirn_config {
 ///
 /// `T` is a C struct whose first field is a `u32` size and for which all zeroes is valid. `from` is
 /// NULL (all zero) or readable for the size it says.
-pub(super) unsafe fn extended<T: Copy>(from: *const T, numbers: usize) -> Result<T> {
+pub(super) unsafe fn read_sized<T: Copy>(from: *const T, numbers: usize) -> Result<T> {
     let mut known = core::mem::MaybeUninit::<T>::zeroed();
     if !from.is_null() {
         // SAFETY: not NULL, hence readable for the size it says; `known` is writable for its own.
         unsafe {
-            extend(
+            copy_known(
                 from.cast(),
                 known.as_mut_ptr().cast(),
                 size_of::<T>(),
@@ -92,7 +92,7 @@ const LONGEST: usize = 256;
 /// `from` begins with its size as a `u32` and is readable for it, `to` is writable for `size`
 /// bytes.
 #[inline(never)]
-unsafe fn extend(from: *const u8, to: *mut u8, size: usize, numbers: usize) -> Result<()> {
+unsafe fn copy_known(from: *const u8, to: *mut u8, size: usize, numbers: usize) -> Result<()> {
     // SAFETY: begins with its size.
     let said = unsafe { from.cast::<u32>().read_unaligned() } as usize;
     if said < size_of::<u32>() {

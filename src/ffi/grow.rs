@@ -103,7 +103,7 @@ unsafe fn grow(
     }
     // SAFETY: writable, as documented, and lent until the tables move on; it is no part of the
     // loop's memory.
-    let tables = unsafe { Tables::cut(new, size, capacity) }.ok_or(Error::ENOBUFS)?;
+    let tables = unsafe { Tables::divide(new, size, capacity) }.ok_or(Error::ENOBUFS)?;
     reactor.move_to(tables, |shared, entries| {
         if shared.is_closed() {
             return Err(Error::ESHUTDOWN);

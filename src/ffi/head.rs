@@ -62,10 +62,11 @@ pub(super) unsafe fn is_in_place(r#loop: *const pirn_loop) -> bool {
     // SAFETY: passed on. The pointers in it are only compared, and not dereferenced.
     let head = unsafe { &(*r#loop).0 };
     let rest = r#loop.wrapping_add(1).cast::<u8>();
-    let Some((places, mailbox)) = storage::places(rest, head.tables.0, head.capacity) else {
+    let Some((addresses, mailbox)) = storage::part_addresses(rest, head.tables.0, head.capacity)
+    else {
         return false;
     };
-    if head.reactor.places() != places || head.shared.cast() != places.shared {
+    if head.reactor.part_addresses() != addresses || head.shared.cast() != addresses.shared {
         return false;
     }
     // SAFETY: `pirn_init` made it at that address, as just compared, and it stays there as long as

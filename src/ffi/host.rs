@@ -14,7 +14,7 @@ use crate::time::{Duration, Instant};
 use crate::wake::Wake;
 
 #[cfg(feature = "host")]
-use super::config::extended;
+use super::config::read_sized;
 
 /// A source that a host reports as ready.
 #[repr(C)]
@@ -156,7 +156,7 @@ pub(super) unsafe fn open(
         return AnyBackend::open(kind, area);
     }
     // SAFETY: passed on.
-    let host = unsafe { extended::<pirn_host>(host, offset_of!(pirn_host, user))? };
+    let host = unsafe { read_sized::<pirn_host>(host, offset_of!(pirn_host, user))? };
     let (Some(now), Some(wait)) = (host.now, host.wait) else {
         return Err(Error::EINVAL);
     };

@@ -143,7 +143,7 @@ unsafe fn has_room(info: *const pirn_info) -> bool {
 /// # Safety
 ///
 /// `out` is NULL or writable for the size it contains.
-unsafe fn tell(info: Result<pirn_info>, out: *mut pirn_info) -> c_int {
+unsafe fn write_info(info: Result<pirn_info>, out: *mut pirn_info) -> c_int {
     // SAFETY: passed on.
     if !out.is_null() && !unsafe { has_room(out) } {
         return failure(Error::EINVAL);
@@ -174,7 +174,7 @@ pub unsafe extern "C" fn pirn_io_info(
 ) -> c_int {
     let reactor = enter!(r#loop);
     // SAFETY: passed on.
-    unsafe { tell(pirn_info::of_io(reactor, io.into()), info) }
+    unsafe { write_info(pirn_info::of_io(reactor, io.into()), info) }
 }
 
 /// Return the state of a timer.
@@ -195,7 +195,7 @@ pub unsafe extern "C" fn pirn_timer_info(
 ) -> c_int {
     let reactor = enter!(r#loop);
     // SAFETY: passed on.
-    unsafe { tell(pirn_info::of_timer(reactor, timer.into()), info) }
+    unsafe { write_info(pirn_info::of_timer(reactor, timer.into()), info) }
 }
 
 /// Return the callback and the user data of a queued task.
@@ -216,7 +216,7 @@ pub unsafe extern "C" fn pirn_task_info(
 ) -> c_int {
     let reactor = enter!(r#loop);
     // SAFETY: passed on.
-    unsafe { tell(pirn_info::of_task(reactor, task.into()), info) }
+    unsafe { write_info(pirn_info::of_task(reactor, task.into()), info) }
 }
 
 /// Return the next of all live items: timers, watchers, handlers of raised bits, hooks, and queued

@@ -8,9 +8,9 @@ use crate::atomic::AtomicUsize;
 use crate::backend::{Backend, BackendKind};
 use crate::error::{Error, Result};
 use crate::reactor::Reactor;
-use crate::storage::{Capacity, Cut};
+use crate::storage::{Block, Capacity};
 
-use super::config::{PIRN_MEASURE, PIRN_NO_FORK_CHECK, PIRN_TAKE, extended, pirn_config};
+use super::config::{PIRN_MEASURE, PIRN_NO_FORK_CHECK, PIRN_TAKE, pirn_config, read_sized};
 use super::head::{CWaker, Head, STORAGE_MAGIC, live_magic};
 use super::host::open;
 use super::memory::{HOST_ONLY_BASE, PIRN_STORAGE_BASE, storage_size};
@@ -107,7 +107,7 @@ unsafe fn plan(block: *mut c_void, size: usize, config: *const pirn_config) -> R
         return Err(Error::EBUSY);
     }
     // SAFETY: passed on.
-    let config = unsafe { extended::<pirn_config>(config, offset_of!(pirn_config, host))? };
+    let config = unsafe { read_sized::<pirn_config>(config, offset_of!(pirn_config, host))? };
     let mut capacity = Capacity {
         io: config.io,
         timers: config.timers,
@@ -165,14 +165,14 @@ unsafe fn make(block: *mut c_void, size: usize, plan: &Plan) -> Result<*mut pirn
     let size_of_rest = size - size_of::<pirn_loop>();
     // SAFETY: what follows the head, to the end of the block, is writable and was lent by the
     // caller until deinit.
-    let cut = unsafe { Cut::<CWaker>::new(rest, size_of_rest, capacity, epoch) };
-    let mut cut = cut.ok_or(Error::EINVAL)?;
-    let tables = Cut::<CWaker>::behind_shared(rest, size_of_rest).ok_or(Error::EINVAL)?;
-    let area = cut.take_area();
+    let divided = unsafe { Block::<CWaker>::divide(rest, size_of_rest, capacity, epoch) };
+    let mut divided = divided.ok_or(Error::EINVAL)?;
+    let tables = Block::<CWaker>::table_memory(rest, size_of_rest).ok_or(Error::EINVAL)?;
+    let area = divided.take_area();
     // SAFETY: passed on.
     let backend = unsafe { open(kind, config.host, area)? };
     let waker = backend.waker(config.flags & PIRN_NO_FORK_CHECK == 0);
-    let parts = cut.sized(size).finish(waker);
+    let parts = divided.with_size(size).into_parts(waker);
     let head = Head {
         magic: live_magic(made),
         io_and_timers: u64::from(capacity.io) | u64::from(capacity.timers) << 32,

@@ -177,14 +177,14 @@ pub(super) unsafe fn check_idle(r#loop: *mut pirn_loop) -> Result<()> {
 
 /// Calls the C callbacks of a loop. It holds the loop's address and no reference, so nothing is
 /// borrowed while a callback runs: the callback may call any function of the loop.
-pub(super) struct Face(*mut pirn_loop);
+pub(super) struct CCaller(*mut pirn_loop);
 
-impl Caller<'static> for Face {
+impl Caller<'static> for CCaller {
     type Backend = CBackend;
 
     #[inline]
     fn reactor(&mut self) -> &mut CReactor {
-        // SAFETY: a `Face` is made of a live loop, on its thread, inside a `Running`, so that it
+        // SAFETY: a `CCaller` is made of a live loop, on its thread, inside a `Running`, so that it
         // stays live; the borrow is the only one, for it ends before a call is made.
         unsafe { &mut (*self.0).0.reactor }
     }
@@ -272,7 +272,7 @@ impl Caller<'static> for Face {
 ///
 /// A live loop, on its thread, inside a `Running`, with nothing of it borrowed.
 pub(super) unsafe fn dispatch_with_hooks(r#loop: *mut pirn_loop) -> u32 {
-    turn::dispatch_with_hooks(&mut Face(r#loop))
+    turn::dispatch_with_hooks(&mut CCaller(r#loop))
 }
 
 /// Calls the due timers of the current dispatch.
@@ -281,7 +281,7 @@ pub(super) unsafe fn dispatch_with_hooks(r#loop: *mut pirn_loop) -> u32 {
 ///
 /// As [`dispatch_with_hooks`].
 pub(super) unsafe fn call_timers(r#loop: *mut pirn_loop) {
-    turn::call_timers(&mut Face(r#loop));
+    turn::call_timers(&mut CCaller(r#loop));
 }
 
 /// Calls the tasks of the current dispatch.
@@ -290,7 +290,7 @@ pub(super) unsafe fn call_timers(r#loop: *mut pirn_loop) {
 ///
 /// As [`dispatch_with_hooks`].
 pub(super) unsafe fn call_tasks(r#loop: *mut pirn_loop) {
-    turn::call_tasks(&mut Face(r#loop));
+    turn::call_tasks(&mut CCaller(r#loop));
 }
 
 /// Marks the loop as running and calls `act` for a run, a turn or a part of a turn.
@@ -300,12 +300,12 @@ pub(super) unsafe fn call_tasks(r#loop: *mut pirn_loop) {
 /// NULL, or from `pirn_init`, on the loop's thread.
 pub(super) unsafe fn inside<T>(
     r#loop: *mut pirn_loop,
-    act: impl FnOnce(&mut Face) -> Result<T>,
+    act: impl FnOnce(&mut CCaller) -> Result<T>,
 ) -> Result<T> {
     let here = 0u8;
     // SAFETY: passed on.
     let _running = unsafe { Running::enter(r#loop, (&raw const here).addr())? };
-    act(&mut Face(r#loop))
+    act(&mut CCaller(r#loop))
 }
 
 /// As [`inside`], for functions that call callbacks: `EOPNOTSUPP` for a loop made with `PIRN_TAKE`.
@@ -315,7 +315,7 @@ pub(super) unsafe fn inside<T>(
 /// As [`inside`].
 pub(super) unsafe fn calling<T>(
     r#loop: *mut pirn_loop,
-    act: impl FnOnce(&mut Face) -> Result<T>,
+    act: impl FnOnce(&mut CCaller) -> Result<T>,
 ) -> Result<T> {
     let here = 0u8;
     // SAFETY: passed on.
@@ -324,7 +324,7 @@ pub(super) unsafe fn calling<T>(
     if unsafe { super::takes(r#loop) } {
         return Err(Error::EOPNOTSUPP);
     }
-    act(&mut Face(r#loop))
+    act(&mut CCaller(r#loop))
 }
 
 fn ended(result: Result<Ended>) -> c_int {

@@ -94,7 +94,7 @@ pub unsafe extern "C" fn pirn_timer_start(
         // SAFETY: a live loop, of which only the reactor is borrowed.
         unsafe { (*r#loop).0.call_timers = Some(call_timers) };
         // SAFETY: passed on.
-        return unsafe { start_otherwise(reactor, delay_ns, period_ns, options, callback, timer) };
+        return unsafe { start_slow(reactor, delay_ns, period_ns, options, callback, timer) };
     }
     status(reactor.timer_start_quietly(
         Duration(delay_ns),
@@ -114,7 +114,7 @@ pub unsafe extern "C" fn pirn_timer_start(
 ///
 /// `timer` is NULL or writable.
 #[inline(never)]
-unsafe fn start_otherwise(
+unsafe fn start_slow(
     reactor: &mut CReactor,
     delay_ns: u64,
     period_ns: u64,
@@ -212,7 +212,7 @@ pub unsafe extern "C" fn pirn_timer_set(
         // SAFETY: a live loop, of which only the reactor is borrowed.
         unsafe { (*r#loop).0.call_timers = Some(call_timers) };
         // SAFETY: passed on.
-        return unsafe { start_otherwise(reactor, delay_ns, period_ns, options, callback, timer) };
+        return unsafe { start_slow(reactor, delay_ns, period_ns, options, callback, timer) };
     }
     status(
         when(reactor, delay_ns, period_ns, options).and_then(|(deadline, flags)| {

@@ -1,9 +1,9 @@
-//! The backend over a host.
+//! The backend that uses a host.
 //!
 //! # Quirks
 //!
-//! - Files that are always ready, hang-up and errors are what the host says they are.
-//! - There is no pollable fd. Edge triggering and exclusive waits are there if the host has them.
+//! - Files that are always ready, hang-ups and errors are as the host reports them.
+//! - There is no pollable fd. Edge triggering and exclusive waits work if the host supports them.
 
 use super::{Host, Readiness};
 use crate::backend::{Backend, Capabilities, Clock, MoveTo, Source};
@@ -13,7 +13,7 @@ use crate::storage::host_area;
 use crate::time::{Duration, Instant};
 use crate::wake::{Owned, Wake};
 
-/// What ends a wait of a host.
+/// Ends a wait of a host.
 pub(crate) struct HostWaker<W>(W);
 
 impl<W: Wake> Wake for HostWaker<W> {
@@ -87,8 +87,8 @@ impl<H: Host> Backend for HostBackend<'_, H> {
 
     #[inline(never)]
     fn remove(&mut self, source: &Source) -> Result<Option<(i32, u32)>> {
-        // There is nothing to be done about a refusal: what the host reports for an fd without a
-        // watcher is dropped.
+        // An error is ignored: if the host goes on reporting the fd, the events are dropped,
+        // because it has no watcher.
         let _ = self.host.watch(source.fd, Interest::empty());
         Ok(None)
     }

@@ -10,7 +10,7 @@ use crate::watchers::Hook;
 ///
 /// Each kind is a function of its own: all of them in one cost an instruction for each event.
 #[inline(always)]
-pub(super) fn hand_over<'a, C: Caller<'a> + ?Sized>(caller: &mut C, due: Due) {
+pub(super) fn call_due<'a, C: Caller<'a> + ?Sized>(caller: &mut C, due: Due) {
     if due & TIMERS != 0 {
         caller.call_timers();
     }

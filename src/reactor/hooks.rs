@@ -52,7 +52,7 @@ impl<B: Backend> Reactor<'_, B> {
         self.hooks.has_idle |= when == Hook::Idle;
         self.hooks.unlink = Some(|reactor, index| reactor.unlink_hook(index));
         // With a hook for idle times there is something to do.
-        self.changed();
+        self.on_change();
         Ok(io)
     }
 
@@ -118,7 +118,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// Ends a dispatch with hooks, also one that a callback has left by unwinding.
     pub(crate) fn end_hooks(&mut self) {
         self.hooks.is_calling = false;
-        self.changed();
+        self.on_change();
     }
 
     /// True if the list has each hook once. For `verify`: O(watchers), and whatever stands in the

@@ -30,7 +30,7 @@ impl<B: Backend> Reactor<'_, B> {
             Some(head) => self.add_sibling(fd, interest, callback, head),
         };
         // After a refusal too: the fd's other watchers may have to be told that it is lost.
-        self.changed();
+        self.on_change();
         result
     }
 
@@ -157,7 +157,7 @@ impl<B: Backend> Reactor<'_, B> {
         if flags & DIRTY == 0 {
             self.watchers.queue(io.slot, DIRTY);
         }
-        self.changed();
+        self.on_change();
         Ok(())
     }
 
@@ -182,7 +182,7 @@ impl<B: Backend> Reactor<'_, B> {
             }
             self.watchers.queue(head, DIRTY);
         }
-        self.changed();
+        self.on_change();
         Ok(())
     }
 
@@ -191,7 +191,7 @@ impl<B: Backend> Reactor<'_, B> {
         self.watchers.slab.check(io)?;
         self.check_fork()?;
         self.drop_watcher(io.slot);
-        self.changed();
+        self.on_change();
         Ok(())
     }
 
@@ -209,7 +209,7 @@ impl<B: Backend> Reactor<'_, B> {
             return;
         }
         if fd < 0 {
-            self.raised.handled &= !(1 << (-1 - fd));
+            self.raised.handled_bits &= !(1 << (-1 - fd));
             self.watchers.remove(index);
             return;
         }
@@ -244,7 +244,7 @@ impl<B: Backend> Reactor<'_, B> {
                 count += 1;
             }
         }
-        self.changed();
+        self.on_change();
         Ok(count)
     }
 
@@ -258,7 +258,7 @@ impl<B: Backend> Reactor<'_, B> {
         }
         watcher.fed |= fold(ready);
         self.watchers.queue(io.slot, FED);
-        self.changed();
+        self.on_change();
         Ok(())
     }
 

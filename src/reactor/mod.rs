@@ -38,7 +38,7 @@ use crate::error::{Error, Result};
 use crate::remote::{Entry, Shared};
 use crate::stats::Stats;
 #[cfg(feature = "ffi")]
-use crate::storage::Places;
+use crate::storage::PartAddresses;
 use crate::storage::{Parts, Tables};
 use crate::tasks::Tasks;
 use crate::time::Duration;
@@ -197,8 +197,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     /// Where its parts are, to be compared before any of them is looked into.
     #[cfg(feature = "ffi")]
-    pub(crate) fn places(&self) -> Places {
-        Places {
+    pub(crate) fn part_addresses(&self) -> PartAddresses {
+        PartAddresses {
             shared: core::ptr::from_ref(self.shared).cast(),
             watchers: self.watchers.slab.place(),
             buckets: self.watchers.place(),
@@ -210,7 +210,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
     /// `EUCLEAN` if any structure contradicts itself. O(everything), and whatever stands in the
     /// parts.
     pub(crate) fn verify(&self) -> Result<()> {
-        let is_handled = |bit| self.raised.handled >> bit & 1 == 1;
+        let is_handled = |bit| self.raised.handled_bits >> bit & 1 == 1;
         if self.watchers.is_sound()
             && self.are_hooks_sound()
             && (0..64).all(|bit| is_handled(bit) == self.watchers.find(-1 - bit).is_some())

@@ -9,7 +9,7 @@ use core::num::NonZero;
 use super::Reactor;
 use super::state::{ORDERED, READY, Stage, ToCall};
 use crate::backend::{ALWAYS_READY, Backend, Entry};
-use crate::ready::{Interest, Ready, report, unfold};
+use crate::ready::{Interest, Ready, readiness_for, unfold};
 use crate::slab::NONE;
 use crate::watchers::{ALWAYS, DIRTY, FED, FOUND, HEAD, HIGH, LOST, LOW, NORMAL, ONESHOT, Watcher};
 
@@ -69,7 +69,7 @@ impl<B: Backend> Reactor<'_, B> {
             bits &= bits - 1;
             let index = self.watchers.find(-1 - bit as i32)?;
             if self.is_turn_of(self.watchers.slab.get(index)?) {
-                self.raised.found &= !(1 << bit);
+                self.raised.raised_bits &= !(1 << bit);
                 return Some((index, NonZero::new(Ready::READ.bits())?));
             }
         }
@@ -92,7 +92,7 @@ impl<B: Backend> Reactor<'_, B> {
             if is_always && is_told {
                 self.ask_again(index);
             }
-            if let Some(ready) = self.report_found(index) {
+            if let Some(ready) = self.take_found(index) {
                 return Some((index, ready));
             }
         }
@@ -127,18 +127,19 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// What a watcher is told of what was found for it: `None` if that does not concern it.
-    fn report_found(&mut self, index: u32) -> Option<NonZero<u32>> {
+    fn take_found(&mut self, index: u32) -> Option<NonZero<u32>> {
         let watcher = self.watchers.slab.get_mut(index)?;
         let found = core::mem::take(&mut watcher.found);
-        self.report(index, unfold(found))
+        self.take_readiness(index, unfold(found))
     }
 
-    /// What a watcher is told when `found` was found: `None` if that does not concern it.
+    /// The readiness to report to a watcher when `found` was found: `None` if none of it is for the
+    /// watcher.
     ///
     /// A oneshot watcher rests from now on, until it is modified; if that happens before the turn
     /// ends the kernel never learns of it. One whose fd is lost rests too.
     #[inline(never)]
-    pub(super) fn report(&mut self, index: u32, found: u32) -> Option<NonZero<u32>> {
+    pub(super) fn take_readiness(&mut self, index: u32, found: u32) -> Option<NonZero<u32>> {
         let watcher = self.watchers.slab.get_mut(index)?;
         let (fd, flags) = (watcher.fd, watcher.flags);
         if found & Ready::INVALID.bits() != 0 {
@@ -150,7 +151,7 @@ impl<B: Backend> Reactor<'_, B> {
             }
             return NonZero::new(Ready::INVALID.bits());
         }
-        let ready = NonZero::new(report(found, watcher.mask()))?;
+        let ready = NonZero::new(readiness_for(found, watcher.mask()))?;
         if flags & ONESHOT != 0 {
             watcher.pause();
             let head = if flags & HEAD != 0 {

@@ -35,7 +35,7 @@ impl<B: Backend> Reactor<'_, B> {
                 (self.turn.due, self.turn.has_found) = (0, false);
             }
         }
-        self.changed();
+        self.on_change();
         Ok(found)
     }
 
@@ -53,14 +53,14 @@ impl<B: Backend> Reactor<'_, B> {
         let fd = self.backend.pollable_fd()?;
         self.pollable.update = Some(|reactor| reactor.update_pollable_fd());
         self.pollable.timers_start_quietly = false;
-        self.changed();
+        self.on_change();
         Ok(fd)
     }
 
     /// After every change that a foreign loop must see: only once the application has the pollable
     /// fd, and not during a dispatch, whose end does it for all.
     #[inline]
-    pub(super) fn changed(&mut self) {
+    pub(super) fn on_change(&mut self) {
         if let Some(update) = self.pollable.update {
             update(self);
         }

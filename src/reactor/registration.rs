@@ -214,7 +214,7 @@ impl<B: Backend> Reactor<'_, B> {
                 self.reconcile(index);
             }
         }
-        self.changed();
+        self.on_change();
         Ok(())
     }
 }

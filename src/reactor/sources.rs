@@ -77,7 +77,7 @@ impl<B: Backend> Reactor<'_, B> {
         if flags != 0 {
             self.timers.set_flags(token, flags)?;
         }
-        self.changed();
+        self.on_change();
         Ok(token)
     }
 
@@ -96,7 +96,7 @@ impl<B: Backend> Reactor<'_, B> {
         callback: Callback,
     ) -> Result<()> {
         self.timers.set(timer, deadline, period, flags, callback)?;
-        self.changed();
+        self.on_change();
         Ok(())
     }
 
@@ -116,7 +116,7 @@ impl<B: Backend> Reactor<'_, B> {
     #[inline(never)]
     fn timer_move(&mut self, timer: Token, deadline: Instant) -> Result<()> {
         self.timers.again(timer, deadline)?;
-        self.changed();
+        self.on_change();
         Ok(())
     }
 
@@ -135,7 +135,7 @@ impl<B: Backend> Reactor<'_, B> {
 
     pub(crate) fn timer_slack(&mut self, timer: Token, slack: Duration) -> Result<()> {
         self.timers.set_slack(timer, slack)?;
-        self.changed();
+        self.on_change();
         Ok(())
     }
 
@@ -146,7 +146,7 @@ impl<B: Backend> Reactor<'_, B> {
     #[inline]
     pub(crate) fn task_post(&mut self, callback: Callback) -> Result<Token> {
         let token = self.tasks.push(callback)?;
-        self.changed();
+        self.on_change();
         Ok(token)
     }
 
@@ -192,17 +192,17 @@ impl<B: Backend> Reactor<'_, B> {
         {
             return Err(Error::EINVAL);
         }
-        if self.raised.handled & (1 << bit) != 0 {
+        if self.raised.handled_bits & (1 << bit) != 0 {
             return Err(Error::EEXIST);
         }
         let fd = -1 - bit as i32;
         let position = Position::Head(self.watchers.bucket(fd));
         let interest = Interest::READ | options;
         let (io, _) = self.watchers.insert(position, fd, interest, callback)?;
-        self.raised.handled |= 1 << bit;
+        self.raised.handled_bits |= 1 << bit;
         self.raised.next = Some(|reactor| reactor.next_raised());
         // The bit may be raised already.
-        self.changed();
+        self.on_change();
         Ok(io)
     }
 }

@@ -123,24 +123,24 @@ pub(super) struct Raised<B: Backend> {
     /// Looks for the next handler to be called. The call that adds a handler leaves it here.
     pub(super) next: Option<CodeOnUse<B, Option<ToCall>>>,
     /// Those found and not yet handed over, bits without a handler included.
-    pub(super) found: u64,
+    pub(super) raised_bits: u64,
     /// Those that have a handler.
-    pub(super) handled: u64,
+    pub(super) handled_bits: u64,
 }
 
 impl<B: Backend> Raised<B> {
     pub(super) fn new() -> Self {
         Raised {
             next: None,
-            found: 0,
-            handled: 0,
+            raised_bits: 0,
+            handled_bits: 0,
         }
     }
 
     /// The bits that are to be handed over.
     #[inline]
     pub(super) fn due(&self) -> u64 {
-        self.found & self.handled
+        self.raised_bits & self.handled_bits
     }
 }
 

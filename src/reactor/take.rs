@@ -1,7 +1,7 @@
 //! Taking: what is due is handed over as data, and nothing is called.
 
 use super::caller::Caller;
-use super::calls::{call_tasks, call_timers, hand_over};
+use super::calls::{call_due, call_tasks, call_timers};
 use super::state::{Due, Phase};
 use super::{FiredIo, Reactor};
 use crate::backend::Backend;
@@ -43,7 +43,7 @@ pub(crate) fn take<'a, B: Backend + 'a>(
         return 0;
     }
     let mut taker = Taker { reactor, give };
-    hand_over(&mut taker, due);
+    call_due(&mut taker, due);
     taker.reactor.end_take()
 }
 

@@ -7,7 +7,7 @@
 //! the call while nothing of the reactor is borrowed, and then asks for the next.
 
 pub(crate) use super::caller::Caller;
-use super::calls::{call_hooks, hand_over};
+use super::calls::{call_due, call_hooks};
 pub(crate) use super::calls::{call_tasks, call_timers};
 use super::state::{Due, ORDERED, POSTS, Phase, READY, TASKS, TIMERS, TimerCode};
 use super::unwind::OnUnwind;
@@ -85,7 +85,7 @@ fn dispatch_due<'a, C: Caller<'a> + ?Sized>(caller: &mut C) -> u32 {
     let dispatch = OnUnwind::new(caller, |caller| {
         caller.reactor().end_dispatch();
     });
-    hand_over(&mut *dispatch.state, due);
+    call_due(&mut *dispatch.state, due);
     let called = dispatch.state.reactor().end_dispatch();
     dispatch.disarm();
     called
@@ -143,7 +143,7 @@ impl<B: Backend> Reactor<'_, B> {
             Ok(count) => count,
             Err(error) => {
                 // No dispatch follows, whose end would do it.
-                self.changed();
+                self.on_change();
                 return Err(error);
             }
         };
@@ -151,7 +151,7 @@ impl<B: Backend> Reactor<'_, B> {
         self.turn.found_count += event_count;
         let found_count = self.turn.found_count;
         if found_count > 0 {
-            self.found(event_count);
+            self.note_found(event_count);
         }
         Ok(found_count)
     }
@@ -167,7 +167,7 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// After a wait that found something, of which `event_count` sources are still in the backend.
     #[inline(always)]
-    fn found(&mut self, event_count: u32) {
+    fn note_found(&mut self, event_count: u32) {
         self.turn.due = READY;
         self.turn.has_found = true;
         self.turn.events = 0..event_count;
@@ -202,7 +202,7 @@ impl<B: Backend> Reactor<'_, B> {
         if self.turn.phase == Phase::Idle {
             self.begin_turn();
             if self.turn.due == 0 {
-                self.changed();
+                self.on_change();
                 return false;
             }
         }
@@ -227,7 +227,7 @@ impl<B: Backend> Reactor<'_, B> {
         }
         let raised = self.shared.take_raised();
         if raised != 0 {
-            self.raised.found |= raised;
+            self.raised.raised_bits |= raised;
         }
         let has_order = self.watchers.has_pending() || self.turn.due & ORDERED != 0;
         if has_order || self.raised.due() != 0 {
@@ -281,7 +281,7 @@ impl<B: Backend> Reactor<'_, B> {
         } else {
             Phase::Begun
         };
-        self.changed();
+        self.on_change();
         called
     }
 
@@ -300,7 +300,7 @@ impl<B: Backend> Reactor<'_, B> {
             }
             self.end_dispatch();
         } else if was_in_hook {
-            self.changed();
+            self.on_change();
         }
     }
 

@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "memory lent by the caller is cut into tables")]
-//! The tables of a loop: where in a block each of them is, and how they come to be there.
+//! The tables of a loop: the layout of a block, and its division into tables.
 
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
@@ -11,134 +11,135 @@ use crate::tasks;
 use crate::timers::{MAX_TIMERS, TimerSlot};
 use crate::watchers::Watcher;
 
-/// What no part is aligned to more than: that of a `u64`, on every machine.
+/// The largest alignment of any part: that of a `u64`, on every machine.
 pub(super) const ALIGNMENT: usize = 8;
 
-/// Where the parts of a block will be, said before any of them is written.
-struct Plan {
-    /// Bytes that are taken, from the start of the block, which is aligned to `ALIGNMENT`. No
-    /// number of parts that a capacity can name comes near the end of the range.
+/// Computes the layout of a block, before any part of it is written.
+struct LayoutCursor {
+    /// The number of bytes used so far, from the start of the block, which is aligned to
+    /// `ALIGNMENT`. It cannot overflow, because capacities are 32-bit numbers.
     end: u64,
 }
 
-/// A place for `count` of `T`, at an offset that suits them.
-struct Place<T> {
+/// A part of a block that holds `count` values of type `T`, at an aligned offset.
+struct Region<T> {
     offset: usize,
     count: usize,
-    of: PhantomData<T>,
+    element: PhantomData<T>,
 }
 
-impl Plan {
-    /// The next place, to be used only if the plan turns out to be no longer than the block.
-    fn place<T>(&mut self, count: u32) -> Place<T> {
+impl LayoutCursor {
+    /// Returns the next region. It may be used only if the complete layout fits into the block.
+    fn region<T>(&mut self, count: u32) -> Region<T> {
         const { assert!(align_of::<T>() <= ALIGNMENT) };
         let alignment = align_of::<T>() as u64;
         let offset = (self.end + alignment - 1) & !(alignment - 1);
         self.end = offset + u64::from(count) * size_of::<T>() as u64;
-        Place {
+        Region {
             offset: offset as usize,
             count: count as usize,
-            of: PhantomData,
+            element: PhantomData,
         }
     }
 }
 
-impl Plan {
-    /// The backend's area for so many watchers.
-    fn place_area(&mut self, io: u32) -> Place<u64> {
-        let base = self.place(AREA_BASE_WORDS as u32);
+impl LayoutCursor {
+    /// Returns the region of the backend's area for `io` watchers.
+    fn area_region(&mut self, io: u32) -> Region<u64> {
+        let base = self.region(AREA_BASE_WORDS as u32);
         let words = (u64::from(io) * AREA_PER_IO as u64).div_ceil(size_of::<u64>() as u64);
         self.end += words * size_of::<u64>() as u64;
-        Place {
+        Region {
             count: base.count + words as usize,
             ..base
         }
     }
 }
 
-/// What a block may be taken for that was filled with ones, so that one call makes all parts valid.
+/// Types for which a value with all bits set is valid: the block is filled with 0xFF once, and
+/// every part is initialised.
 ///
 /// # Safety
 ///
 /// All bits set is a valid value, and there is nothing to drop.
-unsafe trait Blank {}
+unsafe trait FilledWithOnes {}
 
 // SAFETY: integers, a pointer, and a `NonNull`, which is not null.
-unsafe impl Blank for Watcher {}
+unsafe impl FilledWithOnes for Watcher {}
 // SAFETY: as above.
-unsafe impl Blank for TimerSlot {}
+unsafe impl FilledWithOnes for TimerSlot {}
 // SAFETY: a `Callback`, which is a pointer and a `NonNull` that is not null.
-unsafe impl Blank for tasks::Slot {}
+unsafe impl FilledWithOnes for tasks::Slot {}
 // SAFETY: two pointers. (Under loom, whose atomics are more, no loop is made.)
-unsafe impl Blank for Entry {}
+unsafe impl FilledWithOnes for Entry {}
 // SAFETY: an integer. `NONE` is this value.
-unsafe impl Blank for u32 {}
+unsafe impl FilledWithOnes for u32 {}
 // SAFETY: an integer.
-unsafe impl Blank for u64 {}
+unsafe impl FilledWithOnes for u64 {}
 // SAFETY: need not be valid at all.
-unsafe impl<T> Blank for MaybeUninit<T> {}
+unsafe impl<T> FilledWithOnes for MaybeUninit<T> {}
 
 const _: () = assert!(NONE == u32::MAX);
 
-impl<T> Place<T> {
-    /// Where it is in a block.
+impl<T> Region<T> {
+    /// Returns the address of the region in a block.
     #[cfg(feature = "ffi")]
-    fn at(&self, block: *const u8) -> *const [T] {
+    fn slice_at(&self, block: *const u8) -> *const [T] {
         core::ptr::slice_from_raw_parts(block.wrapping_add(self.offset).cast(), self.count)
     }
 }
 
-impl<T: Blank> Place<T> {
-    /// What stands there.
+impl<T: FilledWithOnes> Region<T> {
+    /// Returns the region as a slice.
     ///
     /// # Safety
     ///
-    /// The block is aligned to `ALIGNMENT`, at least as long as the place's plan, filled with ones,
-    /// and for 'a lent to those alone who hold a place of that plan.
-    unsafe fn of<'a>(self, block: *mut u8) -> &'a mut [T] {
+    /// The block is aligned to `ALIGNMENT`, at least as long as the layout that the region belongs
+    /// to, and filled with ones. It is lent for 'a, and used only through the regions of that
+    /// layout.
+    unsafe fn take_slice<'a>(self, block: *mut u8) -> &'a mut [T] {
         let first = block.wrapping_add(self.offset).cast::<T>();
-        // SAFETY: inside the block, since the plan is, and aligned, since the block and the offset
-        // are; a plan makes no other place of these bytes, they are lent for 'a as the caller
-        // promises, and what they hold is valid, as `Blank` says.
+        // SAFETY: inside the block, because the whole layout is; aligned, because the block and the
+        // offset are. The regions of a layout do not overlap, the bytes are lent for 'a as the
+        // caller promises, and they are a valid value by `FilledWithOnes`.
         unsafe { core::slice::from_raw_parts_mut(first, self.count) }
     }
 }
 
-/// Where each table is, counted from where their block is aligned: a matter of the capacities
-/// alone.
+/// The offset of each table from the aligned start of the block. It depends only on the capacities.
 struct Layout {
-    watchers: Place<Watcher>,
-    timers: Place<TimerSlot>,
-    tasks: Place<tasks::Slot>,
-    mailbox: Place<Entry>,
-    buckets: Place<u32>,
-    area: Place<u64>,
+    watchers: Region<Watcher>,
+    timers: Region<TimerSlot>,
+    tasks: Region<tasks::Slot>,
+    mailbox: Region<Entry>,
+    buckets: Region<u32>,
+    area: Region<u64>,
     end: u64,
 }
 
 impl Layout {
-    /// `None` on small machines, where an index of a timer has two bytes, for more timers than
-    /// that.
+    /// Returns `None` for more timers than an index can count: it has two bytes on small machines.
     #[inline(always)]
     fn new(capacity: Capacity) -> Option<Self> {
         if capacity.timers > MAX_TIMERS {
             return None;
         }
         let Capacity { io, timers, tasks } = capacity;
-        let mut plan = Plan { end: 0 };
+        let mut cursor = LayoutCursor { end: 0 };
         Some(Layout {
-            watchers: plan.place(io),
-            timers: plan.place(timers),
-            tasks: plan.place(tasks),
-            mailbox: plan.place(capacity.remote()),
-            buckets: plan.place(io),
-            area: plan.place_area(io),
-            end: plan.end,
+            watchers: cursor.region(io),
+            timers: cursor.region(timers),
+            tasks: cursor.region(tasks),
+            mailbox: cursor.region(capacity.remote()),
+            buckets: cursor.region(io),
+            area: cursor.area_region(io),
+            end: cursor.end,
         })
     }
 }
 
-/// What grows with the capacities. All of it can be moved to another block while the loop lives.
+/// The parts whose size depends on the capacities. All of them can be moved to another block while
+/// the loop is live.
 pub(crate) struct Tables<'a> {
     pub(crate) watchers: &'a mut [Watcher],
     pub(crate) timers: &'a mut [TimerSlot],
@@ -146,17 +147,17 @@ pub(crate) struct Tables<'a> {
     pub(crate) mailbox: &'a [Entry],
     /// All `NONE`.
     pub(crate) buckets: &'a mut [u32],
-    /// The backend's.
+    /// The memory of the backend.
     pub(crate) area: &'a mut [u64],
 }
 
 impl<'a> Tables<'a> {
-    /// Cuts a block into tables. `None` if it is too small.
+    /// Divides a block into tables. `None` if the block is too small.
     ///
     /// # Safety
     ///
     /// The `size` bytes from `memory` are writable and lent for 'a to the result alone.
-    pub(crate) unsafe fn cut(memory: *mut u8, size: usize, capacity: Capacity) -> Option<Self> {
+    pub(crate) unsafe fn divide(memory: *mut u8, size: usize, capacity: Capacity) -> Option<Self> {
         let skipped = skipped(memory);
         let (block, size) = (memory.wrapping_add(skipped), size.saturating_sub(skipped));
         let layout = Layout::new(capacity)?;
@@ -164,7 +165,7 @@ impl<'a> Tables<'a> {
             return None;
         }
         let mut area = layout.area;
-        // All that is left.
+        // The backend gets the rest of the block.
         let room = (size - area.offset) / size_of::<u64>();
         area.count = room.min(area.count.max(AREA_MOST_WORDS));
 
@@ -172,20 +173,20 @@ impl<'a> Tables<'a> {
         // SAFETY: aligned above, writable, as the caller promises, and no more than `size`.
         fill_with_ones(unsafe { core::slice::from_raw_parts_mut(block.cast(), words) });
         Some(Tables {
-            // SAFETY: the block was aligned and filled above, the plan is no longer than it, with
-            // the last place as with all before it, and the rest the caller promises; so in all
-            // that follow.
-            watchers: unsafe { layout.watchers.of(block) },
+            // SAFETY: the block was aligned and filled above, the layout fits into it, also with
+            // the enlarged area, and the caller promises the rest. The same holds for all that
+            // follow.
+            watchers: unsafe { layout.watchers.take_slice(block) },
             // SAFETY: as above.
-            timers: unsafe { layout.timers.of(block) },
+            timers: unsafe { layout.timers.take_slice(block) },
             // SAFETY: as above.
-            tasks: unsafe { layout.tasks.of(block) },
+            tasks: unsafe { layout.tasks.take_slice(block) },
             // SAFETY: as above.
-            mailbox: unsafe { layout.mailbox.of(block) },
+            mailbox: unsafe { layout.mailbox.take_slice(block) },
             // SAFETY: as above.
-            buckets: unsafe { layout.buckets.of(block) },
+            buckets: unsafe { layout.buckets.take_slice(block) },
             // SAFETY: as above.
-            area: unsafe { area.of(block) },
+            area: unsafe { area.take_slice(block) },
         })
     }
 }
@@ -201,16 +202,16 @@ fn fill_with_ones(memory: &mut [MaybeUninit<u64>]) {
     }
 }
 
-/// What must be skipped to align a block.
+/// Returns the number of bytes before the first aligned address of a block.
 pub(super) fn skipped(memory: *const u8) -> usize {
     memory.addr().wrapping_neg() % ALIGNMENT
 }
 
-/// Where the parts of a loop are, as the loop itself has it: to be compared before any of them is
-/// followed.
+/// The addresses of a loop's parts. `verify` compares those stored in the loop with computed ones,
+/// before it uses any of them.
 #[cfg(feature = "ffi")]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Places {
+pub(crate) struct PartAddresses {
     pub(crate) shared: *const (),
     pub(crate) watchers: *const [Watcher],
     pub(crate) buckets: *const [u32],
@@ -218,22 +219,22 @@ pub(crate) struct Places {
     pub(crate) tasks: *const [tasks::Slot],
 }
 
-/// Where the parts of a loop are whose shared half is in a block like this and whose tables are at
-/// `tables`, and its mailbox. `None` if there is no such loop.
+/// Computes the addresses of the parts and of the mailbox of a loop, from the address of its shared
+/// part and that of its tables. `None` if no loop can have these capacities.
 #[cfg(feature = "ffi")]
-pub(crate) fn places(
+pub(crate) fn part_addresses(
     memory: *const u8,
     tables: *const u8,
     capacity: Capacity,
-) -> Option<(Places, *const [Entry])> {
+) -> Option<(PartAddresses, *const [Entry])> {
     let layout = Layout::new(capacity)?;
     let tables = tables.wrapping_add(skipped(tables));
-    let places = Places {
+    let addresses = PartAddresses {
         shared: memory.wrapping_add(skipped(memory)).cast(),
-        watchers: layout.watchers.at(tables),
-        buckets: layout.buckets.at(tables),
-        timers: layout.timers.at(tables),
-        tasks: layout.tasks.at(tables),
+        watchers: layout.watchers.slice_at(tables),
+        buckets: layout.buckets.slice_at(tables),
+        timers: layout.timers.slice_at(tables),
+        tasks: layout.tasks.slice_at(tables),
     };
-    Some((places, layout.mailbox.at(tables)))
+    Some((addresses, layout.mailbox.slice_at(tables)))
 }
