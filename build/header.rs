@@ -15,15 +15,12 @@ pub fn header(template: &Path, known: &[PathBuf]) -> String {
     let directory = template.parent().expect("a file is in a directory");
     let template = std::fs::read_to_string(template).expect("the template is readable");
     // As C spells what cbindgen does not know where it has not read it.
-    let types = known.iter().flat_map(|file| types_of(file));
+    let types = known.iter().flat_map(types_of);
     let types: HashMap<String, String> = types
         .map(|(name, kind)| (name.clone(), format!("{kind} {name}")))
         .chain([("AtomicU32".to_owned(), "uint32_t".to_owned())])
         .collect();
-    let pointers: HashMap<String, String> = known
-        .iter()
-        .flat_map(|file| atomic_pointers_of(file))
-        .collect();
+    let pointers: HashMap<String, String> = known.iter().flat_map(atomic_pointers_of).collect();
     let mut text = String::new();
     for line in template.lines() {
         match line.strip_prefix(SECTION) {
@@ -60,7 +57,7 @@ fn section(
     types: &HashMap<String, String>,
     pointers: &HashMap<String, String>,
 ) -> String {
-    let own: HashMap<String, &str> = files.iter().flat_map(|file| types_of(file)).collect();
+    let own: HashMap<String, &str> = files.iter().flat_map(types_of).collect();
     let mut config = cbindgen::Config {
         language: cbindgen::Language::C,
         style: cbindgen::Style::Tag,

@@ -1,29 +1,29 @@
-//! The budget of a dispatch: how many callbacks it may start, and for how long.
+//! The budget of a dispatch: how many callbacks it may start, and for how long it may start them.
 //!
-//! An item is charged when it is taken, a batch as a whole; what turns out to concern nobody gives
-//! its call back. Where the clock is read around every callback, to find the longest or for a limit
-//! of time, the calls allowed are 0, and a second account counts: so the commonest dispatch pays
-//! for one comparison.
+//! An item, or a whole batch, is charged when it is taken. If an item then needs no call, the call
+//! is given back. A dispatch is *timed* if the clock is read before and after every callback, to
+//! find the longest one or to enforce a time limit. Then `allowed` is 0, and the calls are counted
+//! in `timed_count` instead: so an ordinary dispatch needs only one comparison.
 
 use super::Limit;
 use crate::time::{Duration, Instant};
 
 pub(crate) struct Budget {
-    /// The calls that this dispatch may still start.
+    /// The number of calls that this dispatch may still start.
     left: u32,
-    /// The calls that it began with. 0: each call is timed.
+    /// The number of calls that it began with. 0 in a timed dispatch.
     allowed: u32,
-    /// The calls that the next dispatch will begin with.
+    /// The number of calls that the next dispatch will begin with.
     allowed_next: u32,
     limit: Limit,
     /// True if the program asked for the longest callback.
     measures: bool,
-    /// Calls started in a timed dispatch, and the most that it may start.
+    /// The number of calls started in a timed dispatch, and the largest number that it may start.
     timed_count: u32,
     timed_most: u32,
-    /// When the callback under way was called, in a timed dispatch. `NEVER`: there is none.
+    /// When the current callback of a timed dispatch was called. `NEVER` if there is none.
     called_at: Instant,
-    /// When a timed dispatch stops.
+    /// When a timed dispatch stops starting callbacks.
     time_limit_at: Instant,
 }
 
@@ -42,7 +42,7 @@ impl Budget {
         }
     }
 
-    /// Sets what every dispatch may use up, from the next one on.
+    /// Sets the limit of every dispatch, from the next one on.
     pub(super) fn set_limit(&mut self, limit: Limit) {
         self.limit = limit;
         self.allowed_next = limit.most_callbacks();
@@ -51,7 +51,8 @@ impl Budget {
         }
     }
 
-    /// Begins a dispatch. True if it is timed: [`begin_timing`](Self::begin_timing) follows.
+    /// Begins a dispatch. Returns true if it is timed: the caller must then call
+    /// [`begin_timing`](Self::begin_timing).
     #[inline]
     pub(super) fn begin(&mut self) -> bool {
         self.allowed = self.allowed_next;
@@ -59,7 +60,7 @@ impl Budget {
         self.is_timed()
     }
 
-    /// Begins a dispatch of at most `most` items, which is not timed.
+    /// Begins an untimed dispatch of at most `most` items.
     pub(super) fn begin_untimed(&mut self, most: u32) {
         self.allowed = most.min(self.limit.most_callbacks());
         self.left = self.allowed;
@@ -76,14 +77,14 @@ impl Budget {
         };
     }
 
-    /// True if the clock is read around each callback of this dispatch, which then starts them one
-    /// by one.
+    /// True if the clock is read before and after each callback of this dispatch. Its calls are
+    /// then charged one by one.
     #[inline]
     pub(super) fn is_timed(&self) -> bool {
         self.allowed == 0
     }
 
-    /// How many calls may be started in one batch. 0 also where each is timed.
+    /// Returns how many calls may be charged in one batch. 0 in a timed dispatch.
     #[inline]
     pub(super) fn left(&self) -> u32 {
         self.left
@@ -95,7 +96,8 @@ impl Budget {
         self.left -= count;
     }
 
-    /// Charges one call, if it may be started without a look at the clock.
+    /// Charges one call of an untimed dispatch. Returns false if the budget is used up, or if the
+    /// dispatch is timed.
     #[inline]
     pub(super) fn take_one(&mut self) -> bool {
         let (left, is_used_up) = self.left.overflowing_sub(1);
@@ -105,9 +107,9 @@ impl Budget {
         !is_used_up
     }
 
-    /// Charges one call of a timed dispatch, if it may be started at `now`.
+    /// Charges one call of a timed dispatch. Returns false if it may not be started at `now`.
     pub(super) fn take_timed(&mut self, now: Instant) -> bool {
-        // One callback at least, or a turn would never end.
+        // At least one callback is always allowed, or a turn would never end.
         let may_call = self.timed_count < self.timed_most
             && (self.timed_count == 0 || now < self.time_limit_at);
         if may_call {
@@ -117,7 +119,7 @@ impl Budget {
         may_call
     }
 
-    /// Gives calls back that were charged and not made.
+    /// Gives back calls that were charged and not made.
     #[inline]
     pub(super) fn give_back(&mut self, count: u32) {
         if self.is_timed() {
@@ -127,12 +129,12 @@ impl Budget {
         }
     }
 
-    /// How long the callback took that ended at `now`, if there was one and it was timed.
+    /// Returns how long the timed callback that ended at `now` took; 0 if there was none.
     pub(super) fn time_of_call(&mut self, now: Instant) -> Duration {
         now - core::mem::replace(&mut self.called_at, Instant::NEVER)
     }
 
-    /// The calls that were made.
+    /// Returns the number of calls that were made.
     #[inline]
     pub(super) fn called(&self) -> u32 {
         if self.is_timed() {

@@ -1,14 +1,15 @@
-//! The calls of a dispatch: all of one kind, then all of the next.
+//! The calls of a dispatch: all callbacks of one kind, then all of the next kind.
 
 use super::caller::Caller;
 use super::state::{Due, ORDERED, POSTS, READY, TASKS, TIMERS};
 use super::unwind::OnUnwind;
 use crate::watchers::Hook;
 
-/// Hands over everything that is due, in the order of docs/TURN.md, rules 11 to 20, until the
-/// budget is used up.
+/// Calls everything that is due, in the order of docs/TURN.md, rules 11 to 20, until the budget is
+/// used up.
 ///
-/// Each kind is a function of its own: all of them in one cost an instruction for each event.
+/// Each kind has its own function: a single function for all costs one more instruction for each
+/// event.
 #[inline(always)]
 pub(super) fn call_due<'a, C: Caller<'a> + ?Sized>(caller: &mut C, due: Due) {
     if due & TIMERS != 0 {
@@ -42,8 +43,8 @@ fn call_ready<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
             caller.reactor().give_back_events(batch);
         });
         let (caller, batch) = &mut rest.state;
-        // There is at least one. To look for the end behind each, and not before, saves an
-        // instruction.
+        // A batch has at least one event. Checking for the end after each event, and not before,
+        // saves an instruction.
         loop {
             let at = batch.start;
             batch.start += 1;

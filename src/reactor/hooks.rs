@@ -1,10 +1,9 @@
-//! Hooks: what is called in every turn, whatever is found in it.
+//! Hooks: callbacks that are called in every turn, whatever is found in it.
 //!
-//! A hook is a watcher without an fd, as the handler of a raised bit is, with a number of its own
-//! in the place of the fd. Hooks stand on one list in the order in which they were added, linked by
-//! what links the pending list, on which they never are. The list is walked from its beginning for
-//! each call, which is what keeps it right whatever a hook removes or adds: there are a few hooks,
-//! or none.
+//! A hook is a watcher without an fd, like the handler of a raised bit, with a number of its own in
+//! place of the fd. The hooks are in one list, in the order in which they were added. The list uses
+//! the links of the pending list, on which hooks never are. It is walked from its beginning for
+//! each call, so it stays correct whatever a hook removes or adds. Loops have few hooks or none.
 
 use super::Reactor;
 use super::items::FiredIo;
@@ -16,13 +15,13 @@ use crate::slab::NONE;
 use crate::token::Token;
 use crate::watchers::{HOOKS, Hook, Position, Watchers};
 
-/// In `found` of a hook: it is still to be called in this dispatch.
+/// Stored in `found` of a hook: the hook must still be called in this dispatch.
 const TO_CALL: u8 = 1;
 
-/// The hooks of a loop, from one of them on.
+/// Iterates over the hooks of a loop, beginning with `first`.
 fn from(watchers: &Watchers<'_>, first: u32) -> impl Iterator<Item = u32> {
     let mut next = first;
-    // No longer than there are slots, whatever stands in them.
+    // Ends after as many steps as there are slots, even if the links are damaged.
     (0..watchers.slab.capacity()).map_while(move |_| {
         let index = next;
         next = watchers.slab.get(index)?.next;
@@ -31,7 +30,7 @@ fn from(watchers: &Watchers<'_>, first: u32) -> impl Iterator<Item = u32> {
 }
 
 impl<B: Backend> Reactor<'_, B> {
-    /// Adds a hook. Of the options only `UNREF` has a meaning.
+    /// Adds a hook. The only option is `UNREF`.
     pub(crate) fn hook_add(
         &mut self,
         when: Hook,
@@ -51,12 +50,12 @@ impl<B: Backend> Reactor<'_, B> {
         self.link(NONE, io.slot);
         self.hooks.has_idle |= when == Hook::Idle;
         self.hooks.unlink = Some(|reactor, index| reactor.unlink_hook(index));
-        // With a hook for idle times there is something to do.
+        // A loop with an idle hook always has something to do.
         self.on_change();
         Ok(io)
     }
 
-    /// Has the list go on at `to` where it went on at `index`.
+    /// Replaces the link to `index` in the list by a link to `to`.
     fn link(&mut self, index: u32, to: u32) {
         let before = from(&self.watchers, self.hooks.first).find(|&before| {
             self.watchers
@@ -70,7 +69,7 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
-    /// Takes a hook out of the list.
+    /// Removes a hook from the list.
     fn unlink_hook(&mut self, index: u32) {
         let next = self
             .watchers
@@ -88,7 +87,7 @@ impl<B: Backend> Reactor<'_, B> {
         self.hooks.first != NONE
     }
 
-    /// Begins a dispatch with hooks: those that are there now will be called in it.
+    /// Begins a dispatch with hooks: the hooks that exist now will be called in it.
     pub(crate) fn begin_hooks(&mut self) {
         self.hooks.is_calling = true;
         let mut index = self.hooks.first;
@@ -98,7 +97,7 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
-    /// The next hook of that kind.
+    /// Returns the next hook of this kind that must be called in this dispatch.
     pub(crate) fn next_hook(&mut self, when: Hook) -> Option<FiredIo> {
         let is_next = |&index: &u32| {
             let watcher = self.watchers.slab.get(index);
@@ -115,14 +114,14 @@ impl<B: Backend> Reactor<'_, B> {
         })
     }
 
-    /// Ends a dispatch with hooks, also one that a callback has left by unwinding.
+    /// Ends a dispatch with hooks, also if a callback has left it by unwinding.
     pub(crate) fn end_hooks(&mut self) {
         self.hooks.is_calling = false;
         self.on_change();
     }
 
-    /// True if the list has each hook once. For `verify`: O(watchers), and whatever stands in the
-    /// slots.
+    /// True if the list contains each hook once. For `verify`: O(watchers), even if the slots are
+    /// damaged.
     pub(super) fn are_hooks_sound(&self) -> bool {
         let watchers = &self.watchers;
         let count = |when| {

@@ -1,4 +1,4 @@
-//! What is alive in a loop, for those who ask; and other callbacks for it.
+//! The state of watchers, timers and tasks, and the replacement of their callbacks.
 
 use super::Reactor;
 use crate::backend::Backend;
@@ -9,7 +9,7 @@ use crate::time::{Duration, Instant};
 use crate::token::Token;
 use crate::watchers::Hook;
 
-/// What a walk over all that is alive comes by.
+/// An item that a walk over all live items returns.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Live {
     Timer(Token),
@@ -17,22 +17,22 @@ pub(crate) enum Live {
     Task(Token),
 }
 
-/// What a watcher is.
+/// The state of a watcher.
 pub(crate) struct IoInfo {
-    /// Of a raise handler, the bit; of a hook, when it is called.
+    /// The fd; for the handler of a raised bit, the bit; for a hook, when it is called.
     pub(crate) fd: i32,
     pub(crate) is_raise_handler: bool,
     pub(crate) hook: Option<Hook>,
-    /// Its options included.
+    /// The interest and the options.
     pub(crate) interest: Interest,
     pub(crate) callback: Callback,
 }
 
-/// What a timer is.
+/// The state of a timer.
 pub(crate) struct TimerInfo {
-    /// With its slack.
+    /// The next deadline, slack included.
     pub(crate) deadline: Instant,
-    /// 0: a one-shot.
+    /// 0 for a one-shot timer.
     pub(crate) period: Duration,
     pub(crate) slack: Duration,
     /// `FIXED_DELAY` and so on.
@@ -73,8 +73,8 @@ impl<B: Backend> Reactor<'_, B> {
         self.tasks.get(task)
     }
 
-    /// The first of all that is alive, or the one behind `after`, which need not live any more.
-    /// What lives all the while is come by once.
+    /// Returns the first live item, or the one behind `after`, which may have been removed. A walk
+    /// returns every item once that is live during the whole walk.
     pub(crate) fn next_live(&self, after: Option<Live>) -> Option<Live> {
         const END: u32 = u32::MAX;
         let (timer, io, task) = match after {
@@ -89,13 +89,14 @@ impl<B: Backend> Reactor<'_, B> {
             .or_else(|| self.tasks.next_live(task).map(Live::Task))
     }
 
-    /// Gives a watcher another callback and user data, for what was found for it already too.
+    /// Replaces the callback and the user data of a watcher, also for events that were already
+    /// found.
     pub(crate) fn io_set_callback(&mut self, io: Token, callback: Callback) -> Result<()> {
         self.watchers.slab.check_mut(io)?.callback = callback;
         Ok(())
     }
 
-    /// The same for a timer, which may be due already.
+    /// Replaces the callback and the user data of a timer, which may already be due.
     pub(crate) fn timer_set_callback(&mut self, timer: Token, callback: Callback) -> Result<()> {
         self.timers.set_callback(timer, callback)
     }

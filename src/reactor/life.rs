@@ -1,4 +1,4 @@
-//! The life of a loop: what keeps it going, copies made by fork, and other memory.
+//! The life of a loop: holds, limits, forked children, and the size of its block.
 
 use super::state::Pollable;
 use super::{FORKED, Limit, Reactor};
@@ -21,8 +21,8 @@ impl<B: Backend> Reactor<'_, B> {
         self.budget.set_limit(limit);
     }
 
-    /// `ECHILD` in a copy of the loop made by fork: asked before anything that reaches the kernel,
-    /// whose objects are the parent's. A system call.
+    /// Returns `ECHILD` in a forked child. Called before each use of the kernel's objects, which
+    /// belong to the parent. Makes a system call.
     #[inline(always)]
     pub(crate) fn check_fork(&mut self) -> Result<()> {
         if self.owner != 0 && self.owner != B::Waker::process() {
@@ -32,16 +32,16 @@ impl<B: Backend> Reactor<'_, B> {
         Ok(())
     }
 
-    /// Takes a copy made by fork over: new kernel objects, all watchers added again. The caller
-    /// says that this is a copy; only what would harm the parent's loop, if it is not one, is
-    /// checked.
+    /// Makes the copy of a loop in a forked child usable: with new kernel objects, to which all
+    /// watchers are added again. The caller must know that this is a forked child. That is checked
+    /// only where a mistake would harm the parent's loop.
     pub(crate) fn after_fork(&mut self) -> Result<()> {
         if self.shared.is_copy() != Some(false) {
             self.shared.forget_others();
         }
-        // Another thread may have been in the middle of a change when the process forked.
+        // Another thread of the parent may have been in the middle of a change at the fork.
         self.verify()?;
-        // If this fails half way the set may still be the parent's.
+        // If this function fails half way, the set may still belong to the parent.
         self.owner = FORKED;
         self.pollable = Pollable::new();
         self.backend.take_over()?;
@@ -51,7 +51,7 @@ impl<B: Backend> Reactor<'_, B> {
         Ok(())
     }
 
-    /// What `pirn_stats` reports as the block.
+    /// Sets the size of the block that `pirn_stats` reports.
     pub(crate) fn set_block_size(&mut self, size: usize) {
         self.block_size = u32::try_from(size).unwrap_or(u32::MAX);
     }

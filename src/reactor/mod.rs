@@ -1,20 +1,26 @@
 //! The reactor: watchers, timers, tasks and a backend, and the turn that moves them.
 //!
-//! ```text
-//! turn          prepare, wait, dispatch, run: begin here     calls        one kind after the other
-//! items         what a dispatch hands over, one at a time     ordered      I/O with siblings or
-//! priorities budget        how many calls, and for how long              hooks, take, unwind io
-//! add, modify, remove                           registration the backend's set in step sources
-//! timers, tasks, raised bits                    pollable     the fd for a foreign loop life
-//! holds, forks, growing                         info         what is alive state         what a
-//! reactor remembers, by noun
-//! ```
+//! | module | contents |
+//! |---|---|
+//! | `turn` | prepare, wait, dispatch, run: begin to read here |
+//! | `calls`, `caller` | calling one kind of items after the other |
+//! | `items` | the next item of each kind |
+//! | `ordered` | I/O for which an order must be kept: siblings, priorities, raised bits |
+//! | `budget` | how many callbacks a dispatch may call, and for how long |
+//! | `hooks`, `take`, `unwind` | callbacks in every turn; items as data; panics in callbacks |
+//! | `io` | adding, modifying and removing watchers |
+//! | `registration` | keeping the backend's set up to date |
+//! | `sources` | time, timers, tasks, raised bits |
+//! | `pollable` | the fd for a foreign loop |
+//! | `life` | holds, limits, forked children |
+//! | `info` | the state of watchers, timers and tasks |
+//! | `state` | the state of a reactor besides its tables |
 //!
-//! The reactor never calls out: see [`turn`]. An item is validated at the moment it is handed over,
-//! so that what an earlier callback removed is skipped.
+//! The reactor never calls a callback: see [`turn`]. Each item is checked at the moment when it is
+//! returned, so items that an earlier callback has removed are skipped.
 //!
-//! A turn that is cut short by its limit is continued by the next dispatch before anything new is
-//! fetched: everything that was there is served before anything of it is served twice.
+//! If a limit interrupts a turn, the next dispatch continues it before anything new is fetched:
+//! everything in the turn is called once before anything is called again.
 
 mod budget;
 mod caller;
@@ -51,14 +57,14 @@ pub(crate) use info::Live;
 pub(crate) use items::FiredIo;
 use state::{Hooks, Pollable, Raised, Set, TimerCode, Turn};
 
-/// As the owner of a loop: this process is a copy, made by fork, of the one that it belongs to.
+/// The value of `owner` in a forked child.
 const FORKED: u32 = u32::MAX;
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[repr(i32)]
 pub enum Ended {
-    /// Nothing is left that keeps the loop going.
+    /// Nothing keeps the loop going any more.
     Done = 0,
     /// `stop` was called.
     Stopped = 1,
@@ -66,10 +72,10 @@ pub enum Ended {
     Expired = 2,
 }
 
-/// What one turn may use up. Zero means no limit.
+/// The limits of one turn. Zero means no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Limit {
-    /// How many callbacks may run.
+    /// The largest number of callbacks.
     pub callbacks: u32,
     /// For how long callbacks may be started.
     pub time: Duration,
@@ -85,9 +91,9 @@ impl Limit {
     }
 }
 
-/// In this order in memory: first what every turn and every item touches, where the machine's short
-/// addresses reach it; the timers, by far the largest, last. On small machines in the order that
-/// takes the least memory.
+/// The fields are in this order in memory: first those that every turn and every item use, within
+/// reach of the machine's short addresses; last the timers, which are by far the largest. On small
+/// machines the compiler chooses the order that takes the least memory.
 #[cfg_attr(target_pointer_width = "64", repr(C))]
 pub(crate) struct Reactor<'a, B: Backend> {
     turn: Turn,
@@ -95,7 +101,8 @@ pub(crate) struct Reactor<'a, B: Backend> {
     watchers: Watchers<'a>,
     budget: Budget,
     set: Set,
-    /// The process that the loop belongs to; 0: nobody asks; [`FORKED`] in a copy.
+    /// The process that the loop belongs to; 0 if that is not checked; [`FORKED`] in a forked
+    /// child.
     owner: u32,
     hold_count: u32,
     hooks: Hooks<B>,
@@ -139,10 +146,10 @@ impl<'a, B: Backend> Reactor<'a, B> {
         }
     }
 
-    /// Moves all tables to another block. Every handle stays what it is.
+    /// Moves all tables to another block. No handle changes.
     ///
-    /// `EBUSY` if a turn is not finished, or if something in use has no place there; then nothing
-    /// has changed. `mailbox` moves the half that others touch, or leaves it where it is.
+    /// `EBUSY` if a turn is not finished, or if something in use does not fit; then nothing has
+    /// changed. `mailbox` moves the part that other threads use, or leaves it where it is.
     pub(crate) fn move_to(
         &mut self,
         tables: Tables<'a>,
@@ -195,7 +202,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
         }
     }
 
-    /// Where its parts are, to be compared before any of them is looked into.
+    /// The addresses of the parts, for a check before any of them is used.
     #[cfg(feature = "ffi")]
     pub(crate) fn part_addresses(&self) -> PartAddresses {
         PartAddresses {
@@ -207,8 +214,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
         }
     }
 
-    /// `EUCLEAN` if any structure contradicts itself. O(everything), and whatever stands in the
-    /// parts.
+    /// Returns `EUCLEAN` if any structure is inconsistent. O(everything), even if the parts are
+    /// damaged.
     pub(crate) fn verify(&self) -> Result<()> {
         let is_handled = |bit| self.raised.handled_bits >> bit & 1 == 1;
         if self.watchers.is_sound()

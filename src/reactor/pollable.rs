@@ -1,4 +1,5 @@
-//! The fd that a foreign loop waits for, and the steps of a program that waits itself.
+//! The fd that a foreign loop waits for, and the steps of a turn for programs that do the wait
+//! themselves.
 
 use super::{FORKED, Reactor};
 use crate::backend::Backend;
@@ -8,7 +9,7 @@ use crate::time::{Duration, Instant};
 
 impl<B: Backend> Reactor<'_, B> {
     /// As [`prepare`](Self::prepare), for a program that may wait by other means than
-    /// [`wait`](Self::wait), which looks for posts itself.
+    /// [`wait`](Self::wait). So this also checks for posts, which `wait` would do.
     pub(crate) fn prepare_foreign(&mut self, limit: Duration) -> Result<Duration> {
         self.check_fork()?;
         let timeout = self.prepare(limit)?;
@@ -19,9 +20,9 @@ impl<B: Backend> Reactor<'_, B> {
         })
     }
 
-    /// As [`wait`](Self::wait), for a caller that may wait for the pollable fd before it
-    /// dispatches: what was found, and what comes from now on, shows there. The loop's own fds do
-    /// not count.
+    /// As [`wait`](Self::wait), for a program that may wait for the pollable fd before it
+    /// dispatches: the fd is then readable if events were found, or as soon as something else
+    /// arrives. The loop's own fds are not counted.
     pub(crate) fn wait_foreign(&mut self, timeout: Duration) -> Result<u32> {
         self.check_fork()?;
         let mut found = self.wait(timeout)?;
@@ -29,8 +30,8 @@ impl<B: Backend> Reactor<'_, B> {
             let own = self.own_events();
             found = self.turn.found_count - own;
             if found == 0 {
-                // Only the loop's own fds. If that counted as something to do, the fd would be made
-                // readable again, and the next wait would find that: for ever.
+                // Only the loop's own fds were ready. If that counted as something to do, the fd
+                // would be made readable again, and the next wait would find it again, for ever.
                 self.stats.events -= u64::from(own);
                 (self.turn.due, self.turn.has_found) = (0, false);
             }
@@ -39,7 +40,7 @@ impl<B: Backend> Reactor<'_, B> {
         Ok(found)
     }
 
-    /// How many of the events that no one has come across yet are the loop's own.
+    /// Returns how many of the remaining events are for the loop's own fds.
     fn own_events(&self) -> u32 {
         let is_own = |at: &u32| {
             let event = self.backend.event(*at);
@@ -57,8 +58,9 @@ impl<B: Backend> Reactor<'_, B> {
         Ok(fd)
     }
 
-    /// After every change that a foreign loop must see: only once the application has the pollable
-    /// fd, and not during a dispatch, whose end does it for all.
+    /// Must be called after every change that a foreign loop must notice. Does nothing before the
+    /// application has the pollable fd, and during a dispatch: the end of the dispatch updates the
+    /// fd.
     #[inline]
     pub(super) fn on_change(&mut self) {
         if let Some(update) = self.pollable.update {
@@ -75,17 +77,17 @@ impl<B: Backend> Reactor<'_, B> {
         let has_changes = !is_unfinished && self.watchers.has_pending();
         let wake = self.timers.next_wake();
         let moves = self.moves_alarm(wake);
-        // In a copy nothing is told to the kernel. (What ends a wait finds out by itself.)
+        // In a forked child the kernel is not updated. (The waker checks that itself.)
         if (has_changes || moves) && self.check_fork().is_err() {
             return;
         }
         let has_pending = is_unfinished || (has_changes && self.apply_changes());
-        // A failure leaves the foreign loop with its own timeout, which `prepare` told it.
+        // If this fails, the foreign loop still has the timeout that `prepare` returned.
         if moves && self.backend.set_alarm(wake).is_ok() {
             self.pollable.alarm = wake;
         }
-        // To posters the loop sleeps while the foreign loop has the fd: what they bring must make
-        // it readable.
+        // While a foreign loop waits for the fd, posters must treat this loop as asleep, so that a
+        // post makes the fd readable.
         let may_sleep = self.shared.about_to_sleep();
         if !may_sleep || has_pending || self.has_work() || self.hooks.has_idle {
             self.shared.ring();
@@ -94,8 +96,9 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// True if the alarm must be set so that the pollable fd becomes readable at `wake`.
     fn moves_alarm(&self, wake: Instant) -> bool {
-        // One that is still to ring stands. One whose time has passed may have rung and been heard,
-        // so that it must ring again. (While there are timers `now` was read after the last wait.)
+        // An alarm in the future stays as it is. An alarm in the past may have made the fd readable
+        // and been consumed, so it must be set again. (While there are timers, `now` was read after
+        // the last wait.)
         wake != self.pollable.alarm || (wake <= self.turn.now && wake != Instant::NEVER)
     }
 }

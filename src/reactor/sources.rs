@@ -1,4 +1,4 @@
-//! Time, timers, tasks and raised bits: what a program starts besides I/O.
+//! Time, timers, tasks and raised bits.
 
 use super::Reactor;
 use crate::backend::Backend;
@@ -10,7 +10,8 @@ use crate::token::Token;
 use crate::watchers::Position;
 
 impl<B: Backend> Reactor<'_, B> {
-    /// The turn's time: read after the wait, or at the first call that needs it.
+    /// Returns the turn's time. The clock is read after the wait, or at the first call that needs
+    /// it.
     #[inline]
     pub(crate) fn now(&mut self) -> Instant {
         if self.turn.now_is_stale {
@@ -20,7 +21,8 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
-    /// Reads the clock. A clock that goes back is taken to stand still.
+    /// Reads the clock into the turn's time. If the clock goes back, it is treated as standing
+    /// still.
     pub(crate) fn update(&mut self) -> Instant {
         self.turn.now = self.turn.now.max(self.backend.now());
         self.turn.now_is_stale = false;
@@ -31,7 +33,7 @@ impl<B: Backend> Reactor<'_, B> {
         self.timers.next_deadline()
     }
 
-    /// A fresh reading of the clock, for delays that count from this moment.
+    /// Returns a fresh reading of the clock, for delays that count from this moment.
     #[inline]
     pub(crate) fn clock(&mut self) -> Instant {
         self.backend.now()
@@ -86,7 +88,7 @@ impl<B: Backend> Reactor<'_, B> {
         self.timers.get(timer).is_ok()
     }
 
-    /// Arms a live timer anew, with everything that [`timer_start`](Self::timer_start) gives one.
+    /// Arms a live timer again, with the same arguments as [`timer_start`](Self::timer_start).
     pub(crate) fn timer_reset(
         &mut self,
         timer: Token,
@@ -100,13 +102,15 @@ impl<B: Backend> Reactor<'_, B> {
         Ok(())
     }
 
-    /// From the turn's time: that is what makes it a few nanoseconds.
+    /// Moves the deadline. The delay counts from the turn's time, so this takes only a few
+    /// nanoseconds.
     #[inline]
     pub(crate) fn timer_again(&mut self, timer: Token, delay: Duration) -> Result<()> {
-        // While there is a timer the time is never stale: the wait has read it, or starting the
-        // timer has.
+        // While there is a timer, the turn's time is never stale: the wait has read the clock, or
+        // the start of the timer has.
         let deadline = self.turn.now + delay;
-        // Nothing to tell outside then: until when may be waited is what it was.
+        // If only the deadline in the slot was changed, the bound of the wait is the same, so there
+        // is nothing to update.
         if self.timers.push(timer, deadline) {
             return Ok(());
         }
@@ -155,12 +159,13 @@ impl<B: Backend> Reactor<'_, B> {
         self.tasks.cancel(task)
     }
 
-    /// The handle of the task that a dispatch has just handed over.
+    /// Returns the handle of the task that a dispatch has just returned.
     pub(crate) fn last_task(&self) -> Token {
         self.tasks.popped()
     }
 
-    /// Hands back one post that has not run. Closes the queues, so that the last one is the last.
+    /// Removes and returns one task or post that has not run. Closes the queues, so that no more
+    /// are added.
     pub(crate) fn task_reclaim(&mut self) -> Option<Callback> {
         self.shared.close();
         let task = if self.is_dispatching() {
@@ -171,7 +176,7 @@ impl<B: Backend> Reactor<'_, B> {
         task.or_else(|| self.shared.take_here())
     }
 
-    /// True if a live watcher is the handler of a raised bit.
+    /// True if the live watcher `io` is the handler of a raised bit.
     pub(crate) fn is_raise_handler(&self, io: Token) -> bool {
         self.watchers
             .slab

@@ -1,4 +1,4 @@
-//! What a reactor remembers besides its tables, by noun.
+//! The state of a reactor besides its tables.
 
 use core::num::NonZero;
 use core::ops::Range;
@@ -14,64 +14,65 @@ use crate::time::{Duration, Instant};
 /// call.
 pub(super) type CodeOnUse<B, T> = for<'r, 'a> fn(&'r mut Reactor<'a, B>) -> T;
 
-/// What a turn may have to hand over: a set of these bits.
+/// The kinds of items that are still due in a turn: a set of these bits.
 pub(crate) type Due = u8;
 /// Due timers.
 pub(crate) const TIMERS: Due = 0x01;
-/// Events of the backend, where nothing is needed but a look at each watcher.
+/// Events of the backend on the plain path: each is delivered directly to its watcher.
 pub(crate) const READY: Due = 0x02;
-/// I/O in order: raised bits, then what is on the pending list; by priority.
+/// I/O on the ordered path: for each priority raised bits, then the pending list.
 pub(crate) const ORDERED: Due = 0x04;
 /// The loop's own tasks.
 pub(crate) const TASKS: Due = 0x08;
 /// Posts from other threads.
 pub(crate) const POSTS: Due = 0x10;
 
-/// How far a turn is.
+/// The progress of a turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
-    /// No dispatch has begun: there may be events of a wait.
+    /// No dispatch has begun. Events of a wait may be due.
     Idle,
-    /// Between two dispatches of one turn. With nothing due: all of it was taken, and the next take
-    /// reports that.
+    /// Between two dispatches of one turn. If nothing is due, everything was taken, and the next
+    /// take must report the end of the turn.
     Begun,
-    /// A dispatch is under way.
+    /// A dispatch is in progress.
     Dispatching,
 }
 
-/// Where a turn is in the ordered I/O of one priority.
+/// The progress of the ordered path within one priority.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Stage {
     Raised,
     Pending,
 }
 
-/// The turn that is under way, or the next one.
+/// The current turn, or the next one.
 pub(super) struct Turn {
-    /// What is still to be handed over.
+    /// The kinds of items that are still due.
     pub(super) due: Due,
     pub(super) phase: Phase,
-    /// True if the last wait found something besides the loop's own fds, and nothing was called
-    /// yet.
+    /// True if the last wait found something besides the loop's own fds, and no callback was called
+    /// since. If the dispatch then calls none, the wake-up was spurious.
     pub(super) has_found: bool,
-    /// True if the ordered I/O of this turn has several priorities, whatever its callbacks make of
-    /// them.
+    /// True if the ordered path of this turn serves several priorities. Fixed for the whole turn,
+    /// even if a callback removes the last watcher with a priority.
     pub(super) has_priorities: bool,
-    /// Where the ordered I/O is.
+    /// The progress of the ordered path.
     pub(super) stage: Stage,
     /// `HIGH`, `NORMAL` or `LOW`.
     pub(super) priority: u16,
-    /// What the last wait found, without those of the loop's own fds that were come across since.
+    /// The number of sources that the last wait found, without those of the loop's own fds that
+    /// were recognised since.
     pub(super) found_count: u32,
-    /// The places of the backend's events that are still to be handed over.
+    /// The indices of the backend's events that are still due.
     pub(super) events: Range<u32>,
-    /// True if the last turn with posts had so many that the next wait is to let others gather.
+    /// True if the last turn with posts had so many that the next wait lets others gather first.
     pub(super) had_burst: bool,
-    /// Posts before it are of this turn.
+    /// Posts before this ticket belong to this turn.
     pub(super) posts_end: Ticket,
-    /// The turn's time, to be read through [`Reactor::now`].
+    /// The turn's time. Read it only through [`Reactor::now`].
     pub(super) now: Instant,
-    /// True if a wait has ended since the clock was read.
+    /// True if a wait has ended since the clock was last read.
     pub(super) now_is_stale: bool,
 }
 
@@ -94,14 +95,13 @@ impl Turn {
     }
 }
 
-/// What is known of the backend's set besides its entries.
+/// The state of the backend's set besides its entries.
 pub(super) struct Set {
-    /// True if an entry has left the set since the last wait: a stale event is no surprise then.
+    /// True if an entry was removed from the set since the last wait: stale events are then normal.
     pub(super) has_removed: bool,
-    /// True if an event came from an fd that is watched no more: the set is to be rebuilt.
+    /// True if an event came from a stale registration: the set must be rebuilt.
     pub(super) needs_rebuild: bool,
-    /// The spurious wake-ups there had been when a set that needs to be rebuilt was last waited
-    /// for.
+    /// The number of spurious wake-ups at the last wait with a set that needs to be rebuilt.
     pub(super) spurious_before: u32,
 }
 
@@ -115,16 +115,16 @@ impl Set {
     }
 }
 
-/// The slot of the watcher that is to be called next, and what it is called with.
+/// The slot of the watcher that is to be called next, and the readiness that it is called with.
 pub(super) type ToCall = (u32, NonZero<u32>);
 
-/// The bits that other threads raise.
+/// The bits that threads, signal handlers and interrupts raise.
 pub(super) struct Raised<B: Backend> {
-    /// Looks for the next handler to be called. The call that adds a handler leaves it here.
+    /// Returns the next handler to be called. The call that adds a handler stores it here.
     pub(super) next: Option<CodeOnUse<B, Option<ToCall>>>,
-    /// Those found and not yet handed over, bits without a handler included.
+    /// The raised bits whose handler was not called yet, including bits without a handler.
     pub(super) raised_bits: u64,
-    /// Those that have a handler.
+    /// The bits that have a handler.
     pub(super) handled_bits: u64,
 }
 
@@ -137,7 +137,7 @@ impl<B: Backend> Raised<B> {
         }
     }
 
-    /// The bits that are to be handed over.
+    /// Returns the raised bits that have a handler.
     #[inline]
     pub(super) fn due(&self) -> u64 {
         self.raised_bits & self.handled_bits
@@ -146,14 +146,14 @@ impl<B: Backend> Raised<B> {
 
 /// The hooks of a loop.
 pub(super) struct Hooks<B: Backend> {
-    /// Takes a hook out of the list. By address, which the call that adds one leaves here, so that
-    /// the linker leaves the code out of a program without hooks.
+    /// The function that removes a hook from the list. `hook_add` stores it here, so that a program
+    /// without hooks does not link that code.
     pub(super) unlink: Option<for<'r, 'a> fn(&'r mut Reactor<'a, B>, u32)>,
-    /// The first of the list.
+    /// The first hook of the list.
     pub(super) first: u32,
-    /// True if there is a hook for idle times: the loop does not sleep.
+    /// True if there is an idle hook: the loop then does not sleep.
     pub(super) has_idle: bool,
-    /// True while a dispatch with hooks is under way.
+    /// True during a dispatch with hooks.
     pub(super) is_calling: bool,
 }
 
@@ -179,13 +179,13 @@ pub(super) struct TimerCode<B: Backend> {
 
 /// The fd that a foreign loop waits for.
 pub(super) struct Pollable<B: Backend> {
-    /// Makes the fd readable if there is something to do: to be called after every change, once the
-    /// application has the fd. The call that hands out the fd leaves it here.
+    /// The function that makes the fd readable if there is something to do. It must be called after
+    /// every change, once the application has the fd. `pollable_fd` stores it here.
     pub(super) update: Option<CodeOnUse<B, ()>>,
-    /// When the fd's alarm rings: `NEVER` while it is off.
+    /// The deadline of the fd's alarm: `NEVER` while the alarm is off.
     pub(super) alarm: Instant,
-    /// True if the start of a timer touches nothing but the timers: from the first start on, as
-    /// long as the application does not have the fd.
+    /// True if starting a timer changes nothing but the timers: after the first start of a timer,
+    /// until the application asks for the fd.
     pub(super) timers_start_quietly: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Taking: what is due is handed over as data, and nothing is called.
+//! Taking: due items are returned as data, and nothing is called.
 
 use super::caller::Caller;
 use super::calls::{call_due, call_tasks, call_timers};
@@ -9,7 +9,7 @@ use crate::callback::Callback;
 use crate::timers::Fired;
 use crate::token::Token;
 
-/// What an item is of.
+/// The kind of an item.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     Timer,
@@ -19,20 +19,20 @@ pub(crate) enum Kind {
     Post,
 }
 
-/// An item handed over as data.
+/// A due item as data.
 pub(crate) struct Item {
     pub(crate) kind: Kind,
-    /// Of a post: all zero. Stale already for a one-shot timer and a task.
+    /// The handle. All zero for a post; already stale for a one-shot timer and a task.
     pub(crate) token: Token,
-    /// Of I/O the fd, of a raised bit the bit, else -1.
+    /// The fd of a watcher, or the raised bit; otherwise -1.
     pub(crate) fd: i32,
     pub(crate) ready: u32,
     pub(crate) missed: u64,
     pub(crate) callback: Callback,
 }
 
-/// Hands over at most `capacity` items, which is not 0, and returns how many they were; 0 when the
-/// turn is over. `give` is called for each.
+/// Takes at most `capacity` items, which must not be 0, and calls `give` with each. Returns their
+/// number, and 0 when the turn is over.
 pub(crate) fn take<'a, B: Backend + 'a>(
     reactor: &mut Reactor<'a, B>,
     capacity: u32,
@@ -117,9 +117,9 @@ impl<'a, B: Backend + 'a, F: FnMut(Item)> Caller<'a> for Taker<'_, 'a, B, F> {
 }
 
 impl<B: Backend> Reactor<'_, B> {
-    /// Begins a dispatch of at most `capacity` items that are handed over as data. The limit of
-    /// callbacks holds too. That of time does not, and nothing is timed: what takes time is done
-    /// after the take. So the calls allowed are never 0.
+    /// Begins a dispatch of at most `capacity` items, and of no more than the limit of callbacks. A
+    /// time limit has no effect and nothing is timed, because the program handles the items after
+    /// the take. So `Budget::allowed` is never 0 here.
     fn begin_take(&mut self, capacity: u32) -> Due {
         if self.turn.phase == Phase::Begun && self.turn.due == 0 {
             self.turn.phase = Phase::Idle;
@@ -132,9 +132,9 @@ impl<B: Backend> Reactor<'_, B> {
         self.turn.due
     }
 
-    /// Ends a take and returns how many items it handed over. The turn ends with the take that
-    /// returns 0: what the program does with the items of this one, a task that it posts for
-    /// example, would else be found by the next take, and a loop of takes might never end.
+    /// Ends a take and returns how many items it gave. The turn ends only with the take that
+    /// returns 0. Otherwise the next take would find what the program's handlers have started, for
+    /// example a task, and a loop of takes might never end.
     fn end_take(&mut self) -> u32 {
         let taken = self.end_dispatch();
         if taken > 0 {

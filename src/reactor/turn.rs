@@ -1,10 +1,10 @@
-//! The turn: prepare, wait, dispatch; and a run, which makes turns.
+//! A turn (prepare, wait, dispatch), and a run, which makes turns.
 //!
-//! `docs/TURN.md` says what each of them promises. `pirn_run` calls what an embedding program
-//! calls: there is one path.
+//! `docs/TURN.md` defines what each of them does. `pirn_run` uses the same functions as an
+//! embedding program: there is only one path.
 //!
-//! The reactor never calls out. It hands over one item at a time, by value; the [`Caller`] makes
-//! the call while nothing of the reactor is borrowed, and then asks for the next.
+//! The reactor never calls a callback. It returns one item at a time, by value; the [`Caller`]
+//! calls the callback while no part of the reactor is borrowed, and then asks for the next item.
 
 pub(crate) use super::caller::Caller;
 use super::calls::{call_due, call_hooks};
@@ -18,16 +18,16 @@ use crate::remote::BURST;
 use crate::time::{Duration, Instant};
 use crate::watchers::Hook;
 
-/// How long a loop sleeps, and serves nobody, between two turns for nothing but an fd that it
-/// cannot get rid of.
+/// How long a loop pauses if the previous turn found only a stale registration that it cannot
+/// remove.
 const NAP: Duration = Duration::from_millis(1);
 
-/// Makes turns until stopped, until nothing keeps the loop going, or until the deadline has passed.
+/// Makes turns until the loop is stopped, nothing keeps it going, or the deadline has passed.
 pub(crate) fn run<'a, C: Caller<'a> + ?Sized>(caller: &mut C, deadline: Instant) -> Result<Ended> {
     loop {
         let reactor = caller.reactor();
-        // In each turn: a callback of the last one may have forked, and returned here twice. The
-        // copy's wait would take a wake-up from the parent.
+        // Checked in each turn, because a callback of the previous turn may have forked and
+        // returned here in the child too. A wait in the child would take a wake-up from the parent.
         reactor.check_fork()?;
         if let Some(ended) = reactor.ended(deadline) {
             return Ok(ended);
@@ -43,7 +43,7 @@ pub(crate) fn turn<'a, C: Caller<'a> + ?Sized>(caller: &mut C, limit: Duration) 
     turn_here(caller, limit)
 }
 
-/// The same in the process that the loop belongs to, as an embedding program writes it.
+/// Makes one turn, without the check for a fork, as an embedding program would.
 #[inline(never)]
 fn turn_here<'a, C: Caller<'a> + ?Sized>(caller: &mut C, limit: Duration) -> Result<u32> {
     let timeout = caller.reactor().prepare(limit)?;
@@ -51,7 +51,7 @@ fn turn_here<'a, C: Caller<'a> + ?Sized>(caller: &mut C, limit: Duration) -> Res
     Ok(dispatch(caller))
 }
 
-/// Calls everything that is due and returns how many calls that were; hooks are not counted.
+/// Calls everything that is due and returns the number of calls, without those of hooks.
 #[inline(always)]
 pub(crate) fn dispatch<'a, C: Caller<'a> + ?Sized>(caller: &mut C) -> u32 {
     match caller.dispatch_with_hooks() {
@@ -60,7 +60,7 @@ pub(crate) fn dispatch<'a, C: Caller<'a> + ?Sized>(caller: &mut C) -> u32 {
     }
 }
 
-/// The same between hooks.
+/// As [`dispatch`], for a loop that has hooks.
 pub(crate) fn dispatch_with_hooks<'a, C: Caller<'a> + ?Sized>(caller: &mut C) -> u32 {
     caller.reactor().begin_hooks();
     let hooked = OnUnwind::new(caller, |caller| caller.reactor().end_hooks());
@@ -71,11 +71,11 @@ pub(crate) fn dispatch_with_hooks<'a, C: Caller<'a> + ?Sized>(caller: &mut C) ->
         call_hooks(caller, Hook::Idle);
     }
     call_hooks(caller, Hook::Last);
-    // The end is that of a dispatch that unwinds, too.
+    // `hooked` calls `end_hooks` when it is dropped, also if a callback has panicked.
     called
 }
 
-/// The same without hooks.
+/// As [`dispatch`], without hooks.
 #[inline(always)]
 fn dispatch_due<'a, C: Caller<'a> + ?Sized>(caller: &mut C) -> u32 {
     let due = caller.reactor().begin_dispatch();
@@ -92,8 +92,8 @@ fn dispatch_due<'a, C: Caller<'a> + ?Sized>(caller: &mut C) -> u32 {
 }
 
 impl<B: Backend> Reactor<'_, B> {
-    /// Brings the backend up to date and returns how long may be waited: 0 if there is something to
-    /// do, at most `limit`.
+    /// Updates the backend and returns how long the loop may wait: 0 if there is something to do,
+    /// and at most `limit`.
     #[inline]
     pub(crate) fn prepare(&mut self, limit: Duration) -> Result<Duration> {
         if self.is_unfinished() {
@@ -111,13 +111,13 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// Waits at most `timeout` for readiness and returns how many sources are ready. Does nothing
-    /// while an earlier wait or a limited turn still has something to hand over.
+    /// while items of an earlier wait or of a limited turn are left.
     #[inline(always)]
     pub(crate) fn wait(&mut self, timeout: Duration) -> Result<u32> {
         if self.is_unfinished() {
             return Ok(0);
         }
-        // A turn of which everything was taken ends here, unless a take has reported its end.
+        // If everything of a turn was taken but its end was not reported yet, the turn ends here.
         self.turn.phase = Phase::Idle;
         let sleeps = timeout > Duration::ZERO
             && !(self.set.needs_rebuild && self.has_napped(timeout))
@@ -135,14 +135,14 @@ impl<B: Backend> Reactor<'_, B> {
         self.shared.awake();
         self.stats.waits += 1;
         self.turn.now_is_stale = true;
-        // After a failed wait too: `timer_again` relies on it.
+        // Also after a failed wait, because `timer_again` relies on it.
         if self.timers.used() > 0 {
             self.update();
         }
         let event_count = match result {
             Ok(count) => count,
             Err(error) => {
-                // No dispatch follows, whose end would do it.
+                // No dispatch follows, which would call this at its end.
                 self.on_change();
                 return Err(error);
             }
@@ -165,7 +165,8 @@ impl<B: Backend> Reactor<'_, B> {
         self.shared.about_to_sleep()
     }
 
-    /// After a wait that found something, of which `event_count` sources are still in the backend.
+    /// Stores the result of a wait that found something. The backend still has `event_count`
+    /// events.
     #[inline(always)]
     fn note_found(&mut self, event_count: u32) {
         self.turn.due = READY;
@@ -175,16 +176,16 @@ impl<B: Backend> Reactor<'_, B> {
         if let Some(entry) = self.backend.suspect() {
             self.examine(entry);
         }
-        // Several watchers of one fd, or of different priorities, must know what was found before
-        // any is called.
+        // If watchers share an fd or have priorities, all ready watchers are marked before any
+        // callback is called.
         let has_order = self.watchers.sibling_count | self.watchers.prioritised_count != 0;
         if has_order || event_count == 0 {
             self.mark_events(true);
         }
     }
 
-    /// Begins the turn's dispatch, or continues one that was cut short. Returns what is due; if
-    /// nothing, the turn has ended.
+    /// Begins the turn's dispatch, or continues one that a limit has interrupted. Returns what is
+    /// due; if that is nothing, the turn has ended.
     #[inline(always)]
     pub(super) fn begin_dispatch(&mut self) -> Due {
         if !self.begin_or_continue_turn() {
@@ -196,7 +197,7 @@ impl<B: Backend> Reactor<'_, B> {
         self.turn.due
     }
 
-    /// False if there is nothing to do.
+    /// Begins or continues the turn. Returns false if nothing is due.
     #[inline(always)]
     pub(super) fn begin_or_continue_turn(&mut self) -> bool {
         if self.turn.phase == Phase::Idle {
@@ -210,7 +211,7 @@ impl<B: Backend> Reactor<'_, B> {
         true
     }
 
-    /// Fixes what belongs to the turn.
+    /// Determines what belongs to the turn.
     #[inline(always)]
     fn begin_turn(&mut self) {
         self.stats.turns += 1;
@@ -264,7 +265,7 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
-    /// Ends a dispatch and returns how many callbacks it started.
+    /// Ends a dispatch and returns how many callbacks it has called.
     #[inline]
     pub(super) fn end_dispatch(&mut self) -> u32 {
         if self.budget.is_timed() {
@@ -285,16 +286,16 @@ impl<B: Backend> Reactor<'_, B> {
         called
     }
 
-    /// Ends a dispatch that a callback has left without returning. Nobody gives back the rest of
-    /// its batch: tasks of it are of the next turn, and events are reported again by the next wait,
-    /// edges because they are armed again.
+    /// Ends a dispatch that a callback has left without returning. The rest of its batch is lost:
+    /// its tasks belong to the next turn, and the next wait reports its events again; edges are
+    /// armed again for this.
     #[cfg(feature = "ffi")]
     #[cold]
     pub(crate) fn abandon(&mut self) {
         let was_in_hook = core::mem::take(&mut self.hooks.is_calling);
         if self.is_dispatching() {
             self.watchers.forget_edges();
-            // The next dispatch finds out whether any of the tasks are left of this turn.
+            // The next dispatch finds out whether tasks of this turn are left.
             if !self.tasks.is_empty() {
                 self.turn.due |= TASKS;
             }
@@ -304,29 +305,31 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
-    /// Updates the backend's set. Returns true if the pending list has something to hand over.
+    /// Updates the backend's set. Returns true if a watcher on the pending list must be called.
     #[inline(never)]
     fn bring_up_to_date(&mut self) -> bool {
         if self.set.needs_rebuild {
-            // Without an fd for another set this one goes on, and the next turn tries again.
+            // If there is no free fd for a new set, the old one stays in use, and the next turn
+            // tries again.
             let _ = self.rebuild();
         }
         self.apply_changes()
     }
 
-    /// How long may be slept for the timers.
+    /// Returns the time until the loop must wake up for a timer.
     fn time_to_timer(&mut self) -> Duration {
         let wake = self.timers.next_wake();
         if wake == Instant::NEVER {
             return Duration::FOREVER;
         }
-        // The time of the last wait does not do here: callbacks may have taken long since.
+        // The clock is read again, because callbacks may have taken a long time since the last
+        // wait.
         wake - self.update()
     }
 
-    /// Before a wait that may sleep in a set that could not be rebuilt. If the last turn found
-    /// nothing but an fd that is watched no more, so will the next: sleeps for some time, when
-    /// there is none, and returns true.
+    /// Called before a wait that may sleep, with a set that could not be rebuilt. If the last turn
+    /// found only a stale registration, the next wait will find the same: this then sleeps for a
+    /// moment and returns true.
     #[cold]
     fn has_napped(&mut self, timeout: Duration) -> bool {
         let spurious = self.stats.spurious_wakeups as u32;
@@ -337,29 +340,30 @@ impl<B: Backend> Reactor<'_, B> {
         naps
     }
 
-    /// True if something that was there at the last wait is still to be handed over.
+    /// True if items of the current turn are still due.
     #[inline]
     pub(crate) fn is_unfinished(&self) -> bool {
         self.turn.due != 0
     }
 
-    /// True if a callback may be under way: of a hook too.
+    /// True if a callback may be running, including that of a hook.
     pub(crate) fn is_dispatching(&self) -> bool {
         self.turn.phase == Phase::Dispatching || self.hooks.is_calling
     }
 
-    /// True if anything is to be handed over: the rest of a turn, tasks, posts or raised bits.
+    /// True if there is anything to call: the rest of a turn, tasks, posts or raised bits.
     pub(super) fn has_work(&self) -> bool {
         self.is_unfinished() || self.has_queued() || self.shared.has_work()
     }
 
-    /// True if tasks of the loop's own wait, or raised bits that were taken and have a handler.
+    /// True if there are tasks in the loop's own queue, or raised bits with a handler that were
+    /// taken from `shared`.
     #[inline]
     fn has_queued(&self) -> bool {
         !self.tasks.is_empty() || self.raised.due() != 0
     }
 
-    /// Why a run should end now, if it should. Asked between turns.
+    /// Returns the reason if a run should end now. Called between turns.
     #[inline(always)]
     pub(crate) fn ended(&mut self, deadline: Instant) -> Option<Ended> {
         if self.shared.take_stop() {
@@ -377,7 +381,7 @@ impl<B: Backend> Reactor<'_, B> {
         None
     }
 
-    /// How long a turn of a run until `deadline` may wait.
+    /// Returns how long a turn of a run until `deadline` may wait.
     fn limit_until(&self, deadline: Instant) -> Duration {
         if deadline == Instant::NEVER {
             Duration::FOREVER

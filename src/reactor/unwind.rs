@@ -1,10 +1,10 @@
-//! Cleaning up after a callback that unwinds, where the program is built for that: a batch gives
-//! back what was not reached and the dispatch ends, as if a limit had cut it short there. The next
-//! one continues the turn.
+//! Cleaning up after a callback that panics, in programs built with unwinding. The batch gives back
+//! the items that were not reached, and the dispatch ends as if a limit had interrupted it at this
+//! point. The next dispatch continues the turn.
 
 use core::mem;
 
-/// Cleans up after a callback that unwinds. Costs nothing in a program that aborts instead.
+/// Calls `clean_up` if it is dropped by unwinding. Costs nothing in a program that aborts on panic.
 pub(super) struct OnUnwind<S, F: FnMut(&mut S)> {
     pub(super) state: S,
     clean_up: F,
@@ -16,7 +16,7 @@ impl<S, F: FnMut(&mut S)> OnUnwind<S, F> {
         OnUnwind { state, clean_up }
     }
 
-    /// Nothing has unwound.
+    /// Drops the guard without cleaning up: no callback has panicked.
     #[inline(always)]
     pub(super) fn disarm(self) {
         mem::forget(self);
