@@ -1,8 +1,8 @@
-//! The loop as Rust programs see it: the reactor, and the calls that it asks for.
+//! The loop for Rust programs: it owns the reactor and calls the callbacks.
 //!
-//! [`Loop`] is owned by the application and runs. What callbacks receive is a [`Core`], which is
-//! all of a loop but running it, and has no size, so that two of them cannot be swapped. Below it
-//! stands [`RawCore`], which knows functions and words alone.
+//! The application owns a [`Loop`], which has the methods that run it. Callbacks get a [`Core`],
+//! which has all other methods; it has no size, so two of them cannot be swapped. Below it is
+//! [`RawCore`], whose callbacks are function pointers with a word.
 
 mod callback;
 mod due;
@@ -33,33 +33,35 @@ use crate::reactor::turn;
 use crate::storage::Memory;
 use crate::time::{Duration, Instant};
 
-/// How a loop is to be made.
+/// The configuration of a new loop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Config {
-    /// Which backend; the default is the best that works here.
+    /// The backend; by default the best that works on this machine.
     pub backend: BackendKind,
-    /// Read the clock around every callback, for
+    /// True if the clock is read before and after every callback, for
     /// [`Stats::longest_callback_ns`](crate::Stats::longest_callback_ns).
     pub measure: bool,
-    /// True if the kernel is never asked whether this process is a copy that fork made: for
-    /// programs that do not fork, or whose children call [`after_fork`](Loop::after_fork) before
-    /// anything else with the loop, dropping included, or leave it alone. Saves a system call when
-    /// a watcher is added or removed, in each turn, and when the loop is woken. In a child that
-    /// breaks the rule the loop changes and uses the parent's kernel objects.
+    /// True if the loop does not check whether this process is a forked child. For programs that do
+    /// not fork, or whose children call [`after_fork`](Loop::after_fork) before any other use of
+    /// the loop, including dropping it, or do not use the loop at all. Saves a system call when a
+    /// watcher is added or removed, in each turn, and when the loop is woken. If a child breaks
+    /// that rule, it uses and changes the kernel objects of its parent.
     pub no_fork_check: bool,
-    /// Where the generations of handles begin: with the same seed a loop gives out the same
-    /// handles, so that a run can be repeated. Handles of two loops with the same seed are taken
-    /// for each other. 0, the default: chosen by the address of the storage, how often it was used,
-    /// and the clock. For a host whose clock stands still give each loop a seed of its own.
+    /// The first generation of the handles. With the same seed a loop returns the same handles, so
+    /// that a run can be repeated. But two loops with the same seed cannot tell their handles
+    /// apart. 0, the default: the loop derives a seed from the address of the storage, how often
+    /// the storage was used, and the clock. For a host whose clock stands still, give each loop a
+    /// different seed.
     pub seed: u32,
 }
 
-/// An event loop over a context `C` of the user's.
+/// An event loop. Its callbacks get a context of type `C`, which the application passes to
+/// [`run`](Self::run).
 ///
-/// It lives on the stack or wherever it is put, and works on the memory of a
-/// [`Storage`](crate::Storage). It dereferences to [`Core`] and [`RawCore`], where the methods are
-/// that callbacks may call too. Dropping it closes its own fds and forgets watchers, timers and
-/// tasks; what [`task_reclaim`](Core::task_reclaim) did not take back is lost then.
+/// It uses the memory of a [`Storage`](crate::Storage). It dereferences to [`Core`] and
+/// [`RawCore`], which have the methods that callbacks may call too. Dropping the loop closes its
+/// own fds and removes all watchers, timers and tasks without calling them; take back tasks that
+/// own memory with [`task_reclaim`](Core::task_reclaim) first.
 ///
 /// ```
 /// use pirn::{Config, Core, Duration, Ended, Loop, Repeat, Storage, TimerEvent, When};
@@ -93,7 +95,7 @@ impl<'s, C> Loop<'s, C> {
     ///
     /// [`Error::EOPNOTSUPP`] if this build has no such backend, [`Error::EINVAL`] for
     /// [`BackendKind::Host`] (see [`with_host`](Self::with_host)), [`Error::ERANGE`] for select if
-    /// the low fds are in use, or what the kernel said.
+    /// all fds that it can watch are in use, or the kernel's error.
     pub fn new(memory: impl Into<Memory<'s>>, config: Config) -> Result<Self> {
         if config.backend == BackendKind::Host {
             return Err(Error::EINVAL);
@@ -133,16 +135,16 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
         })
     }
 
-    /// Run until stopped, or until nothing keeps the loop going.
+    /// Run until [`stop`](RawRemote::stop) is called or nothing keeps the loop going.
     ///
     /// # Errors
     ///
-    /// [`Error::ECHILD`]: a copy made by fork. Else what the kernel said to the wait.
+    /// [`Error::ECHILD`] in a forked child, or the kernel's error for the wait.
     pub fn run(&mut self, context: &mut C) -> Result<Ended> {
         self.run_until(Instant::NEVER, context)
     }
 
-    /// Run, but not beyond `deadline` on the loop's clock.
+    /// Run as [`run`](Self::run), but at most until `deadline`, a time on the loop's clock.
     ///
     /// # Errors
     ///
@@ -151,7 +153,8 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
         self.with_context(context, |raw| turn::run(raw, deadline))
     }
 
-    /// Make one turn: wait at most `timeout`, and return how many callbacks ran.
+    /// Make one turn: wait at most `timeout`, call what is due, and return how many callbacks were
+    /// called.
     ///
     /// # Errors
     ///
@@ -160,50 +163,51 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
         self.with_context(context, |raw| turn::turn(raw, timeout))
     }
 
-    /// First part of a turn: bring the kernel up to date and return how long may be waited, at most
-    /// `limit`.
+    /// Do the first part of a turn: pass changed interests to the kernel, and return how long the
+    /// loop may wait, at most `limit`.
     ///
     /// # Errors
     ///
-    /// [`Error::ECHILD`]: a copy made by fork.
+    /// [`Error::ECHILD`] in a forked child.
     pub fn prepare(&mut self, limit: Duration) -> Result<Duration> {
         self.core.raw.reactor.prepare_foreign(limit)
     }
 
-    /// Second part of a turn: wait and fetch, and return how many sources are ready.
+    /// Do the second part of a turn: wait, fetch the events, and return how many sources are ready.
     ///
     /// # Errors
     ///
-    /// [`Error::ECHILD`]: a copy made by fork. Else what the kernel said.
+    /// [`Error::ECHILD`] in a forked child, or the kernel's error.
     pub fn wait(&mut self, timeout: Duration) -> Result<usize> {
         let found = self.core.raw.reactor.wait_foreign(timeout)?;
         Ok(found as usize)
     }
 
-    /// Third part of a turn: call what is due, and return how many callbacks ran.
+    /// Do the third part of a turn: call everything that is due, and return how many callbacks were
+    /// called.
     pub fn dispatch(&mut self, context: &mut C) -> u32 {
         self.with_context(context, turn::dispatch)
     }
 
-    /// Return what [`run`](Self::run) would ask before each turn: how it would end now, or `None`
-    /// if it would go on. For programs that make their turns themselves. Consumes a stop that was
-    /// asked for.
+    /// Return how [`run`](Self::run) would end now, or `None` if it would make another turn. For
+    /// programs that make their turns themselves. If the result is [`Ended::Stopped`], the stop is
+    /// used up.
     pub fn ended(&mut self) -> Option<Ended> {
         self.core.raw.reactor.ended(Instant::NEVER)
     }
 
-    /// Move the tables of the loop to other memory, with all watchers, timers and tasks: it then
-    /// has the capacities of that memory. Every handle stays what it is. The room for posts stays
-    /// where it is, and as it was, because other threads may be posting.
+    /// Move the tables of the loop to other memory, with all watchers, timers and tasks. The loop
+    /// then has the capacities of that memory. All handles stay valid. The queue for posts does not
+    /// move, and its capacity does not change, because other threads may be posting.
     ///
-    /// Fewer are possible if everything in use fits: every watcher and timer has a slot below the
-    /// new number, and no more tasks are queued than there is room for.
+    /// A capacity may become smaller if everything in use fits: the slot of every watcher and timer
+    /// must be below the new capacity, and the queued tasks must fit.
     ///
     /// # Errors
     ///
-    /// [`Error::EBUSY`] if something in use does not fit, or a turn is not finished: a limit has
-    /// cut it short, or [`wait`](Self::wait) has found something that was not dispatched yet. Then
-    /// nothing has changed.
+    /// [`Error::EBUSY`] if something in use does not fit, or a turn is not finished: because a
+    /// limit interrupted it, or because [`wait`](Self::wait) found events that were not dispatched
+    /// yet. Then nothing has changed.
     pub fn grow(&mut self, memory: impl Into<Memory<'s>>) -> Result<()> {
         let (tables, size) = memory.into().tables().ok_or(Error::ENOBUFS)?;
         let reactor = &mut self.core.raw.reactor;
@@ -212,12 +216,12 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
         Ok(())
     }
 
-    /// In a child process: make the copy that fork made a loop of its own.
+    /// Make the loop usable in a forked child, with kernel objects of its own.
     ///
     /// # Errors
     ///
-    /// [`Error::EUCLEAN`]: another thread was changing the loop when the process forked. Else what
-    /// the kernel said; call again.
+    /// [`Error::EUCLEAN`] if another thread was changing the loop when the process forked, or the
+    /// kernel's error; you may then call again.
     pub fn after_fork(&mut self) -> Result<()> {
         self.core.raw.reactor.after_fork()
     }
@@ -248,13 +252,13 @@ impl<C, H: Host> DerefMut for Loop<'_, C, H> {
 }
 
 impl<C, H: Host> Drop for Loop<'_, C, H> {
-    /// Closes the queues. Waits for a thread that is just writing to the wake-up fd: one system
-    /// call of that thread's.
+    /// Closes the queues. If another thread is writing to the wake-up fd at this moment, waits for
+    /// the end of that system call.
     fn drop(&mut self) {
         let raw = &self.core.raw;
         raw.shared.close();
         while raw.shared.close_and_check_idle_here().is_err() {
-            // To yield is not enough: that thread may have the lower priority.
+            // Yielding is not enough, because that thread may have a lower priority.
             raw.reactor.backend.nap(Duration::from_micros(50));
         }
     }

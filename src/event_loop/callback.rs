@@ -1,4 +1,4 @@
-//! What callbacks receive, and when timers call them.
+//! The events that callbacks get, and when timers are due.
 
 use core::convert::Infallible;
 
@@ -9,7 +9,7 @@ use crate::time::{Duration, Instant};
 use crate::token::{Io, Timer};
 use crate::wake::Wake;
 
-/// The host of a [`Loop`](crate::Loop) that runs on an operating system: none.
+/// The host type of a [`Loop`](crate::Loop) that uses a backend of the operating system.
 pub enum NoHost {}
 
 impl Wake for Infallible {
@@ -34,52 +34,54 @@ impl Host for NoHost {
     }
 }
 
-/// What an I/O callback receives. `U` is the type of the word that was given with the callback.
+/// The event that an I/O callback gets. `U` is the type of the word that was passed with the
+/// callback.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IoEvent<U = usize> {
     /// The watcher.
     pub io: Io,
-    /// Its fd; of a raise handler, the bit.
+    /// The fd; for the handler of a raised bit, the bit.
     pub fd: i32,
-    /// What was found; never empty.
+    /// The readiness; never empty.
     pub ready: Ready,
-    /// The word given with the callback.
+    /// The word that was passed with the callback.
     pub user: U,
 }
 
-/// What a timer callback receives. `U` is the type of the word that was given with the callback.
+/// The event that a timer callback gets. `U` is the type of the word that was passed with the
+/// callback.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TimerEvent<U = usize> {
-    /// The timer. Stale already if it was a one-shot: its slot is free again.
+    /// The timer. The handle of a one-shot timer is already stale, and its slot is free.
     pub timer: Timer,
-    /// How many ticks of a periodic timer are overdue besides this one.
+    /// The number of ticks of a periodic timer that are overdue besides this one.
     pub missed: u64,
-    /// The word given with the callback.
+    /// The word that was passed with the callback.
     pub user: U,
 }
 
-/// When a timer is due first.
+/// When a timer is due for the first time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum When {
-    /// So long after a fresh reading of the clock.
+    /// This long after a fresh reading of the clock.
     After(Duration),
-    /// So long after the turn's time, [`RawCore::now`](crate::RawCore::now). Cheaper, and
-    /// shorter by what this turn's callbacks have taken.
+    /// This long after the turn's time, [`RawCore::now`](crate::RawCore::now). This is cheaper, but
+    /// the timer is due earlier: by the time that the callbacks of this turn have taken so far.
     AfterCached(Duration),
-    /// A point on the loop's clock.
+    /// At this time on the loop's clock.
     At(Instant),
 }
 
-/// Whether a timer is due again, and after which period. A period of 0 is refused.
+/// Whether and how a timer repeats. A period of 0 is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Repeat {
     /// One-shot.
     #[default]
     Never,
-    /// Every tick is called, at most one in a turn.
+    /// The callback is called once for every tick, at most once in a turn.
     FixedRate(Duration),
-    /// The next tick is one period after this one is handed over.
+    /// The next tick is due one period after this one is called.
     FixedDelay(Duration),
-    /// One call stands for all ticks due; the grid is kept.
+    /// One call for all ticks that are due. The next tick stays on the grid of the period.
     SkipMissed(Duration),
 }

@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "callbacks are kept as addresses and called as the functions they were"
 )]
-//! What is due, as data: for programs that take events instead of being called.
+//! Due events as data, for programs that take events instead of using callbacks.
 
 use core::marker::PhantomData;
 use core::mem::{MaybeUninit, transmute};
@@ -19,7 +19,7 @@ use crate::reactor::take::{self, Item, Kind};
 use crate::ready::Ready;
 use crate::token::{Io, Task, Timer};
 
-/// What happened, of a [`Due`]. Words are as [`Word::into_word`](crate::Word::into_word) made them.
+/// The event of a [`Due`]. Words are as [`Word::into_word`](crate::Word::into_word) returned them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -29,14 +29,15 @@ pub enum Event {
     Io(IoEvent<*mut ()>),
     /// A bit was raised: `fd` is the bit.
     Raised(IoEvent<*mut ()>),
-    /// A task of the loop's own queue, its handle stale already, and the word given with it.
+    /// A task of the loop's own queue, whose handle is already stale, and its word.
     Task(Task, *mut ()),
-    /// A post from elsewhere, or a post that was handed back, and the word given with it.
+    /// A post from another thread, and its word. [`Core::task_reclaim`] also returns tasks as
+    /// posts.
     Post(*mut ()),
 }
 
 impl Event {
-    /// Return the word that was given with the callback.
+    /// Return the word that was passed with the callback.
     #[must_use]
     pub fn user(&self) -> *mut () {
         match *self {
@@ -47,24 +48,25 @@ impl Event {
     }
 }
 
-/// One event that [`Loop::take`] or [`Core::task_reclaim`] handed over, with the callback that a
-/// dispatch would have called.
+/// An event returned by [`Loop::take`] or [`Core::task_reclaim`], with the callback that a dispatch
+/// would have called.
 pub struct Due<C, H: Host = NoHost> {
     event: Event,
-    /// Of the type that goes with the event; `None` once it was called.
+    /// The callback, of the type that belongs to the event; `None` after it was called.
     callback: Option<NonNull<()>>,
     of: PhantomData<fn(&mut Core<'_, C, H>)>,
 }
 
 impl<C, H: Host> Due<C, H> {
-    /// Return what happened.
+    /// Return the event.
     #[must_use]
     pub fn event(&self) -> Event {
         self.event
     }
 
-    /// Call the callback, as a dispatch would. Does not look whether the watcher or the periodic
-    /// timer still lives. A second call does nothing, so that a callback runs once for each event.
+    /// Call the callback, as a dispatch would. This does not check whether the watcher or the
+    /// periodic timer still exists. A second call does nothing, so a callback is called once for
+    /// each event.
     pub fn call(&mut self, core: &mut Core<'_, C, H>, context: &mut C) {
         let Some(callback) = self.callback.take() else {
             return;
@@ -90,7 +92,7 @@ impl<C, H: Host> Due<C, H> {
         });
     }
 
-    /// An item of a loop with this context.
+    /// Makes a `Due` of an item of a loop with this context.
     fn new(item: &Item) -> Self {
         let io = IoEvent {
             io: Io(item.token),
@@ -116,7 +118,7 @@ impl<C, H: Host> Due<C, H> {
         }
     }
 
-    /// A task or a post of a loop with this context.
+    /// Makes a `Due` of a task or a post of a loop with this context.
     pub(super) fn post(callback: Callback) -> Self {
         Due {
             event: Event::Post(callback.user),
@@ -127,19 +129,19 @@ impl<C, H: Host> Due<C, H> {
 }
 
 impl<C, H: Host> Loop<'_, C, H> {
-    /// Third part of a turn for programs that handle events themselves: write what is due into
-    /// `due`, in the order in which [`dispatch`](Self::dispatch) would call, and return what was
-    /// written. Empty when the turn is over.
+    /// Do the third part of a turn, but write the due events into `due` instead of calling
+    /// callbacks, in the order of [`dispatch`](Self::dispatch). Return what was written; it is
+    /// empty when the turn is over.
     ///
-    /// Call it again until it returns nothing: only the take after that begins another turn. What
-    /// does not fit is left for the next call. Each event is checked when it is written, so what is
-    /// removed before that is left out. With room for one event the rules of a dispatch hold
-    /// exactly; with room for more an event may be stale when its turn comes, because the handler
-    /// of one before it removed its watcher or stopped its timer. Between two takes no dispatch is
-    /// in progress: the handler of an event may make turns, and may end the loop.
+    /// Call it until it returns nothing; the turn ends only then. Events that do not fit are left
+    /// for the next call. Each event is checked when it is written, so events of watchers and
+    /// timers removed before are left out. With room for one event the rules of a dispatch hold
+    /// exactly. With room for more, an event may be stale when the program handles it, because the
+    /// handler of an earlier one has removed its watcher or stopped its timer. No dispatch is in
+    /// progress between two takes: the handler of an event may make turns, and may end the loop.
     ///
-    /// A [limit](crate::RawCore::set_limit) of callbacks bounds what one call returns. One of time
-    /// does not apply, and callbacks are not measured.
+    /// A [limit](crate::RawCore::set_limit) of callbacks also limits one call. A limit of time has
+    /// no effect, and callbacks are not measured.
     ///
     /// ```
     /// use core::mem::MaybeUninit;
@@ -189,8 +191,8 @@ impl<C, H: Host> Loop<'_, C, H> {
         });
         let due = due.get_mut(..written).unwrap_or_default();
         let due: *mut [MaybeUninit<Due<C, H>>] = due;
-        // SAFETY: the first `written` places were written above, one after the other; `MaybeUninit`
-        // has the layout of what it may hold. The borrow is that of `due`.
+        // SAFETY: the first `written` places were written above, one after the other;
+        // `MaybeUninit<T>` has the layout of `T`. The borrow is that of `due`.
         Ok(unsafe { &mut *(due as *mut [Due<C, H>]) })
     }
 }

@@ -2,8 +2,8 @@
     unsafe_code,
     reason = "callbacks are kept as addresses and told as the functions they were"
 )]
-//! What is alive in a loop, for those who ask: to find out why a run does not end, to print a table
-//! of timers, to test.
+//! The state of the watchers, timers and tasks of a loop: to find out why a run does not end, to
+//! print a table of timers, for tests.
 
 use core::mem::transmute;
 
@@ -18,71 +18,73 @@ use crate::timers::{FIXED_DELAY, SKIP_MISSED, UNREFERENCED};
 use crate::token::{Io, Task, Timer};
 use crate::watchers::Hook;
 
-/// What a watcher, a raise handler or a hook is, as [`RawCore::io_info`] returns it.
+/// The state of a watcher, the handler of a raised bit, or a hook, as returned by
+/// [`RawCore::io_info`].
 #[non_exhaustive]
 pub struct IoInfo<H: Host = NoHost> {
-    /// Its handle.
+    /// The handle.
     pub io: Io,
-    /// Its fd; of a raise handler, the bit; of a hook, when it is called.
+    /// The fd; for the handler of a raised bit, the bit; for a hook, when it is called.
     pub fd: i32,
-    /// True if it is called for a raised bit and not for an fd.
+    /// True for the handler of a raised bit.
     pub is_raise_handler: bool,
-    /// When it is called, if it is a hook.
+    /// When the hook is called; `None` if it is no hook.
     pub hook: Option<Hook>,
-    /// What it waits for now, with the options it was added with. Has [`Interest::UNREF`] if it
-    /// does not keep a run going.
+    /// The present interest and the options. Has [`Interest::UNREF`] if it does not keep a run
+    /// going.
     pub interest: Interest,
-    /// Its callback. One that was added with the application's context is not the function that
-    /// was given, but the one that calls it.
+    /// The callback. If it was added to a [`Core`](crate::Core), this is not the function that was
+    /// passed, but the one that calls it with the context.
     pub callback: OnIo<H>,
     /// The word given with the callback.
     pub user: *mut (),
 }
 
-/// What a timer is, as [`RawCore::timer_info`] returns it.
+/// The state of a timer, as returned by [`RawCore::timer_info`].
 #[non_exhaustive]
 pub struct TimerInfo<H: Host = NoHost> {
-    /// Its handle.
+    /// The handle.
     pub timer: Timer,
-    /// When it is due next, on the loop's clock; with its slack.
+    /// When the timer is due next, on the loop's clock, slack included.
     pub deadline: Instant,
-    /// Whether it is due again, and when.
+    /// Whether and how the timer repeats.
     pub repeat: Repeat,
-    /// By how much it may be late: the largest power of two within what was given.
+    /// How late the timer may be: the largest power of two that is not above the slack set by the
+    /// program.
     pub slack: Duration,
-    /// True if it keeps a run going.
+    /// True if the timer keeps a run going.
     pub is_referenced: bool,
-    /// Its callback, as [`IoInfo::callback`].
+    /// The callback, as [`IoInfo::callback`].
     pub callback: OnTimer<H>,
     /// The word given with the callback.
     pub user: *mut (),
 }
 
-/// What a queued task is, as [`RawCore::task_info`] returns it.
+/// The state of a queued task, as returned by [`RawCore::task_info`].
 #[non_exhaustive]
 pub struct TaskInfo<H: Host = NoHost> {
-    /// Its handle.
+    /// The handle.
     pub task: Task,
-    /// Its callback, as [`IoInfo::callback`].
+    /// The callback, as [`IoInfo::callback`].
     pub callback: OnTask<H>,
     /// The word given with the callback.
     pub user: *mut (),
 }
 
-/// One of all that is alive in a loop, as [`RawCore::next_info`] returns it.
+/// A live item of a loop, as returned by [`RawCore::next_info`].
 #[non_exhaustive]
 pub enum Info<H: Host = NoHost> {
     /// A timer.
     Timer(TimerInfo<H>),
-    /// A watcher, a raise handler or a hook.
+    /// A watcher, the handler of a raised bit, or a hook.
     Io(IoInfo<H>),
     /// A queued task.
     Task(TaskInfo<H>),
 }
 
 impl<H: Host> RawCore<'_, H> {
-    /// Return what a watcher or a raise handler is. Changes nothing: this is how to find out
-    /// whether a handle is live.
+    /// Return the state of a watcher, the handler of a raised bit, or a hook. Also use this to find
+    /// out whether a handle is live.
     ///
     /// # Errors
     ///
@@ -101,7 +103,7 @@ impl<H: Host> RawCore<'_, H> {
         })
     }
 
-    /// Return what a timer is. Changes nothing: this is how to find out whether a handle is live.
+    /// Return the state of a timer. Also use this to find out whether a handle is live.
     ///
     /// # Errors
     ///
@@ -125,12 +127,11 @@ impl<H: Host> RawCore<'_, H> {
         })
     }
 
-    /// Return what a queued task is. Changes nothing: this is how to find out whether a handle is
-    /// live.
+    /// Return the state of a queued task. Also use this to find out whether a handle is live.
     ///
     /// # Errors
     ///
-    /// [`Error::ENOENT`](crate::Error::ENOENT): it has run, is running, or was cancelled.
+    /// [`Error::ENOENT`](crate::Error::ENOENT): the task has run, is running, or was cancelled.
     pub fn task_info(&self, task: Task) -> Result<TaskInfo<H>> {
         let callback = self.reactor.task_info(task.0)?;
         Ok(TaskInfo {
@@ -141,12 +142,12 @@ impl<H: Host> RawCore<'_, H> {
         })
     }
 
-    /// Return the first of all that is alive in the loop, or the one behind `after`: timers, then
-    /// watchers and raise handlers, then tasks in their order. `None` at the end. Posts from
-    /// elsewhere have no handle, and are not among them: [`Stats`](crate::Stats) counts them.
+    /// Return the first live item of the loop, or the one behind `after`: timers, then watchers,
+    /// handlers of raised bits and hooks, then tasks in their order. `None` at the end. Posts from
+    /// other threads have no handle and are not returned; [`Stats`](crate::Stats) counts them.
     ///
-    /// The loop may change between two calls: what lives all the while is come by once, and
-    /// `after` need not live any more.
+    /// The loop may change between two calls: an item that is live during the whole walk is
+    /// returned exactly once, and `after` may have been removed.
     ///
     /// ```
     /// use pirn::{Config, Info, Interest, Loop, Storage};
@@ -156,7 +157,9 @@ impl<H: Host> RawCore<'_, H> {
     ///     let mut next = event_loop.next_info(None);
     ///     while let Some(info) = next {
     ///         match &info {
-    ///             Info::Timer(info) if info.is_referenced => println!("timer at {:?}", info.deadline),
+    ///             Info::Timer(info) if info.is_referenced => {
+    ///                 println!("timer at {:?}", info.deadline);
+    ///             }
     ///             Info::Io(info) if !info.interest.contains(Interest::UNREF) => {
     ///                 println!("fd or bit {}, {:?}", info.fd, info.interest);
     ///             }

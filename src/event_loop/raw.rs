@@ -2,7 +2,8 @@
     unsafe_code,
     reason = "callbacks are kept as addresses and called as the functions they were"
 )]
-//! The loop without a type for the application's context: functions and words.
+//! The loop without a type for the application's context: callbacks are function pointers with a
+//! word.
 
 mod timers;
 
@@ -27,22 +28,22 @@ use crate::timers::Fired;
 use crate::token::{Io, Timer};
 use crate::watchers::Hook;
 
-/// Called when an fd is ready or a bit was raised; the untyped form, of a [`RawCore`].
+/// The untyped callback of a watcher, called when its fd is ready or its bit was raised.
 pub type OnIo<H = NoHost> = for<'l> fn(&mut RawCore<'l, H>, IoEvent<*mut ()>);
-/// Called when a timer is due; the untyped form, of a [`RawCore`].
+/// The untyped callback of a timer, called when the timer is due.
 pub type OnTimer<H = NoHost> = for<'l> fn(&mut RawCore<'l, H>, TimerEvent<*mut ()>);
-/// Called for a task or a post; the untyped form, of a [`RawCore`].
+/// The untyped callback of a task or a post.
 pub type OnTask<H = NoHost> = for<'l> fn(&mut RawCore<'l, H>, *mut ());
 
-/// A loop as a library sees it that does not know the application's context: everything but running
-/// it.
+/// The loop for a library that does not know the application's context: with all methods except
+/// those that run it.
 ///
-/// Callbacks are functions that receive the loop and a word. They run among those of the
-/// application on the same loop, in the order that they all have. A [`Loop`](crate::Loop) and a
-/// [`Core`](crate::Core) dereference to it, so that the application passes the library the loop
-/// that it has. Libraries that are to work with every host are generic over `H`.
+/// Callbacks are functions that get the loop and a word. Library and application use the same loop,
+/// and all callbacks are called in one order. A [`Loop`](crate::Loop) and a [`Core`](crate::Core)
+/// dereference to it, so the application can pass either of them to the library. A library that
+/// should work with every host is generic over `H`.
 ///
-/// It has no size, so that neither a callback nor anybody else can swap or replace it.
+/// It has no size, so it cannot be swapped or replaced.
 ///
 /// ```
 /// use pirn::{Config, Core, Duration, Loop, RawCore, Repeat, Result, Storage, TimerEvent, When};
@@ -91,10 +92,10 @@ pub type OnTask<H = NoHost> = for<'l> fn(&mut RawCore<'l, H>, *mut ());
 pub struct RawCore<'l, H: Host = NoHost, T: ?Sized = [()]> {
     pub(super) reactor: Reactor<'l, AnyBackend<'l, H>>,
     pub(super) shared: &'l Shared<'l, AnyWaker<H::Waker>>,
-    /// The application's context while callbacks can run, for those that are typed.
+    /// The application's context, for typed callbacks; null while no callback can run.
     context: *mut (),
-    /// Nothing. `T` is `[(); 0]` where a loop is kept and `[()]`, which has no size, where it is
-    /// lent.
+    /// Holds no data. `T` is `[(); 0]` inside a `Loop`, and `[()]`, which has no size, in a
+    /// reference.
     _tail: T,
 }
 
@@ -117,19 +118,19 @@ impl<'l, H: Host> RawCore<'l, H, [(); 0]> {
 impl<'l, H: Host> RawCore<'l, H> {
     // ---- I/O ----
 
-    /// Watch an fd. The fd stays the caller's: remove its watchers before you close it, or call
+    /// Watch an fd. Before you close it, remove its watchers or call
     /// [`fd_closing`](Self::fd_closing).
     ///
     /// # Errors
     ///
-    /// [`Error::EBADF`](crate::Error::EBADF): not open, or opened with `O_PATH`.
+    /// [`Error::EBADF`](crate::Error::EBADF): the fd is not open, or was opened with `O_PATH`.
     /// [`Error::ENOSPC`](crate::Error::ENOSPC): all I/O slots are in use.
     /// [`Error::EINVAL`](crate::Error::EINVAL): bits that exclude each other, the loop's own fd, or
     /// options that differ from those of another watcher of the fd.
     /// [`Error::EOPNOTSUPP`](crate::Error::EOPNOTSUPP): the backend lacks the option.
     /// [`Error::EPERM`](crate::Error::EPERM): edge triggered or exclusive on a file that is always
-    /// ready. [`Error::ERANGE`](crate::Error::ERANGE): beyond select's range.
-    /// [`Error::ECHILD`](crate::Error::ECHILD): a copy made by fork.
+    /// ready. [`Error::ERANGE`](crate::Error::ERANGE): the fd is beyond select's range.
+    /// [`Error::ECHILD`](crate::Error::ECHILD): in a forked child.
     pub fn io_add(
         &mut self,
         fd: i32,
@@ -142,19 +143,20 @@ impl<'l, H: Host> RawCore<'l, H> {
             .map(Io)
     }
 
-    /// Change what a watcher waits for; an empty interest pauses it. The kernel is told before the
-    /// next wait, if it makes a difference then.
+    /// Change the interest of a watcher; an empty interest pauses it. The kernel is updated before
+    /// the next wait, and only if its interest differs then.
     ///
     /// # Errors
     ///
     /// [`Error::ENOENT`](crate::Error::ENOENT): stale handle.
-    /// [`Error::EINVAL`](crate::Error::EINVAL): options among the interest, or a raise handler.
+    /// [`Error::EINVAL`](crate::Error::EINVAL): `interest` has options, or `io` is the handler of a
+    /// raised bit or a hook.
     pub fn io_modify(&mut self, io: Io, interest: Interest) -> Result<()> {
         self.reactor.io_modify(io.0, interest.bits())
     }
 
-    /// Give a watcher or a raise handler another callback and word. The next call is made with
-    /// them, also for an event already fetched.
+    /// Replace the callback and the word of a watcher, the handler of a raised bit, or a hook. The
+    /// next call already uses them, even for an event that was fetched before.
     ///
     /// # Errors
     ///
@@ -164,13 +166,13 @@ impl<'l, H: Host> RawCore<'l, H> {
             .io_set_callback(io.0, erase(callback as *mut (), user))
     }
 
-    /// Remove a watcher or a raise handler. Takes effect immediately: the callback is never called
-    /// again, even for an event already fetched.
+    /// Remove a watcher, the handler of a raised bit, or a hook. Takes effect immediately: the
+    /// callback is never called again, even for an event already fetched.
     ///
     /// # Errors
     ///
     /// [`Error::ENOENT`](crate::Error::ENOENT): stale handle.
-    /// [`Error::ECHILD`](crate::Error::ECHILD): a copy made by fork.
+    /// [`Error::ECHILD`](crate::Error::ECHILD): in a forked child.
     pub fn io_remove(&mut self, io: Io) -> Result<()> {
         self.reactor.io_remove(io.0)
     }
@@ -189,29 +191,29 @@ impl<'l, H: Host> RawCore<'l, H> {
     /// # Errors
     ///
     /// [`Error::ENOENT`](crate::Error::ENOENT): stale handle.
-    /// [`Error::EINVAL`](crate::Error::EINVAL): nothing to report, [`Ready::INVALID`], or a raise
-    /// handler.
+    /// [`Error::EINVAL`](crate::Error::EINVAL): `ready` is empty or has [`Ready::INVALID`], or `io`
+    /// is the handler of a raised bit or a hook.
     pub fn io_feed(&mut self, io: Io, ready: Ready) -> Result<()> {
         self.reactor.io_feed(io.0, ready.bits())
     }
 
-    /// Remove all watchers of an fd that is about to be closed, and return how many there were.
+    /// Remove all watchers of an fd that you are about to close, and return how many there were.
     ///
     /// # Errors
     ///
-    /// [`Error::EBADF`](crate::Error::EBADF): negative. [`Error::ECHILD`](crate::Error::ECHILD): a
-    /// copy made by fork.
+    /// [`Error::EBADF`](crate::Error::EBADF): the fd is negative.
+    /// [`Error::ECHILD`](crate::Error::ECHILD): in a forked child.
     pub fn fd_closing(&mut self, fd: i32) -> Result<u32> {
         self.reactor.fd_closing(fd)
     }
 
-    /// Add the handler of a bit from 0 to 63: it is called when the bit was raised. `options`:
-    /// `HIGH`, `LOW`, `UNREF`. Takes an I/O slot.
+    /// Add the handler of a bit from 0 to 63, which is called when the bit is raised. `options` may
+    /// have `HIGH`, `LOW` and `UNREF`. Uses an I/O slot.
     ///
     /// # Errors
     ///
     /// [`Error::EINVAL`](crate::Error::EINVAL): no such bit, other options.
-    /// [`Error::EEXIST`](crate::Error::EEXIST): the bit has a handler.
+    /// [`Error::EEXIST`](crate::Error::EEXIST): the bit already has a handler.
     /// [`Error::ENOSPC`](crate::Error::ENOSPC): all I/O slots are in use.
     pub fn raise_add(
         &mut self,
@@ -225,14 +227,13 @@ impl<'l, H: Host> RawCore<'l, H> {
             .map(Io)
     }
 
-    /// Add a hook: a callback that runs in every dispatch, at the point that `when` names, whatever
-    /// is due. `options`: `UNREF`. Takes an I/O slot.
+    /// Add a hook: a callback that is called in every dispatch at the moment given by `when`,
+    /// whatever is due. `options` may have `UNREF`. Uses an I/O slot.
     ///
-    /// The hooks of one kind are called in the order in which they were added, and one that is
-    /// added in a dispatch from the next one on. They are neither counted nor limited. Those that
-    /// take what is due ([`Loop::take`](crate::Loop::take)) call no hooks.
-    /// [`io_remove`](Self::io_remove) removes a hook; it cannot be paused. The event of the
-    /// callback has `when` as its `fd`.
+    /// The hooks of one kind are called in the order in which they were added. A hook that is added
+    /// during a dispatch is called from the next dispatch on. Hooks are neither counted nor
+    /// limited. [`Loop::take`](crate::Loop::take) calls no hooks. [`io_remove`](Self::io_remove)
+    /// removes a hook; a hook cannot be paused. The callback gets `when` as the `fd` of its event.
     ///
     /// # Errors
     ///
@@ -253,7 +254,7 @@ impl<'l, H: Host> RawCore<'l, H> {
     // ---- other threads ----
 
     /// Return a handle for other threads and signal handlers. It may outlive the loop; its calls
-    /// are then refused.
+    /// then return an error.
     #[must_use]
     pub fn remote(&self) -> RawRemote<'l, H> {
         RawRemote {
@@ -263,18 +264,18 @@ impl<'l, H: Host> RawCore<'l, H> {
 
     // ---- the run ----
 
-    /// Limit what one turn may do, from the next one on. What is left over is served by the next
-    /// turns before anything new is fetched.
+    /// Limit how many callbacks one turn calls, or for how long, from the next turn on. The
+    /// following turns call what is left over before they fetch anything new.
     pub fn set_limit(&mut self, limit: Limit) {
         self.reactor.set_limit(limit);
     }
 
-    /// Keep [`run`](crate::Loop::run) going although nothing else may do so, until
-    /// [`release`](Self::release). Counts.
+    /// Keep [`run`](crate::Loop::run) going, even if nothing else does, until
+    /// [`release`](Self::release). Holds are counted: the loop needs as many releases as holds.
     ///
     /// # Errors
     ///
-    /// [`Error::ENOSPC`](crate::Error::ENOSPC): held 2^32 - 1 times.
+    /// [`Error::ENOSPC`](crate::Error::ENOSPC): already held 2^32 - 1 times.
     pub fn hold(&mut self) -> Result<()> {
         self.reactor.hold()
     }
@@ -283,12 +284,12 @@ impl<'l, H: Host> RawCore<'l, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::EINVAL`](crate::Error::EINVAL): it is not held.
+    /// [`Error::EINVAL`](crate::Error::EINVAL): the loop is not held.
     pub fn release(&mut self) -> Result<()> {
         self.reactor.release()
     }
 
-    // ---- asking ----
+    // ---- inspection ----
 
     /// Return the turn's time.
     pub fn now(&mut self) -> Instant {
@@ -310,42 +311,42 @@ impl<'l, H: Host> RawCore<'l, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::EOPNOTSUPP`](crate::Error::EOPNOTSUPP): only the epoll backend has one. Else what
-    /// the kernel said.
+    /// [`Error::EOPNOTSUPP`](crate::Error::EOPNOTSUPP): only the epoll backend has such an fd.
+    /// Otherwise the kernel's error.
     pub fn pollable_fd(&mut self) -> Result<i32> {
         self.reactor.pollable_fd()
     }
 
-    /// Return which backend runs.
+    /// Return which backend the loop uses.
     #[must_use]
     pub fn backend(&self) -> BackendKind {
         self.reactor.backend.kind()
     }
 
-    /// Return what the backend can do beyond the common ground.
+    /// Return the optional features of the backend.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
         self.reactor.backend.capabilities()
     }
 
-    /// Return what the loop has counted.
+    /// Return the statistics of the loop.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.reactor.stats()
     }
 
-    /// Check every internal structure against itself.
+    /// Check that the loop's internal structures are consistent.
     ///
     /// # Errors
     ///
-    /// [`Error::EUCLEAN`](crate::Error::EUCLEAN): something contradicts itself.
+    /// [`Error::EUCLEAN`](crate::Error::EUCLEAN): they are not.
     pub fn verify(&self) -> Result<()> {
         self.reactor.verify()
     }
 
-    // ---- for those that are typed ----
+    // ---- the context of typed callbacks ----
 
-    /// Does something during which typed callbacks may run with this context.
+    /// Calls a function during which typed callbacks may be called with this context.
     pub(super) fn with_context<T>(
         &mut self,
         context: *mut (),
@@ -356,13 +357,13 @@ impl<'l, H: Host> RawCore<'l, H> {
         act(&mut *within.core)
     }
 
-    /// The context that typed callbacks run with; null while none can run.
+    /// Returns the context for typed callbacks; null while none can be called.
     pub(super) fn context(&self) -> *mut () {
         self.context
     }
 }
 
-/// Gives the loop the context back that it had before, also when a callback unwinds.
+/// Restores the previous context of the loop when it is dropped, also if a callback panics.
 struct WithContext<'r, 'l, H: Host> {
     core: &'r mut RawCore<'l, H>,
     outer: *mut (),
@@ -374,15 +375,15 @@ impl<H: Host> Drop for WithContext<'_, '_, H> {
     }
 }
 
-/// Return a callback as the core keeps it, without its type.
+/// Returns a callback as the core stores it, without its type.
 pub(super) fn erase(function: *mut (), user: *mut ()) -> Callback {
     // The address of a function is not null.
     let function = NonNull::new(function).unwrap_or(NonNull::dangling());
     Callback { function, user }
 }
 
-/// The face of a loop for Rust: callbacks are called while nothing of the loop is borrowed but
-/// through the reference that they receive.
+/// Calls the Rust callbacks of a loop. While a callback runs, the loop is borrowed only through the
+/// reference that the callback got.
 impl<'l, H: Host> Caller<'l> for RawCore<'l, H> {
     type Backend = AnyBackend<'l, H>;
 

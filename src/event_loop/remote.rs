@@ -1,4 +1,4 @@
-//! The half of a loop that other threads and signal handlers may touch.
+//! The part of a loop that other threads and signal handlers may use.
 
 use core::marker::PhantomData;
 use core::ops::Deref;
@@ -12,16 +12,17 @@ use crate::error::Result;
 use crate::host::Host;
 use crate::remote::Shared;
 
-// One thread's, and everybody's: the rule of DESIGN.md, held by the compiler.
+// The compiler checks the thread rules: a `Remote` may move to other threads, a `Loop` stays on
+// one.
 static_assertions::assert_not_impl_any!(Loop<'static, ()>: Send, Sync);
 static_assertions::assert_impl_all!(Remote<'static, *mut ()>: Send, Sync, Copy);
 static_assertions::assert_impl_all!(RawRemote<'static>: Send, Sync, Copy);
 
-/// What other threads and signal handlers may do with a loop whose context is a `C`.
+/// A handle with which other threads and signal handlers reach a loop whose context is a `C`.
 ///
-/// Small, free to copy and to send. Every call is async-signal-safe, takes no lock, and costs one
-/// system call at most, none while the loop is awake. It dereferences to [`RawRemote`], which has
-/// the rest of the methods.
+/// It is small, and can be copied and sent. Every call is async-signal-safe and takes no lock.
+/// While the loop is awake it makes no system call. It dereferences to [`RawRemote`], which has the
+/// rest of the methods.
 pub struct Remote<'l, C, H: Host = NoHost> {
     raw: RawRemote<'l, H>,
     context: PhantomData<fn(&mut C)>,
@@ -35,12 +36,12 @@ impl<'l, C, H: Host> Remote<'l, C, H> {
         }
     }
 
-    /// Queue a callback: as [`RawRemote::post`], for one that receives the context. Callback and
-    /// word are sent to the loop's thread.
+    /// Queue a callback that gets the context, otherwise as [`RawRemote::post`]. The callback and
+    /// the word are sent to the loop's thread.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`RawRemote::post`].
     pub fn post<F, U: Word + Send>(&self, callback: F, user: U) -> Result<()>
     where
         F: Fn(&mut Core<'_, C, H>, &mut C, U) + Copy + Send + 'static,
@@ -66,10 +67,10 @@ impl<C, H: Host> Clone for Remote<'_, C, H> {
 
 impl<C, H: Host> Copy for Remote<'_, C, H> {}
 
-/// What other threads and signal handlers may do with a loop, whatever its context.
+/// A handle with which other threads and signal handlers reach a loop, for any type of context.
 ///
-/// Small, free to copy and to send. Every call is async-signal-safe, takes no lock, and costs one
-/// system call at most, none while the loop is awake.
+/// It is small, and can be copied and sent. Every call is async-signal-safe and takes no lock.
+/// While the loop is awake it makes no system call.
 pub struct RawRemote<'l, H: Host = NoHost> {
     pub(super) shared: &'l Shared<'l, AnyWaker<H::Waker>>,
 }
@@ -83,7 +84,7 @@ impl<H: Host> Clone for RawRemote<'_, H> {
 impl<H: Host> Copy for RawRemote<'_, H> {}
 
 impl<H: Host> RawRemote<'_, H> {
-    /// Queue a callback. It runs once, on the loop's thread, after those accepted before it.
+    /// Queue a callback. It is called once, on the loop's thread, after those accepted before it.
     ///
     /// # Errors
     ///
@@ -95,7 +96,8 @@ impl<H: Host> RawRemote<'_, H> {
         self.shared.post(erase(callback as *mut (), user))
     }
 
-    /// Raise a bit from 0 to 63. Raising a raised bit is one call.
+    /// Raise a bit from 0 to 63. Its handler is called once for any number of raises since its last
+    /// call.
     ///
     /// # Errors
     ///
@@ -105,7 +107,7 @@ impl<H: Host> RawRemote<'_, H> {
         self.shared.raise(bit)
     }
 
-    /// Make the loop's current or next wait return.
+    /// End the loop's current wait, or the next one if the loop is not waiting.
     ///
     /// # Errors
     ///
@@ -114,7 +116,7 @@ impl<H: Host> RawRemote<'_, H> {
         self.shared.wake()
     }
 
-    /// End the run after the turn under way.
+    /// Make the run return after the current turn.
     ///
     /// # Errors
     ///

@@ -2,12 +2,12 @@
     unsafe_code,
     reason = "the context and the callback of a type are found again by that type"
 )]
-//! The loop as the application's callbacks receive it: with the type of their context.
+//! The loop as the application's callbacks get it, with the type of their context.
 //!
-//! The loop keeps untyped callbacks alone. For each callback of a type there is one function that
-//! finds the context, the callback and the word again, and calls it: the context is the one that
-//! the run under way was given, and the callback is a value without a size, of which the type says
-//! everything.
+//! The loop stores only untyped callbacks. For each type of a typed callback there is one untyped
+//! function, which restores the context, the typed callback and the word, and calls the callback.
+//! The context is the one passed to the current run. The typed callback is a value without a size,
+//! which its type determines completely.
 
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
@@ -24,15 +24,15 @@ use crate::ready::Interest;
 use crate::token::{Io, Task, Timer};
 use crate::watchers::Hook;
 
-/// What a callback can do with its loop: everything but running it.
+/// The loop as callbacks get it: with all methods except those that run it.
 ///
-/// Callbacks receive it with the context of the run. A [`Loop`](crate::Loop) dereferences to it, so
-/// that a function that takes a `&mut Core` serves before the run as well; and it dereferences to
-/// [`RawCore`], which has the rest of the methods, for those that do not need the context's type.
+/// Callbacks get it together with the context of the run. A [`Loop`](crate::Loop) dereferences to
+/// it, so a function that takes a `&mut Core` can be used before the run as well. It dereferences
+/// to [`RawCore`], which has the methods that do not need the context's type.
 ///
-/// A callback is a function, or a closure that captures nothing: what it needs is in the context or
-/// in its word. A function pointer is refused when the program is compiled; to choose a function at
-/// run time, keep the pointer in the context, or add it to the [`RawCore`].
+/// A callback is a function, or a closure that captures nothing: its data is in the context or in
+/// its word. A function pointer does not compile. To choose a function at run time, store the
+/// pointer in the context, or add it to the [`RawCore`].
 ///
 /// ```compile_fail,E0080
 /// # use pirn::{Config, Core, Loop, Storage};
@@ -44,7 +44,7 @@ use crate::watchers::Hook;
 /// event_loop.task_post(pointer, 0).unwrap();
 /// ```
 ///
-/// It has no size, so that a callback cannot swap or replace the loop that it received:
+/// It has no size, so a callback cannot swap or replace its loop:
 ///
 /// ```compile_fail,E0277
 /// fn on_task(core: &mut pirn::Core<'_, ()>, other: &mut pirn::Core<'_, ()>) {
@@ -52,7 +52,7 @@ use crate::watchers::Hook;
 /// }
 /// ```
 ///
-/// Nor can a callback run it, which would enter it a second time:
+/// A callback cannot run its loop either, while it is already running:
 ///
 /// ```compile_fail,E0599
 /// fn on_task(core: &mut pirn::Core<'_, ()>, context: &mut (), _: usize) {
@@ -75,11 +75,11 @@ impl<'l, C, H: Host> Core<'l, C, H, [(); 0]> {
 }
 
 impl<'l, C, H: Host> Core<'l, C, H> {
-    /// Watch an fd: as [`RawCore::io_add`], for a callback that receives the context.
+    /// Watch an fd, with a callback that gets the context; otherwise as [`RawCore::io_add`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As the untyped method.
     pub fn io_add<F, U: Word>(
         &mut self,
         fd: i32,
@@ -95,12 +95,12 @@ impl<'l, C, H: Host> Core<'l, C, H> {
             .io_add(fd, interest, call_io::<C, H, F, U>, user.into_word())
     }
 
-    /// Give a watcher or a raise handler another callback: as [`RawCore::io_set_callback`], for one
-    /// that receives the context.
+    /// Replace the callback of a watcher, the handler of a raised bit, or a hook, by one that gets
+    /// the context; otherwise as [`RawCore::io_set_callback`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As the untyped method.
     pub fn io_set_callback<F, U: Word>(&mut self, io: Io, callback: F, user: U) -> Result<()>
     where
         F: Fn(&mut Core<'_, C, H>, &mut C, IoEvent<U>) + Copy + 'static,
@@ -110,12 +110,12 @@ impl<'l, C, H: Host> Core<'l, C, H> {
             .io_set_callback(io, call_io::<C, H, F, U>, user.into_word())
     }
 
-    /// Add the handler of a bit: as [`RawCore::raise_add`], for a callback that receives the
-    /// context.
+    /// Add the handler of a bit, with a callback that gets the context; otherwise as
+    /// [`RawCore::raise_add`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As the untyped method.
     pub fn raise_add<F, U: Word>(
         &mut self,
         bit: u32,
@@ -131,11 +131,11 @@ impl<'l, C, H: Host> Core<'l, C, H> {
             .raise_add(bit, options, call_io::<C, H, F, U>, user.into_word())
     }
 
-    /// Add a hook: as [`RawCore::hook_add`], for a callback that receives the context.
+    /// Add a hook, with a callback that gets the context; otherwise as [`RawCore::hook_add`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As the untyped method.
     pub fn hook_add<F, U: Word>(
         &mut self,
         when: Hook,
@@ -151,11 +151,11 @@ impl<'l, C, H: Host> Core<'l, C, H> {
             .hook_add(when, options, call_io::<C, H, F, U>, user.into_word())
     }
 
-    /// Start a timer: as [`RawCore::timer_start`], for a callback that receives the context.
+    /// Start a timer, with a callback that gets the context; otherwise as [`RawCore::timer_start`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As the untyped method.
     pub fn timer_start<F, U: Word>(
         &mut self,
         when: When,
@@ -176,7 +176,7 @@ impl<'l, C, H: Host> Core<'l, C, H> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As the untyped method.
     pub fn timer_start_unreferenced<F, U: Word>(
         &mut self,
         when: When,
@@ -192,12 +192,12 @@ impl<'l, C, H: Host> Core<'l, C, H> {
         Ok(timer)
     }
 
-    /// Set a timer, whatever state it is in: as [`RawCore::timer_set`], for a callback that
-    /// receives the context.
+    /// Start a timer, or change it if it is running, with a callback that gets the context;
+    /// otherwise as [`RawCore::timer_set`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As the untyped method.
     pub fn timer_set<F, U: Word>(
         &mut self,
         timer: &mut Timer,
@@ -215,12 +215,12 @@ impl<'l, C, H: Host> Core<'l, C, H> {
             .timer_set(timer, when, repeat, call, user.into_word())
     }
 
-    /// Give a timer another callback: as [`RawCore::timer_set_callback`], for one that receives the
-    /// context.
+    /// Replace the callback of a timer by one that gets the context; otherwise as
+    /// [`RawCore::timer_set_callback`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As the untyped method.
     pub fn timer_set_callback<F, U: Word>(
         &mut self,
         timer: Timer,
@@ -235,12 +235,12 @@ impl<'l, C, H: Host> Core<'l, C, H> {
             .timer_set_callback(timer, call_timer::<C, H, F, U>, user.into_word())
     }
 
-    /// Queue a callback for the next turn: as [`RawCore::task_post`], for one that receives the
-    /// context.
+    /// Queue a callback for the next turn that gets the context; otherwise as
+    /// [`RawCore::task_post`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As the untyped method.
     pub fn task_post<F, U: Word>(&mut self, callback: F, user: U) -> Result<Task>
     where
         F: Fn(&mut Core<'_, C, H>, &mut C, U) + Copy + 'static,
@@ -250,21 +250,21 @@ impl<'l, C, H: Host> Core<'l, C, H> {
             .task_post(call_task::<C, H, F, U>, user.into_word())
     }
 
-    /// Hand back one accepted post that has not run, one of the loop's own tasks included; call it
-    /// until there is none left. Closes the queues to [`Remote`]s.
+    /// Take one task or post that was not called yet out of the queues. Call this until it returns
+    /// `None`. Closes the queues for [`Remote`]s.
     pub fn task_reclaim(&mut self) -> Option<Due<C, H>> {
         self.raw.reactor.task_reclaim().map(Due::post)
     }
 
-    /// Return a handle for other threads and signal handlers: as [`RawCore::remote`], for posts
-    /// that receive the context.
+    /// Return a handle for other threads and signal handlers whose posts get the context; otherwise
+    /// as [`RawCore::remote`].
     #[must_use]
     pub fn remote(&self) -> Remote<'l, C, H> {
         Remote::new(self.raw.remote())
     }
 
-    /// Return the loop without the context's type: for a library, or to add a callback that does
-    /// not need the context.
+    /// Return the loop without the type of the context: for a library, or to add a callback that
+    /// does not need the context.
     pub fn raw(&mut self) -> &mut RawCore<'l, H> {
         &mut self.raw
     }
@@ -284,7 +284,7 @@ impl<C, H: Host> DerefMut for Core<'_, C, H> {
     }
 }
 
-// ---- the callbacks that the loop keeps for those that are typed ----
+// ---- the untyped functions that call typed callbacks ----
 
 fn call_io<C, H, F, U>(raw: &mut RawCore<'_, H>, event: IoEvent<*mut ()>)
 where
@@ -298,7 +298,7 @@ where
         io: event.io,
         fd: event.fd,
         ready: event.ready,
-        // SAFETY: and with the word of a `U`.
+        // SAFETY: it was added together with the word of a `U`.
         user: unsafe { U::from_word(event.user) },
     };
     callback(core, context, event);
@@ -327,18 +327,18 @@ where
     F: Fn(&mut Core<'_, C, H>, &mut C, U) + Copy + 'static,
     U: Word,
 {
-    // SAFETY: as in `call_io`; of posts it is a `Remote<C, H>` that adds it.
+    // SAFETY: as in `call_io`; posts are added by a `Remote<C, H>`.
     let (callback, core, context) = unsafe { find::<C, H, F>(raw) };
     // SAFETY: as in `call_io`.
     callback(core, context, unsafe { U::from_word(user) });
 }
 
-/// Finds what a callback of type `F` is called with, and the callback.
+/// Restores the typed loop, the context and the callback of type `F`.
 ///
 /// # Safety
 ///
-/// The caller was added to this loop by a `Core<C, H>` or a `Remote<C, H>` that was given a value
-/// of `F`.
+/// The calling function was added to this loop by a `Core<C, H>` or a `Remote<C, H>` that got a
+/// value of type `F`.
 #[inline(always)]
 unsafe fn find<'r, 'l, C, H: Host, F: Copy + 'static>(
     raw: &'r mut RawCore<'l, H>,
@@ -349,14 +349,14 @@ unsafe fn find<'r, 'l, C, H: Host, F: Copy + 'static>(
             "a callback is a function, or a closure that captures nothing"
         );
     }
-    // SAFETY: a value without a size is read from any aligned place; there was one, as the caller
-    // promises, and it is `Copy`.
+    // SAFETY: a value without a size can be read from any aligned address; such a value existed, as
+    // the caller promises, and it is `Copy`.
     let callback = unsafe { NonNull::<F>::dangling().read() };
     let context = raw.context().cast::<C>();
-    // SAFETY: callbacks run inside `with_context` alone, which `Loop<C, H>` and `Due<C, H>` call
-    // with the address of a context that they have borrowed mutably until it returns. It is
-    // borrowed again by one callback at a time: what a callback can reach enters no run of this
-    // loop, and a `Due` is called with the context of its own caller.
+    // SAFETY: callbacks are called only inside `with_context`, which `Loop<C, H>` and `Due<C, H>`
+    // call with the address of a context that they have borrowed mutably until it returns. Only one
+    // callback borrows it at a time: a callback cannot run this loop, and a `Due` is called with
+    // the context of its own caller.
     let context = unsafe { &mut *context };
     let core = (&raw mut *raw) as *mut Core<'l, C, H>;
     // SAFETY: `Core` is transparent, and the loop is one of `C` and `H`, as the caller promises.

@@ -2,15 +2,15 @@
     unsafe_code,
     reason = "words that were references become references again"
 )]
-//! The word that an application gives with a callback and gets back with each call.
+//! The word that an application passes with a callback and gets with each call.
 
 use core::ptr::{NonNull, without_provenance_mut};
 
 /// A value that fits into a pointer, for the `user` of a callback.
 ///
-/// A number, a pointer and a static reference are words. The loop keeps the word and never looks at
-/// it, and a pointer keeps what it may be used for. What the word points at is the application's to
-/// free: a loop that is dropped, or a watcher that is removed, does not free it.
+/// Numbers, pointers and static references are words. The loop stores the word and never
+/// dereferences it; a pointer keeps its provenance. The application must free the memory that the
+/// word points to: dropping the loop or removing the watcher does not free it.
 ///
 /// ```
 /// use pirn::{Config, Core, Duration, Loop, Repeat, Storage, TimerEvent, When};
@@ -42,7 +42,7 @@ use core::ptr::{NonNull, without_provenance_mut};
 /// # Ok::<(), pirn::Error>(())
 /// ```
 pub trait Word: Copy + 'static {
-    /// Return the value as the loop keeps it.
+    /// Return the value as the loop stores it.
     fn into_word(self) -> *mut ();
 
     /// Return the value that [`into_word`](Self::into_word) was called with.

@@ -1,4 +1,4 @@
-//! Timers and tasks, by functions and words.
+//! Timers and tasks, with function pointers and words.
 
 use super::{OnTask, OnTimer, RawCore, erase};
 use crate::error::{Error, Result};
@@ -9,7 +9,7 @@ use crate::timers::{FIXED_DELAY, SKIP_MISSED};
 use crate::token::{Task, Timer};
 
 impl<'l, H: Host> RawCore<'l, H> {
-    /// Start a timer. It never fires early, nor in the turn in which it was started.
+    /// Start a timer. It never fires early, and never in the turn in which it was started.
     ///
     /// # Errors
     ///
@@ -27,13 +27,14 @@ impl<'l, H: Host> RawCore<'l, H> {
             .map(Timer)
     }
 
-    /// Set a timer, whatever state it is in. A live one is armed anew in place: it keeps its handle
-    /// and needs no free slot. Otherwise one is started, and `timer` becomes its handle;
-    /// `Timer::default()` is one that was never live. Either way it is then as
-    /// [`timer_start`](Self::timer_start) would have made it, without slack.
+    /// Start a timer, or change it if it is running. If the handle `timer` is live, that timer is
+    /// armed again: its handle does not change, and no free slot is needed. Otherwise a new timer
+    /// is started, and its handle is written to `timer`; `Timer::default()` is a handle that is
+    /// never live. In both cases the timer is then as [`timer_start`](Self::timer_start) would have
+    /// made it, without slack.
     ///
-    /// In its own callback a periodic timer is live, a one-shot one is not: there is a free slot
-    /// then, unless the callback has started other timers.
+    /// A periodic timer is still live in its own callback. A one-shot timer is not, but its slot is
+    /// free, unless the callback has started another timer before.
     ///
     /// # Errors
     ///
@@ -60,7 +61,7 @@ impl<'l, H: Host> RawCore<'l, H> {
         }
     }
 
-    /// The deadline, the period and the flags of a timer.
+    /// Returns the deadline, the period and the flags of a timer.
     fn when(&mut self, when: When, repeat: Repeat) -> Result<(Instant, Duration, u8)> {
         let deadline = match when {
             When::After(delay) => self.reactor.clock() + delay,
@@ -79,8 +80,8 @@ impl<'l, H: Host> RawCore<'l, H> {
         Ok((deadline, period, flags))
     }
 
-    /// Push a timer's deadline to `delay` after the turn's time. A few nanoseconds if that is later
-    /// than before.
+    /// Move a timer's deadline to `delay` after the turn's time. Takes a few nanoseconds if the new
+    /// deadline is later than the old one.
     ///
     /// # Errors
     ///
@@ -89,8 +90,8 @@ impl<'l, H: Host> RawCore<'l, H> {
         self.reactor.timer_again(timer.0, delay)
     }
 
-    /// Give a timer another callback and word. The next call is made with them, also if it is due
-    /// already.
+    /// Replace the callback and the word of a timer. The next call already uses them, even if the
+    /// timer is due.
     ///
     /// # Errors
     ///
@@ -114,7 +115,8 @@ impl<'l, H: Host> RawCore<'l, H> {
         self.reactor.timer_stop(timer.0)
     }
 
-    /// Return how long a timer still has, from a fresh reading of the clock; 0 if it is due.
+    /// Return how much time is left until a timer is due, by a fresh reading of the clock; 0 if it
+    /// is due.
     ///
     /// # Errors
     ///
@@ -123,7 +125,7 @@ impl<'l, H: Host> RawCore<'l, H> {
         self.reactor.timer_remaining(timer.0)
     }
 
-    /// Let a timer be late by at most `slack`, so that it can fire together with others.
+    /// Allow a timer to be late by at most `slack`, so that it can fire together with other timers.
     ///
     /// # Errors
     ///
@@ -154,11 +156,11 @@ impl<'l, H: Host> RawCore<'l, H> {
             .map(Task)
     }
 
-    /// Take a queued task back.
+    /// Cancel a queued task: its callback is never called.
     ///
     /// # Errors
     ///
-    /// [`Error::ENOENT`]: it has run, is running, or was cancelled.
+    /// [`Error::ENOENT`]: the task has run, is running, or was cancelled.
     pub fn task_cancel(&mut self, task: Task) -> Result<()> {
         self.reactor.task_cancel(task.0)
     }
