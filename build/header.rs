@@ -144,8 +144,8 @@ fn types_of(file: &PathBuf) -> Vec<(String, &'static str)> {
         .collect()
 }
 
-/// The names that a file gives to atomic pointers, `type Name = AtomicPtr<pirn_x>`, and how C spells
-/// them: as plain pointers, which are the library's own.
+/// The names that a file gives to atomic pointers (`type Name = AtomicPtr<pirn_x>`), and their type
+/// in C: a plain pointer, in a field that belongs to the library.
 fn atomic_pointers_of(file: &PathBuf) -> Vec<(String, String)> {
     let text = std::fs::read_to_string(file).expect("the source is readable");
     let file = syn::parse_file(&text).expect("the source is Rust");

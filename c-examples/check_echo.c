@@ -68,8 +68,9 @@ static char content(size_t at)
     return (char)(at * 31 + (at >> 8) * 17 + (at >> 16));
 }
 
-/* One client sends as long as anybody takes it and reads nothing: the server must stop reading from it, hold no more than its one
- * buffer, and go on serving the other. Then it reads after all, and gets every byte, and the end. */
+/* One client sends as long as anybody takes it and reads nothing: the server must stop reading from
+ * it, hold no more than its one buffer, and go on serving the other. Then it reads after all, and
+ * gets every byte, and the end. */
 static void slow_reader(struct server_process *server)
 {
     static char piece[1000];
@@ -106,8 +107,9 @@ static void slow_reader(struct server_process *server)
     close(other);
 }
 
-/* Ends its side before it reads anything, after more and more bytes: at some length the end meets the server while it waits for
- * room to send, with bytes in its buffer. They must all come out before it closes. */
+/* Ends its side before it reads anything, after more and more bytes: at some length the end meets
+ * the server while it waits for room to send, with bytes in its buffer. They must all come out
+ * before it closes. */
 static void half_closes(struct server_process *server)
 {
     static char piece[1000];
@@ -170,7 +172,8 @@ static void check_endurance(char *path, char *backend)
     reset(&server);
     sleep_ms(50);
     CHECK(server_end(&server, SIGINT) == 0);
-    CHECK(server_value(&server, "clients") == 2 + 20 + 21 && server_value(&server, "clients_left") == 0);
+    CHECK(server_value(&server, "clients") == 2 + 20 + 21 &&
+          server_value(&server, "clients_left") == 0);
     CHECK(server_value(&server, "syscalls_saved") > 0);
     CHECK(server_value(&server, "turns") < 20000);
 }
@@ -188,7 +191,8 @@ static void hear_refusal(int fd)
 
 static void check_full(char *path, char *backend)
 {
-    char *argv[] = { path, (char *)"--backend", backend, (char *)"--port", (char *)"0", (char *)"--max-clients", (char *)"3",
+    char *argv[] = { path, (char *)"--backend", backend, (char *)"--port", (char *)"0",
+                     (char *)"--max-clients", (char *)"3",
                      NULL };
     struct server_process server;
     int fds[3], extra;
@@ -312,8 +316,8 @@ static void check_settings(char *path, char *backend)
     close(first), close(second), unlink(file);
 }
 
-/* Twenty clients, and descriptors for about half of them. The rest wait in the kernel's queue; as the first ones leave, they are
- * served. The wait may not burn processor time. */
+/* Twenty clients, and descriptors for about half of them. The rest wait in the kernel's queue; as
+ * the first ones leave, they are served. The wait may not burn processor time. */
 static void check_descriptors(char *path, char *backend)
 {
     enum { CLIENTS = 20, FD_LIMIT = 16 };

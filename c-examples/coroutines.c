@@ -165,7 +165,7 @@ static void descriptors(void)
     CHECK(a.resumes == 1);
 
     start(&a, READABLE, PIRN_FOREVER);
-    a.fd = -1;                                      /* the refusal of pirn_io_add is the result of the await */
+    a.fd = -1;  /* the refusal of pirn_io_add is the result of the await */
     run();
     ends_with(&a, -EBADF, 1);
     close(fds[0]), close(fds[1]);
@@ -208,7 +208,7 @@ static void joins_and_calls(void)
     start(&a, JOIN, PIRN_FOREVER);
     a.other = &c.co;
     run();
-    ends_with(&a, -ENOENT, 1);                      /* never started: it would have been a long wait */
+    ends_with(&a, -ENOENT, 1);  /* never started: it would have been a long wait */
 
     start(&a, CALL_DELAY, 5 * MS);
     run();
@@ -253,7 +253,7 @@ static void cancelling(void)
     ends_with(&a, -ECANCELED, 1);
     CHECK(pirn_co_cancel(&a.co) == -ENOENT && pirn_co_cancel(NULL) == -EINVAL);
 
-    start(&a, DELAY, 1000 * MS);                    /* before it began: it never does, and its joiner hears of it */
+    start(&a, DELAY, 1000 * MS);  /* before it began: it never does, and its joiner hears of it */
     start(&b, JOIN, PIRN_FOREVER);
     b.other = &a.co;
     CHECK(pirn_co_cancel(&a.co) == 0);
@@ -261,13 +261,13 @@ static void cancelling(void)
     ends_with(&a, -ECANCELED, 0);
     ends_with(&b, -ECANCELED, 1);
 
-    start(&a, CALL_DELAY, 1000 * MS);               /* the callee's await ends, and through it the caller's */
+    start(&a, CALL_DELAY, 1000 * MS);  /* the callee's await ends, and through it the caller's */
     turn();
     CHECK(pirn_co_cancel(&a.co) == 0);
     run();
     ends_with(&a, -ECANCELED, 1);
 
-    start(&a, CALL_DELAY, 1000 * MS);               /* stop: at once, both of them, and the joiner hears of it */
+    start(&a, CALL_DELAY, 1000 * MS);  /* stop: at once, both of them, and the joiner hears of it */
     start(&b, JOIN, 1000 * MS);
     b.other = &a.co;
     turn();
@@ -302,13 +302,14 @@ static void full(void)
     start(&b, READABLE, PIRN_FOREVER);
     b.fd = fds[1];
     turn();
-    CHECK(pirn_co_is_live(&a.co) && b.co.result < 0 && b.resumes == 1);     /* no I/O slot: told, not lost */
+    /* no I/O slot: told, not lost */
+    CHECK(pirn_co_is_live(&a.co) && b.co.result < 0 && b.resumes == 1);
     run();
     ends_with(&a, -ETIMEDOUT, 1);
 
     start(&a, DELAY, 10 * MS);
     start(&b, DELAY, 10 * MS);
-    start(&c, READABLE, 10 * MS);                   /* has its I/O slot and gets no timer: gives the slot back */
+    start(&c, READABLE, 10 * MS);  /* has its I/O slot and gets no timer: gives the slot back */
     c.fd = fds[0];
     turn();
     CHECK(!pirn_co_is_live(&c.co) && c.co.result < 0 && c.resumes == 1);
@@ -319,7 +320,8 @@ static void full(void)
     do {
         rc = pirn_task_post(loop, do_nothing, NULL, NULL);
     } while (rc == 0);
-    CHECK(rc == -EAGAIN && pirn_co_cancel(&c.co) == -EAGAIN);               /* nothing has changed: it still waits */
+    /* nothing has changed: it still waits */
+    CHECK(rc == -EAGAIN && pirn_co_cancel(&c.co) == -EAGAIN);
     CHECK(write(fds[1], "x", 1) == 1);
     run();
     ends_with(&c, PIRN_READ, 1);
@@ -330,7 +332,7 @@ static void mistakes(void)
 {
     struct worker a, b;
 
-    start(&a, SWITCHED, 0);                         /* an await inside a switch does not find back */
+    start(&a, SWITCHED, 0);  /* an await inside a switch does not find back */
     run();
     ends_with(&a, -EINVAL, 0);
 
@@ -349,7 +351,8 @@ static void mistakes(void)
     run();
     ends_with(&a, -EDEADLK, 1);
 
-    CHECK(pirn_co_start(NULL, &a.co, worker_body, NULL) == -EINVAL && pirn_co_start(loop, NULL, worker_body, NULL) == -EINVAL);
+    CHECK(pirn_co_start(NULL, &a.co, worker_body, NULL) == -EINVAL &&
+          pirn_co_start(loop, NULL, worker_body, NULL) == -EINVAL);
     CHECK(pirn_co_start(loop, &a.co, NULL, NULL) == -EINVAL && pirn_co_stop(&a.co) == -ENOENT);
 }
 

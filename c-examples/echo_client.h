@@ -21,14 +21,14 @@
 
 #define ECHO_CLIENTS 256                            /* per loop */
 #define ECHO_BUFFER_SIZE 4096                       /* per client */
-#define ECHO_ACCEPT_BATCH 64                        /* per turn: a flood of newcomers must not starve those who are in */
+#define ECHO_ACCEPT_BATCH 64  /* per turn: a flood of newcomers must not starve those who are in */
 
 struct echo_client {
     struct pirn_io io;
     struct echo_pool *pool;
     struct echo_client *next_free;
     int fd;                                         /* -1: not in use */
-    uint32_t length, sent;                          /* of the buffer: bytes received, and how many of them went back */
+    uint32_t length, sent;  /* of the buffer: bytes received, and how many of them went back */
     char buffer[ECHO_BUFFER_SIZE];
 };
 
@@ -72,7 +72,8 @@ static void echo_fail(struct pirn_loop *loop, struct echo_client *client)
  * take its echo is not read from. Half-close: the end is seen when all before it went back, and
  * closing then tells the client that this was all.
  */
-static void echo_on_ready(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
+static void echo_on_ready(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready,
+                          void *user)
 {
     struct echo_client *client = user;
     struct echo_pool *pool = client->pool;
@@ -115,13 +116,15 @@ static void echo_admit(struct pirn_loop *loop, struct echo_pool *pool, int fd)
     struct echo_client *client = pool->free_clients;
     int one = 1;
 
-    if (client == NULL || pirn_io_add(loop, fd, PIRN_READ, echo_on_ready, client, &client->io) < 0) {
+    if (client == NULL ||
+        pirn_io_add(loop, fd, PIRN_READ, echo_on_ready, client, &client->io) < 0) {
         (void)!send(fd, busy, sizeof busy - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
         close(fd);
         pool->refused++;
         return;
     }
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);   /* without it an echo is late, not wrong */
+    /* without it an echo is late, not wrong */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     pool->free_clients = client->next_free;
     client->fd = fd;
     client->length = client->sent = 0;

@@ -30,8 +30,8 @@
 #include <pirn/os.h>
 
 #define MAX_CLIENTS 1024
-#define BUFFER_SIZE 16384u                          /* per client; a power of two, so that offsets wrap by masking */
-#define ACCEPT_BATCH 64                             /* per turn: a flood of newcomers must not starve those who are in */
+#define BUFFER_SIZE 16384u  /* per client; a power of two, so that offsets wrap by masking */
+#define ACCEPT_BATCH 64  /* per turn: a flood of newcomers must not starve those who are in */
 #define ACCEPT_PAUSE_NS UINT64_C(100000000)
 
 /*
@@ -43,7 +43,7 @@ struct client {
     int fd;                                         /* -1: nobody is here */
     struct client *next_free;
     uint32_t head, tail;
-    int has_ended;                                  /* the client shut its sending side down: drain, then close */
+    int has_ended;  /* the client shut its sending side down: drain, then close */
     char buffer[BUFFER_SIZE];
 };
 
@@ -89,7 +89,7 @@ static int receive(struct client *client, int fd)
     ssize_t n;
 
     if (room == 0)
-        return 0;                                   /* recv of 0 bytes answers 0, which would pass for the end */
+        return 0;  /* recv of 0 bytes answers 0, which would pass for the end */
     n = recv(fd, client->buffer + at, length, 0);
     if (n > 0) {
         client->head += (uint32_t)n;
@@ -116,7 +116,7 @@ static int transmit(struct client *client, int fd)
         client->tail += (uint32_t)n;
         server.sent += (uint64_t)n;
     }
-    client->head = client->tail = 0;                /* empty: the next receive gets the whole ring in one piece */
+    client->head = client->tail = 0;  /* empty: the next receive gets the whole ring in one piece */
     return 0;
 }
 
@@ -129,7 +129,8 @@ static void on_client(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_
      * Errors and hang-ups come with READ or WRITE set: the call below meets them. One receive per
      * turn keeps it fair.
      */
-    if ((ready & PIRN_INVALID) != 0 || ((ready & PIRN_READ) != 0 && receive(client, fd) < 0) || transmit(client, fd) < 0) {
+    if ((ready & PIRN_INVALID) != 0 || ((ready & PIRN_READ) != 0 && receive(client, fd) < 0) ||
+        transmit(client, fd) < 0) {
         server.failed++;
         drop_client(loop, client);
         return;
@@ -139,13 +140,14 @@ static void on_client(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_
         drop_client(loop, client);
         return;
     }
-    /* Back-pressure: who does not read is not read from. Set on every pass, it costs nothing where nothing changes: pirn
-     * compares what is wanted with what the kernel has once per turn. */
+    /* Back-pressure: who does not read is not read from. Set on every pass, it costs nothing where
+     * nothing changes: pirn compares what is wanted with what the kernel has once per turn. */
     if (used < BUFFER_SIZE && !client->has_ended)
         interest |= PIRN_READ;
     if (used > 0)
         interest |= PIRN_WRITE;
-    (void)pirn_io_modify(loop, io, interest);       /* cannot fail: the handle is live and the bits are valid */
+    /* cannot fail: the handle is live and the bits are valid */
+    (void)pirn_io_modify(loop, io, interest);
 }
 
 /*
@@ -184,7 +186,8 @@ static void admit(struct pirn_loop *loop, int fd)
         server.connected_peak = server.connected;
 }
 
-static void on_pause_over(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed, void *user)
+static void on_pause_over(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed,
+                          void *user)
 {
     (void)timer, (void)missed, (void)user;
     (void)pirn_io_modify(loop, server.listener, PIRN_READ);
@@ -197,12 +200,13 @@ static void on_pause_over(struct pirn_loop *loop, struct pirn_timer timer, uint6
 static void pause_accepting(struct pirn_loop *loop)
 {
     if (pirn_timer_start(loop, ACCEPT_PAUSE_NS, 0, PIRN_UNREF, on_pause_over, NULL, NULL) < 0)
-        return;                                     /* cannot be: the slot is ours alone. Better to spin than to go deaf */
+        return;  /* cannot be: the slot is ours alone. Better to spin than to go deaf */
     (void)pirn_io_modify(loop, server.listener, 0);
     server.pauses++;
 }
 
-static void on_listener(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
+static void on_listener(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready,
+                        void *user)
 {
     (void)io, (void)ready, (void)user;
     for (int i = 0; i < ACCEPT_BATCH; ++i) {
@@ -319,7 +323,8 @@ static void print_address(int fd)
 
     if (getsockname(fd, (struct sockaddr *)&name, &length) < 0)
         return;
-    printf("listening on %s:%u\n", inet_ntop(AF_INET, &name.sin_addr, text, sizeof text), (unsigned)ntohs(name.sin_port));
+    printf("listening on %s:%u\n", inet_ntop(AF_INET, &name.sin_addr, text, sizeof text),
+           (unsigned)ntohs(name.sin_port));
     fflush(stdout);
 }
 
@@ -329,7 +334,7 @@ static int backend_by_name(const char *name)
 
     for (int i = 0; i < 4; ++i)
         if (strcmp(name, names[i]) == 0)
-            return i;                               /* PIRN_BACKEND_AUTO, _SELECT, _POLL, _EPOLL are 0 to 3 */
+            return i;  /* PIRN_BACKEND_AUTO, _SELECT, _POLL, _EPOLL are 0 to 3 */
     return -1;
 }
 
@@ -341,13 +346,19 @@ static void print_statistics(struct pirn_loop *loop)
     stats.size = sizeof stats;
     if (pirn_stats(loop, &stats) < 0)
         return;
-    printf("stats backend=%s clients=%" PRIu64 " clients_peak=%u clients_left=%u refused=%" PRIu64 " failed=%" PRIu64
-           " pauses=%" PRIu64 " received=%" PRIu64 " sent=%" PRIu64 " turns=%" PRIu64 " callbacks=%" PRIu64
-           " interest_changes=%" PRIu64 " syscalls_saved=%" PRId64 " block_size=%u io_peak=%u io_capacity=%u"
+    printf("stats backend=%s clients=%" PRIu64 " clients_peak=%u clients_left=%u "
+           "refused=%" PRIu64 " failed=%" PRIu64
+           " pauses=%" PRIu64 " received=%" PRIu64 " sent=%" PRIu64 " turns=%" PRIu64 " "
+               "callbacks=%" PRIu64
+           " interest_changes=%" PRIu64 " syscalls_saved=%" PRId64 " block_size=%u io_peak=%u "
+               "io_capacity=%u"
            " timer_peak=%u task_peak=%u\n",
-           pirn_backend_name(pirn_backend(loop)), server.accepted, server.connected_peak, server.connected, server.refused,
-           server.failed, server.pauses, server.received, server.sent, stats.turns, stats.callbacks, stats.interest_changes,
-           (int64_t)(stats.interest_changes - stats.interest_syscalls), (unsigned)stats.block_size, (unsigned)stats.io_peak,
+           pirn_backend_name(pirn_backend(loop)), server.accepted, server.connected_peak,
+           server.connected, server.refused,
+           server.failed, server.pauses, server.received, server.sent, stats.turns, stats.callbacks,
+           stats.interest_changes,
+           (int64_t)(stats.interest_changes - stats.interest_syscalls), (unsigned)stats.block_size,
+           (unsigned)stats.io_peak,
            (unsigned)stats.io_capacity, (unsigned)stats.timer_peak, (unsigned)stats.task_peak);
 }
 
@@ -379,7 +390,7 @@ static int serve(int backend)
     print_statistics(loop);
     for (int i = 0; i < SIGNALS; ++i)
         (void)pirn_signal_remove(&server.signals[i]);
-    (void)pirn_deinit(loop);                        /* the clients' descriptors are ours, and go with the process */
+    (void)pirn_deinit(loop);  /* the clients' descriptors are ours, and go with the process */
     return rc;
 }
 
@@ -408,9 +419,11 @@ int main(int argc, char **argv)
         else
             backend = -1;
     }
-    if (backend < 0 || optind != argc || port < 0 || port > 65535 || max_clients < 1 || max_clients > MAX_CLIENTS) {
+    if (backend < 0 || optind != argc || port < 0 || port > 65535 || max_clients < 1 ||
+        max_clients > MAX_CLIENTS) {
         fprintf(stderr, "usage: echo_server [--backend auto|select|poll|epoll] [--port N]\n"
-                        "       [--max-clients 1..%d] [--bind ADDR] [--settings FILE]\n", MAX_CLIENTS);
+                        "       [--max-clients 1..%d] [--bind ADDR] [--settings FILE]\n",
+                        MAX_CLIENTS);
         return 2;
     }
     server.max_clients = (unsigned)max_clients;

@@ -51,7 +51,8 @@ static void on_pipe(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t 
 
     CHECK((ready & PIRN_READ) != 0 && read(fd, &byte, 1) == 1);
     seen->bytes++;
-    CHECK(pirn_io_modify(loop, io, 0) == 0);        /* a change the kernel has yet to hear of, whoever owns the wait */
+    /* a change the kernel has yet to hear of, whoever owns the wait */
+    CHECK(pirn_io_modify(loop, io, 0) == 0);
 }
 
 struct poster {
@@ -63,7 +64,7 @@ static void *post_later(void *user)
 {
     struct poster *poster = user;
 
-    usleep(150000);                                 /* after the last tick: nothing but the post itself can wake the loop */
+    usleep(150000);  /* after the last tick: nothing but the post itself can wake the loop */
     CHECK(pirn_remote_post(poster->loop, on_post, poster->seen) == 0);
     return NULL;
 }
@@ -82,7 +83,8 @@ struct foreign {
     void *user;
 };
 
-static void foreign_loop(struct foreign *sources, nfds_t count, const struct seen *seen, unsigned *rounds)
+static void foreign_loop(struct foreign *sources, nfds_t count, const struct seen *seen,
+                         unsigned *rounds)
 {
     struct pollfd fds[4];
 
@@ -93,7 +95,8 @@ static void foreign_loop(struct foreign *sources, nfds_t count, const struct see
             fds[i].fd = sources[i].fd;
             fds[i].events = sources[i].events;
         }
-        ready = poll(fds, count, 2000);             /* knows nothing of pirn's timers; 2 s without an event is a failure */
+        /* knows nothing of pirn's timers; 2 s without an event is a failure */
+        ready = poll(fds, count, 2000);
         CHECK(ready > 0 || (ready < 0 && errno == EINTR));
         for (nfds_t i = 0; ready > 0 && i < count; ++i)
             if (fds[i].revents != 0)
@@ -103,7 +106,7 @@ static void foreign_loop(struct foreign *sources, nfds_t count, const struct see
 
 static void turn_pirn(void *user)
 {
-    CHECK(pirn_turn(user, 0) >= 0);                 /* never blocks: that is the foreign loop's business */
+    CHECK(pirn_turn(user, 0) >= 0);  /* never blocks: that is the foreign loop's business */
 }
 
 static void read_own(void *user)
@@ -116,7 +119,8 @@ static void read_own(void *user)
 
 /* ---- the two ways ---- */
 
-static void start_all(struct pirn_loop *loop, struct seen *seen, int pipe_fd, struct poster *poster, pthread_t *thread)
+static void start_all(struct pirn_loop *loop, struct seen *seen, int pipe_fd, struct poster *poster,
+                      pthread_t *thread)
 {
     memset(seen, 0, sizeof *seen);
     poster->loop = loop;
@@ -157,9 +161,11 @@ static void by_descriptor(void)
     sources[1].user = &own[0];
     foreign_loop(sources, 2, &seen, &rounds);
 
-    CHECK(is_done(&seen) && rounds < 100);          /* and it slept in between: a paused, readable pipe does not wake anybody */
+    /* and it slept in between: a paused, readable pipe does not wake anybody */
+    CHECK(is_done(&seen) && rounds < 100);
     CHECK(pthread_join(thread, NULL) == 0);
-    printf("by descriptor: %u ticks, %u post, %u byte in %u rounds of poll\n", seen.ticks, seen.posts, seen.bytes, rounds);
+    printf("by descriptor: %u ticks, %u post, %u byte in %u rounds of poll\n", seen.ticks,
+           seen.posts, seen.bytes, rounds);
     CHECK(pirn_verify(loop) == 0 && pirn_deinit(loop) == 0);
     close(inner[0]), close(inner[1]), close(own[0]), close(own[1]);
 }
@@ -191,7 +197,8 @@ static void by_steps(uint32_t backend)
     }
     CHECK(is_done(&seen) && rounds < 100);
     CHECK(pthread_join(thread, NULL) == 0);
-    printf("by steps on %s: %u ticks, %u post, %u byte in %u rounds\n", pirn_backend_name(pirn_backend(loop)), seen.ticks,
+    printf("by steps on %s: %u ticks, %u post, %u byte in %u rounds\n",
+           pirn_backend_name(pirn_backend(loop)), seen.ticks,
            seen.posts, seen.bytes, own_steps);
     CHECK(pirn_verify(loop) == 0 && pirn_deinit(loop) == 0);
     close(inner[0]), close(inner[1]);

@@ -124,8 +124,8 @@ static void on_last(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t 
         (void)pirn_stop(loop);
 }
 
-/* Has a loop run a context, which keeps it going until it is detached. Of the loop's slots that takes
- * one for I/O and one for each fd of GLib's, and one for a timer. `guest` stays where it is
+/* Has a loop run a context, which keeps it going until it is detached. Of the loop's slots that
+ * takes one for I/O and one for each fd of GLib's, and one for a timer. `guest` stays where it is
  * meanwhile. */
 static int guest_attach(struct guest *guest, struct pirn_loop *loop, GMainContext *context)
 {

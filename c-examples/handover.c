@@ -11,8 +11,10 @@
  * and tries again after a moment; the others wait in the kernel's queue.
  *
  *     make && ./build/handover --loops 2 --port 7000 &
- *     ./build/handover --self-test                 64 clients, every byte verified; exit status 0 or 1
- *     ./build/handover --bench                     echoes per second with one worker loop and with two
+ *     ./build/handover --self-test                 64 clients, every byte verified; exit status 0
+ *                                                  or 1
+ *     ./build/handover --bench                     echoes per second with one worker loop and with
+ *                                                  two
  *
  * The clients of --bench run on the same machine and work as hard as the loops do: with two cores
  * for both, expect a ratio near 1.
@@ -27,7 +29,7 @@
 #include "loops_program.h"
 
 #define MAX_WORKERS 16
-#define MAILBOX_ROOM 16                             /* posts; small, because the kernel's queue is there for the rest */
+#define MAILBOX_ROOM 16  /* posts; small, because the kernel's queue is there for the rest */
 #define RETRY_NS UINT64_C(1000000)
 #define ACCEPT_PAUSE_NS UINT64_C(100000000)
 #define LATE_CLIENTS 8                              /* of the self-test */
@@ -84,13 +86,14 @@ static int hand_over(int fd)
             acceptor.handed_over++;
             return 0;
         }
-        CHECK(rc == -EAGAIN);                       /* workers end after the acceptor: their mailboxes are open */
+        CHECK(rc == -EAGAIN);  /* workers end after the acceptor: their mailboxes are open */
     }
     acceptor.times_full++;
     return -EAGAIN;
 }
 
-static void on_pause_over(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed, void *user);
+static void on_pause_over(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed,
+                          void *user);
 
 /* The timer's slot is free: it is started only while the listener is watched, or by itself. */
 static void pause_accepting(struct pirn_loop *loop, uint64_t delay_ns)
@@ -99,7 +102,8 @@ static void pause_accepting(struct pirn_loop *loop, uint64_t delay_ns)
     CHECK(pirn_io_modify(loop, acceptor.listener, 0) == 0);
 }
 
-static void on_pause_over(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed, void *user)
+static void on_pause_over(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed,
+                          void *user)
 {
     (void)timer, (void)missed, (void)user;
     if (acceptor.kept_fd >= 0 && hand_over(acceptor.kept_fd) < 0) {
@@ -110,7 +114,8 @@ static void on_pause_over(struct pirn_loop *loop, struct pirn_timer timer, uint6
     CHECK(pirn_io_modify(loop, acceptor.listener, PIRN_READ) == 0);
 }
 
-static void on_listener(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
+static void on_listener(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready,
+                        void *user)
 {
     (void)io, (void)ready, (void)user;
     for (int i = 0; i < ECHO_ACCEPT_BATCH; ++i) {
@@ -165,7 +170,8 @@ static void open_loops(unsigned count, uint16_t *port)
         workers[i].reclaimed = 0;
         echo_pool_init(&workers[i].pool);
         CHECK(pirn_init(&workers[i].loop, workers[i].block, sizeof workers[i].block, &config) == 0);
-        CHECK(pirn_hold(workers[i].loop) == 0);     /* posts to come are nothing the loop could know of */
+        /* posts to come are nothing the loop could know of */
+        CHECK(pirn_hold(workers[i].loop) == 0);
     }
     memset(&acceptor, 0, sizeof acceptor);
     acceptor.kept_fd = -1;
@@ -175,7 +181,8 @@ static void open_loops(unsigned count, uint16_t *port)
     config.io = config.timers = 1;
     config.tasks = 0;
     CHECK(pirn_init(&acceptor.loop, acceptor.block, sizeof acceptor.block, &config) == 0);
-    CHECK(pirn_io_add(acceptor.loop, acceptor.listener_fd, PIRN_READ, on_listener, NULL, &acceptor.listener) == 0);
+    CHECK(pirn_io_add(acceptor.loop, acceptor.listener_fd, PIRN_READ, on_listener, NULL,
+                      &acceptor.listener) == 0);
 }
 
 static void start_loops(void)
@@ -234,13 +241,16 @@ static int close_loops(void)
 
 static void print_statistics(void)
 {
-    printf("stats handed_over=%" PRIu64 " times_full=%" PRIu64 "\n", acceptor.handed_over, acceptor.times_full);
+    printf("stats handed_over=%" PRIu64 " times_full=%" PRIu64 "\n", acceptor.handed_over,
+           acceptor.times_full);
     for (unsigned i = 0; i < worker_count; ++i) {
         const struct echo_pool *pool = &workers[i].pool;
 
-        printf("stats worker=%u clients=%" PRIu64 " refused=%" PRIu64 " failed=%" PRIu64 " echoed=%" PRIu64 " short_writes=%" PRIu64
+        printf("stats worker=%u clients=%" PRIu64 " refused=%" PRIu64 " failed=%" PRIu64 " "
+               "echoed=%" PRIu64 " short_writes=%" PRIu64
                " reclaimed=%" PRIu64 "\n",
-               i, pool->admitted, pool->refused, pool->failed, pool->echoed, pool->short_writes, workers[i].reclaimed);
+               i, pool->admitted, pool->refused, pool->failed, pool->echoed, pool->short_writes,
+               workers[i].reclaimed);
     }
 }
 
@@ -260,7 +270,7 @@ static int self_test(void)
     open_loops(2, &port);
     load.port = port;
     load_connect(&load);
-    while (acceptor.times_full < 2)                 /* found full, and found so again by the timer */
+    while (acceptor.times_full < 2)  /* found full, and found so again by the timer */
         CHECK(pirn_turn(acceptor.loop, RETRY_NS * 1000) > 0);
     CHECK(acceptor.handed_over == 2 * MAILBOX_ROOM && acceptor.kept_fd >= 0);
 
@@ -274,7 +284,8 @@ static int self_test(void)
     for (unsigned i = 0; i < worker_count; ++i) {
         const struct echo_pool *pool = &workers[i].pool;
 
-        CHECK(pool->admitted > 0 && pool->connected == 0 && pool->refused == 0 && pool->failed == 0);
+        CHECK(pool->admitted > 0 && pool->connected == 0 && pool->refused == 0 &&
+              pool->failed == 0);
         CHECK(pool->echoed == pool->admitted * SELF_TEST_LENGTH);
         short_writes += pool->short_writes;
     }
@@ -289,9 +300,11 @@ static int self_test(void)
     CHECK(workers[0].reclaimed + workers[1].reclaimed == LATE_CLIENTS);
     for (unsigned i = 0; i < LATE_CLIENTS; ++i)
         CHECK(recv(late_fds[i], &byte, 1, 0) == 0 && close(late_fds[i]) == 0);
-    printf("handover: %d clients, each %u bytes verified, %" PRIu64 " and %" PRIu64 " to a worker; %" PRIu64
+    printf("handover: %d clients, each %u bytes verified, %" PRIu64 " and %" PRIu64 " to a worker; "
+           "%" PRIu64
            " times full, %d reclaimed; %" PRIu64 " short writes\n",
-           SELF_TEST_CLIENTS, SELF_TEST_LENGTH, workers[0].pool.admitted, workers[1].pool.admitted, acceptor.times_full, LATE_CLIENTS,
+           SELF_TEST_CLIENTS, SELF_TEST_LENGTH, workers[0].pool.admitted, workers[1].pool.admitted,
+           acceptor.times_full, LATE_CLIENTS,
            short_writes);
     return 0;
 }
@@ -299,7 +312,8 @@ static int self_test(void)
 int main(int argc, char **argv)
 {
     static const struct loops_program program = {
-        "handover", MAX_WORKERS, open_loops, start_loops, stop_acceptor, join_loops, close_loops, print_statistics, self_test
+        "handover", MAX_WORKERS, open_loops, start_loops, stop_acceptor, join_loops, close_loops,
+            print_statistics, self_test
     };
 
     return loops_main(&program, argc, argv);

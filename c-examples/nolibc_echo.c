@@ -5,8 +5,10 @@
  * Shows that libpirn.a needs nothing but the kernel. The event loop's memory and the clients'
  * buffers are in .bss, so the file holds code only.
  *
- *     make && ./build/nolibc_echo 7002 &           prints `listening on 127.0.0.1:7002`; serves until a signal ends it
- *     ./build/nolibc_echo 7002 --clients 3         ends by itself when three clients have come and gone
+ *     make && ./build/nolibc_echo 7002 &           prints `listening on 127.0.0.1:7002`; serves
+ *                                                  until a signal ends it
+ *     ./build/nolibc_echo 7002 --clients 3         ends by itself when three clients have come and
+ *                                                  gone
  *
  * Linux on x86_64, i386, aarch64, arm (EABI) and riscv64.
  */
@@ -18,7 +20,8 @@
 /* ---- system calls: four arguments are the most we need ---- */
 
 #if defined(__x86_64__)
-enum { SYS_READ = 0, SYS_WRITE = 1, SYS_CLOSE = 3, SYS_SIGACTION = 13, SYS_SOCKET = 41, SYS_BIND = 49, SYS_LISTEN = 50,
+enum { SYS_READ = 0, SYS_WRITE = 1, SYS_CLOSE = 3, SYS_SIGACTION = 13, SYS_SOCKET = 41,
+       SYS_BIND = 49, SYS_LISTEN = 50,
        SYS_SETSOCKOPT = 54, SYS_EXIT = 231, SYS_ACCEPT4 = 288 };
 
 __asm__(".globl _start\n_start: xor %ebp, %ebp\n mov %rsp, %rdi\n and $-16, %rsp\n call begin\n");
@@ -29,25 +32,30 @@ static long system_call(long number, long a, long b, long c, long d, long e)
     register long r8 __asm__("r8") = e;
     long result;
 
-    __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+    __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10),
+                     "r"(r8)
                      : "rcx", "r11", "memory");
     return result;
 }
 #elif defined(__i386__)
-enum { SYS_EXIT = 252, SYS_READ = 3, SYS_WRITE = 4, SYS_CLOSE = 6, SYS_SIGACTION = 174, SYS_SOCKET = 359, SYS_BIND = 361,
+enum { SYS_EXIT = 252, SYS_READ = 3, SYS_WRITE = 4, SYS_CLOSE = 6, SYS_SIGACTION = 174,
+       SYS_SOCKET = 359, SYS_BIND = 361,
        SYS_LISTEN = 363, SYS_ACCEPT4 = 364, SYS_SETSOCKOPT = 366 };
 
-__asm__(".globl _start\n_start: xor %ebp, %ebp\n mov %esp, %eax\n and $-16, %esp\n sub $12, %esp\n push %eax\n call begin\n");
+__asm__(".globl _start\n_start: xor %ebp, %ebp\n mov %esp, %eax\n and $-16, %esp\n sub $12, %esp\n "
+        "push %eax\n call begin\n");
 
 static long system_call(long number, long a, long b, long c, long d, long e)
 {
     long result;
 
-    __asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e) : "memory");
+    __asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(a), "c"(b), "d"(c), "S"(d),
+                     "D"(e) : "memory");
     return result;
 }
 #elif defined(__aarch64__) || (defined(__riscv) && __riscv_xlen == 64)
-enum { SYS_CLOSE = 57, SYS_READ = 63, SYS_WRITE = 64, SYS_EXIT = 94, SYS_SIGACTION = 134, SYS_SOCKET = 198, SYS_BIND = 200,
+enum { SYS_CLOSE = 57, SYS_READ = 63, SYS_WRITE = 64, SYS_EXIT = 94, SYS_SIGACTION = 134,
+       SYS_SOCKET = 198, SYS_BIND = 200,
        SYS_LISTEN = 201, SYS_SETSOCKOPT = 208, SYS_ACCEPT4 = 242 };
 
 #if defined(__aarch64__)
@@ -56,7 +64,8 @@ __asm__(".globl _start\n_start: mov x29, #0\n mov x0, sp\n bl begin\n");
 #define ARGUMENT(n) "x" #n
 #define CALL_INSTRUCTION "svc #0"
 #else
-__asm__(".globl _start\n_start: .option push\n .option norelax\n lla gp, __global_pointer$\n .option pop\n"
+__asm__(".globl _start\n_start: .option push\n .option norelax\n lla gp, __global_pointer$\n "
+        ".option pop\n"
         " mv a0, sp\n andi sp, sp, -16\n call begin\n");
 #define CALL_REGISTER "a7"
 #define ARGUMENT(n) "a" #n
@@ -72,11 +81,13 @@ static long system_call(long number, long a, long b, long c, long d, long e)
     register long r3 __asm__(ARGUMENT(3)) = d;
     register long r4 __asm__(ARGUMENT(4)) = e;
 
-    __asm__ volatile(CALL_INSTRUCTION : "+r"(r0) : "r"(r_number), "r"(r1), "r"(r2), "r"(r3), "r"(r4) : "memory");
+    __asm__ volatile(CALL_INSTRUCTION : "+r"(r0) : "r"(r_number), "r"(r1), "r"(r2), "r"(r3),
+                     "r"(r4) : "memory");
     return r0;
 }
 #elif defined(__arm__)
-enum { SYS_READ = 3, SYS_WRITE = 4, SYS_CLOSE = 6, SYS_SIGACTION = 174, SYS_EXIT = 248, SYS_SOCKET = 281, SYS_BIND = 282,
+enum { SYS_READ = 3, SYS_WRITE = 4, SYS_CLOSE = 6, SYS_SIGACTION = 174, SYS_EXIT = 248,
+       SYS_SOCKET = 281, SYS_BIND = 282,
        SYS_LISTEN = 284, SYS_SETSOCKOPT = 294, SYS_ACCEPT4 = 366 };
 
 __asm__(".globl _start\n.type _start, %function\n_start: mov r0, sp\n bl begin\n");
@@ -103,7 +114,8 @@ static long system_call(long number, long a, long b, long c, long d, long e)
  * ---- the little of the kernel's interface that we use; the numbers are the same on all five ----
  */
 
-enum { FAMILY_INET = 2, TYPE_STREAM = 1, NONBLOCK = 0x800, CLOSE_ON_EXEC = 0x80000, LEVEL_SOCKET = 1, REUSE_ADDRESS = 2,
+enum { FAMILY_INET = 2, TYPE_STREAM = 1, NONBLOCK = 0x800, CLOSE_ON_EXEC = 0x80000,
+       LEVEL_SOCKET = 1, REUSE_ADDRESS = 2,
        SIGNAL_PIPE = 13, SIGNAL_IGNORE = 1, ERROR_AGAIN = -11 };
 
 struct internet_address {                           /* struct sockaddr_in */
@@ -113,7 +125,7 @@ struct internet_address {                           /* struct sockaddr_in */
 
 struct client {
     struct pirn_io io;
-    uint32_t used, sent;                            /* used == 0: the slot is receiving; else it is sending */
+    uint32_t used, sent;  /* used == 0: the slot is receiving; else it is sending */
     int is_taken;
     char buffer[BUFFER_SIZE];
 };
@@ -203,7 +215,8 @@ static void on_client(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_
         client->sent = 0;
     }
     while (client->sent < client->used) {
-        n = system_call(SYS_WRITE, fd, (long)(client->buffer + client->sent), (long)(client->used - client->sent), 0, 0);
+        n = system_call(SYS_WRITE, fd, (long)(client->buffer + client->sent),
+                        (long)(client->used - client->sent), 0, 0);
         if (n == ERROR_AGAIN) {
             (void)pirn_io_modify(loop, io, PIRN_WRITE);
             return;
@@ -218,7 +231,8 @@ static void on_client(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_
     (void)pirn_io_modify(loop, io, PIRN_READ);      /* no system call if it was that before */
 }
 
-static void on_listener(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
+static void on_listener(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready,
+                        void *user)
 {
     int client_fd = (int)system_call(SYS_ACCEPT4, fd, 0, 0, NONBLOCK | CLOSE_ON_EXEC, 0);
 
@@ -241,12 +255,16 @@ static void on_listener(struct pirn_loop *loop, struct pirn_io io, int fd, uint3
 
 static int listen_on(unsigned long port)
 {
-    struct internet_address name = { FAMILY_INET, { (uint8_t)(port >> 8), (uint8_t)port }, { 127, 0, 0, 1 }, { 0 } };
+    struct internet_address name = { FAMILY_INET, { (uint8_t)(port >> 8), (uint8_t)port },
+                                     { 127, 0, 0, 1 }, { 0 } };
     int one = 1;
-    int fd = (int)system_call(SYS_SOCKET, FAMILY_INET, TYPE_STREAM | NONBLOCK | CLOSE_ON_EXEC, 0, 0, 0);
+    int fd = (int)system_call(SYS_SOCKET, FAMILY_INET, TYPE_STREAM | NONBLOCK | CLOSE_ON_EXEC, 0, 0,
+                              0);
 
-    if (fd < 0 || system_call(SYS_SETSOCKOPT, fd, LEVEL_SOCKET, REUSE_ADDRESS, (long)&one, sizeof one) < 0
-        || system_call(SYS_BIND, fd, (long)&name, sizeof name, 0, 0) < 0 || system_call(SYS_LISTEN, fd, 128, 0, 0, 0) < 0)
+    if (fd < 0 || system_call(SYS_SETSOCKOPT, fd, LEVEL_SOCKET, REUSE_ADDRESS, (long)&one,
+                              sizeof one) < 0
+        || system_call(SYS_BIND, fd, (long)&name, sizeof name, 0, 0) < 0 ||
+            system_call(SYS_LISTEN, fd, 128, 0, 0, 0) < 0)
         return -1;
     return fd;
 }
@@ -256,8 +274,9 @@ __attribute__((noreturn, used)) void begin(long *stack);
 
 void begin(long *stack)
 {
-    /* A signal action is handler, flags and mask, in an order that differs from one machine to the next; all zero behind
-     * "ignore" is right on each. Without it, writing to a client that is gone would end the server. */
+    /* A signal action is handler, flags and mask, in an order that differs from one machine to the
+     * next; all zero behind "ignore" is right on each. Without it, writing to a client that is gone
+     * would end the server. */
     static const unsigned long ignore[5] = { SIGNAL_IGNORE, 0, 0, 0, 0 };
     static struct pirn_config config;
     long argument_count = stack[0];
@@ -291,7 +310,7 @@ void begin(long *stack)
     }
     if (rc < 0) {
         say("nolibc_echo: failed, the exit status is the errno\n");
-        leave(-rc);                                 /* pirn_strerror would explain it, for 0.8 KB of sentences */
+        leave(-rc);  /* pirn_strerror would explain it, for 0.8 KB of sentences */
     }
     leave(pirn_deinit(loop) == 0 ? 0 : 1);
 }

@@ -7,7 +7,8 @@
  * is nothing to lock. handover.c is the other way: one loop accepts for all.
  *
  *     make && ./build/reuseport --loops 2 --port 7000 &
- *     ./build/reuseport --self-test                64 clients, every byte verified; exit status 0 or 1
+ *     ./build/reuseport --self-test                64 clients, every byte verified; exit status 0
+ *                                                  or 1
  *     ./build/reuseport --bench                    echoes per second with one loop and with two
  *
  * The clients of --bench run on the same machine and work as hard as the loops do: with two cores
@@ -43,7 +44,8 @@ struct server {
 static struct server servers[MAX_LOOPS];
 static unsigned server_count;
 
-static void on_pause_over(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed, void *user)
+static void on_pause_over(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed,
+                          void *user)
 {
     struct server *server = user;
 
@@ -51,7 +53,8 @@ static void on_pause_over(struct pirn_loop *loop, struct pirn_timer timer, uint6
     CHECK(pirn_io_modify(loop, server->listener, PIRN_READ) == 0);
 }
 
-static void on_listener(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
+static void on_listener(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready,
+                        void *user)
 {
     struct server *server = user;
 
@@ -88,7 +91,7 @@ static void *run_server(void *user)
 
     server->result = pirn_run(server->loop);
     if (server->result != PIRN_STOPPED)
-        stop_all();                                 /* all or none: half a server would answer half of the clients */
+        stop_all();  /* all or none: half a server would answer half of the clients */
     return NULL;
 }
 
@@ -112,7 +115,8 @@ static void open_servers(unsigned count, uint16_t *port)
         if (server->listener_fd < 0)
             exit(1);
         CHECK(pirn_init(&server->loop, server->block, sizeof server->block, &config) == 0);
-        CHECK(pirn_io_add(server->loop, server->listener_fd, PIRN_READ, on_listener, server, &server->listener) == 0);
+        CHECK(pirn_io_add(server->loop, server->listener_fd, PIRN_READ, on_listener, server,
+                          &server->listener) == 0);
     }
 }
 
@@ -153,7 +157,8 @@ static void print_statistics(void)
     for (unsigned i = 0; i < server_count; ++i) {
         const struct echo_pool *pool = &servers[i].pool;
 
-        printf("stats loop=%u clients=%" PRIu64 " refused=%" PRIu64 " failed=%" PRIu64 " echoed=%" PRIu64 " short_writes=%" PRIu64 "\n",
+        printf("stats loop=%u clients=%" PRIu64 " refused=%" PRIu64 " failed=%" PRIu64 " "
+               "echoed=%" PRIu64 " short_writes=%" PRIu64 "\n",
                i, pool->admitted, pool->refused, pool->failed, pool->echoed, pool->short_writes);
     }
 }
@@ -176,22 +181,26 @@ static int self_test(void)
     for (unsigned i = 0; i < server_count; ++i) {
         const struct echo_pool *pool = &servers[i].pool;
 
-        CHECK(pool->admitted > 0 && pool->connected == 0 && pool->refused == 0 && pool->failed == 0);
+        CHECK(pool->admitted > 0 && pool->connected == 0 && pool->refused == 0 &&
+              pool->failed == 0);
         CHECK(pool->echoed == pool->admitted * SELF_TEST_LENGTH);
         admitted += pool->admitted;
         short_writes += pool->short_writes;
     }
     CHECK(admitted == SELF_TEST_CLIENTS);
     CHECK(close_servers() == 0);
-    printf("reuseport: %d clients, each %u bytes verified, %" PRIu64 " and %" PRIu64 " to a loop; %" PRIu64 " short writes\n",
-           SELF_TEST_CLIENTS, SELF_TEST_LENGTH, servers[0].pool.admitted, servers[1].pool.admitted, short_writes);
+    printf("reuseport: %d clients, each %u bytes verified, %" PRIu64 " and %" PRIu64 " to a loop; "
+           "%" PRIu64 " short writes\n",
+           SELF_TEST_CLIENTS, SELF_TEST_LENGTH, servers[0].pool.admitted, servers[1].pool.admitted,
+           short_writes);
     return 0;
 }
 
 int main(int argc, char **argv)
 {
     static const struct loops_program program = {
-        "reuseport", MAX_LOOPS, open_servers, start_servers, stop_all, join_servers, close_servers, print_statistics, self_test
+        "reuseport", MAX_LOOPS, open_servers, start_servers, stop_all, join_servers, close_servers,
+            print_statistics, self_test
     };
 
     return loops_main(&program, argc, argv);

@@ -21,7 +21,7 @@ struct server_process {
     pid_t pid;
     FILE *output;                                   /* the server's stdout, through a pipe */
     struct sockaddr_in address;
-    char statistics[1024];                          /* " key=value key=value ..." once it has ended */
+    char statistics[1024];  /* " key=value key=value ..." once it has ended */
 };
 
 /*
@@ -41,7 +41,7 @@ static int server_start(struct server_process *server, char *const argv[], rlim_
     if (server->pid == 0) {
         struct rlimit limit = { fd_limit, fd_limit };
 
-        prctl(PR_SET_PDEATHSIG, SIGKILL);           /* whatever becomes of us, it does not stay behind */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);  /* whatever becomes of us, it does not stay behind */
         if (dup2(fds[1], STDOUT_FILENO) < 0 || close(fds[0]) < 0 || close(fds[1]) < 0
             || (fd_limit != 0 && setrlimit(RLIMIT_NOFILE, &limit) < 0))
             _exit(126);

@@ -7,8 +7,10 @@
  * SESSIONS structs, nothing else.
  *
  *     make && ./build/state_machine --port 7001 &
- *     nc 127.0.0.1 7001                            (user ada, password engine; ECHO text, TIME, WAIT ms, QUIT)
- *     ./build/state_machine --self-test            clients in the same loop walk every path; exit status 0 if all is well
+ *     nc 127.0.0.1 7001                            (user ada, password engine; ECHO text, TIME,
+ *                                                  WAIT ms, QUIT)
+ *     ./build/state_machine --self-test            clients in the same loop walk every path; exit
+ *                                                  status 0 if all is well
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -59,8 +61,9 @@ static int take_line(struct stream *stream)
     return 1;
 }
 
-/* Value: 1 a line, 0 the peer has ended, -ETIMEDOUT, -EMSGSIZE, or the error of the connection. The limit is for the whole
- * line, so that a peer who sends a byte now and then gets no more time than one who sends nothing. */
+/* Value: 1 a line, 0 the peer has ended, -ETIMEDOUT, -EMSGSIZE, or the error of the connection. The
+ * limit is for the whole line, so that a peer who sends a byte now and then gets no more time than
+ * one who sends nothing. */
 static struct pirn_co_step read_line(struct pirn_co *co, void *user)
 {
     struct stream *stream = user;
@@ -79,7 +82,8 @@ static struct pirn_co_step read_line(struct pirn_co *co, void *user)
             PIRN_CO_RETURN(co, 0);
         } else if (errno == EAGAIN) {
             now = pirn_update(co->loop);
-            PIRN_CO_READABLE(co, stream->fd, now < stream->deadline_ns ? stream->deadline_ns - now : 0);
+            PIRN_CO_READABLE(co, stream->fd,
+                             now < stream->deadline_ns ? stream->deadline_ns - now : 0);
             if (co->result < 0)
                 PIRN_CO_RETURN(co, co->result);
         } else if (errno != EINTR) {
@@ -99,7 +103,8 @@ static struct pirn_co_step write_output(struct pirn_co *co, void *user)
     PIRN_CO_BEGIN(co);
     stream->sent = 0;
     while (stream->output[stream->sent] != '\0') {
-        n = send(stream->fd, stream->output + stream->sent, strlen(stream->output + stream->sent), MSG_NOSIGNAL);
+        n = send(stream->fd, stream->output + stream->sent, strlen(stream->output + stream->sent),
+                 MSG_NOSIGNAL);
         if (n >= 0) {
             stream->sent += (size_t)n;
         } else if (errno == EAGAIN) {
@@ -119,7 +124,7 @@ static struct pirn_co_step write_output(struct pirn_co *co, void *user)
 static uint64_t line_timeout_ns = 30000 * MS;       /* the self-test shortens it */
 
 struct session {
-    struct pirn_co co, sub;                         /* sub: the read_line or write_output in progress */
+    struct pirn_co co, sub;  /* sub: the read_line or write_output in progress */
     struct stream stream;
     char user[LINE_SIZE];
     int tries;
@@ -137,20 +142,20 @@ struct server {
  * One line out; gives up the session if it cannot be sent. Two macros on one line would not work:
  * see "traps" in pirn/co.h.
  */
-#define SAY(session, text)                                                                                     \
-    do {                                                                                                       \
-        snprintf((session)->stream.output, sizeof (session)->stream.output, "%s", (text));                     \
-        PIRN_CO_CALL(&(session)->co, &(session)->sub, write_output, &(session)->stream);                       \
-        if ((session)->co.result < 0)                                                                          \
-            goto out;                                                                                          \
+#define SAY(session, text) \
+    do { \
+        snprintf((session)->stream.output, sizeof (session)->stream.output, "%s", (text)); \
+        PIRN_CO_CALL(&(session)->co, &(session)->sub, write_output, &(session)->stream); \
+        if ((session)->co.result < 0) \
+            goto out; \
     } while (0)
 
 /* One line in; the session is over when there is none. */
-#define HEAR(session)                                                                                          \
-    do {                                                                                                       \
-        PIRN_CO_CALL(&(session)->co, &(session)->sub, read_line, &(session)->stream);                          \
-        if ((session)->co.result <= 0)                                                                         \
-            goto out;                                                                                          \
+#define HEAR(session) \
+    do { \
+        PIRN_CO_CALL(&(session)->co, &(session)->sub, read_line, &(session)->stream); \
+        if ((session)->co.result <= 0) \
+            goto out; \
     } while (0)
 
 static int is_known(const char *user, const char *password)
@@ -237,7 +242,8 @@ static struct pirn_co_step server_body(struct pirn_co *co, void *user)
         fd = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-                PIRN_CO_DELAY(co, 100 * MS);        /* the queue stays readable: without a pause this would spin */
+                /* the queue stays readable: without a pause this would spin */
+                PIRN_CO_DELAY(co, 100 * MS);
                 if (co->result < 0)
                     PIRN_CO_RETURN(co, co->result);
             }
@@ -270,17 +276,22 @@ struct step {
 #define END_SENDING "\004"                          /* shut our side down */
 
 static const struct step success[] = {
-    { NULL, "user?" }, { "ada\n", "password?" }, { "engine\n", "welcome" }, { "ECHO hello, world\n", "hello, world" },
-    { "WAIT 20\n", "waited" }, { "DANCE\n", "unknown command" }, { "ECHO in pieces\r\n", "in pieces" },
+    { NULL, "user?" }, { "ada\n", "password?" }, { "engine\n", "welcome" },
+        { "ECHO hello, world\n", "hello, world" },
+    { "WAIT 20\n", "waited" }, { "DANCE\n", "unknown command" },
+    { "ECHO in pieces\r\n", "in pieces" },
     { "QUIT\n", "goodbye" }, { NULL, "" }, { NULL, NULL }
 };
 static const struct step second_try[] = {
-    { NULL, "user?" }, { "ada\n", "password?" }, { "engin\n", "denied, try again" }, { NULL, "user?" },
-    { "ada\n", "password?" }, { "engine\n", "welcome" }, { "QUIT\n", "goodbye" }, { NULL, "" }, { NULL, NULL }
+    { NULL, "user?" }, { "ada\n", "password?" }, { "engin\n", "denied, try again" },
+        { NULL, "user?" },
+    { "ada\n", "password?" }, { "engine\n", "welcome" }, { "QUIT\n", "goodbye" }, { NULL, "" },
+    { NULL, NULL }
 };
 static const struct step wrong_password[] = {
     { NULL, "user?" }, { "eve\n", "password?" }, { "1\n", "denied, try again" }, { NULL, "user?" },
-    { "eve\n", "password?" }, { "2\n", "denied, try again" }, { NULL, "user?" }, { "eve\n", "password?" },
+    { "eve\n", "password?" }, { "2\n", "denied, try again" }, { NULL, "user?" },
+    { "eve\n", "password?" },
     { "3\n", "denied, goodbye" }, { NULL, "" }, { NULL, NULL }
 };
 static const struct step too_slow[] = {
@@ -288,17 +299,22 @@ static const struct step too_slow[] = {
 };
 #define A64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 static const struct step too_long[] = {
-    { NULL, "user?" }, { A64, NULL }, { A64, "line too long, goodbye" }, { NULL, "" }, { NULL, NULL }
+    { NULL, "user?" }, { A64, NULL }, { A64, "line too long, goodbye" }, { NULL, "" },
+        { NULL, NULL }
 };
-static const struct step half_close[] = {           /* everything at once, then no more: all answers must still come */
-    { "ada\nengine\nECHO one\nWAIT 10\nECHO two\n", NULL }, { END_SENDING, "user?" }, { NULL, "password?" },
-    { NULL, "welcome" }, { NULL, "one" }, { NULL, "waited" }, { NULL, "two" }, { NULL, "" }, { NULL, NULL }
+/* everything at once, then no more: all answers must still come */
+static const struct step half_close[] = {
+    { "ada\nengine\nECHO one\nWAIT 10\nECHO two\n", NULL }, { END_SENDING, "user?" },
+        { NULL, "password?" },
+    { NULL, "welcome" }, { NULL, "one" }, { NULL, "waited" }, { NULL, "two" }, { NULL, "" },
+    { NULL, NULL }
 };
 static const struct step refused[] = { { NULL, "busy, try later" }, { NULL, "" }, { NULL, NULL } };
 static const struct step silent[] = { { NULL, "user?" }, { NULL, "" }, { NULL, NULL } };
 
 static const struct { const char *name; const struct step *steps; } scripts[] = {
-    { "success", success }, { "second try", second_try }, { "wrong password", wrong_password }, { "too slow", too_slow },
+    { "success", success }, { "second try", second_try }, { "wrong password", wrong_password },
+        { "too slow", too_slow },
     { "too long", too_long }, { "half-close", half_close },
 };
 #define SCRIPTS (sizeof scripts / sizeof scripts[0])
@@ -322,7 +338,8 @@ static struct pirn_co_step client_body(struct pirn_co *co, void *user)
     stream->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (stream->fd < 0)
         PIRN_CO_RETURN(co, -errno);
-    if (connect(stream->fd, (const struct sockaddr *)client->address, sizeof *client->address) < 0) {
+    if (connect(stream->fd, (const struct sockaddr *)client->address,
+                sizeof *client->address) < 0) {
         if (errno == EINPROGRESS) {
             PIRN_CO_WRITABLE(co, stream->fd, 1000 * MS);
             if (co->result < 0)
@@ -354,7 +371,8 @@ static struct pirn_co_step client_body(struct pirn_co *co, void *user)
     PIRN_CO_RETURN(co, 0);
 failed:
     fprintf(stderr, "state_machine: expected \"%s\", got \"%s\" (%s)\n",
-            client->step->expect != NULL ? client->step->expect : "", stream->line, strerror(co->result < 0 ? -co->result : 0));
+            client->step->expect != NULL ? client->step->expect : "", stream->line,
+            strerror(co->result < 0 ? -co->result : 0));
     close(stream->fd);
     PIRN_CO_RETURN(co, -EPROTO);
     PIRN_CO_END(co);
@@ -492,7 +510,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: state_machine [--port N | --self-test]\n");
         return 2;
     }
-    server.listener = listen_on(has_port ? (uint16_t)atoi(argv[2]) : is_test ? 0 : 7001, &test.address);
+    server.listener = listen_on(has_port ? (uint16_t)atoi(argv[2]) : is_test ? 0 : 7001,
+                                &test.address);
     if (server.listener < 0)
         return 1;
     rc = pirn_init(&loop, block, sizeof block, NULL);

@@ -23,7 +23,8 @@
 #define SIGNALS 50
 #define USR1_BIT 0
 
-static PIRN_STORAGE(block, 1, 0, 127);              /* a mailbox of (127 + 1) / 2 posts: small, so that it does fill up */
+/* a mailbox of (127 + 1) / 2 posts: small, so that it does fill up */
+static PIRN_STORAGE(block, 1, 0, 127);
 
 /*
  * What travels through the mailbox is a pointer; what it points to is the producer's until the
@@ -38,12 +39,12 @@ struct letter {
 struct producer {
     pthread_t thread;
     struct letter letters[POSTS];
-    uint64_t waits;                                 /* written before the last post, read after its callback */
+    uint64_t waits;  /* written before the last post, read after its callback */
     uint32_t received;                              /* loop thread only, as is: */
     uint32_t out_of_order;
 };
 
-static struct pirn_loop *loop;                      /* one of them, for threads and handlers alike */
+static struct pirn_loop *loop;  /* one of them, for threads and handlers alike */
 static struct producer producers[PRODUCERS];
 static pthread_t loop_thread;
 static unsigned finished;
@@ -71,7 +72,7 @@ static void on_finished(struct pirn_loop *the_loop, void *user)
     CHECK(pthread_join(producer->thread, NULL) == 0);
     if (++finished == PRODUCERS) {
         CHECK(pirn_release(the_loop) == 0);
-        CHECK(raise(SIGINT) == 0);                  /* as if the user had pressed ^C: its handler stops the loop */
+        CHECK(raise(SIGINT) == 0);  /* as if the user had pressed ^C: its handler stops the loop */
     }
 }
 
@@ -110,7 +111,8 @@ static void *produce(void *user)
  * The handler only sets a bit; what it means is done here, where everything may be called. Raises
  * may coalesce.
  */
-static void on_usr1_raised(struct pirn_loop *the_loop, struct pirn_io io, int bit, uint32_t ready, void *user)
+static void on_usr1_raised(struct pirn_loop *the_loop, struct pirn_io io, int bit, uint32_t ready,
+                           void *user)
 {
     (void)the_loop, (void)io, (void)ready, (void)user;
     CHECK(bit == USR1_BIT);
@@ -148,7 +150,7 @@ int main(void)
 
     CHECK(pirn_init(&loop, block, sizeof block, NULL) == 0);
     CHECK(pirn_raise_add(loop, USR1_BIT, 0, on_usr1_raised, NULL, NULL) == 0);
-    CHECK(pirn_hold(loop) == 0);                    /* posts to come are nothing the loop could know of */
+    CHECK(pirn_hold(loop) == 0);  /* posts to come are nothing the loop could know of */
     loop_thread = pthread_self();
     handle(SIGUSR1, on_usr1);
     handle(SIGINT, on_int);
@@ -172,9 +174,12 @@ int main(void)
     memset(&stats, 0, sizeof stats);
     stats.size = sizeof stats;
     CHECK(pirn_stats(loop, &stats) == 0);
-    printf("%d posts from %d threads, each ran once; producers waited %" PRIu64 " times; mailbox held at most %u of %u\n",
-           PRODUCERS * POSTS, PRODUCERS, waits, (unsigned)stats.remote_peak, (unsigned)stats.remote_capacity);
-    printf("%d signals seen as %" PRIu64 " raises; %" PRIu64 " wake-up writes\n", seen, raised_calls, stats.wake_writes);
+    printf("%d posts from %d threads, each ran once; producers waited %" PRIu64 " times; mailbox "
+           "held at most %u of %u\n",
+           PRODUCERS * POSTS, PRODUCERS, waits, (unsigned)stats.remote_peak,
+           (unsigned)stats.remote_capacity);
+    printf("%d signals seen as %" PRIu64 " raises; %" PRIu64 " wake-up writes\n", seen,
+           raised_calls, stats.wake_writes);
     CHECK(pirn_verify(loop) == 0 && pirn_deinit(loop) == 0);
     return 0;
 }

@@ -4,7 +4,8 @@
  * Shows: one-shot and absolute timers, the three periodic policies under a slow callback, pushing
  * an idle timeout forward, slack, and a housekeeping timer that does not keep the loop going.
  *
- *     make && ./build/timers                       takes about half a second; exit status 0 if all claims hold
+ *     make && ./build/timers                       takes about half a second; exit status 0 if all
+ *                                                  claims hold
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -51,9 +52,10 @@ static void one_shot(struct pirn_loop *loop)
     uint64_t start = pirn_update(loop), at = 0;
 
     CHECK(pirn_timer_start(loop, 20 * MS, 0, 0, note_time, &at, &timer) == 0);
-    CHECK(pirn_run(loop) == PIRN_DONE);             /* returns by itself: nothing is left to wait for */
+    CHECK(pirn_run(loop) == PIRN_DONE);  /* returns by itself: nothing is left to wait for */
     CHECK(at >= start + 20 * MS);                   /* never early */
-    CHECK(pirn_timer_stop(loop, timer) == -ENOENT); /* fired, so its handle is dead, and stopping it harmless */
+    /* fired, so its handle is dead, and stopping it harmless */
+    CHECK(pirn_timer_stop(loop, timer) == -ENOENT);
     printf("one-shot: asked for 20 ms, called after %.3f ms\n", ms(at - start));
 }
 
@@ -116,15 +118,18 @@ static void periodic_with_slow_callback(struct pirn_loop *loop, uint32_t policy,
     memset(&periodic, 0, sizeof periodic);
     periodic.policy = policy;
     periodic.start = pirn_update(loop);
-    CHECK(pirn_timer_start(loop, periodic.start + PERIOD, PERIOD, PIRN_TIMER_ABSOLUTE | policy, on_period, &periodic, NULL) == 0);
+    CHECK(pirn_timer_start(loop, periodic.start + PERIOD, PERIOD, PIRN_TIMER_ABSOLUTE | policy,
+                           on_period, &periodic, NULL) == 0);
     CHECK(pirn_run(loop) == PIRN_DONE);
     elapsed = pirn_now(loop) - periodic.start;
     CHECK(periodic.calls == CALLS);
     if (policy == PIRN_TIMER_FIXED_DELAY)
-        CHECK(elapsed >= (3 + CALLS - 4) * PERIOD + 35 * MS);       /* the lost time is not made up for */
+        /* the lost time is not made up for */
+        CHECK(elapsed >= (3 + CALLS - 4) * PERIOD + 35 * MS);
     else
         CHECK(periodic.missed >= 2);
-    printf("%s: %d calls of %d ms in %.1f ms, missed %" PRIu64 "\n", name, CALLS, (int)(PERIOD / MS), ms(elapsed), periodic.missed);
+    printf("%s: %d calls of %d ms in %.1f ms, missed %" PRIu64 "\n", name, CALLS,
+           (int)(PERIOD / MS), ms(elapsed), periodic.missed);
 }
 
 /* ---- pushed forward ---- */
@@ -141,7 +146,8 @@ static void on_packet(struct pirn_loop *loop, struct pirn_timer timer, uint64_t 
 
     (void)missed;
     idle->last_traffic = pirn_now(loop);
-    CHECK(pirn_timer_again(loop, idle->timeout, 40 * MS) == 0);     /* O(1), and cheap enough for every packet */
+    /* O(1), and cheap enough for every packet */
+    CHECK(pirn_timer_again(loop, idle->timeout, 40 * MS) == 0);
     if (++idle->packets == 6)
         CHECK(pirn_timer_stop(loop, timer) == 0);
 }
@@ -164,14 +170,15 @@ static void idle_timeout(struct pirn_loop *loop)
     CHECK(pirn_timer_start(loop, 10 * MS, 10 * MS, PIRN_TIMER_SKIP, on_packet, &idle, NULL) == 0);
     CHECK(pirn_run(loop) == PIRN_DONE);
     CHECK(idle.packets == 6 && idle.gave_up >= idle.last_traffic + 40 * MS);
-    printf("idle timeout of 40 ms: traffic until %.1f ms, gave up after %.1f ms\n", ms(idle.last_traffic - start),
+    printf("idle timeout of 40 ms: traffic until %.1f ms, gave up after %.1f ms\n",
+           ms(idle.last_traffic - start),
            ms(idle.gave_up - start));
 }
 
 /* ---- sharing a wake-up ---- */
 
-/* Slack rounds a deadline up to the next multiple of the largest power of two of nanoseconds within it: timers with like slack meet
- * there. 20 ms of slack make multiples of 2^24 ns, about 17 ms. */
+/* Slack rounds a deadline up to the next multiple of the largest power of two of nanoseconds within
+ * it: timers with like slack meet there. 20 ms of slack make multiples of 2^24 ns, about 17 ms. */
 #define GRID (UINT64_C(1) << 24)
 
 static void slack(struct pirn_loop *loop)
@@ -181,12 +188,15 @@ static void slack(struct pirn_loop *loop)
     for (unsigned i = 0; i < 3; ++i) {
         struct pirn_timer timer;
 
-        CHECK(pirn_timer_start(loop, corner + (i + 1) * MS, 0, PIRN_TIMER_ABSOLUTE, note_time, &at[i], &timer) == 0);
+        CHECK(pirn_timer_start(loop, corner + (i + 1) * MS, 0, PIRN_TIMER_ABSOLUTE, note_time,
+                               &at[i], &timer) == 0);
         CHECK(pirn_timer_slack(loop, timer, 20 * MS) == 0);
     }
     CHECK(pirn_run(loop) == PIRN_DONE);
-    CHECK(at[0] >= corner + GRID && at[0] == at[1] && at[0] == at[2]);      /* one wake-up served all three */
-    printf("slack: timers for 1, 2 and 3 ms, each with 20 ms of slack, all called after %.3f ms\n", ms(at[0] - corner));
+    /* one wake-up served all three */
+    CHECK(at[0] >= corner + GRID && at[0] == at[1] && at[0] == at[2]);
+    printf("slack: timers for 1, 2 and 3 ms, each with 20 ms of slack, all called after %.3f ms\n",
+           ms(at[0] - corner));
 }
 
 /* ---- not kept alive by it ---- */
@@ -207,7 +217,8 @@ static void housekeeping(struct pirn_loop *loop)
 
     CHECK(pirn_timer_start(loop, 5 * MS, 5 * MS, PIRN_UNREF, count, &calls, &timer) == 0);
     CHECK(pirn_timer_start(loop, 32 * MS, 0, 0, note_time, &at, NULL) == 0);
-    CHECK(pirn_run(loop) == PIRN_DONE);             /* the one-shot has fired; the housekeeping alone is no reason to go on */
+    /* the one-shot has fired; the housekeeping alone is no reason to go on */
+    CHECK(pirn_run(loop) == PIRN_DONE);
     CHECK(calls >= 1);
     CHECK(pirn_timer_stop(loop, timer) == 0);       /* it is still there */
     printf("housekeeping: called %u times meanwhile, and did not keep the loop going\n", calls);

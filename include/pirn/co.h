@@ -25,7 +25,8 @@
  *         PIRN_CO_END(co);
  *     }
  *     ...
- *     static struct pulse pulse;                       // zeroed: a coroutine that has not been started
+ *     static struct pulse pulse;                       // zeroed: a coroutine that has not been
+ *                                                      started
  *     rc = pirn_co_start(loop, &pulse.co, pulse_body, &pulse);
  *
  * What is kept, and what is not
@@ -50,11 +51,14 @@
  *   compile, on purpose.
  *
  * Results. Every await leaves an int in co->result:
- *     PIRN_CO_AWAIT_FD, _READABLE, _WRITABLE   the ready bits (> 0), -ETIMEDOUT; -EBADF if the fd was closed behind our back
+ *     PIRN_CO_AWAIT_FD, _READABLE, _WRITABLE   the ready bits (> 0), -ETIMEDOUT; -EBADF if the fd
+ *                                              was closed behind our back
  *     PIRN_CO_DELAY, PIRN_CO_YIELD             0
- *     PIRN_CO_JOIN, PIRN_CO_CALL               the value the other one ended with; JOIN also -ETIMEDOUT
+ *     PIRN_CO_JOIN, PIRN_CO_CALL               the value the other one ended with; JOIN also
+ *                                              -ETIMEDOUT
  *     PIRN_CO_PARK                             what pirn_co_wake gave, or -ETIMEDOUT
- *     PIRN_CO_WAIT (in pirn/co_wait.h)         the result of the wait for a mutex, a queue, a port ...
+ *     PIRN_CO_WAIT (in pirn/co_wait.h)         the result of the wait for a mutex, a queue, a port
+ *                                              ...
  * and each of them -ECANCELED, or what pirn_io_add, pirn_timer_start or pirn_task_post refused with
  * (slots full, a bad fd). A refusal comes back at once, in the same turn: a loop that ignores
  * negative results may never return to the event loop. Use errors: -EDEADLK, joining oneself or
@@ -93,8 +97,8 @@ extern "C" {
 struct pirn_co;
 struct pirn_waiter;
 
-/* What a body returns: which coroutine runs next. Made by the macros only; it is a struct so that a plain `return 0;` in a
- * body is a compile error instead of a coroutine that vanishes. */
+/* What a body returns: which coroutine runs next. Made by the macros only; it is a struct so that a
+ * plain `return 0;` in a body is a compile error instead of a coroutine that vanishes. */
 struct pirn_co_step {
     struct pirn_co *next;
 };
@@ -145,13 +149,15 @@ enum {
  * BEGIN, without a value.
  */
 #define PIRN_CO_BEGIN(co) switch ((co)->line) { case 0:
-#define PIRN_CO_END(co) break; default: return pirn_co_return_((co), -EINVAL); } return pirn_co_return_((co), 0)
+#define PIRN_CO_END(co) \
+    break; default: return pirn_co_return_((co), -EINVAL); } return pirn_co_return_((co), 0)
 
 /* Ends the coroutine with an int of your choice; by custom negative for an error. */
 #define PIRN_CO_RETURN(co, value) return pirn_co_return_((co), (value))
 
-/* Waits until `fd` is ready for `interest` (PIRN_READ, PIRN_WRITE, PIRN_URGENT, or-ed), at most `timeout_ns` (PIRN_FOREVER: no
- * limit). PIRN_ERROR and PIRN_HANGUP end the wait too, as they do for every watcher. */
+/* Waits until `fd` is ready for `interest` (PIRN_READ, PIRN_WRITE, PIRN_URGENT, or-ed), at most
+ * `timeout_ns` (PIRN_FOREVER: no limit). PIRN_ERROR and PIRN_HANGUP end the wait too, as they do
+ * for every watcher. */
 #define PIRN_CO_AWAIT_FD(co, fd, interest, timeout_ns) \
     PIRN_CO_LEAVE_(pirn_co_await_fd_((co), __LINE__, (fd), (interest), (timeout_ns)))
 #define PIRN_CO_READABLE(co, fd, timeout_ns) PIRN_CO_AWAIT_FD(co, fd, PIRN_READ, timeout_ns)
@@ -170,15 +176,16 @@ enum {
  * Waits until `other` has ended; at once if it has already. Giving up, by timeout or cancellation,
  * leaves `other` running.
  */
-#define PIRN_CO_JOIN(co, other, timeout_ns) PIRN_CO_LEAVE_(pirn_co_join_((co), __LINE__, (other), (timeout_ns)))
+#define PIRN_CO_JOIN(co, other, timeout_ns) \
+    PIRN_CO_LEAVE_(pirn_co_join_((co), __LINE__, (other), (timeout_ns)))
 
-/* Runs `callee` (a struct pirn_co of the caller's, usually beside `co`) to its end. It starts at once and needs no slot.
- * Cancelling the caller cancels the callee's await. */
+/* Runs `callee` (a struct pirn_co of the caller's, usually beside `co`) to its end. It starts at
+ * once and needs no slot. Cancelling the caller cancels the callee's await. */
 #define PIRN_CO_CALL(co, callee, body, user) \
     PIRN_CO_LEAVE_(pirn_co_call_((co), __LINE__, (callee), (body), (user)))
 
-/* The return comes before the label, never an if: so nothing falls through, and an await that fails at once takes the same
- * way as one that waits. */
+/* The return comes before the label, never an if: so nothing falls through, and an await that fails
+ * at once takes the same way as one that waits. */
 #define PIRN_CO_LEAVE_(step) do { return step; case __LINE__:; } while (0)
 
 /* ---- inside: not for use ---- */
@@ -243,7 +250,7 @@ static inline void pirn_co_run_(struct pirn_co *co)
 
         co->state = PIRN_CO_RUNNING_;
         next = co->body(co, co->user).next;
-        if (next == NULL && co->state == PIRN_CO_RUNNING_)     /* it awaited in somebody else's name */
+        if (next == NULL && co->state == PIRN_CO_RUNNING_)  /* it awaited in somebody else's name */
             next = pirn_co_return_(co, -EINVAL).next;
         co = next;
     }
@@ -254,7 +261,8 @@ static inline void pirn_co_on_task_(struct pirn_loop *loop, void *user)
     struct pirn_co *co = (struct pirn_co *)user;
 
     (void)loop;
-    if (co->line == 0 && co->result == -ECANCELED) {           /* cancelled before it began: the body never runs */
+    /* cancelled before it began: the body never runs */
+    if (co->line == 0 && co->result == -ECANCELED) {
         co->state = PIRN_CO_RUNNING_;
         pirn_co_run_(pirn_co_return_(co, -ECANCELED).next);
         return;
@@ -262,18 +270,21 @@ static inline void pirn_co_on_task_(struct pirn_loop *loop, void *user)
     pirn_co_run_(co);
 }
 
-static inline void pirn_co_on_timer_(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed, void *user)
+static inline void pirn_co_on_timer_(struct pirn_loop *loop, struct pirn_timer timer,
+                                     uint64_t missed, void *user)
 {
     struct pirn_co *co = (struct pirn_co *)user;
 
     (void)loop, (void)timer, (void)missed;
-    co->timer.slot = co->timer.generation = 0;                 /* a one-shot timer is dead when its callback runs */
+    /* a one-shot timer is dead when its callback runs */
+    co->timer.slot = co->timer.generation = 0;
     pirn_co_disarm_(co);
     co->result = co->state == PIRN_CO_DELAYED_ ? 0 : -ETIMEDOUT;
     pirn_co_run_(co);
 }
 
-static inline void pirn_co_on_ready_(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
+static inline void pirn_co_on_ready_(struct pirn_loop *loop, struct pirn_io io, int fd,
+                                     uint32_t ready, void *user)
 {
     struct pirn_co *co = (struct pirn_co *)user;
 
@@ -330,7 +341,8 @@ static inline struct pirn_co_step pirn_co_wait_(struct pirn_co *co, uint32_t sta
     return pirn_co_step_(NULL);
 }
 
-static inline struct pirn_co_step pirn_co_await_fd_(struct pirn_co *co, int line, int fd, uint32_t interest,
+static inline struct pirn_co_step pirn_co_await_fd_(struct pirn_co *co, int line, int fd,
+                                                    uint32_t interest,
                                                     uint64_t timeout_ns)
 {
     int rc;
@@ -398,7 +410,8 @@ static inline int pirn_co_check_join_(const struct pirn_co *co, const struct pir
     return other->waiter != NULL ? -EBUSY : 0;
 }
 
-static inline struct pirn_co_step pirn_co_join_(struct pirn_co *co, int line, struct pirn_co *other, uint64_t timeout_ns)
+static inline struct pirn_co_step pirn_co_join_(struct pirn_co *co, int line, struct pirn_co *other,
+                                                uint64_t timeout_ns)
 {
     int rc;
 
@@ -418,7 +431,8 @@ static inline struct pirn_co_step pirn_co_join_(struct pirn_co *co, int line, st
 
 static inline int pirn_co_is_live(const struct pirn_co *co);
 
-static inline struct pirn_co_step pirn_co_call_(struct pirn_co *co, int line, struct pirn_co *callee, pirn_co_fn body,
+static inline struct pirn_co_step pirn_co_call_(struct pirn_co *co, int line,
+                                                struct pirn_co *callee, pirn_co_fn body,
                                                 void *user)
 {
     if (co->state != PIRN_CO_RUNNING_)
@@ -451,9 +465,11 @@ static inline struct pirn_co *pirn_co_innermost_(struct pirn_co *co)
 
 /* ---- from outside ---- */
 
-/* Starts a coroutine: its body first runs in the coming turn. `co`: zeroed, or ended; yours, and stays in place until it has
- * ended. 0; -EINVAL: a NULL; -EBUSY: it is live; -EAGAIN: the task queue is full. On an error nothing has changed. O(1). */
-static inline int pirn_co_start(struct pirn_loop *loop, struct pirn_co *co, pirn_co_fn body, void *user)
+/* Starts a coroutine: its body first runs in the coming turn. `co`: zeroed, or ended; yours, and
+ * stays in place until it has ended. 0; -EINVAL: a NULL; -EBUSY: it is live; -EAGAIN: the task
+ * queue is full. On an error nothing has changed. O(1). */
+static inline int pirn_co_start(struct pirn_loop *loop, struct pirn_co *co, pirn_co_fn body,
+                                void *user)
 {
     struct pirn_task task;
     int rc;
@@ -541,10 +557,10 @@ static inline int pirn_co_cancel(struct pirn_co *co)
     return pirn_co_queue_(innermost, -ECANCELED);
 }
 
-/* Stops at once: neither the body nor any callee's ever runs again, every slot is free when this returns, and the memory is the
- * caller's again. What the body held (an fd) is for whoever stops it to clean up. Whoever joins or
- * called it gets -ECANCELED.
- * 0 and errors as pirn_co_cancel; -EAGAIN only if somebody waits for it. O(depth of calls). */
+/* Stops at once: neither the body nor any callee's ever runs again, every slot is free when this
+ * returns, and the memory is the caller's again. What the body held (an fd) is for whoever stops it
+ * to clean up. Whoever joins or called it gets -ECANCELED. 0 and errors as pirn_co_cancel; -EAGAIN
+ * only if somebody waits for it. O(depth of calls). */
 static inline int pirn_co_stop(struct pirn_co *co)
 {
     if (co == NULL)
@@ -554,7 +570,7 @@ static inline int pirn_co_stop(struct pirn_co *co)
     if (pirn_co_innermost_(co)->state == PIRN_CO_RUNNING_)
         return -EBUSY;
     if (co->waiter != NULL) {
-        int rc = pirn_co_queue_(co->waiter, -ECANCELED);       /* which also takes co->waiter down */
+        int rc = pirn_co_queue_(co->waiter, -ECANCELED);  /* which also takes co->waiter down */
         if (rc < 0)
             return rc;
     }

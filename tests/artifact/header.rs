@@ -52,7 +52,8 @@ fn compare(fresh: &Path, name: &str) {
         .find(|(_, (committed, made))| committed != made)
     {
         panic!(
-            "{name} is not what src/ffi says: `cargo build --features header`\nline {}:\n-{old}\n+{new}",
+            "{name} is not up to date: run `cargo build --features header`\n\
+             line {}:\n-{old}\n+{new}",
             number + 1
         );
     }

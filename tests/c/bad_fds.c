@@ -26,8 +26,10 @@ static void what_is_not_open_is_refused(void)
     int closed = dup(0);
     MUST(closed >= 0 && close(closed) == 0);
     const int bad[] = { -1, -2, -64, -65, -1000, -2147483647 - 1, closed, 2147483647, 1 << 20 };
-    const uint32_t interests[] = { 0, PIRN_READ, PIRN_WRITE, PIRN_URGENT, PIRN_READ | PIRN_WRITE | PIRN_URGENT,
-                                   PIRN_READ | PIRN_ONESHOT, PIRN_READ | PIRN_HIGH, PIRN_WRITE | PIRN_LOW | PIRN_UNREF };
+    const uint32_t interests[] = { 0, PIRN_READ, PIRN_WRITE, PIRN_URGENT,
+                                   PIRN_READ | PIRN_WRITE | PIRN_URGENT,
+                                   PIRN_READ | PIRN_ONESHOT, PIRN_READ | PIRN_HIGH,
+                                   PIRN_WRITE | PIRN_LOW | PIRN_UNREF };
     for (size_t at = 0; at < sizeof bad / sizeof *bad; at++)
         for (size_t of = 0; of < sizeof interests / sizeof *interests; of++) {
             /*
@@ -126,7 +128,8 @@ static void unknown_bits_are_refused(void)
     GIVES(pirn_raise_add(loop, 1, PIRN_HIGH | PIRN_LOW, see_io, NULL, NULL), -EINVAL);
     GIVES(pirn_raise_add(loop, UINT32_MAX, 0, see_io, NULL, NULL), -EINVAL);
     GIVES(pirn_raise(loop, UINT32_MAX), -EINVAL);
-    GIVES(pirn_timer_start(loop, 1, 1, PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP, see_timer, NULL, NULL), -EINVAL);
+    GIVES(pirn_timer_start(loop, 1, 1, PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP, see_timer, NULL,
+                           NULL), -EINVAL);
     EQUAL(stats_of(loop).io_used, 0);
     EQUAL(stats_of(loop).timer_used, 0);
     CLOSE(loop);
@@ -178,8 +181,10 @@ static void files_that_are_always_ready_are_reported_alike(void)
     struct pirn_io io;
     char name[] = "/tmp/pirn-regular-XXXXXX";
     int regular = mkstemp(name);
-    int files[] = { regular, open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC),
-                    open("/dev/zero", O_RDWR | O_CLOEXEC), open("/dev/urandom", O_RDWR | O_CLOEXEC) };
+    int files[] = { regular, open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+                    open("/dev/null", O_RDWR | O_CLOEXEC),
+                    open("/dev/zero", O_RDWR | O_CLOEXEC),
+                    open("/dev/urandom", O_RDWR | O_CLOEXEC) };
     MUST(regular >= 0 && unlink(name) == 0);
     OPEN(loop, block, the_backend);
     uint32_t can = pirn_capabilities(loop);
@@ -199,8 +204,10 @@ static void files_that_are_always_ready_are_reported_alike(void)
         GIVES(pirn_turn(loop, 0), 0);
         OK(pirn_io_remove(loop, io));
         GIVES(pirn_turn(loop, 0), 0);
-        REFUSES_FD(loop, files[at], PIRN_READ | PIRN_EDGE, can & PIRN_CAN_EDGE ? -EPERM : -EOPNOTSUPP);
-        REFUSES_FD(loop, files[at], PIRN_READ | PIRN_EXCLUSIVE, can & PIRN_CAN_EXCLUSIVE ? -EPERM : -EOPNOTSUPP);
+        REFUSES_FD(loop, files[at], PIRN_READ | PIRN_EDGE,
+                   can & PIRN_CAN_EDGE ? -EPERM : -EOPNOTSUPP);
+        REFUSES_FD(loop, files[at], PIRN_READ | PIRN_EXCLUSIVE,
+                   can & PIRN_CAN_EXCLUSIVE ? -EPERM : -EOPNOTSUPP);
         /* Once and again by hand. */
         OK(pirn_io_add(loop, files[at], PIRN_READ | PIRN_ONESHOT, see_io, &seen, &io));
         GIVES(pirn_turn(loop, 0), 1);
@@ -300,7 +307,8 @@ static void fd_zero_is_an_fd_like_any(void)
     int opened = open_loop(&loop, block, sizeof block, the_backend, 0, 0, 0);
     int taken = fcntl(0, F_GETFD);
     int added = pirn_io_add(loop, pair[0], PIRN_READ, see_io, &seen, NULL);
-    int own = the_backend == PIRN_BACKEND_HOST ? -EINVAL : pirn_io_add(loop, 0, PIRN_READ, see_io, NULL, NULL);
+    int own = the_backend == PIRN_BACKEND_HOST ?
+        -EINVAL : pirn_io_add(loop, 0, PIRN_READ, see_io, NULL, NULL);
     int waked = pirn_wake(loop), empty = pirn_turn(loop, PIRN_FOREVER);
     ssize_t written = write(pair[1], "x", 1);
     int turned = pirn_turn(loop, PIRN_FOREVER);

@@ -178,7 +178,8 @@ static void stats_write_no_more_than_asked(void)
         OK(pirn_stats(loop, &given.stats));
         EQUAL(given.stats.size, size);
         EQUAL(given.stats.backend, the_backend);
-        for (size_t at = size < sizeof given.stats ? size : sizeof given.stats; at < sizeof given; at++)
+        for (size_t at = size < sizeof given.stats ?
+             size : sizeof given.stats; at < sizeof given; at++)
             EQUAL(bytes[at], 0xa5);
     }
     CLOSE(loop);
@@ -310,7 +311,8 @@ static void handles_do_not_outlive_the_loop(void)
 /* The first timer of a loop in a block that knows of no earlier life. */
 static struct pirn_timer first_timer(uint32_t seed)
 {
-    struct pirn_config config = { .size = sizeof config, .io = IO, .timers = TIMERS, .tasks = TASKS };
+    struct pirn_config config = { .size = sizeof config, .io = IO, .timers = TIMERS,
+                                  .tasks = TASKS };
     struct pirn_loop *loop;
     struct pirn_timer timer = ZERO_TIMER;
     config.backend = the_backend;

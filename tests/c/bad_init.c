@@ -151,7 +151,8 @@ static void huge_blocks_are_welcome(void)
     struct pirn_config given = config_of(IO, TIMERS, TASKS);
     size_t size = sizeof(void *) == 8 ? (size_t)5 << 30 : (size_t)1 << 29;
     struct rusage before, after;
-    void *huge = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *huge = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     MUST(huge != MAP_FAILED);
     getrusage(RUSAGE_SELF, &before);
     ACCEPTS(huge, size, &given);
@@ -370,7 +371,8 @@ static void a_host_must_be_whole(void)
     REFUSES(block, sizeof block, &config, -EINVAL);
     given.host.capabilities = 0;
     /* What is missing is zero, and half a pointer is missing. */
-    for (uint32_t size = 0; size < offsetof(struct pirn_host, wait) + sizeof given.host.wait; size++) {
+    for (uint32_t size = 0; size < offsetof(struct pirn_host,
+                                            wait) + sizeof given.host.wait; size++) {
         given.host.size = size;
         REFUSES(block, sizeof block, &config, size < 4 ? -EBADMSG : -EINVAL);
     }
@@ -389,7 +391,8 @@ static void capacities_come_from_config_or_block(void)
 {
     struct pirn_loop *loop;
     struct pirn_config config;
-    static const uint32_t few[][3] = { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 }, { 1, 1, 1 }, { 3, 2, 5 }, { IO, TIMERS, TASKS } };
+    static const uint32_t few[][3] = { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 }, { 1, 1, 1 },
+                                       { 3, 2, 5 }, { IO, TIMERS, TASKS } };
     for (size_t at = 0; at < sizeof few / sizeof *few; at++) {
         const uint32_t *of = few[at];
         config = config_of(of[0], of[1], of[2]);

@@ -27,7 +27,8 @@ static int is_child;
 static void open_world(int has_fd)
 {
     memset(&idle_seen, 0, sizeof idle_seen);
-    MUST(pipe2(idle_pipe, O_NONBLOCK | O_CLOEXEC) == 0 && pipe2(other_pipe, O_NONBLOCK | O_CLOEXEC) == 0);
+    MUST(pipe2(idle_pipe, O_NONBLOCK | O_CLOEXEC) == 0 &&
+         pipe2(other_pipe, O_NONBLOCK | O_CLOEXEC) == 0);
     OPEN(loop, block, the_backend);
     fd = has_fd ? pirn_fd(loop) : -1;
     OK(pirn_io_add(loop, idle_pipe[0], PIRN_READ, see_io, &idle_seen, &idle));
@@ -73,9 +74,11 @@ static void look(struct objects *objects)
         while (fgets(line, sizeof line, file) != NULL) {
             long long seconds, nanoseconds;
             if (sscanf(line, "it_value: (%lld, %lld)", &seconds, &nanoseconds) == 2)
-                objects->alarm_ns = monotonic_ns() + (uint64_t)seconds * SECOND + (uint64_t)nanoseconds;
+                objects->alarm_ns = monotonic_ns() + (uint64_t)seconds * SECOND +
+                    (uint64_t)nanoseconds;
             else if (length + sizeof name + sizeof line < sizeof objects->text)
-                length += (size_t)snprintf(objects->text + length, sizeof name + sizeof line, "%s %s", name, line);
+                length += (size_t)snprintf(objects->text + length, sizeof name + sizeof line,
+                                           "%s %s", name, line);
         }
         fclose(file);
     }
@@ -89,7 +92,8 @@ static void are_as_they_were(const struct objects *before)
         FAIL("the child has changed the parent's kernel objects");
         printf("before:\n%safter:\n%s", before->text, now.text);
     }
-    uint64_t later = now.alarm_ns > before->alarm_ns ? now.alarm_ns - before->alarm_ns : before->alarm_ns - now.alarm_ns;
+    uint64_t later = now.alarm_ns > before->alarm_ns ?
+        now.alarm_ns - before->alarm_ns : before->alarm_ns - now.alarm_ns;
     CHECK(later < SECOND);
 }
 
@@ -127,22 +131,27 @@ SAYS(say_ended, long result = pirn_ended(loop); return result == PIRN_GOING ? 0 
 SAYS(say_deinit, return pirn_deinit(loop);)
 SAYS(say_dispatch, return pirn_dispatch(loop);)
 SAYS(say_fd, long result = pirn_fd(loop); return result >= 0 || result == -EOPNOTSUPP ? 0 : result;)
-SAYS(say_fd_closing, long result = pirn_fd_closing(loop, idle_pipe[0]); return result == 1 ? 0 : result;)
+SAYS(say_fd_closing, long result = pirn_fd_closing(loop, idle_pipe[0]);
+     return result == 1 ? 0 : result;)
 SAYS(say_grow, static uint64_t bigger[sizeof block / sizeof *block];
     return pirn_grow(loop, bigger, sizeof bigger, IO, TIMERS, TASKS, NULL, NULL);)
 SAYS(say_hook_add, return pirn_hook_add(loop, PIRN_HOOK_IDLE, PIRN_UNREF, see_io, &seen, NULL);)
 SAYS(say_hold, return pirn_hold(loop);)
-SAYS(say_init, struct pirn_loop *made; return open_loop(&made, block, sizeof block, the_backend, 0, 0, 0);)
+SAYS(say_init, struct pirn_loop *made;
+     return open_loop(&made, block, sizeof block, the_backend, 0, 0, 0);)
 SAYS(say_io_add, return pirn_io_add(loop, idle_pipe[1], PIRN_WRITE, see_io, &seen, NULL);)
 SAYS(say_io_feed, return pirn_io_feed(loop, idle, PIRN_READ);)
 SAYS(say_info_next, struct pirn_info info = { .size = sizeof info };
     long result = pirn_info_next(loop, &info); return result == 1 ? 0 : result;)
 SAYS(say_io_info, return pirn_io_info(loop, idle, NULL);)
 SAYS(say_io_set_callback, return pirn_io_set_callback(loop, idle, see_io, &idle_seen);)
-SAYS(say_task_info, struct pirn_task task = { 0, 0 }; (void)pirn_task_post(loop, see_task, &seen, &task);
-    long result = pirn_task_info(loop, task, NULL); (void)pirn_task_cancel(loop, task); return result;)
+SAYS(say_task_info, struct pirn_task task = { 0, 0 };
+     (void)pirn_task_post(loop, see_task, &seen, &task);
+    long result = pirn_task_info(loop, task, NULL); (void)pirn_task_cancel(loop, task);
+    return result;)
 SAYS(say_timer_info, return pirn_timer_info(loop, timer, NULL);)
-SAYS(say_timer_set, struct pirn_timer own = timer; return pirn_timer_set(loop, &own, 0, 0, 0, see_timer, &seen);)
+SAYS(say_timer_set, struct pirn_timer own = timer;
+     return pirn_timer_set(loop, &own, 0, 0, 0, see_timer, &seen);)
 SAYS(say_timer_set_callback, return pirn_timer_set_callback(loop, timer, see_timer, &seen);)
 SAYS(say_io_modify, return pirn_io_modify(loop, idle, 0);)
 SAYS(say_io_ref, return pirn_io_ref(loop, idle);)
@@ -155,17 +164,22 @@ SAYS(say_raise, return pirn_raise(loop, 1);)
 SAYS(say_raise_add, return pirn_raise_add(loop, 2, 0, see_io, &seen, NULL);)
 SAYS(say_release, (void)pirn_hold(loop); return pirn_release(loop);)
 SAYS(say_remote_post, return pirn_remote_post(loop, see_task, &seen);)
-SAYS(say_run, (void)pirn_stop(loop); long result = pirn_run(loop); return result == PIRN_STOPPED ? 0 : result;)
-SAYS(say_run_until, long result = pirn_run_until(loop, 1); return result == PIRN_EXPIRED ? 0 : result;)
-SAYS(say_stats, struct pirn_stats stats = { .size = sizeof stats }; return pirn_stats(loop, &stats);)
+SAYS(say_run, (void)pirn_stop(loop); long result = pirn_run(loop);
+     return result == PIRN_STOPPED ? 0 : result;)
+SAYS(say_run_until, long result = pirn_run_until(loop, 1);
+     return result == PIRN_EXPIRED ? 0 : result;)
+SAYS(say_stats, struct pirn_stats stats = { .size = sizeof stats };
+     return pirn_stats(loop, &stats);)
 SAYS(say_stop, return pirn_stop(loop);)
 SAYS(say_storage_size, return pirn_storage_size(1, 1, 1) == 0;)
 SAYS(say_strerror, return pirn_strerror(-1) == NULL;)
 SAYS(say_take, struct pirn_due due; return pirn_take(loop, &due, 1);)
-SAYS(say_task_cancel, struct pirn_task task = { 0, 0 }; (void)pirn_task_post(loop, see_task, &seen, &task);
+SAYS(say_task_cancel, struct pirn_task task = { 0, 0 };
+     (void)pirn_task_post(loop, see_task, &seen, &task);
     return pirn_task_cancel(loop, task);)
 SAYS(say_task_post, return pirn_task_post(loop, see_task, &seen, NULL);)
-SAYS(say_task_reclaim, pirn_task_fn callback; void *user; return pirn_task_reclaim(loop, &callback, &user);)
+SAYS(say_task_reclaim, pirn_task_fn callback; void *user;
+     return pirn_task_reclaim(loop, &callback, &user);)
 SAYS(say_timer_again, return pirn_timer_again(loop, timer, 0);)
 SAYS(say_timer_ref, return pirn_timer_ref(loop, timer);)
 SAYS(say_timer_remaining, uint64_t remaining; return pirn_timer_remaining(loop, timer, &remaining);)
@@ -351,10 +365,12 @@ static void in_a_callback(void)
 
 static void holds(int has_fd)
 {
-    static void (*const checks[])(void) = { in_a_copy, in_a_copy_that_is_taken_over, in_a_copy_that_is_ended };
+    static void (*const checks[])(void) = { in_a_copy, in_a_copy_that_is_taken_over,
+                                            in_a_copy_that_is_ended };
     struct objects objects;
     char name[64];
-    (void)snprintf(name, sizeof name, "%s, %s", call->function, has_fd ? "with pirn_fd" : "without");
+    (void)snprintf(name, sizeof name, "%s, %s", call->function,
+                   has_fd ? "with pirn_fd" : "without");
     context = name;
     open_world(has_fd);
     look(&objects);

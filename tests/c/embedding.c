@@ -119,7 +119,8 @@ static void the_fd_tells_of_everything(void)
         EQUAL(is_readable(fd, 3), 0);
         OK(pirn_timer_start(loop, 1, 0, PIRN_TIMER_ABSOLUTE, see_timer, &seen, &timer));
         turn_foreign(loop, fd, 1);
-        OK(pirn_timer_start(loop, MILLISECOND, MILLISECOND, PIRN_TIMER_FIXED_DELAY, see_timer, &seen, &timer));
+        OK(pirn_timer_start(loop, MILLISECOND, MILLISECOND, PIRN_TIMER_FIXED_DELAY, see_timer,
+                            &seen, &timer));
         for (int tick = 0; tick < 5; tick++)
             turn_foreign(loop, fd, 1);
         OK(pirn_timer_stop(loop, timer));

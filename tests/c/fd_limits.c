@@ -38,7 +38,8 @@ static void fds_beyond_1024(void)
     struct pirn_loop *loop;
     size_t size = pirn_storage_size(WATCHERS, 4, 4);
     const int range = 1024 + 16 * WATCHERS;
-    static const int numbers[] = { 500, 1023, 1024, 1025, 1500, 1024 + 16 * WATCHERS - 1, 1024 + 16 * WATCHERS + 500, 4000 };
+    static const int numbers[] = { 500, 1023, 1024, 1025, 1500, 1024 + 16 * WATCHERS - 1,
+                                   1024 + 16 * WATCHERS + 500, 4000 };
     int refused = 0, beyond = 0;
     raise_limit(4096);
     MUST(open_loop(&loop, block, size, the_backend, WATCHERS, 4, 4) == 0);

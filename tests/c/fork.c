@@ -344,9 +344,11 @@ static void copy_outlives_the_runner(struct pirn_loop *loop)
 
 static void fork_while_threads_are_busy(void)
 {
-    static void (*const while_posting[])(struct pirn_loop *) = { copy_is_ended_at_once, copy_outlives_the_posters,
+    static void (*const while_posting[])(struct pirn_loop *) = { copy_is_ended_at_once,
+                                                                 copy_outlives_the_posters,
                                                                   copy_hands_back_what_was_posted };
-    static void (*const while_running[])(struct pirn_loop *) = { copy_is_ended_at_once, copy_outlives_the_runner };
+    static void (*const while_running[])(struct pirn_loop *) = { copy_is_ended_at_once,
+                                                                 copy_outlives_the_runner };
     struct pirn_loop *loop = busy_loop();
     pthread_t posters[2], runner;
     void *result;
@@ -537,7 +539,8 @@ static void exec_inherits_nothing(void)
         dup2(output[1], 1);
         close(output[0]);
         close(output[1]);
-        execl("/bin/sh", "sh", "-c", "for fd in /proc/self/fd/*; do readlink $fd; done", (char *)NULL);
+        execl("/bin/sh", "sh", "-c", "for fd in /proc/self/fd/*; do readlink $fd; done",
+              (char *)NULL);
         _exit(127);
     }
     close(output[1]);
@@ -548,7 +551,8 @@ static void exec_inherits_nothing(void)
     list[length] = '\0';
     MUST(waitpid(child, &status, 0) == child && WIFEXITED(status));
     CHECK(length > 0);
-    CHECK(strstr(list, "eventpoll") == NULL && strstr(list, "eventfd") == NULL && strstr(list, "timerfd") == NULL);
+    CHECK(strstr(list, "eventpoll") == NULL && strstr(list, "eventfd") == NULL &&
+          strstr(list, "timerfd") == NULL);
     close(output[0]);
     CLOSE(loop);
 }

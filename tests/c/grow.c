@@ -17,7 +17,8 @@ static void *block_for(uint32_t io, uint32_t timers, uint32_t tasks, size_t *siz
     return memory;
 }
 
-static int grow(struct pirn_loop *loop, void *memory, size_t size, uint32_t io, uint32_t timers, uint32_t tasks)
+static int grow(struct pirn_loop *loop, void *memory, size_t size, uint32_t io, uint32_t timers,
+                uint32_t tasks)
 {
     return pirn_grow(loop, memory, size, io, timers, tasks, NULL, NULL);
 }
@@ -121,7 +122,8 @@ static void bad_growth_is_refused(void)
     struct pirn_loop *loop;
     struct pirn_io io[IO];
     size_t size, small_size;
-    void *memory = block_for(IO, TIMERS, TASKS, &size), *small = block_for(IO / 2, TIMERS, TASKS, &small_size);
+    void *memory = block_for(IO, TIMERS, TASKS, &size),
+        *small = block_for(IO / 2, TIMERS, TASKS, &small_size);
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     void *free_memory = &fd;
     size_t free_size = 7;

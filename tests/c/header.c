@@ -46,10 +46,12 @@ static void on_task(struct pirn_loop *loop, void *user)
 
 static uint32_t constants(void)
 {
-    uint32_t bits = PIRN_READ | PIRN_WRITE | PIRN_URGENT | PIRN_ERROR | PIRN_HANGUP | PIRN_INVALID | PIRN_PEER_CLOSED;
+    uint32_t bits = PIRN_READ | PIRN_WRITE | PIRN_URGENT | PIRN_ERROR | PIRN_HANGUP | PIRN_INVALID |
+        PIRN_PEER_CLOSED;
     bits |= PIRN_EDGE | PIRN_ONESHOT | PIRN_EXCLUSIVE | PIRN_HIGH | PIRN_LOW | PIRN_UNREF;
     bits |= PIRN_TIMER_ABSOLUTE | PIRN_TIMER_CACHED | PIRN_TIMER_FIXED_DELAY | PIRN_TIMER_SKIP;
-    bits |= PIRN_CAN_EDGE | PIRN_CAN_EXCLUSIVE | PIRN_CAN_FD | PIRN_CAN_NANOSECONDS | PIRN_MEASURE | PIRN_NO_FORK_CHECK | PIRN_VERSION;
+    bits |= PIRN_CAN_EDGE | PIRN_CAN_EXCLUSIVE | PIRN_CAN_FD | PIRN_CAN_NANOSECONDS | PIRN_MEASURE |
+        PIRN_NO_FORK_CHECK | PIRN_VERSION;
     switch (bits) {
     case PIRN_BACKEND_AUTO:
     case PIRN_BACKEND_SELECT:
@@ -131,7 +133,8 @@ int main(void)
     all->backend = PIRN_BACKEND_AUTO;
     all->io = all->timers = all->tasks = all->flags = all->seed = all->reserved = 0;
     all->host = 0;
-    if (constants() == 0 || block[0] != magic || shown[0] != magic || hidden[0] != magic || plain[0] != 0)
+    if (constants() == 0 || block[0] != magic || shown[0] != magic || hidden[0] != magic ||
+        plain[0] != 0)
         return 1;
     if (sizeof block != pirn_storage_size(64, 16, 32) || SIZE != pirn_storage_size(7, 7, 7))
         return 2;
@@ -146,7 +149,8 @@ int main(void)
     io = pirn_io_from_u64(pirn_io_to_u64(io));
     if (pirn_timer_stop(loop, timer) != 0 || pirn_io_remove(loop, io) != 0)
         return 10;
-    if (pirn_timer_start(loop, 0, 0, 0, timer_fn, 0, &timer) != 0 || pirn_task_post(loop, task_fn, &calls, 0) != 0)
+    if (pirn_timer_start(loop, 0, 0, 0, timer_fn, 0, &timer) != 0 ||
+        pirn_task_post(loop, task_fn, &calls, 0) != 0)
         return 5;
     if (pirn_run_until(loop, limit) != PIRN_DONE || calls != 1)
         return 6;

@@ -45,13 +45,15 @@ static void nothing_enters_again(struct pirn_loop *loop)
  * 93: one watcher, timer, task and handler is added, changed and removed, and it is as if it never
  * was.
  */
-static void never_called_io(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
+static void never_called_io(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready,
+                            void *user)
 {
     (void)loop, (void)io, (void)fd, (void)ready, (void)user;
     FAIL("called after it was removed");
 }
 
-static void never_called_timer(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed, void *user)
+static void never_called_timer(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed,
+                               void *user)
 {
     (void)loop, (void)timer, (void)missed, (void)user;
     FAIL("called after it was stopped");
@@ -131,7 +133,8 @@ static void inside_io(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_
     OK(pirn_io_remove(loop, io));
 }
 
-static void inside_timer(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed, void *user)
+static void inside_timer(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed,
+                         void *user)
 {
     (void)missed;
     inside(loop, user);

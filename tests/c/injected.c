@@ -57,7 +57,8 @@ static int begin_supervision(void)
     struct sock_fprog program = { .len = sizeof rules / sizeof *rules, .filter = rules };
     MUST(pthread_create(&thread, NULL, supervise, NULL) == 0);
     MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+    long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                      &program);
     if (fd < 0)
         return 0;
     atomic_store(&listener, (int)fd);
@@ -177,7 +178,8 @@ static int injected(void)
 
 static void test(uint32_t backend)
 {
-    static const int numbers[] = { SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_ppoll, SYS_pselect6,
+    static const int numbers[] = { SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_ppoll,
+                                   SYS_pselect6,
                                    SYS_eventfd2, SYS_timerfd_create, SET_ALARM, SYS_fcntl };
     static const int errors[] = { EINTR, ENOMEM, EMFILE, EPERM, ENOSYS };
     the_backend = backend;
@@ -196,7 +198,8 @@ static void test(uint32_t backend)
                 if (child == 0) {
                     int ended = injected();
                     if (ended == 1)
-                        printf("... system call %d, the %d. time: %s\n", plan_number, plan_nth, strerror(plan_error));
+                        printf("... system call %d, the %d. time: %s\n", plan_number, plan_nth,
+                               strerror(plan_error));
                     fflush(stdout);
                     _exit(ended);
                 }

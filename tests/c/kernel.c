@@ -31,10 +31,13 @@ static void refuse(const int *numbers, size_t count, int error)
     struct sock_filter rules[32];
     unsigned short length = 0;
     MUST(count < 12);
-    rules[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    rules[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                                                   offsetof(struct seccomp_data, nr));
     for (size_t at = 0; at < count; at++) {
-        rules[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)numbers[at], 0, 1);
-        rules[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error);
+        rules[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+                                                       (uint32_t)numbers[at], 0, 1);
+        rules[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+                                                       SECCOMP_RET_ERRNO | (uint32_t)error);
     }
     rules[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     struct sock_fprog program = { .len = length, .filter = rules };
@@ -113,8 +116,10 @@ static void auto_takes_the_best_that_works(void)
         SCENARIO(REFUSE(error, SYS_epoll_pwait, SYS_epoll_wait); chooses(PIRN_BACKEND_POLL););
         SCENARIO(REFUSE(error, SYS_epoll_ctl); chooses(PIRN_BACKEND_POLL););
         SCENARIO(REFUSE(error, SYS_epoll_pwait2); chooses(PIRN_BACKEND_EPOLL););
-        SCENARIO(REFUSE(error, SYS_epoll_create1, SYS_ppoll, SYS_poll); chooses(PIRN_BACKEND_SELECT););
-        SCENARIO(REFUSE(error, SYS_epoll_create1, SYS_ppoll, SYS_poll, SYS_pselect6, SYS_select); chooses(-EOPNOTSUPP););
+        SCENARIO(REFUSE(error, SYS_epoll_create1, SYS_ppoll, SYS_poll);
+                 chooses(PIRN_BACKEND_SELECT););
+        SCENARIO(REFUSE(error, SYS_epoll_create1, SYS_ppoll, SYS_poll, SYS_pselect6, SYS_select);
+                 chooses(-EOPNOTSUPP););
         /* The wake object is needed by all. */
         SCENARIO(REFUSE(error, SYS_eventfd2, SYS_eventfd); chooses(-EOPNOTSUPP););
     }

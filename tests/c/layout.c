@@ -18,7 +18,8 @@ struct aligned_due { char c; struct pirn_due value; };
 struct aligned_info { char c; struct pirn_info value; };
 
 #define STRUCT(name) \
-    printf("struct pirn_%s %zu %zu\n", #name, sizeof(struct pirn_##name), offsetof(struct aligned_##name, value))
+    printf("struct pirn_%s %zu %zu\n", #name, sizeof(struct pirn_##name), \
+           offsetof(struct aligned_##name, value))
 #define FIELD(name, field) \
     printf("field pirn_%s.%s %zu %zu\n", #name, #field, offsetof(struct pirn_##name, field), \
            sizeof(((struct pirn_##name *)0)->field))
@@ -161,7 +162,8 @@ int main(void)
 
     /* Constant expressions against the function. */
 #define SIZE(io, timers, tasks) \
-    printf("size %d/%d/%d %zu %zu\n", io, timers, tasks, (size_t)PIRN_STORAGE_SIZE(io, timers, tasks), \
+    printf("size %d/%d/%d %zu %zu\n", io, timers, tasks, \
+           (size_t)PIRN_STORAGE_SIZE(io, timers, tasks), \
            pirn_storage_size(io, timers, tasks))
     SIZE(0, 0, 0);
     SIZE(1, 0, 0);

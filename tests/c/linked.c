@@ -32,7 +32,8 @@ int main(void)
         config.backend = backend;
         if (pirn_init(&loop, block, sizeof block, &config) != 0)
             return 1;
-        if (pirn_timer_start(loop, 100000, 0, 0, on_timer, &calls, 0) != 0 || pirn_run(loop) != PIRN_DONE)
+        if (pirn_timer_start(loop, 100000, 0, 0, on_timer, &calls, 0) != 0 ||
+            pirn_run(loop) != PIRN_DONE)
             return 2;
         if (pirn_deinit(loop) != 0)
             return 3;

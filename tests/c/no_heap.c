@@ -80,7 +80,8 @@ int brk(void *to)
 /* ---- the rule ---- */
 
 #define KILL_ON(number) \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1), \
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
 
 /* No memory from the kernel, for all threads, from now on. */
 static int forbid_memory(void)
@@ -220,7 +221,8 @@ int main(int argc, char **argv)
         if (argc > 1 && strcmp(argv[1], "mmap") == 0)
             mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         long made = allocation_count - before;
-        int size = snprintf(line, sizeof line, "%s: %ld allocations, %d echoes, %d posts, %d ticks\n",
+        int size = snprintf(line, sizeof line,
+                            "%s: %ld allocations, %d echoes, %d posts, %d ticks\n",
                             pirn_backend_name((int)backend), made, echoed, (int)posts_run, ticks);
         NEED(write(1, line, (size_t)size) == size);
         if (made != 0)

@@ -8,11 +8,13 @@
 static long system_call(long number, long a, long b, long c)
 {
     long result;
-    __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+    __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11",
+                     "memory");
     return result;
 }
 
-#define NEED(claim) do { if (!(claim)) system_call(231, __LINE__ & 127 ? __LINE__ & 127 : 1, 0, 0); } while (0)
+#define NEED(claim) \
+    do { if (!(claim)) system_call(231, __LINE__ & 127 ? __LINE__ & 127 : 1, 0, 0); } while (0)
 
 static PIRN_STORAGE(block, 4, 4, 4);
 static int calls;

@@ -67,7 +67,8 @@ static void open_world(void)
 {
     static const char byte = 'x';
     memset(&seen, 0, sizeof seen);
-    MUST(pipe2(idle_pipe, O_NONBLOCK | O_CLOEXEC) == 0 && pipe2(ready_pipe, O_NONBLOCK | O_CLOEXEC) == 0);
+    MUST(pipe2(idle_pipe, O_NONBLOCK | O_CLOEXEC) == 0 &&
+         pipe2(ready_pipe, O_NONBLOCK | O_CLOEXEC) == 0);
     OPEN(loop, block, PIRN_BACKEND_EPOLL);
     fd = pirn_fd(loop);
     MUST(fd >= 0);
@@ -152,7 +153,8 @@ static void after_a_refused_turn(void)
 static void after_a_refused_run(void)
 {
     struct pirn_timer timer;
-    OK(pirn_timer_start(loop, REFUSED_MS * MILLISECOND + MILLISECOND / 2, 0, 0, see_timer, &seen, &timer));
+    OK(pirn_timer_start(loop, REFUSED_MS * MILLISECOND + MILLISECOND / 2, 0, 0, see_timer, &seen,
+                        &timer));
     GIVES(pirn_run(loop), -ENOMEM);
     OK(pirn_timer_stop(loop, timer));
 }
@@ -216,7 +218,8 @@ static void see_once(struct pirn_loop *loop, struct pirn_io io, int number, uint
 
 #define CALL(name, ...) static void name(void) { __VA_ARGS__ }
 
-CALL(add_ready, OK(pirn_io_remove(loop, ready)); OK(pirn_io_add(loop, ready_pipe[1], PIRN_WRITE, see_io, &seen, NULL));)
+CALL(add_ready, OK(pirn_io_remove(loop, ready));
+     OK(pirn_io_add(loop, ready_pipe[1], PIRN_WRITE, see_io, &seen, NULL));)
 CALL(add_second, OK(pirn_io_add(loop, idle_pipe[1], PIRN_WRITE, see_io, &seen, NULL));)
 CALL(add_idle, OK(pirn_io_add(loop, ready_pipe[1], 0, see_io, &seen, NULL));)
 CALL(add_high, OK(pirn_io_add(loop, ready_pipe[1], PIRN_WRITE | PIRN_HIGH, see_io, &seen, NULL));)
@@ -227,7 +230,8 @@ CALL(add_always, int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 CALL(add_to_full, struct pirn_io none; int result;
     while ((result = pirn_io_add(loop, idle_pipe[0], 0, see_io, &seen, NULL)) == 0)
         ;
-    EQUAL(result, -ENOSPC); GIVES(pirn_io_add(loop, ready_pipe[1], PIRN_WRITE, see_io, &seen, &none), -ENOSPC);)
+    EQUAL(result, -ENOSPC);
+    GIVES(pirn_io_add(loop, ready_pipe[1], PIRN_WRITE, see_io, &seen, &none), -ENOSPC);)
 /*
  * The number was closed while it was watched and is a regular file now, which epoll refuses: the
  * old watcher is to be told.
@@ -242,45 +246,61 @@ CALL(add_refused_where_one_is_lost,
     close(fds[1]); close(file); edge_fd = fds[0];)
 CALL(modify_ready, OK(pirn_io_modify(loop, ready, PIRN_READ));)
 CALL(modify_writable, OK(pirn_io_modify(loop, paused, PIRN_WRITE));)
-CALL(modify_and_back, OK(pirn_io_modify(loop, ready, PIRN_READ)); OK(pirn_io_modify(loop, ready, 0));)
+CALL(modify_and_back, OK(pirn_io_modify(loop, ready, PIRN_READ));
+     OK(pirn_io_modify(loop, ready, 0));)
 CALL(modify_closed, int fds[2]; struct pirn_io io; MUST(pipe2(fds, O_NONBLOCK | O_CLOEXEC) == 0);
-    OK(pirn_io_add(loop, fds[0], PIRN_READ, see_io, &seen, &io)); close(fds[0]); OK(pirn_io_modify(loop, io, PIRN_READ | PIRN_URGENT));
+    OK(pirn_io_add(loop, fds[0], PIRN_READ, see_io, &seen, &io)); close(fds[0]);
+    OK(pirn_io_modify(loop, io, PIRN_READ | PIRN_URGENT));
     edge_fd = fds[1];)
-CALL(modify_wrong, GIVES(pirn_io_modify(loop, idle, PIRN_HIGH), -EINVAL); GIVES(pirn_io_modify(loop, handler, 0), -EINVAL);
+CALL(modify_wrong, GIVES(pirn_io_modify(loop, idle, PIRN_HIGH), -EINVAL);
+     GIVES(pirn_io_modify(loop, handler, 0), -EINVAL);
     GIVES(pirn_io_modify(loop, (struct pirn_io) { 0, 0 }, PIRN_READ), -ENOENT);)
 CALL(remove_ready, OK(pirn_io_modify(loop, ready, PIRN_READ)); OK(pirn_io_remove(loop, ready));)
 CALL(remove_stale, OK(pirn_io_remove(loop, idle)); GIVES(pirn_io_remove(loop, idle), -ENOENT);)
 /* The one that stays is ready. */
 CALL(remove_one_of_two, struct pirn_io first = ready;
-    OK(pirn_io_add(loop, ready_pipe[0], PIRN_READ, see_io, &seen, NULL)); OK(pirn_io_remove(loop, first));)
+    OK(pirn_io_add(loop, ready_pipe[0], PIRN_READ, see_io, &seen, NULL));
+    OK(pirn_io_remove(loop, first));)
 CALL(io_unref_it, OK(pirn_io_unref(loop, ready));)
 CALL(io_ref_it, OK(pirn_io_ref(loop, ready));)
 CALL(feed_it, OK(pirn_io_feed(loop, idle, PIRN_READ));)
 CALL(feed_paused, OK(pirn_io_feed(loop, paused, PIRN_WRITE));)
-CALL(feed_wrong, GIVES(pirn_io_feed(loop, idle, 0), -EINVAL); GIVES(pirn_io_feed(loop, handler, PIRN_READ), -EINVAL);)
-CALL(closing, OK(pirn_io_modify(loop, ready, PIRN_READ)); GIVES(pirn_fd_closing(loop, ready_pipe[0]) >= 1, 1);)
+CALL(feed_wrong, GIVES(pirn_io_feed(loop, idle, 0), -EINVAL);
+     GIVES(pirn_io_feed(loop, handler, PIRN_READ), -EINVAL);)
+CALL(closing, OK(pirn_io_modify(loop, ready, PIRN_READ));
+     GIVES(pirn_fd_closing(loop, ready_pipe[0]) >= 1, 1);)
 CALL(closing_wrong, GIVES(pirn_fd_closing(loop, -1), -EBADF); GIVES(pirn_fd_closing(loop, 999), 0);)
 CALL(raise_add_raised, OK(pirn_raise_add(loop, 2, 0, see_io, &seen, NULL));)
-CALL(raise_add_raised_at_once, OK(pirn_raise(loop, 4)); OK(pirn_raise_add(loop, 4, PIRN_LOW, see_io, &seen, NULL));)
+CALL(raise_add_raised_at_once, OK(pirn_raise(loop, 4));
+     OK(pirn_raise_add(loop, 4, PIRN_LOW, see_io, &seen, NULL));)
 CALL(raise_add_in_hand, OK(pirn_raise_add(loop, 3, PIRN_HIGH, see_io, &seen, NULL));)
 CALL(raise_add_quiet, OK(pirn_raise_add(loop, 9, 0, see_io, &seen, NULL));)
 CALL(raise_add_twice, GIVES(pirn_raise_add(loop, 1, 0, see_io, &seen, NULL), -EEXIST);)
 CALL(hook_quiet, OK(pirn_hook_add(loop, PIRN_HOOK_FIRST, 0, see_io, &seen, NULL));
     OK(pirn_hook_add(loop, PIRN_HOOK_LAST, 0, see_io, &seen, NULL));)
-CALL(hook_idle, OK(pirn_hook_add(loop, PIRN_HOOK_IDLE, 0, see_once, &seen, NULL)); CHECK(is_readable());)
+CALL(hook_idle, OK(pirn_hook_add(loop, PIRN_HOOK_IDLE, 0, see_once, &seen, NULL));
+     CHECK(is_readable());)
 CALL(hook_wrong, GIVES(pirn_hook_add(loop, 0, 0, see_io, &seen, NULL), -EINVAL);)
 CALL(timer_due, OK(pirn_timer_start(loop, 0, 0, 0, see_timer, &seen, NULL));)
 CALL(timer_past, OK(pirn_timer_start(loop, 1, 0, PIRN_TIMER_ABSOLUTE, see_timer, &seen, NULL));)
-CALL(timer_periodic, OK(pirn_timer_start(loop, 0, HOUR, PIRN_TIMER_SKIP | PIRN_UNREF, see_timer, &seen, NULL));)
+CALL(timer_periodic,
+     OK(pirn_timer_start(loop, 0, HOUR, PIRN_TIMER_SKIP | PIRN_UNREF, see_timer, &seen, NULL));)
 CALL(timer_far, OK(pirn_timer_start(loop, HOUR, 0, 0, see_timer, &seen, NULL));)
 CALL(timer_cached, OK(pirn_timer_start(loop, 0, 0, PIRN_TIMER_CACHED, see_timer, &seen, NULL));)
-CALL(timer_refused, for (int at = 0; at < TIMERS; at++) (void)pirn_timer_start(loop, HOUR, 0, 0, see_timer, &seen, NULL);
+CALL(timer_refused,
+     for (int at = 0; at < TIMERS; at++) (void)pirn_timer_start(loop, HOUR, 0, 0, see_timer, &seen,
+                                                                NULL);
     GIVES(pirn_timer_start(loop, 0, 0, 0, see_timer, &seen, NULL), -ENOSPC);)
-CALL(timer_set_now, struct pirn_timer own = far; OK(pirn_timer_set(loop, &own, 0, 0, 0, see_timer, &seen));)
-CALL(timer_set_later, struct pirn_timer own = far; OK(pirn_timer_set(loop, &own, 2 * HOUR, 0, 0, see_timer, &seen));)
-CALL(timer_set_new, struct pirn_timer own = { 0, 0 }; OK(pirn_timer_set(loop, &own, 0, HOUR, PIRN_TIMER_CACHED, see_timer, &seen));)
-CALL(timer_set_fired, struct pirn_timer own = fired; OK(pirn_timer_set(loop, &own, HOUR, 0, 0, see_timer, &seen));)
-CALL(timer_set_wrong, struct pirn_timer own = far; GIVES(pirn_timer_set(loop, &own, 0, 0, 0x40, see_timer, &seen), -EINVAL);)
+CALL(timer_set_now, struct pirn_timer own = far;
+     OK(pirn_timer_set(loop, &own, 0, 0, 0, see_timer, &seen));)
+CALL(timer_set_later, struct pirn_timer own = far;
+     OK(pirn_timer_set(loop, &own, 2 * HOUR, 0, 0, see_timer, &seen));)
+CALL(timer_set_new, struct pirn_timer own = { 0, 0 };
+     OK(pirn_timer_set(loop, &own, 0, HOUR, PIRN_TIMER_CACHED, see_timer, &seen));)
+CALL(timer_set_fired, struct pirn_timer own = fired;
+     OK(pirn_timer_set(loop, &own, HOUR, 0, 0, see_timer, &seen));)
+CALL(timer_set_wrong, struct pirn_timer own = far;
+     GIVES(pirn_timer_set(loop, &own, 0, 0, 0x40, see_timer, &seen), -EINVAL);)
 CALL(timer_again_now, OK(pirn_timer_again(loop, far, 0));)
 CALL(timer_again_later, OK(pirn_timer_again(loop, far, 2 * HOUR));)
 CALL(timer_again_stale, GIVES(pirn_timer_again(loop, fired, 0), -ENOENT);)
@@ -288,14 +308,17 @@ CALL(timer_stop_it, OK(pirn_timer_stop(loop, far));)
 CALL(timer_stop_due, OK(pirn_timer_again(loop, far, 0)); OK(pirn_timer_stop(loop, far));)
 CALL(timer_remains, uint64_t remaining; OK(pirn_timer_remaining(loop, far, &remaining));)
 CALL(timer_slack_it, OK(pirn_timer_slack(loop, far, SECOND));)
-CALL(timer_slack_less, OK(pirn_timer_slack(loop, far, UINT64_C(1) << 62)); OK(pirn_timer_again(loop, far, 0)); OK(pirn_timer_slack(loop, far, 0));)
+CALL(timer_slack_less, OK(pirn_timer_slack(loop, far, UINT64_C(1) << 62));
+     OK(pirn_timer_again(loop, far, 0)); OK(pirn_timer_slack(loop, far, 0));)
 CALL(timer_ref_it, OK(pirn_timer_ref(loop, far));)
 CALL(timer_unref_it, OK(pirn_timer_unref(loop, far));)
 CALL(task_post_it, OK(pirn_task_post(loop, see_task, &seen, NULL));)
 CALL(task_post_to_full, while (pirn_task_post(loop, see_task, &seen, NULL) == 0) ;)
-CALL(task_cancel_it, struct pirn_task task; OK(pirn_task_post(loop, see_task, &seen, &task)); OK(pirn_task_cancel(loop, task));)
+CALL(task_cancel_it, struct pirn_task task; OK(pirn_task_post(loop, see_task, &seen, &task));
+     OK(pirn_task_cancel(loop, task));)
 CALL(task_cancel_stale, GIVES(pirn_task_cancel(loop, cancelled), -ENOENT);)
-CALL(task_reclaim_it, pirn_task_fn callback; void *user; while (pirn_task_reclaim(loop, &callback, &user) == 1) ;)
+CALL(task_reclaim_it, pirn_task_fn callback; void *user;
+     while (pirn_task_reclaim(loop, &callback, &user) == 1) ;)
 CALL(remote_post_it, OK(pirn_remote_post(loop, see_task, &seen));)
 CALL(remote_post_to_full, while (pirn_remote_post(loop, see_task, &seen) == 0) ;)
 CALL(raise_it, OK(pirn_raise(loop, 1));)
@@ -306,14 +329,17 @@ CALL(run_stopped, OK(pirn_stop(loop)); GIVES(pirn_run(loop), PIRN_STOPPED);)
 CALL(run_until_past, GIVES(pirn_run_until(loop, 1), PIRN_EXPIRED);)
 CALL(run_until_soon, GIVES(pirn_run_until(loop, pirn_update(loop) + MILLISECOND), PIRN_EXPIRED);)
 CALL(turn_it, CHECK(pirn_turn(loop, 0) >= 0);)
-CALL(prepare_it, uint64_t timeout; OK(pirn_prepare(loop, 5, &timeout)); GIVES(pirn_prepare(loop, 5, NULL), -EINVAL);)
+CALL(prepare_it, uint64_t timeout; OK(pirn_prepare(loop, 5, &timeout));
+     GIVES(pirn_prepare(loop, 5, NULL), -EINVAL);)
 CALL(wait_it, CHECK(pirn_wait(loop, 0) >= 0);)
-CALL(wait_on_due, OK(pirn_timer_start(loop, 0, 0, 0, see_timer, &seen, NULL)); CHECK(pirn_wait(loop, 0) >= 0);)
+CALL(wait_on_due, OK(pirn_timer_start(loop, 0, 0, 0, see_timer, &seen, NULL));
+     CHECK(pirn_wait(loop, 0) >= 0);)
 CALL(wait_on_post, OK(pirn_remote_post(loop, see_task, &seen)); CHECK(pirn_wait(loop, 0) >= 0);)
 CALL(dispatch_it, CHECK(pirn_dispatch(loop) >= 0);)
 CALL(take_one, struct pirn_due due; CHECK(pirn_take(loop, &due, 1) >= 0);)
 CALL(take_all, struct pirn_due due[64]; CHECK(pirn_take(loop, due, 64) >= 0);)
-CALL(take_turns, struct pirn_due due[2]; for (int at = 0; at < 3; at++) while (pirn_take(loop, due, 2) > 0) ;)
+CALL(take_turns, struct pirn_due due[2];
+     for (int at = 0; at < 3; at++) while (pirn_take(loop, due, 2) > 0) ;)
 CALL(take_wrong, GIVES(pirn_take(loop, NULL, 1), -EINVAL);)
 CALL(ended_it, CHECK(pirn_ended(loop) >= 0);)
 CALL(limit_it, OK(pirn_limit(loop, 1, 0));)
@@ -323,9 +349,11 @@ CALL(release_it, GIVES(pirn_release(loop), -EINVAL);)
 CALL(abandon_nothing, OK(pirn_abandon(loop));)
 CALL(fd_again, GIVES(pirn_fd(loop), fd);)
 CALL(after_fork_here, OK(pirn_after_fork(loop)); fd = pirn_fd(loop); CHECK(fd >= 0);)
-CALL(after_fork_with_task, OK(pirn_task_post(loop, see_task, &seen, NULL)); OK(pirn_after_fork(loop)); fd = pirn_fd(loop); CHECK(fd >= 0);)
+CALL(after_fork_with_task, OK(pirn_task_post(loop, see_task, &seen, NULL));
+     OK(pirn_after_fork(loop)); fd = pirn_fd(loop); CHECK(fd >= 0);)
 CALL(init_it, struct pirn_loop *other; GIVES(pirn_init(&other, block, sizeof block, NULL), -EBUSY);)
-CALL(deinit_other, struct pirn_loop *other; MUST(open_loop(&other, other_block, sizeof other_block, PIRN_BACKEND_EPOLL, 1, 1, 1) == 0);
+CALL(deinit_other, struct pirn_loop *other;
+     MUST(open_loop(&other, other_block, sizeof other_block, PIRN_BACKEND_EPOLL, 1, 1, 1) == 0);
     OK(pirn_deinit(other));)
 
 /* Refused in the middle of a turn. */
@@ -479,7 +507,8 @@ static const struct change {
 static void holds(const struct state *state, const struct change *change)
 {
     char name[256];
-    (void)snprintf(name, sizeof name, "%s: %s, row %d", state->name, change->function, (int)(change - CHANGES));
+    (void)snprintf(name, sizeof name, "%s: %s, row %d", state->name, change->function,
+                   (int)(change - CHANGES));
     context = name;
     edge_fd = -1;
     open_world();

@@ -11,7 +11,8 @@ static uint32_t the_backend;
 static struct pirn_loop *volatile target;
 
 enum { NOTHING, RAISE, POST, STOP, WAKE };
-static volatile sig_atomic_t action, handled_count, accepted_count, refused_count, wrong_count, errno_count;
+static volatile sig_atomic_t action, handled_count, accepted_count, refused_count, wrong_count,
+    errno_count;
 
 static void on_post(struct pirn_loop *loop, void *user)
 {
@@ -138,7 +139,8 @@ static void an_interrupted_wait_is_empty(void)
  */
 static volatile sig_atomic_t raised_seen;
 
-static void on_raised(struct pirn_loop *loop, struct pirn_io io, int bit, uint32_t ready, void *user)
+static void on_raised(struct pirn_loop *loop, struct pirn_io io, int bit, uint32_t ready,
+                      void *user)
 {
     (void)loop, (void)io, (void)user;
     EQUAL(bit, 7);

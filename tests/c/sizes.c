@@ -57,8 +57,10 @@ int main(void)
         return 1;
     if (pirn_init(&loop, block, sizeof block, &config) != 0)
         return 2;
-    if (pirn_io_add(loop, 7, PIRN_READ, on_io, &calls, NULL) != 0 || pirn_task_post(loop, on_task, &calls, NULL) != 0 ||
-        pirn_timer_start(loop, 1000, 0, 0, on_timer, &calls, NULL) != 0 || pirn_remote_post(loop, on_task, &calls) != 0)
+    if (pirn_io_add(loop, 7, PIRN_READ, on_io, &calls, NULL) != 0 ||
+        pirn_task_post(loop, on_task, &calls, NULL) != 0 ||
+        pirn_timer_start(loop, 1000, 0, 0, on_timer, &calls, NULL) != 0 ||
+        pirn_remote_post(loop, on_task, &calls) != 0)
         return 3;
     if (pirn_run(loop) != PIRN_DONE || calls != 112)
         return 4;

@@ -72,7 +72,8 @@ static inline int same(const char *file, int line, const char *call, long long g
 
 #define EQUAL(got, want) same(__FILE__, __LINE__, #got, (long long)(got), (long long)(want))
 
-static inline int pirn_gave(const char *file, int line, const char *call, long long got, long long want, int errno_after)
+static inline int pirn_gave(const char *file, int line, const char *call, long long got,
+                            long long want, int errno_after)
 {
     check_count++;
     if (LEAVES_ERRNO && errno_after != UNTOUCHED) {
@@ -96,7 +97,8 @@ static long long given_result;
 #define MUST(claim) \
     do { \
         if (!(claim)) { \
-            printf("%s:%d: the test cannot go on: %s (%s)\n", __FILE__, __LINE__, #claim, strerror(errno)); \
+            printf("%s:%d: the test cannot go on: %s (%s)\n", __FILE__, __LINE__, #claim, \
+                   strerror(errno)); \
             fflush(stdout); \
             _exit(2); \
         } \
@@ -152,7 +154,8 @@ struct seen {
     uint64_t missed;
 };
 
-static inline void see_io(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
+static inline void see_io(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready,
+                          void *user)
 {
     struct seen *seen = user;
     (void)loop;
@@ -166,7 +169,8 @@ static inline void see_io(struct pirn_loop *loop, struct pirn_io io, int fd, uin
     }
 }
 
-static inline void see_timer(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed, void *user)
+static inline void see_timer(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed,
+                             void *user)
 {
     struct seen *seen = user;
     (void)loop;
@@ -192,7 +196,8 @@ static inline void see_task(struct pirn_loop *loop, void *user)
 static const char *const BACKEND_NAMES[] = { "auto", "select", "poll", "epoll", "host" };
 
 /* A loop of a backend in any block, with the capacities given. */
-static inline int open_loop(struct pirn_loop **loop, void *block, size_t size, uint32_t backend, uint32_t io, uint32_t timers,
+static inline int open_loop(struct pirn_loop **loop, void *block, size_t size, uint32_t backend,
+                            uint32_t io, uint32_t timers,
                             uint32_t tasks)
 {
     struct pirn_config config;
@@ -212,7 +217,8 @@ static inline int open_loop(struct pirn_loop **loop, void *block, size_t size, u
 #define TASKS 8
 #define DECLARE_BLOCK(name) static PIRN_STORAGE(name, IO, TIMERS, TASKS)
 
-#define OPEN(loop, block, backend) MUST(open_loop(&(loop), block, sizeof(block), backend, 0, 0, 0) == 0)
+#define OPEN(loop, block, backend) \
+    MUST(open_loop(&(loop), block, sizeof(block), backend, 0, 0, 0) == 0)
 
 /* Sound, ended, and none of its fds left open. */
 #define CLOSE(loop) do { OK(pirn_verify(loop)); OK(pirn_deinit(loop)); } while (0)

@@ -233,8 +233,8 @@ static pthread_t spawn(void *(*body)(void *), void *argument)
     return thread;
 }
 
-/* Pins the calling thread: number 0 to the first processor of the program, the others to the rest, if
- * there are more. The first call is made while there is one thread. */
+/* Pins the calling thread: number 0 to the first processor of the program, the others to the rest,
+ * if there are more. The first call is made while there is one thread. */
 static void pin_thread(uint32_t number)
 {
     static cpu_set_t allowed;
