@@ -33,9 +33,9 @@ archiver() {
     (cd "$work" && "$AR" "$@") > "$work/said" 2>&1 || { cat "$work/said" >&2; exit 1; }
 }
 
-# Adds the object of a crate. Fat LTO makes one of the crate and of all it uses. The other members of
-# cargo's archive, 4 MB, are the language's own: no object of pirn's needs them, and some of them
-# are in the way of a statically linked C library.
+# Adds the object of a crate. Fat LTO makes one object of the crate and of all it uses. The other
+# members of cargo's archive (4 MB) are those of the Rust libraries: no object of pirn needs them,
+# and some of them clash with a statically linked C library.
 member() {
     cp "$made/lib$1.a" "$work/all.a"
     archiver t all.a

@@ -1,8 +1,10 @@
 //! An echo server: sends back whatever it receives, to as many clients as its table has places for.
 //!
 //! ```text
-//! cargo run --example echo -- 7007            serves on 127.0.0.1:7007 until it is killed; without a port the kernel chooses one
-//! cargo run --example echo -- --self-test     serves itself: more clients than places, every byte verified; then ends
+//! cargo run --example echo -- 7007            serves on 127.0.0.1:7007 until it is killed;
+//!                                             without a port the kernel chooses one
+//! cargo run --example echo -- --self-test     serves its own clients, more than it has room for;
+//!                                             verifies every byte, and ends
 //! ```
 //!
 //! It shows what a server on pirn is made of:

@@ -388,9 +388,17 @@ fn figures_are_right() {
     if !has("gcc") {
         return;
     }
-    let source = "#include <stdio.h>\n#include <pirn.h>\nint main(void)\n{\n    size_t base = PIRN_STORAGE_SIZE(0, 0, 0);\n\n    \
-                  printf(\"%zu %zu %zu %zu %zu\\n\", base, PIRN_STORAGE_SIZE(2, 0, 0) - base >> 1, PIRN_STORAGE_SIZE(0, 2, 0) - base >> 1,\n           \
-                  PIRN_STORAGE_SIZE(0, 0, 2) - base >> 1, PIRN_STORAGE_SIZE(8, 4, 4));\n    return 0;\n}\n";
+    let source = "#include <stdio.h>\n\
+                  #include <pirn.h>\n\
+                  int main(void)\n\
+                  {\n\
+                  size_t base = PIRN_STORAGE_SIZE(0, 0, 0);\n\
+                  printf(\"%zu %zu %zu %zu %zu\\n\", base,\n\
+                  PIRN_STORAGE_SIZE(2, 0, 0) - base >> 1,\n\
+                  PIRN_STORAGE_SIZE(0, 2, 0) - base >> 1,\n\
+                  PIRN_STORAGE_SIZE(0, 0, 2) - base >> 1, PIRN_STORAGE_SIZE(8, 4, 4));\n\
+                  return 0;\n\
+                  }\n";
     let program = compile("figures", source, &["-Wno-parentheses"], &[]);
     let printed = output(&mut Command::new(program), "");
     let [base, io, timer, task, sum] = printed.split_whitespace().collect::<Vec<_>>()[..] else {

@@ -1,4 +1,5 @@
-//! docs/TRUST.md and the comments: what they name exists.
+//! The texts: tests and files that docs/TRUST.md and comments name exist,
+//! and lines have at most 100 columns.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -153,4 +154,52 @@ fn paths_and_tests_in_comments_exist() {
         "comments name what is not there:\n{}",
         wrong.join("\n")
     );
+}
+
+/// Lines have at most 100 columns: in Rust, C, Python, headers, makefiles and texts. Exempt are
+/// generated files, and lines that cannot be split: rows of tables and addresses.
+#[test]
+fn lines_have_at_most_100_columns() {
+    let folders = [
+        ".ci",
+        "benches",
+        "build",
+        "c-examples",
+        "capi",
+        "crates",
+        "docs",
+        "examples",
+        "include",
+        "src",
+        "tests",
+        "tools",
+    ];
+    let ends = [
+        ".rs", ".c", ".cc", ".h", ".in", ".md", ".py", ".sh", "Makefile", "/run",
+    ];
+    let mut files = files(&folders, &ends);
+    let at_root = [
+        "build.rs",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "Makefile",
+        "README.md",
+        "SECURITY.md",
+    ];
+    files.extend(at_root.map(|name| root().join(name)));
+    let is_generated = |path: &Path| {
+        path.starts_with(root().join("docs/performance"))
+            || path.ends_with("abi/src/declarations.rs")
+            || path.ends_with("wait/src/functions.rs")
+    };
+    let mut long = Vec::new();
+    for path in files.iter().filter(|path| !is_generated(path)) {
+        for (number, line) in read(path).lines().enumerate() {
+            let is_indivisible = line.starts_with('|') || line.contains("://");
+            if line.chars().count() > 100 && !is_indivisible {
+                long.push(format!("{}:{}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(long.is_empty(), "longer than 100 columns: {long:#?}");
 }

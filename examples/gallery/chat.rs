@@ -8,8 +8,8 @@
 //! each of them can reach all clients. Nothing is shared behind a lock or a reference count, and
 //! nothing is `unsafe`.
 //!
-//! Watch for the number that `io_add` is given besides the function: the client's place in the room,
-//! which comes back with each event.
+//! Note the number that is passed to `io_add` with the function: it is the client's place in the
+//! room, and each event contains it.
 //!
 //! Next: `c-examples/gallery/server_auto.c`, the same in C.
 

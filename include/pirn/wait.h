@@ -105,8 +105,8 @@
  *             port is open or a fiber lives. pirn_deinit alone would leave them in memory, and they
  *             would never be called.
  * Fork        Hubs, waiters and ports are plain memory. In the child pirn_after_fork makes them
- *             work again, on the child's own loop. A fiber that forks cannot call it, because it runs
- *             inside the loop: call _exit or exec in its child.
+ *             work again, on the child's own loop. A fiber that forks cannot call it, because it
+ *             runs inside the loop: call _exit or exec in its child.
  * Checking    pirn_hub_verify walks the lists, as pirn_verify does with those of the loop.
  *
  *

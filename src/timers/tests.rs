@@ -777,12 +777,16 @@ fn step() -> impl Strategy<Value = Step> {
     let period = prop_oneof![2 => Just(0), 1 => length()];
     let limit = || prop_oneof![0..4_usize, Just(1000)];
     prop_oneof![
-        10 => (when(), period.clone(), flags.clone()).prop_map(|(when, period, flags)| Step::Start { when, period, flags }),
+        10 => (when(), period.clone(), flags.clone())
+            .prop_map(|(when, period, flags)| Step::Start { when, period, flags }),
         8 => (which.clone(), when()).prop_map(|(which, when)| Step::Again { which, when }),
-        4 => (which.clone(), when(), period.clone(), flags.clone()).prop_map(|(which, when, period, flags)| Step::Set { which, when, period, flags }),
+        4 => (which.clone(), when(), period.clone(), flags.clone())
+            .prop_map(|(which, when, period, flags)| Step::Set { which, when, period, flags }),
         2 => which.clone().prop_map(|which| Step::Stop { which }),
-        2 => (which.clone(), length()).prop_map(|(which, slack_ns)| Step::Slack { which, slack_ns }),
-        1 => (which, any::<bool>()).prop_map(|(which, is_referenced)| Step::Ref { which, is_referenced }),
+        2 => (which.clone(), length())
+            .prop_map(|(which, slack_ns)| Step::Slack { which, slack_ns }),
+        1 => (which, any::<bool>())
+            .prop_map(|(which, is_referenced)| Step::Ref { which, is_referenced }),
         4 => length().prop_map(|by| Step::Advance { by }),
         3 => limit().prop_map(|limit| Step::Turn { limit }),
         2 => limit().prop_map(|limit| Step::Sleep { limit }),

@@ -254,8 +254,9 @@ fn the_header_keeps_company() {
                         "{language}-{standard}-{}-{direction}-{place}.c",
                         absent[0]
                     ));
-                    std::fs::write(&file, text + "PIRN_STORAGE(block, 1, 1, 1);\nint main(void) { return block[0] == 0; }\n")
-                        .expect("writable");
+                    let program = "PIRN_STORAGE(block, 1, 1, 1);\n\
+                                   int main(void) { return block[0] == 0; }\n";
+                    std::fs::write(&file, text + program).expect("writable");
                     let mut command = Command::new(program);
                     command
                         .args(["-fsyntax-only", "-x", language])

@@ -25,10 +25,13 @@ const fn size_of_field<T, F>(_: fn(&T) -> &F) -> usize {
 
 macro_rules! structs {
     ($text:ident: $($name:ident { $($field:ident),* })*) => {$(
-        let _ = writeln!($text, "struct {} {} {}", stringify!($name), size_of::<$name>(), align_of::<$name>());
+        let name = stringify!($name);
+        let (size, alignment) = (size_of::<$name>(), align_of::<$name>());
+        let _ = writeln!($text, "struct {name} {size} {alignment}");
         $(
             let size = size_of_field(|value: &$name| &value.$field);
-            let _ = writeln!($text, "field {}.{} {} {size}", stringify!($name), stringify!($field), offset_of!($name, $field));
+            let (field, offset) = (stringify!($field), offset_of!($name, $field));
+            let _ = writeln!($text, "field {name}.{field} {offset} {size}");
         )*
     )*};
 }
@@ -49,10 +52,12 @@ fn what_rust_makes_of_it() -> String {
         pirn_host { size, capabilities, user, now, wait, watch, wake }
         pirn_config { size, backend, io, timers, tasks, flags, seed, reserved, host }
         pirn_stats {
-            size, backend, turns, waits, events, stale_events, spurious_wakeups, callbacks, longest_callback_ns, longest_lag_ns,
-            interest_changes, interest_syscalls, rebuilds, remote_posts, wake_writes, io_capacity, io_used, io_peak, timer_capacity,
-            timer_used, timer_peak, task_capacity, task_used, task_peak, remote_capacity, remote_peak, task_refused,
-            remote_refused, block_size, io_referenced, timer_referenced, holds, remote_used
+            size, backend, turns, waits, events, stale_events, spurious_wakeups, callbacks,
+            longest_callback_ns, longest_lag_ns, interest_changes, interest_syscalls, rebuilds,
+            remote_posts, wake_writes, io_capacity, io_used, io_peak, timer_capacity, timer_used,
+            timer_peak, task_capacity, task_used, task_peak, remote_capacity, remote_peak,
+            task_refused, remote_refused, block_size, io_referenced, timer_referenced, holds,
+            remote_used
         }
         pirn_due { kind, fd, handle, ready, reserved, missed, callback, user, more }
         pirn_info {
@@ -60,10 +65,12 @@ fn what_rust_makes_of_it() -> String {
         }
     }
     constants! { text:
-        PIRN_FOREVER PIRN_STORAGE_BASE PIRN_STORAGE_MAGIC PIRN_BACKEND_AUTO PIRN_BACKEND_SELECT PIRN_BACKEND_POLL PIRN_BACKEND_EPOLL
-        PIRN_BACKEND_HOST PIRN_MEASURE PIRN_TAKE PIRN_NO_FORK_CHECK PIRN_READ PIRN_URGENT PIRN_WRITE PIRN_ERROR PIRN_HANGUP PIRN_INVALID PIRN_PEER_CLOSED
-        PIRN_EDGE PIRN_ONESHOT PIRN_EXCLUSIVE PIRN_HIGH PIRN_LOW PIRN_UNREF PIRN_TIMER_ABSOLUTE PIRN_TIMER_CACHED
-        PIRN_TIMER_FIXED_DELAY PIRN_TIMER_SKIP PIRN_DONE PIRN_STOPPED PIRN_EXPIRED PIRN_GOING PIRN_DUE_TIMER PIRN_DUE_IO
+        PIRN_FOREVER PIRN_STORAGE_BASE PIRN_STORAGE_MAGIC PIRN_BACKEND_AUTO PIRN_BACKEND_SELECT
+        PIRN_BACKEND_POLL PIRN_BACKEND_EPOLL PIRN_BACKEND_HOST PIRN_MEASURE PIRN_TAKE
+        PIRN_NO_FORK_CHECK PIRN_READ PIRN_URGENT PIRN_WRITE PIRN_ERROR PIRN_HANGUP PIRN_INVALID
+        PIRN_PEER_CLOSED PIRN_EDGE PIRN_ONESHOT PIRN_EXCLUSIVE PIRN_HIGH PIRN_LOW PIRN_UNREF
+        PIRN_TIMER_ABSOLUTE PIRN_TIMER_CACHED PIRN_TIMER_FIXED_DELAY PIRN_TIMER_SKIP PIRN_DONE
+        PIRN_STOPPED PIRN_EXPIRED PIRN_GOING PIRN_DUE_TIMER PIRN_DUE_IO
         PIRN_DUE_RAISED PIRN_DUE_TASK PIRN_DUE_POST PIRN_DUE_HOOK PIRN_HOOK_FIRST
         PIRN_HOOK_LAST PIRN_HOOK_IDLE PIRN_CAN_EDGE PIRN_CAN_EXCLUSIVE PIRN_CAN_FD
         PIRN_CAN_NANOSECONDS PIRN_VERSION

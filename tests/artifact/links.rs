@@ -12,7 +12,8 @@ fn another_rust_library() -> PathBuf {
     let text = r#"
         #[unsafe(no_mangle)]
         pub extern "C" fn other_sum(count: i32) -> i32 {
-            let map: std::collections::HashMap<String, i32> = (1..=count).map(|n| (format!("{n}"), n)).collect();
+            let pairs = (1..=count).map(|n| (format!("{n}"), n));
+            let map: std::collections::HashMap<String, i32> = pairs.collect();
             std::panic::set_hook(Box::new(|_| {}));
             let caught = std::panic::catch_unwind(|| { if count > 0 { panic!("caught") } });
             if caught.is_ok() { -1 } else { map.values().sum() }

@@ -147,7 +147,8 @@ fn nothing_of_ours_panics() {
         .collect();
     assert!(
         new.is_empty(),
-        "a panic that is not in tests/artifact/panics.txt, and the functions it ended up in: {new:#?}"
+        "panics that are not in tests/artifact/panics.txt, and the functions that contain them: \
+         {new:#?}"
     );
     assert!(
         gone.is_empty(),

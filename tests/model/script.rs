@@ -165,7 +165,8 @@ fn op(scope: Scope) -> BoxedStrategy<Op> {
         1 => any().prop_map(Op::Shutdown),
     ];
     let io = prop_oneof![
-        6 => (any(), asked(), level(), once).prop_map(|(fd, asked, level, once)| Op::Add(fd, asked | level | once)),
+        6 => (any(), asked(), level(), once)
+            .prop_map(|(fd, asked, level, once)| Op::Add(fd, asked | level | once)),
         4 => (any(), asked()).prop_map(|(io, interest)| Op::Modify(io, interest)),
         2 => any().prop_map(Op::Remove),
         2 => (any(), fed()).prop_map(|(io, ready)| Op::Feed(io, ready)),
@@ -174,7 +175,8 @@ fn op(scope: Scope) -> BoxedStrategy<Op> {
         4 => (start(scope), period(scope)).prop_map(|(start, period)| Op::Start(start, period)),
         2 => (any(), delay).prop_map(|(timer, delay)| Op::Again(timer, delay)),
         2 => any().prop_map(Op::Stop),
-        u32::from(scope == Scope::Timed) => (any(), 0..600u64).prop_map(|(timer, slack)| Op::Slack(timer, slack)),
+        u32::from(scope == Scope::Timed) => (any(), 0..600u64)
+            .prop_map(|(timer, slack)| Op::Slack(timer, slack)),
     ];
     let queues = prop_oneof![
         4 => Just(Op::Post),
@@ -194,7 +196,8 @@ fn op(scope: Scope) -> BoxedStrategy<Op> {
         6 => io,
         4 => timers,
         4 => queues,
-        if scope == Scope::Comparable { 0 } else { 1 } => prop_oneof![Just(0), 1..5u32].prop_map(Op::Limit),
+        if scope == Scope::Comparable { 0 } else { 1 } => prop_oneof![Just(0), 1..5u32]
+            .prop_map(Op::Limit),
         1 => any().prop_map(Op::Grow),
         if scope == Scope::Timed { 2 } else { 0 } => (0..300u64).prop_map(Op::Advance),
         6 => turn.prop_map(Op::Turn),

@@ -1,7 +1,10 @@
 //! pirn, through its Rust interface. Each watcher, timer, task and message of the harness begins
 //! with the function to be called and room for a handle.
 
-use pirn::{BackendKind, Config, Core, Duration, Interest, Io, IoEvent, Loop as PirnLoop, Memory, Remote, Repeat, Storage, Timer, TimerEvent, When};
+use pirn::{
+    BackendKind, Config, Core, Duration, Interest, Io, IoEvent, Loop as PirnLoop, Memory, Remote,
+    Repeat, Storage, Timer, TimerEvent, When,
+};
 
 type Loop = PirnLoop<'static, ()>;
 

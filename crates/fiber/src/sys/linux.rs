@@ -37,8 +37,8 @@ pub(crate) fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
     io::write(borrow(fd), bytes)
 }
 
-/// Writes once, to a socket. If its peer is gone, EPIPE is returned and no SIGPIPE raised. ENOTSOCK:
-/// the fd is no socket.
+/// Writes once, to a socket. If the peer has closed its end, returns EPIPE without a SIGPIPE.
+/// ENOTSOCK: the fd is no socket.
 pub(crate) fn send(fd: c_int, bytes: &[u8]) -> Result<usize> {
     net::send(borrow(fd), bytes, SendFlags::NOSIGNAL)
 }
