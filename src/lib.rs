@@ -30,11 +30,13 @@
 //! peer.write_all(b"hello").unwrap();
 //! drop(peer);
 //!
-//! // I/O watchers, timers, tasks: all the memory that the loop ever uses let mut storage =
-//! Storage::<16, 4, 4>::new(); let mut event_loop = Loop::new(&mut storage, Config::default())?;
+//! // I/O watchers, timers, tasks: all the memory that the loop ever uses
+//! let mut storage = Storage::<16, 4, 4>::new();
+//! let mut event_loop = Loop::new(&mut storage, Config::default())?;
 //! let mut conversation = Conversation { stream, heard: Vec::new() };
 //! event_loop.io_add(conversation.stream.as_raw_fd(), Interest::READ, on_readable, 0)?;
-//! event_loop.run(&mut conversation)?; assert_eq!(conversation.heard, b"hello");
+//! event_loop.run(&mut conversation)?;
+//! assert_eq!(conversation.heard, b"hello");
 //! # Ok::<(), pirn::Error>(())
 //! ```
 //!

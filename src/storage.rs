@@ -171,9 +171,11 @@ pub(crate) const fn fixed_size<W>() -> usize {
 /// The memory of a loop in a Rust program, for `IO` watchers, `TIMERS` timers and `TASKS` tasks.
 ///
 /// ```
-/// static STORAGE: std::sync::Mutex<pirn::Storage<64, 16, 32>> =
-/// std::sync::Mutex::new(pirn::Storage::new()); assert!(size_of::<pirn::Storage<64, 16, 32>>() <
-/// 4096 + 64 * 64 + 16 * 56 + 32 * 24);
+/// use pirn::Storage;
+/// use std::sync::Mutex;
+///
+/// static STORAGE: Mutex<Storage<64, 16, 32>> = Mutex::new(Storage::new());
+/// assert!(size_of::<Storage<64, 16, 32>>() < 4096 + 64 * 64 + 16 * 56 + 32 * 24);
 /// ```
 #[repr(C, align(8))]
 pub struct Storage<const IO: usize, const TIMERS: usize, const TASKS: usize> {
