@@ -93,14 +93,14 @@ struct pirn_workers;
 #define PIRN_WORKERS_NOW 1
 
 /**
- * A word that threads wait for. All zero is 0.
+ * A word that threads wait for. All zero is the value 0.
  */
 struct pirn_word {
   uint32_t value_;
 };
 
 /**
- * A lock. All zero is one that is free.
+ * A lock. All zero is a free lock.
  */
 struct pirn_lock {
   struct pirn_word word_;
@@ -120,8 +120,8 @@ typedef int (*pirn_work_fn)(struct pirn_work *work, void *user);
 typedef void (*pirn_done_fn)(struct pirn_hub *hub, struct pirn_work *work, int result, void *user);
 
 /**
- * A piece of work. Zero it before it is submitted for the first time. It is the library's, and
- * must stay where it is, from then until `done` is called.
+ * A piece of work. Zero it before you submit it for the first time. From submitting it until
+ * `done` is called, it belongs to the library, and you must not move it.
  */
 struct pirn_work {
   struct pirn_remote remote_;
@@ -130,14 +130,15 @@ struct pirn_work {
   pirn_work_fn function_;
   pirn_done_fn done_;
   /**
-   * Passed to the functions, never looked at. To be read only.
+   * Passed to the functions, never dereferenced. Read only.
    */
   void *user;
   struct pirn_work *next_;
   struct pirn_work *previous_;
   struct pirn_workers *workers_;
   /**
-   * What the function has returned; -ECANCELED if it never ran. To be read when it is done.
+   * The result of the function; -ECANCELED if the function never ran. Read it when the work is
+   * done.
    */
   int result;
   uint32_t state_;
@@ -146,8 +147,8 @@ struct pirn_work {
 };
 
 /**
- * Threads of the application, and the work that waits for them. Prepare it with
- * `pirn_workers_init`. It is yours, and must stay where it is until all threads have returned.
+ * The queue of work for threads of the application. Initialise it with `pirn_workers_init`. It
+ * belongs to you; do not move it until all threads have returned.
  */
 struct pirn_workers {
   struct pirn_lock lock_;

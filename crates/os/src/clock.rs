@@ -1,4 +1,4 @@
-//! Clocks other than the monotonic one.
+//! Deadlines on clocks other than the monotonic one.
 
 use crate::error::Result;
 use crate::schedule::{Reading, Schedule, Timer};
@@ -8,22 +8,22 @@ pub use crate::schedule::{Event as ClockEvent, NEVER};
 pub use crate::sys::Clock as ClockKind;
 
 impl ClockKind {
-    /// What the clock shows, in nanoseconds.
+    /// Return the time of the clock in nanoseconds.
     #[must_use]
     pub fn now(self) -> u64 {
         sys::clock_now(self)
     }
 
-    /// True if somebody may set the clock.
+    /// True if the clock can be set.
     #[must_use]
     pub fn can_be_set(self) -> bool {
         matches!(self, ClockKind::Realtime | ClockKind::RealtimeAlarm)
     }
 }
 
-/// A deadline on a clock: readable when there is something to report.
+/// A deadline on a clock. Its fd is readable when there is something to report.
 ///
-/// What is said at the C function `pirn_clock_add` holds here too.
+/// The description of the C function `pirn_clock_add` applies here too.
 #[derive(Debug)]
 pub struct Clock {
     fd: OwnedFd,
@@ -32,12 +32,12 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Start a deadline, in nanoseconds on the clock; [`NEVER`]: none. `period`: from one
-    /// deadline to the next, 0 if there is but one. `tells_set`: report also that the clock was
-    /// set.
+    /// Make a deadline, in nanoseconds on the clock; [`NEVER`] for none. `period` is the time from
+    /// one deadline to the next, 0 for only one. If `tells_set` is true, also report when the clock
+    /// is set.
     ///
-    /// Fails with EINVAL if a clock is to tell that it was set which cannot be set, and with
-    /// EPERM for an alarm clock without the capability CAP_WAKE_ALARM.
+    /// Fails with EINVAL if `tells_set` is true for a clock that cannot be set, and with EPERM for
+    /// an alarm clock without the capability CAP_WAKE_ALARM.
     pub fn new(kind: ClockKind, at: u64, period: u64, tells_set: bool) -> Result<Clock> {
         if tells_set && !kind.can_be_set() {
             return Err(Errno::INVAL.into());
@@ -54,20 +54,20 @@ impl Clock {
         Ok(clock)
     }
 
-    /// The fd to be watched. It stays this value's.
+    /// Return the fd to watch. It belongs to this value.
     #[must_use]
     pub fn fd(&self) -> i32 {
         self.fd.as_raw_fd()
     }
 
-    /// Give it another deadline, in place of the one it had.
+    /// Replace the deadline.
     pub fn again(&mut self, at: u64) {
         self.schedule.at = at;
         let mut timer = self.timer();
         self.schedule.arm(&mut timer);
     }
 
-    /// What is to be reported, one thing at a time. None if it was readable for no reason.
+    /// Return one report, or `None` if there is nothing to report although the fd was readable.
     pub fn take(&mut self) -> Option<ClockEvent> {
         let mut timer = self.timer();
         self.schedule.next(&mut timer)
@@ -81,7 +81,7 @@ impl Clock {
     }
 }
 
-/// A timerfd as the schedule sees it.
+/// The timerfd of a schedule.
 pub(crate) struct TimerFd {
     pub(crate) fd: i32,
     pub(crate) kind: ClockKind,

@@ -1,18 +1,18 @@
-//! The error: a positive errno, as the kernel gave it or as a C programmer expects it.
+//! The error type: a positive errno of the kernel, or the errno that a C programmer expects.
 
 use core::fmt;
 
 use crate::sys::Errno;
 
-/// Why a call was refused: an errno. Nothing has changed when a function returns one.
+/// The reason why a call failed: an errno. When a function returns one, nothing has changed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Error(i32);
 
-/// What the fallible functions of this crate return.
+/// The result of the fallible functions of this crate.
 pub type Result<T> = core::result::Result<T, Error>;
 
 impl Error {
-    /// The errno, positive: for `std::io::Error::from_raw_os_error`.
+    /// Return the errno as a positive number, for `std::io::Error::from_raw_os_error`.
     #[must_use]
     pub const fn errno(self) -> i32 {
         self.0

@@ -1,17 +1,17 @@
-//! Files and directories that change.
+//! Changes of files and directories.
 
 use core::ffi::CStr;
 
 use crate::error::Result;
 use crate::sys::{self, AsRawFd, OwnedFd};
 
-/// The longest change in bytes: that of a name of 255 bytes.
+/// The size of the longest change in bytes: that of a file with a name of 255 bytes.
 pub const LONGEST_CHANGE: usize = 272;
 
-/// Files that are watched, as many as you like, by one inotify instance: readable when one has
+/// Any number of watched files, with one inotify instance. Its fd is readable when one of them has
 /// changed.
 ///
-/// What is said at the C function `pirn_files_add` holds here too.
+/// The description of the C function `pirn_files_add` applies here too.
 #[derive(Debug)]
 pub struct Files {
     fd: OwnedFd,
@@ -20,26 +20,27 @@ pub struct Files {
 /// A change of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Change<'b> {
-    /// Which watch reports it: what [`Files::watch`] returned. -1: none of them, for
-    /// `IN_Q_OVERFLOW`.
+    /// The watch that reports the change, as returned by [`Files::watch`]. -1 for `IN_Q_OVERFLOW`,
+    /// which belongs to no watch.
     pub watch: i32,
-    /// `IN_CREATE` and so on, as inotify(7) lists.
+    /// The change: `IN_CREATE` and so on, see inotify(7).
     pub mask: u32,
-    /// The same for the two halves of one renaming; else 0.
+    /// A number that is equal for both events of one renaming; otherwise 0.
     pub cookie: u32,
-    /// The name in the directory that is watched; empty if the change is one of the watched file
+    /// The name of the file in the watched directory; empty if the change concerns the watched file
     /// itself.
     pub name: &'b CStr,
 }
 
 impl Files {
-    /// Watch files, none at first. Fails with EMFILE if the user has too many instances.
+    /// Make an inotify instance that watches no file yet. Fails with EMFILE if the user has too
+    /// many instances.
     pub fn new() -> Result<Files> {
         let fd = sys::open_files()?;
         Ok(Files { fd })
     }
 
-    /// The fd to be watched. It stays this value's.
+    /// Return the fd to watch. It belongs to this value.
     #[must_use]
     pub fn fd(&self) -> i32 {
         self.fd.as_raw_fd()
@@ -50,14 +51,14 @@ impl Files {
         Ok(sys::watch_file(self.fd(), path, mask)?)
     }
 
-    /// Stop watching one of the files. A change with `IN_IGNORED` is the last of this watch.
+    /// Stop watching one of the files. The last change of the watch is `IN_IGNORED`.
     pub fn unwatch(&self, watch: i32) -> Result<()> {
         Ok(sys::unwatch_file(self.fd(), watch)?)
     }
 
-    /// Read some changes, as many as fit, into a buffer of at least [`LONGEST_CHANGE`] bytes.
+    /// Read as many changes as fit into a buffer of at least [`LONGEST_CHANGE`] bytes.
     pub fn read<'b>(&self, buffer: &'b mut [u8]) -> Changes<'b> {
-        // EAGAIN: there is nothing, for no reason.
+        // EAGAIN: the fd was readable, but there is nothing to read.
         let length = sys::read(self.fd(), buffer).unwrap_or(0);
         Changes {
             unread: buffer.get(..length).unwrap_or_default(),
@@ -75,8 +76,7 @@ impl<'b> Iterator for Changes<'b> {
     type Item = Change<'b>;
 
     fn next(&mut self) -> Option<Change<'b>> {
-        // The kernel's struct inotify_event; the length is that of the name with the NULs that
-        // fill it up.
+        // The kernel's struct inotify_event. Its length counts the name and the NULs that pad it.
         let (&watch, rest) = self.unread.split_first_chunk()?;
         let (&mask, rest) = rest.split_first_chunk()?;
         let (&cookie, rest) = rest.split_first_chunk()?;
@@ -93,7 +93,7 @@ impl<'b> Iterator for Changes<'b> {
 }
 
 impl<'b> Changes<'b> {
-    /// The changes in what the kernel has written.
+    /// Make an iterator over the changes in the bytes that the kernel has written.
     pub(crate) fn of(unread: &'b [u8]) -> Changes<'b> {
         Changes { unread }
     }

@@ -1,49 +1,50 @@
-//! When a clock source is to be called next, and for what: everything about it but the kernel.
+//! The schedule of a clock source: when it must report next, and what. This file does not use the
+//! kernel.
 //!
-//! The kernel's timer only says when to look. Whether a deadline is due is decided by the clock,
-//! and whether an expiry was reported by the schedule. That is what keeps an expiry from being
-//! lost, reported twice or early when the clock is set, because the timerfd itself loses one
-//! then:
+//! The kernel's timer is used only to wake up. The clock decides whether a deadline is due, and the
+//! schedule stores whether an expiry was reported. So no expiry is lost, reported twice or reported
+//! early when the clock is set. The timerfd alone would lose one:
 //!
-//! - If the clock is set while a timer has `TFD_TIMER_CANCEL_ON_SET`, the next read answers
-//!   ECANCELED, and what had expired is forgotten. A periodic timer that had expired is not
-//!   started again either (fs/timerfd.c, `timerfd_read_iter`). So no timer is periodic for the
-//!   kernel, and each is armed again after ECANCELED, with the deadline it had.
-//! - timerfd_settime answers ECANCELED too if the clock was set and that was not read yet. The
-//!   timer is armed all the same, and the read does not answer ECANCELED any more
-//!   (`timerfd_setup`). So this is noted until it is reported.
+//! - If the clock is set while a timer has `TFD_TIMER_CANCEL_ON_SET`, the next read returns
+//!   ECANCELED, and an expiry is lost. A periodic timer that had expired is not started again
+//!   either (fs/timerfd.c, `timerfd_read_iter`). So no timer is periodic for the kernel, and each
+//!   is armed again after ECANCELED, with the deadline it had.
+//! - timerfd_settime returns ECANCELED too if the clock was set and that was not read yet. The
+//!   timer is armed all the same, and the next read no longer returns ECANCELED (`timerfd_setup`).
+//!   So the schedule stores that the clock was set until it has reported it.
 
-/// A deadline that never comes.
+/// A deadline that is never reached.
 pub const NEVER: u64 = u64::MAX;
 
-/// A timerfd and its clock: what the schedule needs of the kernel.
+/// A timerfd and its clock: the functions of the kernel that the schedule needs.
 pub(crate) trait Timer {
-    /// The clock, in nanoseconds.
+    /// Returns the time of the clock in nanoseconds.
     fn now(&self) -> u64;
 
-    /// Makes the timer readable when the clock reaches `at`, once, and if `tells_set` when the
-    /// clock is set. Returns true if it was set since it was last armed or read.
+    /// Makes the timer readable once, when the clock reaches `at`; if `tells_set` is true, also
+    /// when the clock is set. Returns true if the clock was set since the timer was last armed or
+    /// read.
     fn arm(&mut self, at: u64, tells_set: bool) -> bool;
 
-    /// Makes the timer not readable, and returns why it was.
+    /// Reads the timer, so that it is not readable any more, and returns why it was readable.
     fn read(&mut self) -> Reading;
 }
 
-/// Why a timer was readable.
+/// The reason why a timer was readable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reading {
     Expired,
     WasSet,
-    /// It was not.
+    /// It was not readable.
     Nothing,
 }
 
-/// What a clock reports.
+/// A report of a clock source.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
     /// The deadline has been reached.
     Due {
-        /// How many deadlines of a periodic source are over besides this one.
+        /// The number of deadlines of a periodic source that have passed besides this one.
         missed: u64,
     },
     /// The clock was set, forwards or backwards, once or several times.
@@ -54,11 +55,11 @@ pub enum Event {
 pub(crate) struct Schedule {
     /// The next deadline.
     pub(crate) at: u64,
-    /// From one deadline to the next; 0: there is but one.
+    /// The time from one deadline to the next; 0 for only one deadline.
     pub(crate) period: u64,
-    /// True if it is to be reported that the clock was set.
+    /// True if the source reports that the clock was set.
     pub(crate) tells_set: bool,
-    /// True if the clock was set, which the timer does not say any more.
+    /// True if the clock was set and the timer no longer reports it.
     pub(crate) is_set_noted: bool,
 }
 
@@ -67,17 +68,19 @@ impl Schedule {
     pub(crate) fn arm(&mut self, timer: &mut impl Timer) {
         self.is_set_noted |= timer.arm(self.at, self.tells_set);
         if self.is_set_noted {
-            // Readable at once. The report comes before a deadline that is due.
+            // Readable immediately. That the clock was set is reported before a deadline that is
+            // due.
             timer.arm(0, self.tells_set);
         }
     }
 
-    /// What is to be reported now that the timer is readable: one thing at a time, and nothing if
-    /// it was readable for no reason. It stays readable, or becomes so, as long as there is more.
+    /// Returns one report after the timer has become readable, or `None` if there is nothing to
+    /// report. As long as there is more to report, the timer stays readable or becomes readable
+    /// again.
     pub(crate) fn next(&mut self, timer: &mut impl Timer) -> Option<Event> {
         let reading = timer.read();
         if reading == Reading::WasSet || self.is_set_noted {
-            // If it is set once more while it is armed, that is the same report.
+            // If the clock is set again while the timer is being armed, that is the same report.
             timer.arm(self.at, self.tells_set);
             self.is_set_noted = false;
             return Some(Event::Set);
@@ -85,7 +88,7 @@ impl Schedule {
         let now = timer.now();
         if self.at == NEVER || now < self.at {
             if reading == Reading::Expired {
-                // It had expired, and then the clock was set back.
+                // The timer had expired, and then the clock was set back.
                 self.arm(timer);
             }
             return None;

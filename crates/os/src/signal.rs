@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use crate::error::Result;
 use crate::sys::{self, AsRawFd, Errno, OwnedFd};
 
-// Numbers of Linux on the machines that the layer is tested on.
+// The numbers of Linux on the machines on which the layer is tested.
 const SIGILL: i32 = 4;
 const SIGTRAP: i32 = 5;
 const SIGBUS: i32 = 7;
@@ -16,43 +16,43 @@ const SIGSTOP: i32 = 19;
 const SIGSYS: i32 = 31;
 const LAST_SIGNAL: i32 = 64;
 
-/// What is known of a signal. The fields that its sender does not set are 0.
+/// A signal that has arrived. The fields that its sender does not set are 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SignalInfo {
     /// The signal.
     pub signo: i32,
-    /// Why it was sent: `SI_USER` and so on, as sigaction(2) lists.
+    /// Why the signal was sent: `SI_USER` and so on, see sigaction(2).
     pub code: i32,
-    /// The process that sent it; of SIGCHLD the child.
+    /// The process that sent the signal; for SIGCHLD the child.
     pub pid: i32,
-    /// The user that sent it; of SIGCHLD the child's.
+    /// The user that sent the signal; for SIGCHLD the child's user.
     pub uid: u32,
-    /// Of SIGCHLD: the exit status or the signal.
+    /// For SIGCHLD: the exit status, or the signal that ended the child.
     pub status: i32,
-    /// Of sigqueue(3) and timers: the value as a number.
+    /// For sigqueue(3) and POSIX timers: the value as a number.
     pub value: i32,
-    /// Of sigqueue(3) and timers: the value as a pointer.
+    /// For sigqueue(3) and POSIX timers: the value as a pointer.
     pub pointer: u64,
 }
 
-/// A signal that is watched: readable while the signal is pending.
+/// A signal and its signalfd, which is readable while the signal is pending.
 ///
-/// Every thread must block it, for a thread that does not takes it away. So block it before the
-/// first thread is made.
+/// Every thread must block the signal: a thread that does not block it takes it away. So block it
+/// before you create the first thread.
 #[derive(Debug)]
 pub struct Signal {
     fd: OwnedFd,
-    /// The signal, if it is to be let through in the end.
+    /// The signal, if it must be unblocked when this is dropped.
     unblock: Option<i32>,
-    /// A mask belongs to a thread.
+    /// Not `Send`, because a signal mask belongs to a thread.
     thread: PhantomData<*const ()>,
 }
 
 impl Signal {
     /// Watch a signal that the calling thread blocks.
     ///
-    /// Fails with EBUSY if it does not, and with EINVAL for a signal that cannot be watched:
-    /// SIGKILL, SIGSTOP, and what is raised for a fault.
+    /// Fails with EBUSY if the thread does not block it, and with EINVAL for a signal that cannot
+    /// be watched: SIGKILL, SIGSTOP, and those for faults.
     pub fn open(signo: i32) -> Result<Signal> {
         check(signo)?;
         if !sys::is_signal_blocked(signo)? {
@@ -84,7 +84,7 @@ impl Signal {
         })
     }
 
-    /// The fd to be watched. It stays this value's.
+    /// Return the fd to watch. It belongs to this value.
     #[must_use]
     pub fn fd(&self) -> i32 {
         self.fd.as_raw_fd()
@@ -100,14 +100,14 @@ impl Signal {
 impl Drop for Signal {
     fn drop(&mut self) {
         if let Some(signo) = self.unblock {
-            // It can only fail for arguments that are wrong.
+            // This fails only for wrong arguments.
             let _ = sys::unblock_signal(signo);
         }
     }
 }
 
-/// Refuses a signal that does not wait, when it is blocked, until somebody takes it. A fault ends a
-/// process that blocks it.
+/// Refuses signals that do not stay pending when they are blocked. A fault ends a process that
+/// blocks its signal.
 pub(crate) fn check(signo: i32) -> sys::Result<()> {
     let is_fault = matches!(signo, SIGSEGV | SIGBUS | SIGFPE | SIGILL | SIGTRAP | SIGSYS);
     if is_fault || matches!(signo, SIGKILL | SIGSTOP) || !(1..=LAST_SIGNAL).contains(&signo) {
@@ -116,12 +116,12 @@ pub(crate) fn check(signo: i32) -> sys::Result<()> {
     Ok(())
 }
 
-/// The bytes of a field, by where it begins.
+/// Returns the bytes of a field at an offset.
 fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk().copied()
 }
 
-/// Takes the next signal out of a signalfd, if there is one.
+/// Reads the next signal from a signalfd, if there is one.
 pub(crate) fn take(fd: i32) -> Option<SignalInfo> {
     // struct signalfd_siginfo of signalfd(2).
     let mut bytes = [0; 128];

@@ -1,13 +1,13 @@
 //! A layer above the core of pirn: work that threads of the application do for a loop.
 //!
-//! - `word`: a word that threads wait for, by futex(2).
-//! - `lock`: a lock of one word, for a few instructions.
-//! - `queue`: the work that has not begun, and the threads that take it.
+//! - `word`: a word that threads wait for, with futex(2).
+//! - `lock`: a lock of one word, which is held only for a few instructions.
+//! - `queue`: the queue of work that has not begun, and the threads that do it.
 //! - `ffi`: the C functions.
 //!
 //! pirn starts no thread. The application's threads call `pirn_workers_run`, which takes work from
-//! the queue until that is closed. Work that is done comes back to the loop as any other remote
-//! event of the layer of waiting, which cannot be refused.
+//! the queue until the queue is closed. Finished work returns to the loop as a remote event of
+//! `crates/wait`, which cannot be refused.
 
 #![cfg_attr(not(any(test, loom)), no_std)]
 #![allow(non_camel_case_types)]

@@ -1,13 +1,13 @@
-//! A lock of one word. It is held for a few instructions, and not taken by signal handlers.
+//! A lock of one word. It is held only for a few instructions, and never taken by signal handlers.
 
 use crate::word::pirn_word;
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
-/// Held, and others may sleep until it is free.
+/// Held, and other threads may be sleeping until it is free.
 const WANTED: u32 = 2;
 
-/// A lock. All zero is one that is free.
+/// A lock. All zero is a free lock.
 #[repr(C)]
 pub struct pirn_lock {
     word: pirn_word,
@@ -20,10 +20,10 @@ impl pirn_lock {
         }
     }
 
-    /// Runs something while nobody else does.
+    /// Calls a function while the lock is held.
     pub(crate) fn with<R>(&self, run: impl FnOnce() -> R) -> R {
         if !self.word.replace(FREE, HELD) {
-            // Whoever has slept does not know whether others do.
+            // After a sleep this thread does not know whether others are sleeping.
             while self.word.swap(WANTED) != FREE {
                 self.word.wait(WANTED);
             }

@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "work is reached by the addresses that its owner gave"
 )]
-//! The work that has not begun, in the order of its coming, and the threads that take it.
+//! The queue of work that has not begun, and the threads that do it.
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
@@ -15,26 +15,27 @@ use crate::ffi::{pirn_done_fn, pirn_work_fn};
 use crate::lock::pirn_lock;
 use crate::word::pirn_word;
 
-/// A piece of work. Zero it before it is submitted for the first time. It is the library's, and
-/// must stay where it is, from then until `done` is called.
+/// A piece of work. Zero it before you submit it for the first time. From submitting it until
+/// `done` is called, it belongs to the library, and you must not move it.
 #[repr(C)]
 pub struct pirn_work {
-    // First, so that what comes back has the work's address.
+    // The first field, so that its address is that of the work.
     pub(crate) remote: pirn_remote,
-    // Who waits until it is done.
+    // The waiters for the end of the work.
     pub(crate) waiters: pirn_waiters,
     pub(crate) hub: Cell<*mut pirn_hub>,
     pub(crate) function: Cell<pirn_work_fn>,
     pub(crate) done: Cell<pirn_done_fn>,
-    /// Passed to the functions, never looked at. To be read only.
+    /// Passed to the functions, never dereferenced. Read only.
     pub user: Cell<*mut c_void>,
     next: Cell<Option<NonNull<pirn_work>>>,
     previous: Cell<Option<NonNull<pirn_work>>>,
-    // Where it is, or was last.
+    // The workers that have the work, or had it last.
     pub(crate) workers: Cell<Option<NonNull<pirn_workers>>>,
-    /// What the function has returned; -ECANCELED if it never ran. To be read when it is done.
+    /// The result of the function; -ECANCELED if the function never ran. Read it when the work is
+    /// done.
     pub result: Cell<c_int>,
-    // `IDLE`, `QUEUED`, `TAKEN`. Changed under the lock of its workers.
+    // `IDLE`, `QUEUED` or `TAKEN`. Changed only under the lock of its workers.
     state: Cell<u32>,
     pub(crate) is_cancelled: AtomicU32,
     reserved: Cell<u32>,
@@ -44,27 +45,27 @@ pub struct pirn_work {
 const IDLE: u32 = 0;
 /// No thread has taken it.
 const QUEUED: u32 = 1;
-/// It runs, has run, or was taken out of the queue; `done` is still to be called.
+/// It is running, has run, or was withdrawn; `done` was not called yet.
 const TAKEN: u32 = 2;
 
-/// Threads of the application, and the work that waits for them. Prepare it with
-/// `pirn_workers_init`. It is yours, and must stay where it is until all threads have returned.
+/// The queue of work for threads of the application. Initialise it with `pirn_workers_init`. It
+/// belongs to you; do not move it until all threads have returned.
 #[repr(C)]
 pub struct pirn_workers {
     lock: pirn_lock,
-    // Counts the reasons to look at the queue again.
+    // Counts the changes of the queue, for threads that wait for one.
     calls: pirn_word,
-    // All below is read and written under the lock.
+    // All fields below are protected by the lock.
     first: Cell<Option<NonNull<pirn_work>>>,
     last: Cell<Option<NonNull<pirn_work>>>,
     waiting: Cell<u32>,
     most_waiting: u32,
-    // How many threads sleep, or are about to.
+    // The number of threads that sleep or are about to sleep.
     idle: Cell<u32>,
     is_closed: Cell<u32>,
 }
 
-/// What is to be done with work that was taken out of the queue, and with work that is done.
+/// The function to call with work that was withdrawn or is done.
 pub(crate) type Deliver = fn(NonNull<pirn_work>);
 
 fn node<'a>(work: NonNull<pirn_work>) -> &'a pirn_work {
@@ -73,10 +74,10 @@ fn node<'a>(work: NonNull<pirn_work>) -> &'a pirn_work {
 }
 
 impl pirn_work {
-    /// True if it was submitted and `done` is still to be called. The loop's thread.
+    /// True if the work was submitted and `done` was not called yet. Loop thread.
     pub(crate) fn is_live(&self) -> bool {
         match self.workers.get() {
-            // SAFETY: workers outlive the work that was given to them, as documented.
+            // SAFETY: workers outlive the work that was submitted to them, as documented.
             Some(workers) => unsafe { workers.as_ref() }
                 .lock
                 .with(|| self.state.get() != IDLE),
@@ -84,7 +85,7 @@ impl pirn_work {
         }
     }
 
-    /// It is the owner's again. The loop's thread, when nobody else knows it any more.
+    /// Gives the work back to its owner. Loop thread, when no other thread uses it any more.
     pub(crate) fn settle(&self) {
         self.workers.set(None);
         self.state.set(IDLE);
@@ -105,7 +106,7 @@ impl pirn_workers {
         }
     }
 
-    /// Adds work that is not live behind all other.
+    /// Adds work, which must not be live, at the end of the queue.
     pub(crate) fn push(&self, work: &pirn_work, prepare: impl FnOnce()) -> c_int {
         let own = NonNull::from(work);
         let (rc, wakes) = self.lock.with(|| {
@@ -141,7 +142,7 @@ impl pirn_workers {
         rc
     }
 
-    /// Takes work out of the queue in which it is. Under the lock.
+    /// Removes work from its queue. Called under the lock.
     fn unlink(&self, work: &pirn_work) {
         let (next, previous) = (work.next.take(), work.previous.take());
         match previous {
@@ -156,8 +157,8 @@ impl pirn_workers {
         work.state.set(TAKEN);
     }
 
-    /// Takes this work back if it has not begun; else its function is told that nobody wants the
-    /// result any more.
+    /// Withdraws the work if it has not begun. Otherwise marks it as cancelled, which its function
+    /// can check.
     pub(crate) fn take_back(&self, work: &pirn_work) -> c_int {
         self.lock.with(|| match work.state.get() {
             QUEUED => {
@@ -172,8 +173,8 @@ impl pirn_workers {
         })
     }
 
-    /// Takes nothing more in. All threads return when the queue is empty, which with `now` it is at
-    /// once: what has not begun is delivered as it is.
+    /// Closes the queue. All threads return when it is empty. If `now` is true, that is
+    /// immediately: work that has not begun is delivered without having run.
     pub(crate) fn close(&self, now: bool, deliver: Deliver) {
         let mut rest = self.lock.with(|| {
             self.is_closed.set(1);
@@ -198,7 +199,7 @@ impl pirn_workers {
         }
     }
 
-    /// The life of a thread: takes work and does it, until the queue is closed and empty.
+    /// Takes work and does it on the calling thread, until the queue is closed and empty.
     pub(crate) fn run(&self, deliver: Deliver) {
         enum Next {
             Work(NonNull<pirn_work>),
@@ -225,7 +226,7 @@ impl pirn_workers {
                         unsafe { function(work.as_ptr(), node(work).user.get()) }
                     });
                     node(work).result.set(result);
-                    // From here on it is the loop's.
+                    // From here on the work belongs to the loop.
                     deliver(work);
                 }
                 Next::Sleep(calls) => {

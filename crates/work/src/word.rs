@@ -1,10 +1,10 @@
-//! A word in memory that threads wait for, by futex(2).
+//! A word in memory that threads wait for, with futex(2).
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::thread::futex;
 
-/// A word that threads wait for. All zero is 0.
+/// A word that threads wait for. All zero is the value 0.
 #[repr(C)]
 pub struct pirn_word {
     value: AtomicU32,
@@ -33,7 +33,7 @@ impl pirn_word {
         self.value.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Turns `from` into `to`. False: it was something else.
+    /// Changes the word from `from` to `to`. Returns false if it had another value.
     #[inline]
     pub(crate) fn replace(&self, from: u32, to: u32) -> bool {
         let (success, failure) = (Ordering::Acquire, Ordering::Relaxed);
@@ -42,15 +42,16 @@ impl pirn_word {
             .is_ok()
     }
 
-    /// Sleeps while the word has this value, until it is woken; may return for no reason.
+    /// Sleeps while the word has this value, until it is woken. May return spuriously.
     pub(crate) fn wait(&self, value: u32) {
-        // It is woken, the word has changed, or a signal came: in any case the caller looks again.
+        // Woken, the word has changed, or a signal arrived: the caller checks the word again in any
+        // case.
         let _ = futex::wait(&self.value, futex::Flags::PRIVATE, value, None);
     }
 
-    /// Wakes so many that sleep.
+    /// Wakes at most `count` sleeping threads.
     pub(crate) fn wake(&self, count: u32) {
-        // It fails only for arguments that are wrong.
+        // This fails only for wrong arguments.
         let _ = futex::wake(&self.value, futex::Flags::PRIVATE, count);
     }
 }

@@ -1,13 +1,13 @@
 #![expect(unsafe_code, reason = "a system call takes addresses as numbers")]
 //! A system call by its number.
 //!
-//! On machines for which `syscalls` has assembly for stable compilers, and on arm, the call is made
-//! here. They are the machines on which rustix makes its own. On the others both go through the C
-//! library.
+//! The call is made here on the machines for which `syscalls` has assembly that stable compilers
+//! accept, and on arm. On the same machines rustix makes its own system calls. On other machines
+//! both go through the C library.
 
 use super::{Result, error};
 
-/// The system calls that are made this way.
+/// The system calls that are made in this way.
 #[derive(Clone, Copy)]
 pub(super) enum Call {
     /// rt_sigprocmask(2)
@@ -18,11 +18,11 @@ pub(super) enum Call {
     Wait,
 }
 
-/// Makes a system call. Arguments beyond those that it has are 0.
+/// Makes a system call. Unused arguments are 0.
 ///
 /// # Safety
 ///
-/// The arguments are what the system call asks for.
+/// The arguments are valid for the system call.
 #[cfg(any(
     target_arch = "x86_64",
     target_arch = "x86",
@@ -40,7 +40,7 @@ pub(super) unsafe fn call(call: Call, [a, b, c, d, e]: [usize; 5]) -> Result<usi
     result.map_err(|errno| error(errno.into_raw()))
 }
 
-/// Makes a system call. Arguments beyond those that it has are 0.
+/// Makes a system call. Unused arguments are 0.
 ///
 /// Thumb instructions need r7, where the kernel wants the number: it is saved and restored, which
 /// `syscalls` leaves to nightly compilers. With ARM's instructions that does no harm.
@@ -85,7 +85,7 @@ pub(super) unsafe fn call(call: Call, [a, b, c, d, e]: [usize; 5]) -> Result<usi
 ///
 /// # Safety
 ///
-/// The arguments are what the system call asks for.
+/// The arguments are valid for the system call.
 #[cfg(not(any(
     target_arch = "x86_64",
     target_arch = "x86",

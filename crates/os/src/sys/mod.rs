@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "the number of an fd that a source owns becomes an fd again"
 )]
-//! Every system call of the layer. Those that rustix has go through rustix, the others through
+//! All system calls of the layer. Those that rustix has go through rustix, the others through
 //! `raw`.
 
 mod call;
@@ -25,10 +25,10 @@ use rustix::time::{
     clock_gettime_dynamic, timerfd_create, timerfd_settime,
 };
 
-/// What the fallible functions of this crate return.
+/// The result of the fallible functions of this crate.
 pub(crate) type Result<T> = core::result::Result<T, Errno>;
 
-/// An errno, positive, as rustix has it.
+/// Converts an error of rustix.
 pub(crate) fn error(errno: c_int) -> Errno {
     // rustix asserts that it is in this range, which is that of the kernel.
     Errno::from_raw_os_error(errno.clamp(1, 4095))
@@ -37,15 +37,15 @@ pub(crate) fn error(errno: c_int) -> Errno {
 /// Lends the number of an fd, which is not negative, to one system call.
 fn borrow<'fd>(fd: c_int) -> BorrowedFd<'fd> {
     debug_assert!(fd >= 0);
-    // Says so to the compiler too, which then leaves out rustix's assertion.
+    // The compiler knows it from here on, and leaves out rustix's assertion.
     let fd = fd & c_int::MAX;
     // SAFETY: `borrow_raw` asks that the fd stays open for the life of the value. It is used for
-    // the one system call that follows. If somebody else has closed the fd, the kernel answers
-    // that call with EBADF, and no memory depends on it. The number is not -1.
+    // the one system call that follows. If another part of the program has closed the fd, that call
+    // returns EBADF, and no memory depends on it. The number is not -1.
     unsafe { BorrowedFd::borrow_raw(fd) }
 }
 
-/// Reads from an fd of a source, and returns how many bytes.
+/// Reads from an fd of a source, and returns the number of bytes.
 pub(crate) fn read(fd: c_int, buffer: &mut [u8]) -> Result<usize> {
     io::read(borrow(fd), buffer)
 }
@@ -62,17 +62,17 @@ pub(crate) fn is_open(fd: c_int) -> bool {
 /// `fd` is not negative, and the source's own: it came from `OwnedFd::into_raw_fd` and nothing
 /// uses it afterwards.
 pub(crate) unsafe fn close(fd: c_int) {
-    // SAFETY: the caller owns the fd. It may have been closed by somebody who does not own it: then
-    // the kernel answers close(2) with EBADF.
+    // SAFETY: the caller owns the fd. If another part of the program has closed it, close(2)
+    // returns EBADF.
     drop(unsafe { OwnedFd::from_raw_fd(fd & c_int::MAX) });
 }
 
-/// A pidfd for a process: closed on exec.
+/// Opens a pidfd for a process: closed on exec.
 pub(crate) fn open_process(pid: c_int) -> Result<OwnedFd> {
     pidfd_open(process(pid)?, PidfdFlags::empty())
 }
 
-/// True if there is such a process, a zombie included.
+/// True if the process exists, also as a zombie.
 pub(crate) fn is_process(pid: c_int) -> bool {
     process(pid).is_ok_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
@@ -84,7 +84,7 @@ fn process(pid: c_int) -> Result<Pid> {
     }
 }
 
-/// An eventfd that is not readable: non-blocking, closed on exec.
+/// Opens an eventfd that is not readable: non-blocking, closed on exec.
 pub(crate) fn open_flag() -> Result<OwnedFd> {
     eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)
 }
@@ -97,32 +97,32 @@ pub(crate) fn raise_flag(fd: c_int) {
 
 /// Makes an eventfd not readable.
 pub(crate) fn lower_flag(fd: c_int) {
-    // Nothing to read: it was not readable.
+    // An error means that it was not readable.
     let _ = read(fd, &mut [0; 8]);
 }
 
-/// This process, to tell a copy made by fork.
+/// Returns the number of this process, to recognise a forked child.
 pub(crate) fn this_process() -> c_int {
     getpid().as_raw_nonzero().get()
 }
 
 const SECOND: u64 = 1_000_000_000;
 
-/// A clock that a deadline can be on.
+/// A clock that can have deadlines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Clock {
     /// The time of day, in nanoseconds since 1970 (UTC). It can be set.
     Realtime,
-    /// The time since the machine was started, in nanoseconds. It goes on while the machine is
-    /// suspended, and cannot be set.
+    /// The time since the machine was started, in nanoseconds, including the time in suspend. It
+    /// cannot be set.
     Boottime,
-    /// As `Realtime`, and wakes the machine if it is suspended.
+    /// As `Realtime`; a deadline also wakes a suspended machine.
     RealtimeAlarm,
-    /// As `Boottime`, and wakes the machine if it is suspended.
+    /// As `Boottime`; a deadline also wakes a suspended machine.
     BoottimeAlarm,
 }
 
-/// A timerfd on a clock: non-blocking, closed on exec, not armed.
+/// Opens a timerfd on a clock: non-blocking, closed on exec, not armed.
 pub(crate) fn open_clock(clock: Clock) -> Result<OwnedFd> {
     let id = match clock {
         Clock::Realtime => TimerfdClockId::Realtime,
@@ -133,10 +133,11 @@ pub(crate) fn open_clock(clock: Clock) -> Result<OwnedFd> {
     timerfd_create(id, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)
 }
 
-/// Arms a timerfd for a point on its clock, once. `ECANCELED`: it is armed, but the clock was set
-/// and nobody has read that.
+/// Arms a timerfd once, for a time on its clock. `ECANCELED`: it is armed, but the clock was set
+/// and that was not read yet.
 pub(crate) fn arm_clock(fd: c_int, at: u64, tells_set: bool) -> Result<()> {
-    // 0 would disarm it. The kernel counts in a signed number, and takes what is beyond for never.
+    // 0 would disarm the timer. The kernel uses a signed number, and times beyond its range mean
+    // never.
     let at = at.clamp(1, i64::MAX as u64);
     let it_value = Timespec {
         tv_sec: (at / SECOND) as i64,
@@ -157,15 +158,15 @@ pub(crate) fn arm_clock(fd: c_int, at: u64, tells_set: bool) -> Result<()> {
     timerfd_settime(borrow(fd), flags, &spec).map(drop)
 }
 
-/// What a clock shows, in nanoseconds.
+/// Returns the time of a clock in nanoseconds.
 pub(crate) fn clock_now(clock: Clock) -> u64 {
-    // The kernel lets the alarm clocks be read only if there is hardware for them. They show the
-    // same.
+    // The alarm clocks can be read only if there is hardware for them. They show the same time as
+    // the others.
     let id = match clock {
         Clock::Realtime | Clock::RealtimeAlarm => DynamicClockId::Known(ClockId::Realtime),
         Clock::Boottime | Clock::BoottimeAlarm => DynamicClockId::Boottime,
     };
-    // Every kernel that has a timerfd for a clock can read it.
+    // Every kernel that has a timerfd for a clock can also read that clock.
     clock_gettime_dynamic(id).map_or(0, |time| {
         (time.tv_sec as u64)
             .wrapping_mul(SECOND)
@@ -173,7 +174,7 @@ pub(crate) fn clock_now(clock: Clock) -> u64 {
     })
 }
 
-/// An inotify instance: non-blocking, closed on exec.
+/// Opens an inotify instance: non-blocking, closed on exec.
 pub(crate) fn open_files() -> Result<OwnedFd> {
     inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC)
 }

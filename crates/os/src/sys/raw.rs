@@ -2,7 +2,7 @@
 //! System calls that rustix does not have.
 //!
 //! rustix has no signalfd4, and it has rt_sigprocmask only in a feature whose interface may change.
-//! Its waitid does not return which process it was.
+//! Its waitid does not return the process.
 
 use core::ffi::c_int;
 
@@ -11,10 +11,10 @@ use rustix::fd::{FromRawFd, OwnedFd};
 use super::Result;
 use super::call::{Call, call};
 
-/// Bytes of a set of signals as the kernel takes it: bit 0 is signal 1.
+/// The size in bytes of the kernel's set of signals. Bit 0 is signal 1.
 const SET_SIZE: usize = size_of::<u64>();
 
-// The same numbers on all machines that the layer is tested on.
+// These numbers are the same on all machines on which the layer is tested.
 const SIG_BLOCK: usize = 0;
 const SIG_UNBLOCK: usize = 1;
 const SFD_NONBLOCK: usize = 0o4000;
@@ -26,12 +26,12 @@ const WEXITED: usize = 0x4;
 const WNOWAIT: usize = 0x0100_0000;
 const WALL: usize = 0x4000_0000;
 
-/// The set that holds one signal, from 1 to 64.
+/// Returns the set with only this signal, from 1 to 64.
 fn set_of(signo: c_int) -> u64 {
     1u64.wrapping_shl((signo as u32).wrapping_sub(1))
 }
 
-/// Changes the calling thread's mask, and returns what it was before.
+/// Changes the signal mask of the calling thread, and returns the previous one.
 fn change_mask(how: usize, set: u64) -> Result<u64> {
     let mut old = 0u64;
     // SAFETY: rt_sigprocmask(2) reads SET_SIZE bytes at the second argument and writes as many at
@@ -56,18 +56,18 @@ pub(crate) fn is_signal_blocked(signo: c_int) -> Result<bool> {
     Ok(change_mask(SIG_BLOCK, 0)? & set_of(signo) != 0)
 }
 
-/// Blocks the signal in the calling thread. True if it was blocked before.
+/// Blocks the signal in the calling thread. Returns true if it was already blocked.
 pub(crate) fn block_signal(signo: c_int) -> Result<bool> {
     let set = set_of(signo);
     Ok(change_mask(SIG_BLOCK, set)? & set != 0)
 }
 
-/// Lets the signal through to the calling thread.
+/// Unblocks the signal in the calling thread.
 pub(crate) fn unblock_signal(signo: c_int) -> Result<()> {
     change_mask(SIG_UNBLOCK, set_of(signo)).map(drop)
 }
 
-/// A signalfd for one signal: non-blocking, closed on exec.
+/// Opens a signalfd for one signal: non-blocking, closed on exec.
 pub(crate) fn open_signal(signo: c_int) -> Result<OwnedFd> {
     let set = set_of(signo);
     // SAFETY: signalfd4(2) with -1 makes a new fd, and reads SET_SIZE bytes at the second argument,
@@ -84,13 +84,13 @@ pub(crate) fn open_signal(signo: c_int) -> Result<OwnedFd> {
             ],
         )
     };
-    // Not negative; this way the compiler knows, and leaves out rustix's assertion.
+    // Not negative. The compiler knows it from here on, and leaves out rustix's assertion.
     let fd = result? as c_int & c_int::MAX;
-    // SAFETY: the kernel has just made this fd, so that it is open and nobody else's.
+    // SAFETY: the kernel has just opened this fd, so it is open and has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Which child waitid is to look at.
+/// The child that waitid checks.
 #[derive(Clone, Copy)]
 pub(crate) enum WaitFor {
     Pid(c_int),
@@ -104,23 +104,22 @@ pub struct Exit {
     pub pid: c_int,
     /// `CLD_EXITED`, `CLD_KILLED` or `CLD_DUMPED` of waitid(2).
     pub code: c_int,
-    /// The exit status if the code is `CLD_EXITED`, and the signal if it is another.
+    /// The exit status if the code is `CLD_EXITED`, otherwise the signal.
     pub status: c_int,
 }
 
-/// Asks whether a child has ended, and takes it out of the table of processes unless `keep`. Never
-/// waits.
+/// Checks whether a child has ended, and reaps it unless `keep` is true. Never blocks.
 pub(crate) fn wait(target: WaitFor, keep: bool) -> Result<Option<Exit>> {
     let (kind, id) = match target {
         WaitFor::Pid(pid) => (P_PID, pid),
         WaitFor::PidFd(fd) => (P_PIDFD, fd),
     };
-    // WALL: a child of clone3(2) that sends no signal when it ends would not be found otherwise.
+    // WALL also finds a child of clone3(2) that sends no signal when it ends.
     let options = WNOHANG | WEXITED | WALL | if keep { WNOWAIT } else { 0 };
-    // siginfo_t as words of 32 bits: signal, errno, code, and what follows aligned as a pointer.
+    // siginfo_t as words of 32 bits: signal, errno, code, and then fields aligned as a pointer.
     let mut words = [0 as c_int; 32];
-    // SAFETY: waitid(2) writes a siginfo_t, which has 128 bytes, at the third argument, a
-    // variable of that size. The last argument is NULL: no usage is written.
+    // SAFETY: waitid(2) writes a siginfo_t, which has 128 bytes, at the third argument, a variable
+    // of that size. The last argument is NULL: no resource usage is written.
     let result = unsafe {
         call(
             Call::Wait,
