@@ -1,11 +1,11 @@
 /*
- * pirn/co.h: stackless coroutines for C, on top of pirn.h
+ * pirn/co.h: stackless coroutines for C, a layer above pirn.h
  *
- * A conversation (log in, read a line, wait, answer) reads badly as a chain of callbacks. As a
- * coroutine it is one function, top to bottom, that is left at each await and entered again, where
- * it was left, when the wait is over. There is no second stack and no allocation: a coroutine is
- * one struct pirn_co (72 bytes on a 64-bit machine) that the caller owns, and a body that is a
- * function with a hidden `switch`. For C99, C++98 and all that came after.
+ * A conversation (log in, read a line, wait, answer) is hard to read as a chain of callbacks. As a
+ * coroutine it is one function, which returns at each await and continues there when the wait is
+ * over. There is no second stack and no allocation. A coroutine consists of a struct pirn_co (72
+ * bytes on a 64-bit machine), which the caller owns, and a body: a function with a hidden `switch`.
+ * For C99, C++98 and later standards.
  *
  *     struct pulse { struct pirn_co co; int fd; int sent; };
  *
@@ -25,61 +25,59 @@
  *         PIRN_CO_END(co);
  *     }
  *     ...
- *     static struct pulse pulse;                       // zeroed: a coroutine that has not been
- *                                                      started
+ *     static struct pulse pulse;                       // zeroed: not started yet
  *     rc = pirn_co_start(loop, &pulse.co, pulse_body, &pulse);
  *
  * What is kept, and what is not
- * - Kept across an await: the struct pirn_co and whatever `user` points to. Put there all that must
- *   live.
- * - NOT kept: local variables of the body. They are new, and hold nothing, after every await. Use
- *   them only between two awaits; a `for (int i ...)` around an await is a bug. (gcc and clang find
- *   many of these: -Wmaybe-uninitialized.) In C++ the compiler refuses to jump past an initialised
- *   local: give it a block of its own that holds no await.
- * - The struct must stay where it is from start until it has ended (pirn_co_is_live says). A body
- *   must not free its own.
+ * - Kept across an await: the struct pirn_co and the memory that `user` points to. Store everything
+ *   there that must survive.
+ * - NOT kept: local variables of the body. After every await they are uninitialised. Use them only
+ *   between two awaits; a `for (int i ...)` around an await is a bug. (gcc and clang find many of
+ *   these with -Wmaybe-uninitialized.) In C++ the compiler refuses to jump past an initialised
+ *   local variable: put it into a block of its own without an await.
+ * - Do not move the struct between the start and the end of the coroutine (see pirn_co_is_live). A
+ *   body must not free its own struct.
  *
  * Traps of the hidden switch
- * - No await inside a `switch` of your own: its label would belong to your switch. if/else and
- *   loops are fine. If it happens all the same, the resume does not find its place and the
- *   coroutine ends with -EINVAL. (-Wswitch warns of it where your switch is over an enum.)
- * - One await per source line: the line number is the label. Two on one line do not compile
- *   ("duplicate case value"). A macro of yours that awaits twice is two on one line.
- * - Awaits stand in the body itself, not in a function it calls. What wants a name of its own is a
- *   coroutine of its own: PIRN_CO_CALL.
- * - A body is left by PIRN_CO_RETURN or by reaching PIRN_CO_END. A plain `return 0;` does not
- *   compile, on purpose.
+ * - Do not await inside a `switch` of your own, because the await's label would belong to your
+ *   switch. if/else and loops are allowed. If you do it all the same, the coroutine cannot be
+ *   continued there and ends with -EINVAL. (-Wswitch warns if your switch is over an enum.)
+ * - Only one await in a source line, because the line number is the label. Two in one line do not
+ *   compile ("duplicate case value"). A macro that awaits twice has two in one line.
+ * - Await only in the body itself, and not in a function that it calls. To put awaits into a
+ *   separate function, make it a coroutine and use PIRN_CO_CALL.
+ * - A body ends with PIRN_CO_RETURN, or when it reaches PIRN_CO_END. A plain `return 0;`
+ *   intentionally does not compile.
  *
  * Results. Every await leaves an int in co->result:
  *     PIRN_CO_AWAIT_FD, _READABLE, _WRITABLE   the ready bits (> 0), -ETIMEDOUT; -EBADF if the fd
- *                                              was closed behind our back
+ *                                              was closed while it was awaited
  *     PIRN_CO_DELAY, PIRN_CO_YIELD             0
- *     PIRN_CO_JOIN, PIRN_CO_CALL               the value the other one ended with; JOIN also
+ *     PIRN_CO_JOIN, PIRN_CO_CALL               the value with which the other one ended; JOIN also
  *                                              -ETIMEDOUT
- *     PIRN_CO_PARK                             what pirn_co_wake gave, or -ETIMEDOUT
+ *     PIRN_CO_PARK                             the value of pirn_co_wake, or -ETIMEDOUT
  *     PIRN_CO_WAIT (in pirn/co_wait.h)         the result of the wait for a mutex, a queue, a port
- *                                              ...
- * and each of them -ECANCELED, or what pirn_io_add, pirn_timer_start or pirn_task_post refused with
- * (slots full, a bad fd). A refusal comes back at once, in the same turn: a loop that ignores
- * negative results may never return to the event loop. Use errors: -EDEADLK, joining oneself or
- * somebody who waits for us; -EBUSY, joining one that is joined already, or calling one that is
- * live; -ENOENT, joining one that was never started; -EINVAL, NULL or another loop. Awaiting in the
- * name of some other coroutine than the one that is running ends the one that is running with
- * -EINVAL.
+ * Each of them may also give -ECANCELED, or an error of pirn_io_add, pirn_timer_start or
+ * pirn_task_post (slots full, a bad fd). An error is returned immediately, in the same turn: a body
+ * that loops and ignores negative results may never return to the event loop. Mistakes give:
+ * -EDEADLK for joining itself or a coroutine that waits for it; -EBUSY for joining a coroutine that
+ * is already joined, or calling one that is live; -ENOENT for joining one that was never started;
+ * -EINVAL for NULL or another loop. If a body awaits with the struct of another coroutine, the
+ * running one ends with -EINVAL.
  *
- * Cost. A live coroutine holds: one I/O slot while it awaits an fd, one timer slot while it awaits
- * time, one task slot between start, yield or wake and the turn that runs it; nothing while it
- * joins, calls or is parked. The I/O watcher exists only during the await (with epoll: two system
- * calls), so try the read or write first and await only on EAGAIN.
+ * Cost. A live coroutine uses one I/O slot while it awaits an fd, one timer slot while it awaits
+ * time, and one task slot from start, yield or wake to the turn that runs it. It uses nothing while
+ * it joins, calls or is parked. The I/O watcher exists only during the await (two system calls with
+ * epoll), so try the read or write first, and await only on EAGAIN.
  *
- * Order. A body runs in the callback that ended its wait, never inside start, wake, cancel or stop;
- * one that waits for another goes on directly behind the end of that other. Exactly one resume per
- * await: whichever of fd and timeout is dispatched first takes the other one down. Timers come
- * first in a turn: if both fall into one turn the result is -ETIMEDOUT, and the fd is still ready
- * for whoever tries.
+ * Order. A body runs in the callback that ends its wait, and never inside start, wake, cancel or
+ * stop. A coroutine that waits for another one continues directly after the end of that one. Each
+ * await is continued exactly once: the first of fd and timeout that is dispatched removes the
+ * other. Timers come first in a turn, so if both are due in one turn, the result is -ETIMEDOUT, and
+ * the fd is still ready.
  *
- * Everything here belongs to the loop's thread. pirn_deinit drops all coroutines without a word;
- * zero their structs afterwards.
+ * All functions here must be called on the loop's thread. pirn_deinit drops all coroutines without
+ * calling them; zero their structs afterwards.
  */
 #ifndef PIRN_CO_H
 #define PIRN_CO_H
@@ -97,23 +95,25 @@ extern "C" {
 struct pirn_co;
 struct pirn_waiter;
 
-/* What a body returns: which coroutine runs next. Made by the macros only; it is a struct so that a
- * plain `return 0;` in a body is a compile error instead of a coroutine that vanishes. */
+/*
+ * The result of a body: the coroutine that runs next. Only the macros make it. It is a struct, so
+ * that a plain `return 0;` in a body does not compile.
+ */
 struct pirn_co_step {
     struct pirn_co *next;
 };
 
 typedef struct pirn_co_step (*pirn_co_fn)(struct pirn_co *co, void *user);
 
-/* Zero it before the first start. Read `result`; leave the rest alone. */
+/* Zero it before the first start. You may read `result`; do not use the other fields. */
 struct pirn_co {
-    int result;                  /* of the last await; once ended: the value it ended with */
-    int line;                    /* where the body goes on; 0: at its beginning */
+    int result;                  /* of the last await; after the end: the coroutine's value */
+    int line;                    /* where the body continues; 0: at its beginning */
     struct pirn_loop *loop;
     pirn_co_fn body;
     void *user;
-    struct pirn_co *waiter;      /* who joins or called us; at most one */
-    union {                      /* what we wait for; `state` says which */
+    struct pirn_co *waiter;      /* the coroutine that joins or called this one */
+    union {                      /* what it waits for, by `state` */
         struct pirn_io io;
         struct pirn_task task;
         struct pirn_co *other;
@@ -132,7 +132,7 @@ enum {
     PIRN_CO_ENDED_,
     PIRN_CO_RUNNING_,
     PIRN_CO_QUEUED_,             /* on.task will resume it */
-    PIRN_CO_WOKEN_,              /* the same, with a value that pirn_co_wake granted */
+    PIRN_CO_WOKEN_,              /* the same, with a value of pirn_co_wake */
     PIRN_CO_AWAIT_FD_,           /* on.io, and maybe the timer */
     PIRN_CO_DELAYED_,            /* the timer */
     PIRN_CO_PARKED_,             /* maybe the timer */
@@ -145,17 +145,17 @@ enum {
 /* ---- the body ---- */
 
 /*
- * First and last line of a body. Reaching the end is PIRN_CO_RETURN(co, 0). Declare locals before
- * BEGIN, without a value.
+ * The first and the last line of a body. Reaching the end means PIRN_CO_RETURN(co, 0). Declare
+ * local variables before BEGIN, without a value.
  */
 #define PIRN_CO_BEGIN(co) switch ((co)->line) { case 0:
 #define PIRN_CO_END(co) \
     break; default: return pirn_co_return_((co), -EINVAL); } return pirn_co_return_((co), 0)
 
-/* Ends the coroutine with an int of your choice; by custom negative for an error. */
+/* End the coroutine with a value; use a negative one for an error. */
 #define PIRN_CO_RETURN(co, value) return pirn_co_return_((co), (value))
 
-/* Waits until `fd` is ready for `interest` (PIRN_READ, PIRN_WRITE, PIRN_URGENT, or-ed), at most
+/* Wait until `fd` is ready for `interest` (PIRN_READ, PIRN_WRITE, PIRN_URGENT, or-ed), at most
  * `timeout_ns` (PIRN_FOREVER: no limit). PIRN_ERROR and PIRN_HANGUP end the wait too, as they do
  * for every watcher. */
 #define PIRN_CO_AWAIT_FD(co, fd, interest, timeout_ns) \
@@ -163,29 +163,33 @@ enum {
 #define PIRN_CO_READABLE(co, fd, timeout_ns) PIRN_CO_AWAIT_FD(co, fd, PIRN_READ, timeout_ns)
 #define PIRN_CO_WRITABLE(co, fd, timeout_ns) PIRN_CO_AWAIT_FD(co, fd, PIRN_WRITE, timeout_ns)
 
-/* Waits `delay_ns`, counted from now, never less. PIRN_FOREVER: until cancelled. */
+/* Wait at least `delay_ns` from now. PIRN_FOREVER: until cancelled. */
 #define PIRN_CO_DELAY(co, delay_ns) PIRN_CO_LEAVE_(pirn_co_delay_((co), __LINE__, (delay_ns)))
 
-/* Lets all others have a turn, then goes on. */
+/* Let all others run, and continue in the next turn. */
 #define PIRN_CO_YIELD(co) PIRN_CO_LEAVE_(pirn_co_yield_((co), __LINE__))
 
-/* Waits until pirn_co_wake: the way to await any callback. PIRN_FOREVER: no limit. */
+/* Wait until pirn_co_wake is called: use it to await any callback. PIRN_FOREVER: no limit. */
 #define PIRN_CO_PARK(co, timeout_ns) PIRN_CO_LEAVE_(pirn_co_park_((co), __LINE__, (timeout_ns)))
 
 /*
- * Waits until `other` has ended; at once if it has already. Giving up, by timeout or cancellation,
- * leaves `other` running.
+ * Wait until `other` has ended; continue immediately if it has already ended. A timeout or a
+ * cancellation ends only the wait: `other` keeps running.
  */
 #define PIRN_CO_JOIN(co, other, timeout_ns) \
     PIRN_CO_LEAVE_(pirn_co_join_((co), __LINE__, (other), (timeout_ns)))
 
-/* Runs `callee` (a struct pirn_co of the caller's, usually beside `co`) to its end. It starts at
- * once and needs no slot. Cancelling the caller cancels the callee's await. */
+/*
+ * Run `callee` (a struct pirn_co of the caller, usually next to `co`) to its end. It starts
+ * immediately and needs no slot. Cancelling the caller cancels the callee's await.
+ */
 #define PIRN_CO_CALL(co, callee, body, user) \
     PIRN_CO_LEAVE_(pirn_co_call_((co), __LINE__, (callee), (body), (user)))
 
-/* The return comes before the label, never an if: so nothing falls through, and an await that fails
- * at once takes the same way as one that waits. */
+/*
+ * The return is always before the label, so nothing falls through, and an await that fails
+ * immediately takes the same path as one that waits.
+ */
 #define PIRN_CO_LEAVE_(step) do { return step; case __LINE__:; } while (0)
 
 /* ---- inside: not for use ---- */
@@ -197,7 +201,7 @@ static inline struct pirn_co_step pirn_co_step_(struct pirn_co *next)
     return step;
 }
 
-/* An await that is over before it began: the body runs on at once. */
+/* An await that ends immediately: the body continues. */
 static inline struct pirn_co_step pirn_co_go_on_(struct pirn_co *co, int result)
 {
     co->state = PIRN_CO_RUNNING_;
@@ -206,8 +210,8 @@ static inline struct pirn_co_step pirn_co_go_on_(struct pirn_co *co, int result)
 }
 
 /*
- * Takes down whatever co waits with. The errors are of no interest: on each of them the slot is
- * free all the same.
+ * Remove the watcher, timer or task with which co waits. Errors are ignored, because the slot is
+ * free in any case.
  */
 static inline void pirn_co_disarm_(struct pirn_co *co)
 {
@@ -229,19 +233,19 @@ static inline struct pirn_co_step pirn_co_return_(struct pirn_co *co, int value)
     struct pirn_co *waiter = co->waiter;
 
     if (co->state != PIRN_CO_RUNNING_)
-        return pirn_co_step_(NULL);          /* not the one that is running: pirn_co_run_ notices */
+        return pirn_co_step_(NULL);          /* not the running one: pirn_co_run_ notices it */
     co->state = PIRN_CO_ENDED_;
     co->result = value;
     if (waiter != NULL) {
-        pirn_co_disarm_(waiter);             /* its time limit; and it no longer waits for us */
+        pirn_co_disarm_(waiter);             /* its time limit; it no longer waits for co */
         waiter->result = value;
     }
     return pirn_co_step_(waiter);
 }
 
 /*
- * Runs co, and then whoever goes on because of it. A loop, not a recursion: a chain of any length
- * needs no stack.
+ * Run co, and then the coroutines that continue because of it. This is a loop and not a recursion,
+ * so a chain of any length needs no stack.
  */
 static inline void pirn_co_run_(struct pirn_co *co)
 {
@@ -250,7 +254,7 @@ static inline void pirn_co_run_(struct pirn_co *co)
 
         co->state = PIRN_CO_RUNNING_;
         next = co->body(co, co->user).next;
-        if (next == NULL && co->state == PIRN_CO_RUNNING_)  /* it awaited in somebody else's name */
+        if (next == NULL && co->state == PIRN_CO_RUNNING_)  /* it awaited with another struct */
             next = pirn_co_return_(co, -EINVAL).next;
         co = next;
     }
@@ -261,7 +265,7 @@ static inline void pirn_co_on_task_(struct pirn_loop *loop, void *user)
     struct pirn_co *co = (struct pirn_co *)user;
 
     (void)loop;
-    /* cancelled before it began: the body never runs */
+    /* Cancelled before it began: the body never runs. */
     if (co->line == 0 && co->result == -ECANCELED) {
         co->state = PIRN_CO_RUNNING_;
         pirn_co_run_(pirn_co_return_(co, -ECANCELED).next);
@@ -276,7 +280,7 @@ static inline void pirn_co_on_timer_(struct pirn_loop *loop, struct pirn_timer t
     struct pirn_co *co = (struct pirn_co *)user;
 
     (void)loop, (void)timer, (void)missed;
-    /* a one-shot timer is dead when its callback runs */
+    /* The handle of a one-shot timer is stale when its callback is called. */
     co->timer.slot = co->timer.generation = 0;
     pirn_co_disarm_(co);
     co->result = co->state == PIRN_CO_DELAYED_ ? 0 : -ETIMEDOUT;
@@ -294,7 +298,9 @@ static inline void pirn_co_on_ready_(struct pirn_loop *loop, struct pirn_io io, 
     pirn_co_run_(co);
 }
 
-/* Queues co instead of what it waits with. On -EAGAIN (task queue full) nothing has changed. */
+/*
+ * Queue co as a task, and end its present wait. On -EAGAIN (task queue full) nothing has changed.
+ */
 static inline int pirn_co_queue_(struct pirn_co *co, int result)
 {
     struct pirn_task task;
@@ -309,8 +315,10 @@ static inline int pirn_co_queue_(struct pirn_co *co, int result)
     return 0;
 }
 
-/* The first step of every await. 1 if a cancellation has waited for it, of co itself or of a
- * coroutine that has called co: it is used up, and the await is to end at once. */
+/*
+ * The first step of every await. Returns 1 if co, or a coroutine that has called co, was cancelled
+ * before: the cancellation is used up, and the await must end immediately.
+ */
 static inline int pirn_co_take_cancel_(struct pirn_co *co, int line)
 {
     struct pirn_co *of = co;
@@ -388,8 +396,8 @@ static inline struct pirn_co_step pirn_co_yield_(struct pirn_co *co, int line)
 }
 
 /*
- * 0, or why co may not wait for other. A waiter cannot be reached twice, so the walk along
- * who-waits-for-whom ends.
+ * Return 0, or the reason why co may not wait for other. Each coroutine has at most one waiter, so
+ * the walk along the chain of waiters ends.
  */
 static inline int pirn_co_check_join_(const struct pirn_co *co, const struct pirn_co *other)
 {
@@ -455,7 +463,7 @@ static inline struct pirn_co_step pirn_co_call_(struct pirn_co *co, int line,
     return pirn_co_step_(callee);
 }
 
-/* Who really waits, when co has called somebody. */
+/* Return the innermost callee, which is the one that waits if co has called another coroutine. */
 static inline struct pirn_co *pirn_co_innermost_(struct pirn_co *co)
 {
     while (co->state == PIRN_CO_CALLING_)
@@ -465,9 +473,11 @@ static inline struct pirn_co *pirn_co_innermost_(struct pirn_co *co)
 
 /* ---- from outside ---- */
 
-/* Starts a coroutine: its body first runs in the coming turn. `co`: zeroed, or ended; yours, and
- * stays in place until it has ended. 0; -EINVAL: a NULL; -EBUSY: it is live; -EAGAIN: the task
- * queue is full. On an error nothing has changed. O(1). */
+/*
+ * Start a coroutine: its body runs in the next turn. `co` is zeroed or has ended; do not move it
+ * until it has ended. Returns 0; -EINVAL: an argument is NULL; -EBUSY: it is live; -EAGAIN: the
+ * task queue is full. On an error nothing has changed. O(1).
+ */
 static inline int pirn_co_start(struct pirn_loop *loop, struct pirn_co *co, pirn_co_fn body,
                                 void *user)
 {
@@ -493,17 +503,18 @@ static inline int pirn_co_start(struct pirn_loop *loop, struct pirn_co *co, pirn
     return 0;
 }
 
-/* 1 from start (or call) until it has ended, 0 before and after. */
+/* Return 1 from start (or call) until the coroutine has ended, otherwise 0. */
 static inline int pirn_co_is_live(const struct pirn_co *co)
 {
     return co != NULL && co->state != PIRN_CO_IDLE_ && co->state != PIRN_CO_ENDED_;
 }
 
-/* Ends a PIRN_CO_PARK with `value`; the body goes on in the coming turn. Once this has returned 0
- * the body receives the value: a later pirn_co_cancel does not take it away, only pirn_co_stop
- * does.
- * 0; -EINVAL: NULL; -ENOENT: it is not parked, nothing is remembered; -EAGAIN: the task queue is
- * full and it is still parked. O(1). */
+/*
+ * End a PIRN_CO_PARK with `value`; the body continues in the next turn. Once this has returned 0,
+ * the body gets the value: a later pirn_co_cancel does not take it away, only pirn_co_stop does.
+ * Returns 0; -EINVAL: NULL; -ENOENT: the coroutine is not parked, and the call has no effect;
+ * -EAGAIN: the task queue is full, and the coroutine is still parked. O(1).
+ */
 static inline int pirn_co_wake(struct pirn_co *co, int value)
 {
     int rc;
@@ -518,14 +529,17 @@ static inline int pirn_co_wake(struct pirn_co *co, int value)
     return rc;
 }
 
-/* Cancels politely: the await in progress (of the innermost callee, if it has called) ends with
- * -ECANCELED in the coming turn, its watcher and timer are gone when this returns, and the body can
- * clean up; it may await again. One that has not begun to run ends with -ECANCELED and never runs.
- * Twice is once. A PIRN_CO_PARK that pirn_co_wake has already ended keeps its value, and a
- * PIRN_CO_WAIT what it was granted. The next await of the coroutine, or of one that it calls, ends
- * at once with -ECANCELED instead. Without a next await the cancellation has no effect. 0; -EINVAL:
- * NULL; -ENOENT: not live; -EBUSY: it is running, that is, calling this; -EAGAIN: the
- * task queue is full and nothing has changed. O(depth of calls). */
+/*
+ * Cancel the present await (of the innermost callee, if there is one): it ends with -ECANCELED in
+ * the next turn. Its watcher and timer are removed when this returns. The body can clean up, and
+ * may await again. A coroutine that has not begun to run ends with -ECANCELED and never runs. A
+ * second call has no further effect. If pirn_co_wake has already ended a PIRN_CO_PARK, or a
+ * PIRN_CO_WAIT was granted, the value stays; the next await of the coroutine, or of one that it
+ * calls, then ends immediately with -ECANCELED. If there is no next await, the cancellation has no
+ * effect. Returns 0; -EINVAL: NULL; -ENOENT: not live; -EBUSY: the coroutine is running, that is,
+ * it has called this itself; -EAGAIN: the task queue is full and nothing has changed. O(depth of
+ * calls).
+ */
 static inline int pirn_co_cancel(struct pirn_co *co)
 {
     struct pirn_co *innermost;
@@ -543,24 +557,27 @@ static inline int pirn_co_cancel(struct pirn_co *co)
     }
     if (innermost->state == PIRN_CO_WITHDRAWN_)
         return 0;
-    if (innermost->state == PIRN_CO_WAITING_) {     /* what was granted stays granted */
+    if (innermost->state == PIRN_CO_WAITING_) {     /* a granted wait stays granted */
         if (innermost->on.wait.withdraw(innermost->on.wait.waiter, 0) < 0)
             co->is_cancelled = 1;
         else
             innermost->state = PIRN_CO_WITHDRAWN_;
         return 0;
     }
-    if (innermost->state == PIRN_CO_QUEUED_) {      /* its turn comes anyway: no second task */
+    if (innermost->state == PIRN_CO_QUEUED_) {      /* it is queued already: no second task */
         innermost->result = -ECANCELED;
         return 0;
     }
     return pirn_co_queue_(innermost, -ECANCELED);
 }
 
-/* Stops at once: neither the body nor any callee's ever runs again, every slot is free when this
- * returns, and the memory is the caller's again. What the body held (an fd) is for whoever stops it
- * to clean up. Whoever joins or called it gets -ECANCELED. 0 and errors as pirn_co_cancel; -EAGAIN
- * only if somebody waits for it. O(depth of calls). */
+/*
+ * Stop a coroutine immediately: its body and those of its callees never run again. When this
+ * returns, every slot is free, and the memory belongs to the caller again. Release the resources
+ * that the body held (such as an fd) yourself. A coroutine that joins or called it gets -ECANCELED.
+ * Returns 0 or errors as pirn_co_cancel, but -EAGAIN only if another coroutine waits for it.
+ * O(depth of calls).
+ */
 static inline int pirn_co_stop(struct pirn_co *co)
 {
     if (co == NULL)
@@ -570,7 +587,7 @@ static inline int pirn_co_stop(struct pirn_co *co)
     if (pirn_co_innermost_(co)->state == PIRN_CO_RUNNING_)
         return -EBUSY;
     if (co->waiter != NULL) {
-        int rc = pirn_co_queue_(co->waiter, -ECANCELED);  /* which also takes co->waiter down */
+        int rc = pirn_co_queue_(co->waiter, -ECANCELED);  /* and ends the wait of co->waiter */
         if (rc < 0)
             return rc;
     }
