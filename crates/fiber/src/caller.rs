@@ -57,6 +57,10 @@ pub(crate) unsafe fn wait_for(hub: &pirn_hub, begun: c_int) -> c_int {
     if !main.is_live() {
         return main.result();
     }
+    if let Some(result) = main.take() {
+        // Granted in the turn in which somebody has stopped the loop.
+        return result;
+    }
     // SAFETY: initialised with the hub.
     unsafe { pirn_waiter_drop((&raw const *main).cast_mut()) };
     match ended {

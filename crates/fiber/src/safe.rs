@@ -25,13 +25,15 @@
 use core::ffi::{c_int, c_void};
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
-use core::ptr::{NonNull, null_mut};
+use core::ops::Deref;
+use core::ptr::NonNull;
 use core::time::Duration;
 
 use pirn::Error;
-use pirn_abi::{PIRN_FOREVER, pirn_config, pirn_deinit, pirn_init, pirn_loop};
-use pirn_wait::functions::{pirn_hub_deinit, pirn_hub_init, pirn_port_close, pirn_port_open};
-use pirn_wait::{EDEADLK, EINVAL, pirn_hub, pirn_port};
+use pirn_abi::PIRN_FOREVER;
+use pirn_wait::functions::{pirn_port_close, pirn_port_open};
+pub use pirn_wait::{Capacity, Result};
+use pirn_wait::{EDEADLK, EINVAL, Wait, pirn_hub, pirn_port, result};
 
 use crate::caller::{let_others_run, sleep, wait_for, waiter_of_caller};
 use crate::fiber::{Start, pirn_fiber};
@@ -39,53 +41,12 @@ use crate::group::pirn_group;
 use crate::io;
 use crate::scope::pirn_scope;
 
-/// What a call returns that can fail.
-pub type Result<T> = core::result::Result<T, Error>;
-
-/// How many of each a loop has room for. Fibers need one I/O slot for each port, and none for their
-/// time limits; one I/O slot, one timer and one task are the library's own.
-#[derive(Clone, Copy, Debug)]
-pub struct Capacity {
-    /// I/O watchers.
-    pub io: u32,
-    /// Timers.
-    pub timers: u32,
-    /// Tasks.
-    pub tasks: u32,
-}
-
-/// Turns what a C function has returned into a result.
-fn result(status: isize) -> Result<usize> {
-    match usize::try_from(status) {
-        Ok(value) => Ok(value),
-        Err(_) => Err(Error::from_errno(status.unsigned_abs() as i32)),
-    }
-}
-
 fn done(status: c_int) -> Result<()> {
     result(status as isize).map(|_| ())
 }
 
-/// How long, in the library's terms: none is for ever.
 fn nanoseconds(limit: Option<Duration>) -> u64 {
-    limit.map_or(PIRN_FOREVER, |limit| {
-        u64::try_from(limit.as_nanos()).unwrap_or(PIRN_FOREVER)
-    })
-}
-
-/// A loop that ends with its frame.
-struct Ending {
-    event_loop: *mut pirn_loop,
-    hub: Hub,
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        // SAFETY: initialised by `run`; scopes and ports have ended before.
-        unsafe { pirn_hub_deinit(&raw mut self.hub.inner) };
-        // SAFETY: as above.
-        unsafe { pirn_deinit(self.event_loop) };
-    }
+    pirn_wait::Hub::nanoseconds(limit)
 }
 
 /// Runs a program with a loop of its own, in the memory that is given, and returns what it returns.
@@ -96,57 +57,26 @@ impl Drop for Ending {
 ///
 /// Those of `pirn_init`: [`Error::ENOBUFS`] if the block is too small.
 pub fn run<R>(block: &mut [u64], capacity: Capacity, program: impl FnOnce(&Hub) -> R) -> Result<R> {
-    // SAFETY: plain integers and a pointer, of which all zero is the default.
-    let mut config: pirn_config = unsafe { MaybeUninit::zeroed().assume_init() };
-    config.size = size_of::<pirn_config>() as u32;
-    (config.io, config.timers, config.tasks) = (capacity.io, capacity.timers, capacity.tasks);
-    let mut event_loop = null_mut();
-    // SAFETY: the block is borrowed until the loop is ended.
-    done(unsafe {
-        pirn_init(
-            &raw mut event_loop,
-            block.as_mut_ptr().cast(),
-            size_of_val(block),
-            &raw const config,
-        )
-    })?;
-    let mut ending = MaybeUninit::<Ending>::uninit();
-    let place = ending.as_mut_ptr();
-    // SAFETY: inside the local above, which stays where it is until this returns.
-    let hub = unsafe { &raw mut (*place).hub }.cast::<pirn_hub>();
-    // SAFETY: a live loop; the hub is writable.
-    let status = unsafe { pirn_hub_init(event_loop, hub, 63) };
-    if status < 0 {
-        // SAFETY: a live loop.
-        unsafe { pirn_deinit(event_loop) };
-        done(status)?;
-    }
-    // SAFETY: as above.
-    let loop_place = unsafe { &raw mut (*place).event_loop };
-    // SAFETY: writable, as above.
-    unsafe { loop_place.write(event_loop) };
-    let guard = Guard(place);
-    // SAFETY: initialised, and not moved.
-    let hub = unsafe { &(*place).hub };
-    let value = program(hub);
-    drop(guard);
-    Ok(value)
-}
-
-/// Ends a loop where it is, without moving it.
-struct Guard(*mut Ending);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        // SAFETY: made by `run` of what it has initialised, once.
-        unsafe { self.0.drop_in_place() };
-    }
+    pirn_wait::run(block, capacity, |hub| {
+        // SAFETY: a hub of fibers is nothing but a hub.
+        program(unsafe { &*(&raw const *hub).cast::<Hub>() })
+    })
 }
 
 /// What fibers wait with: one for each loop. Made by [`run`].
+///
+/// It is a [`pirn_wait::Hub`] too, for which objects and tasks are made.
 #[repr(transparent)]
 pub struct Hub {
-    inner: pirn_hub,
+    hub: pirn_wait::Hub,
+}
+
+impl Deref for Hub {
+    type Target = pirn_wait::Hub;
+
+    fn deref(&self) -> &pirn_wait::Hub {
+        &self.hub
+    }
 }
 
 impl Hub {
@@ -157,7 +87,7 @@ impl Hub {
     ///
     /// [`Error::ECANCELED`]: the fiber was cancelled, or the limit around it is over.
     pub fn sleep(&self, delay: Duration) -> Result<()> {
-        done(sleep(&self.inner, nanoseconds(Some(delay))))
+        done(sleep(self.raw(), nanoseconds(Some(delay))))
     }
 
     /// Lets all others run that are ready, and goes on behind them.
@@ -166,7 +96,28 @@ impl Hub {
     ///
     /// [`Error::EDEADLK`]: the program itself calls, and no fiber.
     pub fn yield_now(&self) -> Result<()> {
-        done(let_others_run(&self.inner))
+        done(let_others_run(self.raw()))
+    }
+
+    /// Waits for an object, as a task does by `await`. None is for ever, or the limit of the wait
+    /// itself; no time at all only tries.
+    ///
+    /// Returns what the wait returns; among its errors are [`Error::ECANCELED`]: the fiber was
+    /// cancelled, or the limit around it is over; [`Error::EINVAL`]: the object is another loop's.
+    pub fn wait<S: pirn_wait::Start>(
+        &self,
+        wait: Wait<'_, S>,
+        limit: Option<Duration>,
+    ) -> S::Output {
+        if !wait.is_in(&self.hub) {
+            return wait.what().finish(-EINVAL);
+        }
+        let timeout_ns = nanoseconds(limit).min(wait.timeout_ns());
+        // SAFETY: the wait stays where it is until this returns, which is not before it is over.
+        let begun = unsafe { wait.what().start(waiter_of_caller(self.raw()), timeout_ns) };
+        // SAFETY: begun with that waiter.
+        let result = unsafe { wait_for(self.raw(), begun) };
+        wait.what().finish(result)
     }
 
     /// Limits all waits inside `part` together: when the limit is over each of them ends with
@@ -180,13 +131,13 @@ impl Hub {
         let mut scope = MaybeUninit::<pirn_scope>::uninit();
         let place = scope.as_mut_ptr();
         // SAFETY: writable; left below, before this returns.
-        done(unsafe { pirn_scope::enter(&self.inner, place, nanoseconds(Some(limit)), 0) })?;
+        done(unsafe { pirn_scope::enter(self.raw(), place, nanoseconds(Some(limit)), 0) })?;
         // A panic aborts in a fiber, so `part` returns.
         let value = part();
         // SAFETY: entered above. The address of a local is not NULL.
         let place = unsafe { NonNull::new_unchecked(place) };
         // SAFETY: entered above.
-        done(unsafe { pirn_scope::leave(&self.inner, place) })?;
+        done(unsafe { pirn_scope::leave(self.raw(), place) })?;
         Ok(value)
     }
 
@@ -206,9 +157,8 @@ impl Hub {
         }
         let mut port = MaybeUninit::<Port>::uninit();
         let place = port.as_mut_ptr().cast::<pirn_port>();
-        let hub = (&raw const self.inner).cast_mut();
         // SAFETY: a live hub; the port stays where it is until it is closed.
-        done(unsafe { pirn_port_open(hub, place, fd, 0) })?;
+        done(unsafe { pirn_port_open(self.address(), place, fd, 0) })?;
         let closing = Closing(place);
         // SAFETY: opened above.
         let value = part(unsafe { port.assume_init_ref() });
@@ -294,7 +244,7 @@ impl<'scope> Scope<'scope, '_> {
         // itself uses what stands beside it.
         let fiber: &'scope pirn_fiber = unsafe { &(*top).fiber };
         // SAFETY: fiber and stack stay until the scope ends, which is not before the fiber does.
-        let status = unsafe { fiber.start(&self.hub.inner, &start) };
+        let status = unsafe { fiber.start(self.hub.raw(), &start) };
         if status < 0 {
             // SAFETY: written above, and not read by anybody.
             unsafe { place.drop_in_place() };
@@ -307,7 +257,7 @@ impl<'scope> Scope<'scope, '_> {
     /// Waits until no fiber of the scope is left.
     fn join(&self) {
         while self.group.live.get() != 0 {
-            let hub = &self.hub.inner;
+            let hub = self.hub.raw();
             // SAFETY: the waiter of the one who calls, or NULL.
             let waiter = unsafe { waiter_of_caller(hub).as_ref() };
             let begun = waiter.map_or(-EDEADLK, |waiter| self.group.join(waiter, PIRN_FOREVER));

@@ -383,6 +383,26 @@ fn a_waiter_may_begin_its_next_wait_when_it_is_woken() {
     });
 }
 
+/// The program waits outside of fibers, and somebody stops its loop in the turn of the grant.
+#[test]
+#[cfg_attr(miri, ignore = "only fibers and programs stop a loop")]
+fn what_was_granted_stays_granted_when_the_loop_is_stopped_after_it() {
+    for make in ALL {
+        let stage = Stage::new(make, Way::Main);
+        stage.at(5, |stage| {
+            stage.subject.grant();
+            assert_eq!(unsafe { pirn_stop(stage.world.event_loop) }, 0);
+        });
+        let expected = granted(&stage, "A", 0, 5);
+        let events = stage.play(PIRN_FOREVER);
+        assert!(
+            events.split(' ').any(|word| word == expected),
+            "{}: {events}",
+            stage.name()
+        );
+    }
+}
+
 // ---- drop ----
 
 #[test]

@@ -48,7 +48,7 @@ pub struct pirn_hub {
     // The task that calls the hub.
     task: Cell<pirn_task>,
     // What other threads have pushed.
-    remotes: pirn_remotes,
+    pub(crate) remotes: pirn_remotes,
     // When the timer fires; `PIRN_FOREVER`: not.
     timer_at_ns: Cell<u64>,
     // Waits for the program itself, where no fiber and no callback runs: its end stops the loop.

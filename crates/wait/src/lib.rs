@@ -23,6 +23,7 @@
 //! - `port`: an fd, and those who wait for it.
 //! - `ffi`: the C functions, with the feature `export`. What they promise is written there.
 //! - `functions`: the same functions, declared: the layers above call them by these.
+//! - `safe`: for Rust programs, with the feature `safe`: hubs, waits as futures, and wakers.
 //!
 //! The layer knows the core only by its C interface, through the crate `pirn-abi`. All memory is
 //! the caller's, and what stands in it is only ever borrowed shared: the fields are `Cell`s.
@@ -57,6 +58,8 @@ mod list;
 mod park;
 mod port;
 mod remote;
+#[cfg(feature = "safe")]
+mod safe;
 mod waiter;
 
 pub use errno::*;
@@ -67,4 +70,6 @@ pub use list::pirn_waiters;
 pub use park::*;
 pub use port::*;
 pub use remote::{pirn_remote, pirn_remote_fn, pirn_remotes};
+#[cfg(feature = "safe")]
+pub use safe::*;
 pub use waiter::*;

@@ -32,6 +32,18 @@ pub struct pirn_remote {
 
 type RemotePointer = AtomicPtr<pirn_remote>;
 
+#[cfg(all(feature = "safe", not(loom)))]
+impl pirn_remote {
+    /// One that is not pushed, for a static.
+    pub(crate) const fn new() -> pirn_remote {
+        pirn_remote {
+            next: AtomicPtr::new(null_mut()),
+            run: Cell::new(None),
+            is_pushed: AtomicU32::new(0),
+        }
+    }
+}
+
 /// The stack. All zero is an empty one.
 #[repr(C)]
 #[derive(Default)]
@@ -67,8 +79,24 @@ impl pirn_remotes {
         }
     }
 
-    /// Takes all, and calls each in the order in which they were pushed. Loop thread.
-    pub(crate) fn run(&self, hub: *mut pirn_hub) {
+    /// Takes those out for which `is_unwanted` is true, without a call. Loop thread.
+    #[cfg(feature = "safe")]
+    pub(crate) fn withdraw(&self, is_unwanted: impl Fn(*const pirn_remote) -> bool) {
+        let mut first = self.take_all();
+        // SAFETY: pushed, hence alive until it is called, as `pirn_remote_push` documents.
+        while let Some(remote) = unsafe { first.as_ref() } {
+            let run = remote.run.get();
+            first = remote.next.load(Ordering::Relaxed);
+            remote.is_pushed.swap(0, Ordering::AcqRel);
+            if !is_unwanted(remote) {
+                // The bit that was raised for it still is.
+                self.push(remote, run);
+            }
+        }
+    }
+
+    /// Takes all, linked in the order in which they were pushed.
+    fn take_all(&self) -> *mut pirn_remote {
         // The whole stack at once: nobody can push and pop in between, so there is no ABA.
         let mut rest = self.top.swap(null_mut(), Ordering::Acquire);
         let mut first = null_mut();
@@ -79,7 +107,13 @@ impl pirn_remotes {
             first = rest;
             rest = next;
         }
-        // SAFETY: as above.
+        first
+    }
+
+    /// Takes all, and calls each in the order in which they were pushed. Loop thread.
+    pub(crate) fn run(&self, hub: *mut pirn_hub) {
+        let mut first = self.take_all();
+        // SAFETY: pushed, hence alive until it is called, as `pirn_remote_push` documents.
         while let Some(remote) = unsafe { first.as_ref() } {
             let (current, run) = (first, remote.run.get());
             first = remote.next.load(Ordering::Relaxed);

@@ -56,7 +56,7 @@ pub struct pirn_waiter {
     // When every wait ends; 0: never. Set by the scopes of a fiber.
     pub(crate) bound_ns: Cell<u64>,
     result: Cell<c_int>,
-    // `IDLE`, `WAITING` or `WOKEN`, and the flags below.
+    // `IDLE`, `WAITING`, `WOKEN` or `TOLD`, and the flags below.
     state: Cell<u32>,
 }
 
@@ -65,6 +65,8 @@ const IDLE: u32 = 0;
 pub(crate) const WAITING: u32 = 1;
 /// In the hub's list: the wait is over, `wake` is still to be called.
 const WOKEN: u32 = 2;
+/// `wake` was called, and the result is still to be taken. For deferred waiters only.
+const TOLD: u32 = 3;
 const STATE: u32 = 3;
 /// Every wait ends at once with -ECANCELED.
 const CANCELLED: u32 = 0x4;
@@ -76,6 +78,8 @@ pub(crate) const LATER: u32 = 0x10;
 const GRANTED: u32 = 0x20;
 /// Its time limits do not keep the loop going.
 pub(crate) const UNREF: u32 = 0x40;
+/// Its owner takes the result of a wait by `take`, and until then a grant can be undone.
+const DEFERRED: u32 = 0x80;
 
 impl pirn_waiter {
     pub(crate) fn new(hub: *mut pirn_hub, wake: pirn_wake_fn, user: *mut c_void) -> pirn_waiter {
@@ -110,6 +114,26 @@ impl pirn_waiter {
         self.flag(UNREF, true);
     }
 
+    /// For a future's waiter: `wake` only tells that the wait is over. The result, and what was
+    /// granted, is handed over by `take`; a waiter that is dropped before gives it back.
+    pub fn set_deferred(&self) {
+        self.flag(DEFERRED, true);
+    }
+
+    /// The result of a wait that is over and was not taken yet.
+    pub fn over(&self) -> Option<c_int> {
+        (self.is(WOKEN) || self.is(TOLD)).then(|| self.result())
+    }
+
+    /// Takes the result of a wait that is over. The waiter is idle again.
+    pub fn take(&self) -> Option<c_int> {
+        let hub = self.hub()?;
+        self.over()?;
+        self.unlink();
+        self.finish(hub);
+        Some(self.result())
+    }
+
     /// From now on every wait with a time limit other than 0 ends at once with -ECANCELED; or no
     /// more.
     pub fn set_cancelled(&self, is_cancelled: bool) {
@@ -142,7 +166,7 @@ impl pirn_waiter {
         self.hub.get().map(|hub| unsafe { hub.as_ref() })
     }
 
-    /// True from the beginning of a wait until `wake` is called.
+    /// True from the beginning of a wait until `wake` is called, or the result is taken.
     #[inline]
     pub fn is_live(&self) -> bool {
         !self.is(IDLE)
@@ -360,7 +384,7 @@ impl pirn_waiter {
                 self.quit(hub, result);
                 0
             }
-            WOKEN => -EALREADY,
+            WOKEN | TOLD => -EALREADY,
             _ => -ENOENT,
         }
     }
@@ -377,7 +401,7 @@ impl pirn_waiter {
                 // SAFETY: called as documented there; the waiter has left the object's list.
                 unsafe { leave(NonNull::from(self).as_ptr()) };
             }
-        } else if self.is(WOKEN) {
+        } else if self.over().is_some() {
             let was_granted = self.has(GRANTED);
             self.unlink();
             hub.uncount_wait();
@@ -391,9 +415,19 @@ impl pirn_waiter {
         self.leave_heap(hub);
     }
 
-    /// Off the ready list for the call of `wake`: idle again.
+    /// Off the ready list for the call of `wake`: idle again, unless the result is to be taken.
     pub(crate) fn settle(&self, hub: &pirn_hub) -> (pirn_wake_fn, c_int) {
         self.unlink();
+        if self.has(DEFERRED) {
+            self.state.set(self.state.get() & !STATE | TOLD);
+        } else {
+            self.finish(hub);
+        }
+        (self.wake.get(), self.result.get())
+    }
+
+    /// Idle again: what was granted is handed over.
+    fn finish(&self, hub: &pirn_hub) {
         hub.uncount_wait();
         let was_granted = self.has(GRANTED);
         self.set(IDLE);
@@ -404,16 +438,19 @@ impl pirn_waiter {
             let result = unsafe { take(waiter, self.result.get()) };
             self.result.set(result);
         }
-        (self.wake.get(), self.result.get())
     }
 
     /// Ends the wait at once, for a call of `wake` right now: from a callback of the loop only.
     pub(crate) fn finish_now(&self, hub: &pirn_hub, result: c_int) -> pirn_wake_fn {
         self.unlink();
         self.forget_deadline(hub);
-        hub.uncount_wait();
         self.result.set(result);
-        self.set(IDLE);
+        if self.has(DEFERRED) {
+            self.set(TOLD);
+        } else {
+            hub.uncount_wait();
+            self.set(IDLE);
+        }
         self.wake.get()
     }
 

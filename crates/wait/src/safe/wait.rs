@@ -1,0 +1,164 @@
+#![expect(unsafe_code, reason = "a waiter in pinned memory is in lists")]
+//! A wait as a future.
+
+use core::cell::Cell;
+use core::ffi::{c_int, c_void};
+use core::future::Future;
+use core::marker::{PhantomData, PhantomPinned};
+use core::pin::Pin;
+use core::ptr::null_mut;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+
+use pirn_abi::PIRN_FOREVER;
+
+use super::hub::Hub;
+use super::wakers;
+use crate::hub::pirn_hub;
+use crate::waiter::{PIRN_WAITS, pirn_waiter};
+
+/// What can be waited for: how a wait begins, and what it returns. For those who build objects.
+///
+/// # Safety
+///
+/// `start` begins the wait with the waiter that it is given and with no other, and returns what a
+/// C function does whose name ends in `_start`. What the wait needs stays in place while `self`
+/// does, and while the waiter waits after `self` was leaked.
+pub unsafe trait Start {
+    /// What the wait returns.
+    type Output;
+
+    /// Begins the wait. The waiter is NULL if nothing but a try is wanted; then the limit is 0.
+    ///
+    /// # Safety
+    ///
+    /// `self` stays where it is until the wait is over, and the waiter is idle.
+    unsafe fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int;
+
+    /// Makes what the wait returns of its result. Called once for each time that it began.
+    fn finish(&self, result: c_int) -> Self::Output;
+
+    /// The wait was over, with this result, and nobody took it. What was granted is given back
+    /// already.
+    fn undone(&self, _result: c_int) {}
+}
+
+/// A wait that has not begun. It begins when it is first polled, and is over when it returns; one
+/// that is dropped before leaves all others as if it had never come.
+///
+/// For a fiber to wait, pass it to `pirn_fiber::Hub::wait`.
+#[must_use = "a wait begins when it is awaited"]
+pub struct Wait<'h, S: Start> {
+    waiter: pirn_waiter,
+    waker: Cell<Option<Waker>>,
+    start: S,
+    timeout_ns: u64,
+    hub: PhantomData<&'h Hub>,
+    // The waiter is in lists while it waits.
+    _pinned: PhantomPinned,
+}
+
+impl<'h, S: Start> Wait<'h, S> {
+    /// For those who build objects: a wait without a time limit.
+    pub fn new(hub: &'h Hub, start: S) -> Self {
+        let waiter = pirn_waiter::new(hub.address(), Some(on_wake), null_mut());
+        waiter.set_deferred();
+        Wait {
+            waiter,
+            waker: Cell::new(None),
+            start,
+            timeout_ns: PIRN_FOREVER,
+            hub: PhantomData,
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// Sets a time limit, after which the wait returns `ETIMEDOUT`. It counts from the time of the
+    /// turn in which the wait begins. No time at all only tries, and returns `EAGAIN`.
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.timeout_ns = Hub::nanoseconds(Some(limit));
+        self
+    }
+
+    /// Tries, without waiting. An error is `EAGAIN` if it would have to wait.
+    pub fn try_now(self) -> S::Output {
+        // SAFETY: there is no waiter, so nothing begins.
+        let result = unsafe { self.start.start(null_mut(), 0) };
+        self.start.finish(result)
+    }
+
+    /// For the layers above: what is waited for.
+    pub fn what(&self) -> &S {
+        &self.start
+    }
+
+    /// For the layers above: true if the wait is one in this hub.
+    pub fn is_in(&self, hub: &Hub) -> bool {
+        let own = self.waiter.hub().map(|own| &raw const *own);
+        own == Some(hub.address().cast_const())
+    }
+
+    /// For the layers above: the time limit.
+    pub fn timeout_ns(&self) -> u64 {
+        self.timeout_ns
+    }
+
+    fn remember(&self, waker: &Waker) {
+        let known = self.waker.take().filter(|known| known.will_wake(waker));
+        self.waker.set(Some(known.unwrap_or_else(|| waker.clone())));
+    }
+}
+
+impl<S: Start> Future for Wait<'_, S> {
+    type Output = S::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<S::Output> {
+        // Only ever borrowed shared: what changes is in cells.
+        let this = self.into_ref().get_ref();
+        if let Some(result) = this.waiter.take() {
+            return Poll::Ready(this.start.finish(result));
+        }
+        if !this.waiter.is_live() {
+            this.waiter
+                .user
+                .set((&raw const this.waker).cast_mut().cast());
+            let waiter = (&raw const this.waiter).cast_mut();
+            // SAFETY: pinned, so both stay where they are until they are dropped; `drop` ends the
+            // wait.
+            let result = unsafe { this.start.start(waiter, this.timeout_ns) };
+            if result != PIRN_WAITS {
+                return Poll::Ready(this.start.finish(result));
+            }
+        }
+        this.remember(context.waker());
+        Poll::Pending
+    }
+}
+
+impl<S: Start> Drop for Wait<'_, S> {
+    fn drop(&mut self) {
+        // Only ever borrowed shared.
+        let this = &*self;
+        if this.waiter.is_live() {
+            let result = this.waiter.over();
+            if let Some(hub) = this.waiter.hub() {
+                this.waiter.forget(hub);
+            }
+            if let Some(result) = result {
+                this.start.undone(result);
+            }
+        }
+        this.waiter.abandon_all();
+    }
+}
+
+unsafe extern "C" fn on_wake(hub: *mut pirn_hub, waiter: *mut pirn_waiter, _result: c_int) {
+    // SAFETY: called with a live waiter.
+    let user: *mut c_void = unsafe { &*waiter }.user.get();
+    // SAFETY: set by `poll` to a part of the same future, which is pinned and not dropped yet.
+    let waker = unsafe { &*user.cast::<Cell<Option<Waker>>>() }.take();
+    // From here on the future may be gone.
+    if let Some(waker) = waker {
+        wakers::wake_here(hub, waker);
+    }
+}
