@@ -54,11 +54,6 @@ mod clock {
     pub static NOW: Clock = Clock(AtomicU64::new(1000));
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn pirn_update(_: *mut pirn_loop) -> u64 {
-    NOW.get()
-}
-
 /// Nobody asks from inside a callback here.
 #[unsafe(no_mangle)]
 extern "C" fn pirn_ended(_: *mut pirn_loop) -> c_int {

@@ -7,6 +7,7 @@ use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pirn_abi::*;
+use pirn_wait::EBUSY;
 
 struct Timer {
     at: u64,
@@ -27,6 +28,7 @@ struct Core {
     count: u32,
     holds: u32,
     is_stopped: bool,
+    is_running: bool,
 }
 
 /// What a loop is here.
@@ -120,18 +122,36 @@ impl Fake {
 #[unsafe(no_mangle)]
 extern "C" fn pirn_run(event_loop: *mut pirn_loop) -> c_int {
     let fake = fake(event_loop);
-    loop {
-        if !fake.is_busy() && !fake.goes_on() {
-            return PIRN_DONE;
-        }
-        if !fake.is_busy()
-            && let Some(next) = fake.next_deadline()
-        {
-            super::NOW.set(next.max(super::NOW.get()));
-        }
-        fake.dispatch();
-        if std::mem::take(&mut fake.core.borrow_mut().is_stopped) {
-            return PIRN_STOPPED;
+    if std::mem::replace(&mut fake.core.borrow_mut().is_running, true) {
+        return -EBUSY;
+    }
+    let ended = fake.run();
+    fake.core.borrow_mut().is_running = false;
+    ended
+}
+
+/// Like the clock, which is read when it is looked at.
+#[unsafe(no_mangle)]
+extern "C" fn pirn_update(_: *mut pirn_loop) -> u64 {
+    super::NOW.get()
+}
+
+impl Fake {
+    fn run(&self) -> c_int {
+        let fake = self;
+        loop {
+            if !fake.is_busy() && !fake.goes_on() {
+                return PIRN_DONE;
+            }
+            if !fake.is_busy()
+                && let Some(next) = fake.next_deadline()
+            {
+                super::NOW.set(next.max(super::NOW.get()));
+            }
+            fake.dispatch();
+            if std::mem::take(&mut fake.core.borrow_mut().is_stopped) {
+                return PIRN_STOPPED;
+            }
         }
     }
 }
