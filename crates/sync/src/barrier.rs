@@ -18,7 +18,7 @@ pub const PIRN_FOR_BARRIER: u32 = 20u32;
 #[repr(C)]
 #[derive(Default)]
 pub struct pirn_barrier {
-    waiters: pirn_waiters,
+    pub(crate) waiters: pirn_waiters,
     /// How many parties it takes. To be read only.
     pub parties: Cell<u32>,
     /// How many parties wait now. To be read only.

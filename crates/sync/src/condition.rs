@@ -23,7 +23,7 @@ pub const PIRN_FOR_CONDITION: u32 = 19u32;
 #[repr(C)]
 #[derive(Default)]
 pub struct pirn_condition {
-    waiters: pirn_waiters,
+    pub(crate) waiters: pirn_waiters,
     // That of the waiters in the list. NULL if they have none.
     mutex: Cell<Option<NonNull<pirn_mutex>>>,
 }
@@ -45,6 +45,12 @@ const IS_MEANT: usize = 1 << 28;
 pub(crate) fn unpack(extra: usize) -> (u32, c_int) {
     let result = extra >> RESULT & MOST_RESULT;
     ((extra & DEPTH) as u32, -(result as c_int))
+}
+
+/// True if the notification of a waiter was for a number of them, and not for all.
+#[cfg(feature = "safe")]
+pub(crate) fn is_meant(waiter: &pirn_waiter) -> bool {
+    waiter.extra().get() & IS_MEANT != 0
 }
 
 /// Wait for a notification, and give up a mutex meanwhile.

@@ -21,7 +21,7 @@ pub const PIRN_FOR_EVENT: u32 = 16u32;
 #[repr(C)]
 #[derive(Default)]
 pub struct pirn_event {
-    waiters: pirn_waiters,
+    pub(crate) waiters: pirn_waiters,
     remote: pirn_remote,
     is_set: Cell<u32>,
     reserved: Cell<u32>,

@@ -12,6 +12,9 @@
 //! `storage` keeps the items of a queue, in one of three orders or linked through themselves.
 //! `arrivals` has the items that other threads put.
 //!
+//! `safe` has the same objects for Rust programs, without `unsafe`, with the feature of that name:
+//! [`Event`], [`Mutex`], [`Semaphore`], [`Condition`], [`Barrier`], [`Queue`]. Begin there.
+//!
 //! All objects work alike. A function that ends in `_start` first tries. If it has to wait, it
 //! adds the waiter to a list of the object. Whatever changes the object calls its `serve`, the
 //! only function that grants: it gives to the waiters at the front of the list what there is, in
@@ -30,6 +33,8 @@
 
 #[cfg(feature = "artifact")]
 use pirn_artifact as _;
+use pirn_wait::functions::pirn_waiter_grant;
+use pirn_wait::pirn_waiters;
 
 mod arrivals;
 mod barrier;
@@ -37,6 +42,8 @@ mod condition;
 mod event;
 mod mutex;
 mod queue;
+#[cfg(feature = "safe")]
+mod safe;
 mod semaphore;
 mod storage;
 
@@ -46,5 +53,16 @@ pub use condition::*;
 pub use event::*;
 pub use mutex::*;
 pub use queue::*;
+#[cfg(feature = "safe")]
+pub use safe::*;
 pub use semaphore::*;
 pub use storage::*;
+
+/// Ends the waits of all in a list with one result.
+#[allow(unsafe_code, reason = "a C function is called")]
+pub(crate) fn end_all(waiters: &pirn_waiters, result: core::ffi::c_int) {
+    while let Some(waiter) = waiters.first() {
+        // SAFETY: it is in the list, so it waits.
+        unsafe { pirn_waiter_grant(waiter, result) };
+    }
+}

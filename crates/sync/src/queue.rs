@@ -7,10 +7,13 @@
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 
+#[cfg(feature = "safe")]
+use pirn_wait::ECANCELED;
 use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant};
 use pirn_wait::{EINVAL, ESHUTDOWN, pirn_wait_kind, pirn_waiter, pirn_waiters};
 
 use crate::arrivals::pirn_arrivals;
+use crate::end_all;
 use crate::storage::{pirn_items, pirn_queue_before_fn};
 
 /// What is waited for: an item, room for one, or the end of all.
@@ -268,10 +271,33 @@ impl pirn_queue {
     }
 }
 
-fn end_all(waiters: &pirn_waiters, result: c_int) {
-    while let Some(waiter) = waiters.first() {
-        // SAFETY: it is in the list, so it waits.
-        unsafe { pirn_waiter_grant(waiter, result) };
+/// For the safe face, which drops items.
+#[cfg(feature = "safe")]
+impl pirn_queue {
+    /// What was promised to getters is not any more: the queue is closed for them too.
+    pub(crate) fn break_promises(&self) {
+        self.closed.set(CLOSED_NOW);
+        self.claims.set(0);
+    }
+
+    /// Moves an item of a queue that is closed out, and counts it as done. False: there was none.
+    ///
+    /// # Safety
+    ///
+    /// `item` has room for an item.
+    pub(crate) unsafe fn discard(&self, item: *mut c_void) -> bool {
+        if self.items.count() == 0 {
+            return false;
+        }
+        // SAFETY: there is one; the caller promises the room.
+        unsafe { self.items.take(item) };
+        self.finish(1);
+        true
+    }
+
+    /// The queue ends: nobody will say that its items are done.
+    pub(crate) fn end_joiners(&self) {
+        end_all(&self.joiners, -ECANCELED);
     }
 }
 

@@ -18,7 +18,7 @@ pub const PIRN_FOR_SEMAPHORE: u32 = 18u32;
 #[repr(C)]
 #[derive(Default)]
 pub struct pirn_semaphore {
-    waiters: pirn_waiters,
+    pub(crate) waiters: pirn_waiters,
     /// How many units are free. To be read only.
     pub value: Cell<u32>,
     /// How many units can be free at most; 0: any number. To be read only.

@@ -4,8 +4,8 @@
     clippy::multiple_unsafe_ops_per_block,
     reason = "the calls are what is tested"
 )]
-//! Random scripts against the specification: actors, callers and fibers mixed, wait with and
-//! without limits, are cancelled, dropped and end, queues are closed and barriers reset, in
+//! Random scripts against the specification: actors, callers, futures and fibers mixed, wait with
+//! and without limits, are cancelled, dropped and end, queues are closed and barriers reset, in
 //! virtual time. After every step the objects are as the specification says, and nobody waits who
 //! could be served.
 
@@ -17,6 +17,7 @@ mod support;
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::mem::{MaybeUninit, zeroed};
+use std::ops::Range;
 use std::ptr::null_mut;
 use std::rc::Rc;
 
@@ -30,6 +31,10 @@ use specification::{FOREVER, MOST, MUTEXES, Order, PARTIES, QUEUES, Specificatio
 use support::{World, guarded};
 
 const ACTORS: usize = 8;
+
+/// These actors wait as futures do: they are told that the wait is over, and take the result later,
+/// or are dropped before.
+const DEFERRED: Range<usize> = 3..5;
 
 /// Actors from here on are fibers. Miri cannot switch stacks.
 const FIRST_FIBER: usize = if cfg!(miri) { ACTORS } else { 5 };
@@ -232,6 +237,9 @@ impl Actor {
         } else {
             let rc = unsafe { pirn_waiter_init(world.hub, waiter.cast(), Some(on_wake), user) };
             assert_eq!(rc, 0);
+            if DEFERRED.contains(&number) {
+                unsafe { &*actor.waiter }.set_deferred();
+            }
         }
         actor
     }
@@ -290,7 +298,14 @@ impl Drop for Actor {
 
 unsafe extern "C" fn on_wake(_: *mut pirn_hub, waiter: *mut pirn_waiter, result: c_int) {
     let actor = unsafe { &*(*waiter).user.get().cast::<Actor>() };
-    actor.note(result, false);
+    if DEFERRED.contains(&actor.number) {
+        actor
+            .log
+            .borrow_mut()
+            .push(format!("{} told", actor.number));
+    } else {
+        actor.note(result, false);
+    }
 }
 
 unsafe extern "C" fn obeys(hub: *mut pirn_hub, user: *mut c_void) -> c_int {
@@ -332,7 +347,7 @@ struct Play {
 
 impl Play {
     fn new(seed: u64) -> Play {
-        let specification = Specification::new(ACTORS);
+        let specification = Specification::new(ACTORS, DEFERRED);
         let (world, objects) = (World::new(), Rc::new(Objects::new(&specification)));
         let log = Rc::default();
         let actor = |number| Actor::new(&world, &objects, &log, number);
@@ -445,8 +460,16 @@ impl Play {
         let random = &mut self.random;
         let number = random.index(ACTORS);
         let actor = Rc::clone(&self.actors[number]);
-        match random.below(34) {
-            28.. | 0..=9 => self.begin(),
+        match random.below(36) {
+            28..34 | 0..=9 => self.begin(),
+            34.. if DEFERRED.contains(&number) => {
+                let taken = unsafe { &*actor.waiter }.take();
+                if let Some(result) = taken {
+                    actor.note(result, false);
+                }
+                assert_eq!(taken, specification.take(number));
+                self.write(format!("{number} takes {taken:?}"));
+            }
             10..=12 => {
                 let time = random.below(60);
                 self.turn(time);

@@ -11,17 +11,26 @@ mod subject;
 #[path = "support/mod.rs"]
 mod support;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
+use std::future::Future;
 use std::mem::zeroed;
+use std::pin::{Pin, pin};
 use std::ptr::null_mut;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use ::pirn_fiber::ffi::*;
-use ::pirn_fiber::*;
+use ::pirn_fiber::pirn_fiber;
+use pirn::Error;
 use pirn_abi::*;
+use pirn_executor::{block_on, sleep};
 use pirn_wait::ffi::*;
-use pirn_wait::*;
+use pirn_wait::{
+    EAGAIN, EALREADY, EBUSY, ECANCELED, EDEADLK, EINVAL, Hub, PIRN_WAITS, Start, Wait, Wakers,
+    pirn_hub, pirn_waiter,
+};
 
 use subject::{ALL, Make, Subject};
 use support::{Caller, World, guarded, named};
@@ -32,14 +41,46 @@ enum Way {
     Callback,
     Fiber,
     Main,
+    Future,
 }
 
 /// Miri cannot switch stacks.
 const WAYS: &[Way] = if cfg!(miri) {
-    &[Way::Callback]
+    &[Way::Callback, Way::Future]
 } else {
-    &[Way::Callback, Way::Fiber, Way::Main]
+    &[Way::Callback, Way::Fiber, Way::Main, Way::Future]
 };
+
+/// A wait for a subject as a future, and the address of its waiter for the others in the play.
+struct Subjected {
+    subject: Rc<dyn Subject>,
+    waiter: Rc<Cell<*mut pirn_waiter>>,
+}
+
+unsafe impl Start for Subjected {
+    type Output = c_int;
+
+    unsafe fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
+        self.waiter.set(waiter);
+        self.subject.start(waiter, timeout_ns)
+    }
+
+    fn finish(&self, result: c_int) -> c_int {
+        result
+    }
+}
+
+/// Runs the future that is made, with wakers that no test uses that runs at the same time.
+fn run_future<F: Future>(hub: &Hub, make: impl Fn() -> F) -> F::Output {
+    static WAKERS: [Wakers<1>; 64] = [const { Wakers::new() }; 64];
+    for wakers in WAKERS.iter().cycle() {
+        match block_on(hub, wakers, make()) {
+            Err(Error::EBUSY) => {}
+            result => return result.expect("it ends"),
+        }
+    }
+    unreachable!("it goes around for ever");
+}
 
 /// A loop, an object, and three that wait for it: the first in some way, from time 0 on.
 struct Stage {
@@ -50,6 +91,8 @@ struct Stage {
     second: Rc<Caller>,
     third: Rc<Caller>,
     fiber: *mut pirn_fiber,
+    /// Of the first, if it is a future.
+    future_waiter: Rc<Cell<*mut pirn_waiter>>,
 }
 
 const STACK: usize = 32 * 1024;
@@ -70,6 +113,7 @@ impl Stage {
             second: caller("B"),
             third: caller("C"),
             fiber: Box::into_raw(Box::new(unsafe { zeroed() })),
+            future_waiter: Rc::new(Cell::new(null_mut())),
             subject: Rc::clone(&subject),
             world,
         })
@@ -85,6 +129,24 @@ impl Stage {
             Way::Callback => self.first.waiter(),
             Way::Fiber => self.fiber.cast(),
             Way::Main => unsafe { (&raw const *(*self.world.hub).main()).cast_mut() },
+            Way::Future => self.future_waiter.get(),
+        }
+    }
+
+    fn hub(&self) -> &'static Hub {
+        unsafe { Hub::from_raw(&*self.world.hub) }
+    }
+
+    /// The wait of the first as a future.
+    fn wait(&self, timeout_ns: u64) -> Wait<'static, Subjected> {
+        let subjected = Subjected {
+            subject: Rc::clone(&self.subject),
+            waiter: Rc::clone(&self.future_waiter),
+        };
+        let wait = Wait::new(self.hub(), subjected);
+        match timeout_ns {
+            PIRN_FOREVER => wait,
+            limit => wait.within(Duration::from_nanos(limit)),
         }
     }
 
@@ -152,6 +214,13 @@ impl Stage {
                     .start(unsafe { pirn_fiber_self(hub) }, timeout_ns);
                 self.tell(unsafe { pirn_fiber_await(hub, begun) });
             }
+            Way::Future => run_future(self.hub(), || async {
+                let mut wait = pin!(self.wait(timeout_ns));
+                self.tell(wait.as_mut().await);
+                // What it was given is not passed on for want of an owner.
+                let slept = sleep(self.hub(), Duration::from_nanos(50)).await;
+                assert_eq!(slept, Ok(()));
+            }),
         }
         self.world.run();
         let events = self.world.events();
@@ -442,6 +511,80 @@ fn what_a_dropped_waiter_was_granted_goes_to_the_next_one() {
         };
         assert_eq!(words, [expected], "{}", stage.name());
     });
+}
+
+/// A future that waits until it is dropped, polled once by nobody in particular.
+struct Dropping {
+    wait: RefCell<Option<Pin<Box<Wait<'static, Subjected>>>>>,
+}
+
+impl Dropping {
+    fn begin(stage: &Rc<Stage>) -> Rc<Dropping> {
+        let mut wait = Box::pin(stage.wait(PIRN_FOREVER));
+        let polled = wait.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert_eq!(polled, Poll::Pending, "{}", stage.name());
+        Rc::new(Dropping {
+            wait: RefCell::new(Some(wait)),
+        })
+    }
+
+    fn drop_wait(&self) {
+        *self.wait.borrow_mut() = None;
+    }
+}
+
+fn for_futures(play: impl Fn(&Rc<Stage>, &Rc<Dropping>)) {
+    for make in ALL {
+        let stage = Stage::new(make, Way::Future);
+        let dropping = Dropping::begin(&stage);
+        play(&stage, &dropping);
+    }
+}
+
+#[test]
+fn a_future_that_is_dropped_leaves_the_list_and_the_next_one_is_served() {
+    for_futures(|stage, dropping| {
+        stage.waits(1, &stage.second);
+        let dropping = Rc::clone(dropping);
+        stage.at(5, move |_| dropping.drop_wait());
+        stage.grants(6);
+        stage.world.run();
+        let expected = second_after(stage, 5, 6);
+        assert_eq!(stage.world.events(), expected, "{}", stage.name());
+    });
+}
+
+/// Also between the call of its waker and the poll that would have taken it, one tick later.
+#[test]
+fn what_a_dropped_future_was_granted_goes_to_the_next_one() {
+    for dropped_at in [5, 6] {
+        for_futures(|stage, dropping| {
+            stage.waits(1, &stage.second);
+            stage.grants(5);
+            let dropping = Rc::clone(dropping);
+            // Behind the grant of the same time.
+            stage.at(4, move |stage| {
+                stage.at(dropped_at, move |_| dropping.drop_wait());
+            });
+            if !stage.subject.goes_on() && !stage.subject.is_for_all() {
+                stage.grants(7);
+            }
+            stage.world.run();
+            let expected = if stage.subject.is_for_all() {
+                granted(stage, "B", 1, 5)
+            } else if stage.subject.goes_on() {
+                granted(stage, "B", 0, dropped_at)
+            } else {
+                granted(stage, "B", 0, 7)
+            };
+            let events = stage.world.events();
+            let words: Vec<&str> = events
+                .split(' ')
+                .filter(|w| !w.starts_with("other"))
+                .collect();
+            assert_eq!(words, [expected], "{} at {dropped_at}", stage.name());
+        });
+    }
 }
 
 // ---- refusal ----

@@ -4,6 +4,7 @@
 //! until `run` lets it run. Everything that happens is noted in `log`.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use pirn_wait::*;
 
@@ -89,6 +90,8 @@ pub struct Queue {
 pub struct Specification {
     pub log: Vec<String>,
     pub now: u64,
+    /// Actors that take the results of their waits when they are told to, as futures do.
+    pub deferred: Range<usize>,
     states: Vec<State>,
     ready: VecDeque<usize>,
     /// The mutexes of each actor, the last one first.
@@ -106,7 +109,7 @@ pub struct Specification {
 }
 
 impl Specification {
-    pub fn new(actors: usize) -> Specification {
+    pub fn new(actors: usize, deferred: Range<usize>) -> Specification {
         let queue = |order, capacity| Queue {
             order,
             capacity,
@@ -122,6 +125,7 @@ impl Specification {
         Specification {
             log: Vec::new(),
             now: 0,
+            deferred,
             states: vec![State::Idle; actors],
             ready: VecDeque::new(),
             held: vec![VecDeque::new(); actors],
@@ -459,28 +463,48 @@ impl Specification {
         }
     }
 
-    /// Everybody who is ready runs.
+    /// Everybody who is ready runs. Those who take later are told.
     pub fn run(&mut self) {
         while let Some(actor) = self.ready.pop_front() {
-            let state = std::mem::replace(&mut self.states[actor], State::Idle);
-            let result = match state {
-                State::Ready(Wait::Get(queue), 0, End::Granted) => {
-                    let this = &mut self.queues[queue];
-                    if this.now {
-                        -ESHUTDOWN
-                    } else {
-                        this.claims -= 1;
-                        let item = this.take();
-                        self.log.push(format!("{actor} got {item}"));
-                        self.serve_queue(queue);
-                        0
-                    }
-                }
-                State::Ready(_, result, _) | State::BackReady(_, result) => result,
-                other => unreachable!("{actor} is not ready: {other:?}"),
-            };
-            self.log.push(format!("{actor}={result}"));
+            if self.deferred.contains(&actor) {
+                self.log.push(format!("{actor} told"));
+            } else {
+                self.give(actor);
+            }
         }
+    }
+
+    /// One who takes later takes the result of its wait, if that is over.
+    pub fn take(&mut self, actor: usize) -> Option<i32> {
+        let state = self.states[actor];
+        if !matches!(state, State::Ready(..) | State::BackReady(..)) {
+            return None;
+        }
+        self.ready.retain(|other| *other != actor);
+        Some(self.give(actor))
+    }
+
+    /// The wait of an actor is over, and it has the result.
+    fn give(&mut self, actor: usize) -> i32 {
+        let state = std::mem::replace(&mut self.states[actor], State::Idle);
+        let result = match state {
+            State::Ready(Wait::Get(queue), 0, End::Granted) => {
+                let this = &mut self.queues[queue];
+                if this.now {
+                    -ESHUTDOWN
+                } else {
+                    this.claims -= 1;
+                    let item = this.take();
+                    self.log.push(format!("{actor} got {item}"));
+                    self.serve_queue(queue);
+                    0
+                }
+            }
+            State::Ready(_, result, _) | State::BackReady(_, result) => result,
+            other => unreachable!("{actor} is not ready: {other:?}"),
+        };
+        self.log.push(format!("{actor}={result}"));
+        result
     }
 
     // ---- event ----

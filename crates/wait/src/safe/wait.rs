@@ -53,6 +53,7 @@ pub struct Wait<'h, S: Start> {
     waker: Cell<Option<Waker>>,
     start: S,
     timeout_ns: u64,
+    is_over: Cell<bool>,
     hub: PhantomData<&'h Hub>,
     // The waiter is in lists while it waits.
     _pinned: PhantomPinned,
@@ -68,6 +69,7 @@ impl<'h, S: Start> Wait<'h, S> {
             waker: Cell::new(None),
             start,
             timeout_ns: PIRN_FOREVER,
+            is_over: Cell::new(false),
             hub: PhantomData,
             _pinned: PhantomPinned,
         }
@@ -103,6 +105,11 @@ impl<'h, S: Start> Wait<'h, S> {
         self.timeout_ns
     }
 
+    fn end(&self, result: c_int) -> Poll<S::Output> {
+        self.is_over.set(true);
+        Poll::Ready(self.start.finish(result))
+    }
+
     fn remember(&self, waker: &Waker) {
         let known = self.waker.take().filter(|known| known.will_wake(waker));
         self.waker.set(Some(known.unwrap_or_else(|| waker.clone())));
@@ -112,11 +119,15 @@ impl<'h, S: Start> Wait<'h, S> {
 impl<S: Start> Future for Wait<'_, S> {
     type Output = S::Output;
 
+    /// # Panics
+    ///
+    /// If the wait has returned already.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<S::Output> {
         // Only ever borrowed shared: what changes is in cells.
         let this = self.into_ref().get_ref();
+        assert!(!this.is_over.get(), "a wait is polled after its end");
         if let Some(result) = this.waiter.take() {
-            return Poll::Ready(this.start.finish(result));
+            return this.end(result);
         }
         if !this.waiter.is_live() {
             this.waiter
@@ -127,7 +138,7 @@ impl<S: Start> Future for Wait<'_, S> {
             // wait.
             let result = unsafe { this.start.start(waiter, this.timeout_ns) };
             if result != PIRN_WAITS {
-                return Poll::Ready(this.start.finish(result));
+                return this.end(result);
             }
         }
         this.remember(context.waker());

@@ -1,0 +1,298 @@
+#![expect(
+    unsafe_code,
+    reason = "items are moved as bytes, by C functions, for a pinned object"
+)]
+//! A queue of items.
+
+use core::cell::{Cell, UnsafeCell};
+use core::ffi::{c_int, c_void};
+use core::fmt;
+use core::marker::PhantomPinned;
+use core::mem::MaybeUninit;
+use core::pin::Pin;
+
+use pirn::Error;
+use pirn_wait::{Hub, Result, Start, Wait, pirn_waiter, result};
+
+use super::done;
+use crate::queue::{
+    PIRN_QUEUE_DRAIN, pirn_queue, pirn_queue_close, pirn_queue_done, pirn_queue_get_start,
+    pirn_queue_init, pirn_queue_join_start, pirn_queue_put_start, pirn_queue_size,
+};
+use crate::storage::{PIRN_QUEUE_FIFO, PIRN_QUEUE_LIFO, PIRN_QUEUE_PRIORITY};
+
+/// The order in which the items of a queue are got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The item that was put first.
+    Fifo,
+    /// The item that was put last.
+    Lifo,
+    /// The item with the smallest key ([`Queue::put_with`]); equal ones in any order.
+    Priority,
+}
+
+/// An item as it is kept.
+#[repr(C)]
+struct Entry<T> {
+    // First: `is_before` knows nothing else.
+    key: i64,
+    item: T,
+}
+
+/// A queue of at most `N` items, which are in the queue itself.
+///
+/// Those who wait are served in the order in which they came, whatever the order of the items.
+pub struct Queue<'h, T, const N: usize> {
+    hub: &'h Hub,
+    order: Order,
+    // Written when the queue is first used, because only then it is pinned.
+    is_ready: Cell<bool>,
+    queue: UnsafeCell<MaybeUninit<pirn_queue>>,
+    entries: UnsafeCell<[MaybeUninit<Entry<T>>; N]>,
+    // Those who wait are in lists of the queue.
+    _pinned: PhantomPinned,
+}
+
+impl<'h, T, const N: usize> Queue<'h, T, N> {
+    /// Makes an empty queue. Pin it: `pin!(Queue::new(hub, Order::Fifo))`.
+    pub fn new(hub: &'h Hub, order: Order) -> Self {
+        const { assert!(N > 0 && N <= 1 << 30 && size_of::<Entry<T>>() <= u32::MAX as usize) };
+        Queue {
+            hub,
+            order,
+            is_ready: Cell::new(false),
+            queue: UnsafeCell::new(MaybeUninit::uninit()),
+            entries: UnsafeCell::new([const { MaybeUninit::uninit() }; N]),
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// Puts an item, and waits while the queue is full.
+    ///
+    /// # Errors
+    ///
+    /// Of the wait: the item, with the error. [`ESHUTDOWN`](Error::ESHUTDOWN): the queue is closed.
+    pub fn put<'q>(self: Pin<&'q Self>, item: T) -> Wait<'q, Put<'q, 'h, T, N>> {
+        self.put_with(0, item)
+    }
+
+    /// Puts an item with a key, which says when it is got if the order is [`Order::Priority`]. As
+    /// [`Queue::put`].
+    pub fn put_with<'q>(self: Pin<&'q Self>, key: i64, item: T) -> Wait<'q, Put<'q, 'h, T, N>> {
+        let put = Put {
+            queue: self,
+            entry: UnsafeCell::new(MaybeUninit::new(Entry { key, item })),
+            is_own: Cell::new(true),
+        };
+        Wait::new(self.get_ref().hub, put)
+    }
+
+    /// Gets the first item, and waits while the queue is empty.
+    ///
+    /// # Errors
+    ///
+    /// Of the wait: [`ESHUTDOWN`](Error::ESHUTDOWN): the queue is closed, and empty.
+    pub fn get<'q>(self: Pin<&'q Self>) -> Wait<'q, Get<'q, 'h, T, N>> {
+        let get = Get {
+            queue: self,
+            entry: UnsafeCell::new(MaybeUninit::uninit()),
+        };
+        Wait::new(self.get_ref().hub, get)
+    }
+
+    /// Waits until every item that was put is done: [`Queue::done`] was called for each.
+    pub fn join<'q>(self: Pin<&'q Self>) -> Wait<'q, Join<'q, 'h, T, N>> {
+        Wait::new(self.get_ref().hub, Join { queue: self })
+    }
+
+    /// Says that an item that was got is done.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`](Error::EINVAL): it was said more often than items were put.
+    pub fn done(self: Pin<&Self>) -> Result<()> {
+        // SAFETY: a queue in use.
+        done(unsafe { pirn_queue_done(self.address()) })
+    }
+
+    /// Closes the queue: nothing can be put any more. Items that are in it can still be got.
+    pub fn close(self: Pin<&Self>) {
+        // SAFETY: a queue in use.
+        unsafe { pirn_queue_close(self.address(), PIRN_QUEUE_DRAIN) };
+    }
+
+    /// Closes the queue and empties it. The items are dropped, and count as done.
+    pub fn close_now(self: Pin<&Self>) {
+        self.close();
+        self.drop_items();
+    }
+
+    /// How many items can be got without a wait.
+    pub fn size(self: Pin<&Self>) -> usize {
+        // SAFETY: a queue in use.
+        unsafe { pirn_queue_size(self.address()) }.unsigned_abs() as usize
+    }
+
+    /// The C queue, which is made if this is the first use.
+    fn address(self: Pin<&Self>) -> *mut pirn_queue {
+        let this = self.get_ref();
+        let queue = this.queue.get().cast::<pirn_queue>();
+        if !this.is_ready.replace(true) {
+            let (order, before) = match this.order {
+                Order::Fifo => (PIRN_QUEUE_FIFO, None),
+                Order::Lifo => (PIRN_QUEUE_LIFO, None),
+                Order::Priority => (PIRN_QUEUE_PRIORITY, Some(is_before as _)),
+            };
+            let (array, size) = (this.entries.get().cast(), size_of_val(&this.entries));
+            let item_size = size_of::<Entry<T>>() as u32;
+            // SAFETY: pinned, so queue and array stay where they are until they are dropped.
+            unsafe { pirn_queue_init(queue, array, size, item_size, order, before) };
+        }
+        queue
+    }
+
+    /// Drops all items of a queue that is closed.
+    fn drop_items(self: Pin<&Self>) {
+        // SAFETY: made by `address`.
+        let queue = unsafe { &*self.address() };
+        queue.break_promises();
+        let mut entry = MaybeUninit::<Entry<T>>::uninit();
+        // An item that is dropped may do anything, so each is out of the queue before.
+        // SAFETY: room for an entry.
+        while unsafe { queue.discard(entry.as_mut_ptr().cast()) } {
+            // SAFETY: just written.
+            unsafe { entry.assume_init_drop() };
+        }
+    }
+}
+
+impl<T, const N: usize> Drop for Queue<'_, T, N> {
+    fn drop(&mut self) {
+        if self.is_ready.get() {
+            // SAFETY: it was in use, hence pinned, and is not moved while it is dropped.
+            let this = unsafe { Pin::new_unchecked(&*self) };
+            // Whoever waits still was leaked.
+            this.close();
+            // SAFETY: made by `address`.
+            unsafe { &*this.address() }.end_joiners();
+            this.drop_items();
+        }
+    }
+}
+
+/// No code of the program runs here: a heap is being changed.
+unsafe extern "C" fn is_before(a: *const c_void, b: *const c_void) -> c_int {
+    // SAFETY: an entry, which begins with its key.
+    let key = |entry: *const c_void| unsafe { entry.cast::<i64>().read() };
+    c_int::from(key(a) < key(b))
+}
+
+/// An item that was not put, and why.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Rejected<T> {
+    /// The item.
+    pub item: T,
+    /// Why it was not put.
+    pub error: Error,
+}
+
+impl<T> fmt::Debug for Rejected<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Rejected({:?})", self.error)
+    }
+}
+
+/// What [`Queue::put`] waits for.
+pub struct Put<'q, 'h, T, const N: usize> {
+    queue: Pin<&'q Queue<'h, T, N>>,
+    entry: UnsafeCell<MaybeUninit<Entry<T>>>,
+    // The entry has not been moved out.
+    is_own: Cell<bool>,
+}
+
+// SAFETY: the queue is pinned; when it is dropped it ends the waits that are left. The entry stays
+// where it is as long as `self`, also if that was leaked: its item may be put, and then is the
+// queue's.
+unsafe impl<T, const N: usize> Start for Put<'_, '_, T, N> {
+    type Output = core::result::Result<(), Rejected<T>>;
+
+    unsafe fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
+        let (queue, entry) = (self.queue.address(), self.entry.get().cast());
+        // SAFETY: passed on.
+        unsafe { pirn_queue_put_start(queue, waiter, entry, timeout_ns) }
+    }
+
+    fn finish(&self, status: c_int) -> Self::Output {
+        self.is_own.set(false);
+        match result(status as isize) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let entry = self.entry.get().cast::<Entry<T>>();
+                // SAFETY: it was not put, and is not read again.
+                let item = unsafe { entry.read() }.item;
+                Err(Rejected { item, error })
+            }
+        }
+    }
+
+    fn undone(&self, status: c_int) {
+        if status >= 0 {
+            // It is in the queue, and stays there.
+            self.is_own.set(false);
+        }
+    }
+}
+
+impl<T, const N: usize> Drop for Put<'_, '_, T, N> {
+    fn drop(&mut self) {
+        if self.is_own.get() {
+            // SAFETY: it was neither put nor given back.
+            unsafe { self.entry.get_mut().assume_init_drop() };
+        }
+    }
+}
+
+/// What [`Queue::get`] waits for.
+pub struct Get<'q, 'h, T, const N: usize> {
+    queue: Pin<&'q Queue<'h, T, N>>,
+    entry: UnsafeCell<MaybeUninit<Entry<T>>>,
+}
+
+// SAFETY: the queue is pinned; when it is dropped it ends the waits that are left. The room for the
+// entry stays where it is as long as `self`, and is written only when the wait is finished.
+unsafe impl<T, const N: usize> Start for Get<'_, '_, T, N> {
+    type Output = Result<T>;
+
+    unsafe fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
+        let (queue, entry) = (self.queue.address(), self.entry.get().cast());
+        // SAFETY: passed on.
+        unsafe { pirn_queue_get_start(queue, waiter, entry, timeout_ns) }
+    }
+
+    fn finish(&self, status: c_int) -> Result<T> {
+        result(status as isize)?;
+        let entry = self.entry.get().cast::<Entry<T>>();
+        // SAFETY: written, and not read again.
+        Ok(unsafe { entry.read() }.item)
+    }
+}
+
+/// What [`Queue::join`] waits for.
+pub struct Join<'q, 'h, T, const N: usize> {
+    queue: Pin<&'q Queue<'h, T, N>>,
+}
+
+// SAFETY: the queue is pinned; when it is dropped it ends the waits that are left.
+unsafe impl<T, const N: usize> Start for Join<'_, '_, T, N> {
+    type Output = Result<()>;
+
+    unsafe fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
+        // SAFETY: passed on.
+        unsafe { pirn_queue_join_start(self.queue.address(), waiter, timeout_ns) }
+    }
+
+    fn finish(&self, status: c_int) -> Result<()> {
+        done(status)
+    }
+}
