@@ -21,8 +21,8 @@
 //! - `port`: an fd that tasks wait for: [`Port`].
 //!
 //! A task may borrow whatever outlives its scope, because the scope drops the futures that are left
-//! in it before it returns. All tasks of a loop run on its thread, one at a time, so they share what
-//! is in `Cell`s and `RefCell`s. A task that panics aborts the program.
+//! in it before it returns. All tasks of a loop run on its thread, one at a time, so they share
+//! what is in `Cell`s and `RefCell`s. A task that panics aborts the program.
 //!
 //! The memory of a task is a slot of yours, and its wakers point to a static of yours
 //! ([`Wakers`]). So wakers may be kept and used by any thread, signal handler or interrupt, for

@@ -9,7 +9,7 @@ use core::pin::Pin;
 
 use pirn_abi::{PIRN_READ, PIRN_WRITE};
 use pirn_wait::ffi::{pirn_port_close, pirn_port_open, pirn_port_wait_start};
-use pirn_wait::{Hub, Result, Start, Wait, pirn_port, pirn_waiter, result};
+use pirn_wait::{Hub, PIRN_PORT_BLOCKING, Result, Start, Wait, pirn_port, pirn_waiter, result};
 
 /// An fd that tasks wait for. Any number of them may wait, for reading and for writing at once.
 ///
@@ -18,8 +18,9 @@ use pirn_wait::{Hub, Result, Start, Wait, pirn_port, pirn_waiter, result};
 /// port.as_ref().readable().await?;
 /// ```
 ///
-/// It takes an I/O slot of the loop from the first wait until it is dropped. The first wait also
-/// makes the fd non-blocking. The fd stays yours: close it after the port is dropped.
+/// It takes an I/O slot of the loop from the first wait until it is dropped. The fd stays yours and
+/// is left as it is: make it non-blocking, or read or write only once after each wait. Close it
+/// after the port is dropped.
 pub struct Port<'h> {
     hub: &'h Hub,
     fd: c_int,
@@ -70,8 +71,10 @@ impl<'h> Port<'h> {
         if self.is_open.get() {
             return 0;
         }
+        // The fd is left as it is: nothing is read or written here.
+        let (hub, options) = (self.hub.address(), PIRN_PORT_BLOCKING);
         // SAFETY: pinned, so it stays where it is until it is dropped, which closes it.
-        let status = unsafe { pirn_port_open(self.hub.address(), self.address(), self.fd, 0) };
+        let status = unsafe { pirn_port_open(hub, self.address(), self.fd, options) };
         self.is_open.set(status == 0);
         status
     }

@@ -37,6 +37,7 @@ fn readers_and_writers_of_one_port_wait_side_by_side() {
     static MAIN: Wakers<1> = Wakers::new();
     static OTHER: Wakers<1> = Wakers::new();
     let (near, far) = UnixStream::pair().expect("there are sockets");
+    near.set_nonblocking(true).expect("it is a socket");
     let echo = std::thread::spawn(move || {
         let mut bytes = Vec::new();
         let (mut reader, mut writer) = (&far, &far);
@@ -48,7 +49,6 @@ fn readers_and_writers_of_one_port_wait_side_by_side() {
         let (port, near) = (port.as_ref(), &near);
         scope(hub, &OTHER, &mut Slots::new(), |tasks| {
             let writer = tasks.spawn(async move {
-                // The first wait makes it non-blocking.
                 port.writable().await.expect("there is room");
                 let (bytes, mut written) = (vec![7; SIZE], 0);
                 while written < SIZE {
@@ -82,6 +82,7 @@ fn readers_and_writers_of_one_port_wait_side_by_side() {
 fn a_limit_ends_a_wait_for_an_fd_and_the_port_goes_on() {
     static MAIN: Wakers<1> = Wakers::new();
     let (near, mut far) = UnixStream::pair().expect("there are sockets");
+    near.set_nonblocking(true).expect("it is a socket");
     let begun = Instant::now();
     let result = with_hub(|hub| {
         block_on(hub, &MAIN, async {

@@ -51,8 +51,8 @@ impl<'h> Condition<'h> {
         Wait::new(self.get_ref().hub, notified)
     }
 
-    /// Unlocks a mutex, waits for a notification, and locks the mutex again. For tasks; a fiber does
-    /// these three one after the other.
+    /// Unlocks a mutex, waits for a notification, and locks the mutex again. For tasks: a fiber
+    /// does these three one after the other.
     ///
     /// A future that is dropped while it waits to lock passes its notification on.
     ///

@@ -4,10 +4,10 @@
 )]
 //! What the wakers of futures point to.
 //!
-//! A waker may be kept by anybody, on any thread, for ever. So it points to a cell in a static. The
-//! cell knows the hub for as long as something can be woken there, and a gate says for how long
-//! that is: whoever wakes is inside the gate while it uses the hub, and closing the gate waits until
-//! nobody is.
+//! A waker may be kept on any thread, for ever. So it points to a cell in a static. The cell knows
+//! the hub for as long as something can be woken there. A gate says for how long that is: a thread
+//! that wakes is inside the gate while it uses the hub, and closing the gate waits until no thread
+//! is inside.
 
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
