@@ -817,7 +817,7 @@ int pirn_ended(struct pirn_loop *loop);
 
 /**
  * Option of `pirn_io_add`: report once. The interest is set to 0 before the callback is called,
- * and `pirn_io_modify` sets it again. Inside the callback that costs no system call.
+ * and `pirn_io_modify` sets it again. Before the next wait that costs no system call, later one.
  */
 #define PIRN_ONESHOT (1u << 17)
 

@@ -218,6 +218,10 @@ impl<H: Host> Backend for AnyBackend<'_, H> {
         delegate!(self, backend => backend.modify(source))
     }
 
+    fn disarm(&mut self, source: &Source) -> Result<()> {
+        delegate!(self, backend => backend.disarm(source))
+    }
+
     #[inline]
     fn remove(&mut self, source: &Source) -> Result<Option<(i32, u32)>> {
         delegate!(self, backend => backend.remove(source))

@@ -34,6 +34,9 @@ pub(crate) struct Source {
     pub(crate) asked: Interest,
     /// The id by which the backend knows the entry: what `add` or `remove` returned.
     pub(crate) backend_id: u32,
+    /// True if the next event is to disarm the entry, as [`disarm`](Backend::disarm) does. Only in
+    /// `modify`, and only after `disarm` has succeeded for this entry.
+    pub(crate) disarms: bool,
 }
 
 impl Source {
@@ -87,6 +90,14 @@ pub(crate) trait Backend: Clock {
     /// checks that the fd is still the same open file: `ENOENT` if it names another file now,
     /// `EBADF` if it is closed.
     fn modify(&mut self, source: &Source) -> Result<()>;
+
+    /// Keeps an fd in the set, but reports nothing of it until `modify`. An error or a hang-up may
+    /// still be reported once. If this fails, the entry is unchanged, and the core removes it.
+    /// `EOPNOTSUPP` on backends that have no such state.
+    fn disarm(&mut self, source: &Source) -> Result<()> {
+        let _ = source;
+        Err(Error::EOPNOTSUPP)
+    }
 
     /// Removes an fd from the set. If the entry of another fd gets a new id by this, returns that
     /// fd and the id. An error means that the kernel may keep the entry: the fd was closed, but its

@@ -18,17 +18,17 @@ mod watcher;
 use crate::backend::{Entry, NOT_IN_SET};
 use crate::callback::Callback;
 use crate::error::{Error, Result};
-use crate::ready::Interest;
+use crate::ready::{Interest, UNASKED};
 use crate::slab::{NONE, Slab};
 use crate::token::Token;
 
 use pending::Pending;
 pub use watcher::Hook;
 pub(crate) use watcher::{
-    ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, FOUND, HEAD, HIGH, HOOKS, LOST, LOW, NORMAL, ONESHOT,
-    RAISED, Watcher,
+    ALWAYS, DIRTY, DISARMS, EDGE, EXCLUSIVE, FED, FOUND, HEAD, HIGH, HOOKS, HUNG_UP,
+    KERNEL_UNKNOWN, LOST, LOW, NORMAL, ONESHOT, RAISED, RESTS, Watcher,
 };
-use watcher::{KERNEL_UNKNOWN, QUEUED, REASONS, UNREF, option};
+use watcher::{QUEUED, REASONS, UNREF, option};
 
 pub(crate) struct Watchers<'a> {
     pub(crate) slab: Slab<'a, Watcher>,
@@ -191,6 +191,21 @@ impl<'a> Watchers<'a> {
             .map_or(Interest::empty(), Watcher::asked)
     }
 
+    /// Note what an event of a head's entry changes in the kernel: it may have disarmed the entry.
+    #[inline]
+    pub(crate) fn note_event(&mut self, head: u32, found: u32) {
+        let Some(watcher) = self.slab.get_mut(head) else {
+            return;
+        };
+        if found & UNASKED != 0 {
+            watcher.kernel |= HUNG_UP;
+        }
+        if watcher.flags & DISARMS != 0 {
+            watcher.kernel = RESTS;
+            self.queue(head, DIRTY);
+        }
+    }
+
     /// Of a head: whatever its watchers ask for next differs from what the kernel has, if the fd is
     /// in its set.
     pub(crate) fn forget_kernel(&mut self, head: u32) {
@@ -201,14 +216,16 @@ impl<'a> Watchers<'a> {
         }
     }
 
-    /// Has every edge that the kernel watches armed again.
+    /// Make the kernel report again what it reports only once: every edge, and every event that
+    /// disarmed its entry.
     #[cfg(feature = "ffi")]
-    pub(crate) fn forget_edges(&mut self) {
+    pub(crate) fn forget_reported(&mut self) {
         for index in 0..self.slab.capacity() {
-            let is_armed = |watcher: &&Watcher| {
-                watcher.is_live() && watcher.flags & (HEAD | EDGE) == HEAD | EDGE
+            let is_once = |watcher: &&Watcher| {
+                let is_head = watcher.is_live() && watcher.flags & HEAD != 0;
+                is_head && watcher.flags & (EDGE | DISARMS) != 0
             };
-            if self.slab.get(index).filter(is_armed).is_some() {
+            if self.slab.get(index).filter(is_once).is_some() {
                 self.forget_kernel(index);
                 self.queue(index, DIRTY);
             }

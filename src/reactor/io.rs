@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, Interest, Ready, fold};
 use crate::token::Token;
 use crate::watchers::{
-    ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, HEAD, HOOKS, LOST, ONESHOT, Position, RAISED,
+    ALWAYS, DIRTY, DISARMS, EDGE, EXCLUSIVE, FED, HEAD, HOOKS, LOST, ONESHOT, Position, RAISED,
 };
 
 impl<B: Backend> Reactor<'_, B> {
@@ -79,6 +79,7 @@ impl<B: Backend> Reactor<'_, B> {
             slot: self.watchers.slab.vacancy()?,
             asked: interest,
             backend_id: NOT_IN_SET,
+            disarms: false,
         };
         let asked = source.interest();
         let backend_id = if asked != 0 {
@@ -149,7 +150,7 @@ impl<B: Backend> Reactor<'_, B> {
         if interest & !ASKABLE != 0 {
             return Err(Error::EINVAL);
         }
-        if flags & (HEAD | EDGE | EXCLUSIVE | ONESHOT | RAISED | LOST) != HEAD {
+        if flags & (HEAD | DISARMS | EDGE | EXCLUSIVE | ONESHOT | RAISED | LOST) != HEAD {
             return self.modify_special(io, interest);
         }
         watcher.set_interest(interest);
@@ -161,9 +162,9 @@ impl<B: Backend> Reactor<'_, B> {
         Ok(())
     }
 
-    /// As above, for a watcher that is not the head of its fd, or lost, oneshot, exclusive, or edge
-    /// triggered: there a modify arms the edge again, so that it must reach the kernel whatever it
-    /// says. A raise handler is refused.
+    /// Slow path of [`io_modify`](Self::io_modify), for a watcher that is not the head of its fd,
+    /// or lost, oneshot, exclusive, edge triggered, or disarmed by its next event. For an edge a
+    /// modify always reaches the kernel, as that arms it again. A raise handler is refused.
     #[cold]
     #[inline(never)]
     fn modify_special(&mut self, io: Token, interest: u32) -> Result<()> {

@@ -144,6 +144,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
     #[inline(never)]
     fn event_special(&mut self, entry: Entry, found: u32) -> Option<u32> {
         let ready = if self.watchers.has(entry) {
+            self.watchers.note_event(entry.slot, found);
             self.take_readiness(entry.slot, found)
         } else {
             self.stale(entry);

@@ -198,6 +198,7 @@ impl<B: Backend> Reactor<'_, B> {
                 continue;
             };
             if self.watchers.has(entry) {
+                self.watchers.note_event(entry.slot, found);
                 self.watchers.mark(entry.slot, found, with_siblings);
             } else {
                 self.stale(entry);

@@ -1,10 +1,10 @@
 //! Keeping the backend's set in step with the watchers.
 
 use super::Reactor;
-use crate::backend::{ALWAYS_READY, Backend, Entry, NOT_IN_SET};
+use crate::backend::{ALWAYS_READY, Backend, Entry, Source};
 use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, fold};
-use crate::watchers::{ALWAYS, DIRTY, EDGE, FED, HEAD};
+use crate::watchers::{ALWAYS, DIRTY, DISARMS, EDGE, FED, HEAD, HUNG_UP, KERNEL_UNKNOWN, RESTS};
 
 impl<B: Backend> Reactor<'_, B> {
     /// Updates the backend's set to what was changed since the last wait. Returns true if the
@@ -51,28 +51,77 @@ impl<B: Backend> Reactor<'_, B> {
     pub(super) fn update_backend(&mut self, head: u32, in_any_case: bool) -> Result<()> {
         let merged = self.watchers.merged_interest(head);
         let watcher = self.watchers.slab.get_mut(head).ok_or(Error::ENOENT)?;
-        let source = watcher.source(head, merged);
-        let (asked, kernel) = (source.interest(), u32::from(watcher.kernel));
-        if (kernel == asked && !in_any_case) || watcher.flags & ALWAYS != 0 {
+        let mut source = watcher.source(head, merged);
+        let (asked, kernel) = (source.interest() as u16, watcher.kernel);
+        if (kernel & !HUNG_UP == asked && !in_any_case) || watcher.flags & ALWAYS != 0 {
+            return Ok(());
+        }
+        if asked == 0 {
+            self.rest(head, &source);
             return Ok(());
         }
         self.stats.interest_syscalls += u64::from(!in_any_case);
-        if asked == 0 {
-            self.deregister(head);
-            return Ok(());
-        }
         if kernel == 0 {
-            let backend_id = self.backend.add(&source)?;
-            if backend_id == ALWAYS_READY {
-                self.watchers.queue_all(head, ALWAYS);
-                return Ok(());
-            }
-            watcher.backend_id = backend_id;
-        } else {
-            self.backend.modify(&source)?;
+            return self.enter_set(head, &source);
         }
-        watcher.kernel = asked as u16;
+        let (has_rested, flags) = (kernel & RESTS != 0, watcher.flags);
+        // The next event disarms the entry if the watchers were paused during a wait before: they
+        // will probably be paused again. It does not if they were armed again before that wait.
+        source.disarms = (flags & DISARMS != 0) != has_rested && flags & EDGE == 0;
+        match self.backend.modify(&source) {
+            Ok(()) => {
+                watcher.kernel = asked;
+                watcher.set_disarms(source.disarms);
+                Ok(())
+            }
+            // The fd was closed while it was paused. The file that has its number now is watched.
+            Err(Error::ENOENT) if has_rested => {
+                watcher.leave_set();
+                source.disarms = false;
+                self.enter_set(head, &source)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Adds the fd of a head to the backend's set.
+    fn enter_set(&mut self, head: u32, source: &Source) -> Result<()> {
+        let backend_id = self.backend.add(source)?;
+        if backend_id == ALWAYS_READY {
+            self.watchers.queue_all(head, ALWAYS);
+        } else if let Some(watcher) = self.watchers.slab.get_mut(head) {
+            watcher.kernel = source.interest() as u16;
+            watcher.backend_id = backend_id;
+        }
         Ok(())
+    }
+
+    /// Has the backend report nothing of an fd whose watchers are all paused.
+    ///
+    /// The fd stays in the backend's set if it can be disarmed there: that is cheaper than adding
+    /// it again. If the next event disarms the entry anyway, the backend is not called at all. That
+    /// event ends one wait without a call.
+    fn rest(&mut self, head: u32, source: &Source) {
+        let Some(watcher) = self.watchers.slab.get_mut(head) else {
+            return;
+        };
+        let (kernel, flags) = (watcher.kernel, watcher.flags);
+        watcher.set_disarms(false);
+        if kernel == 0 || kernel & !HUNG_UP == RESTS {
+            return;
+        }
+        let is_silent = flags & DISARMS != 0 && kernel & KERNEL_UNKNOWN == 0;
+        if !is_silent {
+            self.stats.interest_syscalls += 1;
+            if kernel & HUNG_UP != 0 || self.backend.disarm(source).is_err() {
+                self.deregister(head);
+                return;
+            }
+        }
+        self.forget_found(head);
+        if let Some(watcher) = self.watchers.slab.get_mut(head) {
+            watcher.kernel = RESTS;
+        }
     }
 
     /// Asks the kernel even if the merged interest is unchanged: the kernel then tells if the fd
@@ -88,13 +137,21 @@ impl<B: Backend> Reactor<'_, B> {
             return self.update_backend(head, true);
         }
         let mut source = watcher.source(head, merged.options());
-        if kernel != 0 {
+        if kernel != 0 && kernel & RESTS == 0 {
             // Paused since the last wait: the kernel still has what they asked for then.
             source.asked =
                 merged.options() | Interest::from_bits_truncate(u32::from(kernel) & ASKABLE);
+            source.disarms = watcher.flags & DISARMS != 0;
             return self.backend.modify(&source);
         }
-        let is_always_now = self.backend.probe(&source)? == ALWAYS_READY;
+        let result = self.backend.probe(&source);
+        if kernel != 0 {
+            // The question has taken the resting entry out of the set.
+            if let Some(watcher) = self.watchers.slab.get_mut(head) {
+                watcher.leave_set();
+            }
+        }
+        let is_always_now = result? == ALWAYS_READY;
         if is_always && !is_always_now {
             return Err(Error::ENOENT);
         }
@@ -146,10 +203,10 @@ impl<B: Backend> Reactor<'_, B> {
         let Some(watcher) = self.watchers.slab.get(entry.slot) else {
             return;
         };
-        // To modify an edge-triggered entry would arm it again; and an edge is not reported in each
-        // turn.
+        // An edge, or an event that has disarmed its entry, is not reported in each turn; and
+        // modifying the entry would arm it again.
         let is_entry = watcher.backend_id == entry.backend_id && watcher.kernel != 0;
-        if is_entry && watcher.flags & EDGE == 0 {
+        if is_entry && watcher.flags & (EDGE | DISARMS) == 0 {
             let fd = watcher.fd;
             if let Err(Error::ENOENT | Error::EBADF) = self.update_backend(entry.slot, true) {
                 self.invalidate(fd, None);
@@ -168,11 +225,11 @@ impl<B: Backend> Reactor<'_, B> {
         let Some(watcher) = watchers.slab.get_mut(head) else {
             return;
         };
-        if core::mem::take(&mut watcher.kernel) == 0 {
+        if watcher.kernel == 0 {
             return;
         }
         let source = watcher.source(head, Interest::empty());
-        watcher.backend_id = NOT_IN_SET;
+        watcher.leave_set();
         self.set.has_removed = true;
         if let Ok(Some((fd, backend_id))) = self.backend.remove(&source) {
             let moved = watchers.find(fd);
@@ -180,7 +237,13 @@ impl<B: Backend> Reactor<'_, B> {
                 watcher.backend_id = backend_id;
             }
         }
-        // What was found for it went with the set's entry; that it is lost stays to be told.
+        self.forget_found(head);
+    }
+
+    /// What was found for the watchers of an fd is not reported any more, as the kernel was asked
+    /// to report nothing. That the fd is lost is still reported.
+    fn forget_found(&mut self, head: u32) {
+        let watchers = &mut self.watchers;
         let mut next = Some(head);
         while let Some(index) = next {
             if let Some(watcher) = watchers.slab.get_mut(index) {
@@ -210,7 +273,7 @@ impl<B: Backend> Reactor<'_, B> {
             }
             let is_head = watcher.is_live() && watcher.flags & HEAD != 0;
             if is_head && watcher.fd >= 0 {
-                (watcher.kernel, watcher.backend_id) = (0, NOT_IN_SET);
+                watcher.leave_set();
                 self.reconcile(index);
             }
         }

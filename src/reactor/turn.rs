@@ -287,14 +287,14 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// Ends a dispatch that a callback has left without returning. The rest of its batch is lost:
-    /// its tasks belong to the next turn, and the next wait reports its events again; edges are
-    /// armed again for this.
+    /// its tasks belong to the next turn, and the next wait reports its events again. What is
+    /// reported only once is armed again for this.
     #[cfg(feature = "ffi")]
     #[cold]
     pub(crate) fn abandon(&mut self) {
         let was_in_hook = core::mem::take(&mut self.hooks.is_calling);
         if self.is_dispatching() {
-            self.watchers.forget_edges();
+            self.watchers.forget_reported();
             // The next dispatch finds out whether tasks of this turn are left.
             if !self.tasks.is_empty() {
                 self.turn.due |= TASKS;

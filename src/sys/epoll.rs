@@ -87,6 +87,7 @@ impl<'a> Epoll<'a> {
     #[inline]
     fn flags(source: &Source) -> EventFlags {
         let mut flags = EventFlags::from_bits_retain(source.interest());
+        flags.set(EventFlags::ONESHOT, source.disarms);
         if source.asked.contains(Interest::READ) {
             flags |= EventFlags::RDHUP;
         }
@@ -117,6 +118,15 @@ impl<'a> Epoll<'a> {
             }),
             Self::flags(source),
         )
+    }
+
+    /// Changes what an entry is watched for.
+    fn change(&self, source: &Source, flags: EventFlags) -> io::Result<()> {
+        let data = user_data(Entry {
+            slot: source.slot,
+            backend_id: source.backend_id,
+        });
+        epoll::modify(&self.set, borrow(source.fd), data, flags)
     }
 
     /// A new entry in the place of one that cannot be modified because it is exclusive; or of one
@@ -285,13 +295,16 @@ impl Backend for Epoll<'_> {
         let result = if source.asked.contains(Interest::EXCLUSIVE) {
             self.replace(source, source.backend_id)
         } else {
-            let data = user_data(Entry {
-                slot: source.slot,
-                backend_id: source.backend_id,
-            });
-            epoll::modify(&self.set, borrow(source.fd), data, Self::flags(source))
+            self.change(source, Self::flags(source))
         };
         result.map_err(modify_error)
+    }
+
+    fn disarm(&mut self, source: &Source) -> Result<()> {
+        if source.asked.contains(Interest::EXCLUSIVE) {
+            return Err(Error::EOPNOTSUPP);
+        }
+        self.change(source, EventFlags::ONESHOT).map_err(error)
     }
 
     fn remove(&mut self, source: &Source) -> Result<Option<(i32, u32)>> {
@@ -416,8 +429,9 @@ impl Backend for Epoll<'_> {
 //   `closed_behind_the_back`.
 // - Regular files and directories are refused with EPERM, whatever is to be done (fs/eventpoll.c,
 //   `do_epoll_ctl`): the core serves them as always ready.
-// - EPOLLERR and EPOLLHUP cannot be switched off: a watcher that asks for nothing is therefore
-//   taken out of the set.
+// - EPOLLERR and EPOLLHUP cannot be switched off by the mask. EPOLLONESHOT switches all off, but
+//   only with the next event: an entry with EPOLLONESHOT and an empty mask reports an error or a
+//   hang-up once. Pinned by `hangup_of_a_paused_fd_ends_one_wait`.
 // - EPOLLEXCLUSIVE entries cannot be modified (EINVAL, since 4.5), so that they are taken out and
 //   added again; and they refuse EPOLLPRI and EPOLLRDHUP (`EPOLLEXCLUSIVE_OK_BITS`), so that urgent
 //   data cannot be asked for and the peer's close is not told.

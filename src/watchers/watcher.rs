@@ -2,7 +2,7 @@
 
 use static_assertions::const_assert_eq;
 
-use crate::backend::Source;
+use crate::backend::{NOT_IN_SET, Source};
 use crate::callback::Callback;
 use crate::ready::{Interest, Ready, fold, mask_of};
 use crate::slab::Slot;
@@ -29,8 +29,8 @@ pub(crate) struct Watcher {
     pub(crate) found: u8,
     /// What is to be reported in the next turn as if it had been found.
     pub(crate) fed: u8,
-    /// Of a head: what the backend was asked for; 0: the fd is not in the backend's set. Of a hook,
-    /// when it is called.
+    /// Of a head: what the backend was asked for, [`RESTS`], or 0 if the fd is not in the backend's
+    /// set; with [`KERNEL_UNKNOWN`] and [`HUNG_UP`]. Of a hook, when it is called.
     pub(crate) kernel: u16,
     pub(crate) flags: u16,
 }
@@ -52,6 +52,9 @@ pub(crate) const LOW: u16 = option(Interest::LOW);
 /// The priority of a watcher that is neither `HIGH` nor `LOW`.
 pub(crate) const NORMAL: u16 = 0;
 pub(crate) const UNREF: u16 = option(Interest::UNREF);
+/// Of a head whose fd is in the backend's set: the next event disarms the entry, or has disarmed it
+/// since the last wait.
+pub(crate) const DISARMS: u16 = 0x0080;
 /// First of its fd.
 pub(crate) const HEAD: u16 = 0x0100;
 /// On the pending list, for one or more of the next four reasons.
@@ -72,7 +75,13 @@ pub(crate) const LOST: u16 = 0x4000;
 pub(crate) const HOOKS: i32 = -65;
 pub(super) const REASONS: u16 = DIRTY | FED | ALWAYS | FOUND;
 /// In `kernel`: differs from every interest, so that the next change reaches the kernel.
-pub(super) const KERNEL_UNKNOWN: u16 = 0x8000;
+pub(crate) const KERNEL_UNKNOWN: u16 = 0x8000;
+/// In `kernel`: the fd is in the backend's set, but its entry is disarmed, or is paused and will be
+/// disarmed by its next event.
+pub(crate) const RESTS: u16 = 0x4000;
+/// In `kernel`: an error or a hang-up was reported since the entry was last changed. Disarming the
+/// entry would report it once more.
+pub(crate) const HUNG_UP: u16 = 0x2000;
 
 /// When in a turn a hook is called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -129,7 +138,7 @@ impl Watcher {
     /// The same for any watcher.
     pub(crate) fn set_any_interest(&mut self, interest: u32) {
         self.set_interest(interest);
-        if self.flags & ONESHOT != 0 {
+        if self.flags & (ONESHOT | DISARMS) != 0 {
             self.special = -1;
         }
         if self.flags & LOST != 0 {
@@ -138,6 +147,20 @@ impl Watcher {
             self.found &= !fold(Ready::INVALID.bits());
             self.fed &= !fold(Ready::INVALID.bits());
         }
+    }
+
+    /// Of a head: sets or clears `DISARMS`. With it, every event takes the slow path, which notes
+    /// that the entry is disarmed.
+    pub(crate) fn set_disarms(&mut self, disarms: bool) {
+        self.flags = self.flags & !DISARMS | if disarms { DISARMS } else { 0 };
+        let special = self.flags & (ONESHOT | DISARMS) != 0;
+        self.special = if special { -1 } else { !self.interest as i8 };
+    }
+
+    /// Of a head: notes that the fd has left the backend's set.
+    pub(crate) fn leave_set(&mut self) {
+        (self.kernel, self.backend_id) = (0, NOT_IN_SET);
+        self.set_disarms(false);
     }
 
     /// It listens to nothing until it is modified.
@@ -164,6 +187,7 @@ impl Watcher {
             slot,
             asked: merged,
             backend_id: self.backend_id,
+            disarms: false,
         }
     }
 

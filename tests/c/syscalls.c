@@ -45,6 +45,73 @@ static void turns_leave_the_alarm_alone(void)
     close_all(fds, 2);
 }
 
+/* ---- pausing, and arming a oneshot watcher again ---- */
+
+/* A change of the interest, and a turn that calls nobody: so many EPOLL_CTL_MOD, and no other. */
+static void changes_by(struct pirn_loop *loop, struct pirn_io io, uint32_t interest, long count)
+{
+    COUNT(pirn_io_modify(loop, io, interest), pirn_turn(loop, 0));
+    EQUAL(counted->epoll_ops[EPOLL_CTL_ADD], 0);
+    EQUAL(counted->epoll_ops[EPOLL_CTL_DEL], 0);
+    EQUAL(counted->epoll_ops[EPOLL_CTL_MOD], count);
+}
+
+static void pausing_keeps_the_fd_in_the_set(void)
+{
+    int fds[2];
+    struct pirn_io io;
+    struct pirn_loop *loop;
+    struct seen seen = { 0 };
+    if (the_backend != PIRN_BACKEND_EPOLL)
+        return;
+    MUST(pipe2(fds, O_NONBLOCK | O_CLOEXEC) == 0);
+    OPEN(loop, block, the_backend);
+    OK(pirn_io_add(loop, fds[0], PIRN_READ, see_io, &seen, &io));
+    GIVES(pirn_turn(loop, 0), 0);
+    /* The first time with a call, from then on the next event would disarm it. */
+    changes_by(loop, io, 0, 1);
+    changes_by(loop, io, PIRN_READ, 1);
+    for (int round = 0; round < 3; round++) {
+        changes_by(loop, io, 0, 0);
+        changes_by(loop, io, PIRN_READ, 1);
+    }
+    EQUAL(seen.calls, 0);
+    CLOSE(loop);
+    close_all(fds, 2);
+}
+
+/* The event, its call, and waits before and after the watcher is armed again. */
+static void oneshot_that_rests_takes_one_call(void)
+{
+    int fds[2];
+    char byte;
+    struct pirn_io io;
+    struct pirn_loop *loop;
+    struct seen seen = { 0 };
+    if (the_backend != PIRN_BACKEND_EPOLL)
+        return;
+    MUST(pipe2(fds, O_NONBLOCK | O_CLOEXEC) == 0);
+    OPEN(loop, block, the_backend);
+    OK(pirn_io_add(loop, fds[0], PIRN_READ | PIRN_ONESHOT, see_io, &seen, &io));
+    for (int round = 0; round < 4; round++) {
+        MUST(write(fds[1], "x", 1) == 1);
+        COUNT(pirn_turn(loop, 0), read(fds[0], &byte, 1), pirn_turn(loop, 0),
+              pirn_io_modify(loop, io, PIRN_READ), pirn_turn(loop, 0));
+        EQUAL(seen.calls, round + 1);
+        EQUAL(counted->calls[SYS_epoll_ctl], round == 0 ? 2 : 1);
+    }
+    /* Armed again before the wait: once the loop has seen that, without a call. */
+    for (int round = 0; round < 3; round++) {
+        MUST(write(fds[1], "x", 1) == 1);
+        COUNT(pirn_turn(loop, 0), read(fds[0], &byte, 1), pirn_io_modify(loop, io, PIRN_READ),
+              pirn_turn(loop, 0));
+        EQUAL(seen.calls, round + 5);
+        EQUAL(counted->calls[SYS_epoll_ctl], round == 0 ? 1 : 0);
+    }
+    CLOSE(loop);
+    close_all(fds, 2);
+}
+
 /* ---- the process that is asked for ---- */
 
 static struct pirn_loop *open_with(uint32_t flags)
@@ -147,6 +214,8 @@ static void all(void)
 {
     CHECK(counted != NULL);
     turns_leave_the_alarm_alone();
+    pausing_keeps_the_fd_in_the_set();
+    oneshot_that_rests_takes_one_call();
     if (the_backend == PIRN_BACKEND_HOST)
         return;
     calls_take_one_system_call(PIRN_NO_FORK_CHECK, 0);

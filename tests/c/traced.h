@@ -5,6 +5,7 @@
 #ifndef TRACED_H
 #define TRACED_H
 
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 
@@ -16,6 +17,8 @@
 /* Shared by the traced process and its tracer. */
 static struct counted {
     long calls[CALLS];
+    /* epoll_ctl by its operation. */
+    long epoll_ops[4];
     long total;
     long check_count;
     long failure_count;
@@ -28,10 +31,11 @@ static void mark(long number)
     errno = saved;
 }
 
-static void note(long number, int *is_counting)
+static void note(long number, unsigned long long second, int *is_counting)
 {
     if (number == BEGIN) {
         memset(counted->calls, 0, sizeof counted->calls);
+        memset(counted->epoll_ops, 0, sizeof counted->epoll_ops);
         counted->total = 0;
         *is_counting = 1;
     } else if (number == END) {
@@ -40,6 +44,8 @@ static void note(long number, int *is_counting)
         counted->total++;
         if (number >= 0 && number < CALLS)
             counted->calls[number]++;
+        if (number == SYS_epoll_ctl && second < 4)
+            counted->epoll_ops[second]++;
     }
 }
 
@@ -61,7 +67,7 @@ static int trace(pid_t traced)
             struct __ptrace_syscall_info info;
             MUST(ptrace(PTRACE_GET_SYSCALL_INFO, traced, (void *)sizeof info, &info) > 0);
             if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
-                note((long)info.entry.nr, &is_counting);
+                note((long)info.entry.nr, info.entry.args[1], &is_counting);
         } else if (WSTOPSIG(status) != SIGSTOP) {
             signal_number = WSTOPSIG(status);
         }

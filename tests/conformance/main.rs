@@ -74,6 +74,7 @@ mod kernel_files;
 mod lifecycle;
 mod limits;
 mod panics;
+mod pausing;
 mod readiness;
 mod reentrancy;
 mod remote;

@@ -216,7 +216,7 @@ pub const PIRN_PEER_CLOSED: u32 = 1u32 << 13;
 /// backend with `PIRN_CAN_EDGE`.
 pub const PIRN_EDGE: u32 = 1u32 << 16;
 /// Option of `pirn_io_add`: report once. The interest is set to 0 before the callback is called,
-/// and `pirn_io_modify` sets it again. Inside the callback that costs no system call.
+/// and `pirn_io_modify` sets it again. Before the next wait that costs no system call, later one.
 pub const PIRN_ONESHOT: u32 = 1u32 << 17;
 /// Option of `pirn_io_add`: if several loops wait for this fd, wake one of them and not all
 /// (`EPOLLEXCLUSIVE`). The fd can have no other watcher in this loop. Not with `PIRN_ONESHOT` or
