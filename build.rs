@@ -39,8 +39,15 @@ fn main() {
     // Elsewhere rustix goes through the C library, which knows where the vDSO is.
     println!("cargo::rustc-check-cfg=cfg(find_vdso)");
     let arch = std::env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
-    if has("VDSO") && ["x86", "x86_64", "aarch64", "arm", "riscv64"].contains(&arch.as_str()) {
+    let has_raw_calls = ["x86", "x86_64", "aarch64", "arm", "riscv64"].contains(&arch.as_str());
+    if has("VDSO") && has_raw_calls {
         println!("cargo::rustc-cfg=find_vdso");
+    }
+
+    // On the same machines the crate `syscalls` has assembly for stable compilers.
+    println!("cargo::rustc-check-cfg=cfg(linux_pwait2)");
+    if is_linux && has("EPOLL") && has_raw_calls {
+        println!("cargo::rustc-cfg=linux_pwait2");
     }
 
     let atomics = std::env::var("CARGO_CFG_TARGET_HAS_ATOMIC").unwrap_or_default();

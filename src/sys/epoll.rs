@@ -1,5 +1,6 @@
 //! The epoll backend.
 
+mod pwait2;
 mod record;
 
 use rustix::event::epoll::{self, CreateFlags, EventFlags};
@@ -10,6 +11,7 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
 
+use self::pwait2::pwait2;
 use self::record::{Record, events_of, records_of, user_data};
 use super::clock::{find_vdso, monotonic};
 use super::fd::borrow;
@@ -38,6 +40,10 @@ const MOST_REPEATS: u32 = 1024;
 /// The longest wait in one call, in milliseconds: 12 days. epoll_pwait counts them in an int. The
 /// loop then waits again.
 const LONGEST_WAIT: u64 = 1 << 30;
+/// The longest wait whose end the kernel delays by a tenth of a millisecond at most. It may delay
+/// each wait by a thousandth, up to `MOST_DELAY`.
+const LONGEST_EXACT_WAIT: Duration = Duration::from_millis(100);
+const MOST_DELAY: u64 = 100 * MILLISECOND;
 /// Nanoseconds in a millisecond.
 const MILLISECOND: u64 = 1_000_000;
 
@@ -53,6 +59,8 @@ pub(crate) struct Epoll<'a> {
     /// entry that could not be deleted is told from those of the next one of the same watcher.
     last: u32,
     records: &'a mut [Record],
+    /// True until the kernel has refused `epoll_pwait2`.
+    has_pwait2: bool,
     /// What the first record of the last wait was of, and how many waits in a row that was.
     front: Entry,
     repeats: u32,
@@ -75,6 +83,7 @@ impl<'a> Epoll<'a> {
             alarm: None,
             last: NOT_IN_SET,
             records,
+            has_pwait2: true,
             front: OWN,
             repeats: 0,
         };
@@ -158,7 +167,7 @@ impl<'a> Epoll<'a> {
         }
     }
 
-    /// One `epoll_pwait`; below a millisecond `ppoll` on the set before it.
+    /// One wait in the kernel.
     #[inline(always)]
     fn fetch(&mut self, timeout: Duration) -> io::Result<u32> {
         // The two that need no arithmetic, and are the most frequent.
@@ -171,6 +180,15 @@ impl<'a> Epoll<'a> {
 
     #[inline(never)]
     fn fetch_within(&mut self, timeout: Duration) -> io::Result<u32> {
+        if self.has_pwait2 {
+            match pwait2(&self.set, self.records, on_time(timeout)) {
+                Err(errno) if errno != Errno::INTR => {
+                    // Whatever it is refused for: the calls below report what is wrong.
+                    self.has_pwait2 = false;
+                }
+                result => return result,
+            }
+        }
         // Rounded down: what is left is waited for in the next turn, exactly.
         let milliseconds = timeout.0 / MILLISECOND;
         if milliseconds == 0 {
@@ -204,6 +222,16 @@ impl<'a> Epoll<'a> {
             timeout.as_ref(),
         )
         .map(|found| found as u32)
+    }
+}
+
+/// The timeout for a wait that is to end in time. A long one is shortened by what the kernel may
+/// add; the next turn waits for the rest.
+fn on_time(timeout: Duration) -> Duration {
+    if timeout <= LONGEST_EXACT_WAIT {
+        timeout
+    } else {
+        timeout - Duration((timeout.0 / 1000).min(MOST_DELAY))
     }
 }
 
@@ -437,9 +465,11 @@ impl Backend for Epoll<'_> {
 //   data cannot be asked for and the peer's close is not told.
 // - SIGSTOP and SIGCONT end epoll_wait with EINTR without any handler (signal(7)); poll and
 //   select go on.
-// - epoll_pwait counts milliseconds (epoll_pwait2, 5.11, counts nanoseconds but is refused by
-//   some containers): the part below one is waited for with ppoll on the set, which every kernel
-//   with epoll has (2.6.16).
+// - epoll_pwait counts milliseconds. epoll_pwait2 (5.11) counts nanoseconds, but some containers
+//   refuse it: then the part below a millisecond is waited for with ppoll on the set, which every
+//   kernel with epoll has (2.6.16). Pinned by `auto_takes_the_best_that_works`.
+// - The kernel may end a wait late by a thousandth of its timeout, by 0.1 s at most, and by five
+//   times that if the process is niced (fs/select.c, `select_estimate_accuracy`): see `on_time`.
 // - rustix would turn a wait beyond 2^31 ms into epoll_pwait2: `LONGEST_WAIT` keeps below.
 
 const _: () = {

@@ -178,9 +178,9 @@ static int injected(void)
 
 static void test(uint32_t backend)
 {
-    static const int numbers[] = { SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_ppoll,
-                                   SYS_pselect6,
-                                   SYS_eventfd2, SYS_timerfd_create, SET_ALARM, SYS_fcntl };
+    static const int numbers[] = { SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait,
+                                   SYS_epoll_pwait2, SYS_ppoll, SYS_pselect6, SYS_eventfd2,
+                                   SYS_timerfd_create, SET_ALARM, SYS_fcntl };
     static const int errors[] = { EINTR, ENOMEM, EMFILE, EPERM, ENOSYS };
     the_backend = backend;
     /* A host makes none of these calls but by the test's own hands. */

@@ -45,6 +45,44 @@ static void turns_leave_the_alarm_alone(void)
     close_all(fds, 2);
 }
 
+/* ---- a periodic timer ---- */
+
+#define TICKS 20
+
+static void stop_after_ticks(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed, void *user)
+{
+    see_timer(loop, timer, missed, user);
+    if (((struct seen *)user)->calls == TICKS)
+        pirn_stop(loop);
+}
+
+/* Nothing but the timer: one wake-up for each tick, if the kernel can wait for nanoseconds. */
+static void tick_of_a_lone_timer_takes_one_wait(uint64_t period_ns)
+{
+    struct pirn_loop *loop;
+    struct seen seen = { 0 };
+#ifdef SYS_epoll_pwait2
+    int has_nanoseconds = syscall(SYS_epoll_pwait2, -1, NULL, 1, NULL, NULL, 0) < 0 && errno == EBADF;
+    long call = SYS_epoll_pwait2;
+#else
+    int has_nanoseconds = 0;
+    long call = SYS_ppoll;
+#endif
+    OPEN(loop, block, the_backend);
+    OK(pirn_timer_start(loop, period_ns, period_ns, 0, stop_after_ticks, &seen, NULL));
+    COUNT(pirn_run(loop));
+    EQUAL(seen.calls, TICKS);
+    long waits = counted->total - counted->calls[SYS_getpid];
+    /* On a busy machine a tick may be overdue: its wait is one that does not sleep. */
+    if (the_backend != PIRN_BACKEND_EPOLL || has_nanoseconds)
+        EQUAL(waits, TICKS);
+    else
+        CHECK(waits > TICKS && waits <= 4 * TICKS);
+    if (the_backend == PIRN_BACKEND_EPOLL && has_nanoseconds)
+        CHECK(counted->calls[call] > 0);
+    CLOSE(loop);
+}
+
 /* ---- pausing, and arming a oneshot watcher again ---- */
 
 /* A change of the interest, and a turn that calls nobody: so many EPOLL_CTL_MOD, and no other. */
@@ -218,6 +256,8 @@ static void all(void)
     oneshot_that_rests_takes_one_call();
     if (the_backend == PIRN_BACKEND_HOST)
         return;
+    tick_of_a_lone_timer_takes_one_wait(MILLISECOND / 2);
+    tick_of_a_lone_timer_takes_one_wait(5 * MILLISECOND);
     calls_take_one_system_call(PIRN_NO_FORK_CHECK, 0);
     calls_take_one_system_call(0, 1);
     nobody_asks_for_the_process();

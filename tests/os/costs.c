@@ -19,7 +19,7 @@ static int calls;
 static int is_of_the_core(long number)
 {
     static const long core[] = { SYS_getpid, SYS_read, SYS_close, SYS_fcntl, SYS_epoll_ctl,
-                                 SYS_epoll_pwait, SYS_ppoll, SYS_pselect6 };
+                                 SYS_epoll_pwait, SYS_epoll_pwait2, SYS_ppoll, SYS_pselect6 };
     for (size_t at = 0; at < sizeof core / sizeof *core; at++)
         if (core[at] == number)
             return 1;
