@@ -25,7 +25,7 @@ use crate::token::Token;
 use pending::Pending;
 pub use watcher::Hook;
 pub(crate) use watcher::{
-    ALWAYS, DIRTY, DISARMS, EDGE, EXCLUSIVE, FED, FOUND, HEAD, HIGH, HOOKS, HUNG_UP,
+    ALWAYS, ARMED_AGAIN, DIRTY, DISARMS, EDGE, EXCLUSIVE, FED, FOUND, HEAD, HIGH, HOOKS, HUNG_UP,
     KERNEL_UNKNOWN, LOST, LOW, NORMAL, ONESHOT, RAISED, RESTS, Watcher,
 };
 use watcher::{QUEUED, REASONS, UNREF, option};
@@ -201,7 +201,7 @@ impl<'a> Watchers<'a> {
             watcher.kernel |= HUNG_UP;
         }
         if watcher.flags & DISARMS != 0 {
-            watcher.kernel = RESTS;
+            watcher.kernel = RESTS | watcher.kernel & ARMED_AGAIN;
             self.queue(head, DIRTY);
         }
     }

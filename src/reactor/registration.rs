@@ -4,7 +4,12 @@ use super::Reactor;
 use crate::backend::{ALWAYS_READY, Backend, Entry, Source};
 use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, fold};
-use crate::watchers::{ALWAYS, DIRTY, DISARMS, EDGE, FED, HEAD, HUNG_UP, KERNEL_UNKNOWN, RESTS};
+use crate::watchers::{
+    ALWAYS, ARMED_AGAIN, DIRTY, DISARMS, EDGE, FED, HEAD, HUNG_UP, KERNEL_UNKNOWN, RESTS,
+};
+
+/// What `kernel` says besides what the backend was asked for.
+const NOTES: u16 = HUNG_UP | ARMED_AGAIN;
 
 impl<B: Backend> Reactor<'_, B> {
     /// Updates the backend's set to what was changed since the last wait. Returns true if the
@@ -53,7 +58,7 @@ impl<B: Backend> Reactor<'_, B> {
         let watcher = self.watchers.slab.get_mut(head).ok_or(Error::ENOENT)?;
         let mut source = watcher.source(head, merged);
         let (asked, kernel) = (source.interest() as u16, watcher.kernel);
-        if (kernel & !HUNG_UP == asked && !in_any_case) || watcher.flags & ALWAYS != 0 {
+        if (kernel & !NOTES == asked && !in_any_case) || watcher.flags & ALWAYS != 0 {
             return Ok(());
         }
         if asked == 0 {
@@ -64,13 +69,20 @@ impl<B: Backend> Reactor<'_, B> {
         if kernel == 0 {
             return self.enter_set(head, &source);
         }
-        let (has_rested, flags) = (kernel & RESTS != 0, watcher.flags);
-        // The next event disarms the entry if the watchers were paused during a wait before: they
-        // will probably be paused again. It does not if they were armed again before that wait.
-        source.disarms = (flags & DISARMS != 0) != has_rested && flags & EDGE == 0;
+        let (has_rested, disarms) = (kernel & RESTS != 0, watcher.flags & DISARMS != 0);
+        // The next event is to disarm the entry if the watchers were paused during a wait before:
+        // they will probably be paused again. Not any more if they were armed again before that
+        // wait twice in a row.
+        let is_in_time = has_rested && disarms;
+        source.disarms = if is_in_time {
+            kernel & ARMED_AGAIN == 0
+        } else {
+            disarms || has_rested
+        } && watcher.flags & EDGE == 0;
+        let note = if is_in_time { ARMED_AGAIN } else { 0 };
         match self.backend.modify(&source) {
             Ok(()) => {
-                watcher.kernel = asked;
+                watcher.kernel = asked | note;
                 watcher.set_disarms(source.disarms);
                 Ok(())
             }
@@ -107,7 +119,7 @@ impl<B: Backend> Reactor<'_, B> {
         };
         let (kernel, flags) = (watcher.kernel, watcher.flags);
         watcher.set_disarms(false);
-        if kernel == 0 || kernel & !HUNG_UP == RESTS {
+        if kernel == 0 || kernel & !NOTES == RESTS {
             return;
         }
         let is_silent = flags & DISARMS != 0 && kernel & KERNEL_UNKNOWN == 0;

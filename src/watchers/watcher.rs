@@ -30,7 +30,7 @@ pub(crate) struct Watcher {
     /// What is to be reported in the next turn as if it had been found.
     pub(crate) fed: u8,
     /// Of a head: what the backend was asked for, [`RESTS`], or 0 if the fd is not in the backend's
-    /// set; with [`KERNEL_UNKNOWN`] and [`HUNG_UP`]. Of a hook, when it is called.
+    /// set; with [`KERNEL_UNKNOWN`], [`HUNG_UP`] and [`ARMED_AGAIN`]. Of a hook, when it is called.
     pub(crate) kernel: u16,
     pub(crate) flags: u16,
 }
@@ -82,6 +82,9 @@ pub(crate) const RESTS: u16 = 0x4000;
 /// In `kernel`: an error or a hang-up was reported since the entry was last changed. Disarming the
 /// entry would report it once more.
 pub(crate) const HUNG_UP: u16 = 0x2000;
+/// In `kernel`: after the last event that disarmed the entry, it was armed again before the next
+/// wait.
+pub(crate) const ARMED_AGAIN: u16 = 0x1000;
 
 /// When in a turn a hook is called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

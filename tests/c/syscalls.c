@@ -138,13 +138,13 @@ static void oneshot_that_rests_takes_one_call(void)
         EQUAL(seen.calls, round + 1);
         EQUAL(counted->calls[SYS_epoll_ctl], round == 0 ? 2 : 1);
     }
-    /* Armed again before the wait: once the loop has seen that, without a call. */
+    /* Armed again before the wait: once the loop has seen that twice, without a call. */
     for (int round = 0; round < 3; round++) {
         MUST(write(fds[1], "x", 1) == 1);
         COUNT(pirn_turn(loop, 0), read(fds[0], &byte, 1), pirn_io_modify(loop, io, PIRN_READ),
               pirn_turn(loop, 0));
         EQUAL(seen.calls, round + 5);
-        EQUAL(counted->calls[SYS_epoll_ctl], round == 0 ? 1 : 0);
+        EQUAL(counted->calls[SYS_epoll_ctl], round < 2 ? 1 : 0);
     }
     CLOSE(loop);
     close_all(fds, 2);

@@ -101,8 +101,9 @@ fn oneshot_armed_before_the_wait_takes_no_change<W: World>(b: &mut Bench<'_, W>)
     });
     // It rests once, and is armed in time from then on.
     rest(b, "once", READ);
-    assert_eq!(b.turn(), ["once R"]);
-    assert_eq!(b.turn(), ["once R"]);
+    for _ in 0..3 {
+        assert_eq!(b.turn(), ["once R"]);
+    }
     let before = changes(b);
     for _ in 0..5 {
         assert_eq!(b.turn(), ["once R"]);

@@ -427,6 +427,49 @@ static void limit_on_every_read_takes_no_system_call(void)
         printf("%ld calls without limits, %ld with\n", without, with);
 }
 
+#define ROUNDS 30
+
+static int reads_now_and_then(struct pirn_hub *hub_, void *user)
+{
+    struct pair *pair = user;
+    char bytes[64];
+    for (int round = 0; round < ROUNDS; round++) {
+        /* What has come during the sleep, and then what comes during a wait. */
+        CHECK(pirn_port_read(&pair->here, bytes, sizeof bytes, SECOND) > 0);
+        CHECK(pirn_port_read(&pair->here, bytes, sizeof bytes, SECOND) > 0);
+        OK(pirn_fiber_sleep(hub_, MILLISECOND));
+    }
+    return 0;
+}
+
+static int writes_all_the_time(struct pirn_hub *hub_, void *user)
+{
+    struct pair *pair = user;
+    while (write(pair->fds[1], "x", 1) == 1 && pirn_fiber_sleep(hub_, MILLISECOND / 4) == 0)
+        ;
+    return 0;
+}
+
+/*
+ * The fd becomes ready while its reader sleeps. Each of the reader's two waits takes one call to
+ * have it watched, and its event ends that without another.
+ */
+static void await_takes_one_call_at_most(void)
+{
+    struct pair pair;
+    open_hub();
+    open_pair(&pair);
+    start(0, reads_now_and_then, &pair);
+    start(1, writes_all_the_time, &pair);
+    COUNT(pirn_fiber_join(&fibers[0], PIRN_FOREVER, NULL));
+    if (!CHECK(counted->calls[SYS_epoll_ctl] <= 2 * ROUNDS + 4))
+        printf("%ld calls for %d waits\n", counted->calls[SYS_epoll_ctl], 2 * ROUNDS);
+    OK(pirn_fiber_cancel(&fibers[1]));
+    OK(pirn_fiber_join(&fibers[1], SECOND, NULL));
+    close_pair(&pair);
+    close_hub();
+}
+
 static void test(uint32_t backend)
 {
     the_backend = backend;
@@ -440,6 +483,8 @@ static void test(uint32_t backend)
     fiber_that_never_waits_starves_nobody();
     if (backend != PIRN_BACKEND_HOST)
         run_traced(limit_on_every_read_takes_no_system_call);
+    if (backend == PIRN_BACKEND_EPOLL)
+        run_traced(await_takes_one_call_at_most);
 }
 
 int main(int argc, char **argv)

@@ -52,6 +52,9 @@ const DRAINED: u32 = 0x1;
 const BLOCKING: u32 = 0x2;
 /// The fd is no socket.
 const PLAIN: u32 = 0x4;
+/// The fd became ready while nobody waited for that. It will probably do so again: from now on the
+/// core watches it only while somebody waits. Before, it went on watching, which costs no call.
+const UNAWAITED: u32 = 0x8;
 
 static PORT: pirn_wait_kind = pirn_wait_kind {
     flags: PIRN_WAIT_LATE,
@@ -221,6 +224,12 @@ impl pirn_port {
             .find(|waiter| waiter.word() as u32 & interest != 0)
     }
 
+    /// What somebody waits for.
+    fn awaited(&self) -> u32 {
+        let words = self.waiters.iter().map(|waiter| waiter.word() as u32);
+        words.fold(0, |all, interest| all | interest)
+    }
+
     fn wake_all(&self, hub: &pirn_hub, result: c_int) {
         while let Some(waiter) = self.waiters.first() {
             waiter.end(hub, result);
@@ -240,14 +249,17 @@ impl pirn_port {
         let reader = self.first_for(ready & PIRN_READ);
         let writer = self.first_for(ready & PIRN_WRITE);
         // Nobody waits for it: the core need not watch for it until somebody does.
-        let mut wanted = self.watched.get();
+        let mut unwanted = 0;
         if reader.is_none() {
-            wanted &= !(ready & PIRN_READ);
+            unwanted |= ready & PIRN_READ;
         }
         if writer.is_none() {
-            wanted &= !(ready & PIRN_WRITE);
+            unwanted |= ready & PIRN_WRITE;
         }
-        self.watch(hub, wanted);
+        if unwanted & self.watched.get() != 0 {
+            self.flags.set(self.flags.get() | UNAWAITED);
+        }
+        self.watch(hub, self.watched.get() & !unwanted);
         let first = if is_for_all {
             self.waiters.first()
         } else {
@@ -262,7 +274,11 @@ impl pirn_port {
         } else if let Some(writer) = writer.filter(|writer| !core::ptr::eq(first, *writer)) {
             writer.end(hub, result);
         }
-        if let Some(wake) = first.finish_now(hub, result) {
+        let wake = first.finish_now(hub, result);
+        if self.flags.get() & UNAWAITED != 0 {
+            self.watch(hub, self.awaited());
+        }
+        if let Some(wake) = wake {
             let (hub, waiter) = (NonNull::from(hub).as_ptr(), NonNull::from(first).as_ptr());
             // SAFETY: called as documented there: in a callback of the loop, the waiter idle, and
             // nothing of it or of the port borrowed afterwards.
