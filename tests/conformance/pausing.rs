@@ -36,7 +36,7 @@ claims! {
     simulation: ;
 }
 
-fn changes<W: World>(b: &Bench<'_, W>) -> u64 {
+fn changes<W: World>(b: &mut Bench<'_, W>) -> u64 {
     b.event_loop.stats().interest_syscalls
 }
 
