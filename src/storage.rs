@@ -16,7 +16,7 @@ use core::mem::MaybeUninit;
 use crate::host::Readiness;
 use crate::remote::{Entry, Shared};
 use crate::tasks;
-use crate::timers::TimerSlot;
+use crate::timers::{TimerDetails, TimerSlot};
 use crate::wake::Wake;
 use crate::watchers::Watcher;
 
@@ -153,8 +153,8 @@ pub(crate) fn host_area(area: &mut [u64]) -> &mut [Readiness] {
 
 /// The bytes for each I/O watcher: its slot, a bucket, its part of the backend's area.
 pub(crate) const PER_IO: usize = size_of::<Watcher>() + size_of::<u32>() + AREA_PER_IO;
-/// The bytes for each timer: its slot.
-pub(crate) const PER_TIMER: usize = size_of::<TimerSlot>();
+/// The bytes for each timer: its slot and its details.
+pub(crate) const PER_TIMER: usize = size_of::<TimerSlot>() + size_of::<TimerDetails>();
 /// The bytes for each task: a place in the loop's own queue, and half a place in the mailbox.
 pub(crate) const PER_TASK: usize = size_of::<tasks::Slot>() + size_of::<Entry>() / 2;
 

@@ -7,146 +7,142 @@
 //! too early or too late by up to a tick, forgets the order within one, and must look at spoke
 //! after spoke to learn how long the loop may sleep.
 //!
-//! Here order is made late and only where it is needed. Deadlines are exact; they are sorted into
-//! buckets by the leading digit in which they differ from a `base` that follows the clock (see
+//! Here the order is made late and only where it is needed. Deadlines are exact; they are sorted
+//! into buckets by the leading digit in which they differ from a `base` that follows the clock (see
 //! [`buckets`]): coarse buckets for the far future, ever finer ones nearby. When a bucket's time
-//! comes, a timer in it either fires or moves to a finer bucket, and for each move there is one
-//! digit less to come. Arming is a few instructions and stopping too, because each bucket's list is
-//! doubly linked. No bucket between is ever looked at, for bitmaps tell which ones are in use.
+//! comes, a timer in it either fires or moves to a finer bucket, and each move leaves one digit less
+//! to sort by. Starting a timer takes a few instructions and stopping it too, because each bucket's
+//! list is doubly linked. Bitmaps tell which buckets are in use, so empty ones are never visited.
 //!
-//! Three rules make it lazy:
+//! Four rules keep the work small:
 //!
-//! - A timer's place is never after its deadline, but it may be before. Pushing a deadline
-//!   forward writes the new one down and leaves the timer where it stands; it moves when its old
-//!   place comes up.
-//! - The bound for the next wait is kept until something may have made it wrong. It may be early,
-//!   never late; and each wake-up for nothing leaves the timers in finer buckets, so that it cannot
-//!   be repeated.
-//! - A bucket is put in order when it has become due and holds few timers. If it is crowded it is
-//!   first spread over the finer buckets of the next level: a radix sort that only ever sees the
-//!   part that is due.
+//! - A timer is never in a bucket after its deadline, but it may be in one before it. Pushing a
+//!   deadline forward writes the new one into the slot and leaves the timer where it is; it moves
+//!   when the time of its old bucket comes.
+//! - The bound for the next wait is kept until something may have made it wrong. It may be too
+//!   early, never too late. A wake-up that fires nothing leaves the timers in finer buckets, so it
+//!   cannot be repeated.
+//! - A bucket that has become due is sorted if it holds few timers. If it is crowded it is first
+//!   spread over the finer buckets of the next level: a radix sort that sees only what is due.
+//! - Buckets are emptied one at a time, and the timers of one have fired before the next is looked
+//!   at (see [`due`]): each timer fires while its slot is still in the processor's cache.
 //!
-//! What is due is on one more list, in the order in which it is to fire. Only
-//! [`collect`](Timers::collect) puts timers there, so that one armed during a dispatch waits for
-//! the next, whatever its deadline.
+//! The next timers that are to fire form one more list, the due list, in firing order. A timer that
+//! is armed while a dispatch is under way never gets there in that dispatch, whatever its deadline.
 
 mod buckets;
 mod due;
+mod expiry;
+mod lists;
+mod prefetch;
 mod slot;
+mod sort;
 #[cfg(test)]
 mod tests;
+mod wait;
 
 pub(crate) use self::buckets::MAX_TIMERS;
-use self::buckets::{Buckets, DUE, last};
-pub(crate) use self::slot::TimerSlot;
+use self::buckets::{Buckets, DUE};
+use self::expiry::Expiry;
+pub(crate) use self::slot::{TimerDetails, TimerSlot, TimerTable};
 use crate::callback::Callback;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::slab::{NONE, Slab};
 use crate::time::{Duration, Instant};
 use crate::token::Token;
 
-/// Flags of a timer. Of the first two at most one: what a periodic timer does about ticks that were
-/// due before it could fire for them. Without either each of them is fired for, one in a turn.
+/// Flag of a periodic timer: the next period begins when the timer fires. A timer has at most one
+/// of this flag and [`SKIP_MISSED`]. Without either it fires once for each tick, in one turn after
+/// the other, even for ticks that were overdue before it could fire for them.
 pub(crate) const FIXED_DELAY: u8 = 1;
-/// See [`FIXED_DELAY`], which counts the next period from when it fires. This one drops the ticks
-/// that were missed.
+/// Flag of a periodic timer: ticks that were missed are dropped. See [`FIXED_DELAY`].
 pub(crate) const SKIP_MISSED: u8 = 2;
-/// The timer does not keep the loop running.
+/// Flag: the timer does not keep the loop running.
 pub(crate) const UNREFERENCED: u8 = 4;
 
-/// How many timers are looked at to make the bound for a wait exact. Beyond it the beginning of the
-/// bucket will do: the wake-up it may cost is one for more than this many timers.
-const LOOKED_AT: u32 = 16;
-
-/// The bound of a wait that is not known. As no deadline is before it, arming a timer need not ask
-/// whether it is.
+/// The bound of a wait that is not known. No deadline is before it, so starting a timer need not
+/// check for it.
 const UNKNOWN: Instant = Instant(0);
 
 /// The latest point that the clock can reach.
 const LAST: Instant = Instant(Instant::NEVER.0 - 1);
 
-/// What is to be called, once, and by which timer.
+/// A timer that fires: what to call, once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Fired {
     pub(crate) callback: Callback,
     /// Stale already if the timer was a one-shot.
     pub(crate) token: Token,
-    /// The ticks of a periodic timer that are overdue beside this one.
+    /// The ticks of a periodic timer that are overdue besides this one.
     pub(crate) missed: u64,
 }
 
 pub(crate) struct Timers<'a> {
     slab: Slab<'a, TimerSlot>,
+    /// For each slot of `slab`, what is needed only when the timer fires.
+    details: &'a mut [TimerDetails],
     buckets: Buckets,
-    /// The last timer of the due list, if there is one.
-    due_end: u32,
     /// Not after the earliest effective deadline in the buckets, unless both have passed; or
     /// `UNKNOWN`.
     wake: Instant,
     /// The timer that `wake` is for, or was; `NONE` if it is for a whole bucket.
     wake_timer: u32,
-    /// The bucket in which it stands, or stood.
+    /// The bucket in which that timer is, or was.
     wake_bucket: u16,
-    /// The time of the last collect, to which a clock that steps back is held.
+    /// The time of the last dispatch that had to look at a bucket; a clock that steps back is taken
+    /// to stand still there. The buckets' `base` is the same, or before it as long as buckets may
+    /// be left that the dispatch has to empty.
     now: Instant,
-    /// The armings so far.
+    /// How often a timer was armed so far.
     sequence: u64,
-    /// The timers that do not keep the loop running: few, so that there is hardly ever anything to
-    /// count.
+    /// `sequence` when the last dispatch began: a timer armed since then is not due in it.
+    due_sequence: u64,
+    /// How many timers do not keep the loop running. They are counted, and not the others, because
+    /// they are rare.
     unreferenced: u32,
     /// `None` until there was a timer that can fire. Until then the bound of the wait is `NEVER`
     /// and nothing is due.
-    late: Option<&'static Late>,
+    expiry: Option<&'static Expiry>,
 }
-
-/// What is done when the time of a timer comes, reached by address: the first timer that can fire
-/// leaves it in the queue. So the linker leaves all of it out of a program that starts no timer: a
-/// seventh of a small one.
-struct Late {
-    collect: fn(&mut Timers<'_>, Instant) -> Option<Instant>,
-    find_wake: fn(&mut Timers<'_>) -> Instant,
-    rearm: fn(&mut Timers<'_>, u32, Instant) -> u64,
-}
-
-static LATE: Late = Late {
-    collect: |timers, now| timers.collect_due(now),
-    find_wake: |timers| timers.find_wake(),
-    rearm: |timers, index, now| timers.rearm(index, now),
-};
 
 impl<'a> Timers<'a> {
-    /// An empty queue with room for `slots.len()` timers.
-    pub(crate) fn new(slots: &'a mut [TimerSlot], seed: u32, now: Instant) -> Self {
+    /// Make an empty queue in a table of its own.
+    pub(crate) fn new(table: TimerTable<'a>, seed: u32, now: Instant) -> Self {
         // `NEVER` is never reached.
         let now = now.min(LAST);
         Timers {
-            slab: Slab::new(slots, seed),
+            slab: Slab::new(table.slots, seed),
+            details: table.details,
             buckets: Buckets::new(now),
-            due_end: NONE,
             wake: Instant::NEVER,
             wake_timer: NONE,
             wake_bucket: DUE as u16,
             now,
             sequence: 0,
+            due_sequence: 0,
             unreferenced: 0,
-            late: None,
+            expiry: None,
         }
     }
 
-    /// True if every timer has a place in a table of `count`.
+    /// True if every timer has a slot in a table of `count`.
     pub(crate) fn fits(&self, count: usize) -> bool {
         self.slab.fits(count)
     }
 
-    /// Moves all timers into `slots`, where they [fit](Self::fits).
-    pub(crate) fn move_to(&mut self, slots: &'a mut [TimerSlot]) {
-        self.slab.move_to(slots);
+    /// Move all timers into a table in which they [fit](Self::fits).
+    pub(crate) fn move_to(&mut self, table: TimerTable<'a>) {
+        for (new, old) in table.details.iter_mut().zip(self.details.iter_mut()) {
+            core::mem::swap(new, old);
+        }
+        self.details = table.details;
+        self.slab.move_to(table.slots);
     }
 
-    // ---- Arming, changing, stopping ----
+    // ---- arming, changing, stopping ----
 
-    /// Arms a new timer without flags, or `ENOSPC`. `period` 0 is a one-shot; a deadline of
-    /// `NEVER` is armed and never reached.
+    /// Arm a new timer without flags, or return `ENOSPC`. `period` 0: it fires once. A deadline of
+    /// `NEVER` is accepted and never reached.
     #[inline]
     pub(crate) fn start(
         &mut self,
@@ -159,8 +155,8 @@ impl<'a> Timers<'a> {
         Ok(token)
     }
 
-    /// As [`start`](Self::start), the handle told as soon as it is known: it need not be kept then
-    /// while the timer is filed.
+    /// As [`start`](Self::start), but pass the handle to `tell` as soon as it is known: then it need
+    /// not be kept while the timer is put into its bucket.
     #[inline]
     pub(crate) fn start_and_tell(
         &mut self,
@@ -172,29 +168,36 @@ impl<'a> Timers<'a> {
         let index = self.slab.insert()?;
         tell(self.slab.token(index));
         self.sequence += 1;
+        if let Some(details) = self.details.get_mut(index as usize) {
+            *details = TimerDetails { callback, period };
+        }
+        let bucket = self.buckets.bucket_of(deadline);
+        self.lower_wake(deadline, index, bucket);
+        let next = self.prepend(index, bucket);
+        // All writes to the slot together: that saves instructions.
         if let Some(slot) = self.slab.get_mut(index) {
-            slot.callback = callback;
             slot.deadline = deadline;
-            slot.period = period;
             slot.sequence = self.sequence;
+            slot.next = next;
+            slot.bucket = bucket as u16;
             slot.slack = 0;
             slot.flags = 0;
         }
-        self.file(index, deadline);
         Ok(())
     }
 
-    /// Gives a timer that was just armed its flags.
+    /// Set the flags of a timer that was just armed.
     pub(crate) fn set_flags(&mut self, token: Token, flags: u8) -> Result<()> {
         self.slab.check_mut(token)?.flags = flags;
         self.unreferenced += u32::from(flags & UNREFERENCED != 0);
         Ok(())
     }
 
-    /// Gives a timer a deadline that is not before the one it has, if it is not due yet; whether
-    /// that was so. It counts as armed now: among equal deadlines it is the last.
+    /// Give a timer a deadline that is not before its old one, unless it is on the due list. Return
+    /// false if nothing was changed. The timer counts as armed now: among equal deadlines it is the
+    /// last.
     ///
-    /// Costs next to nothing, for the timer stays where it stands, and no bound changes.
+    /// Costs next to nothing: the timer stays in its list, and no bound changes.
     #[inline]
     pub(crate) fn push(&mut self, token: Token, deadline: Instant) -> bool {
         let Ok(slot) = self.slab.check_mut(token) else {
@@ -209,18 +212,18 @@ impl<'a> Timers<'a> {
         true
     }
 
-    /// Gives a timer any other deadline. As [`push`](Self::push), but whatever the deadline.
+    /// Give a timer another deadline. As [`push`](Self::push), but for every deadline.
     pub(crate) fn again(&mut self, token: Token, deadline: Instant) -> Result<()> {
         let slot = self.slab.check_mut(token)?;
         self.sequence += 1;
         slot.sequence = self.sequence;
         slot.deadline = deadline;
-        self.settle(token.slot);
+        self.refile_if_earlier(token.slot);
         Ok(())
     }
 
-    /// Gives a live timer all that [`start`](Self::start) and [`set_flags`](Self::set_flags) give a
-    /// new one. As [`again`](Self::again), but not only the deadline.
+    /// Give a live timer everything that [`start`](Self::start) and [`set_flags`](Self::set_flags)
+    /// give a new one.
     pub(crate) fn set(
         &mut self,
         token: Token,
@@ -231,19 +234,22 @@ impl<'a> Timers<'a> {
     ) -> Result<()> {
         let slot = self.slab.check_mut(token)?;
         let before = core::mem::replace(&mut slot.flags, flags);
-        (slot.callback, slot.period, slot.slack) = (callback, period, 0);
+        slot.slack = 0;
+        if let Some(details) = self.details.get_mut(token.slot as usize) {
+            *details = TimerDetails { callback, period };
+        }
         self.count_out(before);
         self.unreferenced += u32::from(flags & UNREFERENCED != 0);
         self.again(token, deadline)
     }
 
-    /// Stops a timer: its handle is stale, its slot free. `ENOENT` for one that has fired or was
+    /// Stop a timer: its handle is then stale and its slot free. `ENOENT` if it has fired or was
     /// stopped before.
     #[inline]
     pub(crate) fn stop(&mut self, token: Token) -> Result<()> {
         let flags = self.slab.check(token)?.flags;
-        // To ask for the bucket would be to guess each time: many have theirs in common with the
-        // first.
+        // The timers are compared and not their buckets: many timers share the first bucket, so
+        // that branch would be hard to predict.
         if token.slot == self.wake_timer {
             self.wake = UNKNOWN;
         }
@@ -253,44 +259,32 @@ impl<'a> Timers<'a> {
         Ok(())
     }
 
-    /// The point in time from which a timer may fire.
-    pub(crate) fn deadline(&self, token: Token) -> Result<Instant> {
-        Ok(self.slab.check(token)?.effective())
-    }
-
-    /// What a timer is.
-    pub(crate) fn get(&self, token: Token) -> Result<&TimerSlot> {
-        self.slab.check(token)
-    }
-
-    /// The first timer in use whose slot is `index` or behind it.
-    pub(crate) fn in_use_from(&self, index: u32) -> Option<Token> {
-        self.slab.in_use_from(index)
-    }
-
-    /// Gives a timer another callback and user data.
+    /// Give a timer another callback and user data.
     pub(crate) fn set_callback(&mut self, token: Token, callback: Callback) -> Result<()> {
-        self.slab.check_mut(token)?.callback = callback;
-        Ok(())
-    }
-
-    /// Lets a timer be late by less than `slack_ns`, so that it can fire together with others: its
-    /// effective deadline is the next multiple of the greatest power of two within the slack. 0 is
-    /// exact. Its place in the order of arming stays.
-    pub(crate) fn set_slack(&mut self, token: Token, slack_ns: Duration) -> Result<()> {
-        let slot = self.slab.check_mut(token)?;
-        let before = slot.effective();
-        slot.slack = slack_ns.0.checked_ilog2().unwrap_or(0) as u8;
-        if slot.effective() != before {
-            if slot.bucket == self.wake_bucket {
-                self.wake = UNKNOWN;
-            }
-            self.settle(token.slot);
+        self.slab.check(token)?;
+        if let Some(details) = self.details.get_mut(token.slot as usize) {
+            details.callback = callback;
         }
         Ok(())
     }
 
-    /// Says whether a timer keeps the loop running; whether that is a change.
+    /// Let a timer be late by less than `slack`, so that it can fire together with others: its
+    /// effective deadline is the next multiple of the greatest power of two within the slack. 0 is
+    /// exact. Its position in the order of arming stays.
+    pub(crate) fn set_slack(&mut self, token: Token, slack: Duration) -> Result<()> {
+        let slot = self.slab.check_mut(token)?;
+        let before = slot.effective();
+        slot.slack = slack.0.checked_ilog2().unwrap_or(0) as u8;
+        if slot.effective() != before {
+            if slot.bucket == self.wake_bucket {
+                self.wake = UNKNOWN;
+            }
+            self.refile_if_earlier(token.slot);
+        }
+        Ok(())
+    }
+
+    /// Choose whether a timer keeps the loop running. Return true if that is a change.
     pub(crate) fn set_ref(&mut self, token: Token, is_referenced: bool) -> Result<bool> {
         let slot = self.slab.check_mut(token)?;
         let was_referenced = slot.flags & UNREFERENCED == 0;
@@ -305,179 +299,32 @@ impl<'a> Timers<'a> {
         Ok(is_referenced != was_referenced)
     }
 
-    // ---- Waiting ----
-
-    /// Until when the loop may sleep: never after the earliest effective deadline, `NEVER`
-    /// without timers. In the past only if something is due; after `collect(now)` and as long as
-    /// nothing is armed for the past, later than `now`.
+    /// A timer with these flags is about to go.
     #[inline]
-    pub(crate) fn next_wake(&mut self) -> Instant {
-        match self.slab.get(self.buckets.head(DUE)) {
-            Some(first) => first.effective(),
-            None if self.wake != UNKNOWN => self.wake,
-            None => self
-                .late
-                .map_or(Instant::NEVER, |late| (late.find_wake)(self)),
+    fn count_out(&mut self, flags: u8) {
+        if flags & UNREFERENCED != 0 {
+            self.unreferenced -= 1;
         }
     }
 
-    /// Looks at the first bucket. What was pushed forward is moved on, once for each push; of the
-    /// others only so many are looked at.
-    fn find_wake(&mut self) -> Instant {
-        while let Some(bucket) = self.buckets.first() {
-            let start = self.buckets.start(bucket);
-            let last = last(bucket, start);
-            let (mut earliest, mut earliest_timer) = (Instant::NEVER, NONE);
-            let mut stayed = 0;
-            let mut index = self.buckets.head(bucket);
-            while let Some(slot) = self.slab.get(index) {
-                let (next, effective) = (slot.next, slot.effective());
-                if effective > last {
-                    self.unlink(index);
-                    self.file_anew(index, effective);
-                } else {
-                    if effective <= earliest {
-                        (earliest, earliest_timer) = (effective, index);
-                    }
-                    stayed += 1;
-                }
-                index = next;
-                if stayed == LOOKED_AT && index != NONE {
-                    (earliest, earliest_timer) = (start, NONE);
-                    break;
-                }
-            }
-            if stayed > 0 {
-                self.wake_at(earliest, earliest_timer, bucket as u16);
-                return earliest;
-            }
-        }
-        self.wake = Instant::NEVER;
-        Instant::NEVER
+    // ---- asking ----
+
+    /// The point in time from which a timer may fire.
+    pub(crate) fn deadline(&self, token: Token) -> Result<Instant> {
+        Ok(self.slab.check(token)?.effective())
     }
 
-    /// The earliest effective deadline, exactly; `NEVER` without timers. Looks at every timer of
-    /// the first bucket, and at further buckets only if all of these were pushed forward.
-    pub(crate) fn next_deadline(&self) -> Instant {
-        let mut earliest = self
-            .slab
-            .get(self.buckets.head(DUE))
-            .map_or(Instant::NEVER, TimerSlot::effective);
-        let mut bucket = self.buckets.first();
-        // The bucket of `base` may hold deadlines before its beginning, but then it is the first.
-        let mut is_first = true;
-        while let Some(current) = bucket {
-            if !is_first && self.buckets.start(current) > earliest {
-                break;
-            }
-            is_first = false;
-            let mut index = self.buckets.head(current);
-            while let Some(slot) = self.slab.get(index) {
-                earliest = earliest.min(slot.effective());
-                index = slot.next;
-            }
-            bucket = self.buckets.after(current);
-        }
-        earliest
+    /// Both parts of a timer.
+    pub(crate) fn get(&self, token: Token) -> Result<(&TimerSlot, &TimerDetails)> {
+        let slot = self.slab.check(token)?;
+        let details = self.details.get(token.slot as usize);
+        Ok((slot, details.ok_or(Error::ENOENT)?))
     }
 
-    // ---- Firing ----
-
-    /// Whether a timer is on the due list.
-    #[inline]
-    pub(crate) fn has_due(&self) -> bool {
-        self.slab.get(self.buckets.head(DUE)).is_some()
+    /// The first timer in use whose slot is `index` or behind it.
+    pub(crate) fn in_use_from(&self, index: u32) -> Option<Token> {
+        self.slab.in_use_from(index)
     }
-
-    /// Puts every timer that is due on the due list, and returns the deadline of the first one
-    /// there: how late it is tells how far the loop lags. A clock that has stepped back is taken to
-    /// have stood still. Not while the due list still holds some.
-    #[inline]
-    pub(crate) fn collect(&mut self, now: Instant) -> Option<Instant> {
-        if now < self.wake {
-            self.now = self.now.max(now);
-            return None;
-        }
-        self.late.and_then(|late| (late.collect)(self, now))
-    }
-
-    fn collect_due(&mut self, now: Instant) -> Option<Instant> {
-        let now = now.max(self.now).min(LAST);
-        self.now = now;
-        self.collect_buckets(now);
-        let first = self.buckets.head(DUE);
-        self.slab.get(first).map(TimerSlot::effective)
-    }
-
-    /// Takes the first timer off the due list: a one-shot is gone when this returns, a periodic one
-    /// armed for its next tick. `now` is the turn's time. A fixed delay counts from a fresh reading
-    /// of `clock`, as the turn's time is older by what the callbacks before this one have taken.
-    #[inline(always)]
-    pub(crate) fn pop_due(
-        &mut self,
-        now: Instant,
-        clock: impl FnOnce() -> Instant,
-    ) -> Option<Fired> {
-        let index = self.buckets.head(DUE);
-        let slot = self.slab.get(index)?;
-        let (callback, period, flags, next) = (slot.callback, slot.period, slot.flags, slot.next);
-        let token = self.slab.token(index);
-        self.buckets.set_head(DUE, next);
-        let missed = if period == Duration::ZERO {
-            self.count_out(flags);
-            self.slab.remove(index);
-            0
-        } else {
-            match self.late {
-                Some(late) => {
-                    let is_fixed_delay = flags & FIXED_DELAY != 0;
-                    let now = if is_fixed_delay { clock() } else { now };
-                    (late.rearm)(self, index, now.max(self.now))
-                }
-                None => 0,
-            }
-        };
-        Some(Fired {
-            callback,
-            token,
-            missed,
-        })
-    }
-
-    /// Arms a periodic timer that fires at `now` for its next tick; how many are overdue beside
-    /// this one.
-    fn rearm(&mut self, index: u32, now: Instant) -> u64 {
-        let Some(slot) = self.slab.get_mut(index) else {
-            return 0;
-        };
-        let (deadline, period) = (slot.deadline, slot.period);
-        let overdue = now - deadline;
-        // A division only for those that are late.
-        let late = if overdue < period {
-            0
-        } else {
-            overdue.0.checked_div(period.0).unwrap_or(0)
-        };
-        let (next, missed) = if slot.flags & FIXED_DELAY != 0 {
-            (now + period, 0)
-        } else if slot.flags & SKIP_MISSED != 0 {
-            // The product is at most `overdue`: it neither overflows nor passes `now`.
-            (
-                deadline + Duration(late.wrapping_mul(period.0)) + period,
-                late,
-            )
-        } else {
-            (deadline + period, late)
-        };
-        self.sequence += 1;
-        slot.deadline = next;
-        slot.sequence = self.sequence;
-        let effective = slot.effective();
-        self.file_anew(index, effective);
-        missed
-    }
-
-    // ---- Counts ----
 
     pub(crate) fn used(&self) -> u32 {
         self.slab.used()
@@ -497,150 +344,9 @@ impl<'a> Timers<'a> {
         self.slab.used() - self.unreferenced
     }
 
-    /// A timer with these flags is about to go.
-    #[inline]
-    fn count_out(&mut self, flags: u8) {
-        if flags & UNREFERENCED != 0 {
-            self.unreferenced -= 1;
-        }
-    }
-
-    // ---- Lists ----
-
-    /// Files a timer that is on no list, and keeps the bound of the wait.
-    #[inline]
-    fn file(&mut self, index: u32, effective: Instant) {
-        let bucket = self.buckets.place(effective);
-        if effective < self.wake {
-            self.wake_at(effective, index, bucket as u16);
-        }
-        self.link(index, bucket);
-    }
-
-    /// [`file`](Self::file) for all but new timers, for which one copy of it does.
-    #[inline(never)]
-    fn file_anew(&mut self, index: u32, effective: Instant) {
-        self.file(index, effective);
-    }
-
-    /// Sets the bound of the wait to that of a timer, or of a bucket. There is no other way to a
-    /// bound that can be reached.
-    #[inline]
-    fn wake_at(&mut self, effective: Instant, timer: u32, bucket: u16) {
-        self.wake = effective;
-        self.wake_timer = timer;
-        self.wake_bucket = bucket;
-        self.late = Some(&LATE);
-    }
-
-    /// Files a timer anew whose deadline has changed, unless it may stay where it is.
-    #[inline(never)]
-    fn settle(&mut self, index: u32) {
-        let Some(slot) = self.slab.get(index) else {
-            return;
-        };
-        let effective = slot.effective();
-        // The due list's number is beyond all of them.
-        if self.buckets.place(effective) < usize::from(slot.bucket) {
-            self.unlink(index);
-            self.file_anew(index, effective);
-        } else if effective < self.wake {
-            self.wake_at(effective, index, slot.bucket);
-        }
-    }
-
-    /// Puts a timer that is on no list in front of a bucket's: that touches one other slot, and not
-    /// the end.
-    #[inline]
-    fn link(&mut self, index: u32, bucket: usize) {
-        let first = self.buckets.head(bucket);
-        match self.slab.get_mut(first) {
-            Some(first) => first.prev = index,
-            None => self.buckets.open(bucket),
-        }
-        self.buckets.set_head(bucket, index);
-        if let Some(slot) = self.slab.get_mut(index) {
-            slot.next = first;
-            slot.bucket = bucket as u16;
-        }
-    }
-
-    /// Takes a timer off its list.
-    #[inline]
-    fn unlink(&mut self, index: u32) {
-        let Some(slot) = self.slab.get(index) else {
-            return;
-        };
-        let (next, prev, bucket) = (slot.next, slot.prev, usize::from(slot.bucket));
-        if self.buckets.head(bucket) == index {
-            self.buckets.set_head(bucket, next);
-            if next == NONE {
-                self.buckets.close(bucket);
-                if bucket == usize::from(self.wake_bucket) {
-                    self.wake = UNKNOWN;
-                }
-            }
-            return;
-        }
-        match self.slab.get_mut(next) {
-            Some(slot) => slot.prev = prev,
-            None if bucket == DUE => self.due_end = prev,
-            None => {}
-        }
-        if let Some(slot) = self.slab.get_mut(prev) {
-            slot.next = next;
-        }
-    }
-
-    /// Where the slots are.
+    /// Where the slots and the details are.
     #[cfg(feature = "ffi")]
-    pub(crate) fn place(&self) -> *const [TimerSlot] {
-        self.slab.place()
-    }
-
-    /// Whether every armed timer stands on exactly one list, not after its deadline; the lists are
-    /// whole, the due one in order; and the bitmaps, the counts and the bound of the wait are
-    /// right. For `verify`: O(n), and whatever stands in the slots.
-    pub(crate) fn is_sound(&self) -> bool {
-        let mut listed = 0;
-        let mut unreferenced = 0;
-        for bucket in 0..=DUE {
-            let first = self.buckets.head(bucket);
-            let (mut index, mut prev, mut rank) = (first, NONE, 0);
-            while let Some(slot) = self.slab.get(index) {
-                let place = if bucket == DUE {
-                    DUE
-                } else {
-                    self.buckets.place(slot.effective())
-                };
-                let is_in_order = bucket != DUE || rank < slot.rank();
-                let is_linked = index == first || slot.prev == prev;
-                let is_live = self.slab.check(self.slab.token(index)).is_ok();
-                if usize::from(slot.bucket) != bucket
-                    || place < bucket
-                    || !is_in_order
-                    || !is_linked
-                    || !is_live
-                {
-                    return false;
-                }
-                listed += 1;
-                if listed > self.slab.capacity() {
-                    return false;
-                }
-                unreferenced += u32::from(slot.flags & UNREFERENCED != 0);
-                rank = slot.rank();
-                prev = index;
-                index = slot.next;
-            }
-            if index != NONE || (bucket == DUE && prev != NONE && prev != self.due_end) {
-                return false;
-            }
-        }
-        listed == self.slab.used()
-            && unreferenced == self.unreferenced
-            && self.slab.is_sound()
-            && self.buckets.is_sound()
-            && (self.has_due() || self.wake <= self.next_deadline().max(self.now))
+    pub(crate) fn place(&self) -> (*const [TimerSlot], *const [TimerDetails]) {
+        (self.slab.place(), core::ptr::from_ref(&*self.details))
     }
 }

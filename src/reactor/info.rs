@@ -59,13 +59,13 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     pub(crate) fn timer_info(&self, timer: Token) -> Result<TimerInfo> {
-        let slot = self.timers.get(timer)?;
+        let (slot, details) = self.timers.get(timer)?;
         Ok(TimerInfo {
             deadline: slot.effective(),
-            period: slot.period,
+            period: details.period,
             slack: slot.slack(),
             flags: slot.flags,
-            callback: slot.callback,
+            callback: details.callback,
         })
     }
 

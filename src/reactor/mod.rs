@@ -160,7 +160,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
     {
         let fits = !self.is_unfinished()
             && self.watchers.slab.fits(tables.watchers.len())
-            && self.timers.fits(tables.timers.len())
+            && self.timers.fits(tables.timers.slots.len())
             && self.tasks.fits(tables.tasks.len())
             && self.backend.fits(tables.area.len());
         if !fits {

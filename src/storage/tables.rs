@@ -8,7 +8,7 @@ use super::{AREA_BASE_WORDS, AREA_MOST_WORDS, AREA_PER_IO, Capacity};
 use crate::remote::Entry;
 use crate::slab::NONE;
 use crate::tasks;
-use crate::timers::{MAX_TIMERS, TimerSlot};
+use crate::timers::{MAX_TIMERS, TimerDetails, TimerSlot, TimerTable};
 use crate::watchers::Watcher;
 
 /// The largest alignment of any part: that of a `u64`, on every machine.
@@ -66,8 +66,10 @@ unsafe trait FilledWithOnes {}
 
 // SAFETY: integers, a pointer, and a `NonNull`, which is not null.
 unsafe impl FilledWithOnes for Watcher {}
-// SAFETY: as above.
+// SAFETY: integers.
 unsafe impl FilledWithOnes for TimerSlot {}
+// SAFETY: an integer, a pointer, and a `NonNull`, which is not null.
+unsafe impl FilledWithOnes for TimerDetails {}
 // SAFETY: a `Callback`, which is a pointer and a `NonNull` that is not null.
 unsafe impl FilledWithOnes for tasks::Slot {}
 // SAFETY: two pointers. (Under loom, whose atomics are more, no loop is made.)
@@ -110,6 +112,7 @@ impl<T: FilledWithOnes> Region<T> {
 struct Layout {
     watchers: Region<Watcher>,
     timers: Region<TimerSlot>,
+    timer_details: Region<TimerDetails>,
     tasks: Region<tasks::Slot>,
     mailbox: Region<Entry>,
     buckets: Region<u32>,
@@ -129,6 +132,7 @@ impl Layout {
         Some(Layout {
             watchers: cursor.region(io),
             timers: cursor.region(timers),
+            timer_details: cursor.region(timers),
             tasks: cursor.region(tasks),
             mailbox: cursor.region(capacity.remote()),
             buckets: cursor.region(io),
@@ -142,7 +146,7 @@ impl Layout {
 /// the loop is live.
 pub(crate) struct Tables<'a> {
     pub(crate) watchers: &'a mut [Watcher],
-    pub(crate) timers: &'a mut [TimerSlot],
+    pub(crate) timers: TimerTable<'a>,
     pub(crate) tasks: &'a mut [tasks::Slot],
     pub(crate) mailbox: &'a [Entry],
     /// All `NONE`.
@@ -177,8 +181,12 @@ impl<'a> Tables<'a> {
             // the enlarged area, and the caller promises the rest. The same holds for all that
             // follow.
             watchers: unsafe { layout.watchers.take_slice(block) },
-            // SAFETY: as above.
-            timers: unsafe { layout.timers.take_slice(block) },
+            timers: TimerTable {
+                // SAFETY: as above.
+                slots: unsafe { layout.timers.take_slice(block) },
+                // SAFETY: as above.
+                details: unsafe { layout.timer_details.take_slice(block) },
+            },
             // SAFETY: as above.
             tasks: unsafe { layout.tasks.take_slice(block) },
             // SAFETY: as above.
@@ -215,7 +223,7 @@ pub(crate) struct PartAddresses {
     pub(crate) shared: *const (),
     pub(crate) watchers: *const [Watcher],
     pub(crate) buckets: *const [u32],
-    pub(crate) timers: *const [TimerSlot],
+    pub(crate) timers: (*const [TimerSlot], *const [TimerDetails]),
     pub(crate) tasks: *const [tasks::Slot],
 }
 
@@ -233,7 +241,10 @@ pub(crate) fn part_addresses(
         shared: memory.wrapping_add(skipped(memory)).cast(),
         watchers: layout.watchers.slice_at(tables),
         buckets: layout.buckets.slice_at(tables),
-        timers: layout.timers.slice_at(tables),
+        timers: (
+            layout.timers.slice_at(tables),
+            layout.timer_details.slice_at(tables),
+        ),
         tasks: layout.tasks.slice_at(tables),
     };
     Some((addresses, layout.mailbox.slice_at(tables)))

@@ -7,16 +7,18 @@
 //! by digit, follow each other in time, and those of level 0 are one nanosecond long. Two bitmaps
 //! find the first one that is not empty in a few instructions.
 //!
-//! `base` can be moved forward to any point that is not inside or behind a bucket in use: the
-//! digits that decided about the buckets behind it are then still the leading ones.
+//! No deadline but `base` itself would belong to digit 0 of level 0. That bucket, `PAST`, has what
+//! was armed for `base` or a time before it.
+//!
+//! `base` can be moved forward to any point before the beginning of all buckets in use: the digits
+//! that decided about the buckets are then still the leading ones.
 
 use crate::slab::NONE;
 use crate::time::Instant;
 
 /// The bits of a digit. More bits mean fewer moves in a timer's life and more memory for heads,
-/// which stand in the loop's own block: 1.7 KiB with 5 bits, 2.8 KiB with 6 for one move less in a
-/// minute's timeout. A build for the host backend alone is one for a small machine: 2 bits, 0.5
-/// KiB.
+/// which are in the loop's own block: 1.7 KiB with 5 bits, 2.8 KiB with 6 for one move less in a
+/// timeout of a minute. A build with the host backend alone is for small machines: 2 bits, 0.5 KiB.
 pub(super) const DIGIT_BITS: u32 = if cfg!(not(host_only)) { 5 } else { 2 };
 
 /// The values of a digit.
@@ -25,8 +27,10 @@ pub(super) const RADIX: usize = 1 << DIGIT_BITS;
 /// The digits of a point in time.
 pub(super) const LEVELS: usize = u64::BITS.div_ceil(DIGIT_BITS) as usize;
 
-/// The list of those that are due: one more head after the buckets'. It is of no level, and so in
-/// no bitmap.
+/// The bucket of what was armed for `base` or a time before it.
+pub(super) const PAST: usize = 0;
+
+/// The due list: one more head after the buckets'. It is of no level, and so in no bitmap.
 pub(super) const DUE: usize = LEVELS * RADIX;
 
 /// A bit for each value of a digit.
@@ -35,8 +39,8 @@ pub(super) type Digits = u32;
 #[cfg(host_only)]
 pub(super) type Digits = u8;
 
-/// A slot's index as a head keeps it. On a small machine two bytes do, for heads are most of what a
-/// loop there takes.
+/// A slot's index as a head keeps it. On small machines it has two bytes, because heads are most of
+/// a loop's memory there.
 #[cfg(any(not(host_only), target_pointer_width = "64"))]
 pub(super) type Head = u32;
 #[cfg(all(host_only, not(target_pointer_width = "64")))]
@@ -89,26 +93,38 @@ impl Buckets {
         }
     }
 
-    /// Moves `base` forward. No bucket in use may begin before or at the new one.
+    #[inline]
+    pub(super) fn base(&self) -> Instant {
+        self.base
+    }
+
+    /// Move `base` forward. No bucket in use but `PAST` may begin before or at the new one.
     #[inline]
     pub(super) fn set_base(&mut self, base: Instant) {
         debug_assert!(base >= self.base);
-        debug_assert!(self.first().is_none_or(|bucket| self.start(bucket) > base));
+        debug_assert!(
+            self.after(PAST)
+                .is_none_or(|bucket| self.start(bucket) > base)
+        );
         self.base = base;
     }
 
-    /// The bucket for a deadline. What is before `base` belongs to the bucket of `base` itself.
+    /// The bucket for a deadline.
     #[inline]
-    pub(super) fn place(&self, deadline: Instant) -> usize {
+    pub(super) fn bucket_of(&self, deadline: Instant) -> usize {
         if deadline <= self.base {
-            return digit(self.base.0, 0);
+            cold_path();
+            return PAST;
         }
-        let level = (deadline.0 ^ self.base.0).ilog2() / DIGIT_BITS;
-        level as usize * RADIX + digit(deadline.0, level * DIGIT_BITS)
+        // In 64 bits, because that saves instructions.
+        let bits = u64::from(DIGIT_BITS);
+        let level = u64::from((deadline.0 ^ self.base.0).ilog2()) / bits;
+        let digit = (deadline.0 >> (level * bits)) % RADIX as u64;
+        (level * RADIX as u64 + digit) as usize
     }
 
-    /// The first point in time of a bucket. The bucket of `base` may hold earlier deadlines: see
-    /// `place`.
+    /// The first point in time of a bucket. Not after `base` for `PAST`, in which there may be
+    /// earlier deadlines.
     #[inline]
     pub(super) fn start(&self, bucket: usize) -> Instant {
         let shift = level(bucket) * DIGIT_BITS;
@@ -147,7 +163,7 @@ impl Buckets {
         self.heads.get(bucket).map_or(NONE, |head| unpack(*head))
     }
 
-    /// Gives a list another first slot.
+    /// Give a list another first slot.
     #[inline]
     pub(super) fn set_head(&mut self, bucket: usize, index: u32) {
         if let Some(head) = self.heads.get_mut(bucket) {
@@ -155,18 +171,18 @@ impl Buckets {
         }
     }
 
-    /// Marks a bucket as used.
+    /// Mark a bucket as used.
     #[inline]
-    pub(super) fn open(&mut self, bucket: usize) {
+    pub(super) fn mark_used(&mut self, bucket: usize) {
         if let Some(digits) = self.digits.get_mut(bucket / RADIX) {
             *digits |= 1 << (bucket % RADIX);
             self.levels |= 1 << level(bucket);
         }
     }
 
-    /// Marks a bucket as not used.
+    /// Mark a bucket as empty.
     #[inline]
-    pub(super) fn close(&mut self, bucket: usize) {
+    pub(super) fn mark_empty(&mut self, bucket: usize) {
         if let Some(digits) = self.digits.get_mut(bucket / RADIX) {
             *digits &= !(1 << (bucket % RADIX));
             if *digits == 0 {
@@ -175,16 +191,17 @@ impl Buckets {
         }
     }
 
-    /// Empties a bucket and hands its first slot over.
+    /// Empty a bucket and return its first slot.
     #[inline]
-    pub(super) fn take(&mut self, bucket: usize) -> u32 {
+    pub(super) fn take_all(&mut self, bucket: usize) -> u32 {
         let head = self.head(bucket);
         self.set_head(bucket, NONE);
-        self.close(bucket);
+        self.mark_empty(bucket);
         head
     }
 
-    /// The heads and the bitmap of an empty level, to be filled; then [`mark`](Self::mark) is due.
+    /// The heads and the bitmap of an empty level, to be filled; then call
+    /// [`mark_level`](Self::mark_level).
     #[inline]
     pub(super) fn row(&mut self, level: u32) -> Option<(&mut [Head; RADIX], &mut Digits)> {
         let heads = self
@@ -194,9 +211,9 @@ impl Buckets {
         Some((heads, self.digits.get_mut(level as usize)?))
     }
 
-    /// Takes a level into use if it was filled.
+    /// Mark a level as used if its bitmap has a bucket.
     #[inline]
-    pub(super) fn mark(&mut self, level: u32) {
+    pub(super) fn mark_level(&mut self, level: u32) {
         let is_used = self
             .digits
             .get(level as usize)
@@ -204,7 +221,8 @@ impl Buckets {
         self.levels |= u32::from(is_used) << level;
     }
 
-    /// Whether the bitmaps tell which lists are in use, and no bucket in use begins before `base`.
+    /// True if the bitmaps tell which lists are in use, and all buckets in use but `PAST` begin after
+    /// `base`.
     pub(super) fn is_sound(&self) -> bool {
         self.digits.iter().enumerate().all(|(level, digits)| {
             let is_marked = self.levels >> level & 1 == 1;
@@ -213,11 +231,16 @@ impl Buckets {
                     let bucket = level * RADIX + digit;
                     let is_used = self.head(bucket) != NONE;
                     is_used == (*digits >> digit & 1 == 1)
-                        && (!is_used || self.start(bucket) >= self.base)
+                        && (!is_used || bucket == PAST || self.start(bucket) > self.base)
                 })
         })
     }
 }
+
+/// Tell the compiler that a branch is rarely taken.
+#[cold]
+#[inline(never)]
+pub(super) fn cold_path() {}
 
 /// The level of a bucket, counted from the last digit.
 #[inline]
@@ -244,16 +267,16 @@ mod tests {
     const POINTS: [u64; 9] = [0, 1, 31, 32, 1023, 1 << 35, 1 << 63, u64::MAX - 1, u64::MAX];
 
     #[test]
-    fn every_deadline_is_inside_its_bucket() {
+    fn every_deadline_after_base_is_inside_its_bucket() {
         for base in POINTS {
             let buckets = Buckets::new(Instant(base));
-            for deadline in POINTS {
-                let bucket = buckets.place(Instant(deadline));
+            for deadline in POINTS.into_iter().filter(|deadline| *deadline > base) {
+                let deadline = Instant(deadline);
+                let bucket = buckets.bucket_of(deadline);
                 let start = buckets.start(bucket);
-                let key = Instant(deadline.max(base));
                 assert!(
-                    bucket < DUE && start <= key && key <= last(bucket, start),
-                    "{base} {deadline}"
+                    bucket < DUE && start <= deadline && deadline <= last(bucket, start),
+                    "{base} {deadline:?}"
                 );
             }
         }
@@ -264,19 +287,20 @@ mod tests {
         for base in POINTS {
             let buckets = Buckets::new(Instant(base));
             for pair in POINTS.windows(2) {
-                assert!(buckets.place(Instant(pair[0])) <= buckets.place(Instant(pair[1])));
+                assert!(buckets.bucket_of(Instant(pair[0])) <= buckets.bucket_of(Instant(pair[1])));
             }
         }
     }
 
     #[test]
-    fn only_base_itself_and_the_past_share_the_bucket_of_base() {
+    fn base_and_what_is_before_it_are_past_and_nothing_else() {
         for base in POINTS {
             let buckets = Buckets::new(Instant(base));
-            assert_eq!(buckets.place(Instant(0)), buckets.place(Instant(base)));
-            if let Some(next) = base.checked_add(1) {
-                assert!(buckets.place(Instant(next)) > buckets.place(Instant(base)));
+            for deadline in POINTS {
+                let is_past = buckets.bucket_of(Instant(deadline)) == PAST;
+                assert_eq!(is_past, deadline <= base);
             }
+            assert!(buckets.start(PAST) <= Instant(base));
         }
     }
 
@@ -284,18 +308,21 @@ mod tests {
     fn the_first_bucket_is_found_and_forgotten() {
         let mut buckets = Buckets::new(Instant(5));
         assert_eq!(buckets.first(), None);
-        let (near, far) = (buckets.place(Instant(6)), buckets.place(Instant(1 << 40)));
+        let (near, far) = (
+            buckets.bucket_of(Instant(6)),
+            buckets.bucket_of(Instant(1 << 40)),
+        );
         buckets.set_head(far, 0);
-        buckets.open(far);
+        buckets.mark_used(far);
         assert_eq!(buckets.first(), Some(far));
         buckets.set_head(near, 1);
-        buckets.open(near);
+        buckets.mark_used(near);
         assert_eq!(
             (buckets.first(), buckets.after(near)),
             (Some(near), Some(far))
         );
         assert!(buckets.is_sound());
-        assert_eq!((buckets.take(near), buckets.take(far)), (1, 0));
+        assert_eq!((buckets.take_all(near), buckets.take_all(far)), (1, 0));
         assert!(buckets.is_empty() && buckets.is_sound());
     }
 
@@ -303,8 +330,8 @@ mod tests {
     fn the_due_list_is_no_bucket() {
         let mut buckets = Buckets::new(Instant(0));
         buckets.set_head(DUE, 7);
-        buckets.open(DUE);
+        buckets.mark_used(DUE);
         assert_eq!((buckets.first(), buckets.head(DUE)), (None, 7));
-        assert_eq!((buckets.take(DUE), buckets.head(DUE)), (7, NONE));
+        assert_eq!((buckets.take_all(DUE), buckets.head(DUE)), (7, NONE));
     }
 }

@@ -1,301 +1,164 @@
-//! From the buckets to the due list.
+//! From the buckets to the due list, and from there to the callbacks.
 //!
-//! While a bucket is being emptied its timers are a chain: linked by `next` alone, in any order,
-//! until each is on a list again. A short chain is sorted by insertion, a long one is spread over
-//! the buckets of the level below, and these are emptied in turn: a radix sort that needs no memory
-//! but the heads, as all levels below the first bucket are empty.
+//! A dispatch does not gather everything that is due before the first callback. It puts the timers
+//! of the first bucket that is due on the due list; when these have fired, those of the next one. A
+//! million timers that are due at once are so brought into the cache a few at a time, and each
+//! fires while it is there. `base` follows from bucket to bucket and reaches `now` at the end.
+//!
+//! Callbacks may arm, push and stop timers between two buckets. What is armed or pushed then has a
+//! higher `sequence` than the dispatch began with. It is recognised by that, should its bucket come
+//! up in the same dispatch, and waits for the next one in the bucket `PAST`.
 
-use super::buckets::{DIGIT_BITS, DUE, RADIX, digit, last, level, pack, unpack};
-use super::{TimerSlot, Timers, UNKNOWN};
+use super::buckets::{DUE, PAST, last, level};
+use super::sort::{MEDIUM, SHORT};
+use super::{FIXED_DELAY, Fired, LAST, SKIP_MISSED, TimerSlot, Timers, UNKNOWN};
 use crate::slab::NONE;
-use crate::time::Instant;
-
-/// A chain of up to this many timers is sorted by insertion. A longer one is spread over the level
-/// below first: that costs each of them about as much as one insertion among this many.
-const FEW: u32 = 8;
-
-/// Keeps the compiler from computing both sides of a branch that is hardly ever taken.
-#[cold]
-#[inline(never)]
-fn cold_path() {}
+use crate::time::{Duration, Instant};
 
 impl Timers<'_> {
-    /// [`collect`](Timers::collect), when the bound of the wait is reached or not known. Each round
-    /// empties the first bucket: its timers go to the due list or to later buckets, until the first
-    /// one begins after `now`.
-    pub(super) fn collect_buckets(&mut self, now: Instant) {
+    /// True if a timer is on the due list.
+    #[inline]
+    pub(super) fn has_due(&self) -> bool {
+        self.slab.get(self.buckets.head(DUE)).is_some()
+    }
+
+    /// True if buckets may be left that the dispatch under way has to empty.
+    #[inline]
+    fn has_more(&self) -> bool {
+        self.buckets.base() < self.now
+    }
+
+    /// Begin a dispatch: everything that is due at `now` belongs to it. Return the deadline of the
+    /// first timer, which tells how far the loop lags, or `None` if nothing is due. If the clock has
+    /// stepped back it is taken to stand still. Not before [`pop_due`](Self::pop_due) has returned
+    /// `None` for the dispatch before.
+    #[inline]
+    pub(crate) fn collect(&mut self, now: Instant) -> Option<Instant> {
+        if now < self.wake {
+            return None;
+        }
+        self.expiry.and_then(|expiry| (expiry.collect)(self, now))
+    }
+
+    /// [`collect`](Self::collect), if the bound of the wait is reached or not known.
+    pub(super) fn collect_due(&mut self, now: Instant) -> Option<Instant> {
+        debug_assert!(!self.has_more() && !self.has_due());
+        let before = self.now;
+        self.now = now.max(before).min(LAST);
+        self.due_sequence = self.sequence;
+        // These are before everything in the other buckets, unless they were pushed forward.
+        let past = self.buckets.take_all(PAST);
+        if past != NONE {
+            self.fire_long(past, before);
+        }
+        self.fill_due();
+        let first = self.buckets.head(DUE);
+        self.slab.get(first).map(TimerSlot::effective)
+    }
+
+    /// If the due list is empty, put the timers of the next bucket on it that has some due. If
+    /// there is none the dispatch has nothing more.
+    pub(super) fn fill_due(&mut self) {
         self.wake = UNKNOWN;
-        while let Some(bucket) = self.buckets.first() {
-            let start = self.buckets.start(bucket);
-            if start > now {
-                break;
-            }
-            let limit = now.min(last(bucket, start));
-            let chain = self.buckets.take(bucket);
-            self.buckets.set_base(limit);
-            let later = self.drain(bucket, chain, limit);
-            self.refile(later);
-        }
-        self.buckets.set_base(now);
-    }
-
-    /// Puts what is due at `limit` of a bucket's former content on the due list; the chain of what
-    /// is later.
-    fn drain(&mut self, mut bucket: usize, mut chain: u32, limit: Instant) -> u32 {
-        let below = level(bucket) as usize * RADIX;
-        let mut later = NONE;
-        loop {
-            let level = level(bucket);
-            // All of level 0 is one instant, and the past: there is nothing to spread, and the past
-            // needs care.
-            if level > 0 && self.is_few(chain) {
-                self.append_few(chain, limit, &mut later);
-            } else if level == 0 || self.is_alike(chain) {
-                self.append_many(chain, limit, &mut later);
-            } else {
-                self.spread(chain, level - 1, limit, &mut later);
-            }
-            match self.buckets.first() {
-                Some(first) if first < below => bucket = first,
-                _ => break,
-            }
-            chain = self.buckets.take(bucket);
-        }
-        later
-    }
-
-    /// Whether a chain is short.
-    #[inline]
-    fn is_few(&self, chain: u32) -> bool {
-        let mut index = chain;
-        for _ in 0..FEW {
-            let Some(slot) = self.slab.get(index) else {
-                return true;
+        while !self.has_due() {
+            let bucket = self.buckets.after(PAST);
+            let bucket = bucket.map(|bucket| (bucket, self.buckets.start(bucket)));
+            let Some((bucket, start)) = bucket.filter(|(_, start)| *start <= self.now) else {
+                self.buckets.set_base(self.now);
+                return;
             };
-            index = slot.next;
+            let chain = self.buckets.take_all(bucket);
+            self.sort_bucket(chain, level(bucket), start, last(bucket, start));
         }
-        index == NONE
     }
 
-    /// Whether all timers of a chain have the same effective deadline.
-    #[inline]
-    fn is_alike(&self, chain: u32) -> bool {
-        let mut index = chain;
-        let mut alike = None;
-        while let Some(slot) = self.slab.get(index) {
-            if *alike.get_or_insert(slot.effective()) != slot.effective() {
-                return false;
-            }
-            index = slot.next;
-        }
-        true
-    }
-
-    /// Spreads a chain over the buckets of an empty level by the digit there: each in front of
-    /// those before, as that touches no other slot.
-    #[inline(never)]
-    fn spread(&mut self, chain: u32, level: u32, limit: Instant, later: &mut u32) {
-        let Some((heads, digits)) = self.buckets.row(level) else {
+    /// Put the timers of a former bucket that are due on the empty due list, and the others into
+    /// later buckets; or spread a crowded bucket over finer ones.
+    fn sort_bucket(&mut self, chain: u32, level: u32, start: Instant, last: Instant) {
+        let length = self.length(chain);
+        let has_one_deadline = length > SHORT && self.has_one_deadline(chain);
+        if length > MEDIUM && level > 1 && !has_one_deadline {
+            self.buckets.set_base(start);
+            self.spread(chain, level - 1, last);
             return;
-        };
-        let shift = level * DIGIT_BITS;
-        let mut used = 0;
-        let mut index = chain;
-        while let Some(slot) = self.slab.get_mut(index) {
-            let (next, effective) = (slot.next, slot.effective());
-            if effective > limit {
-                cold_path();
-                slot.next = core::mem::replace(later, index);
-            } else {
-                let digit = digit(effective.0, shift);
-                used |= 1 << digit;
-                slot.next = unpack(core::mem::replace(&mut heads[digit], pack(index)));
-            }
-            index = next;
         }
-        *digits = used;
-        self.buckets.mark(level);
-    }
-
-    /// Files every timer of a chain in the bucket it now belongs to.
-    #[inline]
-    fn refile(&mut self, chain: u32) {
-        let mut index = chain;
-        while let Some(slot) = self.slab.get(index) {
-            let (next, effective) = (slot.next, slot.effective());
-            self.file_anew(index, effective);
-            index = next;
-        }
-    }
-
-    /// Puts a chain of few on the due list, except what is after `limit`. Each is later than what
-    /// was on the list before, so that the search for its place begins behind that. It is a short
-    /// one: as a rule what was armed last fires last, and stands first in its bucket.
-    #[inline]
-    fn append_few(&mut self, chain: u32, limit: Instant, later: &mut u32) {
-        let before = self.end_of_due();
-        let mut first = NONE;
-        let mut index = chain;
-        while let Some(slot) = self.slab.get_mut(index) {
-            let (following, rank) = (slot.next, slot.rank());
-            if slot.effective() > limit {
-                slot.next = core::mem::replace(later, index);
-            } else {
-                let (mut prev, mut next) = (before, first);
-                while let Some(slot) = self.slab.get(next) {
-                    if slot.rank() >= rank {
-                        break;
-                    }
-                    (prev, next) = (next, slot.next);
-                }
-                if next == first {
-                    first = index;
-                }
-                self.insert_due(index, prev, next);
-            }
-            index = following;
-        }
-    }
-
-    /// Puts a chain of any length and age on the due list, except what is after `limit`. As a rule
-    /// they have one deadline and stand in the reverse order of the armings, or in that order: each
-    /// then comes in front of those before it, or behind them. The others are sorted and merged.
-    #[inline(never)]
-    fn append_many(&mut self, chain: u32, limit: Instant, later: &mut u32) {
-        let before = self.end_of_due();
-        let before_rank = self.slab.get(before).map_or(0, TimerSlot::rank);
-        let (mut first, mut first_rank) = (NONE, 0);
-        let (mut end, mut end_rank) = (before, before_rank);
-        let mut unsorted = NONE;
-        let mut index = chain;
-        while let Some(slot) = self.slab.get_mut(index) {
-            let (next, rank) = (slot.next, slot.rank());
-            if slot.effective() > limit {
-                slot.next = core::mem::replace(later, index);
-            } else if rank > end_rank {
-                self.insert_due(index, end, NONE);
-                if first == NONE {
-                    (first, first_rank) = (index, rank);
-                }
-                (end, end_rank) = (index, rank);
-            } else if before_rank < rank && rank < first_rank {
-                self.insert_due(index, before, first);
-                (first, first_rank) = (index, rank);
-            } else {
-                slot.next = core::mem::replace(&mut unsorted, index);
-            }
-            index = next;
-        }
-        if unsorted != NONE {
-            self.merge_due(unsorted, before);
-        }
-    }
-
-    /// The last timer of the due list, or `NONE`.
-    #[inline]
-    fn end_of_due(&self) -> u32 {
-        if self.has_due() { self.due_end } else { NONE }
-    }
-
-    /// Inserts a timer into the due list between two that follow each other there; in front if
-    /// `prev` is none, at the end if `next` is.
-    #[inline]
-    fn insert_due(&mut self, index: u32, prev: u32, next: u32) {
-        match self.slab.get_mut(prev) {
-            Some(prev) => prev.next = index,
-            None => self.buckets.set_head(DUE, index),
-        }
-        match self.slab.get_mut(next) {
-            Some(next) => next.prev = index,
-            None => self.due_end = index,
-        }
-        if let Some(slot) = self.slab.get_mut(index) {
-            slot.next = next;
-            slot.prev = prev;
-            slot.bucket = DUE as u16;
-        }
-    }
-
-    /// Sorts a chain and merges it into the due list. `before` was the end of that list before this
-    /// bucket's timers were added.
-    #[cold]
-    fn merge_due(&mut self, chain: u32, before: u32) {
-        let sorted = self.sort(chain);
-        let rank = |index| self.slab.get(index).map_or(0, TimerSlot::rank);
-        // What is on the due list from earlier turns can only be later than a deadline that had
-        // passed when it was set.
-        let mut prev = if rank(before) < rank(sorted) {
-            before
+        let limit = last.min(self.now);
+        self.buckets.set_base(limit);
+        if length <= SHORT {
+            self.fire_short(chain, limit);
+        } else if length <= MEDIUM && level > 0 && !has_one_deadline {
+            self.fire_medium(chain, level - 1, limit);
         } else {
-            NONE
+            self.fire_long(chain, limit);
+        }
+    }
+
+    /// Take the next timer that is due: a one-shot is gone when this returns, a periodic one is
+    /// armed for its next tick. `now` is the turn's time. A fixed delay counts from a fresh reading
+    /// of `clock`, because the callbacks of this turn have taken time since `now`.
+    #[inline(always)]
+    pub(crate) fn pop_due(
+        &mut self,
+        now: Instant,
+        clock: impl FnOnce() -> Instant,
+    ) -> Option<Fired> {
+        let mut index = self.buckets.head(DUE);
+        if index == NONE && self.has_more() {
+            (self.expiry?.fill_due)(self);
+            index = self.buckets.head(DUE);
+        }
+        let slot = self.slab.get(index)?;
+        let (flags, next) = (slot.flags, slot.next);
+        let details = self.details.get(index as usize)?;
+        let (callback, period) = (details.callback, details.period);
+        let token = self.slab.token(index);
+        self.buckets.set_head(DUE, next);
+        let missed = if period == Duration::ZERO {
+            self.count_out(flags);
+            self.slab.remove(index);
+            0
+        } else {
+            let is_fixed_delay = flags & FIXED_DELAY != 0;
+            let now = if is_fixed_delay { clock() } else { now };
+            (self.expiry?.rearm)(self, index, now.max(self.now))
         };
-        let rest = self
-            .slab
-            .get(prev)
-            .map_or(self.buckets.head(DUE), |prev| prev.next);
-        let mut index = self.merge(rest, sorted);
-        match self.slab.get_mut(prev) {
-            Some(prev) => prev.next = index,
-            None => self.buckets.set_head(DUE, index),
-        }
-        while let Some(slot) = self.slab.get_mut(index) {
-            slot.prev = prev;
-            slot.bucket = DUE as u16;
-            (prev, index) = (index, slot.next);
-        }
-        self.due_end = prev;
+        Some(Fired {
+            callback,
+            token,
+            missed,
+        })
     }
 
-    /// Sorts a chain, linked by `next` up to a `NONE`: a merge sort from the bottom up. Each bin
-    /// holds a sorted chain of twice as many timers as the one before, or none.
-    fn sort(&mut self, chain: u32) -> u32 {
-        let mut bins = [NONE; u32::BITS as usize];
-        let mut index = chain;
-        while let Some(slot) = self.slab.get_mut(index) {
-            let mut carry = index;
-            index = core::mem::replace(&mut slot.next, NONE);
-            for bin in &mut bins {
-                let other = core::mem::replace(bin, NONE);
-                if other == NONE {
-                    *bin = carry;
-                    break;
-                }
-                carry = self.merge(other, carry);
-            }
-        }
-        bins.into_iter()
-            .fold(NONE, |sorted, bin| self.merge(bin, sorted))
-    }
-
-    /// Merges two sorted chains.
-    fn merge(&mut self, mut one: u32, mut other: u32) -> u32 {
-        let (mut first, mut end) = (NONE, NONE);
-        loop {
-            let smaller = match (self.slab.get(one), self.slab.get(other)) {
-                (Some(left), Some(right)) if right.rank() < left.rank() => &mut other,
-                (Some(_), Some(_)) => &mut one,
-                // The rest of the longer one is in order already.
-                (Some(_), None) => break self.join(first, end, one),
-                _ => break self.join(first, end, other),
-            };
-            let index = *smaller;
-            if let Some(slot) = self.slab.get(index) {
-                *smaller = slot.next;
-            }
-            first = self.join(first, end, index);
-            end = index;
-        }
-    }
-
-    /// Appends a chain to one from `first` to `end`, which may be none; where the whole begins.
-    #[inline]
-    fn join(&mut self, first: u32, end: u32, rest: u32) -> u32 {
-        match self.slab.get_mut(end) {
-            Some(end) => {
-                end.next = rest;
-                first
-            }
-            None => rest,
-        }
+    /// Arm a periodic timer that fires at `now` for its next tick. Return how many ticks are
+    /// overdue besides this one.
+    pub(super) fn rearm(&mut self, index: u32, now: Instant) -> u64 {
+        let details = self.details.get(index as usize);
+        let period = details.map_or(Duration::ZERO, |details| details.period);
+        let Some(slot) = self.slab.get_mut(index) else {
+            return 0;
+        };
+        let deadline = slot.deadline;
+        let overdue = now - deadline;
+        // No division for a timer that is on time.
+        let ticks = if overdue < period {
+            0
+        } else {
+            overdue.0.checked_div(period.0).unwrap_or(0)
+        };
+        let (next, missed) = if slot.flags & FIXED_DELAY != 0 {
+            (now + period, 0)
+        } else if slot.flags & SKIP_MISSED != 0 {
+            // The product is at most `overdue`: it neither overflows nor passes `now`.
+            let skipped = Duration(ticks.wrapping_mul(period.0));
+            (deadline + skipped + period, ticks)
+        } else {
+            (deadline + period, ticks)
+        };
+        self.sequence += 1;
+        slot.deadline = next;
+        slot.sequence = self.sequence;
+        let effective = slot.effective();
+        self.insert(index, effective);
+        missed
     }
 }

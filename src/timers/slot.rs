@@ -6,53 +6,56 @@ use crate::callback::Callback;
 use crate::slab::Slot;
 use crate::time::{Duration, Instant};
 
-/// What a timer is, and where it stands: in the list of a bucket, in the due list, or on the slab's
-/// free chain.
+/// The part of a timer that is touched to push, sort and stop it. It has 32 bytes, so that two share
+/// a line of the cache: what a timer is called with is kept apart, in [`TimerDetails`].
 ///
 /// Most timers have no slack, so the effective deadline is not stored but computed where it is
-/// asked for.
-///
-/// What is touched to push, sort and stop a timer comes last and together, so that it mostly is one
-/// line of the cache.
+/// needed.
 #[repr(C)]
 pub(crate) struct TimerSlot {
-    pub(crate) callback: Callback,
-    /// 0 for a one-shot timer.
-    pub(crate) period: Duration,
     /// The deadline as it was asked for; a periodic timer's grid is counted from it, so that slack
     /// adds up to no drift.
     pub(super) deadline: Instant,
-    /// When it was last armed, counted in armings. In 64 bits, for which there is room: it never
-    /// comes round.
+    /// When the timer was last armed, counted in armings. It has 64 bits, so it never wraps around.
     pub(super) sequence: u64,
     generation: u32,
-    /// The one behind it in its list, `NONE` at the end; the slab's link while the slot is free.
+    /// The next timer in its list, `NONE` at the end; the slab's link while the slot is free.
     pub(super) next: u32,
-    /// The one in front of it. Of the first one in a list nobody asks, and it is whatever it was.
+    /// The timer before it in its list. Not meaningful for the first one.
     pub(super) prev: u32,
-    /// The bucket in whose list it stands, or `DUE`.
+    /// The bucket in whose list the timer is, or `DUE`.
     pub(super) bucket: u16,
-    /// It fires at a multiple of 2^slack nanoseconds.
+    /// The timer fires at a multiple of 2^slack nanoseconds.
     pub(super) slack: u8,
     pub(crate) flags: u8,
 }
 
+/// The part of a timer that is needed only when it is started and when it fires.
+#[repr(C)]
+pub(crate) struct TimerDetails {
+    pub(crate) callback: Callback,
+    /// 0 for a one-shot timer.
+    pub(crate) period: Duration,
+}
+
+/// The memory of a timer queue: both parts of every timer, at the same index.
+pub(crate) struct TimerTable<'a> {
+    pub(crate) slots: &'a mut [TimerSlot],
+    pub(crate) details: &'a mut [TimerDetails],
+}
+
+const_assert_eq!(size_of::<TimerSlot>(), 32);
 #[cfg(target_pointer_width = "64")]
-const_assert_eq!(size_of::<TimerSlot>(), 56);
+const_assert_eq!(size_of::<TimerDetails>(), 24);
 #[cfg(target_pointer_width = "32")]
-const_assert_eq!(size_of::<TimerSlot>(), 48);
+const_assert_eq!(size_of::<TimerDetails>(), 16);
 
 impl TimerSlot {
     /// A slot no timer has used yet.
     #[cfg(test)]
     pub(crate) const fn vacant(seed: u32) -> TimerSlot {
         TimerSlot {
-            callback: Callback {
-                function: core::ptr::NonNull::dangling(),
-                user: core::ptr::null_mut(),
-            },
             deadline: Instant(0),
-            period: Duration::ZERO,
             sequence: 0,
             generation: seed,
             next: 0,
@@ -63,12 +66,12 @@ impl TimerSlot {
         }
     }
 
-    /// By how much it may be late: a power of two, or 0.
+    /// By how much the timer may be late: a power of two, or 0.
     pub(crate) fn slack(&self) -> Duration {
         Duration((1 << (self.slack & 63)) & !1)
     }
 
-    /// The point in time from which it may fire.
+    /// The point in time from which the timer may fire.
     #[inline]
     pub(crate) fn effective(&self) -> Instant {
         if self.slack == 0 {
@@ -78,11 +81,25 @@ impl TimerSlot {
         }
     }
 
-    /// What timers fire in the order of: the effective deadline, then the arming; as one number, so
-    /// that one comparison decides.
+    /// The order of firing: by effective deadline, then by arming. One number, so that one
+    /// comparison decides.
     #[inline]
     pub(super) fn rank(&self) -> u128 {
         u128::from(self.effective().0) << 64 | u128::from(self.sequence)
+    }
+}
+
+#[cfg(test)]
+impl TimerDetails {
+    /// The details of a slot that no timer has used yet.
+    pub(crate) const fn vacant() -> TimerDetails {
+        TimerDetails {
+            callback: Callback {
+                function: core::ptr::NonNull::dangling(),
+                user: core::ptr::null_mut(),
+            },
+            period: Duration::ZERO,
+        }
     }
 }
 

@@ -6,8 +6,9 @@ use std::boxed::Box;
 use std::vec::Vec;
 
 use proptest::prelude::*;
-use proptest::test_runner::TestCaseResult;
+use proptest::test_runner::{TestCaseError, TestCaseResult};
 
+use super::wait::LOOKED_AT;
 use super::*;
 use crate::error::Error;
 
@@ -78,13 +79,17 @@ impl core::ops::DerefMut for Queue {
     }
 }
 
-fn queue(capacity: usize, now: u64) -> Queue {
+fn table(capacity: usize) -> TimerTable<'static> {
     let slots: Vec<TimerSlot> = (0..capacity).map(|_| TimerSlot::vacant(0)).collect();
-    Queue(Timers::new(
-        Box::leak(slots.into_boxed_slice()),
-        0,
-        Instant(now),
-    ))
+    let details: Vec<TimerDetails> = (0..capacity).map(|_| TimerDetails::vacant()).collect();
+    TimerTable {
+        slots: Box::leak(slots.into_boxed_slice()),
+        details: Box::leak(details.into_boxed_slice()),
+    }
+}
+
+fn queue(capacity: usize, now: u64) -> Queue {
+    Queue(Timers::new(table(capacity), 0, Instant(now)))
 }
 
 fn callback(name: usize) -> Callback {
@@ -110,15 +115,20 @@ fn arm(timers: &mut Queue, deadline: u64, period: u64, flags: u8, name: usize) -
     Ok(token)
 }
 
-/// One whole dispatch: what fires, by name.
-fn fire(timers: &mut Queue, now: u64) -> Vec<usize> {
-    timers.collect(now);
-    assert!(timers.is_sound());
+/// The rest of a dispatch: what fires, by name.
+fn rest(timers: &mut Queue, now: u64) -> Vec<usize> {
     let fired = core::iter::from_fn(|| timers.pop_due(now, || now))
         .map(name)
         .collect();
     assert!(timers.is_sound());
     fired
+}
+
+/// One whole dispatch: what fires, by name.
+fn fire(timers: &mut Queue, now: u64) -> Vec<usize> {
+    timers.collect(now);
+    assert!(timers.is_sound());
+    rest(timers, now)
 }
 
 #[test]
@@ -195,6 +205,7 @@ fn a_fired_one_shot_is_stale_and_its_successor_untouched() {
             missed: 0
         })
     );
+    assert_eq!(rest(&mut timers, 10), []);
     once(&mut timers, 20, 2);
     assert_eq!(timers.stop(old), Err(Error::ENOENT));
     assert_eq!(timers.again(old, 99), Err(Error::ENOENT));
@@ -236,18 +247,17 @@ fn stopping_a_whole_crowd_leaves_no_wake_up_behind() {
 }
 
 #[test]
-fn a_due_list_can_be_stopped_from_either_end_and_appended_to() {
+fn a_due_list_can_be_stopped_from_either_end() {
     let mut timers = queue(8, 0);
     let tokens: Vec<Token> = (1..6)
-        .map(|name| once(&mut timers, 10 * name as u64, name))
+        .map(|name| once(&mut timers, 1100 + 10 * name as u64, name))
         .collect();
-    timers.collect(50);
+    timers.collect(1150);
     for token in [tokens[4], tokens[0], tokens[2]] {
         timers.stop(token).unwrap();
         assert!(timers.is_sound());
     }
-    once(&mut timers, 60, 6);
-    assert_eq!(fire(&mut timers, 60), [2, 4, 6]);
+    assert_eq!(rest(&mut timers, 1150), [2, 4]);
 }
 
 #[test]
@@ -320,7 +330,7 @@ fn what_is_armed_during_a_dispatch_waits_for_the_next() {
 }
 
 #[test]
-fn what_was_left_over_and_what_is_newly_due_keep_the_order() {
+fn what_is_armed_during_a_dispatch_is_in_order_with_what_is_due_in_the_next() {
     let mut timers = queue(8, 100);
     for (name, deadline) in [(1, 10), (2, 30), (3, 50), (4, 110)] {
         once(&mut timers, deadline, name);
@@ -330,7 +340,8 @@ fn what_was_left_over_and_what_is_newly_due_keep_the_order() {
     for (name, deadline) in [(5, 40), (6, 105), (7, 30), (8, 0)] {
         once(&mut timers, deadline, name);
     }
-    assert_eq!(fire(&mut timers, 110), [8, 2, 7, 5, 3, 6, 4]);
+    assert_eq!(rest(&mut timers, 100), [2, 3]);
+    assert_eq!(fire(&mut timers, 110), [8, 7, 5, 6, 4]);
 }
 
 #[test]
@@ -382,6 +393,7 @@ fn skip_missed_keeps_the_grid() {
         Some(2)
     );
     assert_eq!(timers.deadline(token), Ok(400));
+    assert_eq!(rest(&mut timers, 350), []);
     timers.collect(400);
     assert_eq!(
         timers.pop_due(400, || 400).map(|fired| fired.missed),
@@ -648,6 +660,21 @@ impl Model {
             .unwrap_or(FOREVER)
     }
 
+    fn count_arming(&mut self) -> u64 {
+        self.armings += 1;
+        self.armings
+    }
+
+    fn entry(&mut self, which: usize) -> Option<&mut Entry> {
+        let count = self.timers.len().max(1);
+        self.timers.get_mut(which % count)
+    }
+
+    fn first_due(&self) -> Option<u64> {
+        let due = self.timers.iter().filter(|entry| entry.is_due);
+        due.map(Entry::effective).min()
+    }
+
     fn collect(&mut self, now: u64) {
         for entry in &mut self.timers {
             entry.is_due |= entry.effective() <= now && entry.effective() != FOREVER;
@@ -793,151 +820,196 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn turn(timers: &mut Queue, model: &mut Model, now: u64, limit: usize) -> TestCaseResult {
-    timers.collect(now);
-    model.collect(now);
-    prop_assert!(timers.is_sound());
-    for _ in 0..limit {
-        let fired = timers
-            .pop_due(now, || now)
-            .map(|fired| (fired.token, fired.missed));
-        prop_assert_eq!(fired, model.pop_due(now));
-        if fired.is_none() {
-            break;
-        }
-    }
-    prop_assert_eq!(
-        timers.has_due(),
-        model.timers.iter().any(|entry| entry.is_due)
-    );
-    if model.next_deadline() > now {
-        prop_assert!(timers.next_wake() > now || now >= FOREVER - 1);
-    }
-    Ok(())
+/// A queue and its model, to which the same is done.
+struct Both {
+    timers: Queue,
+    model: Model,
+    now: u64,
+    /// True if the last dispatch has not told yet that nothing more is due in it.
+    is_unfinished: bool,
 }
 
-fn run_script(start: u64, asks: bool, steps: &[Step]) -> TestCaseResult {
-    let mut now = start;
-    let mut timers = queue(64, now);
-    let mut model = Model::default();
-    for step in steps {
-        match *step {
-            Step::Start {
-                ref when,
+impl Both {
+    fn new(capacity: usize, now: u64) -> Both {
+        Both {
+            timers: queue(capacity, now),
+            model: Model::default(),
+            now,
+            is_unfinished: false,
+        }
+    }
+
+    fn start(&mut self, deadline: u64, period: u64, flags: u8) -> TestCaseResult {
+        let started = arm(&mut self.timers, deadline, period, flags, 0);
+        if self.model.timers.len() == self.timers.capacity() as usize {
+            prop_assert_eq!(started, Err(Error::ENOSPC));
+            return Ok(());
+        }
+        let token = started.unwrap();
+        let armed = self.model.count_arming();
+        self.model.timers.push(Entry {
+            token,
+            deadline,
+            period,
+            flags,
+            slack: 0,
+            armed,
+            is_due: false,
+        });
+        Ok(())
+    }
+
+    fn again(&mut self, which: usize, deadline: u64) {
+        let armed = self.model.count_arming();
+        if let Some(entry) = self.model.entry(which) {
+            if !self.timers.push(entry.token, Instant(deadline)) {
+                self.timers.again(entry.token, deadline).unwrap();
+            }
+            entry.armed = armed;
+            entry.deadline = deadline;
+            entry.is_due = false;
+        }
+    }
+
+    fn set(&mut self, which: usize, deadline: u64, period: u64, flags: u8) {
+        let armed = self.model.count_arming();
+        if let Some(entry) = self.model.entry(which) {
+            let token = entry.token;
+            let set = self.timers.set(token, deadline, period, flags, callback(0));
+            set.unwrap();
+            *entry = Entry {
+                token,
+                deadline,
                 period,
                 flags,
-            } => {
-                let deadline = when.resolve(now);
-                let started = arm(&mut timers, deadline, period, flags, 0);
-                if model.timers.len() == 64 {
-                    prop_assert_eq!(started, Err(Error::ENOSPC));
-                } else {
-                    let token = started.unwrap();
-                    model.armings += 1;
-                    let armed = model.armings;
-                    model.timers.push(Entry {
-                        token,
-                        deadline,
-                        period,
-                        flags,
-                        slack: 0,
-                        armed,
-                        is_due: false,
-                    });
-                }
-            }
-            Step::Again { which, ref when } => {
-                let deadline = when.resolve(now);
-                let count = model.timers.len().max(1);
-                if let Some(entry) = model.timers.get_mut(which % count) {
-                    timers.again(entry.token, deadline).unwrap();
-                    model.armings += 1;
-                    entry.armed = model.armings;
-                    entry.deadline = deadline;
-                    entry.is_due = false;
-                }
-            }
-            Step::Set {
-                which,
-                ref when,
-                period,
-                flags,
-            } => {
-                let deadline = when.resolve(now);
-                let count = model.timers.len().max(1);
-                if let Some(entry) = model.timers.get_mut(which % count) {
-                    timers
-                        .set(entry.token, deadline, period, flags, callback(0))
-                        .unwrap();
-                    model.armings += 1;
-                    let armed = model.armings;
-                    *entry = Entry {
-                        token: entry.token,
-                        deadline,
-                        period,
-                        flags,
-                        slack: 0,
-                        armed,
-                        is_due: false,
-                    };
-                }
-            }
-            Step::Stop { which } => {
-                if !model.timers.is_empty() {
-                    let entry = model.timers.swap_remove(which % model.timers.len());
-                    timers.stop(entry.token).unwrap();
-                    prop_assert_eq!(timers.stop(entry.token), Err(Error::ENOENT));
-                }
-            }
-            Step::Slack { which, slack_ns } => {
-                let count = model.timers.len().max(1);
-                if let Some(entry) = model.timers.get_mut(which % count) {
-                    let before = entry.effective();
-                    timers.set_slack(entry.token, slack_ns).unwrap();
-                    entry.slack = slack_ns;
-                    entry.is_due &= entry.effective() == before;
-                }
-            }
-            Step::Ref {
-                which,
-                is_referenced,
-            } => {
-                let count = model.timers.len().max(1);
-                if let Some(entry) = model.timers.get_mut(which % count) {
-                    let was_referenced = entry.flags & UNREFERENCED == 0;
-                    let changed = timers.set_ref(entry.token, is_referenced).unwrap();
-                    prop_assert_eq!(changed, was_referenced != is_referenced);
-                    entry.flags =
-                        entry.flags & !UNREFERENCED | if is_referenced { 0 } else { UNREFERENCED };
-                }
-            }
-            Step::Advance { by } => now = now.saturating_add(by),
-            Step::Turn { limit } => turn(&mut timers, &mut model, now, limit)?,
-            Step::Sleep { limit } => {
-                let wake = timers.next_wake();
-                prop_assert!(wake <= model.next_deadline().max(now));
-                now = now.max(wake);
-                turn(&mut timers, &mut model, now, limit)?;
+                slack: 0,
+                armed,
+                is_due: false,
+            };
+        }
+    }
+
+    fn stop(&mut self, which: usize) -> TestCaseResult {
+        if !self.model.timers.is_empty() {
+            let which = which % self.model.timers.len();
+            let entry = self.model.timers.swap_remove(which);
+            self.timers.stop(entry.token).unwrap();
+            prop_assert_eq!(self.timers.stop(entry.token), Err(Error::ENOENT));
+        }
+        Ok(())
+    }
+
+    fn set_slack(&mut self, which: usize, slack: u64) {
+        if let Some(entry) = self.model.entry(which) {
+            let before = entry.effective();
+            self.timers.set_slack(entry.token, slack).unwrap();
+            entry.slack = slack;
+            entry.is_due &= entry.effective() == before;
+        }
+    }
+
+    fn set_ref(&mut self, which: usize, is_referenced: bool) -> TestCaseResult {
+        if let Some(entry) = self.model.entry(which) {
+            let was_referenced = entry.flags & UNREFERENCED == 0;
+            let changed = self.timers.set_ref(entry.token, is_referenced).unwrap();
+            prop_assert_eq!(changed, was_referenced != is_referenced);
+            entry.flags =
+                entry.flags & !UNREFERENCED | if is_referenced { 0 } else { UNREFERENCED };
+        }
+        Ok(())
+    }
+
+    /// A dispatch, or the rest of one that was cut short, in which so many timers fire at most.
+    fn turn(&mut self, limit: usize) -> TestCaseResult {
+        let now = self.now;
+        let begins = !self.is_unfinished;
+        if begins {
+            let first = self.timers.collect(now);
+            self.model.collect(now);
+            prop_assert!(self.timers.is_sound());
+            prop_assert_eq!(first, self.model.first_due());
+            self.is_unfinished = first.is_some();
+        }
+        for _ in 0..limit {
+            if !self.fire()? {
+                break;
             }
         }
+        let next = self.model.next_deadline();
+        if begins && !self.is_unfinished && next > now {
+            prop_assert!(self.timers.next_wake() > now || now >= FOREVER - 1);
+        }
+        Ok(())
+    }
+
+    /// Fires for one timer. False if there was none left.
+    fn fire(&mut self) -> core::result::Result<bool, TestCaseError> {
+        let now = self.now;
+        let fired = self.timers.pop_due(now, || now);
+        let fired = fired.map(|fired| (fired.token, fired.missed));
+        prop_assert_eq!(fired, self.model.pop_due(now));
+        self.is_unfinished = fired.is_some();
+        Ok(fired.is_some())
+    }
+
+    fn check(&mut self, asks: bool) -> TestCaseResult {
+        let (timers, model) = (&mut self.timers, &self.model);
         prop_assert!(timers.is_sound());
         prop_assert_eq!(timers.used() as usize, model.timers.len());
         prop_assert_eq!(timers.next_deadline(), model.next_deadline());
-        let referenced = model
-            .timers
-            .iter()
-            .filter(|entry| entry.flags & UNREFERENCED == 0)
-            .count();
+        let is_referenced = |entry: &&Entry| entry.flags & UNREFERENCED == 0;
+        let referenced = model.timers.iter().filter(is_referenced).count();
         prop_assert_eq!(timers.referenced() as usize, referenced);
         if asks {
             // To ask may move what was pushed forward: half of the scripts do not, and find it
             // where it was.
-            prop_assert!(timers.next_wake() <= model.next_deadline().max(now));
+            prop_assert!(timers.next_wake() <= model.next_deadline().max(self.now));
             prop_assert!(timers.is_sound());
         }
         for entry in &model.timers {
             prop_assert_eq!(timers.deadline(entry.token), Ok(entry.effective()));
         }
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step) -> TestCaseResult {
+        match *step {
+            Step::Start {
+                ref when,
+                period,
+                flags,
+            } => self.start(when.resolve(self.now), period, flags)?,
+            Step::Again { which, ref when } => self.again(which, when.resolve(self.now)),
+            Step::Set {
+                which,
+                ref when,
+                period,
+                flags,
+            } => self.set(which, when.resolve(self.now), period, flags),
+            Step::Stop { which } => self.stop(which)?,
+            Step::Slack { which, slack_ns } => self.set_slack(which, slack_ns),
+            Step::Ref {
+                which,
+                is_referenced,
+            } => self.set_ref(which, is_referenced)?,
+            Step::Advance { by } => self.now = self.now.saturating_add(by),
+            Step::Turn { limit } => self.turn(limit)?,
+            Step::Sleep { limit } => {
+                let wake = self.timers.next_wake();
+                prop_assert!(wake <= self.model.next_deadline().max(self.now));
+                self.now = self.now.max(wake);
+                self.turn(limit)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn run_script(start: u64, asks: bool, steps: &[Step]) -> TestCaseResult {
+    let mut both = Both::new(64, start);
+    for step in steps {
+        both.step(step)?;
+        both.check(asks)?;
     }
     Ok(())
 }
@@ -956,5 +1028,49 @@ proptest! {
         steps in prop::collection::vec(step(), 1..300),
     ) {
         run_script(start, asks, &steps)?;
+    }
+}
+
+/// A crowd of timers, of which some are changed between the callbacks of one dispatch.
+fn run_crowd(count: usize, span: u64, seed: u64) -> TestCaseResult {
+    let mut random = seed;
+    let mut below = |limit: u64| {
+        random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
+        (random >> 33) % limit
+    };
+    let mut both = Both::new(count + 10, SECOND);
+    for _ in 0..count {
+        both.start(SECOND + below(span), 0, 0)?;
+    }
+    while !both.model.timers.is_empty() {
+        both.now += 1 + span / 3;
+        both.turn(0)?;
+        while both.fire()? {
+            let which = below(count as u64) as usize;
+            let when = both.now - span.min(SECOND) / 2 + below(span);
+            match below(8) {
+                0 => both.start(when, 0, 0)?,
+                1 => both.start(both.now, 0, 0)?,
+                2 => both.again(which, when),
+                3 => both.again(which, both.now),
+                4 => both.set_slack(which, below(span + 1)),
+                _ => both.stop(which)?,
+            }
+            if below(64) == 0 {
+                let asks = below(2) == 0;
+                both.check(asks)?;
+            }
+        }
+        both.check(false)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_crowd_that_changes_while_it_fires_keeps_the_rules() {
+    for span in [1, 3, 40, 2000, MILLISECOND, 20 * MILLISECOND, 100 * SECOND] {
+        for seed in 0..3 {
+            run_crowd(1500, span, seed).unwrap_or_else(|error| panic!("{span} {seed}: {error}"));
+        }
     }
 }
