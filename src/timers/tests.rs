@@ -261,6 +261,20 @@ fn a_due_list_can_be_stopped_from_either_end() {
 }
 
 #[test]
+fn timers_that_were_moved_fire_with_their_callbacks_and_periods() {
+    let mut timers = queue(3, 0);
+    once(&mut timers, 30, 1);
+    let periodic = arm(&mut timers, 10, 15, 0, 2).unwrap();
+    timers.move_to(table(5));
+    once(&mut timers, 20, 3);
+    assert_eq!(fire(&mut timers, 40), [2, 3, 1]);
+    assert_eq!(timers.deadline(periodic), Ok(25));
+    timers.move_to(table(2));
+    assert_eq!(fire(&mut timers, 40), [2]);
+    assert_eq!(timers.deadline(periodic), Ok(40));
+}
+
+#[test]
 fn the_peak_is_the_most_at_once_and_not_the_most_ever() {
     let mut timers = queue(8, 0);
     let tokens: Vec<Token> = (0..3).map(|name| once(&mut timers, 100, name)).collect();
