@@ -52,6 +52,10 @@ pub(crate) const NOT_IN_SET: u32 = 0;
 /// The id of a file that is always ready: it cannot be waited for, and is not in the set.
 pub(crate) const ALWAYS_READY: u32 = u32::MAX;
 
+/// Set in the id that comes with an event if the event has disarmed its entry. An id itself is
+/// smaller.
+pub(crate) const DISARMED: u32 = 1 << 31;
+
 /// An entry of the set of a backend that carries user data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Entry {

@@ -15,7 +15,7 @@
 mod pending;
 mod watcher;
 
-use crate::backend::{Entry, NOT_IN_SET};
+use crate::backend::{DISARMED, Entry, NOT_IN_SET};
 use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::ready::{Interest, UNASKED};
@@ -154,12 +154,26 @@ impl<'a> Watchers<'a> {
         None
     }
 
-    /// True if an entry of the backend's set is in use.
+    /// Take note of an event of the backend: it may have disarmed its entry. False if the entry is
+    /// not in use any more.
     #[inline]
-    pub(crate) fn has(&self, entry: Entry) -> bool {
-        self.slab
-            .get(entry.slot)
-            .is_some_and(|watcher| watcher.backend_id == entry.backend_id)
+    pub(crate) fn accept(&mut self, entry: Entry, found: u32) -> bool {
+        let (id, is_disarmed) = (
+            entry.backend_id & !DISARMED,
+            entry.backend_id & DISARMED != 0,
+        );
+        let watcher = self.slab.get_mut(entry.slot);
+        let Some(watcher) = watcher.filter(|watcher| watcher.backend_id == id) else {
+            return false;
+        };
+        if found & UNASKED != 0 {
+            watcher.kernel |= HUNG_UP;
+        }
+        if is_disarmed {
+            watcher.kernel = RESTS | watcher.kernel & ARMED_AGAIN;
+            self.queue(entry.slot, DIRTY);
+        }
+        true
     }
 
     /// Everything the watchers of an fd ask for, and the options of all of them.
@@ -189,21 +203,6 @@ impl<'a> Watchers<'a> {
         self.slab
             .get(index)
             .map_or(Interest::empty(), Watcher::asked)
-    }
-
-    /// Note what an event of a head's entry changes in the kernel: it may have disarmed the entry.
-    #[inline]
-    pub(crate) fn note_event(&mut self, head: u32, found: u32) {
-        let Some(watcher) = self.slab.get_mut(head) else {
-            return;
-        };
-        if found & UNASKED != 0 {
-            watcher.kernel |= HUNG_UP;
-        }
-        if watcher.flags & DISARMS != 0 {
-            watcher.kernel = RESTS | watcher.kernel & ARMED_AGAIN;
-            self.queue(head, DIRTY);
-        }
     }
 
     /// Of a head: whatever its watchers ask for next differs from what the kernel has, if the fd is

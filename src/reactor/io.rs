@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, Interest, Ready, fold};
 use crate::token::Token;
 use crate::watchers::{
-    ALWAYS, DIRTY, DISARMS, EDGE, EXCLUSIVE, FED, HEAD, HOOKS, LOST, ONESHOT, Position, RAISED,
+    ALWAYS, DIRTY, EDGE, EXCLUSIVE, FED, HEAD, HOOKS, LOST, ONESHOT, Position, RAISED,
 };
 
 impl<B: Backend> Reactor<'_, B> {
@@ -150,7 +150,7 @@ impl<B: Backend> Reactor<'_, B> {
         if interest & !ASKABLE != 0 {
             return Err(Error::EINVAL);
         }
-        if flags & (HEAD | DISARMS | EDGE | EXCLUSIVE | ONESHOT | RAISED | LOST) != HEAD {
+        if flags & (HEAD | EDGE | EXCLUSIVE | ONESHOT | RAISED | LOST) != HEAD {
             return self.modify_special(io, interest);
         }
         watcher.set_interest(interest);
@@ -163,8 +163,8 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// Slow path of [`io_modify`](Self::io_modify), for a watcher that is not the head of its fd,
-    /// or lost, oneshot, exclusive, edge triggered, or disarmed by its next event. For an edge a
-    /// modify always reaches the kernel, as that arms it again. A raise handler is refused.
+    /// or lost, oneshot, exclusive or edge triggered. For an edge a modify always reaches the
+    /// kernel, as that arms it again. The handler of a raised bit is refused.
     #[cold]
     #[inline(never)]
     fn modify_special(&mut self, io: Token, interest: u32) -> Result<()> {

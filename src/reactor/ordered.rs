@@ -197,8 +197,7 @@ impl<B: Backend> Reactor<'_, B> {
             let Some((entry, found)) = self.backend.event(at) else {
                 continue;
             };
-            if self.watchers.has(entry) {
-                self.watchers.note_event(entry.slot, found);
+            if self.watchers.accept(entry, found) {
                 self.watchers.mark(entry.slot, found, with_siblings);
             } else {
                 self.stale(entry);

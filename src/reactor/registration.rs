@@ -69,25 +69,36 @@ impl<B: Backend> Reactor<'_, B> {
         if kernel == 0 {
             return self.enter_set(head, &source);
         }
-        let (has_rested, disarms) = (kernel & RESTS != 0, watcher.flags & DISARMS != 0);
-        // The next event is to disarm the entry if the watchers were paused during a wait before:
-        // they will probably be paused again. Not any more if they were armed again before that
-        // wait twice in a row.
-        let is_in_time = has_rested && disarms;
-        source.disarms = if is_in_time {
-            kernel & ARMED_AGAIN == 0
-        } else {
-            disarms || has_rested
-        } && watcher.flags & EDGE == 0;
-        let note = if is_in_time { ARMED_AGAIN } else { 0 };
+        if kernel & RESTS != 0 {
+            return self.arm_again(head, source);
+        }
+        source.disarms = watcher.flags & DISARMS != 0;
+        self.backend.modify(&source)?;
+        watcher.kernel = asked;
+        Ok(())
+    }
+
+    /// Arms the entry of a head that was disarmed.
+    ///
+    /// The next event is to disarm it once more if the watchers were paused during a wait since the
+    /// last one: they will probably be paused again. Not any more if they were armed again before
+    /// that wait, twice in a row.
+    #[inline(never)]
+    fn arm_again(&mut self, head: u32, mut source: Source) -> Result<()> {
+        let watcher = self.watchers.slab.get_mut(head).ok_or(Error::ENOENT)?;
+        // After the next wait the flag is gone: see `rest`.
+        let is_in_time = watcher.flags & DISARMS != 0;
+        let is_first_in_time = is_in_time && watcher.kernel & ARMED_AGAIN == 0;
+        source.disarms = (!is_in_time || is_first_in_time) && watcher.flags & EDGE == 0;
         match self.backend.modify(&source) {
             Ok(()) => {
-                watcher.kernel = asked | note;
+                let note = if is_first_in_time { ARMED_AGAIN } else { 0 };
+                watcher.kernel = source.interest() as u16 | note;
                 watcher.set_disarms(source.disarms);
                 Ok(())
             }
             // The fd was closed while it was paused. The file that has its number now is watched.
-            Err(Error::ENOENT) if has_rested => {
+            Err(Error::ENOENT) => {
                 watcher.leave_set();
                 source.disarms = false;
                 self.enter_set(head, &source)
@@ -215,10 +226,10 @@ impl<B: Backend> Reactor<'_, B> {
         let Some(watcher) = self.watchers.slab.get(entry.slot) else {
             return;
         };
-        // An edge, or an event that has disarmed its entry, is not reported in each turn; and
-        // modifying the entry would arm it again.
+        // An edge is not reported in each turn, and modifying its entry would arm it again. The
+        // same is true of an event that has disarmed its entry, which comes with another id.
         let is_entry = watcher.backend_id == entry.backend_id && watcher.kernel != 0;
-        if is_entry && watcher.flags & (EDGE | DISARMS) == 0 {
+        if is_entry && watcher.flags & EDGE == 0 {
             let fd = watcher.fd;
             if let Err(Error::ENOENT | Error::EBADF) = self.update_backend(entry.slot, true) {
                 self.invalidate(fd, None);
@@ -254,6 +265,7 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// What was found for the watchers of an fd is not reported any more, as the kernel was asked
     /// to report nothing. That the fd is lost is still reported.
+    #[inline]
     fn forget_found(&mut self, head: u32) {
         let watchers = &mut self.watchers;
         let mut next = Some(head);

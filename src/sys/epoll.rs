@@ -18,7 +18,7 @@ use super::fd::borrow;
 use super::wake::{self, FdWaker};
 use super::{error, timespec};
 use crate::backend::{
-    ALWAYS_READY, Backend, Capabilities, Clock, Entry, MoveTo, NOT_IN_SET, Source,
+    ALWAYS_READY, Backend, Capabilities, Clock, DISARMED, Entry, MoveTo, NOT_IN_SET, Source,
 };
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
@@ -130,10 +130,12 @@ impl<'a> Epoll<'a> {
     }
 
     /// Changes what an entry is watched for.
+    #[inline]
     fn change(&self, source: &Source, flags: EventFlags) -> io::Result<()> {
+        let is_disarmed = flags.contains(EventFlags::ONESHOT);
         let data = user_data(Entry {
             slot: source.slot,
-            backend_id: source.backend_id,
+            backend_id: source.backend_id | if is_disarmed { DISARMED } else { 0 },
         });
         epoll::modify(&self.set, borrow(source.fd), data, flags)
     }
@@ -300,11 +302,11 @@ impl Backend for Epoll<'_> {
 
     #[inline]
     fn add(&mut self, source: &Source) -> Result<u32> {
-        // After 2^32 entries an id comes again: an event of the first would have had to wait
-        // all that time.
-        self.last = self.last.wrapping_add(1);
-        if matches!(self.last, NOT_IN_SET | ALWAYS_READY) {
-            self.last = NOT_IN_SET + 1;
+        // After 2^31 entries an id is used again: an event of its first entry would have had to
+        // wait all that time.
+        self.last = (self.last + 1) & (DISARMED - 1);
+        if self.last == NOT_IN_SET {
+            self.last += 1;
         }
         let backend_id = self.last;
         match self.put(source, backend_id) {

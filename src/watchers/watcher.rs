@@ -141,7 +141,7 @@ impl Watcher {
     /// The same for any watcher.
     pub(crate) fn set_any_interest(&mut self, interest: u32) {
         self.set_interest(interest);
-        if self.flags & (ONESHOT | DISARMS) != 0 {
+        if self.flags & ONESHOT != 0 {
             self.special = -1;
         }
         if self.flags & LOST != 0 {
@@ -152,12 +152,10 @@ impl Watcher {
         }
     }
 
-    /// Of a head: sets or clears `DISARMS`. With it, every event takes the slow path, which notes
-    /// that the entry is disarmed.
+    /// Of a head: sets or clears `DISARMS`.
+    #[inline]
     pub(crate) fn set_disarms(&mut self, disarms: bool) {
         self.flags = self.flags & !DISARMS | if disarms { DISARMS } else { 0 };
-        let special = self.flags & (ONESHOT | DISARMS) != 0;
-        self.special = if special { -1 } else { !self.interest as i8 };
     }
 
     /// Of a head: notes that the fd has left the backend's set.
