@@ -9,16 +9,16 @@
  *
  * IN ONE PAGE
  *
- * A wait is begun by a function whose name ends in _start, on behalf of a waiter, and is over when
- * the waiter's `wake` is called. What is waited for can be an fd (struct pirn_port, here), an
- * object of pirn/sync.h, or the end of a fiber (pirn/fiber.h). Fibers have a waiter of their own,
- * and functions that look as if they blocked: most programs need pirn/fiber.h only. A callback
- * program waits like this, for input on fd 0 and for five seconds at most:
+ * A function whose name ends in _start begins a wait for a waiter. When the wait is over, the
+ * waiter's `wake` is called. A waiter waits for an fd (struct pirn_port, in this header), for an
+ * object of pirn/sync.h, or for the end of a fiber (pirn/fiber.h). Fibers have a waiter of their
+ * own, and functions that seem to block: most programs need pirn/fiber.h only. A program of
+ * callbacks waits for input on fd 0, and for five seconds at most, like this:
  *
  *     static PIRN_STORAGE(block, 8, 8, 8);
- *     static struct pirn_hub hub;                           what a loop needs for waits
- *     static struct pirn_port input;                        an fd that somebody waits for
- *     static struct pirn_waiter reader;                     the one who waits
+ *     static struct pirn_hub hub;                           needed once for each loop
+ *     static struct pirn_port input;                        an fd to wait for
+ *     static struct pirn_waiter reader;                     has the callback
  *
  *     static void on_input(struct pirn_hub *hub_, struct pirn_waiter *waiter, int result)
  *     {
@@ -50,41 +50,43 @@
  * They hold for every object of this layer and of those above it. No object has rules of its own.
  *
  *  1. A wait ends exactly once, with exactly one result.
- *  2. Handed over, not woken to try again. The unit, the lock or the item that is released belongs
- *     to the first waiter from that moment on, before the waiter runs. So nobody overtakes, and an
- *     attempt without waiting fails while somebody waits.
- *  3. First come, first served. A first waiter that wants more than there is holds back those
- *     behind it.
- *  4. What was granted stays granted. A waiter that is cancelled, or whose time is over, after the
- *     grant and before it runs, gets its grant. The cancellation stands for its next wait.
- *  5. When a waiter leaves by time, cancellation or drop, the object serves those behind it.
- *  6. pirn_waiter_drop undoes a grant: units go back and are served on, a lock passes on, an item
- *     goes back to the front of its queue.
- *  7. A time limit of 0 never waits: -EAGAIN if it would have to. PIRN_FOREVER has no limit. Limits
- *     count from the turn's time (pirn_now). Only sleeping counts from a fresh reading.
- *  8. A wait needs no memory but the waiter's, and no slot of the loop, so none is refused for want
- *     of room.
- *  9. What has arrived wins over the clock: a limit ends the wait for an fd only after the kernel
- *     was asked once more.
+ *  2. A unit, a lock or an item that is released is handed over: it belongs to the first waiter at
+ *     once, before that waiter runs. So no waiter overtakes another, and a call with a time limit
+ *     of 0 fails while there are waiters.
+ *  3. First come, first served. If the first waiter wants more than there is, the waiters behind it
+ *     wait too.
+ *  4. What was granted stays granted. If a waiter is cancelled, or its time limit passes, between
+ *     the grant and the call of `wake`, the wait still ends with the grant. The cancellation ends
+ *     the next wait.
+ *  5. When a waiter leaves by time, cancellation or drop, the object serves the waiters behind it.
+ *  6. pirn_waiter_drop undoes a grant: units or a lock go to the next waiter, and an item goes back
+ *     to the front of its queue.
+ *  7. A call with a time limit of 0 never waits: it returns -EAGAIN instead. PIRN_FOREVER is no
+ *     limit. Limits count from the turn's time (pirn_now); only sleeping counts from a fresh
+ *     reading of the clock.
+ *  8. A wait needs no memory but the waiter's, and no slot of the loop, so no wait is refused
+ *     because something is full.
+ *  9. A time limit ends the wait for an fd only after the kernel was asked once more. If the fd is
+ *     ready then, the wait ends with that.
  * 10. `wake` is called by the loop, never inside the call that ended the wait. Waiters are called
  *     in the order in which their waits ended, except that the first waiter for an fd is called
  *     directly when the fd becomes ready. The loop calls the hub as a task. That call calls all
  *     waiters that are ready when it begins and at most 64 that become ready meanwhile; then the
  *     loop asks the kernel again. A waiter that is woken outside of such a call, by a callback of
  *     the program or by its time limit, is called in the next turn, which does not sleep.
- * 11. A wait with a time limit keeps pirn_run going. One without does not: what could end it does,
- *     such as an open port.
+ * 11. A wait with a time limit keeps pirn_run going. A wait without a limit does not; an open port
+ *     does.
  * 12. All of this belongs to the loop's thread, except for pirn_remote_push.
  *
  * Results of a wait:
  *
- * 0 or more    it is done: the bits that are ready, an index, a count
- * -EAGAIN      the time limit is 0, and it would have to wait
- * -ETIMEDOUT   its own time limit is over
- * -ECANCELED   the waiter was cancelled, the limit of a scope around it is over, or what it waited
- *              for was closed
- * -ESHUTDOWN   what it waits for is closed for good
- * -EDEADLK     nobody can wait here (a callback), or the waiter would wait for itself
+ * 0 or more    success: the bits that are ready, an index, or a count
+ * -EAGAIN      the time limit is 0, and the call would have to wait
+ * -ETIMEDOUT   the time limit of the call has passed
+ * -ECANCELED   the waiter was cancelled, the limit of a scope around the call has passed, or the
+ *              port was closed
+ * -ESHUTDOWN   the object is closed for good
+ * -EDEADLK     a callback cannot wait, or the waiter would wait for itself
  * -EBUSY       the waiter waits already
  * -EINVAL      a NULL, an object of another loop, or a bad argument
  * -EUCLEAN     the stack of a fiber has overflowed: no wait can begin any more
@@ -96,16 +98,16 @@
  *
  * Memory      Hub, waiters, ports and objects are structs of yours, which stay where they are while
  *             they are in use. Fields whose names end in _ are the library's.
- * Hub         One for each loop. It takes an I/O slot, a timer slot and a bit of pirn_raise.
- *             Functions find the hub by the port, the waiter or the fiber.
+ * Hub         Each loop has one. It takes an I/O slot, a timer slot and a bit of pirn_raise. Ports,
+ *             waiters and fibers know their hub.
  * Taking      A program that takes events with pirn_take calls pirn_hub_handle for each of them
  *             first. The events of ports, time limits and ready waiters are handled there.
  * Growing     pirn_grow changes nothing here: the loop keeps its address, and the hub its handles.
- * Ending      pirn_hub_deinit before pirn_deinit. It refuses with -EBUSY while somebody waits, a
- *             port is open or a fiber lives. pirn_deinit alone would leave them in memory, and they
- *             would never be called.
+ * Ending      Call pirn_hub_deinit before pirn_deinit. It returns -EBUSY while a waiter waits, a
+ *             port is open or a fiber lives: pirn_deinit would end the loop, and they would never
+ *             be called.
  * Fork        Hubs, waiters and ports are plain memory. In the child pirn_after_fork makes them
- *             work again, on the child's own loop. A fiber that forks cannot call it, because it
+ *             work with the child's copy of the loop. A fiber that forks cannot call it, because it
  *             runs inside the loop: call _exit or exec in its child.
  * Checking    pirn_hub_verify walks the lists, as pirn_verify does with those of the loop.
  *
@@ -114,9 +116,10 @@
  *
  * An object that can be waited for is a struct with a list of waiters (struct pirn_waiters) and a
  * kind (struct pirn_wait_kind). Its _start function either succeeds at once, or calls
- * pirn_waiter_begin. A function `serve` of its own calls pirn_waiter_grant for as many waiters from
- * the front of the list as can be served. It is called after every change: by release, put and
- * close, and by the kind's `leave`. There is no other place that grants. A counter of units:
+ * pirn_waiter_begin. A function `serve` of the object calls pirn_waiter_grant for as many waiters
+ * from the front of the list as can be served. Every function that changes the object calls
+ * `serve`: release, put, close, and the kind's `leave`. No other function grants. A counter of
+ * units:
  *
  *     struct units { struct pirn_waiters waiters; int count; };
  *
@@ -183,7 +186,7 @@ extern "C" {
 #define PIRN_WAITS (1 << 30)
 
 /**
- * What is waited for: nothing but `pirn_waiter_wake`.
+ * What a waiter waits for: `pirn_waiter_wake`.
  */
 #define PIRN_FOR_WAKE 1u
 
@@ -199,21 +202,23 @@ struct pirn_links {
  * Called when a wait is over.
  *
  * `result` is the result of the wait: 0 or more, -ETIMEDOUT, -ECANCELED, or an error of the
- * object. The waiter is idle again: it may begin its next wait, or be gone when this returns. Runs
- * on the loop's thread, never inside another call of the library. Must not unwind or longjmp out.
+ * object. The waiter is idle again: this function may begin its next wait, or reuse its memory.
+ * Runs on the loop's thread, never inside another call of the library. Must not unwind or longjmp
+ * out.
  */
 typedef void (*pirn_wake_fn)(struct pirn_hub *hub, struct pirn_waiter *waiter, int result);
 
 /**
- * Called when the owner of a held thing has ended. `held` has no owner any more.
+ * Called when the owner of an object has ended. The object has no owner any more.
  */
 typedef void (*pirn_abandon_fn)(struct pirn_held *held);
 
 /**
- * The part of an object that a waiter can own. All zero is one that nobody owns. For those who
- * build objects.
+ * The part of an object by which a waiter owns it. All zero: it has no owner. For objects of your
+ * own: see "Building objects".
  *
- * When a fiber ends, `abandon` is called for each thing that its waiter still owns: pass it on.
+ * When a fiber ends, `abandon` is called for each object that its waiter still owns. The function
+ * passes the object on.
  */
 struct pirn_held {
   struct pirn_waiter *owner_;
@@ -223,7 +228,7 @@ struct pirn_held {
 };
 
 /**
- * What a waiter keeps for the heap of deadlines.
+ * The place of a waiter in the heap.
  */
 struct pirn_heap_links {
   struct pirn_waiter *child_;
@@ -233,8 +238,9 @@ struct pirn_heap_links {
 };
 
 /**
- * One who waits. Prepare it with `pirn_waiter_init`. It is yours, and must stay where it is while
- * it waits. Use the fields whose names end in `_` only through functions.
+ * A waiter: what a callback, a coroutine, a fiber or the main program waits with. Prepare it with
+ * `pirn_waiter_init`. The memory is yours, and must stay where it is while the waiter waits. Use
+ * the fields whose names end in `_` only through functions.
  */
 struct pirn_waiter {
   struct pirn_links links_;
@@ -243,7 +249,7 @@ struct pirn_waiter {
    */
   pirn_wake_fn wake;
   /**
-   * Yours, never looked at.
+   * For you. The library does not use it.
    */
   void *user;
   size_t word_;
@@ -260,13 +266,6 @@ struct pirn_waiter {
 };
 
 /**
- * A list of waiters. All zero is an empty one. It must stay where it is while a waiter is in it.
- */
-struct pirn_waiters {
-  struct pirn_links ends_;
-};
-
-/**
  * The waiters that have a time limit. All zero is an empty heap.
  */
 struct pirn_deadlines {
@@ -274,11 +273,18 @@ struct pirn_deadlines {
 };
 
 /**
+ * A list of waiters. All zero is an empty one. It must stay where it is while a waiter is in it.
+ */
+struct pirn_waiters {
+  struct pirn_links ends_;
+};
+
+/**
  * Prepare a waiter.
  *
  * @param hub   where it waits
  * @param wake  called when a wait is over
- * @param user  yours: `waiter->user`
+ * @param user  for you: `waiter->user`
  *
  * Returns 0, or -EINVAL: a NULL. A waiter that waits must not be prepared again. Cost: O(1). Loop
  * thread. Since 0.1.
@@ -289,30 +295,30 @@ int pirn_waiter_init(struct pirn_hub *hub,
                      void *user);
 
 /**
- * End a wait early, whatever it is for: it ends with `result`.
+ * End a wait early, with `result`, whatever the waiter waits for.
  *
- * What was granted stays granted: a wait that is over keeps its result, even if `wake` has not
- * been called yet.
+ * A wait that is over keeps its result, even if `wake` was not called yet.
  *
  * @param result  a negative errno, usually -ECANCELED
  *
  * Returns 0, or
  * - -EINVAL: NULL, or `result` is not negative
- * - -ENOENT: it does not wait
- * - -EALREADY: the wait is over, or a condition's waiter is taking its mutex back
+ * - -ENOENT: the waiter does not wait
+ * - -EALREADY: the wait is over, or it is the part of the wait for a condition that locks the
+ *   mutex again
  *
- * Cost: O(1), and what the object does for those behind. Loop thread. Since 0.1.
+ * Cost: O(1), and what the object does for the waiters behind. Loop thread. Since 0.1.
  */
 int pirn_waiter_cancel(struct pirn_waiter *waiter, int result);
 
 /**
- * Forget a wait.
+ * Drop a wait.
  *
- * `wake` is never called, and what had been granted already is given back. Afterwards the memory
- * of the waiter is yours.
+ * `wake` is not called, and what was granted already is given back. Afterwards the memory of the
+ * waiter may be reused.
  *
- * Returns 0, also if it does not wait, or -EINVAL: NULL, or never initialised. Cost: O(1), and
- * what the object does for those behind. Loop thread. Since 0.1.
+ * Returns 0, also if the waiter does not wait, or -EINVAL: NULL, or never initialised. Cost: O(1),
+ * and what the object does for the waiters behind. Loop thread. Since 0.1.
  */
 int pirn_waiter_drop(struct pirn_waiter *waiter);
 
@@ -323,7 +329,8 @@ int pirn_waiter_drop(struct pirn_waiter *waiter);
 int pirn_waiter_is_waiting(const struct pirn_waiter *waiter);
 
 /**
- * Begin to wait for nothing but `pirn_waiter_wake`: the way to wait for any callback.
+ * Begin a wait that only `pirn_waiter_wake`, time and cancellation end: use it to wait for any
+ * callback.
  *
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
  *
@@ -338,13 +345,13 @@ int pirn_waiter_is_waiting(const struct pirn_waiter *waiter);
 int pirn_park_start(struct pirn_waiter *waiter, uint64_t timeout_ns);
 
 /**
- * End the wait of a waiter that is parked.
+ * End the wait of a parked waiter (`pirn_park_start`).
  *
  * @param result  of the wait
  *
  * Returns 0, or
  * - -EINVAL: NULL, or never initialised
- * - -ENOENT: it is not parked
+ * - -ENOENT: the waiter is not parked
  *
  * Cost: O(1). Loop thread. Since 0.1.
  */
@@ -353,15 +360,15 @@ int pirn_waiter_wake(struct pirn_waiter *waiter, int result);
 /* ============================ Hubs ============================ */
 
 /**
- * The stack. All zero is an empty one.
+ * The notifications that the loop has not handled yet. All zero: none.
  */
 struct pirn_remotes {
   struct pirn_remote * top_;
 };
 
 /**
- * What a loop needs so that programs can wait in it: one for each loop. Prepare it with
- * `pirn_hub_init`. It is yours, and must stay where it is until `pirn_hub_deinit`.
+ * The hub of a loop: what the loop needs so that programs can wait. Prepare one for each loop with
+ * `pirn_hub_init`. The memory is yours, and must stay where it is until `pirn_hub_deinit`.
  */
 struct pirn_hub {
   struct pirn_loop *event_loop_;
@@ -388,14 +395,14 @@ struct pirn_hub {
 };
 
 /**
- * Called on the loop's thread for what was pushed. It may be pushed again from the beginning of
- * the call on, which then makes another call.
+ * Called on the loop's thread after `pirn_remote_push`. `remote` may be pushed again from the
+ * beginning of this call on; that makes another call.
  */
 typedef void (*pirn_remote_fn)(struct pirn_hub *hub, struct pirn_remote *remote);
 
 /**
- * The part of an object by which other threads reach its loop. All zero is one that is not pushed.
- * For those who build objects.
+ * The part of an object by which other threads notify its loop. All zero: not pushed. For objects
+ * of your own: see "Building objects".
  */
 struct pirn_remote {
   struct pirn_remote * next_;
@@ -406,8 +413,8 @@ struct pirn_remote {
 /**
  * Prepare a hub for a loop.
  *
- * Takes one I/O slot and one timer slot of the loop until `pirn_hub_deinit`. No wait needs a slot
- * of its own, so no wait is ever refused for want of room.
+ * Takes one I/O slot and one timer slot of the loop until `pirn_hub_deinit`. Waits need no slots,
+ * so no wait is refused because the loop is full.
  *
  * @param bit  a bit of `pirn_raise` that the program does not use, 0 to 63
  *
@@ -428,9 +435,9 @@ int pirn_hub_init(struct pirn_loop *loop, struct pirn_hub *hub, uint32_t bit);
  *
  * Returns 0, or
  * - -EINVAL: NULL
- * - -EBUSY: a waiter waits or has been woken and not been called yet, a port is open, a fiber
- *   lives, another thread has just set something, or the hub is calling somebody. Nothing has
- *   changed. Not after the stack of a fiber has overflowed.
+ * - -EBUSY: a waiter waits or was woken and not called yet, a port is open, a fiber lives, a
+ *   notification from another thread was not handled yet, or the hub is calling a waiter. Nothing
+ *   has changed. After the stack of a fiber has overflowed, this error does not occur.
  *
  * Cost: O(1), no system call. Loop thread. Since 0.1.
  */
@@ -442,16 +449,16 @@ int pirn_hub_deinit(struct pirn_hub *hub);
 struct pirn_loop *pirn_hub_loop(const struct pirn_hub *hub);
 
 /**
- * Handle an event that `pirn_take` has handed over, if it belongs to this layer.
+ * Handle an event that `pirn_take` has returned, if it belongs to this layer.
  *
  * A program that takes events as data calls this first for each of them. The hub's own event calls
- * all waiters that are ready: each of them is called as in a dispatch.
+ * all waiters that are ready, as in a dispatch.
  *
- * Returns 1: it was the layer's, and has been handled; 0: it is the program's; or
+ * Returns 1: the event was the layer's, and is handled; 0: it is the program's; or
  * - -EINVAL: a NULL
  * - -EBUSY: called in a fiber
  *
- * An event of a port that was closed by the handler of an earlier one counts as handled, and does
+ * If the handler of an earlier event has closed the port of an event, this returns 1 and does
  * nothing. Cost: that of the waiters that are called. Loop thread. Since 0.1.
  */
 int pirn_hub_handle(struct pirn_hub *hub, const struct pirn_due *due);
@@ -470,20 +477,20 @@ int pirn_hub_verify(const struct pirn_hub *hub);
 /* ============================ Ports ============================ */
 
 /**
- * Option of `pirn_port_open`: the fd blocks, and stays so. Reading and writing then wait before
- * they try, because an attempt that finds nothing would block the loop. For a terminal that the
- * shell uses too.
+ * Option of `pirn_port_open`: the fd stays in blocking mode. Each read and write then waits until
+ * the fd is ready before it tries, because an attempt could block the loop. For fds that other
+ * processes use too, such as a terminal.
  */
 #define PIRN_PORT_BLOCKING (1u << 24)
 
 /**
- * What is waited for: an fd.
+ * What a waiter waits for: an fd.
  */
 #define PIRN_FOR_PORT 2u
 
 /**
- * An fd, and those who wait for it. Open it with `pirn_port_open`. It is yours, and must stay
- * where it is while it is open. Only `fd` may be read.
+ * An fd, and the waiters for it. Open it with `pirn_port_open`. The memory is yours, and must stay
+ * where it is while the port is open. Only `fd` may be read.
  */
 struct pirn_port {
   struct pirn_hub *hub_;
@@ -505,16 +512,15 @@ struct pirn_port {
  * `PIRN_PORT_BLOCKING`. The fd stays yours: close it after `pirn_port_close`. An open port keeps
  * `pirn_run` going.
  *
- * The kernel is asked to watch the fd when somebody waits for it, and asked to stop only when the
- * fd becomes ready and nobody waits. A program that reads, works and reads again makes no system
- * call for its waits.
+ * The kernel watches the fd from the first wait on, until the fd becomes ready while there is no
+ * waiter. So a program that reads, works and reads again makes no system call for its waits.
  *
  * @param options  `PIRN_HIGH` or `PIRN_LOW`, `PIRN_UNREF`, `PIRN_PORT_BLOCKING`, or 0
  *
  * Returns 0, or
  * - -EINVAL: a NULL, or other options
  * - what `pirn_io_add` returns: -EBADF, -EEXIST, -ENOSPC and so on
- * - what the kernel says about `O_NONBLOCK`
+ * - the error of fcntl(2), which sets `O_NONBLOCK`
  *
  * Cost: as `pirn_io_add`, and one or two system calls. Loop thread. Since 0.1.
  */
@@ -523,23 +529,24 @@ int pirn_port_open(struct pirn_hub *hub, struct pirn_port *port, int fd, uint32_
 /**
  * Close a port.
  *
- * Everybody who waits for it gets -ECANCELED. So does a waiter that was told that the fd is ready
- * and has not been called yet. The fd stays open: close it now.
+ * All waits for it end with -ECANCELED, also that of a waiter that was woken because the fd is
+ * ready, and was not called yet. The fd stays open: close it now.
  *
  * Returns 0, or
  * - -EINVAL: NULL
- * - -ENOENT: it is closed
+ * - -ENOENT: the port is closed
  * - -ECHILD: as `pirn_io_remove`
  *
- * Cost: O(waiters of the port and ready ones), and as `pirn_io_remove`. Loop thread. Since 0.1.
+ * Cost: O(waiters of the port, and ready waiters), and as `pirn_io_remove`. Loop thread. Since
+ * 0.1.
  */
 int pirn_port_close(struct pirn_port *port);
 
 /**
  * Begin to wait until an fd is ready.
  *
- * Any number may wait for one port, for reading and for writing at once. One event wakes the first
- * that waits for reading and the first that waits for writing; errors and hang-ups wake all.
+ * Any number of waiters may wait for one port, for reading and for writing at once. One event
+ * wakes the first waiter for reading and the first for writing; errors and hang-ups wake all.
  * Readiness is a hint: read or write, and wait again if that returns -EAGAIN.
  *
  * @param interest    `PIRN_READ`, `PIRN_WRITE` or both
@@ -554,7 +561,7 @@ int pirn_port_close(struct pirn_port *port);
  *
  * The wait ends with the bits that are ready (more than 0), or
  * - -EBADF: the fd was closed while it was watched
- * - -ETIMEDOUT: only after the kernel was asked once more, so an fd that is ready wins
+ * - -ETIMEDOUT: the fd was not ready when the kernel was asked after the limit
  * - -ECANCELED: the waiter was cancelled, or the port was closed
  *
  * Cost: O(1). Loop thread. Since 0.1.
@@ -578,7 +585,8 @@ int pirn_port_wait_start(struct pirn_port *port,
 #define PIRN_WAIT_FIRM (1u << 1)
 
 /**
- * What an object does about its waiters. For those who build objects: see "Building objects".
+ * The functions that an object has for its waiters. For objects of your own: see "Building
+ * objects".
  */
 struct pirn_wait_kind {
   /**
@@ -596,33 +604,33 @@ struct pirn_wait_kind {
    */
   int (*quit)(struct pirn_waiter *waiter, int result);
   /**
-   * Called when a waiter has left the object's list without a grant: serve those behind it. May
-   * be NULL.
+   * Called when a waiter has left the object's list without a grant. Serve the waiters behind
+   * it. May be NULL.
    */
   void (*leave)(struct pirn_waiter *waiter);
   /**
-   * Called directly before `wake` of a waiter to which `pirn_waiter_grant` has given `result`:
-   * hand over now what was only promised until then. Returns the result that `wake` is called
+   * Called directly before `wake` of a waiter to which `pirn_waiter_grant` has given `result`.
+   * Hand over now what was only reserved until then. Returns the result that `wake` is called
    * with. May be NULL.
    */
   int (*take)(struct pirn_waiter *waiter, int result);
   /**
    * Called when a waiter to which `pirn_waiter_grant` has given `result` is dropped before its
-   * `wake` was called: take back what was granted. May be NULL.
+   * `wake` was called. Take back what was granted. May be NULL.
    */
   void (*undo)(struct pirn_waiter *waiter, int result);
 };
 
 /**
- * Look at a waiter before the object changes anything.
+ * Check a waiter before the object changes anything.
  *
- * An object that does more than to add a waiter to its list calls this first, and returns what it
- * returns unless that is 0.
+ * A `_start` function that does more than to call `pirn_waiter_begin` calls this first. If this
+ * does not return 0, the function returns the same value.
  *
  * Returns 0: the object may go on, and call `pirn_waiter_begin` or return a result; `PIRN_WAITS`:
  * the waiter is cancelled, so its wait is over already; or
- * - -EDEADLK: `waiter` is NULL, and `timeout_ns` is not 0: it can only try
- * - -EINVAL: it was never initialised
+ * - -EDEADLK: `waiter` is NULL, and `timeout_ns` is not 0
+ * - -EINVAL: the waiter was never initialised
  * - -EBUSY: it waits already
  * - -EUCLEAN: the stack of a fiber has overflowed
  *
@@ -634,9 +642,9 @@ int pirn_waiter_check(const struct pirn_waiter *waiter, uint64_t timeout_ns);
  * Begin a wait.
  *
  * @param list        the object's list of waiters, or NULL: the waiter is in none
- * @param kind        what the object does about its waiters; lives as long as the program
- * @param object      passed to the functions of the kind
- * @param word        what the object keeps for this wait, such as a number of units
+ * @param kind        the functions of the object, which stay where they are for ever
+ * @param object      for the functions of the kind: `pirn_waiter_object`
+ * @param word        for the object, such as a number of units: `pirn_waiter_word`
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
  *
  * Returns `PIRN_WAITS`, or
@@ -656,17 +664,17 @@ int pirn_waiter_begin(const struct pirn_waiter *waiter,
 /**
  * Grant what a waiter waits for: its wait ends with `result`.
  *
- * From this moment on it belongs to the waiter. Only `pirn_waiter_drop` takes it back, by the
- * kind's `undo`. An object that ends a wait with an error of its own (-ESHUTDOWN) calls this too.
+ * From now on the waiter owns what was granted. Only `pirn_waiter_drop` takes it back, by the
+ * kind's `undo`. An object also calls this to end a wait with an error, such as -ESHUTDOWN.
  *
  * Cost: O(1). Loop thread. Since 0.1.
  */
 void pirn_waiter_grant(const struct pirn_waiter *waiter, int result);
 
 /**
- * Have a waiter wait for something else, behind all that wait for it, without a time limit.
+ * Move a waiter that waits to another list, behind all others there, without a time limit.
  *
- * A condition does this with a waiter that has to take its mutex back.
+ * A condition moves a waiter to the list of its mutex when it has to lock the mutex again.
  *
  * Cost: O(1). Loop thread. Since 0.1.
  */
@@ -676,18 +684,19 @@ void pirn_waiter_move(const struct pirn_waiter *waiter,
                       void *object);
 
 /**
- * End the life of a waiter: forget its wait as `pirn_waiter_drop` does, and pass on what it still
- * holds (`struct pirn_held`). A fiber that ends does this.
+ * End a waiter: drop its wait as `pirn_waiter_drop` does, and pass on the objects that it owns
+ * (`struct pirn_held`), such as mutexes. Call it before the memory of a waiter that owns something
+ * is reused. A fiber that ends does so by itself.
  *
- * Cost: O(what it holds). Loop thread. Since 0.1.
+ * Cost: O(objects that it owns). Loop thread. Since 0.1.
  */
 void pirn_waiter_end(const struct pirn_waiter *waiter);
 
 /**
- * Have the loop call `run` with `remote`, from another thread, a signal handler or an interrupt.
+ * Ask the loop to call `run` with `remote`. For other threads, signal handlers and interrupts.
  *
- * Cannot be refused. Several calls before the loop runs are one. `remote` must stay where it is
- * until the loop has called `run`.
+ * This cannot fail. Several calls before the loop runs cause one call of `run`. `remote` must stay
+ * where it is until then.
  *
  * Cost: O(1); a system call if the loop waits for the kernel. Any thread. Since 0.1.
  */

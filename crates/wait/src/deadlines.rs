@@ -1,24 +1,25 @@
-//! The waiters that have a time limit, the earliest first: a pairing heap through the waiters.
+//! The waiters that have a time limit: a pairing heap, linked through the waiters.
 //!
-//! There is no capacity, so no wait can be refused for want of one. Adding is O(1), taking the
-//! earliest or any other out is O(log n) amortised. Nothing here recurses.
+//! The heap has no capacity, so that no wait is refused because it is full. To add a waiter is
+//! O(1); to remove the earliest or any other one is O(log n) amortised. Nothing here recurses.
 
 use core::cell::Cell;
 use core::ptr::NonNull;
 
 use crate::errno::{ECANCELED, ETIMEDOUT};
 use crate::hub::pirn_hub;
-use crate::waiter::{LAZY, UNREF, pirn_waiter};
+use crate::state::{LAZY, UNREF};
+use crate::waiter::pirn_waiter;
 
-/// What a waiter keeps for the heap of deadlines.
+/// The place of a waiter in the heap.
 #[repr(C)]
 #[derive(Default)]
 pub struct pirn_heap_links {
     child: Cell<Option<NonNull<pirn_waiter>>>,
     next: Cell<Option<NonNull<pirn_waiter>>>,
-    // The parent of a first child, the neighbour before it of any other.
+    // Of a first child: its parent. Of any other: the neighbour before it.
     previous: Cell<Option<NonNull<pirn_waiter>>>,
-    // When the waiter comes up; 0: it is not in the heap.
+    // When the waiter is due; 0: it is not in the heap.
     pub(crate) at_ns: Cell<u64>,
 }
 
@@ -34,20 +35,20 @@ fn links(waiter: NonNull<pirn_waiter>) -> &'static pirn_heap_links {
 }
 
 impl pirn_deadlines {
-    /// When the earliest comes up.
+    /// The waiter that is due first, and when.
     pub(crate) fn first(&self) -> Option<(u64, &pirn_waiter)> {
         let root = self.root.get()?;
         Some((links(root).at_ns.get(), pirn_waiter::listed(root)))
     }
 
-    /// Adds a waiter that is not in the heap, to come up at `at_ns`, which is not 0.
+    /// Adds a waiter that is not in the heap. It is due at `at_ns`, which is not 0.
     pub(crate) fn insert(&self, waiter: &pirn_waiter, at_ns: u64) {
         waiter.heap.at_ns.set(at_ns);
         self.root
             .set(meld(self.root.get(), Some(NonNull::from(waiter))));
     }
 
-    /// True if no waiter comes up before the one above it, and the links agree. O(n).
+    /// True if no waiter is due before its parent, and the links agree. O(n).
     pub(crate) fn is_sound(&self) -> bool {
         let Some(root) = self.root.get() else {
             return true;
@@ -55,7 +56,7 @@ impl pirn_deadlines {
         if links(root).previous.get().is_some() || links(root).next.get().is_some() {
             return false;
         }
-        // Depth first along the links, back by `previous`: no stack is needed.
+        // Depth first along the links, and back by `previous`, so that no stack is needed.
         let (mut node, mut parent_at) = (root, links(root).at_ns.get());
         loop {
             let at = links(node).at_ns.get();
@@ -98,7 +99,7 @@ impl pirn_deadlines {
         }
     }
 
-    /// Takes a waiter out that is in the heap.
+    /// Removes a waiter that is in the heap.
     pub(crate) fn remove(&self, waiter: &pirn_waiter) {
         let node = NonNull::from(waiter);
         let own = &waiter.heap;
@@ -121,7 +122,7 @@ impl pirn_deadlines {
     }
 }
 
-/// One heap of two, neither of which has neighbours.
+/// Merges two heaps whose roots have no neighbours.
 fn meld(
     a: Option<NonNull<pirn_waiter>>,
     b: Option<NonNull<pirn_waiter>>,
@@ -143,10 +144,11 @@ fn meld(
     Some(parent)
 }
 
-/// One heap of a row of neighbours: from left to right in pairs, then these from right to left.
+/// Merges a row of neighbours into one heap: first in pairs, from left to right, then the pairs
+/// from right to left.
 fn merge_pairs(first: Option<NonNull<pirn_waiter>>) -> Option<NonNull<pirn_waiter>> {
     let mut rest = first;
-    // The pairs, the last one first, linked by `next`.
+    // The pairs, linked by `next`, the last one first.
     let mut pairs = None;
     while let Some(a) = rest {
         let b = cut(a);
@@ -165,7 +167,7 @@ fn merge_pairs(first: Option<NonNull<pirn_waiter>>) -> Option<NonNull<pirn_waite
     whole
 }
 
-/// Parts a node from its neighbours, and returns the next of them.
+/// Removes the first node of a row of neighbours, and returns the next one.
 fn cut(node: NonNull<pirn_waiter>) -> Option<NonNull<pirn_waiter>> {
     links(node).previous.set(None);
     links(node).next.take()
@@ -183,7 +185,7 @@ fn parent_of(mut node: NonNull<pirn_waiter>) -> Option<NonNull<pirn_waiter>> {
 }
 
 impl pirn_waiter {
-    /// Gives the wait a deadline. A place in the heap that comes up earlier is kept.
+    /// Sets the deadline of the wait. A place in the heap that is due earlier is kept.
     pub(crate) fn limit(&self, hub: &pirn_hub, deadline_ns: u64) {
         self.deadline_ns.set(deadline_ns);
         if !self.has(UNREF) {
@@ -197,7 +199,7 @@ impl pirn_waiter {
         }
     }
 
-    /// This wait has no deadline any more. A fiber's waiter keeps its place in the heap.
+    /// Clears the deadline of the wait. A lazy waiter keeps its place in the heap.
     pub(crate) fn forget_deadline(&self, hub: &pirn_hub) {
         if self.deadline_ns.take() != 0 {
             if !self.has(UNREF) {
@@ -209,15 +211,15 @@ impl pirn_waiter {
         }
     }
 
-    /// Gives up its place in the heap of deadlines.
+    /// Leaves the heap, if the waiter is in it.
     pub(crate) fn leave_heap(&self, hub: &pirn_hub) {
         if self.heap.at_ns.get() != 0 {
             hub.deadlines.remove(self);
         }
     }
 
-    /// Its place in the heap has come up.
-    pub(crate) fn come_up(&self, hub: &pirn_hub) {
+    /// Called when the place in the heap is due: ends the wait, unless its deadline is later.
+    pub(crate) fn fall_due(&self, hub: &pirn_hub) {
         let at = self.heap.at_ns.get();
         hub.deadlines.remove(self);
         let deadline = self.deadline_ns.get();
@@ -225,7 +227,7 @@ impl pirn_waiter {
             return;
         }
         if deadline > at {
-            // Even if that is over too: waits end in the order of their deadlines.
+            // Also if the deadline has passed: waits end in the order of their deadlines.
             hub.deadlines.insert(self, deadline);
             return;
         }

@@ -1,4 +1,4 @@
-//! The errors of waits, as Linux numbers them on the machines that pirn knows.
+//! The errors of waits, with the numbers that they have in Linux.
 
 use core::ffi::c_int;
 

@@ -11,15 +11,15 @@ use pirn_abi::*;
 use crate::*;
 
 unsafe extern "C" {
-    /// Look at a waiter before the object changes anything.
+    /// Check a waiter before the object changes anything.
     ///
-    /// An object that does more than to add a waiter to its list calls this first, and returns what it
-    /// returns unless that is 0.
+    /// A `_start` function that does more than to call `pirn_waiter_begin` calls this first. If this
+    /// does not return 0, the function returns the same value.
     ///
     /// Returns 0: the object may go on, and call `pirn_waiter_begin` or return a result; `PIRN_WAITS`:
     /// the waiter is cancelled, so its wait is over already; or
-    /// - -EDEADLK: `waiter` is NULL, and `timeout_ns` is not 0: it can only try
-    /// - -EINVAL: it was never initialised
+    /// - -EDEADLK: `waiter` is NULL, and `timeout_ns` is not 0
+    /// - -EINVAL: the waiter was never initialised
     /// - -EBUSY: it waits already
     /// - -EUCLEAN: the stack of a fiber has overflowed
     ///
@@ -31,9 +31,9 @@ unsafe extern "C" {
     /// Begin a wait.
     ///
     /// @param list        the object's list of waiters, or NULL: the waiter is in none
-    /// @param kind        what the object does about its waiters; lives as long as the program
-    /// @param object      passed to the functions of the kind
-    /// @param word        what the object keeps for this wait, such as a number of units
+    /// @param kind        the functions of the object, which stay where they are for ever
+    /// @param object      for the functions of the kind: `pirn_waiter_object`
+    /// @param word        for the object, such as a number of units: `pirn_waiter_word`
     /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
     ///
     /// Returns `PIRN_WAITS`, or
@@ -52,14 +52,14 @@ unsafe extern "C" {
     ) -> c_int;
     /// Grant what a waiter waits for: its wait ends with `result`.
     ///
-    /// From this moment on it belongs to the waiter. Only `pirn_waiter_drop` takes it back, by the
-    /// kind's `undo`. An object that ends a wait with an error of its own (-ESHUTDOWN) calls this too.
+    /// From now on the waiter owns what was granted. Only `pirn_waiter_drop` takes it back, by the
+    /// kind's `undo`. An object also calls this to end a wait with an error, such as -ESHUTDOWN.
     ///
     /// Cost: O(1). Loop thread. Since 0.1.
     pub unsafe fn pirn_waiter_grant(waiter: *const pirn_waiter, result: c_int);
-    /// Have a waiter wait for something else, behind all that wait for it, without a time limit.
+    /// Move a waiter that waits to another list, behind all others there, without a time limit.
     ///
-    /// A condition does this with a waiter that has to take its mutex back.
+    /// A condition moves a waiter to the list of its mutex when it has to lock the mutex again.
     ///
     /// Cost: O(1). Loop thread. Since 0.1.
     pub unsafe fn pirn_waiter_move(
@@ -68,15 +68,16 @@ unsafe extern "C" {
         kind: *const pirn_wait_kind,
         object: *mut c_void,
     );
-    /// End the life of a waiter: forget its wait as `pirn_waiter_drop` does, and pass on what it still
-    /// holds (`struct pirn_held`). A fiber that ends does this.
+    /// End a waiter: drop its wait as `pirn_waiter_drop` does, and pass on the objects that it owns
+    /// (`struct pirn_held`), such as mutexes. Call it before the memory of a waiter that owns something
+    /// is reused. A fiber that ends does so by itself.
     ///
-    /// Cost: O(what it holds). Loop thread. Since 0.1.
+    /// Cost: O(objects that it owns). Loop thread. Since 0.1.
     pub unsafe fn pirn_waiter_end(waiter: *const pirn_waiter);
-    /// Have the loop call `run` with `remote`, from another thread, a signal handler or an interrupt.
+    /// Ask the loop to call `run` with `remote`. For other threads, signal handlers and interrupts.
     ///
-    /// Cannot be refused. Several calls before the loop runs are one. `remote` must stay where it is
-    /// until the loop has called `run`.
+    /// This cannot fail. Several calls before the loop runs cause one call of `run`. `remote` must stay
+    /// where it is until then.
     ///
     /// Cost: O(1); a system call if the loop waits for the kernel. Any thread. Since 0.1.
     pub unsafe fn pirn_remote_push(
@@ -86,8 +87,8 @@ unsafe extern "C" {
     );
     /// Prepare a hub for a loop.
     ///
-    /// Takes one I/O slot and one timer slot of the loop until `pirn_hub_deinit`. No wait needs a slot
-    /// of its own, so no wait is ever refused for want of room.
+    /// Takes one I/O slot and one timer slot of the loop until `pirn_hub_deinit`. Waits need no slots,
+    /// so no wait is refused because the loop is full.
     ///
     /// @param bit  a bit of `pirn_raise` that the program does not use, 0 to 63
     ///
@@ -109,24 +110,24 @@ unsafe extern "C" {
     ///
     /// Returns 0, or
     /// - -EINVAL: NULL
-    /// - -EBUSY: a waiter waits or has been woken and not been called yet, a port is open, a fiber
-    ///   lives, another thread has just set something, or the hub is calling somebody. Nothing has
-    ///   changed. Not after the stack of a fiber has overflowed.
+    /// - -EBUSY: a waiter waits or was woken and not called yet, a port is open, a fiber lives, a
+    ///   notification from another thread was not handled yet, or the hub is calling a waiter. Nothing
+    ///   has changed. After the stack of a fiber has overflowed, this error does not occur.
     ///
     /// Cost: O(1), no system call. Loop thread. Since 0.1.
     pub unsafe fn pirn_hub_deinit(hub: *mut pirn_hub) -> c_int;
     /// Return the loop of a hub; NULL for NULL. Any thread. Since 0.1.
     pub unsafe fn pirn_hub_loop(hub: *const pirn_hub) -> *mut pirn_loop;
-    /// Handle an event that `pirn_take` has handed over, if it belongs to this layer.
+    /// Handle an event that `pirn_take` has returned, if it belongs to this layer.
     ///
     /// A program that takes events as data calls this first for each of them. The hub's own event calls
-    /// all waiters that are ready: each of them is called as in a dispatch.
+    /// all waiters that are ready, as in a dispatch.
     ///
-    /// Returns 1: it was the layer's, and has been handled; 0: it is the program's; or
+    /// Returns 1: the event was the layer's, and is handled; 0: it is the program's; or
     /// - -EINVAL: a NULL
     /// - -EBUSY: called in a fiber
     ///
-    /// An event of a port that was closed by the handler of an earlier one counts as handled, and does
+    /// If the handler of an earlier event has closed the port of an event, this returns 1 and does
     /// nothing. Cost: that of the waiters that are called. Loop thread. Since 0.1.
     pub unsafe fn pirn_hub_handle(hub: *mut pirn_hub, due: *const pirn_due) -> c_int;
     /// Check the lists of a hub, as `pirn_verify` checks a loop.
@@ -143,16 +144,15 @@ unsafe extern "C" {
     /// `PIRN_PORT_BLOCKING`. The fd stays yours: close it after `pirn_port_close`. An open port keeps
     /// `pirn_run` going.
     ///
-    /// The kernel is asked to watch the fd when somebody waits for it, and asked to stop only when the
-    /// fd becomes ready and nobody waits. A program that reads, works and reads again makes no system
-    /// call for its waits.
+    /// The kernel watches the fd from the first wait on, until the fd becomes ready while there is no
+    /// waiter. So a program that reads, works and reads again makes no system call for its waits.
     ///
     /// @param options  `PIRN_HIGH` or `PIRN_LOW`, `PIRN_UNREF`, `PIRN_PORT_BLOCKING`, or 0
     ///
     /// Returns 0, or
     /// - -EINVAL: a NULL, or other options
     /// - what `pirn_io_add` returns: -EBADF, -EEXIST, -ENOSPC and so on
-    /// - what the kernel says about `O_NONBLOCK`
+    /// - the error of fcntl(2), which sets `O_NONBLOCK`
     ///
     /// Cost: as `pirn_io_add`, and one or two system calls. Loop thread. Since 0.1.
     pub unsafe fn pirn_port_open(
@@ -163,20 +163,21 @@ unsafe extern "C" {
     ) -> c_int;
     /// Close a port.
     ///
-    /// Everybody who waits for it gets -ECANCELED. So does a waiter that was told that the fd is ready
-    /// and has not been called yet. The fd stays open: close it now.
+    /// All waits for it end with -ECANCELED, also that of a waiter that was woken because the fd is
+    /// ready, and was not called yet. The fd stays open: close it now.
     ///
     /// Returns 0, or
     /// - -EINVAL: NULL
-    /// - -ENOENT: it is closed
+    /// - -ENOENT: the port is closed
     /// - -ECHILD: as `pirn_io_remove`
     ///
-    /// Cost: O(waiters of the port and ready ones), and as `pirn_io_remove`. Loop thread. Since 0.1.
+    /// Cost: O(waiters of the port, and ready waiters), and as `pirn_io_remove`. Loop thread. Since
+    /// 0.1.
     pub unsafe fn pirn_port_close(port: *mut pirn_port) -> c_int;
     /// Begin to wait until an fd is ready.
     ///
-    /// Any number may wait for one port, for reading and for writing at once. One event wakes the first
-    /// that waits for reading and the first that waits for writing; errors and hang-ups wake all.
+    /// Any number of waiters may wait for one port, for reading and for writing at once. One event
+    /// wakes the first waiter for reading and the first for writing; errors and hang-ups wake all.
     /// Readiness is a hint: read or write, and wait again if that returns -EAGAIN.
     ///
     /// @param interest    `PIRN_READ`, `PIRN_WRITE` or both
@@ -191,7 +192,7 @@ unsafe extern "C" {
     ///
     /// The wait ends with the bits that are ready (more than 0), or
     /// - -EBADF: the fd was closed while it was watched
-    /// - -ETIMEDOUT: only after the kernel was asked once more, so an fd that is ready wins
+    /// - -ETIMEDOUT: the fd was not ready when the kernel was asked after the limit
     /// - -ECANCELED: the waiter was cancelled, or the port was closed
     ///
     /// Cost: O(1). Loop thread. Since 0.1.
@@ -205,7 +206,7 @@ unsafe extern "C" {
     ///
     /// @param hub   where it waits
     /// @param wake  called when a wait is over
-    /// @param user  yours: `waiter->user`
+    /// @param user  for you: `waiter->user`
     ///
     /// Returns 0, or -EINVAL: a NULL. A waiter that waits must not be prepared again. Cost: O(1). Loop
     /// thread. Since 0.1.
@@ -215,32 +216,33 @@ unsafe extern "C" {
         wake: pirn_wake_fn,
         user: *mut c_void,
     ) -> c_int;
-    /// End a wait early, whatever it is for: it ends with `result`.
+    /// End a wait early, with `result`, whatever the waiter waits for.
     ///
-    /// What was granted stays granted: a wait that is over keeps its result, even if `wake` has not
-    /// been called yet.
+    /// A wait that is over keeps its result, even if `wake` was not called yet.
     ///
     /// @param result  a negative errno, usually -ECANCELED
     ///
     /// Returns 0, or
     /// - -EINVAL: NULL, or `result` is not negative
-    /// - -ENOENT: it does not wait
-    /// - -EALREADY: the wait is over, or a condition's waiter is taking its mutex back
+    /// - -ENOENT: the waiter does not wait
+    /// - -EALREADY: the wait is over, or it is the part of the wait for a condition that locks the
+    ///   mutex again
     ///
-    /// Cost: O(1), and what the object does for those behind. Loop thread. Since 0.1.
+    /// Cost: O(1), and what the object does for the waiters behind. Loop thread. Since 0.1.
     pub unsafe fn pirn_waiter_cancel(waiter: *mut pirn_waiter, result: c_int) -> c_int;
-    /// Forget a wait.
+    /// Drop a wait.
     ///
-    /// `wake` is never called, and what had been granted already is given back. Afterwards the memory
-    /// of the waiter is yours.
+    /// `wake` is not called, and what was granted already is given back. Afterwards the memory of the
+    /// waiter may be reused.
     ///
-    /// Returns 0, also if it does not wait, or -EINVAL: NULL, or never initialised. Cost: O(1), and
-    /// what the object does for those behind. Loop thread. Since 0.1.
+    /// Returns 0, also if the waiter does not wait, or -EINVAL: NULL, or never initialised. Cost: O(1),
+    /// and what the object does for the waiters behind. Loop thread. Since 0.1.
     pub unsafe fn pirn_waiter_drop(waiter: *mut pirn_waiter) -> c_int;
     /// Return 1 from the beginning of a wait until `wake` is called, and 0 otherwise; -EINVAL for NULL.
     /// Loop thread. Since 0.1.
     pub unsafe fn pirn_waiter_is_waiting(waiter: *const pirn_waiter) -> c_int;
-    /// Begin to wait for nothing but `pirn_waiter_wake`: the way to wait for any callback.
+    /// Begin a wait that only `pirn_waiter_wake`, time and cancellation end: use it to wait for any
+    /// callback.
     ///
     /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
     ///
@@ -252,13 +254,13 @@ unsafe extern "C" {
     ///
     /// Cost: O(1). Loop thread. Since 0.1.
     pub unsafe fn pirn_park_start(waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int;
-    /// End the wait of a waiter that is parked.
+    /// End the wait of a parked waiter (`pirn_park_start`).
     ///
     /// @param result  of the wait
     ///
     /// Returns 0, or
     /// - -EINVAL: NULL, or never initialised
-    /// - -ENOENT: it is not parked
+    /// - -ENOENT: the waiter is not parked
     ///
     /// Cost: O(1). Loop thread. Since 0.1.
     pub unsafe fn pirn_waiter_wake(waiter: *mut pirn_waiter, result: c_int) -> c_int;

@@ -1,18 +1,16 @@
-#![expect(
-    unsafe_code,
-    reason = "held things are reached by the addresses that their owners gave"
-)]
-//! What a waiter owns, and what must not be lost when the waiter ends: locked mutexes.
+#![expect(unsafe_code, reason = "owned objects are reached by their addresses")]
+//! Objects that a waiter owns, and that are passed on when it ends: locked mutexes.
 
 use core::cell::Cell;
 use core::ptr::NonNull;
 
 use crate::waiter::pirn_waiter;
 
-/// The part of an object that a waiter can own. All zero is one that nobody owns. For those who
-/// build objects.
+/// The part of an object by which a waiter owns it. All zero: it has no owner. For objects of your
+/// own: see "Building objects".
 ///
-/// When a fiber ends, `abandon` is called for each thing that its waiter still owns: pass it on.
+/// When a fiber ends, `abandon` is called for each object that its waiter still owns. The function
+/// passes the object on.
 #[repr(C)]
 #[derive(Default)]
 pub struct pirn_held {
@@ -22,24 +20,25 @@ pub struct pirn_held {
     abandon: Cell<pirn_abandon_fn>,
 }
 
-/// Called when the owner of a held thing has ended. `held` has no owner any more.
+/// Called when the owner of an object has ended. The object has no owner any more.
 pub type pirn_abandon_fn = Option<unsafe extern "C" fn(held: *mut pirn_held)>;
 
 fn neighbour<'a>(held: NonNull<pirn_held>) -> &'a pirn_held {
-    // SAFETY: linked by `attach`, and unlinked before it is gone, as documented there; borrowed
-    // shared only.
+    // SAFETY: linked by `attach`, and detached before its memory is reused, as documented there. It
+    // is borrowed shared only.
     unsafe { held.as_ref() }
 }
 
 impl pirn_held {
-    /// The waiter that owns it.
+    /// The owner.
     #[inline]
     pub fn owner(&self) -> Option<&pirn_waiter> {
-        // SAFETY: a waiter passes on what it holds before it ends, as documented.
+        // SAFETY: a waiter passes on what it owns before it ends, as documented.
         self.owner.get().map(|owner| unsafe { owner.as_ref() })
     }
 
-    /// Gives it, which nobody owns, to a waiter. It must be detached before its memory is reused.
+    /// Makes a waiter the owner. There must be none yet. Detach the object before its memory is
+    /// reused.
     pub fn attach(&self, owner: &pirn_waiter, abandon: pirn_abandon_fn) {
         let first = owner.held.replace(Some(NonNull::from(self)));
         self.owner.set(Some(NonNull::from(owner)));
@@ -51,7 +50,7 @@ impl pirn_held {
         }
     }
 
-    /// Takes it from its owner, if it has one.
+    /// Ends the ownership, if there is an owner.
     pub fn detach(&self) {
         let Some(owner) = self.owner() else { return };
         let (next, previous) = (self.next.take(), self.previous.take());
@@ -67,7 +66,7 @@ impl pirn_held {
 }
 
 impl pirn_waiter {
-    /// Passes on whatever the waiter still owns.
+    /// Passes on all objects that the waiter still owns.
     pub(crate) fn abandon_all(&self) {
         while let Some(held) = self.held.get() {
             let abandon = neighbour(held).abandon.get();

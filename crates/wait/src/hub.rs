@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "the core's C functions are called, and waiters' own"
 )]
-//! The hub of a loop: calls the waiters whose wait is over, and ends those whose time is up.
+//! The hub of a loop: calls the waiters whose wait is over, and ends waits at their deadlines.
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
@@ -18,11 +18,12 @@ use crate::deadlines::pirn_deadlines;
 use crate::errno::EBUSY;
 use crate::list::pirn_waiters;
 use crate::remote::{pirn_remote, pirn_remote_fn, pirn_remotes};
-use crate::waiter::{LATER, pirn_waiter};
+use crate::state::LATER;
+use crate::waiter::pirn_waiter;
 
-/// How many waiters one call of the hub runs beyond those that were ready when it began. With that
-/// two waiters can hand something to one another without a call of the kernel each time, and still
-/// nobody starves.
+/// How many waiters one call of the hub calls beyond those that were ready when it began. So two
+/// waiters can wake one another without a call of the kernel each time, and the kernel's events
+/// still have their turn.
 const MOST_MORE: u32 = 64;
 
 /// The hub is idle.
@@ -32,11 +33,11 @@ const POSTED: u32 = 1;
 /// The hub is being called.
 const CALLED: u32 = 2;
 
-/// A delay that never ends, and that can be added to any time.
+/// A delay that never ends. The sum of it and any time does not overflow.
 const NEVER: u64 = u64::MAX / 2;
 
-/// What a loop needs so that programs can wait in it: one for each loop. Prepare it with
-/// `pirn_hub_init`. It is yours, and must stay where it is until `pirn_hub_deinit`.
+/// The hub of a loop: what the loop needs so that programs can wait. Prepare one for each loop with
+/// `pirn_hub_init`. The memory is yours, and must stay where it is until `pirn_hub_deinit`.
 #[repr(C)]
 pub struct pirn_hub {
     event_loop: Cell<*mut pirn_loop>,
@@ -47,40 +48,41 @@ pub struct pirn_hub {
     bit_handler: Cell<pirn_io>,
     // The task that calls the hub.
     task: Cell<pirn_task>,
-    // What other threads have pushed.
+    // Notifications from other threads.
     pub(crate) remotes: pirn_remotes,
-    // When the timer fires; `PIRN_FOREVER`: not.
+    // When the timer fires; `PIRN_FOREVER`: never.
     timer_at_ns: Cell<u64>,
-    // Waits for the program itself, where no fiber and no callback runs: its end stops the loop.
+    // The waiter of the main program, which waits by running the loop. Its `wake` stops the loop.
     main: pirn_waiter,
-    // For the layer of fibers: the one that runs, the stack to go back to, and all that live.
+    // For the layer of fibers: the fiber that runs, the stack pointer of the loop meanwhile, and
+    // the first of the live fibers.
     running: Cell<*mut c_void>,
     stack: Cell<usize>,
     fibers: Cell<*mut c_void>,
-    // For the layer of fibers: called around their switches.
+    // For the layer of fibers: functions that are called around switches.
     hooks: Cell<*const c_void>,
     bit: Cell<u32>,
-    // How many wait, or have been woken and not been called yet.
+    // How many waiters wait, or were woken and not called yet.
     waits: Cell<u32>,
-    // How many waits have a deadline: they keep the loop going.
+    // How many waits have a deadline. While there is one the loop goes on.
     timed: Cell<u32>,
     // How many ports are open.
     pub(crate) ports: Cell<u32>,
     // `NOT_CALLED`, `POSTED` or `CALLED`.
     is_called: Cell<u32>,
-    // Which half of the ready list new waiters join: `LATER` or 0. It changes when the hub is
-    // called, so that the waiters of before and of now can be told apart, whichever of them are
-    // dropped.
+    // The half of the ready list that new waiters join: `LATER` or 0. It changes when the hub is
+    // called. So the waiters that were ready before the call and those that became ready during it
+    // differ in a flag, whichever of them are dropped.
     half: Cell<u32>,
-    // A time limit is over that may end its wait only in the next call of the hub, when the kernel
-    // has been asked once more.
+    // 1 if a deadline has passed that ends its wait only in the next call of the hub, because the
+    // kernel has to be asked once more.
     is_due: Cell<u32>,
-    // The stack of a fiber has overflowed: no wait can begin any more.
+    // 1 if the stack of a fiber has overflowed: no wait can begin any more.
     is_broken: Cell<u32>,
 }
 
 impl pirn_hub {
-    /// Takes the slots of the loop, and writes the hub.
+    /// Takes slots of the loop, and initialises the hub: see `pirn_hub_init`.
     ///
     /// # Safety
     ///
@@ -151,7 +153,7 @@ impl pirn_hub {
         0
     }
 
-    /// Gives the slots back.
+    /// Gives the slots back: see `pirn_hub_deinit`.
     pub(crate) fn deinit(&self) -> c_int {
         let is_in_use = self.waits.get() != 0
             || self.ports.get() != 0
@@ -183,31 +185,31 @@ impl pirn_hub {
         self.event_loop.get()
     }
 
-    /// The waiter of the program itself.
+    /// The waiter of the main program.
     #[inline]
     pub fn main(&self) -> &pirn_waiter {
         &self.main
     }
 
-    /// The fiber that runs.
+    /// The fiber that runs; NULL: none.
     #[inline]
     pub fn running(&self) -> &Cell<*mut c_void> {
         &self.running
     }
 
-    /// Where the loop's own stack was left for the fiber that runs.
+    /// The pointer of the loop's own stack while a fiber runs.
     #[inline]
     pub fn stack(&self) -> &Cell<usize> {
         &self.stack
     }
 
-    /// The first of the fibers that live.
+    /// The first live fiber.
     #[inline]
     pub fn fibers(&self) -> &Cell<*mut c_void> {
         &self.fibers
     }
 
-    /// What is called around the switches of fibers.
+    /// The functions that are called around switches of fibers.
     #[inline]
     pub fn hooks(&self) -> &Cell<*const c_void> {
         &self.hooks
@@ -226,7 +228,7 @@ impl pirn_hub {
         self.is_broken.get() != 0
     }
 
-    /// Ends the run of the loop, because the stack of a fiber has overflowed.
+    /// Stops the loop, because the stack of a fiber has overflowed.
     pub fn break_down(&self) {
         self.is_broken.set(1);
         // SAFETY: the loop is live as long as its hub.
@@ -235,7 +237,7 @@ impl pirn_hub {
 
     // ---- inside ----
 
-    /// Has the loop call `run`. Any thread, signal handler or interrupt.
+    /// Asks the loop to call `run`. Any thread, signal handler or interrupt.
     pub(crate) fn push_remote(&self, remote: &pirn_remote, run: pirn_remote_fn) {
         if self.remotes.push(remote, run) {
             // SAFETY: the loop is live as long as its hub; the bit cannot be refused.
@@ -251,14 +253,15 @@ impl pirn_hub {
         self.waits.set(self.waits.get().wrapping_sub(1));
     }
 
-    /// Puts a waiter at the end of the ready list, and sees to it that the hub is called.
+    /// Adds a waiter to the end of the ready list, and asks the core to call the hub.
     pub(crate) fn make_ready(&self, waiter: &pirn_waiter) {
         waiter.flag(LATER, self.half.get() != 0);
         self.ready.push(waiter);
         self.ask_to_be_called();
     }
 
-    /// A task costs less, and a raised bit cannot be refused.
+    /// Asks the core to call the hub: by a task, or by the hub's bit if no task can be posted. A
+    /// task costs less, and the bit cannot be refused.
     fn ask_to_be_called(&self) {
         if self.is_called.get() != NOT_CALLED {
             return;
@@ -274,7 +277,7 @@ impl pirn_hub {
         }
     }
 
-    /// Calls those that are ready, and a bounded number of those that become so meanwhile.
+    /// Calls the waiters that are ready, and at most `MOST_MORE` that become ready meanwhile.
     fn call_ready(&self) {
         self.is_called.set(CALLED);
         self.remotes.run(NonNull::from(self).as_ptr());
@@ -308,7 +311,7 @@ impl pirn_hub {
         }
     }
 
-    /// Counts a wait that has a deadline: while there is one the loop goes on.
+    /// Counts the waits that have a deadline, up or down. The loop is held while there is one.
     pub(crate) fn count_timed(&self, one: i32) {
         let before = self.timed.get();
         let after = before.wrapping_add_signed(one);
@@ -322,7 +325,7 @@ impl pirn_hub {
         }
     }
 
-    /// Sets the loop's timer to the earliest deadline, if that is earlier than what it is set to.
+    /// Sets the loop's timer to the earliest deadline, if that is earlier than the timer.
     pub(crate) fn update_timer(&self) {
         let first = self.deadlines.first().map_or(PIRN_FOREVER, |(at, _)| at);
         if first < self.timer_at_ns.get() {
@@ -341,8 +344,8 @@ impl pirn_hub {
         unsafe { pirn_timer_again(self.event_loop.get(), self.timer.get(), delay) };
     }
 
-    /// Ends the waits whose time is up; those that are late only if the kernel has been asked
-    /// since.
+    /// Ends the waits whose deadline has passed. With `and_late` also those that end only after the
+    /// kernel was asked once more; without it they wait for the next call of the hub.
     fn end_due(&self, and_late: bool) {
         let now = self.now();
         self.timer_at_ns.set(0);
@@ -355,12 +358,12 @@ impl pirn_hub {
                 self.ask_to_be_called();
                 return;
             }
-            waiter.come_up(self);
+            waiter.fall_due(self);
         }
         self.set_timer(self.deadlines.first().map_or(PIRN_FOREVER, |(at, _)| at));
     }
 
-    /// Checks what can be checked of the hub and its waiters: true if it is sound. O(waiters).
+    /// True if the lists and counts agree. O(waiters that are ready or have a time limit).
     pub(crate) fn is_sound(&self) -> bool {
         self.ready.is_sound()
             && self.deadlines.is_sound()
@@ -369,17 +372,18 @@ impl pirn_hub {
     }
 }
 
-/// The hub that a callback of the core is for.
+/// The hub of a callback.
 ///
 /// # Safety
 ///
 /// `user` is the hub given to the core.
 unsafe fn hub<'a>(user: *mut c_void) -> &'a pirn_hub {
-    // SAFETY: as the caller promises; it stays until it is ended, which stops these callbacks.
+    // SAFETY: as the caller promises; the hub stays where it is until `deinit`, which removes the
+    // callbacks.
     unsafe { &*user.cast::<pirn_hub>() }
 }
 
-/// The program's own wait is over: the loop that runs for it has to return.
+/// Called when the wait of the main program is over: the loop that runs for it has to return.
 unsafe extern "C" fn on_main(hub: *mut pirn_hub, _waiter: *mut pirn_waiter, _result: c_int) {
     // SAFETY: a live hub calls.
     let event_loop = unsafe { &*hub }.event_loop();

@@ -1,4 +1,4 @@
-//! What an object does about its waiters.
+//! The functions that an object has for its waiters.
 
 use core::ffi::c_int;
 
@@ -10,7 +10,8 @@ pub const PIRN_WAIT_LATE: u32 = 1u32 << 0;
 /// Flag of a kind: neither cancellation nor time ends the wait.
 pub const PIRN_WAIT_FIRM: u32 = 1u32 << 1;
 
-/// What an object does about its waiters. For those who build objects: see "Building objects".
+/// The functions that an object has for its waiters. For objects of your own: see "Building
+/// objects".
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_wait_kind {
@@ -22,21 +23,20 @@ pub struct pirn_wait_kind {
     /// `result`. Return 1 to keep the waiter waiting: the function has then moved it to another
     /// list (`pirn_waiter_move`). May be NULL.
     pub quit: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter, result: c_int) -> c_int>,
-    /// Called when a waiter has left the object's list without a grant: serve those behind it. May
-    /// be NULL.
+    /// Called when a waiter has left the object's list without a grant. Serve the waiters behind
+    /// it. May be NULL.
     pub leave: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter)>,
-    /// Called directly before `wake` of a waiter to which `pirn_waiter_grant` has given `result`:
-    /// hand over now what was only promised until then. Returns the result that `wake` is called
+    /// Called directly before `wake` of a waiter to which `pirn_waiter_grant` has given `result`.
+    /// Hand over now what was only reserved until then. Returns the result that `wake` is called
     /// with. May be NULL.
     pub take: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter, result: c_int) -> c_int>,
     /// Called when a waiter to which `pirn_waiter_grant` has given `result` is dropped before its
-    /// `wake` was called: take back what was granted. May be NULL.
+    /// `wake` was called. Take back what was granted. May be NULL.
     pub undo: Option<unsafe extern "C" fn(waiter: *mut pirn_waiter, result: c_int)>,
 }
 
 impl pirn_wait_kind {
-    /// A kind whose waits end with what they were granted, and need nothing of the object when they
-    /// end in another way.
+    /// A kind without functions.
     pub const fn plain(number: u32) -> pirn_wait_kind {
         pirn_wait_kind {
             number,

@@ -1,32 +1,32 @@
-//! A layer above the core of pirn: what all programs that wait have in common, whoever they are and
-//! whatever they wait for.
+//! A layer above the core of pirn: waiting. Callbacks, coroutines and fibers wait by the same
+//! waiters, whatever they wait for.
 //!
 //! ```text
-//! fibers          stackless coroutines          callbacks       who continues when a wait is over
-//!    \                     |                        /
-//!     +-------------- pirn_waiter -----------------+            one node, in the memory of who
-//!     waits
-//!                          |
-//!     ports, parking, and the objects of pirn/sync.h            what can be waited for
-//!                          |
-//!                      pirn_hub                                 ready list and deadlines of a loop
+//! fibers        stackless coroutines        callbacks     continue when a wait is over
+//!    \                   |                      /
+//!     +------------ pirn_waiter ---------------+          a struct of the program that waits
+//!                        |
+//!   ports, parking, and the objects of pirn/sync.h        can be waited for
+//!                        |
+//!                    pirn_hub                             has the loop's ready list and deadlines
 //! ```
 //!
-//! - `list`: waiters in a row, linked through themselves.
-//! - `deadlines`: the waiters that have a time limit, ordered by it, linked through themselves.
-//! - `held`: what a waiter owns and passes on when it ends.
-//! - `kind`: what an object does about its waiters.
+//! - `list`: lists of waiters.
+//! - `deadlines`: the heap of the waiters that have a time limit.
+//! - `held`: the objects that a waiter owns and passes on when it ends.
+//! - `kind`: the functions that an object has for its waiters.
+//! - `state`: the state of a waiter, and its flags.
 //! - `waiter`: how a wait begins, and the ways in which it ends.
-//! - `park`: a wait for nothing but a call.
-//! - `remote`: what other threads push.
+//! - `park`: a wait that only `pirn_waiter_wake` ends.
+//! - `remote`: notifications from other threads.
 //! - `hub`: calls the waiters whose wait is over, from the loop.
-//! - `port`: an fd, and those who wait for it.
-//! - `ffi`: the C functions, with the feature `export`. What they promise is written there.
-//! - `functions`: the same functions, declared: the layers above call them by these.
+//! - `port`: an fd, and the waiters for it.
+//! - `ffi`: the C functions, with the feature `export`. Their contracts are written there.
+//! - `functions`: declarations of the same functions, for the layers above.
 //! - `safe`: for Rust programs, with the feature `safe`: hubs, waits as futures, and wakers.
 //!
-//! The layer knows the core only by its C interface, through the crate `pirn-abi`. All memory is
-//! the caller's, and what stands in it is only ever borrowed shared: the fields are `Cell`s.
+//! The layer calls the core only by its C interface, through the crate `pirn-abi`. All memory is
+//! the caller's. It is only ever borrowed shared: the fields are `Cell`s.
 
 #![no_std]
 #![allow(non_camel_case_types)]
@@ -60,6 +60,7 @@ mod port;
 mod remote;
 #[cfg(feature = "safe")]
 mod safe;
+mod state;
 mod waiter;
 
 pub use errno::*;

@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "members of a ring are reached by their addresses"
 )]
-//! Waiters in a row, first come, first served.
+//! Lists of waiters, in the order in which they were added.
 //!
 //! A list is a ring of links: those of the waiters, and those of the list itself between the last
 //! and the first. So a waiter leaves without knowing the list. A list without waiters is all zero,

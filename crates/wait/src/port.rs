@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "the core's C functions are called, and waiters' own"
 )]
-//! A port: an fd that is watched for as long as the port is open, and those who wait for it.
+//! A port: an fd that is watched while the port is open, and the waiters for it.
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
@@ -20,16 +20,16 @@ use crate::kind::{PIRN_WAIT_LATE, pirn_wait_kind};
 use crate::list::pirn_waiters;
 use crate::waiter::pirn_waiter;
 
-/// Option of `pirn_port_open`: the fd blocks, and stays so. Reading and writing then wait before
-/// they try, because an attempt that finds nothing would block the loop. For a terminal that the
-/// shell uses too.
+/// Option of `pirn_port_open`: the fd stays in blocking mode. Each read and write then waits until
+/// the fd is ready before it tries, because an attempt could block the loop. For fds that other
+/// processes use too, such as a terminal.
 pub const PIRN_PORT_BLOCKING: u32 = 1u32 << 24;
 
-/// What is waited for: an fd.
+/// What a waiter waits for: an fd.
 pub const PIRN_FOR_PORT: u32 = 2u32;
 
-/// An fd, and those who wait for it. Open it with `pirn_port_open`. It is yours, and must stay
-/// where it is while it is open. Only `fd` may be read.
+/// An fd, and the waiters for it. Open it with `pirn_port_open`. The memory is yours, and must stay
+/// where it is while the port is open. Only `fd` may be read.
 #[repr(C)]
 pub struct pirn_port {
     hub: Cell<Option<NonNull<pirn_hub>>>,
@@ -37,18 +37,18 @@ pub struct pirn_port {
     io: Cell<pirn_io>,
     /// The fd, which stays yours.
     pub fd: Cell<c_int>,
-    // What the core watches: `PIRN_READ`, `PIRN_WRITE`.
+    // The interest that the core watches the fd for: `PIRN_READ`, `PIRN_WRITE`.
     watched: Cell<u32>,
-    // What was last reported.
+    // The readiness that was last reported.
     last: Cell<u32>,
     flags: Cell<u32>,
 }
 
 const EITHER: u32 = PIRN_READ | PIRN_WRITE;
 
-/// Reading would find nothing before the port is reported as readable again.
+/// There is nothing to read until the port is reported as readable again.
 const DRAINED: u32 = 0x1;
-/// The fd blocks.
+/// The fd is in blocking mode.
 const BLOCKING: u32 = 0x2;
 /// The fd is no socket.
 const PLAIN: u32 = 0x4;
@@ -163,14 +163,14 @@ impl pirn_port {
 
     // ---- for the layers above ----
 
-    /// Its hub, if it is open.
+    /// The hub; `None` if the port is not open.
     #[inline]
     pub fn hub(&self) -> Option<&pirn_hub> {
         // SAFETY: set by `pirn_port_open` to a live hub, which outlives its ports as documented.
         self.hub.get().map(|hub| unsafe { hub.as_ref() })
     }
 
-    /// True if an attempt to read would find nothing, or would block.
+    /// True if an attempt to read would find nothing, or might block.
     #[inline]
     pub fn must_wait_to_read(&self) -> bool {
         self.flags.get() & (DRAINED | BLOCKING) != 0
@@ -182,8 +182,8 @@ impl pirn_port {
         self.flags.get() & BLOCKING != 0
     }
 
-    /// Notes that a stream had less to read than there was room for: the next read waits first. Not
-    /// after a hang-up, when the end of the stream is still to be read.
+    /// Notes that a read returned fewer bytes than there was room for, so that the next read waits
+    /// first. Does nothing after a hang-up, when the end of the stream is still to be read.
     #[inline]
     pub fn set_drained(&self) {
         if self.last.get() & (PIRN_ERROR | PIRN_HANGUP) == 0 {
@@ -204,7 +204,7 @@ impl pirn_port {
 
     // ---- inside ----
 
-    /// Has the core watch this much. No call if it does already.
+    /// Sets the interest that the core watches the fd for. Calls nothing if it is the same.
     #[inline]
     fn watch(&self, hub: &pirn_hub, interest: u32) -> c_int {
         if self.watched.get() == interest {
@@ -248,7 +248,7 @@ impl pirn_port {
         let is_for_all = ready & (PIRN_ERROR | PIRN_HANGUP) != 0;
         let reader = self.first_for(ready & PIRN_READ);
         let writer = self.first_for(ready & PIRN_WRITE);
-        // Nobody waits for it: the core need not watch for it until somebody does.
+        // What nobody waits for is not watched until somebody waits for it again.
         let mut unwanted = 0;
         if reader.is_none() {
             unwanted |= ready & PIRN_READ;
@@ -266,7 +266,7 @@ impl pirn_port {
             reader.or(writer)
         };
         let Some(first) = first else { return };
-        // All but the first take the ready list: once that has been called the port may be gone.
+        // The others go to the ready list before the first is called, which may close the port.
         if is_for_all {
             while let Some(other) = self.waiters.iter().nth(1) {
                 other.end(hub, result);
@@ -287,7 +287,7 @@ impl pirn_port {
     }
 }
 
-/// Has calls on an fd return -EAGAIN instead of blocking.
+/// Sets `O_NONBLOCK`, unless it is set.
 #[cfg(target_os = "linux")]
 fn set_nonblocking(fd: c_int) -> c_int {
     use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};

@@ -1,9 +1,6 @@
-#![expect(
-    unsafe_code,
-    reason = "what other threads pushed is reached by its address"
-)]
-//! What other threads, signal handlers and interrupts have to say to a loop: an atomic stack that
-//! cannot be full.
+#![expect(unsafe_code, reason = "notifications are reached by their addresses")]
+//! Notifications from other threads, signal handlers and interrupts: an atomic stack, which cannot
+//! be full.
 
 use core::cell::Cell;
 use core::ptr::{NonNull, null_mut};
@@ -15,13 +12,13 @@ use loom::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use crate::hub::pirn_hub;
 
-/// Called on the loop's thread for what was pushed. It may be pushed again from the beginning of
-/// the call on, which then makes another call.
+/// Called on the loop's thread after `pirn_remote_push`. `remote` may be pushed again from the
+/// beginning of this call on; that makes another call.
 pub type pirn_remote_fn =
     Option<unsafe extern "C" fn(hub: *mut pirn_hub, remote: *mut pirn_remote)>;
 
-/// The part of an object by which other threads reach its loop. All zero is one that is not pushed.
-/// For those who build objects.
+/// The part of an object by which other threads notify its loop. All zero: not pushed. For objects
+/// of your own: see "Building objects".
 #[repr(C)]
 #[derive(Default)]
 pub struct pirn_remote {
@@ -44,7 +41,7 @@ impl pirn_remote {
     }
 }
 
-/// The stack. All zero is an empty one.
+/// The notifications that the loop has not handled yet. All zero: none.
 #[repr(C)]
 #[derive(Default)]
 pub struct pirn_remotes {
@@ -52,14 +49,14 @@ pub struct pirn_remotes {
 }
 
 impl pirn_remotes {
-    /// True if nothing was pushed.
+    /// True if there is none.
     pub(crate) fn is_empty(&self) -> bool {
         self.top.load(Ordering::Acquire).is_null()
     }
 
-    /// Pushes what is not in the stack. Any thread. Returns true if it was not there.
+    /// Adds a notification, unless it is in the stack already. True if it was added. Any thread.
     pub(crate) fn push(&self, remote: &pirn_remote, run: pirn_remote_fn) -> bool {
-        // Who turns the flag owns `run` and `next` until the loop takes them.
+        // The thread that sets the flag owns `run` and `next` until the loop takes them.
         if remote.is_pushed.swap(1, Ordering::AcqRel) != 0 {
             return false;
         }
@@ -68,7 +65,7 @@ impl pirn_remotes {
         let mut top = self.top.load(Ordering::Relaxed);
         loop {
             remote.next.store(top, Ordering::Relaxed);
-            // Release: who takes the stack sees what was written before the push.
+            // Release: the loop, which takes the stack, sees what was written before the push.
             match self
                 .top
                 .compare_exchange_weak(top, new, Ordering::Release, Ordering::Relaxed)
@@ -97,7 +94,7 @@ impl pirn_remotes {
 
     /// Takes all, linked in the order in which they were pushed.
     fn take_all(&self) -> *mut pirn_remote {
-        // The whole stack at once: nobody can push and pop in between, so there is no ABA.
+        // The whole stack is taken at once, and nothing is ever popped alone, so there is no ABA.
         let mut rest = self.top.swap(null_mut(), Ordering::Acquire);
         let mut first = null_mut();
         // SAFETY: pushed, hence alive until it is called, as `pirn_remote_push` documents.
@@ -110,16 +107,16 @@ impl pirn_remotes {
         first
     }
 
-    /// Takes all, and calls each in the order in which they were pushed. Loop thread.
+    /// Removes all notifications, and calls each, in the order of the pushes. Loop thread.
     pub(crate) fn run(&self, hub: *mut pirn_hub) {
         let mut first = self.take_all();
         // SAFETY: pushed, hence alive until it is called, as `pirn_remote_push` documents.
         while let Some(remote) = unsafe { first.as_ref() } {
             let (current, run) = (first, remote.run.get());
             first = remote.next.load(Ordering::Relaxed);
-            // Release: the next who pushes writes `run` and `next` after they were read here.
-            // Acquire: what those did before their push who found the flag turned is seen by the
-            // call. So this is a swap and not a store.
+            // Release: the next thread that pushes writes `run` and `next` after they were read
+            // here. Acquire: the call sees what threads did before a push that found the flag set.
+            // So this is a swap and not a store.
             remote.is_pushed.swap(0, Ordering::AcqRel);
             if let Some(run) = run {
                 // SAFETY: called as documented there.

@@ -1,6 +1,6 @@
 #![expect(
     unsafe_code,
-    reason = "waiters are reached by the addresses that their owners gave"
+    reason = "waiters and objects are reached by their addresses"
 )]
 //! A waiter: how a wait begins, and the ways in which it ends.
 
@@ -16,6 +16,7 @@ use crate::held::pirn_held;
 use crate::hub::pirn_hub;
 use crate::kind::{PIRN_WAIT_FIRM, PIRN_WAIT_LATE, pirn_wait_kind};
 use crate::list::{pirn_links, pirn_waiters};
+use crate::state::{CANCELLED, DEFERRED, GRANTED, IDLE, LAZY, STATE, TOLD, UNREF, WAITING, WOKEN};
 
 /// Returned by a function whose name ends in `_start` when the wait has begun: the waiter's `wake`
 /// will be called.
@@ -27,59 +28,40 @@ pub const PIRN_WAITS: c_int = 1 << 30;
 /// Called when a wait is over.
 ///
 /// `result` is the result of the wait: 0 or more, -ETIMEDOUT, -ECANCELED, or an error of the
-/// object. The waiter is idle again: it may begin its next wait, or be gone when this returns. Runs
-/// on the loop's thread, never inside another call of the library. Must not unwind or longjmp out.
+/// object. The waiter is idle again: this function may begin its next wait, or reuse its memory.
+/// Runs on the loop's thread, never inside another call of the library. Must not unwind or longjmp
+/// out.
 pub type pirn_wake_fn =
     Option<unsafe extern "C" fn(hub: *mut pirn_hub, waiter: *mut pirn_waiter, result: c_int)>;
 
-/// One who waits. Prepare it with `pirn_waiter_init`. It is yours, and must stay where it is while
-/// it waits. Use the fields whose names end in `_` only through functions.
+/// A waiter: what a callback, a coroutine, a fiber or the main program waits with. Prepare it with
+/// `pirn_waiter_init`. The memory is yours, and must stay where it is while the waiter waits. Use
+/// the fields whose names end in `_` only through functions.
 #[repr(C)]
 pub struct pirn_waiter {
-    // In an object's list while it waits, and in the hub's once the wait is over. They stand first,
-    // so that their address is the waiter's.
+    // In an object's list while it waits, and in the hub's once the wait is over. The first field,
+    // so that its address is the waiter's.
     pub(crate) links: pirn_links,
     /// Called when a wait is over.
     pub wake: Cell<pirn_wake_fn>,
-    /// Yours, never looked at.
+    /// For you. The library does not use it.
     pub user: Cell<*mut c_void>,
     word: Cell<usize>,
     extra: Cell<usize>,
     hub: Cell<Option<NonNull<pirn_hub>>>,
     object: Cell<*mut c_void>,
     kind: Cell<Option<NonNull<pirn_wait_kind>>>,
-    // What it owns and must not take with it when it ends.
+    // The objects that it owns, which are passed on when it ends.
     pub(crate) held: Cell<Option<NonNull<pirn_held>>>,
     pub(crate) heap: pirn_heap_links,
-    // When this wait ends by itself; 0: never.
+    // The deadline of the wait in progress; 0: none.
     pub(crate) deadline_ns: Cell<u64>,
-    // When every wait ends; 0: never. Set by the scopes of a fiber.
+    // A deadline for all waits, set by the scopes of a fiber; 0: none.
     pub(crate) bound_ns: Cell<u64>,
     result: Cell<c_int>,
     // `IDLE`, `WAITING`, `WOKEN` or `TOLD`, and the flags below.
-    state: Cell<u32>,
+    pub(crate) state: Cell<u32>,
 }
-
-const IDLE: u32 = 0;
-/// In an object's list, or in none if it is parked.
-pub(crate) const WAITING: u32 = 1;
-/// In the hub's list: the wait is over, `wake` is still to be called.
-const WOKEN: u32 = 2;
-/// `wake` was called, and the result is still to be taken. For deferred waiters only.
-const TOLD: u32 = 3;
-const STATE: u32 = 3;
-/// Every wait ends at once with -ECANCELED.
-const CANCELLED: u32 = 0x4;
-/// It stays in the heap of deadlines between two waits.
-pub(crate) const LAZY: u32 = 0x8;
-/// Which half of the ready list it is in: see [`pirn_hub`].
-pub(crate) const LATER: u32 = 0x10;
-/// The wait that is over was granted.
-const GRANTED: u32 = 0x20;
-/// Its time limits do not keep the loop going.
-pub(crate) const UNREF: u32 = 0x40;
-/// Its owner takes the result of a wait by `take`, and until then a grant can be undone.
-const DEFERRED: u32 = 0x80;
 
 impl pirn_waiter {
     pub(crate) fn new(hub: *mut pirn_hub, wake: pirn_wake_fn, user: *mut c_void) -> pirn_waiter {
@@ -103,13 +85,13 @@ impl pirn_waiter {
 
     // ---- for the layers above ----
 
-    /// For a fiber's waiter: keeps its place in the heap of deadlines between two waits, until
-    /// `pirn_waiter_settle`.
+    /// Lets the waiter keep its place in the heap of deadlines between two waits. A time limit that
+    /// does not end a wait then costs a comparison. For fibers, which end with `pirn_waiter_end`.
     pub fn set_lazy(&self) {
         self.flag(LAZY, true);
     }
 
-    /// For a daemon's waiter: its time limits do not keep the loop going.
+    /// From now on the waiter's time limits do not keep the loop going. For daemons.
     pub fn set_unref(&self) {
         self.flag(UNREF, true);
     }
@@ -134,19 +116,18 @@ impl pirn_waiter {
         Some(self.result())
     }
 
-    /// From now on every wait with a time limit other than 0 ends at once with -ECANCELED; or no
-    /// more.
+    /// Cancels all later waits with a time limit other than 0, or lets them wait again.
     pub fn set_cancelled(&self, is_cancelled: bool) {
         self.flag(CANCELLED, is_cancelled);
     }
 
-    /// True if every wait with a time limit other than 0 ends at once.
+    /// True if all waits with a time limit other than 0 end at once with -ECANCELED.
     #[inline]
     pub fn is_cancelled(&self) -> bool {
         self.has(CANCELLED)
     }
 
-    /// When every wait ends with -ECANCELED, on the loop's clock; 0: never.
+    /// When all waits end with -ECANCELED, on the loop's clock; 0: never.
     #[inline]
     pub fn bound_ns(&self) -> &Cell<u64> {
         &self.bound_ns
@@ -158,7 +139,7 @@ impl pirn_waiter {
         self.deadline_ns.get()
     }
 
-    /// Its hub, if it was initialised.
+    /// The hub; `None` if the waiter was never initialised.
     #[inline]
     pub fn hub(&self) -> Option<&pirn_hub> {
         // SAFETY: set by `pirn_waiter_init` to a live hub, which outlives its waiters as
@@ -184,25 +165,25 @@ impl pirn_waiter {
         self.result.get()
     }
 
-    /// What the object keeps for this wait: the `word` of `pirn_waiter_begin`.
+    /// The `word` of `pirn_waiter_begin`, which the object keeps for this wait.
     #[inline]
     pub fn word(&self) -> usize {
         self.word.get()
     }
 
-    /// A second word of the object's, which is not touched when a wait begins.
+    /// A second word for the object. The beginning of a wait leaves it as it is.
     #[inline]
     pub fn extra(&self) -> &Cell<usize> {
         &self.extra
     }
 
-    /// What it waits for, or waited for last.
+    /// The object that the waiter waits for, or waited for last.
     #[inline]
     pub fn object(&self) -> *mut c_void {
         self.object.get()
     }
 
-    /// What kind of object it waits for, or waited for last.
+    /// The kind of that object.
     #[inline]
     pub fn kind(&self) -> Option<&pirn_wait_kind> {
         // SAFETY: set by `begin` to a kind that lives as long as the program.
@@ -211,7 +192,7 @@ impl pirn_waiter {
 
     // ---- inside ----
 
-    /// A waiter that is in a list or the heap.
+    /// Borrows a waiter that is in a list or in the heap.
     #[inline]
     pub(crate) fn listed<'a>(waiter: NonNull<pirn_waiter>) -> &'a pirn_waiter {
         // SAFETY: only waiters that wait or were woken are in a list, and the documentation of the
@@ -231,28 +212,7 @@ impl pirn_waiter {
         NonNull::from(self).cast()
     }
 
-    #[inline]
-    pub(crate) fn is(&self, state: u32) -> bool {
-        self.state.get() & STATE == state
-    }
-
-    #[inline]
-    fn set(&self, state: u32) {
-        self.state
-            .set(self.state.get() & !(STATE | GRANTED) | state);
-    }
-
-    pub(crate) fn flag(&self, flag: u32, is_set: bool) {
-        let rest = self.state.get() & !flag;
-        self.state.set(if is_set { rest | flag } else { rest });
-    }
-
-    #[inline]
-    pub(crate) fn has(&self, flag: u32) -> bool {
-        self.state.get() & flag != 0
-    }
-
-    /// True if a time limit has to wait until the kernel was asked once more.
+    /// True if a time limit ends the wait only after the kernel was asked once more.
     pub(crate) fn is_late(&self) -> bool {
         self.is(WAITING)
             && self
@@ -265,7 +225,7 @@ impl pirn_waiter {
             .is_some_and(|kind| kind.flags & PIRN_WAIT_FIRM != 0)
     }
 
-    /// Looks at a waiter before a wait: see `pirn_waiter_check`.
+    /// Checks a waiter before a wait: see `pirn_waiter_check`.
     #[inline]
     pub(crate) fn check(&self, hub: &pirn_hub, timeout_ns: u64) -> c_int {
         if hub.is_broken() {
@@ -275,7 +235,8 @@ impl pirn_waiter {
             return -EBUSY;
         }
         if self.has(CANCELLED) && timeout_ns != 0 {
-            // Behind all that are ready: a loop that ignores errors cannot stop the others.
+            // Behind all waiters that are ready, so that a program that ignores the error, and
+            // waits again and again, does not keep the others from running.
             self.kind.set(None);
             self.object.set(null_mut());
             hub.count_wait();
@@ -327,14 +288,14 @@ impl pirn_waiter {
         PIRN_WAITS
     }
 
-    /// Grants what it waits for.
+    /// Grants what the waiter waits for: see `pirn_waiter_grant`.
     pub(crate) fn grant(&self, hub: &pirn_hub, result: c_int) {
         debug_assert!(self.is(WAITING));
         self.end(hub, result);
         self.flag(GRANTED, true);
     }
 
-    /// Has it wait for something else, without a time limit.
+    /// Moves the waiter to another list, without a time limit: see `pirn_waiter_move`.
     pub(crate) fn move_to(
         &self,
         hub: &pirn_hub,
@@ -359,7 +320,7 @@ impl pirn_waiter {
         hub.make_ready(self);
     }
 
-    /// Ends the wait without a grant, and lets the object serve those behind.
+    /// Ends the wait without a grant, and lets the object serve the waiters behind.
     pub(crate) fn quit(&self, hub: &pirn_hub, result: c_int) {
         let (quit, leave) = self.kind().map_or((None, None), |k| (k.quit, k.leave));
         if let Some(quit) = quit {
@@ -376,7 +337,7 @@ impl pirn_waiter {
         }
     }
 
-    /// Ends its wait, whatever it is for.
+    /// Ends the wait early: see `pirn_waiter_cancel`.
     pub(crate) fn cancel(&self, hub: &pirn_hub, result: c_int) -> c_int {
         match self.state.get() & STATE {
             WAITING if self.is_firm() => -EALREADY,
@@ -389,7 +350,7 @@ impl pirn_waiter {
         }
     }
 
-    /// Forgets its wait: `wake` is never called, and what had been granted is given back.
+    /// Drops the wait: see `pirn_waiter_drop`.
     pub(crate) fn forget(&self, hub: &pirn_hub) {
         let (leave, undo) = self.kind().map_or((None, None), |k| (k.leave, k.undo));
         if self.is(WAITING) {
@@ -415,7 +376,8 @@ impl pirn_waiter {
         self.leave_heap(hub);
     }
 
-    /// Off the ready list for the call of `wake`: idle again, unless the result is to be taken.
+    /// Takes the waiter off the ready list. It is idle then, unless its result is to be taken later.
+    /// Returns the function to call, and the result to call it with.
     pub(crate) fn settle(&self, hub: &pirn_hub) -> (pirn_wake_fn, c_int) {
         self.unlink();
         if self.has(DEFERRED) {
@@ -440,7 +402,7 @@ impl pirn_waiter {
         }
     }
 
-    /// Ends the wait at once, for a call of `wake` right now: from a callback of the loop only.
+    /// Ends the wait, and returns `wake`, to be called at once. Only inside a callback of the loop.
     pub(crate) fn finish_now(&self, hub: &pirn_hub, result: c_int) -> pirn_wake_fn {
         self.unlink();
         self.forget_deadline(hub);
@@ -454,7 +416,7 @@ impl pirn_waiter {
         self.wake.get()
     }
 
-    /// True if it was woken by, or waits for, this object.
+    /// True if the waiter waits for this object, or was woken by it.
     pub(crate) fn concerns(&self, object: *const c_void) -> bool {
         core::ptr::eq(self.object.get(), object)
     }

@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "C functions: raw pointers come in")]
-//! For those who build objects that can be waited for.
+//! Functions for objects of the program's own that can be waited for.
 
 use core::ffi::{c_int, c_void};
 use core::ptr::NonNull;
@@ -11,15 +11,15 @@ use crate::list::pirn_waiters;
 use crate::remote::{pirn_remote, pirn_remote_fn};
 use crate::waiter::pirn_waiter;
 
-/// Look at a waiter before the object changes anything.
+/// Check a waiter before the object changes anything.
 ///
-/// An object that does more than to add a waiter to its list calls this first, and returns what it
-/// returns unless that is 0.
+/// A `_start` function that does more than to call `pirn_waiter_begin` calls this first. If this
+/// does not return 0, the function returns the same value.
 ///
 /// Returns 0: the object may go on, and call `pirn_waiter_begin` or return a result; `PIRN_WAITS`:
 /// the waiter is cancelled, so its wait is over already; or
-/// - -EDEADLK: `waiter` is NULL, and `timeout_ns` is not 0: it can only try
-/// - -EINVAL: it was never initialised
+/// - -EDEADLK: `waiter` is NULL, and `timeout_ns` is not 0
+/// - -EINVAL: the waiter was never initialised
 /// - -EBUSY: it waits already
 /// - -EUCLEAN: the stack of a fiber has overflowed
 ///
@@ -38,9 +38,9 @@ pub unsafe extern "C" fn pirn_waiter_check(waiter: *const pirn_waiter, timeout_n
 /// Begin a wait.
 ///
 /// @param list        the object's list of waiters, or NULL: the waiter is in none
-/// @param kind        what the object does about its waiters; lives as long as the program
-/// @param object      passed to the functions of the kind
-/// @param word        what the object keeps for this wait, such as a number of units
+/// @param kind        the functions of the object, which stay where they are for ever
+/// @param object      for the functions of the kind: `pirn_waiter_object`
+/// @param word        for the object, such as a number of units: `pirn_waiter_word`
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
 ///
 /// Returns `PIRN_WAITS`, or
@@ -72,8 +72,8 @@ pub unsafe extern "C" fn pirn_waiter_begin(
 
 /// Grant what a waiter waits for: its wait ends with `result`.
 ///
-/// From this moment on it belongs to the waiter. Only `pirn_waiter_drop` takes it back, by the
-/// kind's `undo`. An object that ends a wait with an error of its own (-ESHUTDOWN) calls this too.
+/// From now on the waiter owns what was granted. Only `pirn_waiter_drop` takes it back, by the
+/// kind's `undo`. An object also calls this to end a wait with an error, such as -ESHUTDOWN.
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
@@ -87,9 +87,9 @@ pub unsafe extern "C" fn pirn_waiter_grant(waiter: *const pirn_waiter, result: c
     }
 }
 
-/// Have a waiter wait for something else, behind all that wait for it, without a time limit.
+/// Move a waiter that waits to another list, behind all others there, without a time limit.
 ///
-/// A condition does this with a waiter that has to take its mutex back.
+/// A condition moves a waiter to the list of its mutex when it has to lock the mutex again.
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
@@ -108,10 +108,11 @@ pub unsafe extern "C" fn pirn_waiter_move(
     }
 }
 
-/// End the life of a waiter: forget its wait as `pirn_waiter_drop` does, and pass on what it still
-/// holds (`struct pirn_held`). A fiber that ends does this.
+/// End a waiter: drop its wait as `pirn_waiter_drop` does, and pass on the objects that it owns
+/// (`struct pirn_held`), such as mutexes. Call it before the memory of a waiter that owns something
+/// is reused. A fiber that ends does so by itself.
 ///
-/// Cost: O(what it holds). Loop thread. Since 0.1.
+/// Cost: O(objects that it owns). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_waiter_end(waiter: *const pirn_waiter) {
     // SAFETY: NULL, or initialised, as documented.
@@ -124,10 +125,10 @@ pub unsafe extern "C" fn pirn_waiter_end(waiter: *const pirn_waiter) {
     }
 }
 
-/// Have the loop call `run` with `remote`, from another thread, a signal handler or an interrupt.
+/// Ask the loop to call `run` with `remote`. For other threads, signal handlers and interrupts.
 ///
-/// Cannot be refused. Several calls before the loop runs are one. `remote` must stay where it is
-/// until the loop has called `run`.
+/// This cannot fail. Several calls before the loop runs cause one call of `run`. `remote` must stay
+/// where it is until then.
 ///
 /// Cost: O(1); a system call if the loop waits for the kernel. Any thread. Since 0.1.
 #[unsafe(no_mangle)]

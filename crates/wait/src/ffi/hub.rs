@@ -14,8 +14,8 @@ use crate::port::on_port;
 
 /// Prepare a hub for a loop.
 ///
-/// Takes one I/O slot and one timer slot of the loop until `pirn_hub_deinit`. No wait needs a slot
-/// of its own, so no wait is ever refused for want of room.
+/// Takes one I/O slot and one timer slot of the loop until `pirn_hub_deinit`. Waits need no slots,
+/// so no wait is refused because the loop is full.
 ///
 /// @param bit  a bit of `pirn_raise` that the program does not use, 0 to 63
 ///
@@ -45,9 +45,9 @@ pub unsafe extern "C" fn pirn_hub_init(
 ///
 /// Returns 0, or
 /// - -EINVAL: NULL
-/// - -EBUSY: a waiter waits or has been woken and not been called yet, a port is open, a fiber
-///   lives, another thread has just set something, or the hub is calling somebody. Nothing has
-///   changed. Not after the stack of a fiber has overflowed.
+/// - -EBUSY: a waiter waits or was woken and not called yet, a port is open, a fiber lives, a
+///   notification from another thread was not handled yet, or the hub is calling a waiter. Nothing
+///   has changed. After the stack of a fiber has overflowed, this error does not occur.
 ///
 /// Cost: O(1), no system call. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
@@ -63,16 +63,16 @@ pub unsafe extern "C" fn pirn_hub_loop(hub: *const pirn_hub) -> *mut pirn_loop {
     unsafe { hub.as_ref() }.map_or(null_mut(), pirn_hub::event_loop)
 }
 
-/// Handle an event that `pirn_take` has handed over, if it belongs to this layer.
+/// Handle an event that `pirn_take` has returned, if it belongs to this layer.
 ///
 /// A program that takes events as data calls this first for each of them. The hub's own event calls
-/// all waiters that are ready: each of them is called as in a dispatch.
+/// all waiters that are ready, as in a dispatch.
 ///
-/// Returns 1: it was the layer's, and has been handled; 0: it is the program's; or
+/// Returns 1: the event was the layer's, and is handled; 0: it is the program's; or
 /// - -EINVAL: a NULL
 /// - -EBUSY: called in a fiber
 ///
-/// An event of a port that was closed by the handler of an earlier one counts as handled, and does
+/// If the handler of an earlier event has closed the port of an event, this returns 1 and does
 /// nothing. Cost: that of the waiters that are called. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_hub_handle(hub: *mut pirn_hub, due: *const pirn_due) -> c_int {
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn pirn_hub_handle(hub: *mut pirn_hub, due: *const pirn_du
             }
             // SAFETY: this kind has a handle of this type.
             let io = unsafe { due.handle.io };
-            // The port of a stale event may be gone.
+            // The memory of the port of a stale event may be reused already.
             // SAFETY: the loop is live as long as its hub; NULL asks only whether the handle is
             // live.
             if unsafe { pirn_io_info(event_loop, io, null_mut()) } == 0 {

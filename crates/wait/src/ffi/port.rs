@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "C functions: raw pointers come in")]
-//! Ports: fds that somebody waits for.
+//! Ports: fds that programs wait for.
 
 use core::ffi::c_int;
 
@@ -14,16 +14,15 @@ use crate::waiter::pirn_waiter;
 /// `PIRN_PORT_BLOCKING`. The fd stays yours: close it after `pirn_port_close`. An open port keeps
 /// `pirn_run` going.
 ///
-/// The kernel is asked to watch the fd when somebody waits for it, and asked to stop only when the
-/// fd becomes ready and nobody waits. A program that reads, works and reads again makes no system
-/// call for its waits.
+/// The kernel watches the fd from the first wait on, until the fd becomes ready while there is no
+/// waiter. So a program that reads, works and reads again makes no system call for its waits.
 ///
 /// @param options  `PIRN_HIGH` or `PIRN_LOW`, `PIRN_UNREF`, `PIRN_PORT_BLOCKING`, or 0
 ///
 /// Returns 0, or
 /// - -EINVAL: a NULL, or other options
 /// - what `pirn_io_add` returns: -EBADF, -EEXIST, -ENOSPC and so on
-/// - what the kernel says about `O_NONBLOCK`
+/// - the error of fcntl(2), which sets `O_NONBLOCK`
 ///
 /// Cost: as `pirn_io_add`, and one or two system calls. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
@@ -43,15 +42,16 @@ pub unsafe extern "C" fn pirn_port_open(
 
 /// Close a port.
 ///
-/// Everybody who waits for it gets -ECANCELED. So does a waiter that was told that the fd is ready
-/// and has not been called yet. The fd stays open: close it now.
+/// All waits for it end with -ECANCELED, also that of a waiter that was woken because the fd is
+/// ready, and was not called yet. The fd stays open: close it now.
 ///
 /// Returns 0, or
 /// - -EINVAL: NULL
-/// - -ENOENT: it is closed
+/// - -ENOENT: the port is closed
 /// - -ECHILD: as `pirn_io_remove`
 ///
-/// Cost: O(waiters of the port and ready ones), and as `pirn_io_remove`. Loop thread. Since 0.1.
+/// Cost: O(waiters of the port, and ready waiters), and as `pirn_io_remove`. Loop thread. Since
+/// 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_port_close(port: *mut pirn_port) -> c_int {
     // SAFETY: NULL, or valid, as documented.
@@ -60,8 +60,8 @@ pub unsafe extern "C" fn pirn_port_close(port: *mut pirn_port) -> c_int {
 
 /// Begin to wait until an fd is ready.
 ///
-/// Any number may wait for one port, for reading and for writing at once. One event wakes the first
-/// that waits for reading and the first that waits for writing; errors and hang-ups wake all.
+/// Any number of waiters may wait for one port, for reading and for writing at once. One event
+/// wakes the first waiter for reading and the first for writing; errors and hang-ups wake all.
 /// Readiness is a hint: read or write, and wait again if that returns -EAGAIN.
 ///
 /// @param interest    `PIRN_READ`, `PIRN_WRITE` or both
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn pirn_port_close(port: *mut pirn_port) -> c_int {
 ///
 /// The wait ends with the bits that are ready (more than 0), or
 /// - -EBADF: the fd was closed while it was watched
-/// - -ETIMEDOUT: only after the kernel was asked once more, so an fd that is ready wins
+/// - -ETIMEDOUT: the fd was not ready when the kernel was asked after the limit
 /// - -ECANCELED: the waiter was cancelled, or the port was closed
 ///
 /// Cost: O(1). Loop thread. Since 0.1.

@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "C functions: raw pointers come in")]
-//! One who waits.
+//! Waiters.
 
 use core::ffi::{c_int, c_void};
 
@@ -11,7 +11,7 @@ use crate::waiter::{pirn_waiter, pirn_wake_fn};
 ///
 /// @param hub   where it waits
 /// @param wake  called when a wait is over
-/// @param user  yours: `waiter->user`
+/// @param user  for you: `waiter->user`
 ///
 /// Returns 0, or -EINVAL: a NULL. A waiter that waits must not be prepared again. Cost: O(1). Loop
 /// thread. Since 0.1.
@@ -30,19 +30,19 @@ pub unsafe extern "C" fn pirn_waiter_init(
     0
 }
 
-/// End a wait early, whatever it is for: it ends with `result`.
+/// End a wait early, with `result`, whatever the waiter waits for.
 ///
-/// What was granted stays granted: a wait that is over keeps its result, even if `wake` has not
-/// been called yet.
+/// A wait that is over keeps its result, even if `wake` was not called yet.
 ///
 /// @param result  a negative errno, usually -ECANCELED
 ///
 /// Returns 0, or
 /// - -EINVAL: NULL, or `result` is not negative
-/// - -ENOENT: it does not wait
-/// - -EALREADY: the wait is over, or a condition's waiter is taking its mutex back
+/// - -ENOENT: the waiter does not wait
+/// - -EALREADY: the wait is over, or it is the part of the wait for a condition that locks the
+///   mutex again
 ///
-/// Cost: O(1), and what the object does for those behind. Loop thread. Since 0.1.
+/// Cost: O(1), and what the object does for the waiters behind. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_waiter_cancel(waiter: *mut pirn_waiter, result: c_int) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -55,13 +55,13 @@ pub unsafe extern "C" fn pirn_waiter_cancel(waiter: *mut pirn_waiter, result: c_
     }
 }
 
-/// Forget a wait.
+/// Drop a wait.
 ///
-/// `wake` is never called, and what had been granted already is given back. Afterwards the memory
-/// of the waiter is yours.
+/// `wake` is not called, and what was granted already is given back. Afterwards the memory of the
+/// waiter may be reused.
 ///
-/// Returns 0, also if it does not wait, or -EINVAL: NULL, or never initialised. Cost: O(1), and
-/// what the object does for those behind. Loop thread. Since 0.1.
+/// Returns 0, also if the waiter does not wait, or -EINVAL: NULL, or never initialised. Cost: O(1),
+/// and what the object does for the waiters behind. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_waiter_drop(waiter: *mut pirn_waiter) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -83,7 +83,8 @@ pub unsafe extern "C" fn pirn_waiter_is_waiting(waiter: *const pirn_waiter) -> c
     unsafe { waiter.as_ref() }.map_or(-EINVAL, |waiter| c_int::from(waiter.is_live()))
 }
 
-/// Begin to wait for nothing but `pirn_waiter_wake`: the way to wait for any callback.
+/// Begin a wait that only `pirn_waiter_wake`, time and cancellation end: use it to wait for any
+/// callback.
 ///
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
 ///
@@ -100,13 +101,13 @@ pub unsafe extern "C" fn pirn_park_start(waiter: *mut pirn_waiter, timeout_ns: u
     unsafe { waiter.as_ref() }.map_or(-EDEADLK, |waiter| waiter.park(timeout_ns))
 }
 
-/// End the wait of a waiter that is parked.
+/// End the wait of a parked waiter (`pirn_park_start`).
 ///
 /// @param result  of the wait
 ///
 /// Returns 0, or
 /// - -EINVAL: NULL, or never initialised
-/// - -ENOENT: it is not parked
+/// - -ENOENT: the waiter is not parked
 ///
 /// Cost: O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
