@@ -9,12 +9,12 @@
  *
  * IN ONE PAGE
  *
- * A fiber is a function with a stack of its own, which waits wherever it likes, in functions that
- * it calls as well. While it waits, others run. An echo server for a hundred clients at once reads
- * as one that serves a single client:
+ * A fiber is a function that has a stack of its own. It can wait anywhere, also inside functions
+ * that it calls. While it waits, other fibers run. So an echo server for a hundred clients reads
+ * like one that serves a single client:
  *
  *     static PIRN_STORAGE(block, 128, 8, 8);                the loop: 128 fds
- *     static struct pirn_hub hub;                           what a loop needs for waits
+ *     static struct pirn_hub hub;                           needed once for each loop
  *     PIRN_POOL(clients, 100, 16384);                       at most 100 fibers, 16 KiB each
  *
  *     static int serve(struct pirn_hub *hub_, void *argument)
@@ -51,12 +51,12 @@
  *         return listen_for_ever(listening_socket());
  *     }
  *
- * Where no fiber runs, a call that waits runs the loop until the wait is over. So the main program
- * waits as fibers do. pirn_pool_spawn waits while all hundred fibers are in use: that bounds what
- * the server needs, and it is known before it runs.
+ * The main program waits as fibers do: its calls run the loop until the wait is over.
+ * pirn_pool_spawn waits while all hundred fibers are in use. So the memory of the server is known
+ * before it runs.
  *
- * A fiber is run by its loop, inside a callback. No other fiber runs between two waits, so most
- * programs need no locks. All that docs/TURN.md says of callbacks holds for fibers.
+ * The loop runs a fiber inside a callback. No other fiber runs between two waits, so most programs
+ * need no locks. What docs/TURN.md says about callbacks holds for fibers.
  *
  *
  * STACKS
@@ -64,10 +64,10 @@
  * A signal handler runs on the stack of the fiber that it interrupts, unless it was installed with
  * SA_ONSTACK and the thread has called sigaltstack. On x86-64 the kernel puts 1 to 11 KiB there for
  * each signal. Give fibers 16 KiB, or use sigaltstack in a program that handles signals. This
- * library itself needs less than 500 bytes there; the C library's functions may need several KiB.
+ * library needs less than 500 bytes of a stack; functions of the C library may need several KiB.
  *
- * Any memory of yours is a stack: a static array, a part of another one, or what mmap returns.
- * Three things show whether it is large enough:
+ * Any memory of yours can be a stack: a static array, a part of one, or the result of mmap. There
+ * are three ways to find out whether it is large enough:
  *
  * - Each time a fiber waits, its stack pointer and the lowest word of its stack are checked. If the
  *   stack has overflowed, pirn_run returns PIRN_STOPPED, and every later wait returns -EUCLEAN.
@@ -78,8 +78,8 @@
  *
  * TIME LIMITS AND CANCELLATION
  *
- * Every call that waits has a time limit, which is for that call: -ETIMEDOUT. A scope limits all
- * waits in a part of a fiber together, whatever functions they are in:
+ * Every call that waits has a time limit of its own, and returns -ETIMEDOUT when it has passed. A
+ * scope has one limit for all waits in a part of a fiber, whatever functions they are in:
  *
  *     struct pirn_scope scope;
  *     pirn_scope_enter(hub, &scope, 2000000000u, 0);
@@ -87,12 +87,12 @@
  *     if (pirn_scope_leave(hub, &scope) == -ETIMEDOUT)
  *         rc = -ETIMEDOUT;
  *
- * Cancellation is a state. From pirn_fiber_cancel on, the wait in progress and all later ones end
- * with -ECANCELED, so that a loop that ignores one result ends at the next. Let each function
- * return its errors, and close on the way out what it has opened.
+ * Cancellation is a state. After pirn_fiber_cancel, the wait in progress and all later waits end
+ * with -ECANCELED. So a fiber that ignores the error once gets it again at its next wait. Write
+ * each function so that it returns such an error, and closes what it has opened.
  *
- * Cancelled calls still go behind all others that are ready. A loop that ignores -ECANCELED wastes
- * time, and stops nobody.
+ * A cancelled fiber that waits still goes behind all others that are ready. If it ignores
+ * -ECANCELED in a loop, it wastes time, but the others run.
  *
  *
  * WHAT A FIBER MUST NOT DO
@@ -101,9 +101,10 @@
  * - Run the loop: pirn_run, pirn_turn and the like return -EBUSY, as in any callback.
  * - Wait between a change of the rounding mode, or of another control word of floating point, and
  *   its restoration: these are not switched.
- * - Rely on `errno` across a wait. Functions of this library return errors and leave it alone.
- * - Compute for long without a wait: nobody else runs. pirn_fiber_yield lets the others run. Calls
- *   that never have to wait let them run by themselves, after 32 in a row.
+ * - Rely on `errno` across a wait: other fibers change it. Functions of this library return errors
+ *   and do not use it.
+ * - Compute for long without a wait: nothing else runs meanwhile. pirn_fiber_yield lets the others
+ *   run. After 32 reads or writes in a row that did not have to wait, the library does so itself.
  *
  * The rules of every wait are on the first page of pirn/wait.h.
  */
@@ -139,12 +140,13 @@ extern "C" {
 /* ============================ Scopes ============================ */
 
 /**
- * Option of `pirn_scope_enter`: cancellation and the limits of outer scopes stay outside.
+ * Option of `pirn_scope_enter`: cancellation and the limits of outer scopes do not end the waits
+ * in the scope.
  */
 #define PIRN_SCOPE_SHIELD (1u << 0)
 
 /**
- * A time limit for all waits in a part of a fiber. On the fiber's own stack.
+ * A time limit for all waits in a part of a fiber. It must be on the fiber's own stack.
  */
 struct pirn_scope {
   struct pirn_scope *outer_;
@@ -154,11 +156,12 @@ struct pirn_scope {
 };
 
 /**
- * Limit all waits of the fiber that runs until `pirn_scope_leave`, whatever functions they are in:
- * when the limit is over, each of them ends with -ECANCELED.
+ * Limit all waits of the running fiber until `pirn_scope_leave`, whatever functions they are in.
  *
- * @param scope     on the stack of the function that enters it; left before that returns
- * @param limit_ns  from the turn's time; `PIRN_FOREVER`: no limit of its own, not for a shield
+ * When the limit has passed, each of these waits ends with -ECANCELED.
+ *
+ * @param scope     on the stack of the calling function, which must leave it before it returns
+ * @param limit_ns  from the turn's time; `PIRN_FOREVER`: no limit of its own (not for a shield)
  * @param options   `PIRN_SCOPE_SHIELD`, or 0
  *
  * Returns 0, or
@@ -173,10 +176,10 @@ int pirn_scope_enter(struct pirn_hub *hub,
                      uint32_t options);
 
 /**
- * End a scope, the innermost first.
+ * Leave a scope, the innermost first.
  *
  * Returns 0, or
- * - -ETIMEDOUT: its limit was over before it was left
+ * - -ETIMEDOUT: its limit has passed
  * - -EINVAL: a NULL, or not the innermost scope of the fiber that runs
  * - -EDEADLK: no fiber runs here
  *
@@ -187,10 +190,10 @@ int pirn_scope_leave(struct pirn_hub *hub, struct pirn_scope *scope);
 /* ============================ Fibers ============================ */
 
 /**
- * The smallest stack in bytes: what the library needs, and a little for the body.
+ * The size of the smallest stack in bytes: the library's needs, and a little for the body.
  *
  * A signal handler that has no stack of its own (`SA_ONSTACK`) runs on the stack of the fiber that
- * it interrupts. On x86-64 its frame alone takes 1 to 11 KiB. Take 16 KiB where you can.
+ * it interrupts. On x86-64 its frame alone takes 1 to 11 KiB, so use 16 KiB if you can.
  */
 #define PIRN_FIBER_STACK_MIN 1024
 
@@ -212,7 +215,7 @@ int pirn_scope_leave(struct pirn_hub *hub, struct pirn_scope *scope);
 #define PIRN_FIBER_DAEMON (1u << 2)
 
 /**
- * What is waited for: the end of a fiber.
+ * What a waiter waits for: the end of a fiber.
  */
 #define PIRN_FOR_FIBER 3u
 
@@ -247,7 +250,7 @@ int pirn_scope_leave(struct pirn_hub *hub, struct pirn_scope *scope);
 #define PIRN_FIBER_BROKEN 5u
 
 /**
- * The stack of a fiber. All zero is none.
+ * The stack of a fiber. All zero: no stack.
  */
 struct pirn_stack {
   size_t lowest_;
@@ -257,17 +260,17 @@ struct pirn_stack {
 };
 
 /**
- * A fiber. Zero it before the first start. It is yours, and must stay where it is until it has
- * ended. `name` and `result` may be read; set `name` after the start.
+ * A fiber. Zero it before the first start. The memory is yours, and must stay where it is until
+ * the fiber has ended. `name` and `result` may be read; set `name` after the start.
  */
 struct pirn_fiber {
   struct pirn_waiter waiter_;
   /**
-   * For people who look at the fiber; kept, not copied. May be NULL.
+   * A name for people who debug. The string is not copied. May be NULL.
    */
   const char *name;
   /**
-   * What the body has returned; -EUCLEAN if the stack has overflowed.
+   * The result of the body; -EUCLEAN if the stack has overflowed.
    */
   int result;
   uint8_t state_;
@@ -283,19 +286,19 @@ struct pirn_fiber {
   struct pirn_fiber *group_next_;
   struct pirn_fiber *group_previous_;
   /**
-   * For tools that must know of stacks: see `pirn_fiber_hooks`.
+   * For the functions of `pirn_fiber_hooks`.
    */
   void *tool;
 };
 
 /**
- * What a fiber runs. `user` is what was given to the start, the result is for
- * `pirn_fiber_join`. Must not unwind or longjmp out.
+ * The body of a fiber. `user` is that of `pirn_fiber_start`, and the result is what
+ * `pirn_fiber_join` returns. Must not unwind or longjmp out.
  */
 typedef int (*pirn_fiber_fn)(struct pirn_hub *hub, void *user);
 
 /**
- * What is known of a fiber.
+ * The state of a fiber: see `pirn_fiber_info`.
  */
 struct pirn_fiber_info {
   /**
@@ -307,7 +310,7 @@ struct pirn_fiber_info {
    */
   uint32_t state;
   /**
-   * As it was set.
+   * `name` of the fiber.
    */
   const char *name;
   /**
@@ -315,7 +318,7 @@ struct pirn_fiber_info {
    */
   uint32_t waits_for;
   /**
-   * What its body has returned.
+   * `result` of the fiber.
    */
   int result;
   /**
@@ -345,9 +348,9 @@ struct pirn_fiber_info {
 };
 
 /**
- * Functions that are called around each switch, for tools that must know of stacks. NULL stands
- * for the loop's own stack. `include/pirn/fiber_debug.h` has them for AddressSanitizer,
- * ThreadSanitizer and valgrind. Each may be NULL.
+ * Functions that are called around each switch, to tell tools about stacks. A fiber that is NULL
+ * stands for the loop's own stack. `include/pirn/fiber_debug.h` has such functions for
+ * AddressSanitizer, ThreadSanitizer and valgrind. Each may be NULL.
  */
 struct pirn_fiber_hooks {
   /**
@@ -355,11 +358,11 @@ struct pirn_fiber_hooks {
    */
   void (*start)(struct pirn_fiber *fiber);
   /**
-   * Called on the stack that is left. `ends` is 1 if `from` never runs again.
+   * Called before a switch, on the stack that is left. `ends` is 1 if `from` never runs again.
    */
   void (*leave)(struct pirn_fiber *from, struct pirn_fiber *to, int ends);
   /**
-   * Called on the stack that was entered.
+   * Called after a switch, on the stack that was entered.
    */
   void (*enter)(struct pirn_fiber *now);
 };
@@ -367,12 +370,12 @@ struct pirn_fiber_hooks {
 /**
  * Start a fiber. Its body first runs in the coming turn, never inside this call.
  *
- * @param hub      of the loop in whose callbacks it runs
- * @param fiber    zero, or ended and no longer joined: its result is read when the joiner runs
- * @param stack    memory of yours, of any alignment; the fiber has it until it has ended
+ * @param hub      the fiber runs in callbacks of its loop
+ * @param fiber    all zero; or a fiber that has ended, and whose joiners have run
+ * @param stack    memory of yours, of any alignment; the fiber uses it until it has ended
  * @param size     bytes of the stack, at least `PIRN_FIBER_STACK_MIN`; 16384 is a good size
  * @param options  `PIRN_FIBER_FILL`, `PIRN_FIBER_GUARD`, `PIRN_FIBER_DAEMON`, or 0
- * @param body     what it runs
+ * @param body     the function that it runs
  * @param user     passed to the body, never looked at
  *
  * Returns 0, or
@@ -394,10 +397,10 @@ int pirn_fiber_start(struct pirn_hub *hub,
                      void *user);
 
 /**
- * Return the waiter of the one who calls, for functions whose names end in `_start`.
+ * Return the waiter of the caller, for functions whose names end in `_start`.
  *
- * That is the waiter of the fiber that runs. Where no fiber runs it is the program's own, for
- * which `pirn_fiber_await` runs the loop. NULL in a callback: there nobody can wait.
+ * In a fiber, that is the fiber's waiter. In the main program it is a waiter for which
+ * `pirn_fiber_await` runs the loop. In a callback it is NULL, because a callback cannot wait.
  *
  * NULL for NULL. Cost: O(1). Loop thread. Since 0.1.
  */
@@ -407,24 +410,25 @@ struct pirn_waiter *pirn_fiber_self(struct pirn_hub *hub);
  * Wait until a wait is over that a function whose name ends in `_start` has begun, and return its
  * result.
  *
- * In a fiber, others run meanwhile. Where no fiber runs, this runs the loop until the wait is
- * over.
+ * In a fiber, other fibers run meanwhile. In the main program, this runs the loop until the wait
+ * is over.
  *
- * @param begun  what that function has returned; anything but `PIRN_WAITS` is returned as it is
+ * @param begun  the result of that function; if it is not `PIRN_WAITS`, it is returned unchanged
  *
- * Returns the result of the wait, or where no fiber runs
+ * Returns the result of the wait, or in the main program
  * - -EDEADLK: nothing is left that could end the wait; or in a callback, where the loop cannot be
  *   run
  * - -ECANCELED: `pirn_stop` was called
  * - -EUCLEAN: the stack of a fiber has overflowed
  * - what `pirn_run` returns
  *
- * The wait is then forgotten. Cost: two switches of stacks. Loop thread. Since 0.1.
+ * After one of these errors the wait is dropped. Cost: two switches of stacks. Loop thread. Since
+ * 0.1.
  */
 int pirn_fiber_await(struct pirn_hub *hub, int begun);
 
 /**
- * Let all others run that are ready, and go on behind them. Never ends with -ECANCELED.
+ * Let the fibers and waiters that are ready run first. Never returns -ECANCELED.
  *
  * Returns 0, or
  * - -EINVAL: NULL
@@ -437,8 +441,8 @@ int pirn_fiber_yield(struct pirn_hub *hub);
 /**
  * Wait until some time has passed, never less.
  *
- * @param delay_ns  from a fresh reading of the clock; 0 lets the loop have a whole turn, with the
- *                  kernel's events
+ * @param delay_ns  from a fresh reading of the clock; 0: until the loop has made a whole turn,
+ *                  which includes the kernel's events
  *
  * Returns 0, or
  * - -EINVAL: NULL
@@ -450,7 +454,7 @@ int pirn_fiber_yield(struct pirn_hub *hub);
 int pirn_fiber_sleep(struct pirn_hub *hub, uint64_t delay_ns);
 
 /**
- * Wait for `pirn_fiber_wake`: the way to wait for any callback, and to switch by hand.
+ * Wait for `pirn_fiber_wake`. Use it to wait for any callback, and to switch by hand.
  *
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
  *
@@ -475,8 +479,8 @@ int pirn_fiber_park(struct pirn_hub *hub, uint64_t timeout_ns);
 int pirn_fiber_wake(struct pirn_fiber *fiber, int result);
 
 /**
- * Begin to wait until a fiber has ended. Any number may wait; `fiber->result` is what its body has
- * returned.
+ * Begin to wait until a fiber has ended. Any number of waiters may wait for it. The result of its
+ * body is then in `fiber->result`.
  *
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
  *
@@ -498,9 +502,9 @@ int pirn_fiber_join_start(struct pirn_fiber *fiber,
  * Wait until a fiber has ended.
  *
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
- * @param result      where its result is written; unchanged on error; or NULL
+ * @param result      where the result of the body is written; unchanged on error; or NULL
  *
- * Returns 0, or an error as `pirn_fiber_join_start` and `pirn_fiber_await`. Loop thread. Since
+ * Returns 0, or an error of `pirn_fiber_join_start` or `pirn_fiber_await`. Loop thread. Since
  * 0.1.
  */
 int pirn_fiber_join(struct pirn_fiber *fiber, uint64_t timeout_ns, int *result);
@@ -508,16 +512,16 @@ int pirn_fiber_join(struct pirn_fiber *fiber, uint64_t timeout_ns, int *result);
 /**
  * Cancel a fiber.
  *
- * Its wait in progress and every later one end with -ECANCELED, without waiting, until the fiber
- * ends. Calls with a time limit of 0 still work, so that it can clean up. What must wait in order
- * to clean up does so in a scope with `PIRN_SCOPE_SHIELD`. What the fiber was granted already it
- * keeps. A fiber that has not begun still begins: its first wait returns -ECANCELED.
+ * Its wait in progress and all later waits end with -ECANCELED at once. Calls with a time limit of
+ * 0 still work, so that the fiber can clean up. If it has to wait in order to clean up, it enters
+ * a scope with `PIRN_SCOPE_SHIELD`. It keeps what it was granted already. A fiber that has not
+ * begun still begins, and its first wait returns -ECANCELED.
  *
- * Returns 0, also the second time, or
+ * Returns 0, also if it was cancelled before, or
  * - -EINVAL: NULL
- * - -ENOENT: it is not live
+ * - -ENOENT: the fiber is not live
  *
- * Cost: O(1), and what the object does for those behind. Loop thread. Since 0.1.
+ * Cost: O(1), and what the object does for the waiters behind. Loop thread. Since 0.1.
  */
 int pirn_fiber_cancel(struct pirn_fiber *fiber);
 
@@ -527,9 +531,9 @@ int pirn_fiber_cancel(struct pirn_fiber *fiber);
 struct pirn_fiber *pirn_fiber_current(const struct pirn_hub *hub);
 
 /**
- * Find the next live fiber, in no particular order.
+ * Return the next live fiber, in no particular order.
  *
- * @param after  the fiber found last, or NULL to begin
+ * @param after  the fiber that was returned last, or NULL to begin
  *
  * Returns NULL at the end. No fiber may end between two calls. A program whose `pirn_run` returns
  * `PIRN_DONE` while this finds a fiber is in a deadlock. Cost: O(1). Loop thread. Since 0.1.
@@ -537,9 +541,9 @@ struct pirn_fiber *pirn_fiber_current(const struct pirn_hub *hub);
 struct pirn_fiber *pirn_fiber_next(const struct pirn_hub *hub, const struct pirn_fiber *after);
 
 /**
- * Return what is known of a fiber.
+ * Describe a fiber.
  *
- * @param info  its `size` set by the caller; unchanged on error
+ * @param info  written on success; set its `size` before
  *
  * Returns 0, or -EINVAL: a NULL, or `size` is not that of this library. Cost: O(1); O(stack) with
  * `PIRN_FIBER_FILL`. Loop thread. Since 0.1.
@@ -562,12 +566,12 @@ int pirn_fiber_set_hooks(struct pirn_hub *hub, const struct pirn_fiber_hooks *ho
 /* ============================ Input and output ============================ */
 
 /**
- * Wait until an fd is ready: for calls that are not here, such as recvmsg.
+ * Wait until an fd is ready. For calls that this header does not have, such as recvmsg.
  *
  * @param interest    `PIRN_READ`, `PIRN_WRITE` or both
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
  *
- * Returns the bits that are ready (more than 0), or an error as `pirn_port_wait_start` and
+ * Returns the bits that are ready (more than 0), or an error of `pirn_port_wait_start` or
  * `pirn_fiber_await`. Loop thread. Since 0.1.
  */
 int pirn_port_wait(struct pirn_port *port, uint32_t interest, uint64_t timeout_ns);
@@ -577,22 +581,24 @@ int pirn_port_wait(struct pirn_port *port, uint32_t interest, uint64_t timeout_n
  *
  * @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: only try
  *
- * Returns how many bytes were read; 0: the end; or
+ * Returns how many bytes were read; 0: the end of the stream; or
  * - -EAGAIN: there is nothing to read, and `timeout_ns` is 0
- * - -ETIMEDOUT, -ECANCELED (also: the port was closed), -EDEADLK: as any wait
+ * - -ETIMEDOUT, -ECANCELED, -EDEADLK: as any wait; -ECANCELED also if the port was closed
  * - -EINVAL: a NULL
  * - -ENOENT: the port is closed
- * - what the kernel says: see errno(3)
+ * - the error of read(2)
  *
- * A read that brings less than it asked for is believed: the next one waits before it tries. Cost:
- * a system call, and a second one if it had to wait and nothing was known. Loop thread. Since 0.1.
+ * After a read that has returned fewer bytes than `size`, the next one waits before it tries.
+ * Cost: a system call; a second one if the first has found nothing to read. Loop thread. Since
+ * 0.1.
  */
 ptrdiff_t pirn_port_read(struct pirn_port *port, void *buffer, size_t size, uint64_t timeout_ns);
 
 /**
  * Write some of a buffer, and wait if there is no room yet.
  *
- * A socket whose peer is gone returns -EPIPE and raises no SIGPIPE. A pipe does raise it.
+ * If the peer of a socket is gone, this returns -EPIPE and raises no SIGPIPE. A pipe does raise
+ * it.
  *
  * @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: only try
  *
@@ -619,13 +625,13 @@ int pirn_port_write_all(struct pirn_port *port,
 /**
  * Accept a connection, and wait if there is none yet.
  *
- * A client that has gone before it was accepted is passed over.
+ * Clients that have closed the connection before it was accepted are skipped.
  *
  * @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: only try
  *
- * Returns an fd, non-blocking and closed on exec, which is yours; or an error as `pirn_port_read`.
- * After -EMFILE or -ENFILE close something, or sleep, before you try again. Loop thread. Since
- * 0.1.
+ * Returns an fd, non-blocking and closed on exec, which you must close; or an error as
+ * `pirn_port_read`. After -EMFILE or -ENFILE close something, or sleep, before you try again. Loop
+ * thread. Since 0.1.
  */
 int pirn_port_accept(struct pirn_port *port, uint64_t timeout_ns);
 
@@ -652,13 +658,13 @@ int pirn_port_connect(struct pirn_port *port,
 #define PIRN_GROUP_FAIL_FAST (1u << 0)
 
 /**
- * What is waited for: the end of all members of a group.
+ * What a waiter waits for: the end of all members of a group.
  */
 #define PIRN_FOR_GROUP 4u
 
 /**
- * A group of fibers. All zero is an empty one. It is yours, and must stay where it is while it has
- * members.
+ * A group of fibers. All zero is an empty one. The memory is yours, and must stay where it is
+ * while the group has members.
  */
 struct pirn_group {
   /**
@@ -666,12 +672,12 @@ struct pirn_group {
    */
   uint32_t live;
   /**
-   * The result of the first member that ended with a negative one; else 0. It stays when that
-   * member is gone.
+   * The result of the first member that ended with a negative one; otherwise 0. It stays after
+   * that member has ended.
    */
   int result;
   /**
-   * `PIRN_GROUP_FAIL_FAST`, or 0. Yours to set.
+   * `PIRN_GROUP_FAIL_FAST`, or 0. May be set.
    */
   uint32_t options;
   uint32_t is_cancelled_;
@@ -681,9 +687,9 @@ struct pirn_group {
 };
 
 /**
- * Take a fiber into a group, until it ends. Call it right after the start.
+ * Add a fiber to a group, until the fiber ends. Call it right after the start.
  *
- * A fiber that joins a cancelled group is cancelled.
+ * A fiber that is added to a cancelled group is cancelled.
  *
  * Returns 0, or
  * - -EINVAL: a NULL, or the group has members of another hub
@@ -695,22 +701,23 @@ struct pirn_group {
 int pirn_group_add(struct pirn_group *group, struct pirn_fiber *fiber);
 
 /**
- * Cancel all members of a group, and all that join it later.
+ * Cancel all members of a group, and all fibers that are added later.
  *
- * Of a pool: also the spawners that wait for a slot, with -ECANCELED. Later ones get -ESHUTDOWN.
- * To use a cancelled group again, zero it when it has no members.
+ * If the group is a pool's, the waits for a free slot end with -ECANCELED, and later attempts to
+ * spawn return -ESHUTDOWN. To use a cancelled group again, zero it when it has no members.
  *
- * Returns 0, also the second time, or -EINVAL: NULL. Cost: O(members). Loop thread. Since 0.1.
+ * Returns 0, also if it was cancelled before, or -EINVAL: NULL. Cost: O(members). Loop thread.
+ * Since 0.1.
  */
 int pirn_group_cancel(struct pirn_group *group);
 
 /**
- * Begin to wait until a group has no members. `group->result` then tells whether one has failed.
+ * Begin to wait until a group has no members. Then `group->result` is negative if one has failed.
  *
- * If a fiber that waits here is cancelled, or the limit of a scope around it is over, the members
- * are cancelled, and the wait goes on until they have ended. Then it ends with -ECANCELED. So no
- * member outlives the function that has started it, if that joins the group. A time limit of the
- * call itself leaves the members running.
+ * If the waiter is a fiber's, and the fiber is cancelled or the limit of a scope around it has
+ * passed, the members are cancelled. The wait goes on until they have ended, and ends with
+ * -ECANCELED. So a function that starts fibers and joins their group does not return before they
+ * have ended. The time limit of this call does not cancel the members.
  *
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
  *
@@ -729,7 +736,7 @@ int pirn_group_join_start(struct pirn_group *group,
 /* ============================ Pools ============================ */
 
 /**
- * What is waited for: a free slot of a pool.
+ * What a waiter waits for: a free slot of a pool.
  */
 #define PIRN_FOR_POOL 5u
 
@@ -755,17 +762,17 @@ struct pirn_pool_memory {
    */
   uint32_t count;
   /**
-   * Options of each fiber, as `pirn_fiber_start` takes them. Yours to set.
+   * Options of each fiber, as for `pirn_fiber_start`. May be set.
    */
   uint32_t options;
 };
 
 /**
- * What a pool knows of itself.
+ * Figures of a pool, and its free slots.
  */
 struct pirn_pool_state {
   /**
-   * The most members there were at once.
+   * The most members that the pool had at once.
    */
   uint32_t peak;
   uint32_t used_;
@@ -782,11 +789,11 @@ struct pirn_pool_state {
  */
 struct pirn_pool {
   /**
-   * Its memory.
+   * The slots.
    */
   struct pirn_pool_memory memory;
   /**
-   * Its members: for `pirn_group_join` and `pirn_group_cancel`.
+   * The members: for `pirn_group_join` and `pirn_group_cancel`.
    */
   struct pirn_group group;
   /**
@@ -796,7 +803,7 @@ struct pirn_pool {
 };
 
 /**
- * What a member of a pool is to run.
+ * The body of a member of a pool, and its argument.
  */
 struct pirn_spawn {
   /**
@@ -804,7 +811,7 @@ struct pirn_spawn {
    */
   pirn_fiber_fn body;
   /**
-   * What is copied.
+   * The argument, which is copied.
    */
   const void *argument;
   /**
@@ -816,18 +823,18 @@ struct pirn_spawn {
 /**
  * Start a member of a pool in a free slot, or begin to wait for one.
  *
- * When a slot becomes free, the first of those who wait has its member started at once.
+ * When a slot becomes free, the member of the first waiter is started at once.
  *
- * @param hub         of the loop in whose callbacks the members run
- * @param waiter      the one who waits; NULL: a free slot, or -EDEADLK
- * @param what        stays where it is until the wait is over
+ * @param hub         the members run in callbacks of its loop
+ * @param waiter      who waits; NULL: do not wait, return -EDEADLK instead
+ * @param what        must stay where it is until the wait is over
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
  *
- * Returns `PIRN_WAITS`, or 0: it is started, or
+ * Returns `PIRN_WAITS`, or 0: the member is started, or
  * - -EINVAL: another NULL, more than `PIRN_POOL_ARGUMENT` bytes, or the stacks are too small
  * - -EAGAIN: all slots are taken, and `timeout_ns` is 0
  * - -ESHUTDOWN: the pool was cancelled
- * - -EDEADLK: the waiter is that of a member, and all members would wait here
+ * - -EDEADLK: the waiter is a member's, and then all members would wait here; or it is NULL
  * - -EBUSY: the waiter waits already
  * - -EOPNOTSUPP, -EUCLEAN: as `pirn_fiber_start`
  *
@@ -849,9 +856,10 @@ int pirn_pool_spawn_start(struct pirn_hub *hub,
 /**
  * Declare a pool of fibers, at file scope.
  *
- * @param name         of a `struct pirn_pool`
- * @param fibers       how many run at once, at least 1
- * @param stack_bytes  of each, at least `PIRN_FIBER_STACK_MIN` and the bytes of the argument
+ * @param name         the name of the `struct pirn_pool`
+ * @param fibers       how many fibers it has, at least 1
+ * @param stack_bytes  bytes of the stack of each fiber: at least `PIRN_FIBER_STACK_MIN` and the
+ *                     bytes of the argument
  *
  * Takes static memory: `fibers` times the stack and a `struct pirn_fiber`. Since 0.1.
  */
@@ -862,7 +870,7 @@ int pirn_pool_spawn_start(struct pirn_hub *hub,
                                      PIRN_ZERO, PIRN_ZERO }
 
 /**
- * Run a function in a fiber of a pool, and wait while all of them are in use.
+ * Run a function in a fiber of a pool. Waits while all fibers are in use.
  *
  * @param body        called with the address of the copied argument; NULL if `size` is 0
  * @param argument    copied, at most `PIRN_POOL_ARGUMENT` bytes, so it can be a variable that the
@@ -870,8 +878,8 @@ int pirn_pool_spawn_start(struct pirn_hub *hub,
  * @param size        bytes of the argument
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN if all are in use
  *
- * Returns 0, or an error as `pirn_pool_spawn_start` and `pirn_fiber_await`. In a callback it works
- * as long as it need not wait. Loop thread. Since 0.1.
+ * Returns 0, or an error of `pirn_pool_spawn_start` or `pirn_fiber_await`. In a callback it cannot
+ * wait: it returns -EDEADLK if all fibers are in use. Loop thread. Since 0.1.
  */
 static inline int pirn_pool_spawn(struct pirn_hub *hub, struct pirn_pool *pool, pirn_fiber_fn body,
                                   const void *argument, size_t size, uint64_t timeout_ns)
@@ -886,7 +894,7 @@ static inline int pirn_pool_spawn(struct pirn_hub *hub, struct pirn_pool *pool, 
  *
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
  *
- * Returns 0, or an error as `pirn_group_join_start` and `pirn_fiber_await`. Loop thread. Since 0.1.
+ * Returns 0, or an error of `pirn_group_join_start` or `pirn_fiber_await`. Loop thread. Since 0.1.
  */
 static inline int pirn_group_join(struct pirn_hub *hub, struct pirn_group *group,
                                   uint64_t timeout_ns)

@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "the layer below is called by its C functions")]
-//! The one who calls: a fiber, or the program itself, for which a wait runs the loop.
+//! How a call waits: in a fiber by a switch to the loop, in the main program by running the loop.
 
 use core::ffi::c_int;
 use core::ptr::null_mut;
@@ -12,11 +12,11 @@ use pirn_wait::{EBUSY, ECANCELED, EDEADLK, ETIMEDOUT, EUCLEAN, PIRN_WAITS, pirn_
 
 use crate::fiber::pirn_fiber;
 
-/// The waiter of the one who calls: see `pirn_fiber_self`.
+/// The waiter of the caller: see `pirn_fiber_self`.
 pub(crate) fn waiter_of_caller(hub: &pirn_hub) -> *mut pirn_waiter {
     match pirn_fiber::running(hub) {
         Some(fiber) => fiber.waiter(),
-        // The program waits already, and this is a callback of the loop that it runs.
+        // The main program waits already, and this is a callback of the loop that it runs.
         None if hub.main().is_live() => null_mut(),
         // A callback of a loop that runs for another reason.
         None if is_in_callback(hub) => null_mut(),
@@ -29,7 +29,7 @@ fn is_in_callback(hub: &pirn_hub) -> bool {
     // SAFETY: the loop is live as long as its hub.
     match unsafe { pirn_ended(hub.event_loop()) } {
         PIRN_STOPPED => {
-            // Asking has used up the stop, which is meant for the next run.
+            // `pirn_ended` has consumed the stop, which is meant for the next run.
             // SAFETY: as above.
             unsafe { pirn_stop(hub.event_loop()) };
             false
@@ -38,11 +38,11 @@ fn is_in_callback(hub: &pirn_hub) -> bool {
     }
 }
 
-/// Waits for what was begun: see `pirn_fiber_await`.
+/// Waits until a wait that has begun is over: see `pirn_fiber_await`.
 ///
 /// # Safety
 ///
-/// It was begun with the waiter of the one who calls.
+/// The wait was begun with the waiter of the caller.
 pub(crate) unsafe fn wait_for(hub: &pirn_hub, begun: c_int) -> c_int {
     if begun != PIRN_WAITS {
         return begun;
@@ -72,22 +72,22 @@ pub(crate) unsafe fn wait_for(hub: &pirn_hub, begun: c_int) -> c_int {
     }
 }
 
-/// Waits for `pirn_waiter_wake`, at most that long.
+/// Parks the caller: see `pirn_fiber_park`.
 pub(crate) fn park(hub: &pirn_hub, timeout_ns: u64) -> c_int {
-    // SAFETY: NULL, or the waiter of the one who calls.
+    // SAFETY: NULL, or the waiter of the caller.
     let begun = unsafe { pirn_park_start(waiter_of_caller(hub), timeout_ns) };
     // SAFETY: begun with that waiter.
     unsafe { wait_for(hub, begun) }
 }
 
-/// Lets all others run: see `pirn_fiber_yield`.
+/// Lets the other fibers run: see `pirn_fiber_yield`.
 pub(crate) fn let_others_run(hub: &pirn_hub) -> c_int {
     let Some(fiber) = pirn_fiber::running(hub) else {
         return -EDEADLK;
     };
     // SAFETY: a live fiber's waiter.
     let begun = unsafe { pirn_park_start(fiber.waiter(), PIRN_FOREVER) };
-    // SAFETY: as above. Where the fiber is cancelled it is ready already.
+    // SAFETY: as above. This fails if the fiber is cancelled, which is ready already.
     unsafe { pirn_waiter_wake(fiber.waiter(), 0) };
     // SAFETY: begun with the fiber's waiter.
     let result = unsafe { wait_for(hub, begun) };

@@ -26,15 +26,15 @@ use crate::scope::pirn_scope;
 use crate::stack::pirn_stack;
 use crate::switch::{is_supported, prepare, switch};
 
-/// What a fiber runs. `user` is what was given to the start, the result is for
-/// `pirn_fiber_join`. Must not unwind or longjmp out.
+/// The body of a fiber. `user` is that of `pirn_fiber_start`, and the result is what
+/// `pirn_fiber_join` returns. Must not unwind or longjmp out.
 pub type pirn_fiber_fn =
     Option<unsafe extern "C" fn(hub: *mut pirn_hub, user: *mut c_void) -> c_int>;
 
-/// The smallest stack in bytes: what the library needs, and a little for the body.
+/// The size of the smallest stack in bytes: the library's needs, and a little for the body.
 ///
 /// A signal handler that has no stack of its own (`SA_ONSTACK`) runs on the stack of the fiber that
-/// it interrupts. On x86-64 its frame alone takes 1 to 11 KiB. Take 16 KiB where you can.
+/// it interrupts. On x86-64 its frame alone takes 1 to 11 KiB, so use 16 KiB if you can.
 pub const PIRN_FIBER_STACK_MIN: usize = 1024;
 
 /// Option of a fiber: fill the stack with a pattern, so that `pirn_fiber_info` can report the
@@ -46,26 +46,26 @@ pub const PIRN_FIBER_GUARD: u32 = 1u32 << 1;
 /// Option of a fiber: its time limits do not keep the loop going. Open its ports with `PIRN_UNREF`.
 pub const PIRN_FIBER_DAEMON: u32 = 1u32 << 2;
 
-/// What is waited for: the end of a fiber.
+/// What a waiter waits for: the end of a fiber.
 pub const PIRN_FOR_FIBER: u32 = 3u32;
 
-/// A fiber. Zero it before the first start. It is yours, and must stay where it is until it has
-/// ended. `name` and `result` may be read; set `name` after the start.
+/// A fiber. Zero it before the first start. The memory is yours, and must stay where it is until
+/// the fiber has ended. `name` and `result` may be read; set `name` after the start.
 #[repr(C)]
 pub struct pirn_fiber {
-    // It stands first, so that its address is the fiber's. It has the hub, and what is passed to
-    // the body.
+    // The first field, so that its address is the fiber's. It has the hub, and the argument of the
+    // body.
     pub(crate) waiter: pirn_waiter,
-    /// For people who look at the fiber; kept, not copied. May be NULL.
+    /// A name for people who debug. The string is not copied. May be NULL.
     pub name: Cell<*const c_char>,
-    /// What the body has returned; -EUCLEAN if the stack has overflowed.
+    /// The result of the body; -EUCLEAN if the stack has overflowed.
     pub result: Cell<c_int>,
     // `FRESH`, `LIVE`, `ENDED` or `BROKEN`.
     pub(crate) state: Cell<u8>,
     is_cancelled: Cell<u8>,
-    // How many calls in a row did not have to wait.
+    // How many reads and writes in a row did not have to wait.
     calls: Cell<u16>,
-    // The stack pointer with which it goes on.
+    // The stack pointer while the fiber does not run.
     pub(crate) pointer: Cell<usize>,
     pub(crate) stack: pirn_stack,
     joiners: pirn_waiters,
@@ -75,7 +75,7 @@ pub struct pirn_fiber {
     pub(crate) group: Cell<Option<NonNull<pirn_group>>>,
     pub(crate) group_next: Cell<Option<NonNull<pirn_fiber>>>,
     pub(crate) group_previous: Cell<Option<NonNull<pirn_fiber>>>,
-    /// For tools that must know of stacks: see `pirn_fiber_hooks`.
+    /// For the functions of `pirn_fiber_hooks`.
     pub tool: Cell<*mut c_void>,
 }
 
@@ -83,7 +83,7 @@ pub struct pirn_fiber {
 pub(crate) const FRESH: u8 = 0;
 pub(crate) const LIVE: u8 = 1;
 pub(crate) const ENDED: u8 = 2;
-/// Its stack has overflowed: it never runs again.
+/// The stack has overflowed, and the fiber never runs again.
 pub(crate) const BROKEN: u8 = 3;
 
 /// The first wait of a fiber, which is over at once. Its word is the address of the body.
@@ -91,7 +91,7 @@ static BEGINNING: pirn_wait_kind = pirn_wait_kind::plain(PIRN_FOR_WAKE);
 
 static JOINING: pirn_wait_kind = pirn_wait_kind::plain(PIRN_FOR_FIBER);
 
-/// What a fiber is started with.
+/// The arguments of `pirn_fiber_start`.
 pub(crate) struct Start {
     pub(crate) stack: *mut c_void,
     pub(crate) size: usize,
@@ -159,14 +159,14 @@ impl pirn_fiber {
         0
     }
 
-    // ---- what others ask ----
+    // ---- questions ----
 
     /// True from the start until the body has returned.
     pub(crate) fn is_live(&self) -> bool {
         self.state.get() == LIVE
     }
 
-    /// Its waiter, as the layer below takes it.
+    /// The address of its waiter, for the functions of the layer below.
     pub(crate) fn waiter(&self) -> *mut pirn_waiter {
         (&raw const self.waiter).cast_mut()
     }
@@ -194,7 +194,7 @@ impl pirn_fiber {
         self.next.get().map_or(null_mut(), NonNull::as_ptr)
     }
 
-    /// The fiber that it waits for to end, if it does.
+    /// The fiber that it joins, if it waits for one.
     fn joins(&self) -> Option<&pirn_fiber> {
         let kind = self.waiter.kind()?;
         let is_joining = self.waiter.is_waiting() && core::ptr::eq(kind, &JOINING);
@@ -215,7 +215,7 @@ impl pirn_fiber {
 
     // ---- running ----
 
-    /// Goes on with the fiber, on the loop's stack. Returns when it waits or has ended.
+    /// Runs the fiber until it waits or ends. Called on the loop's stack.
     fn resume(&self) {
         if self.state.get() != LIVE {
             return;
@@ -226,7 +226,8 @@ impl pirn_fiber {
         if let Some(hooks) = self.hooks() {
             hooks.leave(None, Some(self), false);
         }
-        // SAFETY: the fiber's stack was prepared, or it left off there; nobody runs on it.
+        // SAFETY: the pointer came from `prepare`, or from the switch by which the fiber left its
+        // stack. Nothing runs on that stack.
         unsafe { switch(hub.stack().as_ptr(), self.pointer.get()) };
         if let Some(hooks) = self.hooks() {
             hooks.enter(None);
@@ -241,7 +242,7 @@ impl pirn_fiber {
         }
     }
 
-    /// Leaves the fiber's stack for the loop's.
+    /// Switches from the fiber's stack to the loop's. Returns when the fiber is resumed.
     pub(crate) fn leave(&self) {
         let ends = self.state.get() == ENDED;
         if let Some(hooks) = self.hooks() {
@@ -254,7 +255,7 @@ impl pirn_fiber {
         }
     }
 
-    /// It will not run again: those who join it are told, and its memory is free.
+    /// Called when the body has returned: wakes the joiners, and releases the stack.
     fn end(&self) {
         // SAFETY: initialised by `start`.
         unsafe { pirn_waiter_end(self.waiter()) };
@@ -298,7 +299,8 @@ impl pirn_fiber {
         }
     }
 
-    /// Counts a call that did not have to wait. After `MOST_CALLS` of them the others have a turn.
+    /// Counts a read or write that did not have to wait. After `MOST_CALLS` of them in a row the
+    /// other fibers run first.
     #[cfg(target_os = "linux")]
     pub(crate) fn count_call(&self) {
         let calls = self.calls.get() + 1;
@@ -307,8 +309,8 @@ impl pirn_fiber {
             return;
         }
         self.calls.set(0);
-        // Until the next turn, which asks the kernel first. What this wait says does not matter.
-        // SAFETY: the fiber that runs, hence its waiter is idle.
+        // Until the next turn, which asks the kernel first. The result of this wait does not
+        // matter. SAFETY: the fiber that runs, hence its waiter is idle.
         let begun = unsafe { pirn_park_start(self.waiter(), 1) };
         // SAFETY: begun with that waiter.
         unsafe { wait_for(self.hub(), begun) };
@@ -316,7 +318,7 @@ impl pirn_fiber {
 
     // ---- cancellation ----
 
-    /// Cancels it: see `pirn_fiber_cancel`.
+    /// Cancels the fiber: see `pirn_fiber_cancel`.
     pub(crate) fn cancel(&self) -> c_int {
         if !self.is_live() {
             return -ENOENT;
@@ -330,7 +332,7 @@ impl pirn_fiber {
         0
     }
 
-    /// Cancellation reaches the waits of the fiber, unless a shield stands between.
+    /// Cancels the waits of a cancelled fiber, or lets them wait if it is in a shield.
     pub(crate) fn apply_cancellation(&self) {
         let is_cancelled = self.is_cancelled.get() != 0;
         self.waiter
@@ -353,7 +355,7 @@ impl pirn_fiber {
 
     // ---- joining ----
 
-    /// Begins to wait for its end: see `pirn_fiber_join_start`.
+    /// Begins to wait for the end of the fiber: see `pirn_fiber_join_start`.
     pub(crate) fn join(&self, waiter: &pirn_waiter, timeout_ns: u64) -> c_int {
         match self.state.get() {
             FRESH => return -ENOENT,
@@ -367,7 +369,7 @@ impl pirn_fiber {
         {
             return -EINVAL;
         }
-        // Around a ring of fibers that join one another nobody would ever end.
+        // Fibers that join one another in a ring would never end.
         let mut next = Some(self);
         while let Some(fiber) = next {
             if core::ptr::eq(&fiber.waiter, waiter) {
@@ -382,7 +384,7 @@ impl pirn_fiber {
     }
 }
 
-/// How many calls in a row a fiber may make that do not have to wait.
+/// How many reads and writes in a row may go without a wait before the other fibers run.
 #[cfg(target_os = "linux")]
 const MOST_CALLS: u16 = 32;
 

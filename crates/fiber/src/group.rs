@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "members are reached by their addresses, and the layer below by its C functions"
 )]
-//! Groups: whoever starts fibers learns when they have all ended.
+//! Groups of fibers, which can be joined and cancelled together.
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
@@ -20,24 +20,24 @@ use crate::pool::pirn_pool;
 /// Option of a group: the first member that ends with a negative result cancels the others.
 pub const PIRN_GROUP_FAIL_FAST: u32 = 1u32 << 0;
 
-/// What is waited for: the end of all members of a group.
+/// What a waiter waits for: the end of all members of a group.
 pub const PIRN_FOR_GROUP: u32 = 4u32;
 
-/// A group of fibers. All zero is an empty one. It is yours, and must stay where it is while it has
-/// members.
+/// A group of fibers. All zero is an empty one. The memory is yours, and must stay where it is
+/// while the group has members.
 #[repr(C)]
 pub struct pirn_group {
     /// How many members have not ended.
     pub live: Cell<u32>,
-    /// The result of the first member that ended with a negative one; else 0. It stays when that
-    /// member is gone.
+    /// The result of the first member that ended with a negative one; otherwise 0. It stays after
+    /// that member has ended.
     pub result: Cell<c_int>,
-    /// `PIRN_GROUP_FAIL_FAST`, or 0. Yours to set.
+    /// `PIRN_GROUP_FAIL_FAST`, or 0. May be set.
     pub options: Cell<u32>,
     is_cancelled: Cell<u32>,
     first: Cell<Option<NonNull<pirn_fiber>>>,
     joiners: pirn_waiters,
-    // The pool that it is a part of, if it is.
+    // The pool that the group is a part of; NULL: none.
     pub(crate) pool: Cell<*mut c_void>,
 }
 
@@ -46,7 +46,7 @@ static JOINING: pirn_wait_kind = pirn_wait_kind {
     ..pirn_wait_kind::plain(PIRN_FOR_GROUP)
 };
 
-/// The same for a joiner that was cancelled: it waits on, until no member is left.
+/// The same for a joiner that was cancelled: it still waits until no member is left.
 static CLOSING: pirn_wait_kind = pirn_wait_kind {
     flags: PIRN_WAIT_FIRM,
     ..pirn_wait_kind::plain(PIRN_FOR_GROUP)
@@ -63,12 +63,12 @@ impl pirn_group {
         unsafe { self.pool.get().cast::<pirn_pool>().as_ref() }
     }
 
-    /// True from the time it was cancelled on.
+    /// True if the group was cancelled.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.is_cancelled.get() != 0
     }
 
-    /// Takes a fiber in: see `pirn_group_add`.
+    /// Adds a fiber: see `pirn_group_add`.
     pub(crate) fn add(&self, fiber: &pirn_fiber) -> c_int {
         if !fiber.is_live() {
             return -ENOENT;
@@ -93,7 +93,7 @@ impl pirn_group {
         0
     }
 
-    /// A member has ended.
+    /// Removes a member, which has ended.
     pub(crate) fn remove(&self, fiber: &pirn_fiber) {
         let (next, previous) = (fiber.group_next.take(), fiber.group_previous.take());
         if let Some(next) = next {
@@ -134,7 +134,7 @@ impl pirn_group {
         }
         let mut next = self.first.get();
         while let Some(fiber) = next {
-            // Nobody runs before this is over, so nobody leaves the group.
+            // No fiber runs before this returns, so no member leaves the group.
             member(fiber).cancel();
             next = member(fiber).group_next.get();
         }
@@ -164,7 +164,7 @@ impl pirn_group {
             unsafe { pirn_waiter_begin(waiter, &self.joiners, kind, own, 0, timeout_ns) }
         };
         if waiter.is_cancelled() && timeout_ns != 0 {
-            // No member outlives the join of a fiber that is cancelled.
+            // The join of a cancelled fiber still waits until all members have ended.
             self.cancel();
             let bound = waiter.bound_ns().replace(0);
             waiter.set_cancelled(false);
@@ -177,7 +177,7 @@ impl pirn_group {
     }
 }
 
-/// A joiner is cancelled: so are the members, and it waits until they have ended.
+/// Called when a joiner is cancelled: cancels the members. The joiner waits until they have ended.
 unsafe extern "C" fn on_quit(waiter: *mut pirn_waiter, result: c_int) -> c_int {
     if result != -ECANCELED {
         return 0;

@@ -1,22 +1,22 @@
 #![expect(unsafe_code, reason = "functions of the program are called")]
-//! What tools must be told about stacks: sanitizers and valgrind.
+//! Functions that tell sanitizers and valgrind about stacks.
 
 use core::ffi::c_int;
 use core::ptr::null_mut;
 
 use crate::fiber::pirn_fiber;
 
-/// Functions that are called around each switch, for tools that must know of stacks. NULL stands
-/// for the loop's own stack. `include/pirn/fiber_debug.h` has them for AddressSanitizer,
-/// ThreadSanitizer and valgrind. Each may be NULL.
+/// Functions that are called around each switch, to tell tools about stacks. A fiber that is NULL
+/// stands for the loop's own stack. `include/pirn/fiber_debug.h` has such functions for
+/// AddressSanitizer, ThreadSanitizer and valgrind. Each may be NULL.
 #[repr(C)]
 pub struct pirn_fiber_hooks {
     /// Called when a fiber is started: `fiber->tool` may be set.
     pub start: Option<unsafe extern "C" fn(fiber: *mut pirn_fiber)>,
-    /// Called on the stack that is left. `ends` is 1 if `from` never runs again.
+    /// Called before a switch, on the stack that is left. `ends` is 1 if `from` never runs again.
     pub leave:
         Option<unsafe extern "C" fn(from: *mut pirn_fiber, to: *mut pirn_fiber, ends: c_int)>,
-    /// Called on the stack that was entered.
+    /// Called after a switch, on the stack that was entered.
     pub enter: Option<unsafe extern "C" fn(now: *mut pirn_fiber)>,
 }
 

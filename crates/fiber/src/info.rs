@@ -1,11 +1,11 @@
-//! What is known of a fiber.
+//! The state of a fiber, for people and tools.
 
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr::null_mut;
 
 use crate::fiber::{BROKEN, ENDED, FRESH, LIVE, pirn_fiber};
 
-/// What is known of a fiber.
+/// The state of a fiber: see `pirn_fiber_info`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pirn_fiber_info {
@@ -13,11 +13,11 @@ pub struct pirn_fiber_info {
     pub size: u32,
     /// `PIRN_FIBER_WAITING` or one of the others.
     pub state: u32,
-    /// As it was set.
+    /// `name` of the fiber.
     pub name: *const c_char,
     /// What it waits for: `PIRN_FOR_PORT` and so on; 0 if it does not wait.
     pub waits_for: u32,
-    /// What its body has returned.
+    /// `result` of the fiber.
     pub result: c_int,
     /// The object that it waits for; NULL if it does not wait, or is parked.
     pub object: *const c_void,
@@ -47,7 +47,7 @@ pub const PIRN_FIBER_ENDED: u32 = 4u32;
 pub const PIRN_FIBER_BROKEN: u32 = 5u32;
 
 impl pirn_fiber {
-    /// Writes down what is known of it: see `pirn_fiber_info`.
+    /// Describes the fiber: see `pirn_fiber_info`.
     pub(crate) fn describe(&self, size: u32) -> pirn_fiber_info {
         let (is_waiting, is_woken) = (self.waiter.is_waiting(), self.waiter.is_live());
         let is_running = self.is_live() && core::ptr::eq(self.hub().running().get().cast(), self);

@@ -1,7 +1,7 @@
 #![expect(unsafe_code, reason = "buffers and fds are the caller's")]
-//! Reading, writing, accepting and connecting that look as if they blocked.
+//! Read, write, accept and connect: calls that seem to block.
 //!
-//! Each tries first, and waits only if that would block. The time limit is for the whole call.
+//! Each call tries first, and waits only if that would block. The time limit is for the whole call.
 
 use core::ffi::{c_int, c_void};
 
@@ -13,7 +13,7 @@ use crate::caller::{wait_for, waiter_of_caller};
 use crate::fiber::pirn_fiber;
 use crate::sys::{self, Errno};
 
-/// Waits until a port is ready, on behalf of the one who calls.
+/// Waits until a port is ready.
 ///
 /// # Safety
 ///
@@ -30,7 +30,7 @@ pub(crate) unsafe fn wait(port: *mut pirn_port, interest: u32, timeout_ns: u64) 
     unsafe { wait_for(hub, begun) }
 }
 
-/// What one call has to do, and for how long.
+/// One call: its port, and how long it may take.
 struct Call {
     port: *mut pirn_port,
     interest: u32,
@@ -63,12 +63,12 @@ impl Call {
     }
 
     fn port(&self) -> &pirn_port {
-        // SAFETY: `new` has found it open; who closes it meanwhile ends the wait, and then this is
-        // not used any more.
+        // SAFETY: it was open in `new`. If it is closed during a wait, the wait ends with an error,
+        // and this is not called again.
         unsafe { &*self.port }
     }
 
-    /// How much of the time is left: at least 1, for 0 would not wait.
+    /// How much of the time is left: at least 1, because 0 would not wait.
     fn left(&self) -> u64 {
         match self.port().hub() {
             Some(hub) if self.deadline_ns != PIRN_FOREVER => {
@@ -88,7 +88,7 @@ impl Call {
             }
     }
 
-    /// Attempts until one does not return that it would block, or the time is over.
+    /// Repeats an attempt, with waits between, until it would not block or the time is over.
     fn run<T>(&self, mut attempt: impl FnMut(c_int) -> sys::Result<T>) -> Result<T, c_int> {
         let fd = self.port().fd.get();
         if fd < 0 {
@@ -120,7 +120,7 @@ impl Call {
         }
     }
 
-    /// A fiber whose calls never have to wait lets the others have a turn now and then.
+    /// Counts a call of a fiber that did not have to wait.
     fn count(&self) {
         let may_wait = self.timeout_ns != 0;
         let hub = self.port().hub().filter(|_| may_wait);
@@ -160,7 +160,7 @@ pub(crate) unsafe fn read(
     let bytes = unsafe { core::slice::from_raw_parts_mut(buffer.as_ptr(), size) };
     let result = call.run(|fd| {
         let count = sys::read(fd, bytes)?;
-        // A short read is believed: the next one waits first.
+        // There is nothing more to read now, so the next read waits before it tries.
         if count > 0 && count < size {
             call.port().set_drained();
         }

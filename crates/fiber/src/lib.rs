@@ -1,22 +1,22 @@
-//! A layer above the core of pirn: fibers, functions with a stack of their own that wait wherever
-//! they like.
+//! A layer above the core of pirn: fibers. A fiber is a function that has a stack of its own, so
+//! that it can wait anywhere, also inside functions that it calls.
 //!
-//! - `switch`: from one stack to another, for each machine.
+//! - `switch`: the switch from one stack to another, for each machine.
 //! - `stack`: the memory of a stack, its canary, filling and guard page.
 //! - `fiber`: the life of a fiber: start, run, cancel, join, end.
-//! - `caller`: the one who calls and waits, a fiber or the program itself.
+//! - `caller`: the waiter of the caller, and how a fiber or the main program waits.
 //! - `info`: what is known of a fiber.
 //! - `scope`: time limits for a part of a fiber.
 //! - `group`, `pool`: many fibers.
-//! - `io`: reading, writing, accepting and connecting as if these blocked.
+//! - `io`: read, write, accept and connect, which seem to block.
 //! - `sys`: every system call of the layer.
-//! - `hooks`: what sanitizers and valgrind must be told.
-//! - `safe`: the same for Rust programs, without `unsafe`. Begin there: [`run`].
-//! - `ffi`: the C functions, with the feature `export`. What they promise is written there.
+//! - `hooks`: functions that tell sanitizers and valgrind about stacks.
+//! - `safe`: fibers for Rust programs, without `unsafe`. Begin there: [`run`].
+//! - `ffi`: the C functions, with the feature `export`. Their contracts are written there.
 //!
-//! A fiber runs inside a callback of its loop: whoever resumes it is on the loop's stack, and it
-//! comes back there when it waits. So all that docs/TURN.md says of callbacks holds for it, and no
-//! other fiber runs between two waits.
+//! A fiber runs inside a callback of its loop: it is resumed on the loop's stack, and switches back
+//! there when it waits. So what docs/TURN.md says about callbacks holds for fibers, and no other
+//! fiber runs between two waits.
 
 #![no_std]
 #![allow(non_camel_case_types)]

@@ -17,7 +17,7 @@ use pirn_wait::{
 use crate::fiber::{Start, pirn_fiber, pirn_fiber_fn};
 use crate::group::pirn_group;
 
-/// What is waited for: a free slot of a pool.
+/// What a waiter waits for: a free slot of a pool.
 pub const PIRN_FOR_POOL: u32 = 5u32;
 
 /// The most bytes of an argument that a pool copies.
@@ -32,14 +32,14 @@ pub struct pirn_pool_memory {
     pub slot_size: Cell<usize>,
     /// How many slots there are.
     pub count: Cell<u32>,
-    /// Options of each fiber, as `pirn_fiber_start` takes them. Yours to set.
+    /// Options of each fiber, as for `pirn_fiber_start`. May be set.
     pub options: Cell<u32>,
 }
 
-/// What a pool knows of itself.
+/// Figures of a pool, and its free slots.
 #[repr(C)]
 pub struct pirn_pool_state {
-    /// The most members there were at once.
+    /// The most members that the pool had at once.
     pub peak: Cell<u32>,
     // How many slots were ever used.
     used: Cell<u32>,
@@ -52,20 +52,20 @@ pub struct pirn_pool_state {
 /// A bounded number of fibers with their stacks. Declare it with `PIRN_POOL`.
 #[repr(C)]
 pub struct pirn_pool {
-    /// Its memory.
+    /// The slots.
     pub memory: pirn_pool_memory,
-    /// Its members: for `pirn_group_join` and `pirn_group_cancel`.
+    /// The members: for `pirn_group_join` and `pirn_group_cancel`.
     pub group: pirn_group,
     /// Figures.
     pub state: pirn_pool_state,
 }
 
-/// What a member of a pool is to run.
+/// The body of a member of a pool, and its argument.
 #[repr(C)]
 pub struct pirn_spawn {
     /// Called with the address of the copied argument; NULL if there is none.
     pub body: pirn_fiber_fn,
-    /// What is copied.
+    /// The argument, which is copied.
     pub argument: *const c_void,
     /// Bytes of the argument, at most `PIRN_POOL_ARGUMENT`.
     pub size: usize,
@@ -129,7 +129,7 @@ impl pirn_pool {
         members.map(|waiter| waiter.extra().get() as u32).sum()
     }
 
-    /// Starts a member in a free slot, which there is.
+    /// Starts a member. There must be a free slot.
     ///
     /// # Safety
     ///
@@ -149,14 +149,14 @@ impl pirn_pool {
                 memory.slots.get().wrapping_byte_add(offset).cast()
             }
         };
-        // The fiber stands first, and the argument last: below it the stack begins.
+        // A slot is the fiber, its stack, and the argument.
         let room = what.size.next_multiple_of(16);
         let fiber_size = size_of::<pirn_fiber>();
         let size = memory.slot_size.get().saturating_sub(fiber_size + room);
         let stack = slot.wrapping_add(1).cast::<c_void>();
         let argument = stack.wrapping_byte_add(size);
-        // SAFETY: inside the slot: zero when it is used for the first time, as `PIRN_POOL` declares
-        // it, and else the fiber that has ended.
+        // SAFETY: inside the slot, which is all zero when it is used for the first time, as
+        // `PIRN_POOL` declares it, and has a fiber that has ended when it is used again.
         let fiber = unsafe { &*slot };
         let start = Start {
             stack,
@@ -185,7 +185,7 @@ impl pirn_pool {
         0
     }
 
-    /// A member has ended: its slot is free, or the next spawner's.
+    /// Frees the slot of a member that has ended, and starts the members of waiting spawners.
     pub(crate) fn take_back(&self, fiber: &pirn_fiber) {
         let state = &self.state;
         state.deepest.set(state.deepest.get().max(fiber.deepest()));
@@ -204,7 +204,7 @@ impl pirn_pool {
         }
     }
 
-    /// The pool was cancelled: nobody spawns any more.
+    /// Ends the waits of the spawners, because the pool was cancelled.
     pub(crate) fn refuse_spawners(&self) {
         while let Some(spawner) = self.state.spawners.first() {
             // SAFETY: it is in the list, so it waits.

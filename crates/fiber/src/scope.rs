@@ -10,10 +10,11 @@ use pirn_wait::{EDEADLK, EINVAL, ETIMEDOUT, pirn_hub};
 
 use crate::fiber::pirn_fiber;
 
-/// Option of `pirn_scope_enter`: cancellation and the limits of outer scopes stay outside.
+/// Option of `pirn_scope_enter`: cancellation and the limits of outer scopes do not end the waits
+/// in the scope.
 pub const PIRN_SCOPE_SHIELD: u32 = 1u32 << 0;
 
-/// A time limit for all waits in a part of a fiber. On the fiber's own stack.
+/// A time limit for all waits in a part of a fiber. It must be on the fiber's own stack.
 #[repr(C)]
 pub struct pirn_scope {
     outer: Cell<Option<NonNull<pirn_scope>>>,

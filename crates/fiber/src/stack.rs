@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "a stack is memory of the caller's")]
-//! The memory of a fiber's stack: its lowest word, its filling, and its guard page.
+//! The memory of a fiber's stack: its canary, its filling, and its guard page.
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
@@ -9,20 +9,20 @@ use pirn_wait::{EINVAL, EOPNOTSUPP};
 use crate::sys;
 use crate::{PIRN_FIBER_FILL, PIRN_FIBER_GUARD, PIRN_FIBER_STACK_MIN};
 
-/// Stands in the lowest word. Once it is overwritten the stack was too small.
+/// The content of the lowest word. If it has changed, the stack has overflowed.
 const CANARY: u64 = 0x6b63_6174_735f_6966;
-/// Stands in every word that was never used.
+/// The content of every word that was never used.
 const FILL: u64 = 0x6e72_6970_6e72_6970;
 
-/// Bytes above each stack for what a language keeps for each of them: see `pirn/fiber_cxx.h`.
+/// Bytes above each stack for what a language keeps for each stack: see `pirn/fiber_cxx.h`.
 const LANGUAGE: usize = 2 * size_of::<usize>();
 
-/// The stack of a fiber. All zero is none.
+/// The stack of a fiber. All zero: no stack.
 #[repr(C)]
 pub struct pirn_stack {
     // The lowest usable word.
     lowest: Cell<usize>,
-    // Behind the highest byte.
+    // The address behind the highest byte.
     top: Cell<usize>,
     // Bytes below `lowest` that are inaccessible.
     guard: Cell<u32>,
@@ -30,7 +30,7 @@ pub struct pirn_stack {
 }
 
 impl pirn_stack {
-    /// Prepares memory as a stack. A negative errno, or 0.
+    /// Prepares memory as a stack. Returns 0 or a negative errno.
     ///
     /// # Safety
     ///
@@ -74,7 +74,7 @@ impl pirn_stack {
         0
     }
 
-    /// Behind the highest byte.
+    /// The address behind the highest byte.
     pub(crate) fn top(&self) -> usize {
         self.top.get()
     }
@@ -95,13 +95,13 @@ impl pirn_stack {
         unsafe { pointer.wrapping_add(at).read_volatile() }
     }
 
-    /// True if the stack was large enough so far, and the fiber left off inside it.
+    /// True if the canary is there, and the pointer is inside the stack.
     #[inline]
     pub(crate) fn is_intact(&self, pointer: usize) -> bool {
         pointer > self.lowest.get() && self.word(0) == CANARY
     }
 
-    /// The most that was ever in use, in bytes; 0 if the stack was not filled.
+    /// The most bytes that were ever in use; 0 if the stack was not filled.
     pub(crate) fn deepest(&self) -> usize {
         if self.is_filled.get() == 0 {
             return 0;
@@ -111,7 +111,7 @@ impl pirn_stack {
         self.size() - (free + 1) * size_of::<u64>()
     }
 
-    /// Gives the memory back as it was: the guard page is accessible again.
+    /// Makes the guard page accessible again.
     pub(crate) fn release(&self) {
         let guard = self.guard.take() as usize;
         if guard != 0 {

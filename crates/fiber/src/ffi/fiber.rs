@@ -14,12 +14,12 @@ use crate::info::pirn_fiber_info;
 
 /// Start a fiber. Its body first runs in the coming turn, never inside this call.
 ///
-/// @param hub      of the loop in whose callbacks it runs
-/// @param fiber    zero, or ended and no longer joined: its result is read when the joiner runs
-/// @param stack    memory of yours, of any alignment; the fiber has it until it has ended
+/// @param hub      the fiber runs in callbacks of its loop
+/// @param fiber    all zero; or a fiber that has ended, and whose joiners have run
+/// @param stack    memory of yours, of any alignment; the fiber uses it until it has ended
 /// @param size     bytes of the stack, at least `PIRN_FIBER_STACK_MIN`; 16384 is a good size
 /// @param options  `PIRN_FIBER_FILL`, `PIRN_FIBER_GUARD`, `PIRN_FIBER_DAEMON`, or 0
-/// @param body     what it runs
+/// @param body     the function that it runs
 /// @param user     passed to the body, never looked at
 ///
 /// Returns 0, or
@@ -56,10 +56,10 @@ pub unsafe extern "C" fn pirn_fiber_start(
     }
 }
 
-/// Return the waiter of the one who calls, for functions whose names end in `_start`.
+/// Return the waiter of the caller, for functions whose names end in `_start`.
 ///
-/// That is the waiter of the fiber that runs. Where no fiber runs it is the program's own, for
-/// which `pirn_fiber_await` runs the loop. NULL in a callback: there nobody can wait.
+/// In a fiber, that is the fiber's waiter. In the main program it is a waiter for which
+/// `pirn_fiber_await` runs the loop. In a callback it is NULL, because a callback cannot wait.
 ///
 /// NULL for NULL. Cost: O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
@@ -71,19 +71,20 @@ pub unsafe extern "C" fn pirn_fiber_self(hub: *mut pirn_hub) -> *mut pirn_waiter
 /// Wait until a wait is over that a function whose name ends in `_start` has begun, and return its
 /// result.
 ///
-/// In a fiber, others run meanwhile. Where no fiber runs, this runs the loop until the wait is
-/// over.
+/// In a fiber, other fibers run meanwhile. In the main program, this runs the loop until the wait
+/// is over.
 ///
-/// @param begun  what that function has returned; anything but `PIRN_WAITS` is returned as it is
+/// @param begun  the result of that function; if it is not `PIRN_WAITS`, it is returned unchanged
 ///
-/// Returns the result of the wait, or where no fiber runs
+/// Returns the result of the wait, or in the main program
 /// - -EDEADLK: nothing is left that could end the wait; or in a callback, where the loop cannot be
 ///   run
 /// - -ECANCELED: `pirn_stop` was called
 /// - -EUCLEAN: the stack of a fiber has overflowed
 /// - what `pirn_run` returns
 ///
-/// The wait is then forgotten. Cost: two switches of stacks. Loop thread. Since 0.1.
+/// After one of these errors the wait is dropped. Cost: two switches of stacks. Loop thread. Since
+/// 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_await(hub: *mut pirn_hub, begun: c_int) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
@@ -94,7 +95,7 @@ pub unsafe extern "C" fn pirn_fiber_await(hub: *mut pirn_hub, begun: c_int) -> c
     }
 }
 
-/// Let all others run that are ready, and go on behind them. Never ends with -ECANCELED.
+/// Let the fibers and waiters that are ready run first. Never returns -ECANCELED.
 ///
 /// Returns 0, or
 /// - -EINVAL: NULL
@@ -109,8 +110,8 @@ pub unsafe extern "C" fn pirn_fiber_yield(hub: *mut pirn_hub) -> c_int {
 
 /// Wait until some time has passed, never less.
 ///
-/// @param delay_ns  from a fresh reading of the clock; 0 lets the loop have a whole turn, with the
-///                  kernel's events
+/// @param delay_ns  from a fresh reading of the clock; 0: until the loop has made a whole turn,
+///                  which includes the kernel's events
 ///
 /// Returns 0, or
 /// - -EINVAL: NULL
@@ -124,7 +125,7 @@ pub unsafe extern "C" fn pirn_fiber_sleep(hub: *mut pirn_hub, delay_ns: u64) -> 
     unsafe { hub.as_ref() }.map_or(-EINVAL, |hub| sleep(hub, delay_ns))
 }
 
-/// Wait for `pirn_fiber_wake`: the way to wait for any callback, and to switch by hand.
+/// Wait for `pirn_fiber_wake`. Use it to wait for any callback, and to switch by hand.
 ///
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
 ///
@@ -158,8 +159,8 @@ pub unsafe extern "C" fn pirn_fiber_wake(fiber: *mut pirn_fiber, result: c_int) 
     }
 }
 
-/// Begin to wait until a fiber has ended. Any number may wait; `fiber->result` is what its body has
-/// returned.
+/// Begin to wait until a fiber has ended. Any number of waiters may wait for it. The result of its
+/// body is then in `fiber->result`.
 ///
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
 ///
@@ -189,9 +190,9 @@ pub unsafe extern "C" fn pirn_fiber_join_start(
 /// Wait until a fiber has ended.
 ///
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
-/// @param result      where its result is written; unchanged on error; or NULL
+/// @param result      where the result of the body is written; unchanged on error; or NULL
 ///
-/// Returns 0, or an error as `pirn_fiber_join_start` and `pirn_fiber_await`. Loop thread. Since
+/// Returns 0, or an error of `pirn_fiber_join_start` or `pirn_fiber_await`. Loop thread. Since
 /// 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_join(
@@ -223,16 +224,16 @@ pub unsafe extern "C" fn pirn_fiber_join(
 
 /// Cancel a fiber.
 ///
-/// Its wait in progress and every later one end with -ECANCELED, without waiting, until the fiber
-/// ends. Calls with a time limit of 0 still work, so that it can clean up. What must wait in order
-/// to clean up does so in a scope with `PIRN_SCOPE_SHIELD`. What the fiber was granted already it
-/// keeps. A fiber that has not begun still begins: its first wait returns -ECANCELED.
+/// Its wait in progress and all later waits end with -ECANCELED at once. Calls with a time limit of
+/// 0 still work, so that the fiber can clean up. If it has to wait in order to clean up, it enters
+/// a scope with `PIRN_SCOPE_SHIELD`. It keeps what it was granted already. A fiber that has not
+/// begun still begins, and its first wait returns -ECANCELED.
 ///
-/// Returns 0, also the second time, or
+/// Returns 0, also if it was cancelled before, or
 /// - -EINVAL: NULL
-/// - -ENOENT: it is not live
+/// - -ENOENT: the fiber is not live
 ///
-/// Cost: O(1), and what the object does for those behind. Loop thread. Since 0.1.
+/// Cost: O(1), and what the object does for the waiters behind. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fiber_cancel(fiber: *mut pirn_fiber) -> c_int {
     // SAFETY: NULL, zero or started, as documented.
@@ -246,9 +247,9 @@ pub unsafe extern "C" fn pirn_fiber_current(hub: *const pirn_hub) -> *mut pirn_f
     unsafe { hub.as_ref() }.map_or(null_mut(), |hub| hub.running().get().cast())
 }
 
-/// Find the next live fiber, in no particular order.
+/// Return the next live fiber, in no particular order.
 ///
-/// @param after  the fiber found last, or NULL to begin
+/// @param after  the fiber that was returned last, or NULL to begin
 ///
 /// Returns NULL at the end. No fiber may end between two calls. A program whose `pirn_run` returns
 /// `PIRN_DONE` while this finds a fiber is in a deadlock. Cost: O(1). Loop thread. Since 0.1.
@@ -265,9 +266,9 @@ pub unsafe extern "C" fn pirn_fiber_next(
     unsafe { hub.as_ref() }.map_or(null_mut(), |hub| hub.fibers().get().cast())
 }
 
-/// Return what is known of a fiber.
+/// Describe a fiber.
 ///
-/// @param info  its `size` set by the caller; unchanged on error
+/// @param info  written on success; set its `size` before
 ///
 /// Returns 0, or -EINVAL: a NULL, or `size` is not that of this library. Cost: O(1); O(stack) with
 /// `PIRN_FIBER_FILL`. Loop thread. Since 0.1.

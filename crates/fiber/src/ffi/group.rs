@@ -8,9 +8,9 @@ use pirn_wait::{EDEADLK, EINVAL, pirn_waiter};
 use crate::fiber::pirn_fiber;
 use crate::group::pirn_group;
 
-/// Take a fiber into a group, until it ends. Call it right after the start.
+/// Add a fiber to a group, until the fiber ends. Call it right after the start.
 ///
-/// A fiber that joins a cancelled group is cancelled.
+/// A fiber that is added to a cancelled group is cancelled.
 ///
 /// Returns 0, or
 /// - -EINVAL: a NULL, or the group has members of another hub
@@ -27,12 +27,13 @@ pub unsafe extern "C" fn pirn_group_add(group: *mut pirn_group, fiber: *mut pirn
     }
 }
 
-/// Cancel all members of a group, and all that join it later.
+/// Cancel all members of a group, and all fibers that are added later.
 ///
-/// Of a pool: also the spawners that wait for a slot, with -ECANCELED. Later ones get -ESHUTDOWN.
-/// To use a cancelled group again, zero it when it has no members.
+/// If the group is a pool's, the waits for a free slot end with -ECANCELED, and later attempts to
+/// spawn return -ESHUTDOWN. To use a cancelled group again, zero it when it has no members.
 ///
-/// Returns 0, also the second time, or -EINVAL: NULL. Cost: O(members). Loop thread. Since 0.1.
+/// Returns 0, also if it was cancelled before, or -EINVAL: NULL. Cost: O(members). Loop thread.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_group_cancel(group: *mut pirn_group) -> c_int {
     // SAFETY: NULL, or as documented.
@@ -43,12 +44,12 @@ pub unsafe extern "C" fn pirn_group_cancel(group: *mut pirn_group) -> c_int {
     0
 }
 
-/// Begin to wait until a group has no members. `group->result` then tells whether one has failed.
+/// Begin to wait until a group has no members. Then `group->result` is negative if one has failed.
 ///
-/// If a fiber that waits here is cancelled, or the limit of a scope around it is over, the members
-/// are cancelled, and the wait goes on until they have ended. Then it ends with -ECANCELED. So no
-/// member outlives the function that has started it, if that joins the group. A time limit of the
-/// call itself leaves the members running.
+/// If the waiter is a fiber's, and the fiber is cancelled or the limit of a scope around it has
+/// passed, the members are cancelled. The wait goes on until they have ended, and ends with
+/// -ECANCELED. So a function that starts fibers and joins their group does not return before they
+/// have ended. The time limit of this call does not cancel the members.
 ///
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
 ///

@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "C functions: raw pointers come in")]
-//! I/O that looks as if it blocked.
+//! Input and output that seems to block.
 
 use core::ffi::{c_int, c_void};
 
@@ -7,12 +7,12 @@ use pirn_wait::{EINVAL, pirn_port};
 
 use crate::io;
 
-/// Wait until an fd is ready: for calls that are not here, such as recvmsg.
+/// Wait until an fd is ready. For calls that this header does not have, such as recvmsg.
 ///
 /// @param interest    `PIRN_READ`, `PIRN_WRITE` or both
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
 ///
-/// Returns the bits that are ready (more than 0), or an error as `pirn_port_wait_start` and
+/// Returns the bits that are ready (more than 0), or an error of `pirn_port_wait_start` or
 /// `pirn_fiber_await`. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_port_wait(
@@ -31,15 +31,16 @@ pub unsafe extern "C" fn pirn_port_wait(
 ///
 /// @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: only try
 ///
-/// Returns how many bytes were read; 0: the end; or
+/// Returns how many bytes were read; 0: the end of the stream; or
 /// - -EAGAIN: there is nothing to read, and `timeout_ns` is 0
-/// - -ETIMEDOUT, -ECANCELED (also: the port was closed), -EDEADLK: as any wait
+/// - -ETIMEDOUT, -ECANCELED, -EDEADLK: as any wait; -ECANCELED also if the port was closed
 /// - -EINVAL: a NULL
 /// - -ENOENT: the port is closed
-/// - what the kernel says: see errno(3)
+/// - the error of read(2)
 ///
-/// A read that brings less than it asked for is believed: the next one waits before it tries. Cost:
-/// a system call, and a second one if it had to wait and nothing was known. Loop thread. Since 0.1.
+/// After a read that has returned fewer bytes than `size`, the next one waits before it tries.
+/// Cost: a system call; a second one if the first has found nothing to read. Loop thread. Since
+/// 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_port_read(
     port: *mut pirn_port,
@@ -53,7 +54,8 @@ pub unsafe extern "C" fn pirn_port_read(
 
 /// Write some of a buffer, and wait if there is no room yet.
 ///
-/// A socket whose peer is gone returns -EPIPE and raises no SIGPIPE. A pipe does raise it.
+/// If the peer of a socket is gone, this returns -EPIPE and raises no SIGPIPE. A pipe does raise
+/// it.
 ///
 /// @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: only try
 ///
@@ -88,13 +90,13 @@ pub unsafe extern "C" fn pirn_port_write_all(
 
 /// Accept a connection, and wait if there is none yet.
 ///
-/// A client that has gone before it was accepted is passed over.
+/// Clients that have closed the connection before it was accepted are skipped.
 ///
 /// @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: only try
 ///
-/// Returns an fd, non-blocking and closed on exec, which is yours; or an error as `pirn_port_read`.
-/// After -EMFILE or -ENFILE close something, or sleep, before you try again. Loop thread. Since
-/// 0.1.
+/// Returns an fd, non-blocking and closed on exec, which you must close; or an error as
+/// `pirn_port_read`. After -EMFILE or -ENFILE close something, or sleep, before you try again. Loop
+/// thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_port_accept(port: *mut pirn_port, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.

@@ -9,18 +9,18 @@ use crate::pool::{pirn_pool, pirn_spawn};
 
 /// Start a member of a pool in a free slot, or begin to wait for one.
 ///
-/// When a slot becomes free, the first of those who wait has its member started at once.
+/// When a slot becomes free, the member of the first waiter is started at once.
 ///
-/// @param hub         of the loop in whose callbacks the members run
-/// @param waiter      the one who waits; NULL: a free slot, or -EDEADLK
-/// @param what        stays where it is until the wait is over
+/// @param hub         the members run in callbacks of its loop
+/// @param waiter      who waits; NULL: do not wait, return -EDEADLK instead
+/// @param what        must stay where it is until the wait is over
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
 ///
-/// Returns `PIRN_WAITS`, or 0: it is started, or
+/// Returns `PIRN_WAITS`, or 0: the member is started, or
 /// - -EINVAL: another NULL, more than `PIRN_POOL_ARGUMENT` bytes, or the stacks are too small
 /// - -EAGAIN: all slots are taken, and `timeout_ns` is 0
 /// - -ESHUTDOWN: the pool was cancelled
-/// - -EDEADLK: the waiter is that of a member, and all members would wait here
+/// - -EDEADLK: the waiter is a member's, and then all members would wait here; or it is NULL
 /// - -EBUSY: the waiter waits already
 /// - -EOPNOTSUPP, -EUCLEAN: as `pirn_fiber_start`
 ///

@@ -8,11 +8,12 @@ use pirn_wait::{EINVAL, pirn_hub};
 
 use crate::scope::pirn_scope;
 
-/// Limit all waits of the fiber that runs until `pirn_scope_leave`, whatever functions they are in:
-/// when the limit is over, each of them ends with -ECANCELED.
+/// Limit all waits of the running fiber until `pirn_scope_leave`, whatever functions they are in.
 ///
-/// @param scope     on the stack of the function that enters it; left before that returns
-/// @param limit_ns  from the turn's time; `PIRN_FOREVER`: no limit of its own, not for a shield
+/// When the limit has passed, each of these waits ends with -ECANCELED.
+///
+/// @param scope     on the stack of the calling function, which must leave it before it returns
+/// @param limit_ns  from the turn's time; `PIRN_FOREVER`: no limit of its own (not for a shield)
 /// @param options   `PIRN_SCOPE_SHIELD`, or 0
 ///
 /// Returns 0, or
@@ -37,10 +38,10 @@ pub unsafe extern "C" fn pirn_scope_enter(
     }
 }
 
-/// End a scope, the innermost first.
+/// Leave a scope, the innermost first.
 ///
 /// Returns 0, or
-/// - -ETIMEDOUT: its limit was over before it was left
+/// - -ETIMEDOUT: its limit has passed
 /// - -EINVAL: a NULL, or not the innermost scope of the fiber that runs
 /// - -EDEADLK: no fiber runs here
 ///
