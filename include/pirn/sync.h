@@ -10,9 +10,8 @@
  *
  * IN ONE PAGE
  *
- * An object is a struct of yours for which programs wait. Fibers, coroutines, callbacks and the
- * program's own main function can wait for the same object. Here fibers buy tickets, of which there
- * are ten, from two clerks:
+ * An object is a struct of yours that programs wait for. Fibers, coroutines, callbacks and the main
+ * program can wait for the same object. In this example fibers buy ten tickets from two clerks:
  *
  *     static struct pirn_semaphore clerks;                   all zero: no clerk is free
  *     static int tickets = 10;
@@ -22,40 +21,41 @@
  *         pirn_semaphore_acquire(hub, &clerks, 1, PIRN_FOREVER);
  *         pirn_fiber_sleep(hub, 1000000);                    others run meanwhile
  *         if (tickets > 0)
- *             tickets--;                                     no lock: nobody else runs here
+ *             tickets--;                                     no lock: no other fiber runs here
  *         return pirn_semaphore_release(&clerks, 1);
  *     }
  *
  *     ...
  *     pirn_semaphore_release(&clerks, 2);                    two clerks begin to work
  *
- * Only one program runs at a time, until it waits. So a mutex is needed only where a program
- * waits between the first and the last access to what it protects.
+ * Only one fiber runs at a time, until it waits. So a mutex is needed only if a fiber waits between
+ * its first and its last access to the data that the mutex protects.
  *
  *
  * CONVENTIONS
  *
  * Those of pirn.h and the rules of every wait in pirn/wait.h, and:
  *
- * Two forms   A function that ends in _start begins a wait for a waiter of yours, and never waits
- *             itself. The function without _start waits: it takes the hub first, and is for
- *             fibers, and for main where no callback runs. It is inline, and calls pirn/fiber.h:
- *             a program that does not use it does not contain fibers.
+ * Two forms   A function whose name ends in _start begins a wait for a waiter of yours, and does
+ *             not wait itself. The function without _start waits. It takes the hub first, and is
+ *             for fibers and for the main program. It is inline, and calls pirn/fiber.h: a program
+ *             that does not use it does not contain fibers.
  * Zero        All zero is an event that is not set, a mutex that is not locked, a semaphore without
- *             units, a condition. Barriers and queues have functions that prepare them. There is
- *             nothing to end: an object for which nobody waits is memory of yours.
- * Hand-over   What is released belongs to the waiter that has waited longest from that moment on,
- *             before it runs. So nobody overtakes, and trying fails while somebody waits.
+ *             units, a condition. Barriers and queues have functions that prepare them. Nothing
+ *             has to be ended: when no waiter waits for an object, its memory may be reused.
+ * Hand-over   What is released belongs at once to the waiter that has waited longest, before it
+ *             runs. So no waiter overtakes another, and a call with a time limit of 0 fails while
+ *             there are waiters.
  * Loop        An object serves the waiters of one loop at a time. A waiter of another loop gets
  *             -EINVAL.
  * Threads     All functions are for the loop's thread, except for pirn_event_set_from and
  *             pirn_queue_put_from, which other threads, signal handlers and interrupts may call.
- * Keeping on  A program that waits for an object does not keep pirn_run going, because nobody but
- *             other callbacks could end the wait; a time limit does. If another thread will end
- *             the wait, call pirn_hold first, and pirn_release afterwards.
+ * Keeping on  A wait for an object keeps pirn_run going only if it has a time limit, because
+ *             without one only other callbacks could end it. If another thread will end the wait,
+ *             call pirn_hold first, and pirn_release afterwards.
  * Fields      Those whose names do not end in _ may be read. Only functions may write them.
- * Cost        A wait that need not wait costs no system call. Waiting and waking cost none either,
- *             except that the loop may have to wait for the kernel. Nothing allocates.
+ * Cost        No function makes a system call, except those for other threads; but the loop asks
+ *             the kernel between its calls of waiters. Nothing allocates.
  * Size        All objects are one member of libpirn.a: link with -Wl,--gc-sections to leave out
  *             those that you do not use.
  */
@@ -75,7 +75,7 @@ extern "C" {
 /* ============================ Events ============================ */
 
 /**
- * What is waited for: an event.
+ * What a waiter waits for: an event.
  */
 #define PIRN_FOR_EVENT 16u
 
@@ -100,7 +100,7 @@ struct pirn_event {
  * Returns 0: the event is set; `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT or
  * -ECANCELED. Or, with nothing begun:
  * - -EAGAIN: `timeout_ns` is 0, and the event is not set
- * - -EINVAL: `event` is NULL, or `waiter` is of another loop than those that wait already
+ * - -EINVAL: `event` is NULL, or `waiter` is of another loop than the others that wait
  * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
  * - -EBUSY: `waiter` waits already
  *
@@ -111,7 +111,7 @@ int pirn_event_wait_start(struct pirn_event *event,
                           uint64_t timeout_ns);
 
 /**
- * Set an event. All who wait now are woken, even if the event is cleared before they run.
+ * Set an event. All waiters that wait now are woken, even if the event is cleared before they run.
  *
  * Returns 0, also if it is set already; -EINVAL: NULL. Cost: O(waiters). Loop thread. Since 0.1.
  */
@@ -121,10 +121,11 @@ int pirn_event_set(struct pirn_event *event);
  * Set an event from another thread, a signal handler or an interrupt. It is set in the next turn
  * of the loop.
  *
- * Cannot be refused for want of room: several calls before that turn are one. A run of the loop
- * does not go on for it: if only other threads can end a wait, call `pirn_hold` first.
+ * This cannot fail because something is full. Several calls before that turn have the effect of
+ * one. The call does not keep `pirn_run` going: if only other threads can end a wait, call
+ * `pirn_hold` first.
  *
- * @param hub    of the loop on which the event is waited for
+ * @param hub    the hub of the loop whose waiters wait for the event
  * @param event  must stay where it is until that turn
  *
  * Returns 0, or -EINVAL: a NULL. Async-signal-safe. Cost: O(1), two system calls at most. Any
@@ -147,20 +148,21 @@ int pirn_event_is_set(const struct pirn_event *event);
 /* ============================ Mutexes ============================ */
 
 /**
- * What is waited for: a mutex.
+ * What a waiter waits for: a mutex.
  */
 #define PIRN_FOR_MUTEX 17u
 
 /**
- * Option of `pirn_mutex_init`: its owner can lock the mutex again, and has to unlock it as often.
+ * Option of `pirn_mutex_init`: the owner can lock the mutex again, and must unlock it as often.
  */
 #define PIRN_MUTEX_RECURSIVE (1u << 0)
 
 /**
- * A lock. All zero is one that nobody holds, and that is not recursive. It is yours, and must stay
- * where it is while it is locked.
+ * A lock. All zero is a mutex that is not locked and not recursive. The memory is yours, and must
+ * stay where it is while the mutex is locked.
  *
- * Only a program whose critical section waits needs it: between two waits nobody else runs.
+ * A program needs it only if it waits while it uses what the mutex protects: between two waits no
+ * other program of the loop runs.
  */
 struct pirn_mutex {
   struct pirn_held held_;
@@ -181,22 +183,22 @@ int pirn_mutex_init(struct pirn_mutex *mutex, uint32_t options);
 /**
  * Lock a mutex. The waiter owns it from then on.
  *
- * The mutex is handed over: from the moment in which its owner unlocks it, it belongs to the
- * waiter that has waited longest, before that runs. The owner must unlock the mutex, or be
- * dropped, before its memory is used for something else.
+ * The mutex is handed over: as soon as the owner unlocks it, it belongs to the waiter that has
+ * waited longest, before that waiter runs. The owner must unlock the mutex, or end
+ * (`pirn_waiter_end`), before the memory of the waiter is used for something else.
  *
- * @param waiter      who is to own it
+ * @param waiter      the new owner
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
  *
- * Returns 0: it is locked; -EOWNERDEAD: it is locked too, and its last owner has ended without
- * unlocking it, so check what it protects; `PIRN_WAITS`: the wait has begun, and ends with 0,
- * -EOWNERDEAD, -ETIMEDOUT or -ECANCELED. Or, with nothing begun:
+ * Returns 0: the mutex is locked; -EOWNERDEAD: it is locked too, but the last owner has ended
+ * without unlocking it, so check the data that it protects; `PIRN_WAITS`: the wait has begun, and
+ * ends with 0, -EOWNERDEAD, -ETIMEDOUT or -ECANCELED. Or, with nothing begun:
  * - -EAGAIN: `timeout_ns` is 0, and it is locked
  * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback; or it owns the
  *   mutex already, and that is not recursive; or `timeout_ns` is `PIRN_FOREVER`, and its owner
  *   waits without a limit for a mutex that `waiter` owns, directly or through other owners
  * - -EOVERFLOW: the owner has locked it 65535 times
- * - -EINVAL: `mutex` is NULL, or `waiter` is of another loop than those that wait already
+ * - -EINVAL: `mutex` is NULL, or `waiter` is of another loop than the others that wait
  * - -EBUSY: `waiter` waits already
  *
  * Cost: O(1); with `PIRN_FOREVER`, where it has to wait, O(owners that wait for one another). Loop
@@ -220,22 +222,22 @@ int pirn_mutex_unlock_by(struct pirn_mutex *mutex, const struct pirn_waiter *own
 /* ============================ Semaphores ============================ */
 
 /**
- * What is waited for: units of a semaphore.
+ * What a waiter waits for: units of a semaphore.
  */
 #define PIRN_FOR_SEMAPHORE 18u
 
 /**
- * A number of units. All zero is a semaphore with none, to which any number can be released. It is
+ * A number of units. All zero is a semaphore without units and without a maximum. The memory is
  * yours, and must stay where it is while a waiter waits for it.
  */
 struct pirn_semaphore {
   struct pirn_waiters waiters_;
   /**
-   * How many units are free. To be read only.
+   * How many units are free. Read only.
    */
   uint32_t value;
   /**
-   * How many units can be free at most; 0: any number. To be read only.
+   * The maximum of free units; 0: no maximum. Read only.
    */
   uint32_t most;
 };
@@ -244,7 +246,7 @@ struct pirn_semaphore {
  * Prepare a semaphore. Nobody must wait for it.
  *
  * @param value  how many units are free
- * @param most   how many can be free at most: releasing more is an error; 0: any number
+ * @param most   the maximum of free units: releasing more is an error; 0: no maximum
  *
  * Returns 0, or -EINVAL: NULL, or `value` is above `most`. Cost: O(1). Loop thread. Since 0.1.
  */
@@ -253,8 +255,8 @@ int pirn_semaphore_init(struct pirn_semaphore *semaphore, uint32_t value, uint32
 /**
  * Acquire units of a semaphore.
  *
- * First come, first served: a waiter that wants more units than there are holds back those behind
- * it.
+ * First come, first served: if the first waiter wants more units than there are, the waiters
+ * behind it wait too.
  *
  * @param waiter      who waits; may be NULL if `timeout_ns` is 0
  * @param units       how many, 1 or more; all at once
@@ -264,7 +266,7 @@ int pirn_semaphore_init(struct pirn_semaphore *semaphore, uint32_t value, uint32
  * -ETIMEDOUT or -ECANCELED. Or, with nothing begun:
  * - -EAGAIN: `timeout_ns` is 0, and there are not enough units or others wait
  * - -EINVAL: `semaphore` is NULL; `units` is 0, or above `most`; `waiter` is of another loop than
- *   those that wait already
+ *   the others that wait
  * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
  * - -EBUSY: `waiter` waits already
  *
@@ -276,9 +278,9 @@ int pirn_semaphore_acquire_start(struct pirn_semaphore *semaphore,
                                  uint64_t timeout_ns);
 
 /**
- * Release units of a semaphore. Who acquired them does not matter.
+ * Release units of a semaphore. They need not have been acquired before.
  *
- * Those who have waited longest are given the units at once, before they run.
+ * The waiters that have waited longest get the units at once, before they run.
  *
  * @param units  how many, 1 or more
  *
@@ -291,7 +293,7 @@ int pirn_semaphore_release(struct pirn_semaphore *semaphore, uint32_t units);
 /* ============================ Conditions ============================ */
 
 /**
- * What is waited for: a notification.
+ * What a waiter waits for: a notification.
  */
 #define PIRN_FOR_CONDITION 19u
 
@@ -305,15 +307,14 @@ struct pirn_condition {
 };
 
 /**
- * Wait for a notification, and give up a mutex meanwhile.
+ * Wait for a notification, with a mutex unlocked meanwhile.
  *
- * The mutex is unlocked, however often it was locked, and locked again as often when the wait is
- * over, whatever the result. Neither time limits nor cancellation end the part of the wait that
- * takes the mutex back. A waiter that is notified joins those who wait for the mutex at once, and
- * runs when it owns it. There are no spurious wake-ups.
+ * The mutex is unlocked, however often it was locked. Whatever the result of the wait is, it is
+ * locked again as often before `wake` is called. Neither time limits nor cancellation end that
+ * part of the wait. A waiter that is notified joins the waiters of the mutex at once, and runs
+ * when it owns the mutex. There are no spurious wake-ups.
  *
- * @param mutex       owned by `waiter`, and the same one for all who wait at a time; or NULL:
- *                    there is no mutex
+ * @param mutex       owned by `waiter`, and the same for all that wait at a time; NULL: no mutex
  * @param waiter      who waits
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit
  *
@@ -321,7 +322,7 @@ struct pirn_condition {
  * -EOWNERDEAD as `pirn_mutex_lock_start`. Or, with nothing begun and the mutex still locked:
  * - -EAGAIN: `timeout_ns` is 0
  * - -EPERM: `waiter` does not own `mutex`
- * - -EINVAL: `condition` is NULL; others wait with another mutex, or with none, or on another loop
+ * - -EINVAL: `condition` is NULL; other waiters have another mutex, or none, or another loop
  * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
  * - -EBUSY: `waiter` waits already
  *
@@ -333,11 +334,11 @@ int pirn_condition_wait_start(struct pirn_condition *condition,
                               uint64_t timeout_ns);
 
 /**
- * Notify those who have waited longest. Who comes later is not notified.
+ * Notify the waiters that have waited longest. Waits that begin later are not affected.
  *
- * The caller need not own the mutex, though it usually does.
+ * The caller need not own the mutex.
  *
- * @param count  how many at most; UINT32_MAX: all
+ * @param count  how many waiters at most; UINT32_MAX: all
  *
  * Returns how many were notified, at most 2^31 - 1; -EINVAL: NULL. Cost: O(notified). Loop
  * thread. Since 0.1.
@@ -347,7 +348,7 @@ int pirn_condition_notify(struct pirn_condition *condition, uint32_t count);
 /* ============================ Barriers ============================ */
 
 /**
- * What is waited for: the other parties.
+ * What a waiter waits for: the other parties.
  */
 #define PIRN_FOR_BARRIER 20u
 
@@ -358,15 +359,15 @@ int pirn_condition_notify(struct pirn_condition *condition, uint32_t count);
 struct pirn_barrier {
   struct pirn_waiters waiters_;
   /**
-   * How many parties it takes. To be read only.
+   * How many parties it takes. Read only.
    */
   uint32_t parties;
   /**
-   * How many parties wait now. To be read only.
+   * How many parties wait now. Read only.
    */
   uint32_t arrived;
   /**
-   * 1 if a party has left, until `pirn_barrier_reset`. To be read only.
+   * 1 if a party has left, until `pirn_barrier_reset`. Read only.
    */
   uint32_t is_broken;
   uint32_t reserved_;
@@ -384,10 +385,10 @@ int pirn_barrier_init(struct pirn_barrier *barrier, uint32_t parties);
 /**
  * Wait until all parties have arrived.
  *
- * The party that arrives last does not wait, and wakes the others. The barrier is then ready for
- * the next round, also for parties that arrive before the others have run. A party that leaves
- * because of its time limit, cancellation or `pirn_waiter_drop` breaks the barrier: all others
- * get -EPIPE, and so does every later wait until `pirn_barrier_reset`.
+ * The party that arrives last does not wait, and wakes the others. Then the next round begins,
+ * also for parties that arrive before the others have run. A party that leaves because of its time
+ * limit, cancellation or `pirn_waiter_drop` breaks the barrier: all others get -EPIPE, and so does
+ * every later wait until `pirn_barrier_reset`.
  *
  * @param waiter      who waits; may be NULL if `timeout_ns` is 0
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: pass only as the last
@@ -396,10 +397,10 @@ int pirn_barrier_init(struct pirn_barrier *barrier, uint32_t parties);
  * Returns how many had arrived before, if this was the last party: parties - 1; `PIRN_WAITS`: the
  * wait has begun, and ends with how many had arrived before, -EPIPE, -ETIMEDOUT or -ECANCELED.
  * Or, with nothing begun:
- * - -EAGAIN: `timeout_ns` is 0, and this is not the last party; the barrier is not broken by that
+ * - -EAGAIN: `timeout_ns` is 0, and this is not the last party; this does not break the barrier
  * - -EPIPE: the barrier is broken
- * - -EINVAL: `barrier` is NULL, or was never initialised; `waiter` is of another loop than those
- *   that wait already
+ * - -EINVAL: `barrier` is NULL, or was never initialised; `waiter` is of another loop than the
+ *   others that wait
  * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
  * - -EBUSY: `waiter` waits already
  *
@@ -410,7 +411,7 @@ int pirn_barrier_wait_start(struct pirn_barrier *barrier,
                             uint64_t timeout_ns);
 
 /**
- * Make a barrier as it was at first. The waits of those who wait end with -EPIPE.
+ * Reset a barrier to its first state. Waits in progress end with -EPIPE.
  *
  * Returns 0, or -EINVAL: NULL, or it was never initialised. Cost: O(waiters). Loop thread. Since
  * 0.1.
@@ -430,34 +431,34 @@ int pirn_barrier_reset(struct pirn_barrier *barrier);
 #define PIRN_QUEUE_LIFO 1u
 
 /**
- * The order of a queue: the item before which no other belongs is got first. Equal ones come in
- * any order. Putting and getting cost O(log n) comparisons and swaps.
+ * The order of a queue: the item before which no other belongs is got first. Equal items are got
+ * in any order. To put or get one costs O(log n) comparisons and swaps.
  */
 #define PIRN_QUEUE_PRIORITY 2u
 
 /**
- * With `PIRN_QUEUE_FIFO` or `PIRN_QUEUE_LIFO`: items link themselves. There is no storage and no
- * bound. An item is a struct of yours that begins with a `struct pirn_link`.
+ * Option, with `PIRN_QUEUE_FIFO` or `PIRN_QUEUE_LIFO`: items are linked, and not copied. There is
+ * no array and no bound. An item is a struct of yours that begins with a `struct pirn_link`.
  */
 #define PIRN_QUEUE_LINKED (1u << 4)
 
 /**
- * What is waited for: an item, room for one, or the end of all.
+ * What a waiter waits for: an item, room for one, or the end of all.
  */
 #define PIRN_FOR_QUEUE 21u
 
 /**
- * How a queue is closed: items that are in it can still be got.
+ * For `pirn_queue_close`: items that are in the queue can still be got.
  */
 #define PIRN_QUEUE_DRAIN 0u
 
 /**
- * How a queue is closed: it is emptied, and its items count as done.
+ * For `pirn_queue_close`: the queue is emptied, and its items count as done.
  */
 #define PIRN_QUEUE_NOW 1u
 
 /**
- * What an item of a linked queue begins with. It is the queue's while the item is in the queue.
+ * The beginning of an item of a linked queue. The queue uses it while the item is in the queue.
  */
 struct pirn_link {
   struct pirn_link *next_;
@@ -469,7 +470,7 @@ struct pirn_link {
 typedef int (*pirn_queue_before_fn)(const void *a, const void *b);
 
 /**
- * Where the items of a queue are. Opaque.
+ * The items of a queue. Opaque.
  */
 struct pirn_items {
   void *first_;
@@ -507,13 +508,13 @@ struct pirn_queue {
 };
 
 /**
- * Prepare a queue, which is empty and open. Nobody must wait for it.
+ * Prepare a queue: empty and open. There must be no waiters.
  *
- * Four arguments describe one of two things. A bounded queue copies its items into an array of
- * yours. The items of a linked queue (`PIRN_QUEUE_LINKED`) are structs of yours that begin with a
- * `struct pirn_link`: it has no bound, and takes items from other threads.
+ * There are two kinds. A bounded queue copies its items into an array of yours. The items of a
+ * linked queue (`PIRN_QUEUE_LINKED`) are structs of yours that begin with a `struct pirn_link`. It
+ * has no bound, and other threads can put items into it.
  *
- * @param storage    bounded: the array, which the queue has as long as it is in use; aligned as
+ * @param storage    bounded: the array, which must stay while the queue is in use, aligned as
  *                   `before` needs it. Linked: NULL
  * @param size       bounded: bytes of the array: room for `size / item_size` items, at most 2^30.
  *                   Linked: 0
@@ -535,19 +536,20 @@ int pirn_queue_init(struct pirn_queue *queue,
 /**
  * Put an item into a queue.
  *
- * The item is copied when there is room. If the wait has begun, it must stay where it is until the
- * wait is over. A waiter that was granted its wait has put its item, also if it is then dropped.
+ * The item is copied when there is room. If this returns `PIRN_WAITS`, the item must stay where it
+ * is until the wait is over. If the waiter is dropped after the grant, the item stays in the
+ * queue.
  *
  * @param waiter      who waits; may be NULL if `timeout_ns` is 0
- * @param item        bounded: where the item is. Linked: the struct itself, which is the queue's
- *                    until it is got
+ * @param item        bounded: the address of the item. Linked: the struct itself, which belongs to
+ *                    the queue until it is got
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
  *
  * Returns 0: the item is in the queue; `PIRN_WAITS`: the wait has begun, and ends with 0,
  * -ETIMEDOUT, -ECANCELED or -ESHUTDOWN. Or, with nothing begun:
  * - -EAGAIN: `timeout_ns` is 0, and the queue is full
  * - -ESHUTDOWN: the queue is closed
- * - -EINVAL: a NULL; or `waiter` is of another loop than those that wait already
+ * - -EINVAL: a NULL; or `waiter` is of another loop than the others that wait
  * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
  * - -EBUSY: `waiter` waits already
  *
@@ -562,9 +564,9 @@ int pirn_queue_put_start(struct pirn_queue *queue,
 /**
  * Get the first item of a queue.
  *
- * Items are promised to those who wait in the order of their coming, and copied when they run: so
- * it is the order of the queue, and not of the waiters, that decides which item is got. If the
- * wait has begun, `item` must stay where it is until the wait is over.
+ * An item is reserved for the waiter that has waited longest, and copied when the waiter runs.
+ * Which item that is, is decided then, by the order of the queue. If this returns `PIRN_WAITS`,
+ * the memory at `item` must stay until the wait is over.
  *
  * @param waiter      who waits; may be NULL if `timeout_ns` is 0
  * @param item        where the item is written; linked: where its address is written
@@ -572,9 +574,9 @@ int pirn_queue_put_start(struct pirn_queue *queue,
  *
  * Returns 0: the item is there; `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT,
  * -ECANCELED or -ESHUTDOWN. Or, with nothing begun:
- * - -EAGAIN: `timeout_ns` is 0, and the queue is empty, or all items are promised
- * - -ESHUTDOWN: the queue is closed, and empty, or all items are promised
- * - -EINVAL: a NULL; or `waiter` is of another loop than those that wait already
+ * - -EAGAIN: `timeout_ns` is 0, and the queue is empty or all items are reserved
+ * - -ESHUTDOWN: the queue is closed, and it is empty or all items are reserved
+ * - -EINVAL: a NULL; or `waiter` is of another loop than the others that wait
  * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
  * - -EBUSY: `waiter` waits already
  *
@@ -588,10 +590,10 @@ int pirn_queue_get_start(struct pirn_queue *queue,
 /**
  * Close a queue: nothing can be put any more.
  *
- * Those who wait to put get -ESHUTDOWN, and so do those who wait to get. With `PIRN_QUEUE_DRAIN`
- * items that are in the queue can still be got. With `PIRN_QUEUE_NOW` the queue is emptied: also
- * getters that were promised an item and have not run get -ESHUTDOWN, and `pirn_queue_join` waits
- * only for the items that were got before.
+ * Waits in progress end with -ESHUTDOWN. With `PIRN_QUEUE_DRAIN` items that are in the queue can
+ * still be got. With `PIRN_QUEUE_NOW` the queue is emptied: getters for which an item is reserved,
+ * and that have not run, get -ESHUTDOWN too, and `pirn_queue_join` waits only for the items that
+ * were got before.
  *
  * @param how  `PIRN_QUEUE_DRAIN` or `PIRN_QUEUE_NOW`, which also empties a queue that was closed
  *             before; a linked queue can only be drained
@@ -602,7 +604,7 @@ int pirn_queue_get_start(struct pirn_queue *queue,
 int pirn_queue_close(struct pirn_queue *queue, uint32_t how);
 
 /**
- * Say that an item that was got is done: see `pirn_queue_join`.
+ * Count an item that was got as done: see `pirn_queue_join`.
  *
  * Returns 0, or -EINVAL: NULL, or it was called more often than items were put. Cost: O(1), for
  * the last item O(joiners). Loop thread. Since 0.1.
@@ -610,7 +612,7 @@ int pirn_queue_close(struct pirn_queue *queue, uint32_t how);
 int pirn_queue_done(struct pirn_queue *queue);
 
 /**
- * Wait until every item that was put is done: `pirn_queue_done` was called for each.
+ * Wait until `pirn_queue_done` was called for every item that was put.
  *
  * @param waiter      who waits; may be NULL if `timeout_ns` is 0
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only look
@@ -618,7 +620,7 @@ int pirn_queue_done(struct pirn_queue *queue);
  * Returns 0: all are done; `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT or
  * -ECANCELED. Or, with nothing begun:
  * - -EAGAIN: `timeout_ns` is 0, and some are not done
- * - -EINVAL: `queue` is NULL, or `waiter` is of another loop than those that wait already
+ * - -EINVAL: `queue` is NULL, or `waiter` is of another loop than the others that wait
  * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
  * - -EBUSY: `waiter` waits already
  *
@@ -629,21 +631,20 @@ int pirn_queue_join_start(struct pirn_queue *queue,
                           uint64_t timeout_ns);
 
 /**
- * Return how many items can be got without a wait: those in the queue that are not promised; at
- * most 2^31 - 1; -EINVAL: NULL. Cost: O(1). Loop thread. Since 0.1.
+ * Return how many items can be got without a wait, at most 2^31 - 1: those in the queue that are
+ * not reserved. -EINVAL: NULL. Cost: O(1). Loop thread. Since 0.1.
  */
 int pirn_queue_size(const struct pirn_queue *queue);
 
 /**
  * Put an item into a linked queue from another thread, a signal handler or an interrupt.
  *
- * Cannot be refused for want of room. The item is in the queue in the next turn of the loop,
- * behind those that the same thread has put before. A run of the loop does not go on for it: if
- * only other threads put, call `pirn_hold` first. An item that comes after `pirn_queue_close` is
- * put all the same.
+ * This cannot fail because something is full. The loop adds the item in its next turn, behind the
+ * items that the same thread has put before, also if the queue was closed meanwhile. The call does
+ * not keep `pirn_run` going: if only other threads put items, call `pirn_hold` first.
  *
- * @param hub   of the loop on which the queue is waited for
- * @param link  the first field of the item, which is the queue's until it is got
+ * @param hub   the hub of the loop whose waiters wait for the queue
+ * @param link  the first field of the item, which belongs to the queue until it is got
  *
  * Returns 0, or -EINVAL: a NULL, or a queue that is not linked. Async-signal-safe. Cost: O(1),
  * two system calls at most. Any thread. Since 0.1.
@@ -653,8 +654,8 @@ int pirn_queue_put_from(struct pirn_hub *hub, struct pirn_queue *queue, struct p
 /* ---- for fibers, and for main where no callback runs ---- */
 
 /**
- * Wait until an event is set. Returns 0, or -ETIMEDOUT, -ECANCELED, or what pirn_event_wait_start
- * returns if nothing has begun. So for all functions below.
+ * Wait until an event is set. Returns 0, -ETIMEDOUT, -ECANCELED, or an error of
+ * pirn_event_wait_start. The functions below work alike.
  */
 static inline int pirn_event_wait(struct pirn_hub *hub, struct pirn_event *event,
                                   uint64_t timeout_ns)
@@ -662,7 +663,7 @@ static inline int pirn_event_wait(struct pirn_hub *hub, struct pirn_event *event
     return pirn_fiber_await(hub, pirn_event_wait_start(event, pirn_fiber_self(hub), timeout_ns));
 }
 
-/** Lock a mutex. Returns 0; -EOWNERDEAD, and it is locked; or an error. */
+/** Lock a mutex. Returns 0; -EOWNERDEAD, when it is locked too; or an error. */
 static inline int pirn_mutex_lock(struct pirn_hub *hub, struct pirn_mutex *mutex,
                                   uint64_t timeout_ns)
 {
@@ -683,7 +684,7 @@ static inline int pirn_semaphore_acquire(struct pirn_hub *hub, struct pirn_semap
         hub, pirn_semaphore_acquire_start(semaphore, pirn_fiber_self(hub), units, timeout_ns));
 }
 
-/** Wait for a notification, and give up the mutex, which may be NULL, meanwhile. */
+/** Wait for a notification, with the mutex, which may be NULL, unlocked meanwhile. */
 static inline int pirn_condition_wait(struct pirn_hub *hub, struct pirn_condition *condition,
                                       struct pirn_mutex *mutex, uint64_t timeout_ns)
 {

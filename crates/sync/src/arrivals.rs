@@ -60,13 +60,12 @@ impl pirn_arrivals {
 
 /// Put an item into a linked queue from another thread, a signal handler or an interrupt.
 ///
-/// Cannot be refused for want of room. The item is in the queue in the next turn of the loop,
-/// behind those that the same thread has put before. A run of the loop does not go on for it: if
-/// only other threads put, call `pirn_hold` first. An item that comes after `pirn_queue_close` is
-/// put all the same.
+/// This cannot fail because something is full. The loop adds the item in its next turn, behind the
+/// items that the same thread has put before, also if the queue was closed meanwhile. The call does
+/// not keep `pirn_run` going: if only other threads put items, call `pirn_hold` first.
 ///
-/// @param hub   of the loop on which the queue is waited for
-/// @param link  the first field of the item, which is the queue's until it is got
+/// @param hub   the hub of the loop whose waiters wait for the queue
+/// @param link  the first field of the item, which belongs to the queue until it is got
 ///
 /// Returns 0, or -EINVAL: a NULL, or a queue that is not linked. Async-signal-safe. Cost: O(1),
 /// two system calls at most. Any thread. Since 0.1.

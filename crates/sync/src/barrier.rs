@@ -10,7 +10,7 @@ use core::ffi::c_int;
 use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant};
 use pirn_wait::{EINVAL, EPIPE, PIRN_WAITS, pirn_wait_kind, pirn_waiter, pirn_waiters};
 
-/// What is waited for: the other parties.
+/// What a waiter waits for: the other parties.
 pub const PIRN_FOR_BARRIER: u32 = 20u32;
 
 /// A number of parties that wait for each other. Prepare it with `pirn_barrier_init`. It is yours,
@@ -19,11 +19,11 @@ pub const PIRN_FOR_BARRIER: u32 = 20u32;
 #[derive(Default)]
 pub struct pirn_barrier {
     pub(crate) waiters: pirn_waiters,
-    /// How many parties it takes. To be read only.
+    /// How many parties it takes. Read only.
     pub parties: Cell<u32>,
-    /// How many parties wait now. To be read only.
+    /// How many parties wait now. Read only.
     pub arrived: Cell<u32>,
-    /// 1 if a party has left, until `pirn_barrier_reset`. To be read only.
+    /// 1 if a party has left, until `pirn_barrier_reset`. Read only.
     pub is_broken: Cell<u32>,
     reserved: Cell<u32>,
 }
@@ -54,10 +54,10 @@ pub unsafe extern "C" fn pirn_barrier_init(barrier: *mut pirn_barrier, parties: 
 
 /// Wait until all parties have arrived.
 ///
-/// The party that arrives last does not wait, and wakes the others. The barrier is then ready for
-/// the next round, also for parties that arrive before the others have run. A party that leaves
-/// because of its time limit, cancellation or `pirn_waiter_drop` breaks the barrier: all others
-/// get -EPIPE, and so does every later wait until `pirn_barrier_reset`.
+/// The party that arrives last does not wait, and wakes the others. Then the next round begins,
+/// also for parties that arrive before the others have run. A party that leaves because of its time
+/// limit, cancellation or `pirn_waiter_drop` breaks the barrier: all others get -EPIPE, and so does
+/// every later wait until `pirn_barrier_reset`.
 ///
 /// @param waiter      who waits; may be NULL if `timeout_ns` is 0
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: pass only as the last
@@ -66,10 +66,10 @@ pub unsafe extern "C" fn pirn_barrier_init(barrier: *mut pirn_barrier, parties: 
 /// Returns how many had arrived before, if this was the last party: parties - 1; `PIRN_WAITS`: the
 /// wait has begun, and ends with how many had arrived before, -EPIPE, -ETIMEDOUT or -ECANCELED.
 /// Or, with nothing begun:
-/// - -EAGAIN: `timeout_ns` is 0, and this is not the last party; the barrier is not broken by that
+/// - -EAGAIN: `timeout_ns` is 0, and this is not the last party; this does not break the barrier
 /// - -EPIPE: the barrier is broken
-/// - -EINVAL: `barrier` is NULL, or was never initialised; `waiter` is of another loop than those
-///   that wait already
+/// - -EINVAL: `barrier` is NULL, or was never initialised; `waiter` is of another loop than the
+///   others that wait
 /// - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
 /// - -EBUSY: `waiter` waits already
 ///
@@ -137,7 +137,7 @@ impl pirn_barrier {
     }
 }
 
-/// Make a barrier as it was at first. The waits of those who wait end with -EPIPE.
+/// Reset a barrier to its first state. Waits in progress end with -EPIPE.
 ///
 /// Returns 0, or -EINVAL: NULL, or it was never initialised. Cost: O(waiters). Loop thread. Since
 /// 0.1.
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn pirn_barrier_reset(barrier: *mut pirn_barrier) -> c_int
     0
 }
 
-/// A party has left: the others would wait in vain.
+/// Called when a party has left: breaks the barrier, because the others would wait in vain.
 unsafe extern "C" fn on_leave(waiter: *mut pirn_waiter) {
     // SAFETY: called with a live waiter.
     let waiter = unsafe { &*waiter };

@@ -2,7 +2,7 @@
     unsafe_code,
     reason = "C functions: raw pointers come in, and C functions are called"
 )]
-//! A condition: waiters that give up a mutex while they wait for a notification.
+//! A condition: waiters unlock a mutex while they wait for a notification.
 
 use core::cell::Cell;
 use core::ffi::c_int;
@@ -15,7 +15,7 @@ use pirn_wait::{
 
 use crate::mutex::pirn_mutex;
 
-/// What is waited for: a notification.
+/// What a waiter waits for: a notification.
 pub const PIRN_FOR_CONDITION: u32 = 19u32;
 
 /// Waiters for a notification. All zero is a condition for which nobody waits. It is yours, and
@@ -24,7 +24,7 @@ pub const PIRN_FOR_CONDITION: u32 = 19u32;
 #[derive(Default)]
 pub struct pirn_condition {
     pub(crate) waiters: pirn_waiters,
-    // That of the waiters in the list. NULL if they have none.
+    // The mutex of the waiters in the list; NULL: they have none.
     mutex: Cell<Option<NonNull<pirn_mutex>>>,
 }
 
@@ -34,14 +34,14 @@ static CONDITION: pirn_wait_kind = pirn_wait_kind {
     ..pirn_wait_kind::plain(PIRN_FOR_CONDITION)
 };
 
-// What a waiter has in `extra` until it runs: how deep it held the mutex, the result of its wait
-// except for the sign, and whether a notification was meant for it alone.
+// The parts of a waiter's `extra` until it runs: how often it had locked the mutex, the result of
+// its wait without the sign, and whether a notification was for this waiter alone.
 const DEPTH: usize = 0xffff;
 const RESULT: u32 = 16;
 const MOST_RESULT: usize = 0xfff;
 const IS_MEANT: usize = 1 << 28;
 
-/// How deep a waiter held the mutex, and the result of its wait.
+/// How often a waiter had locked the mutex, and the result of its wait.
 pub(crate) fn unpack(extra: usize) -> (u32, c_int) {
     let result = extra >> RESULT & MOST_RESULT;
     ((extra & DEPTH) as u32, -(result as c_int))
@@ -53,15 +53,14 @@ pub(crate) fn is_meant(waiter: &pirn_waiter) -> bool {
     waiter.extra().get() & IS_MEANT != 0
 }
 
-/// Wait for a notification, and give up a mutex meanwhile.
+/// Wait for a notification, with a mutex unlocked meanwhile.
 ///
-/// The mutex is unlocked, however often it was locked, and locked again as often when the wait is
-/// over, whatever the result. Neither time limits nor cancellation end the part of the wait that
-/// takes the mutex back. A waiter that is notified joins those who wait for the mutex at once, and
-/// runs when it owns it. There are no spurious wake-ups.
+/// The mutex is unlocked, however often it was locked. Whatever the result of the wait is, it is
+/// locked again as often before `wake` is called. Neither time limits nor cancellation end that
+/// part of the wait. A waiter that is notified joins the waiters of the mutex at once, and runs
+/// when it owns the mutex. There are no spurious wake-ups.
 ///
-/// @param mutex       owned by `waiter`, and the same one for all who wait at a time; or NULL:
-///                    there is no mutex
+/// @param mutex       owned by `waiter`, and the same for all that wait at a time; NULL: no mutex
 /// @param waiter      who waits
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit
 ///
@@ -69,7 +68,7 @@ pub(crate) fn is_meant(waiter: &pirn_waiter) -> bool {
 /// -EOWNERDEAD as `pirn_mutex_lock_start`. Or, with nothing begun and the mutex still locked:
 /// - -EAGAIN: `timeout_ns` is 0
 /// - -EPERM: `waiter` does not own `mutex`
-/// - -EINVAL: `condition` is NULL; others wait with another mutex, or with none, or on another loop
+/// - -EINVAL: `condition` is NULL; other waiters have another mutex, or none, or another loop
 /// - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
 /// - -EBUSY: `waiter` waits already
 ///
@@ -127,8 +126,7 @@ pub unsafe extern "C" fn pirn_condition_wait_start(
 
 impl pirn_condition {
     fn mutex(&self) -> Option<&pirn_mutex> {
-        // SAFETY: a waiter in the list has given it up for the time of its wait, and it stays as
-        // documented.
+        // SAFETY: the waiters in the list lock the mutex again, so it stays, as documented.
         self.mutex.get().map(|mutex| unsafe { mutex.as_ref() })
     }
 
@@ -150,7 +148,7 @@ impl pirn_condition {
         notified
     }
 
-    /// The notification of a waiter that was dropped before it ran goes to the next one.
+    /// Gives the notification of a waiter that was dropped before it ran to the next one.
     fn pass_on(&self, waiter: &pirn_waiter) {
         if waiter.extra().get() & IS_MEANT != 0 {
             self.notify(1);
@@ -158,11 +156,11 @@ impl pirn_condition {
     }
 }
 
-/// Notify those who have waited longest. Who comes later is not notified.
+/// Notify the waiters that have waited longest. Waits that begin later are not affected.
 ///
-/// The caller need not own the mutex, though it usually does.
+/// The caller need not own the mutex.
 ///
-/// @param count  how many at most; UINT32_MAX: all
+/// @param count  how many waiters at most; UINT32_MAX: all
 ///
 /// Returns how many were notified, at most 2^31 - 1; -EINVAL: NULL. Cost: O(notified). Loop
 /// thread. Since 0.1.
@@ -178,7 +176,7 @@ pub unsafe extern "C" fn pirn_condition_notify(
     c_int::try_from(condition.notify(count)).unwrap_or(c_int::MAX)
 }
 
-/// The condition of a waiter, whatever that waits for now.
+/// The condition of a waiter, which may wait for the mutex already.
 fn condition_of(waiter: &pirn_waiter) -> &pirn_condition {
     let condition = core::ptr::with_exposed_provenance::<pirn_condition>(waiter.word());
     // SAFETY: the word of a wait for a condition is its address, and it outlives the wait as
@@ -186,7 +184,7 @@ fn condition_of(waiter: &pirn_waiter) -> &pirn_condition {
     unsafe { &*condition }
 }
 
-/// Time or cancellation ends the wait: the mutex is taken back first.
+/// Called when time or cancellation ends the wait: the waiter locks the mutex first.
 unsafe extern "C" fn on_quit(waiter: *mut pirn_waiter, result: c_int) -> c_int {
     // SAFETY: called with a live waiter.
     let waiter = unsafe { &*waiter };
@@ -199,21 +197,21 @@ unsafe extern "C" fn on_quit(waiter: *mut pirn_waiter, result: c_int) -> c_int {
     1
 }
 
-/// Where there is no mutex: a waiter that was notified was dropped before it ran.
+/// Without a mutex: called when a waiter that was notified is dropped before it ran.
 unsafe extern "C" fn on_undo(waiter: *mut pirn_waiter, _result: c_int) {
     // SAFETY: called with a live waiter.
     let waiter = unsafe { &*waiter };
     condition_of(waiter).pass_on(waiter);
 }
 
-/// A waiter that was notified was dropped before it had the mutex back.
+/// Called when a waiter that was notified is dropped before it owns the mutex again.
 pub(crate) unsafe extern "C" fn on_leave_taken_back(waiter: *mut pirn_waiter) {
     // SAFETY: called with a live waiter.
     let waiter = unsafe { &*waiter };
     condition_of(waiter).pass_on(waiter);
 }
 
-/// A waiter that had the mutex back was dropped before it ran.
+/// Called when a waiter that owns the mutex again is dropped before it ran.
 pub(crate) unsafe extern "C" fn on_undo_taken_back(waiter: *mut pirn_waiter, result: c_int) {
     // SAFETY: called with a live waiter.
     let waiter = unsafe { &*waiter };

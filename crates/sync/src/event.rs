@@ -12,7 +12,7 @@ use pirn_wait::functions::{
 };
 use pirn_wait::{EINVAL, pirn_hub, pirn_remote, pirn_wait_kind, pirn_waiter, pirn_waiters};
 
-/// What is waited for: an event.
+/// What a waiter waits for: an event.
 pub const PIRN_FOR_EVENT: u32 = 16u32;
 
 /// A flag that programs wait for. All zero is an event that is not set. It is yours, and must stay
@@ -37,7 +37,7 @@ static EVENT: pirn_wait_kind = pirn_wait_kind::plain(PIRN_FOR_EVENT);
 /// Returns 0: the event is set; `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT or
 /// -ECANCELED. Or, with nothing begun:
 /// - -EAGAIN: `timeout_ns` is 0, and the event is not set
-/// - -EINVAL: `event` is NULL, or `waiter` is of another loop than those that wait already
+/// - -EINVAL: `event` is NULL, or `waiter` is of another loop than the others that wait
 /// - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
 /// - -EBUSY: `waiter` waits already
 ///
@@ -83,7 +83,7 @@ impl pirn_event {
     }
 }
 
-/// Set an event. All who wait now are woken, even if the event is cleared before they run.
+/// Set an event. All waiters that wait now are woken, even if the event is cleared before they run.
 ///
 /// Returns 0, also if it is set already; -EINVAL: NULL. Cost: O(waiters). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
@@ -99,10 +99,11 @@ pub unsafe extern "C" fn pirn_event_set(event: *mut pirn_event) -> c_int {
 /// Set an event from another thread, a signal handler or an interrupt. It is set in the next turn
 /// of the loop.
 ///
-/// Cannot be refused for want of room: several calls before that turn are one. A run of the loop
-/// does not go on for it: if only other threads can end a wait, call `pirn_hold` first.
+/// This cannot fail because something is full. Several calls before that turn have the effect of
+/// one. The call does not keep `pirn_run` going: if only other threads can end a wait, call
+/// `pirn_hold` first.
 ///
-/// @param hub    of the loop on which the event is waited for
+/// @param hub    the hub of the loop whose waiters wait for the event
 /// @param event  must stay where it is until that turn
 ///
 /// Returns 0, or -EINVAL: a NULL. Async-signal-safe. Cost: O(1), two system calls at most. Any

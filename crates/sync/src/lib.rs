@@ -1,4 +1,4 @@
-//! A layer above the core of pirn: objects that programs wait for, and by which they work together.
+//! A layer above the core of pirn: objects that programs wait for.
 //!
 //! | module | object | what ends a wait |
 //! |---|---|---|
@@ -10,19 +10,19 @@
 //! | `queue` | `pirn_queue` | there is an item, or room for one, or everything is done |
 //!
 //! `storage` keeps the items of a queue, in one of three orders or linked through themselves.
-//! `arrivals` has the items that other threads put.
+//! `arrivals` has the items that other threads have put.
 //!
 //! `safe` has the same objects for Rust programs, without `unsafe`, with the feature of that name:
 //! [`Event`], [`Mutex`], [`Semaphore`], [`Condition`], [`Barrier`], [`Queue`]. Begin there.
 //!
-//! All objects work alike. A function that ends in `_start` first tries. If it has to wait, it
-//! adds the waiter to a list of the object. Whatever changes the object calls its `serve`, the
-//! only function that grants: it gives to the waiters at the front of the list what there is, in
-//! order, before they run. So nobody overtakes, and nobody is woken to find that somebody else was
-//! faster.
+//! All objects work alike. A function whose name ends in `_start` first tries. If it has to wait,
+//! it adds the waiter to a list of the object. Every function that changes the object calls its
+//! `serve`, the only function that grants. `serve` gives the waiters at the front of the list what
+//! there is, in order, before they run. So no waiter overtakes another, and no waiter is woken in
+//! vain.
 //!
-//! The rules of every wait are in the crate `pirn-wait`, through whose C functions this layer
-//! waits. All memory is the caller's, and is only ever borrowed shared: the fields are `Cell`s.
+//! The rules of every wait are in the crate `pirn-wait`. This layer calls its C functions. All
+//! memory is the caller's. It is only ever borrowed shared: the fields are `Cell`s.
 
 #![no_std]
 #![allow(non_camel_case_types)]

@@ -14,26 +14,27 @@ use pirn_wait::{
     pirn_waiter, pirn_waiters,
 };
 
-/// What is waited for: a mutex.
+/// What a waiter waits for: a mutex.
 pub const PIRN_FOR_MUTEX: u32 = 17u32;
 
-/// Option of `pirn_mutex_init`: its owner can lock the mutex again, and has to unlock it as often.
+/// Option of `pirn_mutex_init`: the owner can lock the mutex again, and must unlock it as often.
 pub const PIRN_MUTEX_RECURSIVE: u32 = 1u32 << 0;
 
-/// Its last owner has ended and left it locked: in `options`.
+/// In `options`: the last owner has ended without unlocking the mutex.
 const IS_ORPHAN: u32 = 0x8000_0000;
 
-/// The deepest recursion: what a condition can restore.
+/// How often an owner can lock a mutex: as often as a condition can restore.
 pub(crate) const MOST_DEPTH: u32 = 0xffff;
 
-/// A lock. All zero is one that nobody holds, and that is not recursive. It is yours, and must stay
-/// where it is while it is locked.
+/// A lock. All zero is a mutex that is not locked and not recursive. The memory is yours, and must
+/// stay where it is while the mutex is locked.
 ///
-/// Only a program whose critical section waits needs it: between two waits nobody else runs.
+/// A program needs it only if it waits while it uses what the mutex protects: between two waits no
+/// other program of the loop runs.
 #[repr(C)]
 #[derive(Default)]
 pub struct pirn_mutex {
-    // First, so that what is held has the mutex's address.
+    // The first field, so that its address is the mutex's.
     held: pirn_held,
     waiters: pirn_waiters,
     // How often its owner has locked it.
@@ -47,7 +48,7 @@ static MUTEX: pirn_wait_kind = pirn_wait_kind {
     ..pirn_wait_kind::plain(PIRN_FOR_MUTEX)
 };
 
-/// Of the waiters of a condition that take the mutex back.
+/// For waiters of a condition, which lock the mutex again.
 static TAKEN_BACK: pirn_wait_kind = pirn_wait_kind {
     flags: PIRN_WAIT_FIRM,
     leave: Some(crate::condition::on_leave_taken_back),
@@ -76,22 +77,22 @@ pub unsafe extern "C" fn pirn_mutex_init(mutex: *mut pirn_mutex, options: u32) -
 
 /// Lock a mutex. The waiter owns it from then on.
 ///
-/// The mutex is handed over: from the moment in which its owner unlocks it, it belongs to the
-/// waiter that has waited longest, before that runs. The owner must unlock the mutex, or be
-/// dropped, before its memory is used for something else.
+/// The mutex is handed over: as soon as the owner unlocks it, it belongs to the waiter that has
+/// waited longest, before that waiter runs. The owner must unlock the mutex, or end
+/// (`pirn_waiter_end`), before the memory of the waiter is used for something else.
 ///
-/// @param waiter      who is to own it
+/// @param waiter      the new owner
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
 ///
-/// Returns 0: it is locked; -EOWNERDEAD: it is locked too, and its last owner has ended without
-/// unlocking it, so check what it protects; `PIRN_WAITS`: the wait has begun, and ends with 0,
-/// -EOWNERDEAD, -ETIMEDOUT or -ECANCELED. Or, with nothing begun:
+/// Returns 0: the mutex is locked; -EOWNERDEAD: it is locked too, but the last owner has ended
+/// without unlocking it, so check the data that it protects; `PIRN_WAITS`: the wait has begun, and
+/// ends with 0, -EOWNERDEAD, -ETIMEDOUT or -ECANCELED. Or, with nothing begun:
 /// - -EAGAIN: `timeout_ns` is 0, and it is locked
 /// - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback; or it owns the
 ///   mutex already, and that is not recursive; or `timeout_ns` is `PIRN_FOREVER`, and its owner
 ///   waits without a limit for a mutex that `waiter` owns, directly or through other owners
 /// - -EOVERFLOW: the owner has locked it 65535 times
-/// - -EINVAL: `mutex` is NULL, or `waiter` is of another loop than those that wait already
+/// - -EINVAL: `mutex` is NULL, or `waiter` is of another loop than the others that wait
 /// - -EBUSY: `waiter` waits already
 ///
 /// Cost: O(1); with `PIRN_FOREVER`, where it has to wait, O(owners that wait for one another). Loop
@@ -171,7 +172,7 @@ impl pirn_mutex {
             .is_some_and(|owner| core::ptr::eq(owner, waiter))
     }
 
-    /// Gives the mutex, which nobody owns, to a waiter. Returns what the waiter is to be told.
+    /// Gives the mutex, which has no owner, to a waiter. Returns the result of the waiter's wait.
     fn give_to(&self, waiter: &pirn_waiter, depth: u32) -> c_int {
         self.held.attach(waiter, Some(on_abandon));
         self.depth.set(depth);
@@ -195,7 +196,7 @@ impl pirn_mutex {
         0
     }
 
-    /// Its owner gives it up, however often it was locked. Returns how often.
+    /// Unlocks the mutex completely, and returns how often it was locked.
     pub(crate) fn pass_on(&self) -> u32 {
         let depth = self.depth.take();
         self.held.detach();
@@ -203,7 +204,7 @@ impl pirn_mutex {
         depth
     }
 
-    /// It goes to the one who has waited longest, if nobody owns it.
+    /// Gives the mutex to the waiter that has waited longest, if it has no owner.
     fn serve(&self) {
         if self.held.owner().is_some() {
             return;
@@ -225,7 +226,7 @@ impl pirn_mutex {
         unsafe { pirn_waiter_grant(first, result) };
     }
 
-    /// A waiter of a condition joins those who wait for the mutex, to have it back.
+    /// Moves a waiter of a condition to the waiters of the mutex, to lock it again.
     pub(crate) fn take_back(&self, waiter: &pirn_waiter) {
         // SAFETY: it waits for a condition; the mutex outlives its waiters as documented.
         unsafe {
@@ -239,7 +240,7 @@ impl pirn_mutex {
         self.serve();
     }
 
-    /// What a waiter was given, and has not seen, goes to the next one.
+    /// Takes the mutex from a waiter that was dropped before it ran, and gives it to the next one.
     pub(crate) fn take_from(&self, waiter: &pirn_waiter, result: c_int) {
         if !self.is_owned_by(waiter) {
             return;
@@ -250,10 +251,11 @@ impl pirn_mutex {
         self.pass_on();
     }
 
-    /// True if the owner waits for ever for a mutex of the waiter's, or for one whose owner does.
+    /// True if the owner waits without a limit for a mutex that `waiter` owns, directly or through
+    /// other owners.
     fn is_locked_behind(&self, waiter: &pirn_waiter) -> bool {
-        // A ring that the waiter is no part of never leads to it: this one is left behind at every
-        // power of two, and met again.
+        // Owners that wait in a ring without `waiter` would be followed for ever. So one of them is
+        // remembered at every power of two steps, and meeting it again ends the search.
         let (mut mark, mut steps) = (self, 0u32);
         let mut at = self;
         while let Some(owner) = at.held.owner() {
@@ -280,7 +282,7 @@ impl pirn_mutex {
     }
 }
 
-/// A waiter that was given the mutex was dropped before it ran.
+/// Called when a waiter that was given the mutex is dropped before it ran.
 unsafe extern "C" fn on_undo(waiter: *mut pirn_waiter, result: c_int) {
     // SAFETY: called with a live waiter.
     let waiter = unsafe { &*waiter };
@@ -289,10 +291,9 @@ unsafe extern "C" fn on_undo(waiter: *mut pirn_waiter, result: c_int) {
     mutex.take_from(waiter, result);
 }
 
-/// The owner has ended.
+/// Called when the owner has ended.
 unsafe extern "C" fn on_abandon(held: *mut pirn_held) {
-    // SAFETY: what is held is the first field of a mutex, which stays where it is while it is
-    // locked.
+    // SAFETY: `held` is the first field of a mutex, which stays where it is while it is locked.
     let mutex = unsafe { &*held.cast::<pirn_mutex>() };
     mutex.options.set(mutex.options.get() | IS_ORPHAN);
     mutex.depth.set(0);

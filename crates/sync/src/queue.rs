@@ -16,12 +16,12 @@ use crate::arrivals::pirn_arrivals;
 use crate::end_all;
 use crate::storage::{pirn_items, pirn_queue_before_fn};
 
-/// What is waited for: an item, room for one, or the end of all.
+/// What a waiter waits for: an item, room for one, or the end of all.
 pub const PIRN_FOR_QUEUE: u32 = 21u32;
 
-/// How a queue is closed: items that are in it can still be got.
+/// For `pirn_queue_close`: items that are in the queue can still be got.
 pub const PIRN_QUEUE_DRAIN: u32 = 0u32;
-/// How a queue is closed: it is emptied, and its items count as done.
+/// For `pirn_queue_close`: the queue is emptied, and its items count as done.
 pub const PIRN_QUEUE_NOW: u32 = 1u32;
 
 /// A queue. Prepare it with `pirn_queue_init`. It is yours, and must stay where it is while a
@@ -34,10 +34,10 @@ pub struct pirn_queue {
     pub(crate) items: pirn_items,
     // How many items were put and are not done.
     unfinished: Cell<u64>,
-    // How many items are promised to getters that have not run yet. They stay where they are until
-    // then, so that a promise can be taken back at any time.
+    // How many items are reserved for getters that have not run yet. They stay in the queue until
+    // then, so that a reservation can be undone at any time.
     claims: Cell<u32>,
-    // `OPEN`, or one above how it was closed.
+    // `OPEN`, or one more than the `how` of `pirn_queue_close`.
     closed: Cell<u32>,
     // The items that other threads have put.
     pub(crate) arrivals: pirn_arrivals,
@@ -62,13 +62,13 @@ static PUT: pirn_wait_kind = pirn_wait_kind {
 
 static JOIN: pirn_wait_kind = PUT;
 
-/// Prepare a queue, which is empty and open. Nobody must wait for it.
+/// Prepare a queue: empty and open. There must be no waiters.
 ///
-/// Four arguments describe one of two things. A bounded queue copies its items into an array of
-/// yours. The items of a linked queue (`PIRN_QUEUE_LINKED`) are structs of yours that begin with a
-/// `struct pirn_link`: it has no bound, and takes items from other threads.
+/// There are two kinds. A bounded queue copies its items into an array of yours. The items of a
+/// linked queue (`PIRN_QUEUE_LINKED`) are structs of yours that begin with a `struct pirn_link`. It
+/// has no bound, and other threads can put items into it.
 ///
-/// @param storage    bounded: the array, which the queue has as long as it is in use; aligned as
+/// @param storage    bounded: the array, which must stay while the queue is in use, aligned as
 ///                   `before` needs it. Linked: NULL
 /// @param size       bounded: bytes of the array: room for `size / item_size` items, at most 2^30.
 ///                   Linked: 0
@@ -109,19 +109,20 @@ pub unsafe extern "C" fn pirn_queue_init(
 
 /// Put an item into a queue.
 ///
-/// The item is copied when there is room. If the wait has begun, it must stay where it is until the
-/// wait is over. A waiter that was granted its wait has put its item, also if it is then dropped.
+/// The item is copied when there is room. If this returns `PIRN_WAITS`, the item must stay where it
+/// is until the wait is over. If the waiter is dropped after the grant, the item stays in the
+/// queue.
 ///
 /// @param waiter      who waits; may be NULL if `timeout_ns` is 0
-/// @param item        bounded: where the item is. Linked: the struct itself, which is the queue's
-///                    until it is got
+/// @param item        bounded: the address of the item. Linked: the struct itself, which belongs to
+///                    the queue until it is got
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
 ///
 /// Returns 0: the item is in the queue; `PIRN_WAITS`: the wait has begun, and ends with 0,
 /// -ETIMEDOUT, -ECANCELED or -ESHUTDOWN. Or, with nothing begun:
 /// - -EAGAIN: `timeout_ns` is 0, and the queue is full
 /// - -ESHUTDOWN: the queue is closed
-/// - -EINVAL: a NULL; or `waiter` is of another loop than those that wait already
+/// - -EINVAL: a NULL; or `waiter` is of another loop than the others that wait
 /// - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
 /// - -EBUSY: `waiter` waits already
 ///
@@ -170,9 +171,9 @@ pub unsafe extern "C" fn pirn_queue_put_start(
 
 /// Get the first item of a queue.
 ///
-/// Items are promised to those who wait in the order of their coming, and copied when they run: so
-/// it is the order of the queue, and not of the waiters, that decides which item is got. If the
-/// wait has begun, `item` must stay where it is until the wait is over.
+/// An item is reserved for the waiter that has waited longest, and copied when the waiter runs.
+/// Which item that is, is decided then, by the order of the queue. If this returns `PIRN_WAITS`,
+/// the memory at `item` must stay until the wait is over.
 ///
 /// @param waiter      who waits; may be NULL if `timeout_ns` is 0
 /// @param item        where the item is written; linked: where its address is written
@@ -180,9 +181,9 @@ pub unsafe extern "C" fn pirn_queue_put_start(
 ///
 /// Returns 0: the item is there; `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT,
 /// -ECANCELED or -ESHUTDOWN. Or, with nothing begun:
-/// - -EAGAIN: `timeout_ns` is 0, and the queue is empty, or all items are promised
-/// - -ESHUTDOWN: the queue is closed, and empty, or all items are promised
-/// - -EINVAL: a NULL; or `waiter` is of another loop than those that wait already
+/// - -EAGAIN: `timeout_ns` is 0, and the queue is empty or all items are reserved
+/// - -ESHUTDOWN: the queue is closed, and it is empty or all items are reserved
+/// - -EINVAL: a NULL; or `waiter` is of another loop than the others that wait
 /// - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
 /// - -EBUSY: `waiter` waits already
 ///
@@ -229,23 +230,23 @@ pub unsafe extern "C" fn pirn_queue_get_start(
 }
 
 impl pirn_queue {
-    /// How many items are not promised.
+    /// How many items are not reserved.
     fn free_items(&self) -> u32 {
         self.items.count() - self.claims.get()
     }
 
-    /// Takes an item in.
+    /// Adds an item.
     ///
     /// # Safety
     ///
-    /// There is room; `item` is one.
+    /// There is room, and `item` is an item as for `pirn_queue_put_start`.
     pub(crate) unsafe fn accept(&self, item: *const c_void) {
         self.unfinished.set(self.unfinished.get() + 1);
         // SAFETY: the caller promises it.
         unsafe { self.items.put(item) };
     }
 
-    /// Lets those in who wait to put, and promises items to those who wait to get.
+    /// Adds the items of waiting putters, and reserves items for waiting getters.
     pub(crate) fn serve(&self) {
         while let Some(putter) = self.putters.first().filter(|_| !self.items.is_full()) {
             let item = core::ptr::with_exposed_provenance(putter.word());
@@ -261,7 +262,7 @@ impl pirn_queue {
         }
     }
 
-    /// So many items are done.
+    /// Counts items as done, and ends the waits of the joiners if all are.
     fn finish(&self, count: u64) {
         let left = self.unfinished.get().saturating_sub(count);
         self.unfinished.set(left);
@@ -307,7 +308,7 @@ fn queue_of(waiter: &pirn_waiter) -> &pirn_queue {
     unsafe { &*waiter.object().cast::<pirn_queue>() }
 }
 
-/// A getter that was promised an item is about to run.
+/// Called when a getter for which an item is reserved is about to run.
 unsafe extern "C" fn on_take(waiter: *mut pirn_waiter, result: c_int) -> c_int {
     // SAFETY: called with a live waiter.
     let waiter = unsafe { &*waiter };
@@ -320,14 +321,14 @@ unsafe extern "C" fn on_take(waiter: *mut pirn_waiter, result: c_int) -> c_int {
     }
     queue.claims.set(queue.claims.get() - 1);
     let item = core::ptr::with_exposed_provenance_mut(waiter.word());
-    // SAFETY: the item that was promised is there; the room for it stays until the wait is over, as
+    // SAFETY: the reserved item is there; the memory for it stays until the wait is over, as
     // documented.
     unsafe { queue.items.take(item) };
     queue.serve();
     0
 }
 
-/// A getter that was promised an item was dropped before it ran.
+/// Called when a getter for which an item is reserved is dropped before it ran.
 unsafe extern "C" fn on_undo_get(waiter: *mut pirn_waiter, result: c_int) {
     // SAFETY: called with a live waiter.
     let queue = queue_of(unsafe { &*waiter });
@@ -339,10 +340,10 @@ unsafe extern "C" fn on_undo_get(waiter: *mut pirn_waiter, result: c_int) {
 
 /// Close a queue: nothing can be put any more.
 ///
-/// Those who wait to put get -ESHUTDOWN, and so do those who wait to get. With `PIRN_QUEUE_DRAIN`
-/// items that are in the queue can still be got. With `PIRN_QUEUE_NOW` the queue is emptied: also
-/// getters that were promised an item and have not run get -ESHUTDOWN, and `pirn_queue_join` waits
-/// only for the items that were got before.
+/// Waits in progress end with -ESHUTDOWN. With `PIRN_QUEUE_DRAIN` items that are in the queue can
+/// still be got. With `PIRN_QUEUE_NOW` the queue is emptied: getters for which an item is reserved,
+/// and that have not run, get -ESHUTDOWN too, and `pirn_queue_join` waits only for the items that
+/// were got before.
 ///
 /// @param how  `PIRN_QUEUE_DRAIN` or `PIRN_QUEUE_NOW`, which also empties a queue that was closed
 ///             before; a linked queue can only be drained
@@ -371,7 +372,7 @@ pub unsafe extern "C" fn pirn_queue_close(queue: *mut pirn_queue, how: u32) -> c
     0
 }
 
-/// Say that an item that was got is done: see `pirn_queue_join`.
+/// Count an item that was got as done: see `pirn_queue_join`.
 ///
 /// Returns 0, or -EINVAL: NULL, or it was called more often than items were put. Cost: O(1), for
 /// the last item O(joiners). Loop thread. Since 0.1.
@@ -388,7 +389,7 @@ pub unsafe extern "C" fn pirn_queue_done(queue: *mut pirn_queue) -> c_int {
     0
 }
 
-/// Wait until every item that was put is done: `pirn_queue_done` was called for each.
+/// Wait until `pirn_queue_done` was called for every item that was put.
 ///
 /// @param waiter      who waits; may be NULL if `timeout_ns` is 0
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only look
@@ -396,7 +397,7 @@ pub unsafe extern "C" fn pirn_queue_done(queue: *mut pirn_queue) -> c_int {
 /// Returns 0: all are done; `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT or
 /// -ECANCELED. Or, with nothing begun:
 /// - -EAGAIN: `timeout_ns` is 0, and some are not done
-/// - -EINVAL: `queue` is NULL, or `waiter` is of another loop than those that wait already
+/// - -EINVAL: `queue` is NULL, or `waiter` is of another loop than the others that wait
 /// - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
 /// - -EBUSY: `waiter` waits already
 ///
@@ -432,8 +433,8 @@ pub unsafe extern "C" fn pirn_queue_join_start(
     }
 }
 
-/// Return how many items can be got without a wait: those in the queue that are not promised; at
-/// most 2^31 - 1; -EINVAL: NULL. Cost: O(1). Loop thread. Since 0.1.
+/// Return how many items can be got without a wait, at most 2^31 - 1: those in the queue that are
+/// not reserved. -EINVAL: NULL. Cost: O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_queue_size(queue: *const pirn_queue) -> c_int {
     // SAFETY: NULL, or initialised, as documented.

@@ -10,18 +10,18 @@ use core::ffi::c_int;
 use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant};
 use pirn_wait::{EINVAL, EOVERFLOW, pirn_wait_kind, pirn_waiter, pirn_waiters};
 
-/// What is waited for: units of a semaphore.
+/// What a waiter waits for: units of a semaphore.
 pub const PIRN_FOR_SEMAPHORE: u32 = 18u32;
 
-/// A number of units. All zero is a semaphore with none, to which any number can be released. It is
+/// A number of units. All zero is a semaphore without units and without a maximum. The memory is
 /// yours, and must stay where it is while a waiter waits for it.
 #[repr(C)]
 #[derive(Default)]
 pub struct pirn_semaphore {
     pub(crate) waiters: pirn_waiters,
-    /// How many units are free. To be read only.
+    /// How many units are free. Read only.
     pub value: Cell<u32>,
-    /// How many units can be free at most; 0: any number. To be read only.
+    /// The maximum of free units; 0: no maximum. Read only.
     pub most: Cell<u32>,
 }
 
@@ -34,7 +34,7 @@ static SEMAPHORE: pirn_wait_kind = pirn_wait_kind {
 /// Prepare a semaphore. Nobody must wait for it.
 ///
 /// @param value  how many units are free
-/// @param most   how many can be free at most: releasing more is an error; 0: any number
+/// @param most   the maximum of free units: releasing more is an error; 0: no maximum
 ///
 /// Returns 0, or -EINVAL: NULL, or `value` is above `most`. Cost: O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
@@ -58,8 +58,8 @@ pub unsafe extern "C" fn pirn_semaphore_init(
 
 /// Acquire units of a semaphore.
 ///
-/// First come, first served: a waiter that wants more units than there are holds back those behind
-/// it.
+/// First come, first served: if the first waiter wants more units than there are, the waiters
+/// behind it wait too.
 ///
 /// @param waiter      who waits; may be NULL if `timeout_ns` is 0
 /// @param units       how many, 1 or more; all at once
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn pirn_semaphore_init(
 /// -ETIMEDOUT or -ECANCELED. Or, with nothing begun:
 /// - -EAGAIN: `timeout_ns` is 0, and there are not enough units or others wait
 /// - -EINVAL: `semaphore` is NULL; `units` is 0, or above `most`; `waiter` is of another loop than
-///   those that wait already
+///   the others that wait
 /// - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
 /// - -EBUSY: `waiter` waits already
 ///
@@ -125,9 +125,9 @@ impl pirn_semaphore {
     }
 }
 
-/// Release units of a semaphore. Who acquired them does not matter.
+/// Release units of a semaphore. They need not have been acquired before.
 ///
-/// Those who have waited longest are given the units at once, before they run.
+/// The waiters that have waited longest get the units at once, before they run.
 ///
 /// @param units  how many, 1 or more
 ///
@@ -158,7 +158,7 @@ pub unsafe extern "C" fn pirn_semaphore_release(
     0
 }
 
-/// A waiter has left: those behind it may want less.
+/// Called when a waiter has left: the waiters behind it may want fewer units.
 unsafe extern "C" fn on_leave(waiter: *mut pirn_waiter) {
     // SAFETY: called with a live waiter.
     let waiter = unsafe { &*waiter };
@@ -166,7 +166,7 @@ unsafe extern "C" fn on_leave(waiter: *mut pirn_waiter) {
     unsafe { &*waiter.object().cast::<pirn_semaphore>() }.serve();
 }
 
-/// The units of a waiter that was dropped go to those behind it.
+/// Called when a waiter that got its units is dropped: they go to the waiters behind it.
 unsafe extern "C" fn on_undo(waiter: *mut pirn_waiter, _result: c_int) {
     // SAFETY: called with a live waiter.
     let waiter = unsafe { &*waiter };

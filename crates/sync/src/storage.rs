@@ -13,34 +13,34 @@ use core::ptr::{null_mut, swap_nonoverlapping};
 pub const PIRN_QUEUE_FIFO: u32 = 0u32;
 /// The order of a queue: the item that was put last is got first.
 pub const PIRN_QUEUE_LIFO: u32 = 1u32;
-/// The order of a queue: the item before which no other belongs is got first. Equal ones come in
-/// any order. Putting and getting cost O(log n) comparisons and swaps.
+/// The order of a queue: the item before which no other belongs is got first. Equal items are got
+/// in any order. To put or get one costs O(log n) comparisons and swaps.
 pub const PIRN_QUEUE_PRIORITY: u32 = 2u32;
-/// With `PIRN_QUEUE_FIFO` or `PIRN_QUEUE_LIFO`: items link themselves. There is no storage and no
-/// bound. An item is a struct of yours that begins with a `struct pirn_link`.
+/// Option, with `PIRN_QUEUE_FIFO` or `PIRN_QUEUE_LIFO`: items are linked, and not copied. There is
+/// no array and no bound. An item is a struct of yours that begins with a `struct pirn_link`.
 pub const PIRN_QUEUE_LINKED: u32 = 1u32 << 4;
 
 /// True (not 0) if the item at `a` is to be got before the item at `b`. Must not call the library.
 pub type pirn_queue_before_fn =
     Option<unsafe extern "C" fn(a: *const c_void, b: *const c_void) -> c_int>;
 
-/// What an item of a linked queue begins with. It is the queue's while the item is in the queue.
+/// The beginning of an item of a linked queue. The queue uses it while the item is in the queue.
 #[repr(C)]
 pub struct pirn_link {
     pub(crate) next: Cell<*mut pirn_link>,
 }
 
-/// Where the items of a queue are. Opaque.
+/// The items of a queue. Opaque.
 #[repr(C)]
 pub struct pirn_items {
-    // The array, or the first item of those that are linked.
+    // The array, or the first linked item.
     first: Cell<*mut c_void>,
-    // The last item of those that are linked.
+    // The last linked item.
     last: Cell<*mut pirn_link>,
     before: pirn_queue_before_fn,
     item_size: u32,
     capacity: u32,
-    // Of a FIFO: the place of the first item.
+    // For a FIFO: the place of the first item.
     head: Cell<u32>,
     count: Cell<u32>,
     order: u32,
@@ -50,7 +50,7 @@ pub struct pirn_items {
 type Storage = pirn_items;
 
 impl Storage {
-    /// An empty array, or a list. `None`: the arguments contradict each other.
+    /// No items, in an array or linked. `None`: the arguments contradict each other.
     pub(crate) fn new(
         array: *mut c_void,
         size: usize,
@@ -95,7 +95,7 @@ impl Storage {
         self.count.get() >= self.capacity
     }
 
-    /// Forgets all items.
+    /// Removes all items.
     pub(crate) fn clear(&self) {
         self.count.set(0);
         self.head.set(0);
@@ -105,7 +105,7 @@ impl Storage {
         }
     }
 
-    /// Adds an item: there is room.
+    /// Adds an item. There must be room.
     ///
     /// # Safety
     ///
@@ -133,7 +133,7 @@ impl Storage {
         }
     }
 
-    /// Takes the first item out: there is one.
+    /// Takes the first item out. There must be one.
     ///
     /// # Safety
     ///
@@ -169,7 +169,7 @@ impl Storage {
 
     // ---- the array ----
 
-    /// `at`, below twice the capacity, in the ring.
+    /// The place in the ring of `at`, which is below twice the capacity.
     fn around(&self, at: u32) -> u32 {
         if at >= self.capacity {
             at - self.capacity
@@ -196,7 +196,7 @@ impl Storage {
             .is_some_and(|before| unsafe { before(a.cast(), b.cast()) } != 0)
     }
 
-    /// A heap: each item comes before the two below it. The item at `at` may belong higher up.
+    /// Moves the item at `at` up the heap, in which each item comes before the two below it.
     fn rise(&self, mut at: u32) {
         while at != 0 {
             let above = (at - 1) / 2;
@@ -208,7 +208,7 @@ impl Storage {
         }
     }
 
-    /// The first of `count` items may belong further down.
+    /// Moves the first of `count` items down the heap.
     fn sink(&self, count: u32) {
         let mut at = 0;
         loop {
