@@ -343,7 +343,7 @@ fn cargo_c_installs_the_same_tree() {
     let _ = std::fs::remove_dir_all(&stage);
     let mut command = support::cargo(&scratch("cinstall-target"));
     command
-        .args(["cinstall", "--quiet", "-p", "pirn-capi"])
+        .args(["cinstall", "-p", "pirn-capi"])
         .arg(format!("--prefix={PREFIX}"))
         .arg(format!("--libdir={PREFIX}/lib"))
         .arg(format!("--destdir={}", stage.display()));
