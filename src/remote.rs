@@ -69,8 +69,8 @@ use crate::wake::{Owned, Wake};
 /// A turn with at least this many posts is part of a burst: before the next wait, the loop lets
 /// further posts gather.
 pub(crate) const BURST: usize = 8;
-/// How long it does so, in pauses of the processor, which take 10 to 40 ns each. On machines without
-/// an operating system no other thread posts during a pause.
+/// How long it does so, in pauses of the processor, which take 10 to 40 ns each. On machines
+/// without an operating system no other thread posts during a pause.
 const PAUSES: usize = if cfg!(host_only) { 0 } else { 100 };
 
 /// What other threads may use of a loop. Each method says which thread may call it: any thread, or
@@ -235,9 +235,9 @@ impl<'a, W: Wake> Shared<'a, W> {
     /// Pauses for one to four microseconds, so that further posts gather. Loop thread.
     ///
     /// The loop is usually faster than the threads that post to it. Without the pause it catches up
-    /// with them again and again. Then each turn makes its system calls for a few messages and takes
-    /// the cache line of `tail` from the posters several times, or the loop sleeps, and a poster
-    /// makes the system call that wakes it.
+    /// with them again and again. Then each turn makes its system calls for a few messages and
+    /// takes the cache line of `tail` from the posters several times, or the loop sleeps, and a
+    /// poster makes the system call that wakes it.
     #[cold]
     #[inline(never)]
     pub(crate) fn let_posts_gather(&self) {

@@ -88,10 +88,10 @@ impl<H: Host> RawRemote<'_, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::EAGAIN`](crate::Error::EAGAIN): the queue is full. The loop frees the places of posts
-    /// in batches of at most an eighth of the queue, so a full queue may still be full in the
-    /// callback of a post, but not after the turn.
-    /// [`Error::ESHUTDOWN`](crate::Error::ESHUTDOWN): the queues are closed.
+    /// [`Error::EAGAIN`](crate::Error::EAGAIN): the queue is full. The loop frees the places of
+    /// posts in batches of at most an eighth of the queue, so a full queue may still be full in the
+    /// callback of a post, but not after the turn. [`Error::ESHUTDOWN`](crate::Error::ESHUTDOWN):
+    /// the queues are closed.
     pub fn post(&self, callback: OnTask<H>, user: *mut ()) -> Result<()> {
         self.shared.post(erase(callback as *mut (), user))
     }

@@ -48,8 +48,8 @@ pub(super) const CLOSED_DISTANCE: usize = 1 << (usize::BITS - 1);
 
 const_assert!(isize::MAX as usize / size_of::<Entry>() < CLOSED_DISTANCE / 2);
 
-/// A batch of messages is at most this part of the ring, or one message in a short ring. Under loom,
-/// which cannot try all orders of a long ring, a batch may be the whole ring.
+/// A batch of messages is at most this part of the ring, or one message in a short ring. Under
+/// loom, which cannot try all orders of a long ring, a batch may be the whole ring.
 const BATCHES_PER_LAP: usize = if cfg!(loom) { 1 } else { 8 };
 
 /// Words that keep what the consumer writes for each message out of the cache line that posters

@@ -198,7 +198,7 @@ fn holds_nothing_of_the_language(program: &Path) {
     }
     let sections = run(Command::new("readelf").arg("-SW").arg(program), MINUTES).output;
     assert!(!sections.contains(".gcc_except_table"), "{sections}");
-    // 127: no global mutable state. What rustix remembers of the vDSO is three words.
+    // T127: no global mutable state. What rustix remembers of the vDSO is three words.
     let state: Vec<String> = sections
         .lines()
         .filter(|line| {

@@ -121,7 +121,7 @@ static void what_is_left_is_called_once(uint32_t backend, uint32_t flags, uint32
     leaving_kind = -1;
 }
 
-/* What the kernel has said of an edge it does not say again by itself. */
+/* The kernel does not report an edge again by itself. */
 static void edges_are_not_lost(uint32_t backend)
 {
     struct pirn_loop *loop;
@@ -151,7 +151,7 @@ static void edges_are_not_lost(uint32_t backend)
     leaving_kind = -1;
 }
 
-/* A foreign loop is told of what is left, and of what comes. */
+/* A foreign loop is woken for what is left, and for new events. */
 static void the_fd_shows_what_is_left(uint32_t backend)
 {
     struct pirn_loop *loop;

@@ -18,7 +18,7 @@ static struct pirn_io marked = { 77, 88 };
         OK(pirn_verify(loop)); \
     } while (0)
 
-/* 36: numbers that are no fds, for every interest, the empty one too. */
+/* T36: numbers that are no fds, for every interest, the empty one too. */
 static void what_is_not_open_is_refused(void)
 {
     struct pirn_loop *loop;
@@ -33,8 +33,8 @@ static void what_is_not_open_is_refused(void)
     for (size_t at = 0; at < sizeof bad / sizeof *bad; at++)
         for (size_t of = 0; of < sizeof interests / sizeof *interests; of++) {
             /*
-             * What a positive number means to a host is the host's affair: ours asks the kernel,
-             * when something is watched.
+             * A host decides itself what a positive number means. The host of these tests asks the
+             * kernel, when something is watched.
              */
             if (the_backend == PIRN_BACKEND_HOST && bad[at] >= 0 && (interests[of] & 7) == 0)
                 continue;
@@ -47,7 +47,7 @@ static void what_is_not_open_is_refused(void)
     CLOSE(loop);
 }
 
-/* 37: the loop does not watch itself. */
+/* T37: the loop does not watch itself. */
 static void the_loops_own_fds_are_refused(void)
 {
     struct pirn_loop *loop;
@@ -69,7 +69,7 @@ static void the_loops_own_fds_are_refused(void)
     CLOSE(loop);
 }
 
-/* 114: every bit by itself, for all that take bits. */
+/* T114: every bit by itself, for all that take bits. */
 static void unknown_bits_are_refused(void)
 {
     struct pirn_loop *loop;
@@ -172,7 +172,7 @@ static void a_raised_bit_is_no_fd(void)
 }
 
 /*
- * 14: always ready, on every backend, in every turn; and edge triggering, which only epoll has, not
+ * T14: always ready, on every backend, in every turn; and edge triggering (only with epoll), not
  * for them even there.
  */
 static void files_that_are_always_ready_are_reported_alike(void)
@@ -221,7 +221,7 @@ static void files_that_are_always_ready_are_reported_alike(void)
 }
 
 /*
- * 22: a second watcher of an fd must be of the same kind where the kernel has one entry for both.
+ * A second watcher of an fd must be of the same kind where the kernel has one entry for both.
  */
 static void edge_and_exclusive_do_not_share(void)
 {
@@ -254,7 +254,7 @@ static void edge_and_exclusive_do_not_share(void)
     close_all(pair, 2);
 }
 
-/* 39: the application's fds keep their flags, and the loop's own are closed on exec. */
+/* T39: the application's fds keep their flags, and the loop's own are closed on exec. */
 static void flags_of_fds_are_left_alone(void)
 {
     struct pirn_loop *loop;
@@ -292,7 +292,7 @@ static void flags_of_fds_are_left_alone(void)
     close_all(pair, 2);
 }
 
-/* 41: with stdin, stdout and stderr closed the loop's own fds are 0, 1 and 2, and all is well. */
+/* T41: with stdin, stdout and stderr closed the loop's own fds are 0, 1 and 2, and all is well. */
 static void fd_zero_is_an_fd_like_any(void)
 {
     struct pirn_loop *loop;

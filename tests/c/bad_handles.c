@@ -186,7 +186,7 @@ static void stats_write_no_more_than_asked(void)
 }
 
 /*
- * What the functions say to an I/O, a timer and a task handle that are not alive: -ENOENT, and
+ * What the functions return for an I/O, a timer and a task handle that are not live: -ENOENT, and
  * nothing has changed.
  */
 static void io_is_unknown(struct pirn_loop *loop, struct pirn_io io)
@@ -237,7 +237,7 @@ static void zero_handles_are_unknown(void)
 }
 
 /*
- * 57, 35: removed twice, fired, cancelled; and when the slot has a new owner, the new owner is left
+ * T57, T35: removed twice, fired, cancelled; and if the slot has a new owner, that one is left
  * alone.
  */
 static void stale_handles_are_unknown(void)
@@ -337,7 +337,7 @@ static void a_seed_repeats_the_handles(void)
     CHECK(first_timer(0).generation != unseeded.generation);
 }
 
-/* Design, promise 3: what another loop gave out is refused here. */
+/* A handle of another loop is refused. */
 static void foreign_handles_are_refused(void)
 {
     struct pirn_loop *loop, *other;
@@ -368,7 +368,7 @@ static void foreign_handles_are_refused(void)
 }
 
 /*
- * 113: a million handles made up, half of them near the live ones. None names a live one by chance
+ * T113: a million handles made up, half of them near the live ones. None names a live one by chance
  * of less than 2^-32.
  */
 static void made_up_handles_are_unknown(void)

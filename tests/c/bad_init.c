@@ -1,6 +1,6 @@
 /*
- * pirn_init and pirn_deinit given what they must refuse: blocks, configurations, hosts. T63, T109,
- * T112, T115, T116.
+ * pirn_init and pirn_deinit refuse wrong blocks, configurations and hosts. T63, T109, T112, T115,
+ * T116.
  */
 #include "test.h"
 
@@ -63,7 +63,7 @@ static struct pirn_config config_of(uint32_t io, uint32_t timers, uint32_t tasks
         } \
     } while (0)
 
-/* 109: NULLs, with a length of 0 too. */
+/* T109: NULLs, with a length of 0 too. */
 static void nulls_are_refused(void)
 {
     struct pirn_config config = config_of(0, 0, 0);
@@ -76,7 +76,7 @@ static void nulls_are_refused(void)
     GIVES(pirn_after_fork(NULL), -EINVAL);
 }
 
-/* 110: too small by one, by all but one, huge; misaligned by 1 to 7. */
+/* Too small by one, by all but one, huge; misaligned by 1 to 7. */
 /* How a machine aligns the words of a block: i386 to 4 bytes. */
 struct words {
     char byte;
@@ -90,7 +90,7 @@ static void blocks_too_small_or_misaligned_are_refused(void)
     EQUAL(sizeof block, PIRN_STORAGE_SIZE(IO, TIMERS, TASKS));
     EQUAL(sizeof block, pirn_storage_size(IO, TIMERS, TASKS));
     for (size_t size = 0; size < sizeof block; size += size < 64 ? 1 : 37) {
-        /* The size that a header with PIRN_HOST_ONLY gives is told apart. */
+        /* A size computed with PIRN_HOST_ONLY gives an error of its own. */
         int error = size == sizeof block - LESS_FOR_HOST_ONLY ? -ELIBBAD : -ENOBUFS;
         REFUSES(block, size, &config, error);
         REFUSES(plain, size, &given, error);
@@ -117,7 +117,7 @@ static void blocks_too_small_or_misaligned_are_refused(void)
     ACCEPTS(block, sizeof block, &config);
 }
 
-/* 111: what happens to be in the memory makes no difference, and is never taken for a loop. */
+/* What happens to be in the memory makes no difference, and is never taken for a loop. */
 static void garbage_is_no_loop_and_no_obstacle(void)
 {
     static const unsigned char fills[] = { 0x00, 0xff, 0xaa, 0x55, 0x01 };
@@ -143,7 +143,7 @@ static void garbage_is_no_loop_and_no_obstacle(void)
 }
 
 /*
- * What is beyond use in a block of several GiB is not touched, as far as the machine has so many
+ * The unused part of a block of several GiB is not touched. (Only if the machine has that many
  * addresses.
  */
 static void huge_blocks_are_welcome(void)
@@ -178,7 +178,7 @@ static void memory_that_points_to_itself_is_no_loop(void)
 }
 
 /*
- * 112: a live block is busy; an ended one is no loop, but a block again that knows its capacities.
+ * T112: a live block is busy; an ended one is no loop, but a block again that knows its capacities.
  */
 static void init_and_deinit_alternate(void)
 {
@@ -217,7 +217,7 @@ static void init_and_deinit_alternate(void)
     close_all(pipe_fds, 2);
 }
 
-/* 116, 78: a copied or moved block is no loop; the original goes on. */
+/* T116: a copied or moved block is no loop; the original goes on. */
 static void a_moved_loop_is_found_out(void)
 {
     struct pirn_config config = config_of(0, 0, 0), given = config_of(4, 4, 4);
@@ -270,7 +270,7 @@ static void unknown_backends_and_flags_are_refused(void)
     }
 }
 
-/* 115: the size says how much of the struct there is. */
+/* T115: the size field gives the length of the struct. */
 static void config_may_be_shorter_or_longer(void)
 {
     struct {
@@ -370,7 +370,7 @@ static void a_host_must_be_whole(void)
     given.host.capabilities = PIRN_CAN_FD;
     REFUSES(block, sizeof block, &config, -EINVAL);
     given.host.capabilities = 0;
-    /* What is missing is zero, and half a pointer is missing. */
+    /* Missing fields are zero; half a pointer counts as missing. */
     for (uint32_t size = 0; size < offsetof(struct pirn_host,
                                             wait) + sizeof given.host.wait; size++) {
         given.host.size = size;
@@ -386,7 +386,7 @@ static void a_host_must_be_whole(void)
     ACCEPTS(block, sizeof block, &config);
 }
 
-/* 63: capacities of 0 and 1, and what the block says against what the config says. */
+/* T63: capacities of 0 and 1, and capacities in the block and in the config. */
 static void capacities_come_from_config_or_block(void)
 {
     struct pirn_loop *loop;
@@ -396,7 +396,7 @@ static void capacities_come_from_config_or_block(void)
     for (size_t at = 0; at < sizeof few / sizeof *few; at++) {
         const uint32_t *of = few[at];
         config = config_of(of[0], of[1], of[2]);
-        /* The config goes before what the block says. */
+        /* The capacities in the config take precedence over those in the block. */
         if (!OK(pirn_init(&loop, block, pirn_storage_size(of[0], of[1], of[2]), &config)))
             continue;
         struct pirn_stats stats = stats_of(loop);
@@ -412,7 +412,7 @@ static void capacities_come_from_config_or_block(void)
         GIVES(pirn_turn(loop, 0), of[2] ? 2 : 0);
         CLOSE(loop);
     }
-    /* What the config said last, the block says now. */
+    /* The block now has the capacities of the last config. */
     config = config_of(0, 0, 0);
     if (OK(pirn_init(&loop, block, sizeof block, &config))) {
         EQUAL(stats_of(loop).io_capacity, IO);
@@ -424,7 +424,7 @@ static void capacities_come_from_config_or_block(void)
     ACCEPTS(empty, sizeof empty, &none);
 }
 
-/* 99: the k-th fd cannot be had. Init says so, and gives back the ones before it. */
+/* T99: the k-th fd cannot be opened. Init returns the error, and closes the fds opened before. */
 static void a_lack_of_fds_is_reported(void)
 {
     struct rlimit before, limit;

@@ -25,7 +25,7 @@ static void the_loop_sleeps(struct pirn_loop *loop)
 }
 
 /*
- * T103: without its own fds a loop can neither wait nor be woken. It says so instead of returning at
+ * T103: without its own fds a loop can neither wait nor be woken. It fails instead of returning at
  * once for ever.
  */
 static void closed_own_fd_ends_the_run(void)
@@ -67,8 +67,8 @@ static void closed_own_fd_ends_the_run(void)
 }
 
 /*
- * A lost watcher that is modified to watch again hears that it is lost again; and when the number
- * is open again, it watches that.
+ * A lost watcher that is modified to watch again is called with PIRN_INVALID again; and when the
+ * number is open again, it watches that.
  */
 static void a_lost_watcher_is_told_again(void)
 {
@@ -94,8 +94,8 @@ static void a_lost_watcher_is_told_again(void)
 }
 
 /*
- * T29 at the limit: there is no fd for a new set without the stale entry. All others are served, the loop
- * sleeps between its turns, and when an fd is free the stale entry goes.
+ * T29 at the limit: there is no fd for a new set without the stale entry. All others are served,
+ * the loop sleeps between its turns, and when an fd is free the stale entry goes.
  */
 static void a_ghost_at_the_fd_limit_stops_nobody(void)
 {

@@ -54,7 +54,7 @@ static void *raise_later(void *loop)
     return (void *)(intptr_t)pirn_raise(loop, 5);
 }
 
-/* 128. Everything that can happen makes the fd readable, and nothing else does. */
+/* T128: Everything that can happen makes the fd readable, and nothing else does. */
 static void the_fd_tells_of_everything(void)
 {
     struct pirn_loop *loop;
@@ -191,7 +191,7 @@ static void the_three_parts_make_a_turn(void)
     OK(pirn_timer_start(loop, SECOND, 0, 0, see_timer, &seen, &timer));
     OK(pirn_prepare(loop, PIRN_FOREVER, &timeout));
     CHECK(timeout <= SECOND && timeout > SECOND / 2);
-    /* 58: exact after an earlier one, a later one, and the end of the earliest. */
+    /* T58: exact after an earlier one, a later one, and the end of the earliest. */
     uint64_t deadline = pirn_deadline(loop);
     struct pirn_timer earlier, later;
     OK(pirn_timer_start(loop, deadline - 1000, 0, PIRN_TIMER_ABSOLUTE, see_timer, &seen, &earlier));

@@ -29,7 +29,7 @@ static void raise_limit(rlim_t wanted)
 }
 
 /*
- * 38: what select documents: 1024, and 16 more for each I/O watcher; more in a larger block. All
+ * T38: what select documents: 1024, and 16 more for each I/O watcher; more in a larger block. All
  * others: no bound.
  */
 static void fds_beyond_1024(void)
@@ -106,7 +106,7 @@ static void many_fds_at_once(void)
         char byte;
         for (int at = 0; at < COUNT; at += step, expected++)
             EQUAL(write(writing[at], "x", 1), 1);
-        /* 105: perhaps more than one wait fetches. */
+        /* T105: perhaps more than one wait fetches. */
         for (int turn = 0; turn < 10; turn++) {
             int called = pirn_turn(loop, 0);
             CHECK(called >= 0);
@@ -134,7 +134,7 @@ static void many_fds_at_once(void)
 }
 
 /*
- * 105: more are ready than one turn fetches, however large the block. All are served, each once in
+ * T105: more are ready than one turn fetches, however large the block. All are served, each once in
  * a round.
  */
 static void a_turn_has_a_bound(void)
@@ -162,7 +162,7 @@ static void a_turn_has_a_bound(void)
     close_all(ready, 2);
 }
 
-/* 106: the limit is lowered below what is watched, even below the number of records of poll. */
+/* T106: the limit is lowered below what is watched, even below the number of records of poll. */
 static void a_lowered_limit_changes_nothing(void)
 {
     enum { COUNT = 20 };

@@ -79,7 +79,7 @@ static void parent_is_unharmed(struct pirn_loop *loop)
     OK(pirn_verify(loop));
 }
 
-/* 137: every call that would reach the kernel says so, and changes nothing. */
+/* T137: every call that would reach the kernel says so, and changes nothing. */
 static void copy_is_refused(struct pirn_loop *loop)
 {
     struct pirn_io other = { 77, 88 };
@@ -100,7 +100,7 @@ static void copy_is_refused(struct pirn_loop *loop)
     }
 }
 
-/* 134: ending the copy leaves the original's registrations alone. */
+/* T134: ending the copy leaves the original's registrations alone. */
 static void copy_is_ended(struct pirn_loop *loop)
 {
     OK(pirn_deinit(loop));
@@ -114,7 +114,7 @@ static void copy_is_ended(struct pirn_loop *loop)
     OK(pirn_deinit(loop));
 }
 
-/* 136: the copy becomes a loop of its own, with all it had. */
+/* The copy becomes a loop of its own, with all it had. */
 static void copy_is_taken_over(struct pirn_loop *loop)
 {
     char byte;
@@ -452,7 +452,7 @@ static void copies_that_nobody_finds_out(void)
     end(loop);
 }
 
-/* 135: the parent closes what the child still has, after removing it: silence. */
+/* The parent closes what the child still has, after removing it: silence. */
 static void an_inherited_fd_is_silent_after_remove(void)
 {
     struct pirn_loop *loop = busy_loop();
@@ -524,7 +524,7 @@ static void the_pollable_fd_is_not_shared(void)
     end(loop);
 }
 
-/* What the loop opened is not there after exec: 39, 137. */
+/* The fds of the loop are closed by exec. T39, T137. */
 static void exec_inherits_nothing(void)
 {
     struct pirn_loop *loop;

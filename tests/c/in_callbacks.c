@@ -13,7 +13,7 @@ static int pair[2], spare[2];
 static long busy_count;
 
 /*
- * 91, 92: seven functions that must not be entered again, and init of the same block. Nothing is
+ * T91, T92: seven functions that must not be entered again, and init of the same block. Nothing is
  * written.
  */
 static void nothing_enters_again(struct pirn_loop *loop)
@@ -42,7 +42,7 @@ static void nothing_enters_again(struct pirn_loop *loop)
 }
 
 /*
- * 93: one watcher, timer, task and handler is added, changed and removed, and it is as if it never
+ * T93: one watcher, timer, task and handler is added, changed and removed, and it is as if it never
  * was.
  */
 static void never_called_io(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready,
@@ -233,7 +233,7 @@ static void stop_finishes_the_turn(void)
     CLOSE(loop);
 }
 
-/* 98: a second thread that runs the loop is refused. */
+/* A second thread that runs the loop is refused. */
 static int second_result, second_deinit;
 
 static void *run_too(void *loop)
@@ -262,7 +262,7 @@ static void a_second_thread_is_refused(void)
     CLOSE(loop);
 }
 
-/* 132: with nothing to do run returns, and a turn waits no longer than it may. */
+/* T132: with nothing to do run returns, and a turn waits no longer than it may. */
 static void an_empty_loop_is_done(void)
 {
     struct pirn_loop *loop;

@@ -148,7 +148,7 @@ static void all_is_well(struct pirn_loop *loop)
     OK(pirn_verify(loop));
 }
 
-/* 2: there were no n such calls. 3: seccomp cannot do it here. */
+/* T2: there were no n such calls. 3: seccomp cannot do it here. */
 static int injected(void)
 {
     struct pirn_loop *loop = NULL;

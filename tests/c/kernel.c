@@ -85,7 +85,7 @@ static void refuse_change(uint32_t operation, int error)
         CHECK(WIFEXITED(status_) && WEXITSTATUS(status_) == 0); \
     } while (0)
 
-/* 150: auto takes the best that works, and says so when nothing does. */
+/* T150: auto takes the best that works, and says so when nothing does. */
 static void chooses(int want)
 {
     struct pirn_loop *loop = NULL;
@@ -141,7 +141,7 @@ static void auto_takes_the_best_that_works(void)
         });
 }
 
-/* 99: named, it is taken or refused with what the kernel said; no fd stays open. */
+/* T99: named, it is taken or refused with what the kernel said; no fd stays open. */
 static void a_named_backend_says_what_is_missing(void)
 {
     static const int errors[] = { ENOSYS, EPERM, ENOMEM, EMFILE, ENFILE };
@@ -175,7 +175,7 @@ static void a_named_backend_says_what_is_missing(void)
 }
 
 /*
- * 103: a wait that fails for good ends the run, with what the kernel said; nothing spins, nothing
+ * T103: a wait that fails for good ends the run, with what the kernel said; nothing spins, nothing
  * is lost, and it can be run again.
  */
 static void a_failing_wait_ends_the_run(void)
@@ -220,7 +220,7 @@ static void a_failing_wait_ends_the_run(void)
     }
 }
 
-/* 101: an fd that the kernel will not take leaves no trace. */
+/* T101: an fd that the kernel will not take leaves no trace. */
 static void a_refused_fd_leaves_no_trace(void)
 {
     /* The kernel's limit of watches is not that of the loop's slots. */
@@ -250,7 +250,7 @@ static void a_refused_fd_leaves_no_trace(void)
 }
 
 /*
- * 102: a change that the kernel refuses is told: at once by who adds, later to who modified; that
+ * T102: a change that the kernel refuses is told: at once by who adds, later to who modified; that
  * one then rests, and can go.
  */
 static void a_refused_change_is_told(void)

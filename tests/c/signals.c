@@ -82,7 +82,7 @@ static void install(int flags)
 }
 
 /*
- * 59, 83: a signal every millisecond neither shortens nor prolongs: timers fire after their time,
+ * T59, T83: a signal every millisecond neither shortens nor prolongs: timers fire after their time,
  * and soon after.
  */
 static void waits_are_resumed(void)
@@ -134,7 +134,7 @@ static void an_interrupted_wait_is_empty(void)
 }
 
 /*
- * 79: raised while it waits, while it dispatches, and in between: nothing is lost, whatever the
+ * T79: raised while it waits, while it dispatches, and in between: nothing is lost, whatever the
  * moment.
  */
 static volatile sig_atomic_t raised_seen;
@@ -226,7 +226,7 @@ static void a_signal_just_before_the_wait_ends_it(void)
     CLOSE(loop);
 }
 
-/* 75: posts from a handler that interrupts anything, posts from the loop's own thread included. */
+/* T75: posts from a handler that interrupts anything, posts from the loop's own thread included. */
 static volatile sig_atomic_t own_posts_run;
 
 static void posts_are_not_lost(void)

@@ -237,7 +237,7 @@ fn more_fds_are_ready_than_one_wait_brings<W: World>(_: &mut Bench<'_, W>) {
         turns += 1;
     }
     assert!(turns <= 3 * COUNT);
-    // Fair: after three rounds' worth of calls nobody is more than one wait behind.
+    // Fair: after calls for three rounds no watcher is more than one wait behind.
     for index in 0..COUNT {
         let own = calls
             .iter()
@@ -341,7 +341,7 @@ fn loop_does_not_move_where_something_has_no_place<W: World>(_: &mut Bench<'_, W
     b.io("second", reader, READ);
     assert_eq!(b.event_loop.grow(&mut smaller), Err(Error::EBUSY));
     assert_eq!(b.event_loop.stats().io_capacity, 4);
-    // What was fetched is dispatched first.
+    // Events that were fetched are dispatched first.
     b.event_loop.prepare(Duration::ZERO).unwrap();
     assert_eq!(b.event_loop.wait(Duration::ZERO), Ok(1));
     assert_eq!(b.event_loop.grow(&mut larger), Err(Error::EBUSY));

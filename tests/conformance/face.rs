@@ -69,8 +69,8 @@ fn with_context<W: World>(context: &mut Context<W>, act: impl FnOnce() -> c_int)
 
 /// The context of the turn under way.
 fn context<'a, W: World>() -> &'a mut Context<W> {
-    // SAFETY: callbacks are called inside `with_context` alone, for a bench of the same world, whose
-    // borrow of the context ends after the turn.
+    // SAFETY: callbacks are called inside `with_context` alone, for a bench of the same world,
+    // whose borrow of the context ends after the turn.
     unsafe { &mut *CONTEXT.get().cast::<Context<W>>() }
 }
 
@@ -205,7 +205,13 @@ macro_rules! common {
         #[allow(dead_code, reason = "not every method is called in callbacks")]
         #[expect(clippy::undocumented_unsafe_blocks, reason = "documented at the macro")]
         impl<$($generics)*, W: World> $type {
-            pub fn io_add<F>(&mut self, fd: i32, interest: Interest, callback: F, user: usize) -> Result<Io>
+            pub fn io_add<F>(
+                &mut self,
+                fd: i32,
+                interest: Interest,
+                callback: F,
+                user: usize,
+            ) -> Result<Io>
             where
                 F: Fn(&mut Lp<'_, '_, W>, &mut Context<W>, IoEvent) + Copy + 'static,
             {
@@ -213,7 +219,9 @@ macro_rules! common {
                     Face::Rust(core) => core.io_add(fd, interest, rust_io(callback), user),
                     Face::C(raw) => {
                         let (mut io, call) = (c_io(Io::default()), call_io::<W, F>);
-                        done(unsafe { pirn_io_add(raw, fd, interest.bits(), Some(call), word(user), &mut io) })?;
+                        done(unsafe {
+                            pirn_io_add(raw, fd, interest.bits(), Some(call), word(user), &mut io)
+                        })?;
                         Ok(io_of(io))
                     }
                 }
@@ -267,7 +275,13 @@ macro_rules! common {
                 }
             }
 
-            pub fn raise_add<F>(&mut self, bit: u32, options: Interest, callback: F, user: usize) -> Result<Io>
+            pub fn raise_add<F>(
+                &mut self,
+                bit: u32,
+                options: Interest,
+                callback: F,
+                user: usize,
+            ) -> Result<Io>
             where
                 F: Fn(&mut Lp<'_, '_, W>, &mut Context<W>, IoEvent) + Copy + 'static,
             {
@@ -275,13 +289,22 @@ macro_rules! common {
                     Face::Rust(core) => core.raise_add(bit, options, rust_io(callback), user),
                     Face::C(raw) => {
                         let (mut io, call) = (c_io(Io::default()), call_io::<W, F>);
-                        done(unsafe { pirn_raise_add(raw, bit, options.bits(), Some(call), word(user), &mut io) })?;
+                        done(unsafe {
+                            let user = word(user);
+                            pirn_raise_add(raw, bit, options.bits(), Some(call), user, &mut io)
+                        })?;
                         Ok(io_of(io))
                     }
                 }
             }
 
-            pub fn hook_add<F>(&mut self, when: Hook, options: Interest, callback: F, user: usize) -> Result<Io>
+            pub fn hook_add<F>(
+                &mut self,
+                when: Hook,
+                options: Interest,
+                callback: F,
+                user: usize,
+            ) -> Result<Io>
             where
                 F: Fn(&mut Lp<'_, '_, W>, &mut Context<W>, IoEvent) + Copy + 'static,
             {
@@ -294,13 +317,22 @@ macro_rules! common {
                             Hook::Last => PIRN_HOOK_LAST,
                             Hook::Idle => PIRN_HOOK_IDLE,
                         };
-                        done(unsafe { pirn_hook_add(raw, when, options.bits(), Some(call), word(user), &mut io) })?;
+                        done(unsafe {
+                            let user = word(user);
+                            pirn_hook_add(raw, when, options.bits(), Some(call), user, &mut io)
+                        })?;
                         Ok(io_of(io))
                     }
                 }
             }
 
-            pub fn timer_start<F>(&mut self, when: When, repeat: Repeat, callback: F, user: usize) -> Result<Timer>
+            pub fn timer_start<F>(
+                &mut self,
+                when: When,
+                repeat: Repeat,
+                callback: F,
+                user: usize,
+            ) -> Result<Timer>
             where
                 F: Fn(&mut Lp<'_, '_, W>, &mut Context<W>, TimerEvent) + Copy + 'static,
             {
@@ -310,28 +342,47 @@ macro_rules! common {
                 }
             }
 
-            pub fn timer_start_unreferenced<F>(&mut self, when: When, repeat: Repeat, callback: F, user: usize) -> Result<Timer>
+            pub fn timer_start_unreferenced<F>(
+                &mut self,
+                when: When,
+                repeat: Repeat,
+                callback: F,
+                user: usize,
+            ) -> Result<Timer>
             where
                 F: Fn(&mut Lp<'_, '_, W>, &mut Context<W>, TimerEvent) + Copy + 'static,
             {
                 match self.face() {
-                    Face::Rust(core) => core.timer_start_unreferenced(when, repeat, rust_timer(callback), user),
+                    Face::Rust(core) => {
+                        core.timer_start_unreferenced(when, repeat, rust_timer(callback), user)
+                    }
                     Face::C(raw) => c_timer_start::<W, F>(raw, when, repeat, PIRN_UNREF, user),
                 }
             }
 
-            pub fn timer_set<F>(&mut self, timer: &mut Timer, when: When, repeat: Repeat, callback: F, user: usize) -> Result<()>
+            pub fn timer_set<F>(
+                &mut self,
+                timer: &mut Timer,
+                when: When,
+                repeat: Repeat,
+                callback: F,
+                user: usize,
+            ) -> Result<()>
             where
                 F: Fn(&mut Lp<'_, '_, W>, &mut Context<W>, TimerEvent) + Copy + 'static,
             {
                 match self.face() {
-                    Face::Rust(core) => core.timer_set(timer, when, repeat, rust_timer(callback), user),
+                    Face::Rust(core) => {
+                        core.timer_set(timer, when, repeat, rust_timer(callback), user)
+                    }
                     Face::C(raw) => {
                         is_periodic_or_never(repeat)?;
                         let (delay, period, options) = c_start(when, repeat);
                         let (mut handle, call) = (c_timer(*timer), call_timer::<W, F>);
                         let result = unsafe {
-                            pirn_timer_set(raw, &mut handle, delay, period, options, Some(call), word(user))
+                            pirn_timer_set(
+                                raw, &mut handle, delay, period, options, Some(call), word(user),
+                            )
                         };
                         *timer = timer_of(handle);
                         done(result)
@@ -339,14 +390,21 @@ macro_rules! common {
                 }
             }
 
-            pub fn timer_set_callback<F>(&mut self, timer: Timer, callback: F, user: usize) -> Result<()>
+            pub fn timer_set_callback<F>(
+                &mut self,
+                timer: Timer,
+                callback: F,
+                user: usize,
+            ) -> Result<()>
             where
                 F: Fn(&mut Lp<'_, '_, W>, &mut Context<W>, TimerEvent) + Copy + 'static,
             {
                 match self.face() {
                     Face::Rust(core) => core.timer_set_callback(timer, rust_timer(callback), user),
                     Face::C(raw) => done(unsafe {
-                        pirn_timer_set_callback(raw, c_timer(timer), Some(call_timer::<W, F>), word(user))
+                        pirn_timer_set_callback(
+                            raw, c_timer(timer), Some(call_timer::<W, F>), word(user),
+                        )
                     }),
                 }
             }
@@ -354,7 +412,9 @@ macro_rules! common {
             pub fn timer_again(&mut self, timer: Timer, delay: Duration) -> Result<()> {
                 match self.face() {
                     Face::Rust(core) => core.timer_again(timer, delay),
-                    Face::C(raw) => done(unsafe { pirn_timer_again(raw, c_timer(timer), delay.as_nanos()) }),
+                    Face::C(raw) => done(unsafe {
+                        pirn_timer_again(raw, c_timer(timer), delay.as_nanos())
+                    }),
                 }
             }
 
@@ -379,7 +439,9 @@ macro_rules! common {
             pub fn timer_slack(&mut self, timer: Timer, slack: Duration) -> Result<()> {
                 match self.face() {
                     Face::Rust(core) => core.timer_slack(timer, slack),
-                    Face::C(raw) => done(unsafe { pirn_timer_slack(raw, c_timer(timer), slack.as_nanos()) }),
+                    Face::C(raw) => done(unsafe {
+                        pirn_timer_slack(raw, c_timer(timer), slack.as_nanos())
+                    }),
                 }
             }
 
@@ -471,7 +533,9 @@ macro_rules! common {
                 match self.face() {
                     Face::Rust(core) => core.set_limit(limit),
                     Face::C(raw) => {
-                        done(unsafe { pirn_limit(raw, limit.callbacks, limit.time.as_nanos()) }).unwrap();
+                        done(unsafe {
+                            pirn_limit(raw, limit.callbacks, limit.time.as_nanos())
+                        }).unwrap();
                     }
                 }
             }

@@ -1,14 +1,14 @@
 //! The conformance suite: one set of claims, held by every backend.
 //!
 //! A claim is a function over a [`bench::Bench`] in any [`world::World`]; `claims!` makes a test of
-//! it for each backend it is made for, as `readiness::epoll::removed_fd_is_not_reported_again`. The
-//! numbers in comments are those of the torture list.
+//! it for each backend it is made for, as `readiness::epoll::removed_fd_is_not_reported_again`. A T
+//! with a number in a comment names a scenario of docs/TRUST.md.
 
-/// Makes tests of claims: for all four worlds, for the three kernels, for one alone. What is
-/// claimed for all worlds is claimed three times for each: of the calls of a dispatch, of events that
-/// are taken one by one, and of a loop made by the functions for C. Claims that only calls can show
-/// stand under `called`; claims of what the Rust interface alone has under `rust` and, if only calls
-/// can show them, under `rust_called`.
+/// Makes tests from claims: for all four worlds, for the three kernel backends, or for one of them.
+/// A claim for all worlds is tested three times in each: with the calls of a dispatch, with events
+/// that are taken one by one, and with a loop made by the C functions. Claims that only calls can
+/// show are in `called`. Claims about features that only the Rust interface has are in `rust` or,
+/// if only calls can show them, in `rust_called`.
 macro_rules! claims {
     (
         all: $($all:ident)*;
@@ -19,10 +19,22 @@ macro_rules! claims {
         epoll: $($epoll:ident)*;
         simulation: $($simulation:ident)*;
     ) => {
-        mod select { claims!(Select: $($all)* $($($rust)*)? $($($called)*)? $($($rust_called)*)? $($kernel)*); }
-        mod poll { claims!(Poll: $($all)* $($($rust)*)? $($($called)*)? $($($rust_called)*)? $($kernel)*); }
-        mod epoll { claims!(Epoll: $($all)* $($($rust)*)? $($($called)*)? $($($rust_called)*)? $($kernel)* $($epoll)*); }
-        mod simulation { claims!(Simulation: $($all)* $($($rust)*)? $($($called)*)? $($($rust_called)*)? $($simulation)*); }
+        mod select {
+            claims!(Select: $($all)* $($($rust)*)? $($($called)*)?
+                $($($rust_called)*)? $($kernel)*);
+        }
+        mod poll {
+            claims!(Poll: $($all)* $($($rust)*)? $($($called)*)?
+                $($($rust_called)*)? $($kernel)*);
+        }
+        mod epoll {
+            claims!(Epoll: $($all)* $($($rust)*)? $($($called)*)?
+                $($($rust_called)*)? $($kernel)* $($epoll)*);
+        }
+        mod simulation {
+            claims!(Simulation: $($all)* $($($rust)*)? $($($called)*)?
+                $($($rust_called)*)? $($simulation)*);
+        }
         mod taking {
             mod select { claims!(Taking<Select>: $($all)* $($($rust)*)?); }
             mod poll { claims!(Taking<Poll>: $($all)* $($($rust)*)?); }

@@ -1,4 +1,4 @@
-//! What is reported for which state of an fd.
+//! The readiness that is reported for each state of an fd.
 
 use pirn::{Duration, Error, Instant, Interest, Ready};
 
@@ -303,8 +303,8 @@ fn fed_readiness_is_cut_to_the_interest<W: World>(b: &mut Bench<'_, W>) {
     b.assert_sleeps();
 }
 
-/// T62, for what is fed: a callback that feeds its own watcher is called again, but not in the same
-/// turn.
+/// TT62, for fed readiness: a callback that feeds its own watcher is called again, but not in the
+/// same turn.
 fn feeding_itself_ends_the_turn<W: World>(b: &mut Bench<'_, W>) {
     let (one, _other) = b.pair();
     let mut calls = 0;
@@ -334,7 +334,7 @@ fn feeding_refuses_what_it_cannot_report<W: World>(b: &mut Bench<'_, W>) {
     b.assert_silent();
 }
 
-/// What an earlier callback took away by changing the interest is not reported.
+/// Readiness that an earlier callback has removed from the interest is not reported.
 fn readiness_that_vanished_is_not_reported<W: World>(b: &mut Bench<'_, W>) {
     let (a, _x) = b.ready_pipe();
     let (c, _y) = b.ready_pipe();
@@ -406,7 +406,7 @@ fn spurious_readiness_is_handed_on(b: &mut Bench<'_, crate::world::Simulation>) 
     b.assert_silent();
 }
 
-/// Whatever a host refuses with, `EPERM` too, which means something else where epoll says it.
+/// Any error of a host is passed on, also `EPERM`, which has a special meaning only for epoll.
 fn refusal_of_a_host_is_passed_on(_: &mut Bench<'_, crate::world::Simulation>) {
     for errno in 1..134 {
         let mut storage = pirn::Storage::<4, 1, 1>::new();

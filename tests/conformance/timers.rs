@@ -202,7 +202,7 @@ fn stopped_timers_never_fire<W: World>(b: &mut Bench<'_, W>) {
     b.event_loop.timer_stop(timer).unwrap();
     assert_eq!(b.event_loop.timer_stop(timer), Err(Error::ENOENT));
     b.assert_silent();
-    // 49: nor do they wake the loop.
+    // T49: nor do they wake the loop.
     let soon = b.timer("soon", When::After(MS), ONCE);
     b.event_loop.timer_stop(soon).unwrap();
     b.assert_sleeps();
@@ -293,7 +293,7 @@ fn deadlines_beyond_every_clock_never_come<W: World>(b: &mut Bench<'_, W>) {
     b.assert_silent();
 }
 
-/// 45: 2^31 milliseconds and more are waited for, not taken for nothing, nor for "for ever".
+/// T45: 2^31 milliseconds and more are waited for, not taken for nothing, nor for "for ever".
 fn long_waits_do_not_end_at_once<W: World>(b: &mut Bench<'_, W>) {
     for delay in [
         (1u64 << 31) * MS,

@@ -1,4 +1,4 @@
-//! What comes when in a turn, and how a turn can be limited.
+//! The order of the calls in a turn, and limited turns.
 
 use pirn::{Duration, Instant, Interest, Limit, Ready, Repeat, When};
 
@@ -126,7 +126,7 @@ fn limited_turn_serves_everything_once_before_anything_twice<W: World>(b: &mut B
             served.sort();
             assert_eq!(served, ["a R", "b R", "c R", "d R", "e R"], "limit {limit}");
         }
-        // What is cut at the very end is ended here.
+        // A turn that was interrupted at its very end is completed here.
         b.limit(0);
         if 5 % limit == 0 {
             assert_eq!(b.turn(), [""; 0]);
@@ -202,7 +202,7 @@ fn removed_leftovers_are_skipped<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), [format!("{} R", kept.0)]);
 }
 
-/// What was found for a watcher that is then paused is not reported in a later turn.
+/// Readiness that was found for a watcher that is then paused is not reported in a later turn.
 fn leftover_of_a_paused_watcher_is_forgotten<W: World>(b: &mut Bench<'_, W>) {
     let (one, other) = b.pair();
     let (idle, _writer) = b.pipe();

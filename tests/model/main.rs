@@ -100,7 +100,7 @@ fn obeys<W: World>(scope: Scope, cases: u32) {
     check(scope, cases, |script| drop(play::<W>(script, scope)));
 }
 
-/// 144, 145: I1 to I6 on every backend.
+/// T145: I1 to I6 on every backend.
 #[test]
 fn select_obeys_the_model() {
     obeys::<Select>(Scope::Timeless, 2_000);
