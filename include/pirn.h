@@ -668,7 +668,7 @@ int pirn_run_until(struct pirn_loop *loop, uint64_t deadline_ns);
  * @param timeout_ns  0: do not wait; `PIRN_FOREVER`: wait without limit
  *
  * Returns how many callbacks were called, or an error as `pirn_run`. Blocks unless `timeout_ns` is
- * 0. Cost beside the wait: one system call, which asks for the process. Loop thread. Since 0.1.
+ * 0. Cost besides the wait: one system call (getpid, to detect a fork). Loop thread. Since 0.1.
  */
 int pirn_turn(struct pirn_loop *loop, uint64_t timeout_ns);
 
@@ -900,13 +900,13 @@ typedef void (*pirn_io_fn)(struct pirn_loop *loop,
  * - -EPERM: `PIRN_EDGE` or `PIRN_EXCLUSIVE`, and the file is always ready
  * - -EOPNOTSUPP: `PIRN_EDGE` or `PIRN_EXCLUSIVE`, and the backend does not support it
  * - -ERANGE: backend select, and the fd is beyond the range that the size of the block gives
- * - -ECHILD: a copy made by fork
+ * - -ECHILD: in a forked child, before `pirn_after_fork`
  * - -ENOMEM, -ELOOP: the kernel's error
  *
  * The same errors are returned for a paused watcher. Nothing has changed on an error, with one
  * exception: if the call finds that the fd was closed, or now names another file, the other
  * watchers of the fd are called with `PIRN_INVALID`. Cost: O(watchers of the same fd), two system
- * calls (one asks for the process). Loop thread, any callback. Since 0.1.
+ * calls (one is getpid, to detect a fork). Loop thread, any callback. Since 0.1.
  */
 int pirn_io_add(struct pirn_loop *loop,
                 int fd,
@@ -968,7 +968,7 @@ int pirn_io_set_callback(struct pirn_loop *loop,
  * Returns 0, or
  * - -EINVAL: no live loop
  * - -ENOENT: stale handle
- * - -ECHILD: a copy made by fork
+ * - -ECHILD: in a forked child, before `pirn_after_fork`
  *
  * Cost: O(watchers of the same fd), two system calls. Loop thread, any callback, the watcher's own
  * too. Since 0.1.
@@ -1020,7 +1020,7 @@ int pirn_io_feed(struct pirn_loop *loop, struct pirn_io io, uint32_t ready);
  * Returns how many watchers there were, or
  * - -EINVAL: no live loop
  * - -EBADF: `fd` is negative
- * - -ECHILD: a copy made by fork
+ * - -ECHILD: in a forked child, before `pirn_after_fork`
  *
  * Cost: O(watchers of the fd), two system calls. Loop thread, any callback. Since 0.1.
  */
@@ -1378,9 +1378,9 @@ int pirn_task_reclaim(struct pirn_loop *loop, pirn_task_fn *callback, void **use
  *
  * The callback is called on the loop's thread, after those accepted before it. Each accepted post
  * is called exactly once, or returned by `pirn_task_reclaim`. If the loop sleeps, the post wakes
- * it: a burst of posts costs two system calls, one of which asks for the process; posts while the
- * loop is awake cost none. A thread that posts while another one is just waking the loop wakes it
- * too, because the other thread may have been preempted.
+ * it: a burst of posts costs two system calls, one of which is getpid, to detect a fork; posts
+ * while the loop is awake cost none. A thread that posts while another one is just waking the loop
+ * wakes it too, because the other thread may have been preempted.
  *
  * @param callback  called once, on the loop's thread
  * @param user      passed to the callback, never dereferenced
@@ -1733,10 +1733,10 @@ int pirn_take(struct pirn_loop *loop, struct pirn_due *due, uint32_t capacity);
  * - -EINVAL: no live loop
  * - -EOPNOTSUPP: only the epoll backend has such an fd (`PIRN_CAN_FD`); with other backends see
  *   `pirn_prepare`
- * - -ECHILD: a copy made by fork
+ * - -ECHILD: in a forked child, before `pirn_after_fork`
  * - -EMFILE, -ENFILE, -ENOMEM: the kernel's error
  *
- * Cost: a system call, which asks for the process. The first call opens two fds, which are closed
+ * Cost: one system call (getpid, to detect a fork). The first call opens two fds, which are closed
  * on exec, and makes five system calls more. Loop thread, any callback. Since 0.1.
  */
 int pirn_fd(struct pirn_loop *loop);
@@ -1756,9 +1756,9 @@ int pirn_fd(struct pirn_loop *loop);
  * Returns 0, or
  * - -EINVAL: no live loop; `timeout_ns` is NULL
  * - -EBUSY: inside a callback or a run
- * - -ECHILD: a copy made by fork
+ * - -ECHILD: in a forked child, before `pirn_after_fork`
  *
- * Cost: O(changed watchers), and a system call, which asks for the process. Loop thread. Since
+ * Cost: O(changed watchers), and one system call (getpid, to detect a fork). Loop thread. Since
  * 0.1.
  */
 int pirn_prepare(struct pirn_loop *loop, uint64_t limit_ns, uint64_t *timeout_ns);
@@ -1775,12 +1775,12 @@ int pirn_prepare(struct pirn_loop *loop, uint64_t limit_ns, uint64_t *timeout_ns
  * Returns how many fds are ready, or
  * - -EINVAL: no live loop
  * - -EBUSY: inside a callback or a run
- * - -ECHILD: a copy made by fork
+ * - -ECHILD: in a forked child, before `pirn_after_fork`
  * - another error of the kernel, as `pirn_run`
  *
- * Blocks unless `timeout_ns` is 0. Cost: two system calls, one of which asks for the process. One
- * more for a timeout that is not a whole number of milliseconds on epoll, and one more if
- * `pirn_fd` is in use and something was found. Loop thread. Since 0.1.
+ * Blocks unless `timeout_ns` is 0. Cost: two system calls, one of which is getpid, to detect a
+ * fork. One more for a timeout that is not a whole number of milliseconds on epoll, and one more
+ * if `pirn_fd` is in use and something was found. Loop thread. Since 0.1.
  */
 int pirn_wait(struct pirn_loop *loop, uint64_t timeout_ns);
 

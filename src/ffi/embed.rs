@@ -25,10 +25,10 @@ use super::{count, enter, failure, pirn_loop, status};
 /// - -EINVAL: no live loop
 /// - -EOPNOTSUPP: only the epoll backend has such an fd (`PIRN_CAN_FD`); with other backends see
 ///   `pirn_prepare`
-/// - -ECHILD: a copy made by fork
+/// - -ECHILD: in a forked child, before `pirn_after_fork`
 /// - -EMFILE, -ENFILE, -ENOMEM: the kernel's error
 ///
-/// Cost: a system call, which asks for the process. The first call opens two fds, which are closed
+/// Cost: one system call (getpid, to detect a fork). The first call opens two fds, which are closed
 /// on exec, and makes five system calls more. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fd(r#loop: *mut pirn_loop) -> c_int {
@@ -49,9 +49,9 @@ pub unsafe extern "C" fn pirn_fd(r#loop: *mut pirn_loop) -> c_int {
 /// Returns 0, or
 /// - -EINVAL: no live loop; `timeout_ns` is NULL
 /// - -EBUSY: inside a callback or a run
-/// - -ECHILD: a copy made by fork
+/// - -ECHILD: in a forked child, before `pirn_after_fork`
 ///
-/// Cost: O(changed watchers), and a system call, which asks for the process. Loop thread. Since
+/// Cost: O(changed watchers), and one system call (getpid, to detect a fork). Loop thread. Since
 /// 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_prepare(
@@ -85,12 +85,12 @@ pub unsafe extern "C" fn pirn_prepare(
 /// Returns how many fds are ready, or
 /// - -EINVAL: no live loop
 /// - -EBUSY: inside a callback or a run
-/// - -ECHILD: a copy made by fork
+/// - -ECHILD: in a forked child, before `pirn_after_fork`
 /// - another error of the kernel, as `pirn_run`
 ///
-/// Blocks unless `timeout_ns` is 0. Cost: two system calls, one of which asks for the process. One
-/// more for a timeout that is not a whole number of milliseconds on epoll, and one more if
-/// `pirn_fd` is in use and something was found. Loop thread. Since 0.1.
+/// Blocks unless `timeout_ns` is 0. Cost: two system calls, one of which is getpid, to detect a
+/// fork. One more for a timeout that is not a whole number of milliseconds on epoll, and one more
+/// if `pirn_fd` is in use and something was found. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_wait(r#loop: *mut pirn_loop, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.

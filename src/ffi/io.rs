@@ -126,13 +126,13 @@ const _: () = {
 /// - -EPERM: `PIRN_EDGE` or `PIRN_EXCLUSIVE`, and the file is always ready
 /// - -EOPNOTSUPP: `PIRN_EDGE` or `PIRN_EXCLUSIVE`, and the backend does not support it
 /// - -ERANGE: backend select, and the fd is beyond the range that the size of the block gives
-/// - -ECHILD: a copy made by fork
+/// - -ECHILD: in a forked child, before `pirn_after_fork`
 /// - -ENOMEM, -ELOOP: the kernel's error
 ///
 /// The same errors are returned for a paused watcher. Nothing has changed on an error, with one
 /// exception: if the call finds that the fd was closed, or now names another file, the other
 /// watchers of the fd are called with `PIRN_INVALID`. Cost: O(watchers of the same fd), two system
-/// calls (one asks for the process). Loop thread, any callback. Since 0.1.
+/// calls (one is getpid, to detect a fork). Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_io_add(
     r#loop: *mut pirn_loop,
@@ -210,7 +210,7 @@ pub unsafe extern "C" fn pirn_io_set_callback(
 /// Returns 0, or
 /// - -EINVAL: no live loop
 /// - -ENOENT: stale handle
-/// - -ECHILD: a copy made by fork
+/// - -ECHILD: in a forked child, before `pirn_after_fork`
 ///
 /// Cost: O(watchers of the same fd), two system calls. Loop thread, any callback, the watcher's own
 /// too. Since 0.1.
@@ -266,7 +266,7 @@ pub unsafe extern "C" fn pirn_io_feed(r#loop: *mut pirn_loop, io: pirn_io, ready
 /// Returns how many watchers there were, or
 /// - -EINVAL: no live loop
 /// - -EBADF: `fd` is negative
-/// - -ECHILD: a copy made by fork
+/// - -ECHILD: in a forked child, before `pirn_after_fork`
 ///
 /// Cost: O(watchers of the fd), two system calls. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]

@@ -14,9 +14,9 @@ use super::{
 ///
 /// The callback is called on the loop's thread, after those accepted before it. Each accepted post
 /// is called exactly once, or returned by `pirn_task_reclaim`. If the loop sleeps, the post wakes
-/// it: a burst of posts costs two system calls, one of which asks for the process; posts while the
-/// loop is awake cost none. A thread that posts while another one is just waking the loop wakes it
-/// too, because the other thread may have been preempted.
+/// it: a burst of posts costs two system calls, one of which is getpid, to detect a fork; posts
+/// while the loop is awake cost none. A thread that posts while another one is just waking the loop
+/// wakes it too, because the other thread may have been preempted.
 ///
 /// @param callback  called once, on the loop's thread
 /// @param user      passed to the callback, never dereferenced

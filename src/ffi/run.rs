@@ -383,7 +383,7 @@ pub unsafe extern "C" fn pirn_run_until(r#loop: *mut pirn_loop, deadline_ns: u64
 /// @param timeout_ns  0: do not wait; `PIRN_FOREVER`: wait without limit
 ///
 /// Returns how many callbacks were called, or an error as `pirn_run`. Blocks unless `timeout_ns` is
-/// 0. Cost beside the wait: one system call, which asks for the process. Loop thread. Since 0.1.
+/// 0. Cost besides the wait: one system call (getpid, to detect a fork). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_turn(r#loop: *mut pirn_loop, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.

@@ -457,10 +457,10 @@ unsafe extern "C" {
     /// - -EINVAL: no live loop
     /// - -EOPNOTSUPP: only the epoll backend has such an fd (`PIRN_CAN_FD`); with other backends see
     ///   `pirn_prepare`
-    /// - -ECHILD: a copy made by fork
+    /// - -ECHILD: in a forked child, before `pirn_after_fork`
     /// - -EMFILE, -ENFILE, -ENOMEM: the kernel's error
     ///
-    /// Cost: a system call, which asks for the process. The first call opens two fds, which are closed
+    /// Cost: one system call (getpid, to detect a fork). The first call opens two fds, which are closed
     /// on exec, and makes five system calls more. Loop thread, any callback. Since 0.1.
     pub unsafe fn pirn_fd(r#loop: *mut pirn_loop) -> c_int;
     /// Do the first part of a turn: pass changed interests to the kernel, and return how long the loop
@@ -477,9 +477,9 @@ unsafe extern "C" {
     /// Returns 0, or
     /// - -EINVAL: no live loop; `timeout_ns` is NULL
     /// - -EBUSY: inside a callback or a run
-    /// - -ECHILD: a copy made by fork
+    /// - -ECHILD: in a forked child, before `pirn_after_fork`
     ///
-    /// Cost: O(changed watchers), and a system call, which asks for the process. Loop thread. Since
+    /// Cost: O(changed watchers), and one system call (getpid, to detect a fork). Loop thread. Since
     /// 0.1.
     pub unsafe fn pirn_prepare(
         r#loop: *mut pirn_loop,
@@ -497,12 +497,12 @@ unsafe extern "C" {
     /// Returns how many fds are ready, or
     /// - -EINVAL: no live loop
     /// - -EBUSY: inside a callback or a run
-    /// - -ECHILD: a copy made by fork
+    /// - -ECHILD: in a forked child, before `pirn_after_fork`
     /// - another error of the kernel, as `pirn_run`
     ///
-    /// Blocks unless `timeout_ns` is 0. Cost: two system calls, one of which asks for the process. One
-    /// more for a timeout that is not a whole number of milliseconds on epoll, and one more if
-    /// `pirn_fd` is in use and something was found. Loop thread. Since 0.1.
+    /// Blocks unless `timeout_ns` is 0. Cost: two system calls, one of which is getpid, to detect a
+    /// fork. One more for a timeout that is not a whole number of milliseconds on epoll, and one more
+    /// if `pirn_fd` is in use and something was found. Loop thread. Since 0.1.
     pub unsafe fn pirn_wait(r#loop: *mut pirn_loop, timeout_ns: u64) -> c_int;
     /// Do the third part of a turn: call everything that is due.
     ///
@@ -796,13 +796,13 @@ unsafe extern "C" {
     /// - -EPERM: `PIRN_EDGE` or `PIRN_EXCLUSIVE`, and the file is always ready
     /// - -EOPNOTSUPP: `PIRN_EDGE` or `PIRN_EXCLUSIVE`, and the backend does not support it
     /// - -ERANGE: backend select, and the fd is beyond the range that the size of the block gives
-    /// - -ECHILD: a copy made by fork
+    /// - -ECHILD: in a forked child, before `pirn_after_fork`
     /// - -ENOMEM, -ELOOP: the kernel's error
     ///
     /// The same errors are returned for a paused watcher. Nothing has changed on an error, with one
     /// exception: if the call finds that the fd was closed, or now names another file, the other
     /// watchers of the fd are called with `PIRN_INVALID`. Cost: O(watchers of the same fd), two system
-    /// calls (one asks for the process). Loop thread, any callback. Since 0.1.
+    /// calls (one is getpid, to detect a fork). Loop thread, any callback. Since 0.1.
     pub unsafe fn pirn_io_add(
         r#loop: *mut pirn_loop,
         fd: c_int,
@@ -863,7 +863,7 @@ unsafe extern "C" {
     /// Returns 0, or
     /// - -EINVAL: no live loop
     /// - -ENOENT: stale handle
-    /// - -ECHILD: a copy made by fork
+    /// - -ECHILD: in a forked child, before `pirn_after_fork`
     ///
     /// Cost: O(watchers of the same fd), two system calls. Loop thread, any callback, the watcher's own
     /// too. Since 0.1.
@@ -903,7 +903,7 @@ unsafe extern "C" {
     /// Returns how many watchers there were, or
     /// - -EINVAL: no live loop
     /// - -EBADF: `fd` is negative
-    /// - -ECHILD: a copy made by fork
+    /// - -ECHILD: in a forked child, before `pirn_after_fork`
     ///
     /// Cost: O(watchers of the fd), two system calls. Loop thread, any callback. Since 0.1.
     pub unsafe fn pirn_fd_closing(r#loop: *mut pirn_loop, fd: c_int) -> c_int;
@@ -917,9 +917,9 @@ unsafe extern "C" {
     ///
     /// The callback is called on the loop's thread, after those accepted before it. Each accepted post
     /// is called exactly once, or returned by `pirn_task_reclaim`. If the loop sleeps, the post wakes
-    /// it: a burst of posts costs two system calls, one of which asks for the process; posts while the
-    /// loop is awake cost none. A thread that posts while another one is just waking the loop wakes it
-    /// too, because the other thread may have been preempted.
+    /// it: a burst of posts costs two system calls, one of which is getpid, to detect a fork; posts
+    /// while the loop is awake cost none. A thread that posts while another one is just waking the loop
+    /// wakes it too, because the other thread may have been preempted.
     ///
     /// @param callback  called once, on the loop's thread
     /// @param user      passed to the callback, never dereferenced
@@ -1038,7 +1038,7 @@ unsafe extern "C" {
     /// @param timeout_ns  0: do not wait; `PIRN_FOREVER`: wait without limit
     ///
     /// Returns how many callbacks were called, or an error as `pirn_run`. Blocks unless `timeout_ns` is
-    /// 0. Cost beside the wait: one system call, which asks for the process. Loop thread. Since 0.1.
+    /// 0. Cost besides the wait: one system call (getpid, to detect a fork). Loop thread. Since 0.1.
     pub unsafe fn pirn_turn(r#loop: *mut pirn_loop, timeout_ns: u64) -> c_int;
     /// End a run, a turn or a dispatch that a callback has left by an exception or longjmp.
     ///
