@@ -1,11 +1,10 @@
 /*
- * check_echo: what an echo server must withstand, tried on echo_server with every backend and on
- * nolibc_echo.
+ * check_echo: tests echo_server with every backend, and nolibc_echo, under difficult conditions.
  *
  *     ./build/check_echo ./build/echo_server ./build/nolibc_echo
  *
  * A client that does not read, one that resets, more clients than places, more clients than
- * descriptors. Exit status 0 if the server answered everybody as it should.
+ * descriptors. Exit status 0 if the server has served all clients correctly.
  */
 #include <errno.h>
 #include <netinet/tcp.h>

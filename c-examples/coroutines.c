@@ -1,8 +1,8 @@
 /*
- * coroutines: every await of pirn/co.h, and every way in which it can end, each claim checked.
+ * coroutines: every await of pirn/co.h, and every way in which it can end, with checks.
  *
- * Shows: delay, yield, fd with a time limit, join, call, park and wake, cancel and stop, slots that
- * are full, and what mistakes are answered with. state_machine.c shows what it is good for.
+ * Shows: delay, yield, fd with a time limit, join, call, park and wake, cancel and stop, full
+ * slots, and the errors for mistakes. state_machine.c is a realistic program.
  *
  *     make && ./build/coroutines                   exit status 0 if all claims hold
  */

@@ -2,9 +2,9 @@
  * cron: runs commands at times of the day.
  *
  * Each line of the table is "HOUR MINUTE SECOND COMMAND", a number or * for each: "3 0 0 backup" is
- * three in the morning, local time. A job has one deadline on the clock of the day. When that is
- * reached, and when somebody sets the clock, the next time is worked out again: so no job waits for
- * a time that is over, or runs twice for one.
+ * three in the morning, local time. A job has one deadline on the clock of the day. When it is
+ * reached, and when the clock is set, the next time is computed again. So no job waits for a time
+ * in the past, or runs twice for the same time.
  *
  *     make && ./build/cron TABLE
  *     ./build/cron --self-test

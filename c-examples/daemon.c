@@ -1,9 +1,9 @@
 /*
- * daemon: the signals that every daemon understands.
+ * daemon: the signals that every daemon handles.
  *
- * SIGHUP rereads the settings. SIGINT and SIGTERM end it gracefully: it takes no new work, finishes
- * what it has, and ends with status 0; a second one ends it at once. The work here is a tick every
- * so many milliseconds, and the settings are that number in a file.
+ * SIGHUP makes it read its settings again. After SIGINT or SIGTERM it accepts no new work, finishes
+ * the work in progress, and ends with status 0; a second signal ends it immediately. The work here
+ * is a periodic tick, and the settings are its period in milliseconds, in a file.
  *
  *     make && ./build/daemon FILE                  another terminal: kill -HUP, kill -TERM
  *     ./build/daemon --self-test

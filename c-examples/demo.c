@@ -2,10 +2,10 @@
  * demo: drives echo_server with many clients at once, on every backend, and verifies every byte.
  *
  * Each client sends messages of mixed sizes, 1 byte to 64 KiB, one after the other, and compares
- * what comes back. Half of the clients shut their sending side down behind their last message,
- * before its echo is complete, and expect all of it and then the end; the others close when they
- * have everything. Every fourth one takes little at once: the server's writes come up short, and
- * its back-pressure sets in.
+ * what comes back. Half of the clients shut down their sending side after their last message,
+ * before its echo is complete, and expect the whole echo and then the end. The others close when
+ * they have received everything. Every fourth client reads small pieces: the server's writes are
+ * then short, and it must apply back-pressure.
  *
  *     make demo            or: ./build/demo --clients 100 --messages 50 ./build/echo_server
  *

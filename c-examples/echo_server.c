@@ -1,18 +1,18 @@
 /*
- * echo_server: sends back to every TCP client what it sends, in fixed memory.
+ * echo_server: a TCP echo server in fixed memory.
  *
- * Shows: listening and accepting, write buffering with back-pressure, half-close, being full,
- * running out of descriptors, ending and reloading on signals, statistics. There is no malloc: as
- * many clients as MAX_CLIENTS, each with one buffer.
+ * Shows: listening and accepting, write buffering with back-pressure, half-close, a limit on
+ * clients, running out of descriptors, ending and reloading on signals, statistics. There is no
+ * malloc: at most MAX_CLIENTS clients, each with one buffer.
  *
  *     make && ./build/echo_server --port 7000 &
  *     printf 'hello\n' | nc -N 127.0.0.1 7000
  *     ./build/echo_server --backend select --max-clients 2 --bind 0.0.0.0
  *
- * SIGINT and SIGTERM end it gracefully: nobody is let in any more, what was received is sent back,
- * and then each connection is closed. A second one ends it at once. SIGHUP rereads the file of
- * --settings, which holds the number of clients that are let in. Prints `listening on ADDR:PORT`
- * when clients may come, and a line of statistics at the end.
+ * After SIGINT or SIGTERM it accepts no new clients, sends back everything it has received, closes
+ * each connection, and ends. A second signal ends it immediately. SIGHUP makes it read the file of
+ * --settings again, which contains the largest number of clients. It prints `listening on
+ * ADDR:PORT` when clients may connect, and a line of statistics at the end.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -140,8 +140,11 @@ static void on_client(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_
         drop_client(loop, client);
         return;
     }
-    /* Back-pressure: who does not read is not read from. Set on every pass, it costs nothing where
-     * nothing changes: pirn compares what is wanted with what the kernel has once per turn. */
+    /*
+     * Back-pressure: the server does not read from a client that does not read. The interest is set
+     * on every pass. If it does not change, that makes no system call, because pirn compares it
+     * with the kernel's once in a turn.
+     */
     if (used < BUFFER_SIZE && !client->has_ended)
         interest |= PIRN_READ;
     if (used > 0)

@@ -1,10 +1,10 @@
 /*
- * embed: pirn inside somebody else's event loop.
+ * embed: pirn inside another event loop.
  *
  * Shows both ways. With pirn_fd: the foreign loop watches one descriptor, which is readable
- * whenever pirn has something to do, timers and posts from other threads included (epoll backend
- * only). With prepare, wait and dispatch: the foreign program keeps the order of things and lends
- * pirn the time between two of its own steps (any backend).
+ * whenever pirn has something to do, including timers and posts from other threads (epoll backend
+ * only). With prepare, wait and dispatch: the other program keeps control, and runs pirn between
+ * two of its own steps (any backend).
  *
  *     make && ./build/embed                        exit status 0 if all claims hold
  */

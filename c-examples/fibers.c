@@ -1,9 +1,9 @@
 /*
- * fibers: spawn, join, sleep; who runs when, and how long it all takes.
+ * fibers: spawn, join, sleep; in which order fibers run, and how long it takes.
  *
- * Shows: fibers that do not wait run one after the other, and those that sleep take turns, if only
- * for no time at all; ten downloads take as long as the slowest; a time limit on all of them; a
- * generator made of two fibers that wake one another.
+ * Shows: fibers that do not wait run one after the other; those that sleep take turns, even with a
+ * sleep of 0; ten downloads take as long as the slowest; a time limit for all of them; a generator
+ * made of two fibers that wake one another.
  *
  *     make && ./build/fibers                       takes a third of a second; exit status 0 if all
  *                                                  claims hold

@@ -1,10 +1,10 @@
 /*
  * glib_context: a GMainContext run by pirn, so that one program has sources of both.
  *
- * GLib wants to be asked before each wait (prepare, query) and after it (check, dispatch). A hook
- * that is last in every turn does both: what pirn's watchers have found in this turn goes to check,
- * and what query wants is watched in the next. A turn in which GLib has nothing to do makes no
- * system call for it.
+ * GLib must be called before each wait (prepare, query) and after it (check, dispatch). A hook at
+ * the end of every turn does both: it passes the readiness that pirn's watchers have found in this
+ * turn to check, and watches the fds of query in the next. A turn in which GLib has nothing to do
+ * makes no system call for it.
  *
  *     make && ./build/glib_context             needs libglib2.0-dev
  */

@@ -1,14 +1,14 @@
 /*
- * handover: an echo server with one loop that accepts and several that serve.
+ * handover: an echo server with one loop that accepts, and several loops that serve the clients.
  *
- * Shows: handing connections to loops in other threads with pirn_remote_post, the descriptor in the
- * user pointer; a mailbox that is full; an orderly end, in which no descriptor is lost. The clients
- * are shared out evenly, one to each worker in turn; reuseport.c is the other way, in which the
- * kernel shares them out and no loop waits for another.
+ * Shows: passing connections to loops in other threads with pirn_remote_post, with the descriptor
+ * in the user pointer; a full mailbox; an orderly end, in which no descriptor is lost. The workers
+ * get clients in turn. In reuseport.c the kernel distributes the clients instead, and no loop waits
+ * for another.
  *
- * A connection belongs to exactly one at any time: to the acceptor until a post is accepted, then
- * to the worker. When all mailboxes are full the acceptor keeps the one it has, accepts no more,
- * and tries again after a moment; the others wait in the kernel's queue.
+ * A connection always has exactly one owner: the acceptor until its post is accepted, then the
+ * worker. If all mailboxes are full, the acceptor keeps the connection it has, accepts no more, and
+ * tries again after a moment; the others wait in the kernel's queue.
  *
  *     make && ./build/handover --loops 2 --port 7000 &
  *     ./build/handover --self-test                 64 clients, every byte verified; exit status 0

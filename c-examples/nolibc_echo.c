@@ -2,8 +2,8 @@
  * nolibc_echo: an echo server without a C library: own _start, own system calls, linked with
  * -nostdlib -static.
  *
- * Shows that libpirn.a needs nothing but the kernel. The event loop's memory and the clients'
- * buffers are in .bss, so the file holds code only.
+ * Shows that libpirn.a needs only the kernel. The event loop's memory and the clients' buffers are
+ * in .bss, so the executable contains only code.
  *
  *     make && ./build/nolibc_echo 7002 &           prints `listening on 127.0.0.1:7002`; serves
  *                                                  until a signal ends it

@@ -1,10 +1,10 @@
 /*
- * reuseport: an echo server with one loop per core, and the kernel to share the clients out.
+ * reuseport: an echo server with one loop for each core; the kernel distributes the clients.
  *
  * Shows: several loops in one process, each with a thread, a block of memory, a pool of clients and
  * a listener of its own. The listeners share a port (SO_REUSEPORT, socket(7)): the kernel gives
- * each new connection to one of them, by a hash of its addresses. The loops share nothing, so there
- * is nothing to lock. handover.c is the other way: one loop accepts for all.
+ * each new connection to one of them, by a hash of its addresses. The loops share nothing, so no
+ * lock is needed. In handover.c one loop accepts for all.
  *
  *     make && ./build/reuseport --loops 2 --port 7000 &
  *     ./build/reuseport --self-test                64 clients, every byte verified; exit status 0
@@ -14,9 +14,9 @@
  * The clients of --bench run on the same machine and work as hard as the loops do: with two cores
  * for both, expect a ratio near 1.
  *
- * Ends on SIGINT or SIGTERM. A connection stays with the listener it was given to: those that wait
- * in a listener's queue when it closes are reset, even if other listeners go on (as long as
- * net.ipv4.tcp_migrate_req is 0).
+ * Ends on SIGINT or SIGTERM. A connection stays with its listener: when a listener is closed, the
+ * connections in its queue are reset, even if other listeners continue (unless
+ * net.ipv4.tcp_migrate_req is 1).
  */
 #include <inttypes.h>
 #include <pthread.h>

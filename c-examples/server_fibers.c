@@ -1,9 +1,9 @@
 /*
  * server_fibers: an echo server that reads as if it blocked, a fiber for each client.
  *
- * Shows: accept, read and write that wait, a time limit on each of them, a bounded pool that makes
- * the server accept no more clients than it has fibers for, and an orderly end: Ctrl-C stops the
- * accept, cancels the clients and waits until each has closed its socket.
+ * Shows: accept, read and write that wait, with a time limit on each; a bounded pool, so that the
+ * server accepts only as many clients as it has fibers; and an orderly end: Ctrl-C stops accepting,
+ * cancels the clients, and waits until each has closed its socket.
  *
  *     make && ./build/server_fibers 7000 &
  *     printf 'hello\n' | nc -N 127.0.0.1 7000

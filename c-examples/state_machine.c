@@ -2,9 +2,9 @@
  * state_machine: a line protocol with login, retries and time limits, written as coroutines
  * (pirn/co.h).
  *
- * Every session is one function that reads like the protocol's description: ask for the user, ask
- * for the password, three tries, then commands. As callbacks it would be a table of states. Memory:
- * SESSIONS structs, nothing else.
+ * Every session is one function that reads like the description of the protocol: ask for the user,
+ * ask for the password, three attempts, then commands. With callbacks it would be a table of
+ * states. The memory is SESSIONS structs and nothing else.
  *
  *     make && ./build/state_machine --port 7001 &
  *     nc 127.0.0.1 7001                            (user ada, password engine; ECHO text, TIME,

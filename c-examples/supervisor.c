@@ -1,10 +1,10 @@
 /*
  * supervisor: keeps workers running.
  *
- * A worker that ends is started again, at once the first time, and then after a delay that doubles,
- * up to a limit. One that ran for a while begins anew. At SIGINT or SIGTERM all workers get
- * SIGTERM, and those that are there after a while SIGKILL; when the last has ended the supervisor
- * ends. It leaves no zombie, and reaps nobody else's children.
+ * A worker that ends is started again: immediately the first time, then after a delay that doubles
+ * up to a limit. If it has run for a while, the delay starts again from 0. After SIGINT or SIGTERM
+ * all workers get SIGTERM, and those that still run after a while get SIGKILL; the supervisor ends
+ * when the last worker has ended. It leaves no zombie, and reaps only its own workers.
  *
  *     make && ./build/supervisor COUNT PROGRAM [ARGUMENT]...
  *     ./build/supervisor --self-test

@@ -1,8 +1,8 @@
 /*
  * tail: prints what is appended to a file, as tail -F does.
  *
- * It watches the directory, not the file: so it sees the file being replaced, as logs are when they
- * are rotated, and goes on with the new one.
+ * It watches the directory and not the file. So it notices when the file is replaced, as in log
+ * rotation, and continues with the new one.
  *
  *     make && ./build/tail FILE
  *     ./build/tail --self-test

@@ -1,5 +1,5 @@
 /*
- * threads: other threads and signal handlers talk to a loop.
+ * threads: messages from other threads and signal handlers to a loop.
  *
  * Shows: pirn_remote_post from several threads with waiting when the mailbox is full, pirn_raise
  * from a signal handler, pirn_stop from a signal handler, pirn_hold. Checks that every accepted
@@ -77,7 +77,7 @@ static void on_finished(struct pirn_loop *the_loop, void *user)
 }
 
 /*
- * Full is an answer: nothing was accepted, try again when the loop has had time. A real producer
+ * The queue is full: nothing was accepted, try again when the loop has had time. A real producer
  * may prefer to drop.
  */
 static void post_patiently(struct producer *producer, pirn_task_fn callback, void *user)

@@ -1,5 +1,5 @@
 /*
- * timers: what timers can do, each claim checked.
+ * timers: all features of timers, with checks.
  *
  * Shows: one-shot and absolute timers, the three periodic policies under a slow callback, pushing
  * an idle timeout forward, slack, and a housekeeping timer that does not keep the loop going.
@@ -96,7 +96,8 @@ static void on_period(struct pirn_loop *loop, struct pirn_timer timer, uint64_t 
         CHECK(elapsed / PERIOD == periodic->calls + periodic->missed);
     } else if (periodic->policy == 0) {
         /*
-         * Every tick gets its call, late if need be; `missed` says how many more are due already.
+         * Every tick gets a call, which may be late; `missed` is the number of further ticks that
+         * are due.
          */
         periodic->missed = missed > periodic->missed ? missed : periodic->missed;
         CHECK(elapsed / PERIOD == periodic->calls + missed);
@@ -178,7 +179,8 @@ static void idle_timeout(struct pirn_loop *loop)
 /* ---- sharing a wake-up ---- */
 
 /* Slack rounds a deadline up to the next multiple of the largest power of two of nanoseconds within
- * it: timers with like slack meet there. 20 ms of slack make multiples of 2^24 ns, about 17 ms. */
+ * it: timers with similar slack are due together there. 20 ms of slack make multiples of 2^24 ns,
+ * about 17 ms. */
 #define GRID (UINT64_C(1) << 24)
 
 static void slack(struct pirn_loop *loop)

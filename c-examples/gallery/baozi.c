@@ -1,12 +1,11 @@
 /*
  * baozi: cooks that steam dumplings, and guests that eat them.
  *
- * Shows: a bounded queue between those who make and those who use. Nobody knows the other side.
- * Cooks wait while the counter is full, guests while it is empty, and the speed of the slower side
- * is the speed of all.
+ * Shows: a bounded queue between producers and consumers, which do not know each other. Cooks wait
+ * while the counter is full, guests while it is empty, and the slower side determines the speed.
  * Watch for: the cooks are faster here. After a few seconds each of them waits for room, and the
- * counter holds five dumplings and no more: that is what bounds the memory.
- * Next: executor.c, where what is queued is work for threads.
+ * counter never holds more than five dumplings: so the memory is bounded. Next: executor.c, with a
+ * queue of work for threads.
  *
  *     ./build/gallery/baozi                        takes 15 seconds; with --self-test no time
  */

@@ -1,8 +1,8 @@
 /*
- * client: an interactive client. What you type goes to the server, what it says is printed.
+ * client: an interactive client. It sends what you type to the server, and prints the answers.
  *
- * Shows: two sources and one thread. A client that waits for the keyboard in one call, and for the
- * server in another, hears nothing while you think. The loop waits for both.
+ * Shows: two sources and one thread. A client that waits for the keyboard in one call and for the
+ * server in another receives nothing while you think. The loop waits for both.
  *
  * Watch for: at the end of the input only the sending side is shut down. The answer may still be
  * on its way, and the server closes when it has sent all of it.

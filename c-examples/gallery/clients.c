@@ -4,14 +4,14 @@
  * Shows: the other side of the servers. Each client is a fiber that connects, sends and receives as
  * if it were alone, and compares every byte.
  *
- * Watch for: all of them are connected before the first one speaks, so the server has 500 clients
- * at one time and not one after the other. Two groups of fibers do that: the second one is started
- * when the first one has ended.
+ * Watch for: all clients are connected before the first one sends, so the server has 500 clients at
+ * the same time and not one after the other. Two groups of fibers do that: the second one is
+ * started when the first one has ended.
  *
  *     ./build/gallery/server_auto 7000 &
  *     ./build/gallery/clients 7000
  *
- * Next: downloader.c wants one answer from each of several servers, which are not equally fast.
+ * Next: downloader.c gets one answer from each of several servers, which are not equally fast.
  */
 #include <pthread.h>
 

@@ -1,11 +1,11 @@
 /*
  * condition: two speakers recite a poem, line by line, in turn.
  *
- * Shows: a condition waits until something is true that you express yourself, here "it is my
- * turn". The mutex is given up while the fiber waits, and taken back before it goes on.
- * Watch for: wait in a loop that asks again. There are no spurious wake-ups here, but a notify of
- * all wakes those too for whom it is not true: the listeners count how often.
- * Next: barrier.c, where all wait for all.
+ * Shows: with a condition a fiber waits until an expression of your own is true, here "it is my
+ * turn". The mutex is unlocked while the fiber waits, and locked again before it continues. Watch
+ * for: wait in a loop that checks the expression again. There are no spurious wake-ups here, but
+ * notifying all also wakes fibers for which it is not true: the listeners count how often. Next:
+ * barrier.c, where all wait for all.
  *
  *     ./build/gallery/condition                    takes 2 seconds; with --self-test no time
  */

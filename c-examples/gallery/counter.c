@@ -1,11 +1,11 @@
 /*
- * counter: two that add one, again and again, to the same number.
+ * counter: two threads or fibers that repeatedly add one to the same number.
  *
  * Shows: `count = count + 1` is a load, an addition and a store. A thread that is interrupted
- * between them writes an old number back, and what the other has added is lost.
- * Watch for: each load and store is atomic here, so C calls it no data race. It is wrong all the
- * same. Two fibers lose nothing and need no lock, as long as they do not wait in the middle.
- * Next: deadlock.c, for what locks cost.
+ * between them writes an old number back, and the addition of the other one is lost. Watch for:
+ * each load and store is atomic here, so C calls it no data race. It is wrong all the same. Two
+ * fibers lose nothing and need no lock, as long as they do not wait in the middle. Next:
+ * deadlock.c, for what locks cost.
  *
  *     ./build/gallery/counter                      --self-test checks what is lost, and what not
  */

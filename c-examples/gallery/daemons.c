@@ -1,12 +1,11 @@
 /*
- * daemons: what serves others does not keep the program alive.
+ * daemons: services that do not keep the program running.
  *
- * Shows: pirn_run returns when nothing is left that keeps it going. A timer or a child with
- * PIRN_UNREF, a fiber with PIRN_FIBER_DAEMON, and a thread for which nobody has called pirn_hold do
- * not count. The same things without these options do.
- * Watch for: a daemon is not ended when the run is over: it stands still where it waits. Cancel it,
- * and run once more, so that it can clean up.
- * Next: processes.c, for ways in which processes share.
+ * Shows: pirn_run returns when nothing keeps the loop going any more. A timer or a child with
+ * PIRN_UNREF, a fiber with PIRN_FIBER_DAEMON, and a thread without a pirn_hold do not keep it
+ * going. Without these options they do. Watch for: a daemon does not end when the run is over: it
+ * stays where it waits. Cancel it, and run the loop once more, so that it can clean up. Next:
+ * processes.c, for ways in which processes share.
  *
  *     ./build/gallery/daemons                      takes 6 seconds; with --self-test a moment
  */

@@ -1,12 +1,11 @@
 /*
  * deadlock: two fibers that each hold what the other one wants.
  *
- * Shows: pirn_mutex_lock refuses the lock that would close a ring of owners that wait for one
- * another: -EDEADLK, to the fiber that comes last, and nothing hangs. The cure is to take locks in
- * the same order everywhere. A fiber that locks twice is a ring of one: a recursive lock allows it.
- * Watch for: whoever gets -EDEADLK must give back what it holds before it tries again, else the
- * other one waits for ever.
- * Next: karaoke.c, where more than one may enter.
+ * Shows: pirn_mutex_lock refuses a lock that would close a ring of owners that wait for one
+ * another: the last fiber gets -EDEADLK, and nothing hangs. The solution is to take locks in the
+ * same order everywhere. A fiber that locks a mutex twice is a ring of one: a recursive lock allows
+ * it. Watch for: a fiber that gets -EDEADLK must release its own lock before it tries again, or the
+ * other one waits for ever. Next: karaoke.c, where more than one may enter.
  *
  *     ./build/gallery/deadlock                     --self-test checks who waits for whom
  */

@@ -1,12 +1,12 @@
 /*
  * downloader: ten downloads at once, each in a fiber.
  *
- * Shows: the requests leave in order, the answers arrive in the order in which they are ready, and
- * all of it takes as long as the slowest: half a second, where one after the other would take 2.75.
- * Then the same with a time limit on all: those that are not done are cancelled.
+ * Shows: the requests are sent in order, the answers arrive in the order in which they are ready,
+ * and all of it takes as long as the slowest: half a second, instead of 2.75 one after the other.
+ * Then the same with a time limit for all: downloads that are not done are cancelled.
  *
- * Watch for: the limit of pirn_group_join leaves the downloads running. The program decides what
- * becomes of them: here it cancels them, and joins again, so that each closes its socket.
+ * Watch for: after the limit of pirn_group_join the downloads still run. The program decides what
+ * to do with them: here it cancels them, and joins again, so that each closes its socket.
  *
  *     ./build/gallery/downloader                   starts the slow server by itself
  *

@@ -1,9 +1,9 @@
 /*
  * downloader_curl: ten downloads at once, by libcurl on the loop.
  *
- * Shows: how a library that has its own idea of events is driven: libcurl says which sockets it
- * waits for, and how (on_socket), and when it wants to be called at the latest (on_timeout). The
- * loop does the waiting, and tells it. Everything else in the program runs in the same loop.
+ * Shows: how to use a library with its own event interface. libcurl reports the sockets that it
+ * waits for (on_socket), and the latest time of its next call (on_timeout). The loop waits, and
+ * calls libcurl. Everything else in the program runs in the same loop.
  *
  * Watch for: libcurl may ask to be called at once, and must not be called from inside its own
  * callback: so even a delay of 0 is a timer. A socket is removed before libcurl closes it.

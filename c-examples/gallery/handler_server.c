@@ -1,9 +1,9 @@
 /*
  * handler_server: one handler, run in four models.
  *
- * Shows: what a server does for a client (begin, answer a line, end) is a class of three functions.
- * It reads and writes through a request, and does not know who waits, or how: one client at a time,
- * a thread, a process or a fiber for each. To change the model is to change one word.
+ * Shows: a handler is a class of three functions (begin, answer a line, end). It reads and writes
+ * through a request, and does not know how the server waits: one client at a time, or with a
+ * thread, a process or a fiber for each. To change the model, change one word.
  *
  * Watch for: a handler may keep the state of its client in the request, in all four. What it shares
  * with other clients is another matter: processes share nothing, threads need a lock, and fibers

@@ -1,9 +1,9 @@
 /*
  * http: an HTTP/1.1 server on fibers, with files that are in memory.
  *
- * Shows: a protocol that reads as it is told: the head, the body, the answer, and again, as long as
- * the connection is kept. Bodies come with a length or in chunks. Everything has a limit: 4 KiB of
- * head, 8 KiB of body, ten seconds for a request. What is malformed is refused (http_request.h).
+ * Shows: the code follows the protocol: the head, the body, the answer, and again, as long as the
+ * connection is kept. Bodies come with a length or in chunks. Everything has a limit: 4 KiB of
+ * head, 8 KiB of body, ten seconds for a request. Malformed requests are refused (http_request.h).
  *
  * Watch for: the limit of time is a scope around the whole request. A limit for each read would not
  * do: a client that sends one byte a second would stay within it for an hour, and a few hundred of

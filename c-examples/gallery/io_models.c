@@ -1,13 +1,14 @@
 /*
  * io_models: one echo, written in the five models of input and output.
  *
- * Shows: to receive is to wait for data, and then to copy them. The models differ in where the
- * thread is meanwhile. In the first four it copies by itself, in recv: they are synchronous. In the
- * last one the kernel copies, and the thread is told when all is done: asynchronous.
+ * Shows: receiving has two steps: waiting for data, and copying them. The models differ in what the
+ * thread does during that time. In the first four the thread copies the data itself, in recv: they
+ * are synchronous. In the last one the kernel copies, and the thread is notified at the end:
+ * asynchronous.
  *
- * Watch for: the column "in vain". Blocking has no such calls, and can do nothing else. Polling has
- * hundreds. The signal says that something has come, and not how much: so one call in vain is the
- * price of each.
+ * Watch for: the column "in vain". Blocking has no such calls, but the thread can do nothing else.
+ * Polling has hundreds. A signal reports that data has arrived, but not how much, so each signal
+ * costs one call in vain.
  *
  *     ./build/gallery/io_models                    prints the table, and checks it
  *

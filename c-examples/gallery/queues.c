@@ -1,11 +1,10 @@
 /*
- * queues: three orders, and every way in which a bounded queue makes somebody wait.
+ * queues: three orders, and every kind of wait for a bounded queue.
  *
  * Shows: first in first out, last in first out, and by priority; a queue that is full or empty,
  * asked without waiting, with a limit, and without one; `done` and `join`, to wait until the work
- * is not only fetched but finished; closing, which lets those who wait go home.
- * Watch for: join returns when pirn_queue_done was called for each item that was put, no matter
- * whether the queue is empty.
+ * is not only fetched but finished; closing, which ends all waits. Watch for: join returns when
+ * pirn_queue_done was called for each item that was put, no matter whether the queue is empty.
  * Next: baozi.c, where producers and consumers meet.
  *
  *     ./build/gallery/queues                       takes 8 seconds; with --self-test no time

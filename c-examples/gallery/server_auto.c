@@ -1,12 +1,12 @@
 /*
  * server_auto: an echo server on a selector that chooses by itself, with registered callbacks.
  *
- * Shows: PIRN_BACKEND_AUTO takes epoll where there is one, then poll, then select. The program
- * says for each fd what it waits for and which function is to be called, and no longer asks which
- * call waits. Compare it with server_epoll.c: the loop has gone, the steps are the same.
+ * Shows: PIRN_BACKEND_AUTO takes epoll where there is one, then poll, then select. For each fd the
+ * program states the events and the function to be called, and does not care which system call
+ * waits. Compare it with server_epoll.c: there is no loop any more, but the steps are the same.
  *
- * Watch for: pirn_io_modify is called on every pass. It costs nothing where nothing changes, for
- * the loop compares what is wanted with what the kernel has, once before it waits.
+ * Watch for: pirn_io_modify is called on every pass. If nothing changes, it makes no system call,
+ * because the loop compares the interest with the kernel's once before it waits.
  *
  *     ./build/gallery/server_auto 7000
  *     ./build/gallery/server_auto 7000 select      or poll, epoll

@@ -49,7 +49,8 @@ static void turns_leave_the_alarm_alone(void)
 
 #define TICKS 20
 
-static void stop_after_ticks(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed, void *user)
+static void stop_after_ticks(struct pirn_loop *loop, struct pirn_timer timer, uint64_t missed,
+                             void *user)
 {
     see_timer(loop, timer, missed, user);
     if (((struct seen *)user)->calls == TICKS)
@@ -62,7 +63,8 @@ static void tick_of_a_lone_timer_takes_one_wait(uint64_t period_ns)
     struct pirn_loop *loop;
     struct seen seen = { 0 };
 #ifdef SYS_epoll_pwait2
-    int has_nanoseconds = syscall(SYS_epoll_pwait2, -1, NULL, 1, NULL, NULL, 0) < 0 && errno == EBADF;
+    int has_nanoseconds = syscall(SYS_epoll_pwait2, -1, NULL, 1, NULL, NULL, 0) < 0 &&
+        errno == EBADF;
     long call = SYS_epoll_pwait2;
 #else
     int has_nanoseconds = 0;
