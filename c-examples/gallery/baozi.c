@@ -4,8 +4,8 @@
  * Shows: a bounded queue between producers and consumers, which do not know each other. Cooks wait
  * while the counter is full, guests while it is empty, and the slower side determines the speed.
  * Watch for: the cooks are faster here. After a few seconds each of them waits for room, and the
- * counter never holds more than five dumplings: so the memory is bounded. Next: executor.c, with a
- * queue of work for threads.
+ * counter never holds more than five dumplings: so the memory is bounded.
+ * Next: executor.c, with a queue of work for threads.
  *
  *     ./build/gallery/baozi                        takes 15 seconds; with --self-test no time
  */

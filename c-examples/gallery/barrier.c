@@ -2,10 +2,10 @@
  * barrier: three runners who begin each lap together.
  *
  * Shows: each runner waits until all have arrived, then all continue; the last one learns that it
- * was the last. The barrier can be used for the next lap immediately. Watch for: a runner that
- * leaves breaks the barrier, because the others would wait for ever: they get -EPIPE, and so does
- * every later wait until pirn_barrier_reset. Next: renewed_code.c, where no fiber waits: a timer
- * calls a function.
+ * was the last. The barrier can be used for the next lap immediately.
+ * Watch for: a runner that leaves breaks the barrier, because the others would wait for ever: they
+ * get -EPIPE, and so does every later wait until pirn_barrier_reset.
+ * Next: renewed_code.c, where no fiber waits: a timer calls a function.
  *
  *     ./build/gallery/barrier                      takes 12 seconds; with --self-test no time
  */

@@ -2,9 +2,10 @@
  * connect_check: wait until a service is up, but do not try for ever.
  *
  * Shows: a wait with a time limit returns -ETIMEDOUT, and the caller decides what that means. Here
- * it tries three times, and then gives up. Watch for: the limit of a wait limits one attempt. To
- * limit all of them, count them, or use a scope around them (pirn_scope_enter), which ends them
- * with -ECANCELED. Next: condition.c, which waits for more than a flag.
+ * it tries three times, and then gives up.
+ * Watch for: the limit of a wait limits one attempt. To limit all of them, count them, or use a
+ * scope around them (pirn_scope_enter), which ends them with -ECANCELED.
+ * Next: condition.c, which waits for more than a flag.
  *
  *     ./build/gallery/connect_check                takes 9 seconds; with --self-test no time
  */

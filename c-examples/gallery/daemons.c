@@ -3,9 +3,10 @@
  *
  * Shows: pirn_run returns when nothing keeps the loop going any more. A timer or a child with
  * PIRN_UNREF, a fiber with PIRN_FIBER_DAEMON, and a thread without a pirn_hold do not keep it
- * going. Without these options they do. Watch for: a daemon does not end when the run is over: it
- * stays where it waits. Cancel it, and run the loop once more, so that it can clean up. Next:
- * processes.c, for ways in which processes share.
+ * going. Without these options they do.
+ * Watch for: a daemon does not end when the run is over: it stays where it waits. Cancel it, and
+ * run the loop once more, so that it can clean up. Next: processes.c, for ways in which processes
+ * share.
  *
  *     ./build/gallery/daemons                      takes 6 seconds; with --self-test a moment
  */

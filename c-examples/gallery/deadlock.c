@@ -4,8 +4,10 @@
  * Shows: pirn_mutex_lock refuses a lock that would close a ring of owners that wait for one
  * another: the last fiber gets -EDEADLK, and nothing hangs. The solution is to take locks in the
  * same order everywhere. A fiber that locks a mutex twice is a ring of one: a recursive lock allows
- * it. Watch for: a fiber that gets -EDEADLK must release its own lock before it tries again, or the
- * other one waits for ever. Next: karaoke.c, where more than one may enter.
+ * it.
+ * Watch for: a fiber that gets -EDEADLK must release its own lock before it tries again, or the
+ * other one waits for ever.
+ * Next: karaoke.c, where more than one may enter.
  *
  *     ./build/gallery/deadlock                     --self-test checks who waits for whom
  */

@@ -3,10 +3,11 @@
  *
  * Shows: threads do work that blocks or computes, and the results return to the loop's thread. In
  * four ways: submit and wait; submit with a callback; map, which gives the results in order; and
- * shut down, which finishes all submitted work. Watch for: to submit and wait, one by one, never
- * uses more than one thread. Results arrive by pirn_event_set_from or pirn_remote_post, the only
- * doors for other threads, so callbacks run on the loop's thread and need no locks. pirn_hold keeps
- * the loop going meanwhile. Next: process_pool.c, for jobs that may crash.
+ * shut down, which finishes all submitted work.
+ * Watch for: to submit and wait, one by one, never uses more than one thread. Results arrive by
+ * pirn_event_set_from or pirn_remote_post, the only doors for other threads, so callbacks run on
+ * the loop's thread and need no locks. pirn_hold keeps the loop going meanwhile.
+ * Next: process_pool.c, for jobs that may crash.
  *
  *     ./build/gallery/executor                     --self-test checks order, counts and threads
  */

@@ -2,10 +2,10 @@
  * generator: yield and send, in coroutines without stacks.
  *
  * Shows: a generator computes its next value when it is requested, and waits in between. A consumer
- * is the opposite: values are sent to it, here by two producers. Watch for: pirn_co_wake is `send`,
- * PIRN_CO_PARK is `yield`. A value cannot be sent to a consumer that has not taken the last one yet
- * (-ENOENT): at 0.6 seconds the second producer tries again. Next: greenlet.c, where functions with
- * stacks of their own do the same.
+ * is the opposite: values are sent to it, here by two producers.
+ * Watch for: pirn_co_wake is `send`, PIRN_CO_PARK is `yield`. A value cannot be sent to a consumer
+ * that has not taken the last one yet (-ENOENT): at 0.6 seconds the second producer tries again.
+ * Next: greenlet.c, where functions with stacks of their own do the same.
  *
  *     ./build/gallery/generator                    --self-test checks every value
  */

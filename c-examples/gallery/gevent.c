@@ -3,9 +3,10 @@
  *
  * Shows: a fiber runs until it waits. Three fibers that never wait run one after the other; with
  * one sleep in their loop they take turns. A sleep of 0 is enough: it waits for nothing, but it is
- * a wait. Watch for: three sleeps of 3, 2 and 1 seconds take 3 seconds together, not 6. A time
- * limit ends only the wait for the others. The others still run, and must be cancelled. Next:
- * tickets.c, for what goes wrong when a fiber waits at the wrong place.
+ * a wait.
+ * Watch for: three sleeps of 3, 2 and 1 seconds take 3 seconds together, not 6. A time limit ends
+ * only the wait for the others. The others still run, and must be cancelled. Next: tickets.c, for
+ * what goes wrong when a fiber waits at the wrong place.
  *
  *     ./build/gallery/gevent                       takes 7 seconds; with --self-test no time
  */

@@ -2,9 +2,10 @@
  * greenlet: two fibers that switch to one another by hand.
  *
  * Shows: a switch means "wake that one, and park myself". There is no scheduler here: each fiber
- * decides which one runs next. Watch for: 12 and 34 are two lines of one function, and 56 and 78 of
- * another. They come out as 12 56 34 78, because each function is left in its middle and continued
- * there. Next: gevent.c, where a wait does the switching.
+ * decides which one runs next.
+ * Watch for: 12 and 34 are two lines of one function, and 56 and 78 of another. They come out as 12
+ * 56 34 78, because each function is left in its middle and continued there.
+ * Next: gevent.c, where a wait does the switching.
  *
  *     ./build/gallery/greenlet                     --self-test checks the order
  */

@@ -3,9 +3,10 @@
  *
  * Shows: a hundred fibers wait for input that does not come, for a fifth of a second. The process
  * makes one system call and sleeps. For comparison, a loop that polls makes thousands of calls, and
- * uses the processor all the time. Watch for: a time limit for each fiber costs nothing either: the
- * loop sleeps until the first of them is over. Next: ui_events.c, where a slow handler is moved
- * aside.
+ * uses the processor all the time.
+ * Watch for: a time limit for each fiber costs nothing either: the loop sleeps until the first of
+ * them is over.
+ * Next: ui_events.c, where a slow handler is moved aside.
  *
  *     ./build/gallery/idle                         --self-test checks how often the kernel is asked
  */

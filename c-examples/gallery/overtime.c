@@ -1,10 +1,10 @@
 /*
  * overtime: a boss announces something, five workers react, twice.
  *
- * Shows: one event that is set, cleared and set again serves two announcements. Watch for: each
- * worker must have noticed the first announcement before it waits for the second. Setting the event
- * wakes all waiters of that moment, so clearing it immediately loses none. Next: connect_check.c,
- * where the event may never be set.
+ * Shows: one event that is set, cleared and set again serves two announcements.
+ * Watch for: each worker must have noticed the first announcement before it waits for the second.
+ * Setting the event wakes all waiters of that moment, so clearing it immediately loses none.
+ * Next: connect_check.c, where the event may never be set.
  *
  *     ./build/gallery/overtime                     takes 5 seconds; with --self-test no time
  */

@@ -3,10 +3,11 @@
  *
  * Shows: a job is one message over a SOCK_SEQPACKET pair, its result is another one, and comes as a
  * callback. A process can crash without harm to the others: its job ends with -EPIPE, and a new
- * worker takes its place. Watch for: a fiber for each worker keeps the code straight: fetch a job,
- * send it, wait for the result. The end of a worker is seen twice: as the end of its socket, by the
- * fiber, and as the end of a child, by pirn_child_add, which also reaps it. Next: daemons.c, for
- * what may be left behind when the work is done.
+ * worker takes its place.
+ * Watch for: a fiber for each worker keeps the code straight: fetch a job, send it, wait for the
+ * result. The end of a worker is seen twice: as the end of its socket, by the fiber, and as the end
+ * of a child, by pirn_child_add, which also reaps it.
+ * Next: daemons.c, for what may be left behind when the work is done.
  *
  *     ./build/gallery/process_pool                 --self-test checks each answer
  */

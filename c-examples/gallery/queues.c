@@ -3,8 +3,9 @@
  *
  * Shows: first in first out, last in first out, and by priority; a queue that is full or empty,
  * asked without waiting, with a limit, and without one; `done` and `join`, to wait until the work
- * is not only fetched but finished; closing, which ends all waits. Watch for: join returns when
- * pirn_queue_done was called for each item that was put, no matter whether the queue is empty.
+ * is not only fetched but finished; closing, which ends all waits.
+ * Watch for: join returns when pirn_queue_done was called for each item that was put, no matter
+ * whether the queue is empty.
  * Next: baozi.c, where producers and consumers meet.
  *
  *     ./build/gallery/queues                       takes 8 seconds; with --self-test no time

@@ -2,10 +2,10 @@
  * renewed_code: a login code that changes every minute.
  *
  * Shows: a periodic timer and one without a period each call a function, beside a fiber that waits
- * for its user. The periodic one is stopped when it is no longer needed. Watch for: no fiber waits
- * for the timer, so it needs no fiber and no stack: it is a callback of the loop. It runs between
- * two waits of the fibers, so the code cannot change inside of `log_in`. Next: queues.c, for fibers
- * that hand things to one another.
+ * for its user. The periodic one is stopped when it is no longer needed.
+ * Watch for: no fiber waits for the timer, so it needs no fiber and no stack: it is a callback of
+ * the loop. It runs between two waits of the fibers, so the code cannot change inside of `log_in`.
+ * Next: queues.c, for fibers that hand things to one another.
  *
  *     ./build/gallery/renewed_code                 takes 3 minutes; with --self-test no time
  */

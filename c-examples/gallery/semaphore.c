@@ -3,9 +3,10 @@
  *
  * Shows: a bounded semaphore (`most` is not 0) refuses a release without an acquisition:
  * -EOVERFLOW. An unbounded one accepts it, and admits one more from then on. A fiber can acquire
- * several units, and gets them all at once or waits. Watch for: a fiber that wants many units is
- * not starved by those that want few: they queue behind it. Next: traffic_light.c, which does not
- * count.
+ * several units, and gets them all at once or waits.
+ * Watch for: a fiber that wants many units is not starved by those that want few: they queue behind
+ * it.
+ * Next: traffic_light.c, which does not count.
  *
  *     ./build/gallery/semaphore                    takes 8 seconds; with --self-test no time
  */

@@ -1,12 +1,13 @@
 /*
  * server_epoll: an echo server on epoll, level triggered and edge triggered.
  *
- * Shows: the kernel keeps the list. A client is added once, changed when what it waits for
- * changes, and a wait returns those that are ready and no others.
+ * Shows: the kernel keeps the list. A client is added once, and changed when its interest changes;
+ * a wait returns only the clients that are ready.
  *
- * Watch for: level means "is readable", and is reported until it is not so. Edge means "has become
- * readable", and is reported once: a server that does not go on until EAGAIN has missed the rest,
- * and its client waits for ever. The self-test shows that too, with a server that takes one step
+ * Watch for: level means "is readable", and is reported as long as that is true. Edge means "has
+ * become readable", and is reported once: if a server does not read until EAGAIN, it misses the
+ * rest, and its client waits for ever. The self-test shows that too, with a server that takes one
+ * step
  * for each edge. Edge triggered, both interests can stay registered, which saves the changes.
  *
  *     ./build/gallery/server_epoll 7000            level

@@ -1,8 +1,8 @@
 /*
  * server_fork: an echo server with a process for each client.
  *
- * Shows: the oldest cure. The parent accepts, a child serves, and both wait in each call. The
- * children share nothing, so one that crashes takes nobody with it.
+ * Shows: the oldest solution. The parent accepts, a child serves, and both block in each call. The
+ * children share nothing, so a crash of one does not affect the others.
  *
  * Watch for: each client costs a fork, a process, and memory for its pages. A child that has ended
  * stays as a zombie until its parent waits for it. And the parent must close its copy of the

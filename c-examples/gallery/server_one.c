@@ -1,7 +1,7 @@
 /*
  * server_one: an echo server for one client at a time.
  *
- * Shows: the simplest server there is. Accept, read, write, close, and each of them waits.
+ * Shows: the simplest server: accept, read, write, close, and each call blocks.
  *
  * Watch for: while one client is connected, even a silent one, the next one is connected by the
  * kernel, may send, and gets no answer. The server's only thread sits in recv.

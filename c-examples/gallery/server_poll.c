@@ -1,11 +1,11 @@
 /*
  * server_poll: an echo server on poll.
  *
- * Shows: a list of fds, each with what is waited for and what was found. There is no largest fd,
- * the list outlives the call, and an entry with the fd -1 is passed over.
+ * Shows: a list of fds, each with its interest and its readiness. There is no largest fd, the list
+ * is kept between calls, and an entry with the fd -1 is ignored.
  *
  * Watch for: the whole list still goes into the kernel and comes out again for each call, however
- * few are ready. With 500 clients, of whom one speaks, that is 500 entries for one message.
+ * few are ready. If one of 500 clients sends a message, 500 entries are copied for it.
  *
  *     ./build/gallery/server_poll 7000
  *

@@ -1,16 +1,16 @@
 /*
- * server_polling: an echo server that never waits, and asks each client over and over.
+ * server_polling: an echo server that never waits, and tries to read from each client in turn.
  *
  * Shows: many clients in one thread, with nothing but non-blocking sockets. Each call returns at
  * once, with bytes or with EAGAIN, and the loop goes round.
  *
  * Watch for: the processor is never idle. The self-test counts the calls in a tenth of a second in
- * which no client says anything. And the more clients there are, the more calls are in vain for
- * each that is not.
+ * which no client sends anything. And the more clients there are, the more calls are in vain for
+ * each one that is not.
  *
  *     ./build/gallery/server_polling 7000          and look at top(1)
  *
- * Next: server_select.c lets the kernel say who is ready.
+ * Next: server_select.c asks the kernel which clients are ready.
  */
 #include <fcntl.h>
 

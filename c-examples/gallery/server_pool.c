@@ -11,7 +11,7 @@
  *
  *     ./build/gallery/server_pool 7000
  *
- * Next: handler_server.c runs one handler in four of the models that you have seen.
+ * Next: handler_server.c runs one handler in four of these models.
  */
 #include <pirn/fiber_debug.h>
 

@@ -5,13 +5,13 @@
  * to one of them. No client waits for a fork. The parent has one task: when a child ends, it starts
  * another.
  *
- * Watch for: a child that crashes takes its own client with it and nobody else's. The self-test
+ * Watch for: a crash of a child affects only its own client. The self-test
  * kills one, and finds that four clients are still served at once.
  *
  *     ./build/gallery/server_prefork 7000
  *
  * Next: server_process_pool.c, in which the parent accepts and passes clients on;
- * ../reuseport.c, in which each process has a listening socket of its own.
+ * ../reuseport.c, in which each loop has its own listening socket.
  */
 #include "server.h"
 

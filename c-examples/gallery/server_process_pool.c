@@ -3,8 +3,8 @@
  * processes.
  *
  * Shows: an open socket travels from process to process, as SCM_RIGHTS in a message on a Unix
- * socket. All workers read from the same one: whoever is idle takes the next client. The parent
- * sees every client first, so it could refuse some, or choose a worker for each.
+ * socket. All workers read from the same one: an idle worker takes the next client. The parent sees
+ * every client first, so it could refuse some, or choose a worker for each.
  *
  * Watch for: the parent waits for clients and for children that end, so it must wait for two things
  * at once: poll, and the signal as an fd. A worker that dies is replaced.

@@ -4,7 +4,7 @@
  * Shows: one thread accepts and puts clients into a bounded queue, four take them out. The threads
  * are started once, and their number is known.
  *
- * Watch for: a worker is occupied by its client until that leaves, also while the client is silent.
+ * Watch for: a worker is occupied by its client until the client leaves, even if it is silent.
  * The fifth client waits, as the second one does in server_one.c. If the queue is full too, the
  * server stops accepting, and the kernel's queue fills: that is back-pressure, and better than a
  * queue without an end.

@@ -1,8 +1,8 @@
 /*
  * server_threads: an echo server with a thread for each client.
  *
- * Shows: as server_fork, with threads. They are cheaper to start, and they share all memory: what
- * is a convenience for the programmer is a danger for what they share.
+ * Shows: as server_fork, with threads. They are cheaper to start, and they share all memory, which
+ * is convenient for the programmer and dangerous for the data.
  *
  * Watch for: nothing bounds the threads. Each reserves a stack (8 MiB of addresses, of which the
  * kernel provides the pages that are touched), and the scheduler switches between them for each

@@ -1,5 +1,5 @@
 /*
- * switches: what it costs to let somebody else run.
+ * switches: the cost of a switch between fibers, and between threads.
  *
  * Shows: two fibers that yield to one another, and two threads that wake one another by a futex,
  * the cheapest means that the kernel has. The same number of switches each.

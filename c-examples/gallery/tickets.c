@@ -1,11 +1,11 @@
 /*
  * tickets: ten people buy the last three tickets.
  *
- * Shows: how an update is lost. Everybody looks whether a ticket is left, pays, and takes one. Who
- * waits between the look and the taking decides on what is no longer true. A lock around the three
- * steps cures it, for threads and for fibers.
- * Watch for: the fibers that do not wait between look and taking need no lock at all, because
- * nobody else runs between two waits. Threads always need one.
+ * Shows: how an update is lost. Each buyer checks whether a ticket is left, pays, and takes one. If
+ * a buyer waits between the check and the taking, the check may no longer be true. A lock around
+ * the three steps prevents that, for threads and for fibers.
+ * Watch for: fibers that do not wait between the check and the taking need no lock, because no
+ * other fiber runs between two waits. Threads always need one.
  * Next: counter.c, where a single addition is lost.
  *
  *     ./build/gallery/tickets                      --self-test checks how many are sold
@@ -43,7 +43,7 @@ static void take(void)
     __atomic_add_fetch(&sold, 1, __ATOMIC_SEQ_CST);
 }
 
-/* The barrier makes sure that it happens. Without it, it would happen when nobody watches. */
+/* The barrier makes sure that it happens. Without it, it would happen only now and then. */
 static void *buy_in_a_thread(void *user)
 {
     int is_left = look();

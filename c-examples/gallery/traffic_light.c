@@ -1,7 +1,7 @@
 /*
  * traffic_light: cars wait for an event, which is set while the light is green.
  *
- * Shows: setting an event wakes all who wait, and who comes while it is set does not wait at all.
+ * Shows: setting an event wakes all waiters, and a car that arrives while it is set does not wait.
  * Watch for: an event is no counter. Clearing it takes nothing back: cars that were woken drive,
  * even if the light is red again before they run.
  * Next: overtime.c, where two sides wait for one another.

@@ -2,12 +2,12 @@
  * ui_events: a queue of events, and one thread that serves them, as in every window system.
  *
  * Shows: the user (a thread here) puts events into a queue, and the loop handles one after the
- * other. A handler that takes long is noticed, because each is timed. The cure is to move the work
- * to a thread, which puts an event of its own when it is done.
+ * other. A slow handler is noticed, because each handler is timed. The solution is to move the work
+ * to a thread, which puts an event into the queue when it is done.
  * Watch for: with the slow handler both clicks come after the file is saved. With the thread they
  * come before, and no handler is slow. An event of a linked queue is a struct of the program, so
  * putting one cannot fail, and needs no memory.
- * Next: this is the last one of its row.
+ * Next: this is the last one of the series.
  *
  *     ./build/gallery/ui_events                    --self-test checks the order of the events
  */

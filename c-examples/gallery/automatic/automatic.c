@@ -1,11 +1,12 @@
 /*
- * automatic: twenty fibers use a library that blocks, and none holds up the others.
+ * automatic: twenty fibers use a library that blocks, and none delays the others.
  *
  * Shows: quotes.c connects, writes, polls and reads, and knows nothing of loops. It is compiled
- * as it is. The linker puts other functions in the place of those four calls (wrap.c), which let
- * other fibers run while the kernel has no answer.
- * Watch for: the server answers nobody until all twenty have asked. So the library must be in the
- * middle of twenty calls at once, on one thread. Called without fibers it blocks as ever.
+ * unchanged. The linker replaces those four calls by other functions (wrap.c), which let other
+ * fibers run while the call would block.
+ * Watch for: the server answers only when all twenty have asked. So the library must be in the
+ * middle of twenty calls at the same time, on one thread. Called without fibers, it blocks as
+ * usual.
  * Next: switches.c, for what that costs.
  *
  *     ./build/gallery/automatic                    --self-test checks each answer
