@@ -81,8 +81,8 @@
  *             one user may watch. Everything accepted before is kept.
  * Removal     Takes effect immediately: once pirn_io_remove, pirn_timer_stop or pirn_task_cancel
  *             has returned, the callback is never called again, even for an event already fetched.
- * No live     "No live loop" among the errors means that `loop` is NULL, or that its block was
- * loop        moved or its loop ended. The block must still be readable.
+ * Live loop   "No live loop" among the errors means that `loop` is NULL, or that its block was
+ *             moved or its loop ended. The block must still be readable.
  * NULL        A NULL callback or a NULL output that is required gives -EINVAL. In a loop made with
  *             PIRN_TAKE a callback may be NULL.
  * Fork        In the child, functions that would reach the kernel return -ECHILD until the child
