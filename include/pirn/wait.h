@@ -266,17 +266,17 @@ struct pirn_waiter {
 };
 
 /**
- * The waiters that have a time limit. All zero is an empty heap.
- */
-struct pirn_deadlines {
-  struct pirn_waiter *root_;
-};
-
-/**
  * A list of waiters. All zero is an empty one. It must stay where it is while a waiter is in it.
  */
 struct pirn_waiters {
   struct pirn_links ends_;
+};
+
+/**
+ * The waiters that have a time limit. All zero is an empty heap.
+ */
+struct pirn_deadlines {
+  struct pirn_waiter *root_;
 };
 
 /**
