@@ -1,8 +1,9 @@
-//! Every order of the atomic operations: `RUSTFLAGS="--cfg loom" cargo test --release --lib loom_`.
+//! Tests under loom, which runs each once for every order of its atomic operations:
+//! `RUSTFLAGS="--cfg loom" cargo test --release --lib loom_`.
 //!
 //! The loop sleeps on a condition variable that only [`Wake::wake`] notifies, so a lost wake-up is
-//! a deadlock, and loom reports that. Entries and loop are leaked, since loom's threads want them
-//! to live for ever.
+//! a deadlock, which loom reports. Entries and loop are leaked, because loom's threads can only
+//! borrow what lives for ever.
 
 use std::boxed::Box;
 use std::vec::Vec;
@@ -15,26 +16,27 @@ use loom::thread;
 use super::*;
 use crate::atomic::AtomicBool;
 
-struct Bed {
-    rung: Mutex<bool>,
+struct Sleeper {
+    is_woken: Mutex<bool>,
     changed: Condvar,
-    /// Whether the fd is still ours.
+    /// True until the loop has closed its wake object.
     is_open: AtomicBool,
-    /// Whether somebody is writing to it.
+    /// True while a thread is in `wake`.
     is_inside: AtomicBool,
-    /// For tests in which a call has a mishap: that of the next one. Others need not look, and have
-    /// fewer orders.
+    /// What goes wrong in the next call of `wake`. `None` in tests in which nothing does: they do
+    /// not look into the mutex, so loom has fewer orders to try.
     mishap: Option<Mutex<Option<Mishap>>>,
 }
 
-/// A call that is held up until `end` opens, or that fails. Either way `begin` opens first.
+/// What goes wrong in a call of `wake`: it opens `begin`, and then waits until `end` opens, or
+/// fails if there is no `end`.
 #[derive(Clone, Copy)]
 struct Mishap {
     begin: &'static Gate,
     end: Option<&'static Gate>,
 }
 
-/// Opened once, and waited for.
+/// A gate that one thread opens, once, and others wait for.
 struct Gate {
     is_open: Mutex<bool>,
     changed: Condvar,
@@ -61,11 +63,11 @@ impl Gate {
     }
 }
 
-impl Wake for Bed {
+impl Wake for Sleeper {
     fn wake(&self) -> Result<()> {
         assert!(
             self.is_open.load(Ordering::Relaxed),
-            "a late waker writes into what is not ours any more"
+            "woken after the wake object was closed"
         );
         let mishap = self.mishap.as_ref();
         if let Some(mishap) = mishap.and_then(|next| next.lock().unwrap().take()) {
@@ -73,24 +75,24 @@ impl Wake for Bed {
             mishap.end.ok_or(Error::EBADF)?.wait();
         }
         self.is_inside.store(true, Ordering::Relaxed);
-        *self.rung.lock().unwrap() = true;
+        *self.is_woken.lock().unwrap() = true;
         self.changed.notify_one();
         self.is_inside.store(false, Ordering::Relaxed);
         Ok(())
     }
 }
 
-impl Bed {
+impl Sleeper {
     fn sleep(&self) {
-        let mut rung = self.rung.lock().unwrap();
-        while !*rung {
-            rung = self.changed.wait(rung).unwrap();
+        let mut is_woken = self.is_woken.lock().unwrap();
+        while !*is_woken {
+            is_woken = self.changed.wait(is_woken).unwrap();
         }
-        *rung = false;
+        *is_woken = false;
     }
 }
 
-type Loop = Shared<'static, Bed>;
+type Loop = Shared<'static, Sleeper>;
 
 fn new_loop(first: usize, capacity: usize) -> &'static Loop {
     new_loop_with(first, capacity, None)
@@ -98,8 +100,8 @@ fn new_loop(first: usize, capacity: usize) -> &'static Loop {
 
 fn new_loop_with(first: usize, capacity: usize, mishap: Option<Mishap>) -> &'static Loop {
     let entries: &'static [Entry] = Vec::leak((0..capacity).map(|_| Entry::new()).collect());
-    let bed = Bed {
-        rung: Mutex::new(false),
+    let bed = Sleeper {
+        is_woken: Mutex::new(false),
         changed: Condvar::new(),
         is_open: AtomicBool::new(true),
         is_inside: AtomicBool::new(false),
@@ -121,7 +123,7 @@ fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     builder.check(model);
 }
 
-/// Waits as the loop does, then takes what is there.
+/// Makes a turn as the loop does: sleeps if it may, then takes the messages.
 fn turn(shared: &Loop, taken: &mut Vec<usize>) {
     if shared.about_to_sleep() {
         shared.wake_object().sleep();
@@ -148,7 +150,7 @@ fn take_all<W: Wake>(shared: &Shared<'_, W>, end: Ticket) -> Vec<usize> {
     }
 }
 
-/// Takes what is there, whatever the turn.
+/// Takes all messages, also those that would belong to a later turn.
 fn drain(shared: &Loop, taken: &mut Vec<usize>) {
     taken.extend(core::iter::from_fn(|| shared.take()).map(|callback| callback.user.addr()));
 }
@@ -171,8 +173,8 @@ fn loom_a_post_is_not_lost_to_the_sleep() {
     });
 }
 
-/// Also the stopped poster: among the orders is that one reserves, the other publishes behind it
-/// and wakes the loop, the loop finds nothing and sleeps again, and only then the first publishes.
+/// One of the orders is that of a stopped poster: one reserves a place, the other publishes behind
+/// it and wakes the loop, the loop finds nothing and sleeps again, and then the first publishes.
 #[test]
 fn loom_two_posters_and_a_sleeper_lose_nothing() {
     check(3, || {
@@ -190,8 +192,8 @@ fn loom_two_posters_and_a_sleeper_lose_nothing() {
     });
 }
 
-/// One poster has a mishap if it is the one that wakes the loop; the other begins when that has
-/// happened, or when the first has finished without. The loop must hear of the other's message.
+/// Two threads post. If the first one wakes the loop, its call is held up or fails; the second one
+/// posts after that. The loop must get the second message.
 fn other_is_heard(end: Option<&'static Gate>) {
     let begin = Gate::new();
     let shared = new_loop_with(0, 2, Some(Mishap { begin, end }));
@@ -302,7 +304,7 @@ fn loom_a_raised_bit_is_not_lost_to_the_sleep() {
     });
 }
 
-/// Two raise the same bit: the second may not rely on the first to wake the loop.
+/// Two threads raise the same bit. The second cannot rely on the first to wake the loop.
 #[test]
 fn loom_what_comes_before_a_raise_is_seen_with_it() {
     check(3, || {
@@ -338,7 +340,7 @@ fn loom_a_wake_ends_the_current_or_the_next_wait() {
     });
 }
 
-/// The second waker finds the flag set, and what it did before must be seen all the same.
+/// The second waker finds the flag set already. What it did before must be seen too.
 #[test]
 fn loom_what_comes_before_a_second_wake_is_seen_too() {
     check(3, || {
@@ -357,7 +359,7 @@ fn loom_what_comes_before_a_second_wake_is_seen_too() {
     });
 }
 
-/// A busy turn does not sleep, and yet consumes the wake-up: it must see what came before.
+/// A busy turn does not sleep but takes the request to wake up, so it must see what came before.
 #[test]
 fn loom_a_wake_consumed_by_a_busy_turn_is_seen_by_it() {
     check(5, || {
@@ -401,7 +403,8 @@ fn loom_no_waker_is_inside_after_closing() {
             thread::spawn(move || shared.post(callback(1))),
             thread::spawn(move || shared.wake()),
         ];
-        // It looked, was not woken and went on: whoever has seen it sleep may come late.
+        // The loop has announced its sleep and did not sleep. A thread that has seen the
+        // announcement may call `wake` late.
         let _ = shared.about_to_sleep();
         while shared.close_and_check_idle().is_err() {
             thread::yield_now();
@@ -442,8 +445,8 @@ fn loom_what_was_accepted_before_closing_is_handed_back() {
     });
 }
 
-/// A loop counts as asleep, for its fd is watched elsewhere, and is asked to end while a post is
-/// under way. If it lives on the post wakes it.
+/// A loop that has announced its sleep is asked to end during a post. If it does not end, the post
+/// wakes it.
 #[test]
 fn loom_a_refused_end_loses_no_post() {
     check(4, || {

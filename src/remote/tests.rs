@@ -10,17 +10,17 @@ use super::raised::MAX_RAISED;
 use super::state::{ONE_WAKER, SLEEPING, needs_waking};
 use super::*;
 
-/// A wake object that counts.
+/// A wake object that counts its calls.
 #[derive(Default)]
-struct Bell {
-    rings: AtomicU32,
-    /// So many calls from now on fail.
+struct CountingWaker {
+    calls: AtomicU32,
+    /// How many of the next calls fail.
     failures: AtomicU32,
 }
 
-impl Wake for Bell {
+impl Wake for CountingWaker {
     fn wake(&self) -> Result<()> {
-        self.rings.fetch_add(1, Ordering::Relaxed);
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let failures = self.failures.load(Ordering::Relaxed);
         if failures > 0 {
             self.failures.store(failures - 1, Ordering::Relaxed);
@@ -30,9 +30,9 @@ impl Wake for Bell {
     }
 }
 
-impl Shared<'_, Bell> {
-    fn rings(&self) -> u32 {
-        self.wake_object().rings.load(Ordering::Relaxed)
+impl Shared<'_, CountingWaker> {
+    fn wake_calls(&self) -> u32 {
+        self.wake_object().calls.load(Ordering::Relaxed)
     }
 }
 
@@ -40,7 +40,7 @@ fn entries(count: usize) -> Vec<Entry> {
     (0..count).map(|_| Entry::new()).collect()
 }
 
-/// A callback told from others by its user word.
+/// A callback with `number` as its user word.
 fn callback(number: usize) -> Callback {
     Callback {
         function: NonNull::dangling(),
@@ -71,15 +71,15 @@ fn take_all<W: Wake>(shared: &Shared<'_, W>, end: Ticket) -> Vec<usize> {
     }
 }
 
-/// What a poster does first, for one that is to be stopped there: the reserved entry.
-fn reserve<'s>(shared: &'s Shared<'_, Bell>) -> &'s Entry {
+/// Does the first half of a post, as a poster that is stopped there: returns the reserved entry.
+fn reserve<'s>(shared: &'s Shared<'_, CountingWaker>) -> &'s Entry {
     let ticket = shared.mailbox.tail.fetch_add(1, Ordering::Relaxed);
     let index = ticket.wrapping_sub(shared.mailbox.lap.load(Ordering::Relaxed)) % shared.capacity();
     &shared.mailbox.entries()[index]
 }
 
-/// What it does last.
-fn publish(shared: &Shared<'_, Bell>, entry: &Entry, callback: Callback) {
+/// Does the second half of a post.
+fn publish(shared: &Shared<'_, CountingWaker>, entry: &Entry, callback: Callback) {
     entry.publish(callback);
     shared.wake_if_sleeping();
 }
@@ -88,7 +88,7 @@ fn publish(shared: &Shared<'_, Bell>, entry: &Entry, callback: Callback) {
 fn every_capacity_holds_exactly_that_many() {
     for capacity in [0, 1, 2, 3, 4, 7, 8, 100] {
         let entries = entries(capacity);
-        let shared = Shared::new(&entries, Bell::default());
+        let shared = Shared::new(&entries, CountingWaker::default());
         for round in 0..3 {
             for n in 0..capacity {
                 assert_eq!(
@@ -114,7 +114,8 @@ fn order_is_kept_while_tickets_wrap() {
     for capacity in 1..9 {
         for before in 0..20 {
             let entries = entries(capacity);
-            let shared = Shared::starting_at(usize::MAX - before, &entries, Bell::default());
+            let shared =
+                Shared::starting_at(usize::MAX - before, &entries, CountingWaker::default());
             let mut next = 0;
             let mut expected = 0;
             for step in 0..50 {
@@ -138,7 +139,8 @@ fn full_is_answered_while_tickets_wrap() {
     for capacity in 1..5 {
         for before in 0..10 {
             let entries = entries(capacity);
-            let shared = Shared::starting_at(usize::MAX - before, &entries, Bell::default());
+            let shared =
+                Shared::starting_at(usize::MAX - before, &entries, CountingWaker::default());
             for _ in 0..20 {
                 while shared.len() < capacity {
                     assert_eq!(shared.post(callback(1)), Ok(()));
@@ -162,7 +164,7 @@ fn closing_works_wherever_the_tickets_are() {
         usize::MAX,
     ] {
         let entries = entries(3);
-        let shared = Shared::starting_at(first, &entries, Bell::default());
+        let shared = Shared::starting_at(first, &entries, CountingWaker::default());
         shared.post(callback(1)).unwrap();
         shared.post(callback(2)).unwrap();
         shared.close();
@@ -180,7 +182,7 @@ fn closing_works_wherever_the_tickets_are() {
 #[test]
 fn a_message_posted_within_a_turn_waits_for_the_next() {
     let entries = entries(2);
-    let shared = Shared::new(&entries, Bell::default());
+    let shared = Shared::new(&entries, CountingWaker::default());
     shared.post(callback(1)).unwrap();
     let (end, _) = shared.snapshot_end();
     assert!(shared.batch(end, 1).take().is_some());
@@ -192,7 +194,7 @@ fn a_message_posted_within_a_turn_waits_for_the_next() {
 #[test]
 fn a_turn_cut_off_by_take_ends_there() {
     let entries = entries(4);
-    let shared = Shared::new(&entries, Bell::default());
+    let shared = Shared::new(&entries, CountingWaker::default());
     shared.post(callback(1)).unwrap();
     let (end, _) = shared.snapshot_end();
     shared.post(callback(2)).unwrap();
@@ -204,7 +206,7 @@ fn a_turn_cut_off_by_take_ends_there() {
 #[test]
 fn the_places_of_a_batch_are_freed_together() {
     let entries = entries(16);
-    let shared = Shared::starting_at(usize::MAX - 8, &entries, Bell::default());
+    let shared = Shared::starting_at(usize::MAX - 8, &entries, CountingWaker::default());
     for n in 0..16 {
         shared.post(callback(n)).unwrap();
     }
@@ -232,7 +234,7 @@ fn the_places_of_a_batch_are_freed_together() {
 fn a_short_ring_frees_each_place_at_once() {
     for capacity in 1..16 {
         let entries = entries(capacity);
-        let shared = Shared::new(&entries, Bell::default());
+        let shared = Shared::new(&entries, CountingWaker::default());
         for n in 0..capacity {
             shared.post(callback(n)).unwrap();
         }
@@ -247,7 +249,7 @@ fn a_short_ring_frees_each_place_at_once() {
 #[test]
 fn a_batch_is_no_longer_than_asked_for_and_stops_at_the_end_of_the_turn() {
     let entries = entries(80);
-    let shared = Shared::new(&entries, Bell::default());
+    let shared = Shared::new(&entries, CountingWaker::default());
     for n in 0..3 {
         shared.post(callback(n)).unwrap();
     }
@@ -264,7 +266,7 @@ fn a_batch_is_no_longer_than_asked_for_and_stops_at_the_end_of_the_turn() {
 #[test]
 fn a_batch_stops_at_an_unpublished_message_and_frees_what_was_taken() {
     let entries = entries(40);
-    let shared = Shared::new(&entries, Bell::default());
+    let shared = Shared::new(&entries, CountingWaker::default());
     shared.post(callback(0)).unwrap();
     let reserved = reserve(&shared);
     for n in 2..40 {
@@ -285,7 +287,7 @@ fn a_batch_stops_at_an_unpublished_message_and_frees_what_was_taken() {
 #[test]
 fn a_closed_mailbox_refuses_everything() {
     let entries = entries(2);
-    let shared = Shared::new(&entries, Bell::default());
+    let shared = Shared::new(&entries, CountingWaker::default());
     assert!(!shared.is_closed());
     shared.close();
     assert!(shared.is_closed());
@@ -295,19 +297,19 @@ fn a_closed_mailbox_refuses_everything() {
     assert_eq!(shared.stop(), Err(Error::ESHUTDOWN));
     assert_eq!(shared.take_raised(), 0);
     assert!(!shared.take_stop());
-    assert_eq!(shared.rings(), 0);
+    assert_eq!(shared.wake_calls(), 0);
 }
 
 #[test]
 fn a_full_mailbox_that_closes_says_so() {
     let entries = entries(1);
-    let shared = Shared::new(&entries, Bell::default());
+    let shared = Shared::new(&entries, CountingWaker::default());
     shared.post(callback(1)).unwrap();
     assert_eq!(shared.post(callback(2)), Err(Error::EAGAIN));
     shared.close();
     assert_eq!(shared.post(callback(2)), Err(Error::ESHUTDOWN));
     let none: [Entry; 0] = [];
-    let shared = Shared::new(&none, Bell::default());
+    let shared = Shared::new(&none, CountingWaker::default());
     shared.close();
     assert_eq!(shared.post(callback(1)), Err(Error::ESHUTDOWN));
 }
@@ -315,18 +317,18 @@ fn a_full_mailbox_that_closes_says_so() {
 #[test]
 fn a_loop_that_is_awake_is_not_woken() {
     let entries = entries(4);
-    let shared = Shared::new(&entries, Bell::default());
+    let shared = Shared::new(&entries, CountingWaker::default());
     shared.post(callback(1)).unwrap();
     shared.raise(3).unwrap();
     shared.wake().unwrap();
     shared.stop().unwrap();
-    assert_eq!((shared.rings(), shared.wake_count()), (0, 0));
+    assert_eq!((shared.wake_calls(), shared.wake_count()), (0, 0));
 }
 
 #[test]
 fn a_burst_of_posts_wakes_a_sleeping_loop_once() {
     let entries = entries(100);
-    let shared = Shared::new(&entries, Bell::default());
+    let shared = Shared::new(&entries, CountingWaker::default());
     for sleep in 1..4 {
         assert!(shared.about_to_sleep());
         for n in 0..10 {
@@ -334,7 +336,7 @@ fn a_burst_of_posts_wakes_a_sleeping_loop_once() {
             shared.raise(1).unwrap();
             shared.wake().unwrap();
         }
-        assert_eq!((shared.rings(), shared.wake_count()), (sleep, sleep));
+        assert_eq!((shared.wake_calls(), shared.wake_count()), (sleep, sleep));
         shared.awake();
         assert_eq!(turn(&shared).len(), 10);
         assert_eq!(shared.take_raised(), 2);
@@ -344,11 +346,11 @@ fn a_burst_of_posts_wakes_a_sleeping_loop_once() {
 #[test]
 fn a_loop_with_work_does_not_sleep() {
     let entries = entries(2);
-    let shared = Shared::new(&entries, Bell::default());
+    let shared = Shared::new(&entries, CountingWaker::default());
     shared.post(callback(1)).unwrap();
     assert!(!shared.about_to_sleep());
     shared.post(callback(2)).unwrap();
-    assert_eq!(shared.rings(), 0, "it is awake again");
+    assert_eq!(shared.wake_calls(), 0, "it is awake again");
     shared.awake();
     assert_eq!(turn(&shared), [1, 2]);
     shared.raise(63).unwrap();
@@ -359,7 +361,7 @@ fn a_loop_with_work_does_not_sleep() {
 
 #[test]
 fn a_wake_before_the_sleep_is_not_lost_and_counts_once() {
-    let shared = Shared::new(&[], Bell::default());
+    let shared = Shared::new(&[], CountingWaker::default());
     shared.wake().unwrap();
     shared.wake().unwrap();
     assert!(!shared.about_to_sleep());
@@ -369,25 +371,25 @@ fn a_wake_before_the_sleep_is_not_lost_and_counts_once() {
 
 #[test]
 fn a_wake_during_the_sleep_ends_that_one_only() {
-    let shared = Shared::new(&[], Bell::default());
+    let shared = Shared::new(&[], CountingWaker::default());
     assert!(shared.about_to_sleep());
     shared.wake().unwrap();
-    assert_eq!(shared.rings(), 1);
+    assert_eq!(shared.wake_calls(), 1);
     shared.awake();
     assert!(shared.about_to_sleep());
     shared.awake();
     shared.wake().unwrap();
-    assert_eq!(shared.rings(), 1);
+    assert_eq!(shared.wake_calls(), 1);
     assert!(!shared.about_to_sleep());
 }
 
 #[test]
 fn a_stop_stays_until_it_is_taken() {
-    let shared = Shared::new(&[], Bell::default());
+    let shared = Shared::new(&[], CountingWaker::default());
     assert!(!shared.take_stop());
     assert!(shared.about_to_sleep());
     shared.stop().unwrap();
-    assert_eq!(shared.rings(), 1);
+    assert_eq!(shared.wake_calls(), 1);
     shared.awake();
     assert!(shared.about_to_sleep());
     shared.awake();
@@ -398,7 +400,7 @@ fn a_stop_stays_until_it_is_taken() {
 
 #[test]
 fn raised_bits_coalesce_and_are_found_once() {
-    let shared = Shared::new(&[], Bell::default());
+    let shared = Shared::new(&[], CountingWaker::default());
     for bit in 0..=MAX_RAISED {
         shared.raise(bit).unwrap();
         shared.raise(bit).unwrap();
@@ -416,26 +418,26 @@ fn raised_bits_coalesce_and_are_found_once() {
 
 #[test]
 fn a_raise_wakes_the_loop_though_a_stopped_one_has_set_the_bit() {
-    let shared = Shared::new(&[], Bell::default());
+    let shared = Shared::new(&[], CountingWaker::default());
     assert!(shared.about_to_sleep());
     shared.raised.words[0].fetch_or(1 << 5, Ordering::Release);
     shared.raise(5).unwrap();
-    assert_eq!(shared.rings(), 1);
+    assert_eq!(shared.wake_calls(), 1);
 }
 
 #[test]
 fn a_stopped_poster_holds_back_later_messages_but_nobody() {
     let entries = entries(3);
-    let shared = Shared::new(&entries, Bell::default());
+    let shared = Shared::new(&entries, CountingWaker::default());
     let reserved = reserve(&shared);
     assert!(shared.about_to_sleep(), "nothing to run: it may sleep");
     assert_eq!(shared.post(callback(2)), Ok(()));
-    assert_eq!(shared.rings(), 1);
+    assert_eq!(shared.wake_calls(), 1);
     shared.awake();
     assert_eq!(turn(&shared), []);
     assert!(shared.about_to_sleep());
     publish(&shared, reserved, callback(1));
-    assert_eq!(shared.rings(), 2, "the late publication wakes it");
+    assert_eq!(shared.wake_calls(), 2, "the late publication wakes it");
     shared.awake();
     assert_eq!(turn(&shared), [1, 2]);
 }
@@ -443,7 +445,7 @@ fn a_stopped_poster_holds_back_later_messages_but_nobody() {
 #[test]
 fn a_handler_may_post_a_whole_lap_past_a_stopped_poster() {
     let entries = entries(3);
-    let shared = Shared::new(&entries, Bell::default());
+    let shared = Shared::new(&entries, CountingWaker::default());
     shared.post(callback(0)).unwrap();
     let reserved = reserve(&shared);
     shared.post(callback(2)).unwrap();
@@ -458,13 +460,13 @@ fn a_handler_may_post_a_whole_lap_past_a_stopped_poster() {
 #[test]
 fn closing_is_busy_until_a_reserved_place_is_filled() {
     let entries = entries(3);
-    let shared = Shared::starting_at(usize::MAX - 1, &entries, Bell::default());
+    let shared = Shared::starting_at(usize::MAX - 1, &entries, CountingWaker::default());
     shared.post(callback(1)).unwrap();
     let reserved = reserve(&shared);
     assert_eq!(shared.close_and_check_idle(), Err(Error::EBUSY));
     assert!(shared.take().is_some());
     assert_eq!(shared.close_and_check_idle(), Err(Error::EBUSY));
-    // Until it succeeds the loop lives on, as if it had not been asked.
+    // Until closing succeeds, the loop goes on as before.
     shared.post(callback(3)).unwrap();
     shared.raise(5).unwrap();
     shared.stop().unwrap();
@@ -479,7 +481,7 @@ fn closing_is_busy_until_a_reserved_place_is_filled() {
 #[test]
 fn closed_queues_stay_closed_while_a_poster_is_busy() {
     let entries = entries(3);
-    let shared = Shared::new(&entries, Bell::default());
+    let shared = Shared::new(&entries, CountingWaker::default());
     let reserved = reserve(&shared);
     shared.close();
     assert_eq!(shared.close_and_check_idle(), Err(Error::EBUSY));
@@ -508,15 +510,15 @@ impl Wake for Inside {
     }
 }
 
-/// What `request` does up to the call, for a poster that is to be stopped there.
-fn begin_waking(shared: &Shared<'_, Bell>) {
+/// Does what `request` does before it calls `wake`, as a poster that is stopped there.
+fn begin_waking(shared: &Shared<'_, CountingWaker>) {
     let state = shared.state.word.load(Ordering::Relaxed);
     assert!(needs_waking(state));
     let next = (state & !SLEEPING) + ONE_WAKER;
     shared.state.word.store(next, Ordering::Relaxed);
 }
 
-fn begin_waking_if_asleep(shared: &Shared<'_, Bell>) {
+fn begin_waking_if_asleep(shared: &Shared<'_, CountingWaker>) {
     if needs_waking(shared.state.word.load(Ordering::Relaxed)) {
         begin_waking(shared);
     }
@@ -525,58 +527,65 @@ fn begin_waking_if_asleep(shared: &Shared<'_, Bell>) {
 #[test]
 fn a_waker_that_is_held_up_keeps_nobody_else_from_waking() {
     let entries = entries(4);
-    let shared = Shared::new(&entries, Bell::default());
+    let shared = Shared::new(&entries, CountingWaker::default());
     assert!(shared.about_to_sleep());
     begin_waking(&shared);
     shared.post(callback(1)).unwrap();
-    assert_eq!(shared.rings(), 1, "the other may never come to its call");
+    assert_eq!(
+        shared.wake_calls(),
+        1,
+        "the other thread may not reach its call for a long time"
+    );
     shared.wake().unwrap();
-    assert_eq!(shared.rings(), 2);
-    // The loop is awake: nobody needs to wake it, however long the other takes.
+    assert_eq!(shared.wake_calls(), 2);
+    // The loop is awake: no thread needs to wake it, however long the other one takes.
     shared.awake();
     assert_eq!(turn(&shared), [1]);
     shared.post(callback(2)).unwrap();
-    assert_eq!(shared.rings(), 2);
+    assert_eq!(shared.wake_calls(), 2);
     assert!(!shared.about_to_sleep(), "there is a message");
     shared.awake();
     assert_eq!(turn(&shared), [2]);
-    // Its next sleep is ended by the first who posts.
+    // The first post ends its next sleep.
     assert!(shared.about_to_sleep());
     shared.post(callback(3)).unwrap();
-    assert_eq!(shared.rings(), 3);
+    assert_eq!(shared.wake_calls(), 3);
 }
 
 #[test]
 fn a_wake_that_fails_is_tried_again_by_the_next() {
     let entries = entries(4);
-    let shared = Shared::new(&entries, Bell::default());
+    let shared = Shared::new(&entries, CountingWaker::default());
     shared.wake_object().failures.store(2, Ordering::Relaxed);
     assert!(shared.about_to_sleep());
     for number in 1..=4 {
         shared.post(callback(number)).unwrap();
     }
-    assert_eq!(shared.rings(), 3, "two that failed, one that did not");
+    assert_eq!(shared.wake_calls(), 3, "two that failed, one that did not");
     shared.awake();
     assert_eq!(turn(&shared), [1, 2, 3, 4]);
-    // A bit that came back late costs a call too many, once.
+    // A SLEEPING flag that is set again after the wait costs one needless call.
     shared.wake_object().failures.store(1, Ordering::Relaxed);
     assert!(shared.about_to_sleep());
     shared.wake().unwrap();
     shared.awake();
     shared.post(callback(5)).unwrap();
-    assert_eq!(shared.rings(), 4);
+    assert_eq!(shared.wake_calls(), 4);
     assert!(shared.close_and_check_idle().is_ok());
 }
 
-/// What fork leaves in a copy: posters that were stopped there for ever.
+/// A copy made by fork has posters that were stopped and never go on.
 #[test]
 fn steps_of_others_are_forgotten_wherever_they_were_stopped() {
     for capacity in 1..7 {
         for before in 0..3 {
             for stopped in 0..1u32 << capacity {
                 let entries = entries(capacity);
-                let shared =
-                    Shared::starting_at(usize::MAX - capacity.min(2), &entries, Bell::default());
+                let shared = Shared::starting_at(
+                    usize::MAX - capacity.min(2),
+                    &entries,
+                    CountingWaker::default(),
+                );
                 for _ in 0..before {
                     shared.post(callback(99)).unwrap();
                     assert_eq!(turn(&shared), [99]);
@@ -610,7 +619,7 @@ fn steps_of_others_are_forgotten_wherever_they_were_stopped() {
 #[test]
 fn steps_of_others_are_forgotten_after_closing_too() {
     let entries = entries(4);
-    let shared = Shared::starting_at(CLOSED_DISTANCE - 2, &entries, Bell::default());
+    let shared = Shared::starting_at(CLOSED_DISTANCE - 2, &entries, CountingWaker::default());
     shared.post(callback(1)).unwrap();
     reserve(&shared);
     shared.post(callback(3)).unwrap();
@@ -636,48 +645,48 @@ fn closing_is_busy_while_a_waker_is_inside() {
 #[test]
 fn a_loop_that_has_closed_is_not_woken_even_if_it_sleeps() {
     let entries = entries(1);
-    let shared = Shared::new(&entries, Bell::default());
+    let shared = Shared::new(&entries, CountingWaker::default());
     assert!(shared.about_to_sleep());
     assert_eq!(shared.close_and_check_idle(), Ok(()));
     assert_eq!(shared.post(callback(1)), Err(Error::ESHUTDOWN));
     shared.wake_if_sleeping();
     assert_eq!(shared.wake(), Err(Error::ESHUTDOWN));
-    assert_eq!(shared.rings(), 0);
+    assert_eq!(shared.wake_calls(), 0);
 }
 
 #[test]
 fn entries_left_over_from_before_are_forgotten() {
     let entries = entries(2);
-    Shared::new(&entries, Bell::default())
+    Shared::new(&entries, CountingWaker::default())
         .post(callback(1))
         .unwrap();
-    let shared = Shared::new(&entries, Bell::default());
+    let shared = Shared::new(&entries, CountingWaker::default());
     assert!(!shared.has_work());
     assert_eq!(turn(&shared), []);
 }
 
-/// A wake object to sleep on.
+/// A wake object on which a thread can sleep.
 #[derive(Default)]
-struct Bed {
-    rung: Mutex<bool>,
+struct Sleeper {
+    is_woken: Mutex<bool>,
     changed: Condvar,
 }
 
-impl Wake for Bed {
+impl Wake for Sleeper {
     fn wake(&self) -> Result<()> {
-        *self.rung.lock().unwrap() = true;
+        *self.is_woken.lock().unwrap() = true;
         self.changed.notify_one();
         Ok(())
     }
 }
 
-impl Bed {
+impl Sleeper {
     fn sleep(&self) {
-        let mut rung = self.rung.lock().unwrap();
-        while !*rung {
-            rung = self.changed.wait(rung).unwrap();
+        let mut is_woken = self.is_woken.lock().unwrap();
+        while !*is_woken {
+            is_woken = self.changed.wait(is_woken).unwrap();
         }
-        *rung = false;
+        *is_woken = false;
     }
 }
 
@@ -688,7 +697,7 @@ fn four_threads_lose_nothing_and_keep_their_order() {
     for (capacity, first) in [(1000, 0), (7, usize::MAX - 1000), (1, usize::MAX - 10)] {
         let each = if capacity == 1 { EACH / 10 } else { EACH };
         let entries = entries(capacity);
-        let shared = Shared::starting_at(first, &entries, Bed::default());
+        let shared = Shared::starting_at(first, &entries, Sleeper::default());
         std::thread::scope(|scope| {
             for poster in 0..POSTERS {
                 let shared = &shared;
@@ -726,7 +735,7 @@ fn four_threads_lose_nothing_and_keep_their_order() {
 fn what_was_accepted_before_closing_is_handed_back() {
     for round in 0..if cfg!(miri) { 3 } else { 300 } {
         let entries = entries(64);
-        let shared = Shared::new(&entries, Bed::default());
+        let shared = Shared::new(&entries, Sleeper::default());
         std::thread::scope(|scope| {
             let posters: Vec<_> = (0..3)
                 .map(|_| {

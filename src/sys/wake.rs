@@ -1,4 +1,4 @@
-//! What ends a wait from elsewhere: an eventfd in the backend's set.
+//! How another thread ends a wait: by an eventfd in the backend's set.
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsRawFd, OwnedFd};
@@ -12,29 +12,29 @@ use crate::atomic::{AtomicU32, Ordering};
 use crate::error::{Error, Result};
 use crate::wake::{Owned, Wake};
 
-/// A fresh eventfd: non-blocking, closed on exec.
+/// Opens an eventfd: non-blocking, closed on exec.
 pub(crate) fn open() -> Result<OwnedFd> {
     eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).map_err(error)
 }
 
-/// Takes the count out, so that the fd is not readable any more. It may have been empty.
+/// Reads the count, so that the fd is not readable any more. The count may be 0 already.
 #[cfg(any(linux_poll, linux_select))]
 pub(crate) fn drain(fd: &OwnedFd) {
     let mut count = [0; 8];
     let _ = io::read(fd, &mut count);
 }
 
-/// Replaces an eventfd by a fresh one under the same number, which posters know: in a copy that
-/// fork made it is the parent's too.
+/// Replaces an eventfd by a new one with the same number, because posters know the number. A copy
+/// that fork made needs this: its eventfd is the parent's.
 pub(crate) fn renew(fd: &mut OwnedFd) -> Result<()> {
     io::dup3(open()?, fd, io::DupFlags::CLOEXEC).map_err(error)
 }
 
-/// Writes to the eventfd, unless that belongs to the parent process. Two system calls at most,
-/// async-signal-safe; the loop takes care that the fd is open while anyone may call it.
+/// Writes to the eventfd, unless the eventfd belongs to the parent process. At most two system
+/// calls, async-signal-safe. The loop keeps the fd open while a thread may be in a call.
 pub(crate) struct FdWaker {
     fd: i32,
-    /// The process that the fd is for. 0: nobody asks.
+    /// The process that the fd belongs to. 0 if that is not checked.
     owner: AtomicU32,
 }
 
@@ -50,7 +50,7 @@ impl FdWaker {
 impl Owned for FdWaker {
     #[inline]
     fn owner(&self) -> u32 {
-        // Relaxed: it changes only in a process that has no other thread yet.
+        // Relaxed: it changes only while the process has no other thread.
         self.owner.load(Ordering::Relaxed)
     }
 
@@ -73,8 +73,7 @@ impl Wake for FdWaker {
             return Err(Error::ECHILD);
         }
         match io::write(borrow(self.fd), &1u64.to_ne_bytes()) {
-            // EAGAIN: the count is at its maximum, so that the fd is readable, which is all we
-            // want.
+            // EAGAIN: the count is at its maximum, so the fd is readable already.
             Ok(_) | Err(io::Errno::AGAIN) => Ok(()),
             Err(errno) => Err(error(errno)),
         }
