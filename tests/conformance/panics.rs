@@ -11,6 +11,9 @@ use crate::world::{Epoll, World};
 
 const READ: Interest = Interest::READ;
 
+/// The three posts of a test are one batch, as the mailbox has 32 places.
+type Memory = pirn::Storage<8, 8, 64>;
+
 claims! {
     all: ;
     rust:
@@ -70,7 +73,7 @@ const KINDS: [&str; 5] = ["timer", "raised", "io", "task", "remote"];
 
 fn what_a_panic_left_is_served_once<W: World>(_: &mut Bench<'_, W>) {
     for kind in KINDS {
-        let mut storage = pirn::Storage::<8, 8, 8>::new();
+        let mut storage = Memory::new();
         let mut b = Bench::<W>::new(&mut storage);
         arrange(&mut b, kind);
         panicking_turn(&mut b);
@@ -90,7 +93,7 @@ fn what_a_panic_left_is_served_once<W: World>(_: &mut Bench<'_, W>) {
 
 fn what_a_panic_left_is_within_the_limit<W: World>(_: &mut Bench<'_, W>) {
     for kind in KINDS {
-        let mut storage = pirn::Storage::<8, 8, 8>::new();
+        let mut storage = Memory::new();
         let mut b = Bench::<W>::new(&mut storage);
         b.event_loop.set_limit(Limit {
             callbacks: 4,
@@ -116,7 +119,7 @@ fn what_a_panic_left_is_within_the_limit<W: World>(_: &mut Bench<'_, W>) {
 
 fn loop_that_times_its_callbacks_serves_what_a_panic_left<W: World>(_: &mut Bench<'_, W>) {
     for kind in KINDS {
-        let mut storage = pirn::Storage::<8, 8, 8>::new();
+        let mut storage = Memory::new();
         let mut b = Bench::<W>::make((&mut storage).into(), true);
         arrange(&mut b, kind);
         panicking_turn(&mut b);
