@@ -4,6 +4,7 @@
 //! can be inlined, and backends that a build leaves out cost nothing.
 
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 
 use crate::backend::{Backend, BackendKind, Capabilities, Clock, Entry, MoveTo, Source};
 use crate::error::{Error, Result};
@@ -33,7 +34,7 @@ macro_rules! backends {
         impl<'a, H: Host> AnyBackend<'a, H> {
             /// Opens a backend of the operating system. `EOPNOTSUPP` if this build does not have
             /// it.
-            fn open_kind(kind: BackendKind, area: &'a mut [u64]) -> Result<Self> {
+            fn open_kind(kind: BackendKind, area: &'a mut [MaybeUninit<u64>]) -> Result<Self> {
                 match kind {
                     $($(#[$has])* BackendKind::$name => {
                         let backend = <$backend>::new(area)?;
@@ -90,7 +91,7 @@ backends! {
 
 impl<'a, H: Host> AnyBackend<'a, H> {
     /// Opens a backend of the operating system. `EOPNOTSUPP` if this build does not have it.
-    pub(crate) fn open(kind: BackendKind, area: &'a mut [u64]) -> Result<Self> {
+    pub(crate) fn open(kind: BackendKind, area: &'a mut [MaybeUninit<u64>]) -> Result<Self> {
         let is_auto = kind == BackendKind::Auto;
         let kind = if is_auto { Self::best(area)? } else { kind };
         Self::open_kind(kind, area).map_err(|error| {
@@ -103,7 +104,7 @@ impl<'a, H: Host> AnyBackend<'a, H> {
     }
 
     /// A backend over a host. `EOPNOTSUPP` if this build does not have it.
-    pub(crate) fn host(host: H, area: &'a mut [u64]) -> Result<Self> {
+    pub(crate) fn host(host: H, area: &'a mut [MaybeUninit<u64>]) -> Result<Self> {
         #[cfg(feature = "host")]
         return Ok(AnyBackend::Host(HostBackend::new(host, area), PhantomData));
         #[cfg(not(feature = "host"))]
@@ -115,7 +116,7 @@ impl<'a, H: Host> AnyBackend<'a, H> {
 
     /// Returns the first backend of this build that can be opened now; if none can, the last one,
     /// which is not tried here.
-    fn best(area: &mut [u64]) -> Result<BackendKind> {
+    fn best(area: &mut [MaybeUninit<u64>]) -> Result<BackendKind> {
         let (last, others) = PREFERRED.split_last().ok_or(Error::EOPNOTSUPP)?;
         let works = |kind: &&BackendKind| AnyBackend::<'_, H>::open_kind(**kind, area).is_ok();
         Ok(*others.iter().find(works).unwrap_or(last))
@@ -181,7 +182,7 @@ impl<'a, H: Host> MoveTo<'a> for AnyBackend<'a, H> {
         delegate!(self, backend => backend.fits(words))
     }
 
-    fn move_to(&mut self, area: &'a mut [u64]) {
+    fn move_to(&mut self, area: &'a mut [MaybeUninit<u64>]) {
         delegate!(self, backend => backend.move_to(area))
     }
 }

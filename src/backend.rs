@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, Interest};
 use crate::time::{Duration, Instant};
 use crate::wake::Owned;
+use core::mem::MaybeUninit;
 
 /// A monotonic clock.
 pub(crate) trait Clock {
@@ -165,7 +166,7 @@ pub(crate) trait MoveTo<'a> {
 
     /// Moves everything into `area`, into which it [fits](Self::fits). Called between two turns,
     /// when no event is left.
-    fn move_to(&mut self, area: &'a mut [u64]);
+    fn move_to(&mut self, area: &'a mut [MaybeUninit<u64>]);
 }
 
 /// Defines [`BackendKind`] from the table of all backends: number and name.

@@ -22,6 +22,7 @@ pub use remote::{RawRemote, Remote};
 pub use typed::Core;
 pub use word::Word;
 
+use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
 
 use crate::any::AnyBackend;
@@ -124,7 +125,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     fn make(
         memory: Memory<'s>,
         config: Config,
-        open: impl FnOnce(&'s mut [u64]) -> Result<AnyBackend<'s, H>>,
+        open: impl FnOnce(&'s mut [MaybeUninit<u64>]) -> Result<AnyBackend<'s, H>>,
     ) -> Result<Self> {
         let mut divided = memory.divide().ok_or(Error::EINVAL)?;
         let backend = open(divided.take_area())?;

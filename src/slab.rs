@@ -5,6 +5,7 @@
 //! chained, the last one freed first out: it is the one still in the cache.
 
 use crate::error::{Error, Result};
+use crate::storage::{FilledWithOnes, Room};
 use crate::token::Token;
 
 /// No slot: the end of a chain.
@@ -20,7 +21,8 @@ pub(crate) trait Slot {
 }
 
 pub(crate) struct Slab<'a, T> {
-    slots: &'a mut [T],
+    /// The slots that are in use or on the free chain. Others follow when there is no free one.
+    slots: Room<'a, T>,
     free: u32,
     used: u32,
     peak: u32,
@@ -29,25 +31,38 @@ pub(crate) struct Slab<'a, T> {
     fresh: u32,
 }
 
-impl<'a, T: Slot> Slab<'a, T> {
-    /// Takes over `slots`, at most 2^32 - 1 of them, all free. Their generations are counted from
-    /// `seed`, which is even.
-    pub(crate) fn new(slots: &'a mut [T], seed: u32) -> Self {
-        let (mut free, mut index) = (NONE, slots.len() as u32);
-        // Backwards, so that they are handed out in order. As those that were freed go first, the
-        // number of slots ever used is also the most used at once.
-        for slot in slots.iter_mut().rev() {
-            slot.set_generation(seed);
-            slot.set_link(free);
-            index -= 1;
-            free = index;
-        }
+impl<'a, T: Slot + FilledWithOnes> Slab<'a, T> {
+    /// Takes over `slots`, at most 2^32 - 1 of them, all free and none written yet. Their
+    /// generations are counted from `seed`, which is even.
+    pub(crate) fn new(slots: impl Into<Room<'a, T>>, seed: u32) -> Self {
         Slab {
-            slots,
-            free,
+            slots: slots.into(),
+            free: NONE,
             used: 0,
             peak: 0,
             fresh: seed,
+        }
+    }
+
+    /// Puts all slots that were never in use on the free chain, behind all others and in order: a
+    /// first use then costs no more than any other. O(slots).
+    pub(crate) fn fill(&mut self) {
+        let mut last = NONE;
+        let mut index = self.free;
+        while let Some(slot) = self.slots.get(index as usize) {
+            (last, index) = (index, slot.link());
+        }
+        let generation = self.fresh;
+        let mut index = self.slots.len() as u32;
+        while let Some(slot) = self.slots.grow() {
+            slot.set_generation(generation);
+            slot.set_link(NONE);
+            match self.slots.get_mut(last as usize) {
+                Some(last) => last.set_link(index),
+                None => self.free = index,
+            }
+            last = index;
+            index += 1;
         }
     }
 
@@ -58,58 +73,43 @@ impl<'a, T: Slot> Slab<'a, T> {
     }
 
     /// Moves all slots into `slots`, where they [fit](Self::fits): every handle stays what it is, a
-    /// stale one too, should its slot go now and come back later. O(slots).
-    pub(crate) fn move_to(&mut self, slots: &'a mut [T]) {
-        let kept = self.slots.len().min(slots.len());
+    /// stale one too, should its slot go now and come back later. O(slots ever used).
+    pub(crate) fn move_to(&mut self, slots: impl Into<Room<'a, T>>) {
+        let mut slots = slots.into();
+        let kept = self.slots.len().min(slots.capacity());
         // A generation only moves forward, so what it is beyond `fresh` says which is the furthest.
         // The slots that go are free: their generations are even, as `fresh` is.
         let beyond = |slot: &T| slot.generation().wrapping_sub(self.fresh);
         let furthest = self.slots.iter().skip(kept).map(beyond).max();
         self.fresh = self.fresh.wrapping_add(furthest.unwrap_or(0));
-        let fresh = self.fresh;
-        // The free chain as it was, without the slots that go, and with the new ones at its end:
-        // those that were never used stay behind all others, in order.
-        let mut last = NONE;
+        // The free chain as it was, without the slots that go.
         let mut free = core::mem::replace(&mut self.free, NONE);
-        let mut append = |slots: &mut [T], index: u32| {
-            match slots.get_mut(last as usize) {
-                Some(slot) => slot.set_link(index),
-                None => self.free = index,
-            }
-            last = index;
-        };
-        for (new, old) in slots.iter_mut().zip(self.slots.iter_mut()) {
-            core::mem::swap(new, old);
-        }
-        while free != NONE {
-            let index = free as usize;
-            // Those that are kept stand in the new slots by now, and the others where they were.
-            let slot = if index < kept {
-                slots.get(index)
-            } else {
-                self.slots.get(index)
-            };
-            let next = slot.map_or(NONE, Slot::link);
-            if index < kept {
-                append(slots, free);
+        let mut last = NONE;
+        while let Some(slot) = self.slots.get(free as usize) {
+            let (index, next) = (free, slot.link());
+            if (index as usize) < kept {
+                match self.slots.get_mut(last as usize) {
+                    Some(slot) => slot.set_link(index),
+                    None => self.free = index,
+                }
+                last = index;
             }
             free = next;
         }
-        for index in kept..slots.len() {
-            if let Some(slot) = slots.get_mut(index) {
-                slot.set_generation(fresh);
-            }
-            append(slots, index as u32);
-        }
-        if let Some(slot) = slots.get_mut(last as usize) {
+        if let Some(slot) = self.slots.get_mut(last as usize) {
             slot.set_link(NONE);
         }
-        self.peak = self.peak.min(slots.len() as u32);
+        for old in self.slots.iter_mut().take(kept) {
+            if let Some(new) = slots.grow() {
+                core::mem::swap(new, old);
+            }
+        }
+        self.peak = self.peak.min(slots.capacity() as u32);
         self.slots = slots;
     }
 
     pub(crate) fn capacity(&self) -> u32 {
-        self.slots.len() as u32
+        self.slots.capacity() as u32
     }
 
     pub(crate) fn used(&self) -> u32 {
@@ -122,29 +122,44 @@ impl<'a, T: Slot> Slab<'a, T> {
     }
 
     /// The index of a slot now in use, its fields as they were left, or `ENOSPC`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(&mut self) -> Result<u32> {
         let index = self.free;
         let Some(slot) = self.slots.get_mut(index as usize) else {
-            return Err(Error::ENOSPC);
+            return self.insert_fresh();
         };
         self.free = slot.link();
         slot.set_generation(slot.generation().wrapping_add(1));
         self.used += 1;
-        // A slot is used for the first time only while all in front of it are in use: see `new`.
+        // A slot is used for the first time only while all in front of it are in use.
         if index == self.peak {
             self.peak += 1;
         }
         Ok(index)
     }
 
+    /// The same with a slot that was never used.
+    #[cold]
+    #[inline(never)]
+    fn insert_fresh(&mut self) -> Result<u32> {
+        let index = self.slots.len() as u32;
+        let generation = self.fresh.wrapping_add(1);
+        let slot = self.slots.grow().ok_or(Error::ENOSPC)?;
+        slot.set_generation(generation);
+        self.used += 1;
+        self.peak = index + 1;
+        Ok(index)
+    }
+
     /// The slot that the next [`insert`](Self::insert) will take, or `ENOSPC`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn vacancy(&self) -> Result<u32> {
-        if self.free == NONE {
-            Err(Error::ENOSPC)
-        } else {
+        if self.free != NONE {
             Ok(self.free)
+        } else if self.slots.len() < self.slots.capacity() {
+            Ok(self.slots.len() as u32)
+        } else {
+            Err(Error::ENOSPC)
         }
     }
 
@@ -195,7 +210,7 @@ impl<'a, T: Slot> Slab<'a, T> {
 
     /// The first slot in use from `index` on.
     pub(crate) fn in_use_from(&self, index: u32) -> Option<Token> {
-        (index..self.capacity())
+        (index..self.slots.len() as u32)
             .map(|index| self.token(index))
             .find(|token| token.generation & 1 == 1)
     }
@@ -213,7 +228,7 @@ impl<'a, T: Slot> Slab<'a, T> {
     /// Where the slots are.
     #[cfg(feature = "ffi")]
     pub(crate) fn place(&self) -> *const [T] {
-        core::ptr::from_ref(&*self.slots)
+        self.slots.place()
     }
 
     /// Whether every free slot is on the free chain exactly once, and every other one is in use.
@@ -231,6 +246,6 @@ impl<'a, T: Slot> Slab<'a, T> {
         index == NONE
             && free.checked_add(self.used as usize) == Some(self.slots.len())
             && self.used <= self.peak
-            && self.peak <= self.capacity()
+            && self.peak as usize <= self.slots.len()
     }
 }

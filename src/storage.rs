@@ -8,6 +8,7 @@
 //! The assertions at the end of this file check that the sizes in `PIRN_STORAGE_SIZE` for C agree
 //! with the real ones.
 
+mod room;
 mod tables;
 
 use core::mem::MaybeUninit;
@@ -20,8 +21,11 @@ use crate::timers::{TimerDetails, TimerSlot};
 use crate::wake::Wake;
 use crate::watchers::Watcher;
 
-pub(crate) use tables::Tables;
+pub(crate) use room::Room;
+#[cfg(any(linux_backend, feature = "host"))]
+pub(crate) use room::filled;
 use tables::{ALIGNMENT, skipped};
+pub(crate) use tables::{FilledWithOnes, Tables};
 #[cfg(feature = "ffi")]
 pub(crate) use tables::{PartAddresses, part_addresses};
 
@@ -121,7 +125,7 @@ impl<'a, W: Wake> Block<'a, W> {
     }
 
     /// Returns the backend's area; an empty slice at a second call.
-    pub(crate) fn take_area(&mut self) -> &'a mut [u64] {
+    pub(crate) fn take_area(&mut self) -> &'a mut [MaybeUninit<u64>] {
         core::mem::take(&mut self.tables.area)
     }
 
@@ -144,7 +148,8 @@ impl<'a, W: Wake> Block<'a, W> {
 
 /// Converts the backend's area into an array for the sources that a host reports.
 #[cfg(feature = "host")]
-pub(crate) fn host_area(area: &mut [u64]) -> &mut [Readiness] {
+pub(crate) fn host_area(area: &mut [MaybeUninit<u64>]) -> &mut [Readiness] {
+    let area = filled(area);
     // SAFETY: `Readiness` is two integers: every bit pattern is valid, and so are all bytes of the
     // words.
     let (_, ready, _) = unsafe { area.align_to_mut::<Readiness>() };

@@ -110,8 +110,10 @@ impl<'a> Timers<'a> {
     pub(crate) fn new(table: TimerTable<'a>, seed: u32, now: Instant) -> Self {
         // `NEVER` is never reached.
         let now = now.min(LAST);
+        let mut slab = Slab::new(table.slots, seed);
+        slab.fill();
         Timers {
-            slab: Slab::new(table.slots, seed),
+            slab,
             details: table.details,
             buckets: Buckets::new(now),
             wake: Instant::NEVER,
@@ -137,6 +139,7 @@ impl<'a> Timers<'a> {
         }
         self.details = table.details;
         self.slab.move_to(table.slots);
+        self.slab.fill();
     }
 
     // ---- arming, changing, stopping ----

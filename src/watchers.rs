@@ -20,6 +20,7 @@ use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::ready::{Interest, UNASKED};
 use crate::slab::{NONE, Slab};
+use crate::storage::Room;
 use crate::token::Token;
 
 use pending::Pending;
@@ -30,10 +31,13 @@ pub(crate) use watcher::{
 };
 use watcher::{QUEUED, REASONS, UNREF, option};
 
+/// How many buckets there are at first.
+const FIRST_BUCKETS: usize = 64;
+
 pub(crate) struct Watchers<'a> {
     pub(crate) slab: Slab<'a, Watcher>,
-    /// First of each chain. As many buckets as slots.
-    buckets: &'a mut [u32],
+    /// First of each chain. At least as many buckets as slots that were ever in use.
+    buckets: Room<'a, u32>,
     pending: Pending,
     /// Watchers that are not the head of their fd.
     pub(crate) sibling_count: u32,
@@ -52,8 +56,9 @@ pub(crate) enum Position {
 }
 
 impl<'a> Watchers<'a> {
-    /// `buckets` has as many entries as `slots`, all `NONE`.
-    pub(crate) fn new(slots: &'a mut [Watcher], buckets: &'a mut [u32], seed: u32) -> Self {
+    /// `buckets` has room for as many as `slots`.
+    pub(crate) fn new(slots: Room<'a, Watcher>, mut buckets: Room<'a, u32>, seed: u32) -> Self {
+        while buckets.len() < FIRST_BUCKETS && buckets.grow().is_some() {}
         Watchers {
             slab: Slab::new(slots, seed),
             buckets,
@@ -64,12 +69,13 @@ impl<'a> Watchers<'a> {
         }
     }
 
-    /// Moves all watchers into `slots`, where they fit, and chains them anew in `buckets`, which
-    /// are all `NONE`.
-    pub(crate) fn move_to(&mut self, slots: &'a mut [Watcher], buckets: &'a mut [u32]) {
+    /// Moves all watchers into `slots`, where they fit, and chains them anew in `buckets`.
+    pub(crate) fn move_to(&mut self, slots: Room<'a, Watcher>, mut buckets: Room<'a, u32>) {
         self.slab.move_to(slots);
+        let count = self.buckets.len();
+        while buckets.len() < count && buckets.grow().is_some() {}
         let old = core::mem::replace(&mut self.buckets, buckets);
-        for first in old {
+        for first in old.iter() {
             let mut index = *first;
             // In the order of the chain, and behind what the new bucket has: the watchers of an fd
             // keep theirs.
@@ -117,6 +123,26 @@ impl<'a> Watchers<'a> {
     pub(crate) fn bucket(&self, fd: i32) -> usize {
         let hash = (fd as u32).wrapping_mul(0x9E37_79B1);
         ((u64::from(hash) * self.buckets.len() as u64) >> 32) as usize
+    }
+
+    /// Doubles the number of buckets, as far as there is room. O(watchers).
+    #[cold]
+    #[inline(never)]
+    fn add_buckets(&mut self) {
+        let old = self.buckets.len();
+        while self.buckets.len() < 2 * old && self.buckets.grow().is_some() {}
+        // Backwards: no fd moves to a bucket in front of its old one, so none is moved twice. In
+        // the order of the chain: the watchers of an fd keep theirs.
+        for bucket in (0..old).rev() {
+            let mut index = self.buckets.get(bucket).copied().unwrap_or(NONE);
+            self.set_bucket(bucket, NONE);
+            while let Some(watcher) = self.slab.get_mut(index) {
+                let fd = watcher.fd;
+                let next = core::mem::replace(&mut watcher.chain, NONE);
+                self.append(fd, index);
+                index = next;
+            }
+        }
     }
 
     /// The head of an fd's watchers.
@@ -236,12 +262,19 @@ impl<'a> Watchers<'a> {
     #[inline]
     pub(crate) fn insert(
         &mut self,
-        position: Position,
+        mut position: Position,
         fd: i32,
         interest: Interest,
         callback: Callback,
     ) -> Result<(Token, &mut Watcher)> {
         let index = self.slab.insert()?;
+        if index as usize == self.buckets.len() {
+            // A slot that was never in use, and all buckets have their number of watchers.
+            self.add_buckets();
+            if let Position::Head(bucket) = &mut position {
+                *bucket = self.bucket(fd);
+            }
+        }
         let mut flags = option(interest) | if fd < 0 { RAISED } else { 0 };
         let link = match position {
             Position::Head(bucket) => {
@@ -358,7 +391,7 @@ impl<'a> Watchers<'a> {
     /// Where the buckets are.
     #[cfg(feature = "ffi")]
     pub(crate) fn place(&self) -> *const [u32] {
-        core::ptr::from_ref(&*self.buckets)
+        self.buckets.place()
     }
 
     /// How many watchers stand in the buckets' chains. `None` if a chain does not end, or holds a

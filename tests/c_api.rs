@@ -39,6 +39,7 @@ programs! {
     a_copy_made_by_fork_leaves_the_parents_kernel_objects_alone: "copies";
     the_pollable_fd_shows_what_a_turn_would_call: "pollable";
     system_calls_are_as_few_as_is_said: "syscalls";
+    memory_that_is_not_used_is_not_touched: "untouched";
     events_are_taken_instead_of_being_called: "taking";
     hooks_stand_at_both_ends_of_a_turn: "hooks";
 }

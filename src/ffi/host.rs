@@ -2,6 +2,7 @@
 //! The host backend: clock, wait and readiness come from functions of the application.
 
 use core::ffi::{c_int, c_void};
+use core::mem::MaybeUninit;
 #[cfg(feature = "host")]
 use core::mem::offset_of;
 
@@ -150,7 +151,7 @@ static_assertions::assert_eq_align!(pirn_ready, Readiness);
 pub(super) unsafe fn open(
     kind: BackendKind,
     host: *const pirn_host,
-    area: &'static mut [u64],
+    area: &'static mut [MaybeUninit<u64>],
 ) -> Result<AnyBackend<'static, CHost>> {
     if kind != BackendKind::Host {
         return AnyBackend::open(kind, area);
@@ -180,7 +181,7 @@ pub(super) unsafe fn open(
 pub(super) unsafe fn open(
     kind: BackendKind,
     _host: *const pirn_host,
-    area: &'static mut [u64],
+    area: &'static mut [MaybeUninit<u64>],
 ) -> Result<AnyBackend<'static, CHost>> {
     AnyBackend::open(kind, area)
 }

@@ -12,6 +12,7 @@ use crate::ready::Interest;
 use crate::storage::host_area;
 use crate::time::{Duration, Instant};
 use crate::wake::{Owned, Wake};
+use core::mem::MaybeUninit;
 
 /// Ends a wait of a host.
 pub(crate) struct HostWaker<W>(W);
@@ -41,7 +42,7 @@ pub(crate) struct HostBackend<'a, H> {
 
 impl<'a, H: Host> HostBackend<'a, H> {
     /// `area` has room for as many ready fds as there are watchers.
-    pub(crate) fn new(host: H, area: &'a mut [u64]) -> Self {
+    pub(crate) fn new(host: H, area: &'a mut [MaybeUninit<u64>]) -> Self {
         HostBackend {
             host,
             ready: host_area(area),
@@ -54,7 +55,7 @@ impl<'a, H: Host> MoveTo<'a> for HostBackend<'a, H> {
         true
     }
 
-    fn move_to(&mut self, area: &'a mut [u64]) {
+    fn move_to(&mut self, area: &'a mut [MaybeUninit<u64>]) {
         self.ready = host_area(area);
     }
 }

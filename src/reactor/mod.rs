@@ -159,7 +159,7 @@ impl<'a, B: Backend> Reactor<'a, B> {
         B: MoveTo<'a>,
     {
         let fits = !self.is_unfinished()
-            && self.watchers.slab.fits(tables.watchers.len())
+            && self.watchers.slab.fits(tables.watchers.capacity())
             && self.timers.fits(tables.timers.slots.len())
             && self.tasks.fits(tables.tasks.len())
             && self.backend.fits(tables.area.len());

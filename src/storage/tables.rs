@@ -4,6 +4,7 @@
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
+use super::room::{Room, filled};
 use super::{AREA_BASE_WORDS, AREA_MOST_WORDS, AREA_PER_IO, Capacity};
 use crate::remote::Entry;
 use crate::slab::NONE;
@@ -45,7 +46,7 @@ impl LayoutCursor {
 
 impl LayoutCursor {
     /// Returns the region of the backend's area for `io` watchers.
-    fn area_region(&mut self, io: u32) -> Region<u64> {
+    fn area_region(&mut self, io: u32) -> Region<MaybeUninit<u64>> {
         let base = self.region(AREA_BASE_WORDS as u32);
         let words = (u64::from(io) * AREA_PER_IO as u64).div_ceil(size_of::<u64>() as u64);
         self.end += words * size_of::<u64>() as u64;
@@ -62,7 +63,7 @@ impl LayoutCursor {
 /// # Safety
 ///
 /// All bits set is a valid value, and there is nothing to drop.
-unsafe trait FilledWithOnes {}
+pub(crate) unsafe trait FilledWithOnes {}
 
 // SAFETY: integers, a pointer, and a `NonNull`, which is not null.
 unsafe impl FilledWithOnes for Watcher {}
@@ -91,6 +92,17 @@ impl<T> Region<T> {
     }
 }
 
+impl<T> Region<T> {
+    /// The same memory, which need not be filled.
+    fn uninit(self) -> Region<MaybeUninit<T>> {
+        Region {
+            offset: self.offset,
+            count: self.count,
+            element: PhantomData,
+        }
+    }
+}
+
 impl<T: FilledWithOnes> Region<T> {
     /// Returns the region as a slice.
     ///
@@ -116,7 +128,7 @@ struct Layout {
     tasks: Region<tasks::Slot>,
     mailbox: Region<Entry>,
     buckets: Region<u32>,
-    area: Region<u64>,
+    area: Region<MaybeUninit<u64>>,
     end: u64,
 }
 
@@ -145,14 +157,13 @@ impl Layout {
 /// The parts whose size depends on the capacities. All of them can be moved to another block while
 /// the loop is live.
 pub(crate) struct Tables<'a> {
-    pub(crate) watchers: &'a mut [Watcher],
+    pub(crate) watchers: Room<'a, Watcher>,
     pub(crate) timers: TimerTable<'a>,
     pub(crate) tasks: &'a mut [tasks::Slot],
     pub(crate) mailbox: &'a [Entry],
-    /// All `NONE`.
-    pub(crate) buckets: &'a mut [u32],
+    pub(crate) buckets: Room<'a, u32>,
     /// The memory of the backend.
-    pub(crate) area: &'a mut [u64],
+    pub(crate) area: &'a mut [MaybeUninit<u64>],
 }
 
 impl<'a> Tables<'a> {
@@ -173,14 +184,19 @@ impl<'a> Tables<'a> {
         let room = (size - area.offset) / size_of::<u64>();
         area.count = room.min(area.count.max(AREA_MOST_WORDS));
 
-        let words = area.offset / size_of::<u64>() + area.count;
-        // SAFETY: aligned above, writable, as the caller promises, and no more than `size`.
-        fill_with_ones(unsafe { core::slice::from_raw_parts_mut(block.cast(), words) });
+        // What is not filled here is filled when it is used for the first time.
+        let filled_from = layout.timers.offset / size_of::<u64>();
+        let words = layout.buckets.offset.div_ceil(size_of::<u64>()) - filled_from;
+        let first = block.wrapping_add(filled_from * size_of::<u64>());
+        // SAFETY: aligned above, writable, as the caller promises, and no more than `size`, for the
+        // area follows the buckets.
+        let memory = unsafe { core::slice::from_raw_parts_mut(first.cast(), words) };
+        let _ = filled(memory);
         Some(Tables {
-            // SAFETY: the block was aligned and filled above, the layout fits into it, also with
-            // the enlarged area, and the caller promises the rest. The same holds for all that
-            // follow.
-            watchers: unsafe { layout.watchers.take_slice(block) },
+            // SAFETY: the block was aligned above, the layout fits into it, also with the enlarged
+            // area, and the caller promises the rest. All that needs to be was filled: that is from
+            // the timers up to the buckets. The same holds for all that follow.
+            watchers: Room::new(unsafe { layout.watchers.uninit().take_slice(block) }),
             timers: TimerTable {
                 // SAFETY: as above.
                 slots: unsafe { layout.timers.take_slice(block) },
@@ -192,21 +208,10 @@ impl<'a> Tables<'a> {
             // SAFETY: as above.
             mailbox: unsafe { layout.mailbox.take_slice(block) },
             // SAFETY: as above.
-            buckets: unsafe { layout.buckets.take_slice(block) },
+            buckets: Room::new(unsafe { layout.buckets.uninit().take_slice(block) }),
             // SAFETY: as above.
             area: unsafe { area.take_slice(block) },
         })
-    }
-}
-
-/// Fills memory with ones.
-///
-/// A loop that the compiler does not recognise: it would call `memset` through a table of
-/// addresses, and a program without a C library has such a table for nothing else.
-fn fill_with_ones(memory: &mut [MaybeUninit<u64>]) {
-    let ones = core::hint::black_box(u64::MAX);
-    for word in memory {
-        word.write(ones);
     }
 }
 

@@ -3,6 +3,7 @@
 mod pwait2;
 mod record;
 
+use core::mem::MaybeUninit;
 use rustix::event::epoll::{self, CreateFlags, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsRawFd, OwnedFd};
@@ -69,7 +70,7 @@ pub(crate) struct Epoll<'a> {
 impl<'a> Epoll<'a> {
     /// Opens the set. `area` holds the records of one wait; it has room for at least one.
     #[inline(never)]
-    pub(crate) fn new(area: &'a mut [u64]) -> Result<Self> {
+    pub(crate) fn new(area: &'a mut [MaybeUninit<u64>]) -> Result<Self> {
         let records = records_of(area);
         find_vdso();
         // A bound for the turn, and for the kernel, which counts in an int.
@@ -268,7 +269,7 @@ impl<'a> MoveTo<'a> for Epoll<'a> {
         true
     }
 
-    fn move_to(&mut self, area: &'a mut [u64]) {
+    fn move_to(&mut self, area: &'a mut [MaybeUninit<u64>]) {
         self.records = records_of(area);
     }
 }

@@ -4,6 +4,7 @@
 )]
 //! The poll backend.
 
+use core::mem::MaybeUninit;
 use core::mem::offset_of;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -18,6 +19,7 @@ use super::{LONGEST_WAIT, error, poll_bits, timespec};
 use crate::backend::{Backend, Capabilities, Clock, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
+use crate::storage::filled;
 use crate::time::{Duration, Instant};
 
 /// The kernel's `struct pollfd`. rustix's own type does not let the found bits be kept when the
@@ -47,7 +49,7 @@ pub(crate) struct Poll<'a> {
 
 impl<'a> Poll<'a> {
     /// `area` holds one record more than there are watchers.
-    pub(crate) fn new(area: &'a mut [u64]) -> Result<Self> {
+    pub(crate) fn new(area: &'a mut [MaybeUninit<u64>]) -> Result<Self> {
         let records = records_of(area);
         find_vdso();
         let mut poll = Poll {
@@ -103,10 +105,10 @@ impl<'a> Poll<'a> {
 }
 
 /// The backend's area as room for the records of the kernel's call.
-fn records_of(area: &mut [u64]) -> &mut [Record] {
+fn records_of(area: &mut [MaybeUninit<u64>]) -> &mut [Record] {
     // SAFETY: `Record` is three integers: every bit pattern is valid, and so are all bytes of the
     // words, which are lent for as long as the records are.
-    let (_, records, _) = unsafe { area.align_to_mut::<Record>() };
+    let (_, records, _) = unsafe { filled(area).align_to_mut::<Record>() };
     records
 }
 
@@ -115,7 +117,7 @@ impl<'a> MoveTo<'a> for Poll<'a> {
         self.used * size_of::<Record>() <= words * size_of::<u64>()
     }
 
-    fn move_to(&mut self, area: &'a mut [u64]) {
+    fn move_to(&mut self, area: &'a mut [MaybeUninit<u64>]) {
         let records = records_of(area);
         for (new, old) in records
             .iter_mut()

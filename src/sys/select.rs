@@ -3,6 +3,7 @@
 
 mod sets;
 
+use core::mem::MaybeUninit;
 use rustix::event::{FdSetElement, PollFd, PollFlags, poll, select};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::Errno;
@@ -16,6 +17,7 @@ use super::{LONGEST_WAIT, error, poll_bits, timespec};
 use crate::backend::{Backend, Capabilities, Clock, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
+use crate::storage::filled;
 use crate::time::{Duration, Instant};
 
 /// How many fds are looked at closely in one call.
@@ -43,7 +45,7 @@ pub(crate) struct Select<'a> {
 
 impl<'a> Select<'a> {
     /// `area` is cut into six sets of equal length.
-    pub(crate) fn new(area: &'a mut [u64]) -> Result<Self> {
+    pub(crate) fn new(area: &'a mut [MaybeUninit<u64>]) -> Result<Self> {
         find_vdso();
         let (watched, found, range) = sets_of(area);
         let mut select = Select {
@@ -216,10 +218,10 @@ fn elements(set: &mut [usize]) -> &mut [FdSetElement] {
 
 /// The backend's area as six sets of equal length, all empty: what is watched, what was found, and
 /// the range of fds.
-fn sets_of(area: &mut [u64]) -> (Sets<'_>, Sets<'_>, i32) {
+fn sets_of(area: &mut [MaybeUninit<u64>]) -> (Sets<'_>, Sets<'_>, i32) {
     // SAFETY: both are integers without invalid patterns, and the words are lent for as long as the
     // sets are.
-    let (_, words, _) = unsafe { area.align_to_mut::<usize>() };
+    let (_, words, _) = unsafe { filled(area).align_to_mut::<usize>() };
     words.fill(0);
     let length = words.len() / 6;
     let mut sets = words.chunks_exact_mut(length.max(1));
@@ -247,7 +249,7 @@ impl<'a> MoveTo<'a> for Select<'a> {
         self.bound <= range_of(words * size_of::<u64>() / size_of::<usize>() / 6)
     }
 
-    fn move_to(&mut self, area: &'a mut [u64]) {
+    fn move_to(&mut self, area: &'a mut [MaybeUninit<u64>]) {
         let (mut watched, found, range) = sets_of(area);
         watched.copy(&self.watched, self.words());
         (self.watched, self.found, self.range) = (watched, found, range);

@@ -4,9 +4,12 @@
 )]
 //! What the kernel says of an entry, and what the entry carries.
 
+use core::mem::MaybeUninit;
 use rustix::event::epoll::{Event, EventData};
 
+use super::MOST_EVENTS;
 use crate::backend::Entry;
+use crate::storage::filled;
 
 /// The kernel's record, which [`Event`] is too, with the two halves of its user data.
 #[derive(Clone, Copy)]
@@ -41,10 +44,14 @@ pub(super) const fn user_data(entry: Entry) -> EventData {
 }
 
 /// The backend's area as room for what the kernel finds ready. It begins where a word does.
-pub(super) fn records_of(area: &mut [u64]) -> &mut [Record] {
+/// No more than one wait fetches: all that a loop does not use stays untouched.
+pub(super) fn records_of(area: &mut [MaybeUninit<u64>]) -> &mut [Record] {
+    let most = MOST_EVENTS * size_of::<Record>() / size_of::<u64>();
+    let used = area.len().min(most);
+    let (area, _) = area.split_at_mut(used);
     // SAFETY: `Record` is integers: every bit pattern is valid, and so are all bytes of the words,
     // which are lent for as long as these records are.
-    let (_, records, _) = unsafe { area.align_to_mut::<Record>() };
+    let (_, records, _) = unsafe { filled(area).align_to_mut::<Record>() };
     records
 }
 
