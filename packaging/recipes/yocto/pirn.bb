@@ -10,7 +10,10 @@ SRC_URI[sha256sum] = "@TARBALL_SHA256@"
 # What it is made of is in vendor/ of the tarball. cargo_common gives cargo the target's settings;
 # its own configuration would replace the one that names vendor/.
 inherit rust-target-config cargo_common
-DEPENDS = "cargo-native rust-native virtual/${TARGET_PREFIX}rust ${RUSTLIB_DEP}"
+DEPENDS = "cargo-native rust-native"
+DEPENDS:append:class-target = " ${RUSTLIB_DEP}"
+# It names the directory of the target's own crates, such as core.
+export RUSTFLAGS
 CARGO_DISABLE_BITBAKE_VENDORING = "1"
 
 EXTRA_OEMAKE = "TARGET=${RUST_HOST_SYS} CARGOFLAGS=--frozen PREFIX=${prefix} LIBDIR=${libdir} \
