@@ -254,9 +254,9 @@ fn the_header_keeps_company() {
                         "{language}-{standard}-{}-{direction}-{place}.c",
                         absent[0]
                     ));
-                    let program = "PIRN_STORAGE(block, 1, 1, 1);\n\
-                                   int main(void) { return block[0] == 0; }\n";
-                    std::fs::write(&file, text + program).expect("writable");
+                    let body = "PIRN_STORAGE(block, 1, 1, 1);\n\
+                                int main(void) { return block[0] == 0; }\n";
+                    std::fs::write(&file, text + body).expect("writable");
                     let mut command = Command::new(program);
                     command
                         .args(["-fsyntax-only", "-x", language])
