@@ -826,7 +826,7 @@ struct pirn_spawn {
  * When a slot becomes free, the member of the first waiter is started at once.
  *
  * @param hub         the members run in callbacks of its loop
- * @param waiter      who waits; NULL: do not wait, return -EDEADLK instead
+ * @param waiter      the waiter; NULL: do not wait, return -EDEADLK instead
  * @param what        must stay where it is until the wait is over
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: -EAGAIN
  *

@@ -94,7 +94,7 @@ struct pirn_event {
 /**
  * Wait until an event is set. The event stays set.
  *
- * @param waiter      who waits; may be NULL if `timeout_ns` is 0
+ * @param waiter      the waiter; may be NULL if `timeout_ns` is 0
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only look
  *
  * Returns 0: the event is set; `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT or
@@ -258,7 +258,7 @@ int pirn_semaphore_init(struct pirn_semaphore *semaphore, uint32_t value, uint32
  * First come, first served: if the first waiter wants more units than there are, the waiters
  * behind it wait too.
  *
- * @param waiter      who waits; may be NULL if `timeout_ns` is 0
+ * @param waiter      the waiter; may be NULL if `timeout_ns` is 0
  * @param units       how many, 1 or more; all at once
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
  *
@@ -315,7 +315,7 @@ struct pirn_condition {
  * when it owns the mutex. There are no spurious wake-ups.
  *
  * @param mutex       owned by `waiter`, and the same for all that wait at a time; NULL: no mutex
- * @param waiter      who waits
+ * @param waiter      the waiter
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit
  *
  * Returns `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT or -ECANCELED, or with
@@ -390,7 +390,7 @@ int pirn_barrier_init(struct pirn_barrier *barrier, uint32_t parties);
  * limit, cancellation or `pirn_waiter_drop` breaks the barrier: all others get -EPIPE, and so does
  * every later wait until `pirn_barrier_reset`.
  *
- * @param waiter      who waits; may be NULL if `timeout_ns` is 0
+ * @param waiter      the waiter; may be NULL if `timeout_ns` is 0
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: pass only as the last
  *                    party
  *
@@ -540,7 +540,7 @@ int pirn_queue_init(struct pirn_queue *queue,
  * is until the wait is over. If the waiter is dropped after the grant, the item stays in the
  * queue.
  *
- * @param waiter      who waits; may be NULL if `timeout_ns` is 0
+ * @param waiter      the waiter; may be NULL if `timeout_ns` is 0
  * @param item        bounded: the address of the item. Linked: the struct itself, which belongs to
  *                    the queue until it is got
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
@@ -568,7 +568,7 @@ int pirn_queue_put_start(struct pirn_queue *queue,
  * Which item that is, is decided then, by the order of the queue. If this returns `PIRN_WAITS`,
  * the memory at `item` must stay until the wait is over.
  *
- * @param waiter      who waits; may be NULL if `timeout_ns` is 0
+ * @param waiter      the waiter; may be NULL if `timeout_ns` is 0
  * @param item        where the item is written; linked: where its address is written
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
  *
@@ -614,7 +614,7 @@ int pirn_queue_done(struct pirn_queue *queue);
 /**
  * Wait until `pirn_queue_done` was called for every item that was put.
  *
- * @param waiter      who waits; may be NULL if `timeout_ns` is 0
+ * @param waiter      the waiter; may be NULL if `timeout_ns` is 0
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only look
  *
  * Returns 0: all are done; `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT or

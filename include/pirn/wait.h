@@ -266,17 +266,17 @@ struct pirn_waiter {
 };
 
 /**
- * A list of waiters. All zero is an empty one. It must stay where it is while a waiter is in it.
- */
-struct pirn_waiters {
-  struct pirn_links ends_;
-};
-
-/**
  * The waiters that have a time limit. All zero is an empty heap.
  */
 struct pirn_deadlines {
   struct pirn_waiter *root_;
+};
+
+/**
+ * A list of waiters. All zero is an empty one. It must stay where it is while a waiter is in it.
+ */
+struct pirn_waiters {
+  struct pirn_links ends_;
 };
 
 /**
@@ -571,7 +571,7 @@ int pirn_port_wait_start(struct pirn_port *port,
                          uint32_t interest,
                          uint64_t timeout_ns);
 
-/* ============================ For those who build objects ============================ */
+/* ============================ Objects of your own ============================ */
 
 /**
  * Flag of a kind: a time limit ends the wait only after the loop has asked the kernel once more,

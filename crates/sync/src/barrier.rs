@@ -59,7 +59,7 @@ pub unsafe extern "C" fn pirn_barrier_init(barrier: *mut pirn_barrier, parties: 
 /// limit, cancellation or `pirn_waiter_drop` breaks the barrier: all others get -EPIPE, and so does
 /// every later wait until `pirn_barrier_reset`.
 ///
-/// @param waiter      who waits; may be NULL if `timeout_ns` is 0
+/// @param waiter      the waiter; may be NULL if `timeout_ns` is 0
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: pass only as the last
 ///                    party
 ///

@@ -61,7 +61,7 @@ pub(crate) fn is_meant(waiter: &pirn_waiter) -> bool {
 /// when it owns the mutex. There are no spurious wake-ups.
 ///
 /// @param mutex       owned by `waiter`, and the same for all that wait at a time; NULL: no mutex
-/// @param waiter      who waits
+/// @param waiter      the waiter
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit
 ///
 /// Returns `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT or -ECANCELED, or with

@@ -31,7 +31,7 @@ static EVENT: pirn_wait_kind = pirn_wait_kind::plain(PIRN_FOR_EVENT);
 
 /// Wait until an event is set. The event stays set.
 ///
-/// @param waiter      who waits; may be NULL if `timeout_ns` is 0
+/// @param waiter      the waiter; may be NULL if `timeout_ns` is 0
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only look
 ///
 /// Returns 0: the event is set; `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT or

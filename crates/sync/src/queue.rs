@@ -113,7 +113,7 @@ pub unsafe extern "C" fn pirn_queue_init(
 /// is until the wait is over. If the waiter is dropped after the grant, the item stays in the
 /// queue.
 ///
-/// @param waiter      who waits; may be NULL if `timeout_ns` is 0
+/// @param waiter      the waiter; may be NULL if `timeout_ns` is 0
 /// @param item        bounded: the address of the item. Linked: the struct itself, which belongs to
 ///                    the queue until it is got
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
@@ -175,7 +175,7 @@ pub unsafe extern "C" fn pirn_queue_put_start(
 /// Which item that is, is decided then, by the order of the queue. If this returns `PIRN_WAITS`,
 /// the memory at `item` must stay until the wait is over.
 ///
-/// @param waiter      who waits; may be NULL if `timeout_ns` is 0
+/// @param waiter      the waiter; may be NULL if `timeout_ns` is 0
 /// @param item        where the item is written; linked: where its address is written
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
 ///
@@ -391,7 +391,7 @@ pub unsafe extern "C" fn pirn_queue_done(queue: *mut pirn_queue) -> c_int {
 
 /// Wait until `pirn_queue_done` was called for every item that was put.
 ///
-/// @param waiter      who waits; may be NULL if `timeout_ns` is 0
+/// @param waiter      the waiter; may be NULL if `timeout_ns` is 0
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only look
 ///
 /// Returns 0: all are done; `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT or

@@ -61,7 +61,7 @@ pub unsafe extern "C" fn pirn_semaphore_init(
 /// First come, first served: if the first waiter wants more units than there are, the waiters
 /// behind it wait too.
 ///
-/// @param waiter      who waits; may be NULL if `timeout_ns` is 0
+/// @param waiter      the waiter; may be NULL if `timeout_ns` is 0
 /// @param units       how many, 1 or more; all at once
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
 ///

@@ -143,7 +143,8 @@ mod loom_tests {
         seen: Cell<usize>,
     }
 
-    // SAFETY: `seen` is the loop's alone, and `run` of a remote belongs to whoever turned its flag.
+    // SAFETY: only the loop uses `seen`, and `run` of a remote belongs to the thread that has set
+    // its flag.
     unsafe impl Sync for Shared {}
     // SAFETY: as above.
     unsafe impl Send for Shared {}
