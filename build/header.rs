@@ -74,7 +74,9 @@ fn section(
     config.export.exclude = ["PIRN_STORAGE_BASE", "PIRN_STORAGE_MAGIC", "PIRN_FOREVER"]
         .map(String::from)
         .to_vec();
+    // In an order that does not change from run to run: cbindgen writes the types in this order.
     config.export.include = own.keys().cloned().collect();
+    config.export.include.sort();
     config.export.exclude.extend(pointers.keys().cloned());
     config.export.rename = types
         .iter()
