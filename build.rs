@@ -1,4 +1,5 @@
-//! Names the backends this build has, and rewrites the C headers and their Rust twin when asked to.
+//! Sets a cfg for each backend of this build, and, with the feature `header`, rewrites the C
+//! headers and the Rust declarations.
 
 #[cfg(feature = "header")]
 #[path = "build/abi.rs"]
@@ -11,8 +12,8 @@ fn main() {
     let has = |feature: &str| std::env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
     let is_linux = std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux");
 
-    // rustix builds for Linux only: elsewhere the features of the operating system's backends
-    // name nothing.
+    // rustix builds for Linux only: on other systems the features of the operating system's
+    // backends have no effect.
     let mut has_any = false;
     for (feature, name) in [
         ("EPOLL", "linux_epoll"),
@@ -30,13 +31,13 @@ fn main() {
         println!("cargo::rustc-cfg=linux_backend");
     }
 
-    // A build for hosts alone is one for small machines.
+    // A build with only the host backend is one for small machines.
     println!("cargo::rustc-check-cfg=cfg(host_only)");
     if !has_any {
         println!("cargo::rustc-cfg=host_only");
     }
 
-    // Elsewhere rustix goes through the C library, which knows where the vDSO is.
+    // On other machines rustix goes through the C library, which knows where the vDSO is.
     println!("cargo::rustc-check-cfg=cfg(find_vdso)");
     let arch = std::env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
     let has_raw_calls = ["x86", "x86_64", "aarch64", "arm", "riscv64"].contains(&arch.as_str());
@@ -64,20 +65,21 @@ fn main() {
     headers();
 }
 
-/// Writes include/pirn.h and its Rust twin from src/ffi, and the header of each layer from its
-/// crate. The files are committed; a test compares them with fresh ones.
+/// Writes include/pirn.h and the Rust declarations from src/ffi, and the header of each layer from
+/// its crate. The files are committed; a test compares them with newly generated ones.
 #[cfg(feature = "header")]
 fn headers() {
     use std::path::PathBuf;
 
-    /// Each layer is the crate crates/NAME. Those that others build on come first.
+    /// Each layer is the crate crates/NAME. A layer comes after those that it uses.
     const LAYERS: &[&str] = &["os", "wait", "sync", "fiber", "work"];
-    /// Those that other layers call: by the declarations in crates/NAME/src/functions.rs.
+    /// The layers that other layers call, through the declarations in crates/NAME/src/functions.rs.
     const CALLED_BY_LAYERS: &[&str] = &["wait"];
 
     println!("cargo::rerun-if-env-changed=PIRN_HEADER");
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo"));
-    // A test has them written elsewhere, side by side: NAME.h, NAME.rs and NAME.os.h.
+    // A test lets them be written to another directory, with the names NAME.h, NAME.rs and
+    // NAME.os.h.
     let elsewhere = std::env::var_os("PIRN_HEADER").map(PathBuf::from);
     let write = |name: &str, extension: &str, text: String| {
         let file = match &elsewhere {

@@ -1,11 +1,9 @@
-//! Writes crates/abi/src/declarations.rs: what a layer needs in order to call the core as a C
-//! program does.
+//! Writes crates/abi/src/declarations.rs, with which a layer calls the core as a C program does.
 //!
-//! The types, the constants and the functions of src/ffi are repeated there without their bodies,
-//! so that a layer is compiled against the same contract as the header, and not against the core
-//! itself.
+//! It contains the types, the constants and the functions of src/ffi without their bodies. So a
+//! layer is compiled against the same contract as the header, and not against the core itself.
 //!
-//! Likewise src/functions.rs of a layer that others stand on. Those use its types as they are, so
+//! Also writes src/functions.rs of a layer that other layers use. Those use its types directly, so
 //! only the functions are declared there.
 
 use std::path::Path;
@@ -24,8 +22,8 @@ const HEAD: &str = "\
 use core::ffi::{c_char, c_int, c_void};
 ";
 
-/// The functions alone in `sources`, files of src/ffi in the layer `name`. The types that they name
-/// are taken from where those files take them, and those of the layer from its root.
+/// Returns the functions in `sources`, files of src/ffi in the layer `name`. Their types are
+/// imported in the same way as in those files, and those of the layer from its root.
 pub fn functions(name: &str, sources: &[impl AsRef<Path>]) -> String {
     let mut functions: ItemForeignMod = syn::parse_quote! { unsafe extern "C" {} };
     for source in sources {
@@ -63,7 +61,7 @@ use crate::*;
     format!("{head}\n{}", prettyplease::unparse(&file))
 }
 
-/// The declarations for the C functions in `sources`, which are Rust files of src/ffi.
+/// Returns the declarations for the C functions in `sources`, which are Rust files of src/ffi.
 pub fn declarations(sources: &[impl AsRef<Path>]) -> String {
     let mut items = Vec::new();
     let mut functions: ItemForeignMod = syn::parse_quote! { unsafe extern "C" {} };
@@ -105,7 +103,7 @@ fn is_ours(visibility: &Visibility, name: &Ident) -> bool {
         && (name.starts_with("pirn_") || name.starts_with("PIRN_"))
 }
 
-/// True if the value is the same in every build: it does not ask for features or the machine.
+/// True if the value is the same in every build: it does not depend on features or the machine.
 fn is_plain(value: &Expr) -> bool {
     !matches!(value, Expr::If(_) | Expr::Macro(_) | Expr::Block(_))
 }
@@ -128,7 +126,7 @@ fn documentation(attributes: Vec<Attribute>) -> Vec<Attribute> {
         .collect()
 }
 
-/// The function without its body. One that is safe to call stays safe.
+/// Returns the function without its body. A function that is safe to call stays safe.
 fn declared(function: ItemFn) -> ForeignItemFn {
     let mut signature = function.sig;
     signature.abi = None;
@@ -144,7 +142,7 @@ fn declared(function: ItemFn) -> ForeignItemFn {
     }
 }
 
-/// The struct as it is if its fields are public, and without them otherwise: they are the core's.
+/// Returns the struct unchanged if its fields are public, and without fields otherwise.
 fn without_inside(mut item: ItemStruct) -> ItemStruct {
     let is_public = |field: &Field| matches!(field.vis, Visibility::Public(_));
     if !item.fields.iter().all(is_public) {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes libpirn.a: the core, and each layer as a member of its own, which a program pulls in only
-# if it calls it. `make` calls this, and installs what it makes.
+# Makes libpirn.a: the core, and each layer as a separate member, which the linker takes only for a
+# program if it calls it. `make` calls this, and installs what it makes.
 #
 #   capi/archive.sh OUT [option of cargo]...    writes OUT/libpirn.a
 #

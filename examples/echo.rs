@@ -1,4 +1,4 @@
-//! An echo server: sends back whatever it receives, to as many clients as its table has places for.
+//! An echo server, for as many clients as its table has places.
 //!
 //! ```text
 //! cargo run --example echo -- 7007            serves on 127.0.0.1:7007 until it is killed;
@@ -7,17 +7,18 @@
 //!                                             verifies every byte, and ends
 //! ```
 //!
-//! It shows what a server on pirn is made of:
+//! It shows the parts of a server on pirn:
 //!
-//! - Everything has a fixed size: the loop's memory is a [`Storage`], the clients stand in a table.
-//!   Full is an answer.
-//! - Back-pressure. A client's next bytes are read when its last ones are sent, and not before;
-//!   while its socket takes no more, the watcher waits for `WRITE` instead of `READ`. When the
-//!   table is full the listener is paused, and newcomers wait in the kernel.
-//! - One read for each call: who has more is called again in the next turn, after the others.
-//! - An idle timeout for each client, pushed forward at every sign of life.
-//! - What `accept` says for want of fds or memory must not become a busy loop: the listener rests
-//!   for a while.
+//! - Everything has a fixed size: the loop's memory is a [`Storage`], the clients are in a table.
+//!   When the table is full, no more clients are accepted.
+//! - Back-pressure. The server reads the next bytes of a client only after it has sent the previous
+//!   ones. While the client's socket is full, the watcher waits for `WRITE` instead of `READ`. When
+//!   the table is full, the listener is paused, and new clients wait in the kernel.
+//! - One read for each call: a client with more data is called again in the next turn, after the
+//!   others.
+//! - An idle timeout for each client, which is postponed whenever the client sends or receives.
+//! - If `accept` fails for lack of fds or memory, the listener is paused for a while, so that the
+//!   loop does not spin.
 
 use std::error::Error;
 use std::io::{self, ErrorKind, Read, Write};
@@ -47,14 +48,14 @@ struct Client {
     stream: TcpStream,
     io: Io,
     idle: Timer,
-    /// What was received. `sent` of `received` bytes are on their way back.
+    /// The received bytes. `sent` of the `received` bytes were sent back.
     buffer: [u8; BUFFER],
     received: usize,
     sent: usize,
 }
 
 impl Client {
-    /// Sends what is owed, receives once if nothing is, and says what to wait for next.
+    /// Sends the remaining bytes, receives once if there are none, and returns the next interest.
     fn serve(&mut self) -> io::Result<Interest> {
         if self.sent == self.received {
             match self.stream.read(&mut self.buffer) {
@@ -75,12 +76,12 @@ impl Client {
     }
 }
 
-/// Whether the call is to be made again when the socket is ready again: readiness is a hint.
+/// True if the call must be repeated when the socket is ready again: readiness is a hint.
 fn is_temporary(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
-/// Takes in who waits, as far as there are places.
+/// Accepts waiting clients, as long as there are free places.
 fn on_listener(event_loop: &mut Core<'_, Server>, server: &mut Server, event: IoEvent) {
     while let Some(place) = server.clients.iter().position(Option::is_none) {
         match server.listener.accept() {

@@ -1,4 +1,5 @@
-//! The source tarball: reproducible, complete, and enough. Debian's packages, which are made of it.
+//! The source tarball is reproducible, complete and sufficient. The Debian packages are made from
+//! it.
 
 mod support;
 
@@ -8,7 +9,7 @@ use std::sync::OnceLock;
 
 use support::{MINUTES, find, root, run, scratch, skip};
 
-/// Writes the tarball into a directory, or says why that is not possible here.
+/// Writes the tarball into a directory, or reports why that is not possible here.
 fn dist(directory: &str) -> Option<PathBuf> {
     if let Some(tool) = ["python3", "git", "tar", "make", "cc"]
         .iter()
@@ -48,8 +49,8 @@ fn tarball_is_the_same_byte_for_byte() {
     assert!(read(one) == read(&two), "two runs differ");
 }
 
-/// Builds, installs and uses the library without a network, from an empty CARGO_HOME. How long it
-/// may take is up to CI, which has the machine to itself.
+/// Builds, installs and uses the library without a network, with an empty CARGO_HOME. CI checks how
+/// long that takes.
 #[test]
 fn tarball_is_enough_for_the_first_program() {
     let Some(tarball) = tarball() else { return };
@@ -62,7 +63,7 @@ fn tarball_is_enough_for_the_first_program() {
     assert!(outcome.is_success(), "{}", outcome.excerpt());
 }
 
-/// The crate is sources, header, manual and licences.
+/// The crate contains sources, headers, manual and licences.
 #[test]
 fn package_has_no_tests_and_no_benches() {
     let mut command = support::cargo(&scratch("package-target"));
@@ -100,7 +101,7 @@ fn package_has_no_tests_and_no_benches() {
     }
 }
 
-/// The list of materials names what is vendored, and nothing else.
+/// The list of components contains exactly the vendored crates.
 #[test]
 fn list_of_materials_is_what_is_vendored() {
     let Some(tarball) = tarball() else { return };
@@ -184,7 +185,7 @@ fn debian_packages_install_and_build_the_first_program() {
     succeeds(&mut test);
 }
 
-/// Make's own part of a recipe for Buildroot, with this machine's tools.
+/// The make part of the recipe for Buildroot, with this machine's tools.
 const BUILDROOT: &str = r#"
 TARGET_CC = cc
 TARGET_AR = ar
@@ -199,7 +200,7 @@ $(TREE)/.all:
 	$(PIRN_INSTALL_TARGET_CMDS)
 "#;
 
-/// The same for OpenWrt, whose makefiles are stand-ins that define nothing.
+/// The same for OpenWrt, with substitutes for its makefiles that define nothing.
 const OPENWRT: &str = r#"
 TARGET_CC = cc
 TARGET_AR = ar

@@ -1,5 +1,5 @@
-//! The programs of c-examples when the kernel refuses: `make check` runs them when all is well. And
-//! the binding of examples/python.
+//! The programs of c-examples with a kernel that refuses calls (`make check` runs them without),
+//! and the binding of examples/python.
 
 mod support;
 
@@ -42,7 +42,7 @@ fn the_state_machine_survives_a_refused_epoll_ctl() {
     }
 }
 
-/// The programs of fibers check themselves, under the sanitizers too.
+/// The self-tests of the programs with fibers, also under the sanitizers.
 #[test]
 fn the_examples_of_fibers_hold_what_they_claim() {
     for compiler in [GCC, GCC_SANITIZED, CLANG_SANITIZED] {

@@ -1,5 +1,4 @@
-//! `make install`: the tree that packagers know, and the README's first program built against it in
-//! every way.
+//! `make install`: the installed tree, and the README's first program built with it in every way.
 
 mod support;
 
@@ -12,8 +11,8 @@ use support::{MINUTES, find, has, root, run, scratch, skip, source};
 
 const PREFIX: &str = "/opt/pirn";
 
-/// make in the repository, free of what the running `cargo test` has set, with a target directory
-/// of its own.
+/// make in the repository, without the environment variables of the running `cargo test`, with a
+/// separate target directory.
 fn make(target: &str, stage: &Path) -> Command {
     let mut command = Command::new("make");
     command
@@ -41,7 +40,8 @@ fn succeeds(command: &mut Command) -> String {
     outcome.output
 }
 
-/// Where it was installed, once for all tests, or nothing where the tools for that are missing.
+/// The directory of the installation, which is made once for all tests; `None` if tools are
+/// missing.
 fn installed() -> Option<&'static Path> {
     static STAGE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let stage = STAGE.get_or_init(|| {
@@ -78,7 +78,7 @@ fn files(directory: &Path) -> BTreeSet<String> {
     found
 }
 
-/// The files of include, which all are installed.
+/// The files of include; all of them are installed.
 fn headers() -> BTreeSet<String> {
     files(&root().join("include"))
         .into_iter()
@@ -123,8 +123,7 @@ fn the_tree_is_the_one_that_packagers_know() {
     );
 }
 
-/// Each function has the version PIRN_0; the library has a name for the linker, and wants no other
-/// library.
+/// Each function has the version PIRN_0; the library has a SONAME, and needs no other library.
 #[test]
 fn the_shared_library_has_a_name_and_versions() {
     let Some(stage) = installed() else { return };
@@ -164,7 +163,7 @@ fn the_shared_library_has_a_name_and_versions() {
     assert_eq!(exported, listed.iter().map(String::as_str).collect());
 }
 
-/// The README's first program in C, in a directory of its own.
+/// The README's first program in C, in a separate directory.
 fn first_program(name: &str) -> PathBuf {
     let readme = std::fs::read_to_string(root().join("README.md")).expect("it is committed");
     let program = readme

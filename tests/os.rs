@@ -19,7 +19,7 @@ fn source(name: &str) -> PathBuf {
     root().join("tests/os").join(format!("{name}.c"))
 }
 
-/// Where the headers of the tests are.
+/// The directory of the tests' headers.
 fn headers() -> String {
     format!("-I{}", root().join("tests/c").display())
 }
@@ -73,14 +73,15 @@ fn steps_of_a_machines_clock_lose_nothing() {
         .arg("-initrd")
         .arg(out.join("initrd.gz"))
         .arg("-append")
-        // What is not the kernel's own is handed to the first process, which ends the machine.
+        // Parameters that the kernel does not know are passed to the first process, which ends the
+        // machine.
         .arg("console=ttyS0 quiet panic=-1 PIRN_TEST_SET_CLOCK=1 -- select poll epoll");
     let outcome = run(&mut machine, LIMIT);
     let complaint = complaint(&outcome, &BACKENDS);
     assert!(complaint.is_none(), "{}", complaint.unwrap_or_default());
 }
 
-/// Compiles and links a few lines, with nothing else said to the compiler.
+/// Compiles and links a few lines, without further options for the compiler.
 fn linked_plainly(name: &str, text: &str) -> PathBuf {
     let file = scratch("layers").join(format!("{name}.c"));
     std::fs::write(&file, text).expect("the target directory is writable");
@@ -96,7 +97,7 @@ fn linked_plainly(name: &str, text: &str) -> PathBuf {
     program
 }
 
-/// The names in a program, of functions that it has.
+/// The names of the functions that a program contains.
 fn names(program: &Path) -> Vec<String> {
     let outcome = run(Command::new("nm").arg(program), MINUTES);
     assert!(outcome.is_success(), "{}", outcome.excerpt());
@@ -136,7 +137,7 @@ fn a_program_that_does_not_call_the_layer_does_not_have_it() {
     }
 }
 
-/// What the layer's object defines for others, what the header declares, and the list are one.
+/// The symbols that the layer's object exports, the functions in the header, and the list agree.
 #[test]
 fn exactly_the_listed_symbols_are_exported() {
     if !has("nm") || !has("ar") {
@@ -173,7 +174,7 @@ fn exactly_the_listed_symbols_are_exported() {
     declared.sort_unstable();
     assert_eq!(declared, listed_symbols());
 
-    // It asks the core for its functions, and nobody else for anything.
+    // Its undefined symbols are functions of the core, and no others.
     let outcome = run(Command::new("nm").arg("-u").arg(&object), MINUTES);
     let core =
         std::fs::read_to_string(root().join("tests/artifact/symbols.txt")).expect("committed");
@@ -284,8 +285,7 @@ fn turns(name: &str, archive: &Path, options: &[&str]) -> PathBuf {
     program
 }
 
-/// Not a byte: whatever the linker is told, the program is the one that it would be if there were
-/// no layer in the archive.
+/// With any linker flags, a program is byte by byte the same as with an archive without layers.
 #[test]
 fn a_layer_that_is_not_called_adds_nothing_to_a_program() {
     if !has("gcc") || !has("ar") {
@@ -302,14 +302,14 @@ fn a_layer_that_is_not_called_adds_nothing_to_a_program() {
         let with = bytes(&turns("with", layers(), options));
         let without = bytes(&turns("without", core, options));
         assert!(with == without, "{options:?} makes a difference");
-        // The comparison is not blind.
+        // The comparison does find differences.
         let options = [options, &["-DWITH_LAYER"]].concat();
         let using = bytes(&turns("using", layers(), &options));
         assert!(using.len() > with.len() + 1000, "{options:?}");
     }
 }
 
-/// What a number of turns takes: instructions, by valgrind.
+/// Counts the instructions of a number of turns with valgrind.
 fn instructions(program: &Path, backend: &str, count: u32) -> u64 {
     let mut command = Command::new("valgrind");
     command
@@ -327,19 +327,19 @@ fn instructions(program: &Path, backend: &str, count: u32) -> u64 {
     collected.unwrap_or_else(|| panic!("valgrind counts: {}", outcome.excerpt()))
 }
 
-/// Not an instruction: a loop makes its turns as if it had never had a source, and as one in a
-/// program without the layer does.
+/// A turn takes exactly the same instructions in a loop that never had a source, and in a program
+/// without the layer.
 #[test]
 fn a_layer_that_is_not_used_adds_nothing_to_a_turn() {
     if !has("gcc") || !has("ar") || !has("valgrind") {
         return;
     }
-    // Where the dynamic linker has put things makes a difference of a few instructions.
+    // The addresses chosen by the dynamic linker make a difference of a few instructions.
     let without = turns("plain", core_alone(), &["-g", "-static"]);
     let with = turns("sources", layers(), &["-g", "-static", "-DWITH_LAYER"]);
     let hook = turns("hook", core_alone(), &["-g", "-static", "-DWITH_HOOK"]);
     for backend in BACKENDS {
-        // Without what comes before and after the turns.
+        // Without the instructions before and after the turns.
         let thousand = |program: &Path| {
             instructions(program, backend, 1100) - instructions(program, backend, 100)
         };
@@ -347,7 +347,7 @@ fn a_layer_that_is_not_used_adds_nothing_to_a_turn() {
         // A few in a thousand turns are the machine's: an instruction in each would be a thousand.
         let with = thousand(&with);
         assert!(with.abs_diff(plain) < 500, "{backend}: {with}, not {plain}");
-        // The comparison is not blind.
+        // The comparison does find differences.
         assert!(thousand(&hook) > plain + 20_000, "{backend}: {plain}");
     }
 }
@@ -356,7 +356,7 @@ fn a_layer_that_is_not_used_adds_nothing_to_a_turn() {
 /// that with `end`, compiled behind `head`.
 fn shown_program(header: &str, first: &str, end: &str, head: &str) -> PathBuf {
     let text = std::fs::read_to_string(root().join("include").join(header)).expect("committed");
-    // What stands in the right margin is a remark.
+    // Text in the right margin is a remark.
     let program: String = text
         .lines()
         .skip_while(|line| !line.contains(first))
@@ -461,7 +461,7 @@ fn the_daemon_of_the_header_works() {
             assert_eq!(child.try_wait().expect("it is a child"), None);
             kill(signal, &child);
             if number + 1 < signals.len() {
-                // Still there, and hears of its settings.
+                // It is still running, and reads its settings.
                 std::thread::sleep(Duration::from_millis(50));
                 kill("-HUP", &child);
                 says("s");
@@ -471,7 +471,7 @@ fn the_daemon_of_the_header_works() {
     }
 }
 
-/// What makes system calls is named in crates/os/src/sys alone.
+/// Only crates/os/src/sys names the crates that make system calls.
 #[test]
 fn the_layer_keeps_its_walls() {
     let mut count = 0;

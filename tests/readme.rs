@@ -1,4 +1,5 @@
-//! What README.md says: its programs compile and run, its commands, names, paths and figures exist.
+//! README.md is correct: its programs compile and run, its commands, names, paths and figures
+//! exist.
 //!
 //! The first program in Rust is a doctest of the library's.
 
@@ -23,8 +24,7 @@ fn text(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The fenced blocks of a language, in order.
-/// README.md, and the manual that it sends its readers to.
+/// The fenced blocks of a language, in order. README.md and docs/MANUAL.md.
 fn manual() -> String {
     text("README.md") + &text("docs/MANUAL.md")
 }
@@ -37,7 +37,7 @@ fn blocks(markdown: &str, language: &str) -> Vec<String> {
         .collect()
 }
 
-/// What stands between backquotes outside of fenced blocks.
+/// The text between backquotes outside of fenced blocks.
 fn quoted(markdown: &str) -> Vec<String> {
     let prose: String = markdown.split("```").step_by(2).collect();
     prose
@@ -307,10 +307,10 @@ fn features_are_told() {
     assert_eq!(told, real);
 }
 
-/// Every `pirn_…` and `PIRN_…` of the documents stands in the header.
+/// Every `pirn_…` and `PIRN_…` in the documents is in a header.
 #[test]
 fn names_exist() {
-    // The version of the symbols stands where the shared library is linked.
+    // The version of the symbols is in the Makefile.
     let header = [
         "include/pirn.h",
         "include/pirn/co.h",
@@ -348,8 +348,7 @@ fn names_exist() {
     }
 }
 
-/// Every file the documents name is there: what is linked, and what stands between backquotes and
-/// looks like a path.
+/// Every file that the documents name exists: links, and text in backquotes that looks like a path.
 #[test]
 fn paths_exist() {
     for document in [
@@ -384,7 +383,7 @@ fn paths_exist() {
     }
 }
 
-/// The table of sizes, and the sum worked out below it, are what the header's macro says.
+/// The table of sizes and the sum below it agree with the header's macro.
 #[test]
 fn figures_are_right() {
     if !has("gcc") {

@@ -1,6 +1,5 @@
 #![expect(unsafe_code, reason = "std has no name for scheduling policies")]
-//! A loop in a thread of the real-time class does not keep the processor from the thread it waits
-//! for.
+//! A loop in a real-time thread does not keep the processor from the thread for which it waits.
 
 mod support;
 

@@ -16,7 +16,7 @@ fn source(name: &str) -> PathBuf {
     root().join("tests/waiting").join(format!("{name}.c"))
 }
 
-/// Where the headers of the tests are.
+/// The directory of the tests' headers.
 fn headers() -> String {
     format!("-I{}", root().join("tests/c").display())
 }
@@ -55,7 +55,7 @@ fn listed_symbols(layer: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// The last word of each line of what a program prints.
+/// The last word of each line of a program's output.
 fn last_words(command: &mut Command) -> Vec<String> {
     let outcome = run(command, MINUTES);
     assert!(outcome.is_success(), "{}", outcome.excerpt());
@@ -233,7 +233,7 @@ fn the_first_programs_of_the_headers_work() {
     let outcome = run(&mut shell, LIMIT);
     assert!(outcome.is_success(), "{}", outcome.excerpt());
 
-    // It serves nobody without a socket.
+    // It serves no client without a socket.
     let head = "#include <unistd.h>\n#include <pirn/fiber.h>\n\
                 static int listening_socket(void) { return -1; }\n";
     let program = first_program("fiber", "static PIRN_STORAGE(block, 128, 8, 8);", head);

@@ -1,4 +1,4 @@
-/* Without a library: what the others add is the difference to this one. */
+/* Without a library: the size that the others add is the difference to this one. */
 #include <stdbool.h>
 #include <sys/epoll.h>
 

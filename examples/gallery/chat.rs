@@ -50,7 +50,7 @@ impl Room {
         }
     }
 
-    /// Sends to all but one. A client that does not take it loses it: this is small talk.
+    /// Sends to all clients except one. A client whose socket is full misses the message.
     fn tell_others(&mut self, speaker: usize, words: &[u8]) {
         for (place, client) in self.clients.iter_mut().enumerate() {
             if let Some(client) = client.as_mut().filter(|_| place != speaker) {
@@ -102,7 +102,7 @@ pub fn main() {
         .map(|far| std::io::read_to_string(far).expect("it is text"))
         .collect();
     println!("heard: {heard:?}");
-    // Each hears what was said while it was in the room, and never itself.
+    // Each client gets the messages sent while it was in the room, except its own.
     assert!(
         heard
             .iter()

@@ -1,15 +1,15 @@
-//! Ten downloads at once, each a fiber.
+//! Ten downloads at the same time, each in a fiber.
 //!
 //! ```text
 //! cargo run -p pirn-fiber --example downloader
 //! ```
 //!
-//! Shows: requests that leave in order and are answered in any order, so that all of them together
-//! take as long as the slowest; and a limit on all that is still under way, which cancels the rest.
+//! Shows: requests are sent in order and answered in any order, so all of them together take as
+//! long as the slowest; and a time limit for all of them, after which the rest is cancelled.
 //!
-//! Watch for what Rust adds to the program in C (`c-examples/gallery/downloader.c`): the fibers
-//! borrow the list of results from the function that starts them. No lock is needed, as only one
-//! fiber runs at a time, and the compiler checks that no fiber outlives what it borrows.
+//! Watch for the difference to the program in C (`c-examples/gallery/downloader.c`): the fibers
+//! borrow the list of results from the function that starts them. No lock is needed, because only
+//! one fiber runs at a time, and the compiler checks that no fiber outlives its borrows.
 //!
 //! Next: `chat.rs`, the same loop with callbacks.
 

@@ -19,7 +19,7 @@
 
 static PIRN_STORAGE(block, CHILDREN + 8, 8, 8);
 
-/* What the kernel is like. */
+/* The properties of the kernel. */
 enum kernel { COMPLETE, WITHOUT_PIDFD, REFUSING_PIDFD, OF_LINUX_5_3, KERNELS };
 static const char *const KERNEL_NAMES[] = { "complete", "without pidfd", "refusing pidfd",
                                             "of Linux 5.3" };
@@ -546,7 +546,7 @@ static int start_with_pidfd(int status)
     int pidfd = -1;
     struct clone_args arguments;
     memset(&arguments, 0, sizeof arguments);
-    /* No signal when it ends: such a child is found only by those who ask for any kind. */
+    /* No signal when it ends: waitid finds such a child only with __WALL. */
     arguments.flags = CLONE_PIDFD;
     arguments.pidfd = (uintptr_t)&pidfd;
     long pid = syscall(SYS_clone3, &arguments, sizeof arguments);

@@ -13,7 +13,7 @@
 
 DECLARE_BLOCK(block);
 
-/* What was reported, in order. */
+/* The reports, in order. */
 struct told {
     int calls;
     uint32_t what[16];
@@ -335,7 +335,7 @@ static void steps_of_the_clock_lose_nothing(void)
     OPEN(loop, block, the_backend);
     OK(pirn_clock_add(loop, &clock, real, PIRN_FOREVER, 0, tell, on_clock, &told));
     OK(pirn_clock_add(loop, &silent, real, PIRN_FOREVER, 0, 0, on_clock, &silent_told));
-    /* Onto what it shows already: a step all the same. */
+    /* Set to the present time: reported all the same. */
     step(0, 0);
     await(loop, &told, 1);
     EQUAL(told.what[0], PIRN_CLOCK_SET);
@@ -348,7 +348,7 @@ static void steps_of_the_clock_lose_nothing(void)
     CHECK(told.what[1] == PIRN_CLOCK_SET && told.what[2] == PIRN_CLOCK_DUE);
     await(loop, &silent_told, 1);
     CHECK(clock_ns(real) >= deadline);
-    /* Back, when both have expired and nobody has looked. */
+    /* Set back after both have expired, but before the loop has read them. */
     deadline = clock_ns(real);
     OK(pirn_clock_again(&clock, deadline));
     OK(pirn_clock_again(&silent, deadline));
@@ -363,7 +363,7 @@ static void steps_of_the_clock_lose_nothing(void)
     await(loop, &silent_told, 2);
     CHECK(clock_ns(real) >= deadline);
     EQUAL(told.what[4], PIRN_CLOCK_DUE);
-    /* Armed again before anybody has read that it was set. */
+    /* Armed again before it was read that the clock was set. */
     step(0, 0);
     OK(pirn_clock_again(&clock, PIRN_FOREVER));
     await(loop, &told, 6);
@@ -392,7 +392,7 @@ static void steps_of_the_clock_lose_nothing(void)
     await(loop, &told, 2);
     await(loop, &silent_told, 1);
     CHECK(told.what[0] == PIRN_CLOCK_SET && told.what[1] == PIRN_CLOCK_DUE);
-    /* And back onto it: what was reported does not come back with the clock. */
+    /* And set back to it: the deadline is not reported again. */
     step_onto(deadline);
     await(loop, &told, 3);
     EQUAL(told.what[2], PIRN_CLOCK_SET);
@@ -407,7 +407,7 @@ static void steps_of_the_clock_lose_nothing(void)
 static void test(uint32_t backend)
 {
     the_backend = backend;
-    /* On a machine of its own: tests/os.rs boots one, whose kernel hands this over. */
+    /* In a virtual machine: tests/os.rs boots one with this program as its first process. */
     if (getenv("PIRN_TEST_SET_CLOCK")) {
         steps_of_the_clock_lose_nothing();
         return;

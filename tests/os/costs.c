@@ -1,6 +1,6 @@
 /*
- * What the sources cost in system calls: those that docs/MANUAL.md lists for each of them and no
- * others, and none in a turn in which a source has nothing to report, or that has none any more.
+ * The system calls of the sources: those that docs/MANUAL.md lists for each of them and no others,
+ * and none in a turn in which a source has nothing to report, or that has none any more.
  */
 #include "test.h"
 #include "traced.h"
@@ -14,7 +14,7 @@ DECLARE_BLOCK(block);
 static uint32_t the_backend;
 static int calls;
 
-/* What a source may call is what is listed here, and what the core calls for every watcher. */
+/* A source may make the system calls listed here, and those of the core for every watcher. */
 
 static int is_of_the_core(long number)
 {

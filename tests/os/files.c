@@ -9,7 +9,7 @@ DECLARE_BLOCK(block);
 
 #define MOST 64
 
-/* What was reported, in order; the names copied. */
+/* The reports, in order; the names are copies. */
 struct told {
     int calls;
     struct pirn_file_event events[MOST];
@@ -301,7 +301,10 @@ static void removing_in_the_callback_ends_it(void)
     CLOSE(loop);
 }
 
-/* Adds the source again in its own callback. What was read for the old one is dropped. */
+/*
+ * Adds the source again in its own callback. The changes that were read for the old one are
+ * dropped.
+ */
 static void renew(struct pirn_loop *loop, struct pirn_files *files,
                   const struct pirn_file_event *event, void *user)
 {

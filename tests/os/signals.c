@@ -10,7 +10,7 @@
 DECLARE_BLOCK(block);
 DECLARE_BLOCK(other_block);
 
-/* What was told, in order. */
+/* The reports, in order. */
 struct told {
     int calls;
     struct pirn_signal_info info[16];
@@ -95,7 +95,7 @@ static void end(void)
     CLOSE(loop);
 }
 
-/* ---- what is refused, and that nothing has changed then ---- */
+/* ---- errors, after which nothing has changed ---- */
 
 static void bad_arguments_are_refused(void)
 {
@@ -173,7 +173,7 @@ static void what_fails_leaves_the_mask_alone(void)
     CLOSE(loop);
 }
 
-/* ---- what is delivered ---- */
+/* ---- delivery ---- */
 
 static void a_signal_is_delivered(void)
 {
@@ -268,7 +268,7 @@ static void pirn_blocks_what_it_is_told_to(void)
     GIVES(pirn_turn(loop, SECOND), 1);
     OK(pirn_signal_remove(&one));
     CHECK(!is_blocked(SIGUSR1));
-    /* What the application has blocked stays blocked. */
+    /* A signal that the application has blocked stays blocked. */
     block_only(SIGUSR1);
     OK(pirn_signal_add(loop, &one, SIGUSR1, PIRN_SIGNAL_BLOCK, on_signal, &told));
     OK(pirn_signal_remove(&one));
@@ -392,7 +392,7 @@ static void *careless_thread(void *nothing)
     return nothing;
 }
 
-/* What the header warns of: the kernel gives a signal to any thread that does not block it. */
+/* As the header warns: the kernel delivers a signal to any thread that does not block it. */
 static void a_thread_that_does_not_block_a_signal_takes_it(void)
 {
     struct sigaction action, before;
@@ -414,7 +414,7 @@ static void a_thread_that_does_not_block_a_signal_takes_it(void)
     EQUAL(told.calls, 0);
     pthread_barrier_wait(&barrier);
     MUST(pthread_join(thread, NULL) == 0);
-    /* Without that thread the loop hears of the next. */
+    /* Without that thread the loop gets the next one. */
     MUST(kill(getpid(), SIGUSR1) == 0);
     GIVES(pirn_turn(loop, SECOND), 1);
     EQUAL(handled_count, 1);
@@ -526,7 +526,7 @@ static void its_handle_is_that_of_a_watcher(void)
     CLOSE(loop);
 }
 
-/* ---- what the application may get wrong ---- */
+/* ---- mistakes of the application ---- */
 
 static void removing_after_the_loop_has_ended_closes_the_fd(void)
 {
@@ -565,7 +565,7 @@ static void a_lost_fd_is_told_and_not_closed_again(void)
         CHECK(fcntl(fd, F_GETFD) >= 0);
         close_all(pipe_fds, 2);
     } else {
-        /* epoll says nothing of a closed fd. */
+        /* epoll does not report a closed fd. */
         CHECK(the_backend == PIRN_BACKEND_EPOLL);
         OK(pirn_signal_remove(&one));
     }

@@ -1,4 +1,4 @@
-/* What the tests of the sources share beside test.h. */
+/* Shared by the tests of the sources, in addition to test.h. */
 #ifndef SOURCES_H
 #define SOURCES_H
 

@@ -1,5 +1,5 @@
 /*
- * Some turns of a loop, to be counted by another program: what a turn takes is the same whether or
+ * Some turns of a loop, counted by another program: a turn takes the same instructions whether or
  * not the program is linked with the layer, and has had sources before.
  *
  *     turns BACKEND COUNT       with -DWITH_LAYER sources are added and removed before, with

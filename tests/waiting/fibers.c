@@ -17,7 +17,7 @@ static struct pirn_hub hub;
 static struct pirn_fiber fibers[FIBERS];
 static uint64_t stacks[FIBERS][STACK / 8];
 
-/* What the fibers have written, in order. */
+/* The output of the fibers, in order. */
 static char written[256];
 
 static void note(const char *format, ...)
@@ -176,7 +176,7 @@ static void on_task(struct pirn_loop *loop_, void *user)
 {
     (void)loop_;
     (*(int *)user)++;
-    /* Nobody can wait inside a callback. */
+    /* A callback cannot wait. */
     GIVES(pirn_fiber_sleep(&hub, MILLISECOND), -EDEADLK);
     GIVES(pirn_fiber_yield(&hub), -EDEADLK);
     GIVES(pirn_fiber_park(&hub, PIRN_FOREVER), -EDEADLK);
@@ -235,7 +235,7 @@ static void misuse_is_refused(void)
     GIVES(pirn_group_join(&hub, &group, 0), 0);
     GIVES(pirn_fiber_set_hooks(NULL, NULL), -EINVAL);
 
-    /* A live fiber is not started again; nobody joins itself, or around a ring. */
+    /* A live fiber is not started again; a fiber cannot join itself, directly or in a ring. */
     start(0, parks, NULL);
     GIVES(pirn_fiber_start(&hub, &fibers[0], stack, STACK, 0, parks, NULL), -EBUSY);
     GIVES(pirn_fiber_set_hooks(&hub, NULL), -EBUSY);
@@ -349,7 +349,7 @@ static void kill_before_start(void)
     start(0, waits_in_vain, &rounds);
     OK(pirn_fiber_cancel(&fibers[0]));
     OK(pirn_fiber_cancel(&fibers[0]));
-    /* A loop that ignores -ECANCELED stops nobody. */
+    /* A loop that ignores -ECANCELED does not stop the others. */
     start(1, sleeps, (void *)(uintptr_t)&(const uint32_t){ 1 });
     EQUAL(pirn_turn(loop, 0) >= 0, 1);
     CHECK(rounds >= 0 && rounds < 1000);
@@ -394,7 +394,7 @@ static int limits_its_waits(struct pirn_hub *hub_, void *user)
     (void)user;
     uint64_t begun = monotonic_ns();
     OK(pirn_scope_enter(hub_, &outer, 3 * MILLISECOND, 0));
-    /* The call's own limit is told apart from the scope's. */
+    /* The call's own limit is distinguished from the scope's. */
     EQUAL(pirn_fiber_park(hub_, MILLISECOND), -ETIMEDOUT);
     OK(pirn_scope_enter(hub_, &inner, SECOND, 0));
     EQUAL(pirn_fiber_park(hub_, 10 * SECOND), -ECANCELED);
@@ -471,7 +471,7 @@ static void groups_end_together(void)
     OK(pirn_group_join(&hub, &group, PIRN_FOREVER));
     EQUAL(group.live, 0);
     EQUAL(fibers[1].result, -ECANCELED);
-    /* Who joins a cancelled group is cancelled. */
+    /* A fiber that joins a cancelled group is cancelled. */
     start(2, parks, NULL);
     OK(pirn_group_add(&group, &fibers[2]));
     OK(pirn_group_join(&hub, &group, PIRN_FOREVER));
@@ -492,7 +492,7 @@ static void groups_end_together(void)
     close_hub();
 }
 
-/* What a member has failed with is kept when nothing is left of the member. */
+/* The error of a member is kept after the member has ended. */
 static void error_of_a_member_that_has_gone(void)
 {
     struct pirn_group group = PIRN_ZERO;
@@ -571,7 +571,7 @@ static int spawns_inside(struct pirn_hub *hub_, void *argument)
 {
     int rc = 0;
     (void)argument;
-    /* All members wait to spawn: the last of them is told. */
+    /* All members wait to spawn: the last of them gets an error. */
     for (int at = 0; at < 3 && rc == 0; at++)
         rc = pirn_pool_spawn(hub_, &pool, spawns_inside, NULL, 0, PIRN_FOREVER);
     if (rc == -EDEADLK)
@@ -614,7 +614,7 @@ static void pools_are_bounded(void)
     close_hub();
 }
 
-/* Cancelling a pool reaches those who wait to spawn. */
+/* Cancelling a pool also cancels waits to spawn. */
 static void kill_reaches_the_waiting_spawners(void)
 {
     open_hub();
@@ -691,7 +691,7 @@ static void depth_is_reported(void)
     close_hub();
 }
 
-/* Its frames reach below the stack: into the other half of the memory, which nobody uses. */
+/* Its frames extend below the stack, into the other half of the memory, which is unused. */
 static int overflows(struct pirn_hub *hub_, void *user)
 {
     (void)user;

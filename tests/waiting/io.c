@@ -1,4 +1,4 @@
-/* I/O that looks as if it blocked: what it returns, whom it lets run, and what it costs. */
+/* I/O that looks as if it blocked: its results, which fibers run in between, and its cost. */
 #include "test.h"
 #include "traced.h"
 
@@ -36,7 +36,7 @@ static void start(int which, pirn_fiber_fn body, void *user)
     OK(pirn_fiber_start(&hub, &fibers[which], stacks[which], STACK, 0, body, user));
 }
 
-/* A host has fds of its own, whose flags are none of pirn's business. */
+/* A host has its own fds, whose flags pirn does not change. */
 static void open_port(struct pirn_port *port, int fd)
 {
     if (the_backend == PIRN_BACKEND_HOST)
@@ -132,7 +132,7 @@ static void reading_waits_for_data_and_sees_the_end(void)
     OK(pirn_fiber_join(&fibers[0], PIRN_FOREVER, NULL));
     OK(pirn_fiber_join(&fibers[1], PIRN_FOREVER, NULL));
     EQUAL(fibers[0].result, 1);
-    /* Nobody reads any more: an error, and no signal. */
+    /* No reader any more: an error, and no signal. */
     OK(pirn_port_close(&pair.here));
     close(pair.fds[0]);
     pair.fds[0] = -1;
@@ -244,7 +244,7 @@ static void clients_connect_and_are_accepted(void)
     close(accepted);
     OK(pirn_port_close(&listener));
     close(listening);
-    /* Nobody listens any more. */
+    /* No listener any more. */
     fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     open_port(&client, fd);
     GIVES(pirn_port_connect(&client, &address, sizeof address, SECOND), -ECONNREFUSED);
@@ -253,7 +253,7 @@ static void clients_connect_and_are_accepted(void)
     close_hub();
 }
 
-/* ---- who else waits for the fd ---- */
+/* ---- several waiters for one fd ---- */
 
 static int reads_one(struct pirn_hub *hub_, void *port)
 {
@@ -289,7 +289,7 @@ static void closing_a_port_under_a_reader(void)
     OK(pirn_port_close(&pair.here));
     OK(pirn_fiber_join(&fibers[0], SECOND, NULL));
     EQUAL(fibers[0].result, -ECANCELED);
-    /* The same where data is there already, and the reader was not told yet. */
+    /* The same if data has arrived already, but the reader was not woken yet. */
     open_port(&pair.here, pair.fds[0]);
     start(0, reads_one, &pair.here);
     start(1, reads_one, &pair.here);
@@ -305,7 +305,7 @@ static void closing_a_port_under_a_reader(void)
     close_hub();
 }
 
-/* A turn that takes longer than everybody's limit drops nobody who has sent something. */
+/* A turn that takes longer than all limits drops no client that has sent something. */
 static int reads_with_a_limit(struct pirn_hub *hub_, void *port)
 {
     char byte;
@@ -409,7 +409,7 @@ static long calls_of_echoes(uint64_t limit)
 #endif
     long reads = counted->calls[SYS_read];
     EQUAL(writes, 2 * ECHOES);
-    /* Each reads what there is, and the first attempts find nothing. */
+    /* Each reads the available data, and the first attempts find nothing. */
     CHECK(reads >= 2 * ECHOES && reads <= 2 * ECHOES + 4);
     OK(pirn_port_close(&pair.there));
     close(pair.fds[1]);

@@ -29,7 +29,7 @@ static void open_port(struct pirn_hub *hub_, struct pirn_port *port, int fd)
     OK(pirn_port_open(hub_, port, fd, 0));
 }
 
-/* Sends back what comes, until the end. */
+/* Sends back all received bytes, until the end. */
 static int serve(struct pirn_hub *hub_, void *argument)
 {
     struct pirn_port port;
@@ -49,7 +49,7 @@ static int serve(struct pirn_hub *hub_, void *argument)
     return close(fd);
 }
 
-/* Sends its own bytes in parts of any size, and compares what comes back. */
+/* Sends its own bytes in parts of any size, and compares the echo. */
 static int ask(struct pirn_hub *hub_, void *argument)
 {
     struct pirn_port port;

@@ -18,7 +18,7 @@ static struct pirn_hub hub;
 static struct pirn_fiber fibers[FIBERS];
 static uint64_t stacks[FIBERS][STACK / 8];
 
-/* What has happened, in order. */
+/* The events, in order. */
 static char written[256];
 
 static void note(const char *name, int result)
@@ -214,10 +214,10 @@ static const struct subject subjects[] = {
 
 static const struct subject *subject;
 
-/* ---- who waits ---- */
+/* ---- the kinds of waiters ---- */
 
 static struct pirn_waiter caller;
-/* Who was served last, and so owns the mutex. */
+/* The waiter that was served last, and so owns the mutex. */
 static struct pirn_waiter *served;
 
 static void on_wake(struct pirn_hub *hub_, struct pirn_waiter *waiter, int result)
@@ -416,7 +416,7 @@ static void coroutine_has_a_time_limit(void)
 static void on_try(struct pirn_loop *loop_, void *user)
 {
     (void)loop_, (void)user;
-    /* In a callback nobody can wait; but anybody can try, unless it takes an owner. */
+    /* A callback cannot wait, but it can try, unless an owner is needed. */
     GIVES(subject->wait(PIRN_FOREVER), -EDEADLK);
     GIVES(subject->wait(SECOND), -EDEADLK);
     GIVES(subject->wait(0), subject->wait == mutex_wait || subject->wait == condition_wait

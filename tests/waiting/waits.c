@@ -204,7 +204,7 @@ static void wait_ends_once(void)
     close_hub();
 }
 
-/* Grants go in the order of arrival, and nobody overtakes. */
+/* Grants are in the order of arrival, and no waiter overtakes another. */
 static void first_come_first_served(void)
 {
     struct units units = { .count = 1 };
@@ -271,7 +271,7 @@ static void the_head_that_leaves(void)
         GIVES(acquire_start(&units, &head.waiter, way == 1 ? MILLISECOND : PIRN_FOREVER),
               PIRN_WAITS);
         GIVES(acquire_start(&units, &next.waiter, PIRN_FOREVER), PIRN_WAITS);
-        /* A unit that nobody has served yet: whoever leaves has to. */
+        /* A unit that was not passed on yet: the waiter that leaves must do it. */
         units.count = 1;
         if (way == 0)
             OK(pirn_waiter_cancel(&head.waiter, -ECANCELED));
@@ -287,7 +287,7 @@ static void the_head_that_leaves(void)
     close_hub();
 }
 
-/* A waiter of another loop is refused where somebody waits already. */
+/* A waiter of another loop is refused if there is already a waiter. */
 static void objects_of_another_loop(void)
 {
     struct units units = { .count = 0 };
@@ -409,7 +409,7 @@ static void second_waiter_on_one_fd(void)
     EQUAL(readers[0].calls, 1);
     EQUAL(writer.calls, 1);
     CHECK((unsigned)writer.result & PIRN_WRITE);
-    /* The byte is still there: the next one is told, one in each turn. */
+    /* The byte is still there: the next waiter is woken, one in each turn. */
     for (int turn = 0; turn < 6; turn++)
         pirn_turn(loop, 0);
     EQUAL(readers[1].calls, 1);
@@ -490,7 +490,7 @@ static void on_wake_close(struct pirn_hub *hub_, struct pirn_waiter *waiter, int
     OK(pirn_port_close(closer->port));
 }
 
-/* Two waiters are told by one event; the first closes the port: the second gets -ECANCELED. */
+/* One event wakes two waiters; the first closes the port: the second gets -ECANCELED. */
 static void close_by_another_who_was_woken(void)
 {
     struct pirn_port port;

@@ -53,7 +53,7 @@ static void close_workers(uint32_t how)
     CLOSE(loop);
 }
 
-/* ---- functions and what is called when they are done ---- */
+/* ---- functions of work, and functions called at its end ---- */
 
 struct job { struct pirn_work work; int number, done, result; };
 
@@ -123,7 +123,7 @@ static void all_work_is_done_once(void)
     close_workers(PIRN_WORKERS_DRAIN);
 }
 
-/* A map: in the order of the questions, not of the answers. */
+/* A map: results in the order of submission, not of completion. */
 static void results_are_taken_in_order(void)
 {
     open_workers(THREADS, 0);
@@ -266,7 +266,7 @@ static void call_withdraws_only_what_has_not_begun(void)
     OK(pirn_fiber_cancel(&fibers[2]));
     OK(pirn_timer_start(loop, 30 * MILLISECOND, 0, 0, opens_the_gate, NULL, NULL));
     EQUAL(pirn_run(loop), PIRN_DONE);
-    /* The first runs when its limit is over, is told so, and is waited for. */
+    /* The first is running when its limit is over: it is marked as cancelled, and waited for. */
     EQUAL(first, 0);
     EQUAL(fibers[0].result, 77);
     EQUAL(second, -ETIMEDOUT);

@@ -1,4 +1,4 @@
-/* What is counted in system calls first of all: a periodic timer with nothing beside it, a oneshot
+/* Workloads whose system calls matter most: a periodic timer alone, a oneshot
  * watcher that is armed again, a loop that is shown to another loop by its fd. */
 
 static struct {

@@ -1,4 +1,4 @@
-/* What a watcher costs besides its events: add, change, pause and resume, remove; and the loss of
+/* The cost of a watcher besides its events: add, change, pause and resume, remove; and the loss of
  * one fd.
  *
  * A change may be put off until the loop waits, so each region ends with a turn. The sockets'
