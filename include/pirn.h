@@ -661,9 +661,9 @@ int pirn_run_until(struct pirn_loop *loop, uint64_t deadline_ns);
  * turn waits even if nothing keeps the loop going.
  *
  * A result of 0 does not mean that the timeout has passed. It is also returned after a signal or
- * `pirn_wake`; after events that no watcher waits for any more; and on epoll after the whole
- * milliseconds of a timeout, because the next turn waits for the rest. So call this in a loop, and
- * use `pirn_now` to find out how much time has passed.
+ * `pirn_wake`; after events that no watcher waits for any more; and on epoll if the wait was split
+ * in two, because the next turn waits for the rest (rule 7 of docs/TURN.md). So call this in a
+ * loop, and use `pirn_now` to find out how much time has passed.
  *
  * @param timeout_ns  0: do not wait; `PIRN_FOREVER`: wait without limit
  *
@@ -817,7 +817,8 @@ int pirn_ended(struct pirn_loop *loop);
 
 /**
  * Option of `pirn_io_add`: report once. The interest is set to 0 before the callback is called,
- * and `pirn_io_modify` sets it again. Before the next wait that costs no system call, later one.
+ * and `pirn_io_modify` sets it again. That costs no system call before the next wait, and one
+ * after it.
  */
 #define PIRN_ONESHOT (1u << 17)
 
@@ -1779,8 +1780,9 @@ int pirn_prepare(struct pirn_loop *loop, uint64_t limit_ns, uint64_t *timeout_ns
  * - another error of the kernel, as `pirn_run`
  *
  * Blocks unless `timeout_ns` is 0. Cost: two system calls, one of which is getpid, to detect a
- * fork. One more for a timeout that is not a whole number of milliseconds on epoll, and one more
- * if `pirn_fd` is in use and something was found. Loop thread. Since 0.1.
+ * fork. One more on epoll for a timeout below a millisecond if the kernel cannot wait for
+ * nanoseconds, and one more if `pirn_fd` is in use and something was found. Loop thread. Since
+ * 0.1.
  */
 int pirn_wait(struct pirn_loop *loop, uint64_t timeout_ns);
 

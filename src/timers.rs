@@ -10,9 +10,10 @@
 //! Here the order is made late and only where it is needed. Deadlines are exact; they are sorted
 //! into buckets by the leading digit in which they differ from a `base` that follows the clock (see
 //! [`buckets`]): coarse buckets for the far future, ever finer ones nearby. When a bucket's time
-//! comes, a timer in it either fires or moves to a finer bucket, and each move leaves one digit less
-//! to sort by. Starting a timer takes a few instructions and stopping it too, because each bucket's
-//! list is doubly linked. Bitmaps tell which buckets are in use, so empty ones are never visited.
+//! comes, a timer in it either fires or moves to a finer bucket, and each move leaves one digit
+//! less to sort by. Starting a timer takes a few instructions and stopping it too, because each
+//! bucket's list is doubly linked. Bitmaps tell which buckets are in use, so empty ones are never
+//! visited.
 //!
 //! Four rules keep the work small:
 //!
@@ -158,8 +159,8 @@ impl<'a> Timers<'a> {
         Ok(token)
     }
 
-    /// As [`start`](Self::start), but pass the handle to `tell` as soon as it is known: then it need
-    /// not be kept while the timer is put into its bucket.
+    /// As [`start`](Self::start), but pass the handle to `tell` as soon as it is known: then it
+    /// need not be kept while the timer is put into its bucket.
     #[inline]
     pub(crate) fn start_and_tell(
         &mut self,

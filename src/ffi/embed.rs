@@ -89,8 +89,9 @@ pub unsafe extern "C" fn pirn_prepare(
 /// - another error of the kernel, as `pirn_run`
 ///
 /// Blocks unless `timeout_ns` is 0. Cost: two system calls, one of which is getpid, to detect a
-/// fork. One more for a timeout that is not a whole number of milliseconds on epoll, and one more
-/// if `pirn_fd` is in use and something was found. Loop thread. Since 0.1.
+/// fork. One more on epoll for a timeout below a millisecond if the kernel cannot wait for
+/// nanoseconds, and one more if `pirn_fd` is in use and something was found. Loop thread. Since
+/// 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_wait(r#loop: *mut pirn_loop, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.

@@ -77,12 +77,12 @@ pub unsafe extern "C" fn pirn_init(
     }
 }
 
-/// What a loop is to be made with, checked.
+/// The checked arguments of `pirn_init`.
 struct Plan {
     kind: BackendKind,
     config: pirn_config,
     capacity: Capacity,
-    /// Which life of the block begins.
+    /// Counts the loops made in the block.
     epoch: u32,
 }
 

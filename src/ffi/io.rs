@@ -62,7 +62,8 @@ pub const PIRN_PEER_CLOSED: u32 = 1u32 << 13;
 pub const PIRN_EDGE: u32 = 1u32 << 16;
 
 /// Option of `pirn_io_add`: report once. The interest is set to 0 before the callback is called,
-/// and `pirn_io_modify` sets it again. Before the next wait that costs no system call, later one.
+/// and `pirn_io_modify` sets it again. That costs no system call before the next wait, and one
+/// after it.
 pub const PIRN_ONESHOT: u32 = 1u32 << 17;
 
 /// Option of `pirn_io_add`: if several loops wait for this fd, wake one of them and not all

@@ -376,9 +376,9 @@ pub unsafe extern "C" fn pirn_run_until(r#loop: *mut pirn_loop, deadline_ns: u64
 /// turn waits even if nothing keeps the loop going.
 ///
 /// A result of 0 does not mean that the timeout has passed. It is also returned after a signal or
-/// `pirn_wake`; after events that no watcher waits for any more; and on epoll after the whole
-/// milliseconds of a timeout, because the next turn waits for the rest. So call this in a loop, and
-/// use `pirn_now` to find out how much time has passed.
+/// `pirn_wake`; after events that no watcher waits for any more; and on epoll if the wait was split
+/// in two, because the next turn waits for the rest (rule 7 of docs/TURN.md). So call this in a
+/// loop, and use `pirn_now` to find out how much time has passed.
 ///
 /// @param timeout_ns  0: do not wait; `PIRN_FOREVER`: wait without limit
 ///

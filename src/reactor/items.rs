@@ -139,8 +139,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
     }
 
     /// Slow path of [`event`](Self::event): the watcher may be gone, or the event is an error, a
-    /// hang-up, for a oneshot watcher, or has disarmed its entry. Returns what the watcher is called
-    /// with.
+    /// hang-up, for a oneshot watcher, or has disarmed its entry. Returns what the watcher is
+    /// called with.
     #[cold]
     #[inline(never)]
     fn event_special(&mut self, entry: Entry, found: u32) -> Option<u32> {

@@ -221,8 +221,8 @@ impl Buckets {
         self.levels |= u32::from(is_used) << level;
     }
 
-    /// True if the bitmaps tell which lists are in use, and all buckets in use but `PAST` begin after
-    /// `base`.
+    /// True if the bitmaps tell which lists are in use, and all buckets in use but `PAST` begin
+    /// after `base`.
     pub(super) fn is_sound(&self) -> bool {
         self.digits.iter().enumerate().all(|(level, digits)| {
             let is_marked = self.levels >> level & 1 == 1;

@@ -29,9 +29,9 @@ impl Timers<'_> {
     }
 
     /// Begin a dispatch: everything that is due at `now` belongs to it. Return the deadline of the
-    /// first timer, which tells how far the loop lags, or `None` if nothing is due. If the clock has
-    /// stepped back it is taken to stand still. Not before [`pop_due`](Self::pop_due) has returned
-    /// `None` for the dispatch before.
+    /// first timer, which tells how far the loop lags, or `None` if nothing is due. If the clock
+    /// has stepped back it is taken to stand still. Not before [`pop_due`](Self::pop_due) has
+    /// returned `None` for the dispatch before.
     #[inline]
     pub(crate) fn collect(&mut self, now: Instant) -> Option<Instant> {
         if now < self.wake {

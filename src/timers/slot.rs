@@ -6,8 +6,8 @@ use crate::callback::Callback;
 use crate::slab::Slot;
 use crate::time::{Duration, Instant};
 
-/// The part of a timer that is touched to push, sort and stop it. It has 32 bytes, so that two share
-/// a line of the cache: what a timer is called with is kept apart, in [`TimerDetails`].
+/// The part of a timer that is touched to push, sort and stop it. It has 32 bytes, so that two
+/// share a line of the cache: what a timer is called with is kept apart, in [`TimerDetails`].
 ///
 /// Most timers have no slack, so the effective deadline is not stored but computed where it is
 /// needed.

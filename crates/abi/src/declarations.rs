@@ -216,7 +216,8 @@ pub const PIRN_PEER_CLOSED: u32 = 1u32 << 13;
 /// backend with `PIRN_CAN_EDGE`.
 pub const PIRN_EDGE: u32 = 1u32 << 16;
 /// Option of `pirn_io_add`: report once. The interest is set to 0 before the callback is called,
-/// and `pirn_io_modify` sets it again. Before the next wait that costs no system call, later one.
+/// and `pirn_io_modify` sets it again. That costs no system call before the next wait, and one
+/// after it.
 pub const PIRN_ONESHOT: u32 = 1u32 << 17;
 /// Option of `pirn_io_add`: if several loops wait for this fd, wake one of them and not all
 /// (`EPOLLEXCLUSIVE`). The fd can have no other watcher in this loop. Not with `PIRN_ONESHOT` or
@@ -501,8 +502,9 @@ unsafe extern "C" {
     /// - another error of the kernel, as `pirn_run`
     ///
     /// Blocks unless `timeout_ns` is 0. Cost: two system calls, one of which is getpid, to detect a
-    /// fork. One more for a timeout that is not a whole number of milliseconds on epoll, and one more
-    /// if `pirn_fd` is in use and something was found. Loop thread. Since 0.1.
+    /// fork. One more on epoll for a timeout below a millisecond if the kernel cannot wait for
+    /// nanoseconds, and one more if `pirn_fd` is in use and something was found. Loop thread. Since
+    /// 0.1.
     pub unsafe fn pirn_wait(r#loop: *mut pirn_loop, timeout_ns: u64) -> c_int;
     /// Do the third part of a turn: call everything that is due.
     ///
@@ -1031,9 +1033,9 @@ unsafe extern "C" {
     /// turn waits even if nothing keeps the loop going.
     ///
     /// A result of 0 does not mean that the timeout has passed. It is also returned after a signal or
-    /// `pirn_wake`; after events that no watcher waits for any more; and on epoll after the whole
-    /// milliseconds of a timeout, because the next turn waits for the rest. So call this in a loop, and
-    /// use `pirn_now` to find out how much time has passed.
+    /// `pirn_wake`; after events that no watcher waits for any more; and on epoll if the wait was split
+    /// in two, because the next turn waits for the rest (rule 7 of docs/TURN.md). So call this in a
+    /// loop, and use `pirn_now` to find out how much time has passed.
     ///
     /// @param timeout_ns  0: do not wait; `PIRN_FOREVER`: wait without limit
     ///

@@ -377,8 +377,7 @@ impl pirn_waiter {
     }
 
     /// Takes the waiter off the ready list. It is idle then, unless its result is to be taken
-    /// later.
-    /// Returns the function to call, and the result to call it with.
+    /// later. Returns the function to call, and the result to call it with.
     pub(crate) fn settle(&self, hub: &pirn_hub) -> (pirn_wake_fn, c_int) {
         self.unlink();
         if self.has(DEFERRED) {
