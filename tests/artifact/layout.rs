@@ -198,7 +198,7 @@ fn every_struct_and_constant_is_compared() {
             assert!(is_compared("struct", name), "struct {name} is not compared");
         } else if line.starts_with('}') {
             name = "";
-        } else if !name.is_empty() && line.ends_with(';') {
+        } else if !name.is_empty() && line.ends_with(';') && !line.trim_start().starts_with('*') {
             let declared = line.trim_end_matches(';');
             let field = match declared.split_once("(*") {
                 Some((_, rest)) => rest.split(')').next().unwrap_or(""),
