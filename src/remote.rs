@@ -58,9 +58,11 @@ mod tests;
 
 pub(crate) use self::entry::Entry;
 use self::mailbox::Mailbox;
-pub(crate) use self::mailbox::{Batch, Ticket};
+pub(crate) use self::mailbox::Ticket;
 use self::raised::RaisedBits;
 use self::state::{CLOSED, STOP, State, WAKE};
+#[cfg(feature = "ffi")]
+use crate::atomic::AtomicPtr;
 use crate::atomic::{AtomicU32, Ordering, fence};
 use crate::callback::Callback;
 use crate::error::{Error, Result};
@@ -83,6 +85,8 @@ pub(crate) struct Shared<'a, W> {
     state: State,
     raised: RaisedBits,
     wake_count: AtomicU32,
+    #[cfg(feature = "ffi")]
+    caller: AtomicPtr<()>,
     wake: W,
 }
 
@@ -141,6 +145,8 @@ impl<'a, W: Wake> Shared<'a, W> {
             state: State::new(),
             raised: RaisedBits::new(),
             wake_count: AtomicU32::new(0),
+            #[cfg(feature = "ffi")]
+            caller: AtomicPtr::new(core::ptr::null_mut()),
             wake,
         }
     }
@@ -157,6 +163,15 @@ impl<'a, W: Wake> Shared<'a, W> {
         self.mailbox.push(callback)?;
         self.wake_if_sleeping();
         Ok(())
+    }
+
+    /// Leaves the address of the function that calls posts, before the first post. A program that
+    /// posts nothing does not name the function, so it does not contain it. Any thread.
+    #[cfg(feature = "ffi")]
+    #[inline]
+    pub(crate) fn set_caller(&self, caller: *mut ()) {
+        // Relaxed: the Release of the post that follows orders it.
+        self.caller.store(caller, Ordering::Relaxed);
     }
 
     /// Sets bit `bit`, 0 to 63. If it is set several times before the loop looks, the loop finds it
@@ -308,24 +323,39 @@ impl<'a, W: Wake> Shared<'a, W> {
         (end, length)
     }
 
-    /// The messages to be taken next: at most `most`, and only those that were accepted before
-    /// `end`. Empty if there is none, or if the poster of the next one has not finished. Loop
-    /// thread.
+    /// The address that [`set_caller`](Self::set_caller) left. Null at most until the first post is
+    /// published, and the loop has seen that. Loop thread.
+    #[cfg(feature = "ffi")]
     #[inline]
-    pub(crate) fn batch(&self, end: Ticket, most: usize) -> Batch<'_> {
+    pub(crate) fn caller(&self) -> *mut () {
+        self.caller.load(Ordering::Relaxed)
+    }
+
+    /// The places of the messages to be taken next: at most `most`, and only those that were
+    /// accepted before `end`. Loop thread.
+    #[inline]
+    pub(crate) fn batch(&self, end: Ticket, most: u32) -> &'a [Entry] {
         self.mailbox.batch(end, most)
     }
 
-    /// Frees the places of the messages that were taken from a batch, if that was not taken to its
-    /// end. Loop thread.
-    pub(crate) fn end_batch(&self) {
+    /// Takes the next message of a batch. `None` if there is none, or if its poster has not
+    /// finished; then call [`end_batch`](Self::end_batch). Loop thread.
+    #[inline]
+    pub(crate) fn take_of(&self, batch: &mut &'a [Entry]) -> Option<Callback> {
+        self.mailbox.take(batch)
+    }
+
+    /// Frees the places of the messages that were taken of a batch, if that was not taken to its
+    /// end. Returns true if there is a message to be taken. Loop thread.
+    pub(crate) fn end_batch(&self) -> bool {
         self.mailbox.free_taken();
+        self.mailbox.is_published()
     }
 
     /// Takes the next message, whatever turn it belongs to: to hand back what is left at the end of
     /// the loop's life. Loop thread.
     pub(crate) fn take(&self) -> Option<Callback> {
-        self.batch(self.mailbox.end(), 1).take()
+        self.take_of(&mut self.batch(self.mailbox.end(), 1))
     }
 
     /// True if [`close`](Self::close) was called. Loop thread.

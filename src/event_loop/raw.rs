@@ -407,6 +407,11 @@ impl<'l, H: Host> Caller<'l> for RawCore<'l, H> {
         turn::call_tasks(self);
     }
 
+    #[inline]
+    fn call_posts(&mut self) {
+        turn::call_posts(self);
+    }
+
     fn call_timer(&mut self, fired: Fired) {
         // SAFETY: every callback of a timer was made from an `OnTimer<H>`, in `timer_start`.
         let function =

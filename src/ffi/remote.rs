@@ -6,6 +6,7 @@ use core::ffi::{c_int, c_void};
 use crate::error::Error;
 use crate::ready::Interest;
 
+use super::run::call_posts;
 use super::{
     callback, enter, failure, give, pirn_io, pirn_io_fn, pirn_loop, pirn_task_fn, shared, status,
 };
@@ -42,7 +43,9 @@ pub unsafe extern "C" fn pirn_remote_post(
         Ok(shared) => shared,
         Err(error) => return failure(error),
     };
-    status(shared.post(callback!(r#loop, callback, user)))
+    let callback = callback!(r#loop, callback, user);
+    shared.set_caller(call_posts as *mut ());
+    status(shared.post(callback))
 }
 
 /// Add a handler for a bit: its callback is called when the bit is raised.

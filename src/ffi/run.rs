@@ -219,6 +219,17 @@ impl Caller<'static> for CCaller {
     }
 
     #[inline]
+    fn call_posts(&mut self) {
+        let caller = self.reactor().posts_caller();
+        // SAFETY: null, or `call_posts` below, which `pirn_remote_post` has left.
+        let caller = unsafe { transmute::<*mut (), Option<unsafe fn(*mut pirn_loop)>>(caller) };
+        if let Some(call) = caller {
+            // SAFETY: as above.
+            unsafe { call(self.0) };
+        }
+    }
+
+    #[inline]
     fn call_timer(&mut self, fired: Fired) {
         // SAFETY: every callback of a timer was made from a `pirn_timer_fn` that was not NULL.
         let function =
@@ -291,6 +302,15 @@ pub(super) unsafe fn call_timers(r#loop: *mut pirn_loop) {
 /// As [`dispatch_with_hooks`].
 pub(super) unsafe fn call_tasks(r#loop: *mut pirn_loop) {
     turn::call_tasks(&mut CCaller(r#loop));
+}
+
+/// Calls the posts of the turn.
+///
+/// # Safety
+///
+/// As [`dispatch_with_hooks`].
+pub(super) unsafe fn call_posts(r#loop: *mut pirn_loop) {
+    turn::call_posts(&mut CCaller(r#loop));
 }
 
 /// Marks the loop as running and calls `act` for a run, a turn or a part of a turn.

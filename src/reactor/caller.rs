@@ -21,6 +21,9 @@ pub(crate) trait Caller<'a> {
     /// As `call_timers`, for tasks.
     fn call_tasks(&mut self);
 
+    /// The same for posts.
+    fn call_posts(&mut self);
+
     fn call_timer(&mut self, fired: Fired);
     fn call_io(&mut self, fired: FiredIo);
     fn call_task(&mut self, callback: Callback);

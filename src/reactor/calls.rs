@@ -25,7 +25,7 @@ pub(super) fn call_due<'a, C: Caller<'a> + ?Sized>(caller: &mut C, due: Due) {
         caller.call_tasks();
     }
     if due & POSTS != 0 {
-        call_posts(caller);
+        caller.call_posts();
     }
 }
 
@@ -84,17 +84,22 @@ pub(crate) fn call_tasks<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
 }
 
 #[inline(never)]
-fn call_posts<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
-    while let Some(batch) = caller.reactor().next_posts() {
+pub(crate) fn call_posts<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
+    let shared = caller.reactor().shared;
+    loop {
+        let batch = caller.reactor().next_posts();
+        if batch.is_empty() {
+            break;
+        }
         let mut rest = OnUnwind::new((&mut *caller, batch), |(caller, batch)| {
             caller.reactor().give_back_posts(batch.len());
         });
         let (caller, batch) = &mut rest.state;
-        while let Some(callback) = batch.take() {
+        while let Some(callback) = shared.take_of(batch) {
             caller.call_post(callback);
         }
-        if batch.len() > 0 {
-            // The next one is not published.
+        if !batch.is_empty() {
+            // The poster of the next one has not finished.
             caller.reactor().give_back_posts(batch.len());
         }
         rest.disarm();

@@ -14,7 +14,7 @@ use super::Reactor;
 use super::state::{Due, ORDERED, POSTS, READY, Stage, TASKS, TIMERS};
 use crate::backend::{Backend, Entry};
 use crate::callback::Callback;
-use crate::remote::Batch;
+use crate::remote;
 use crate::time::Instant;
 use crate::timers;
 use crate::token::Token;
@@ -217,42 +217,44 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     // ---- posts from other threads ----
 
-    /// The next posts of the turn, at least one; they are charged. `None` if there are no more, or
-    /// at the limit.
+    /// The places of the next posts of the turn, one at a time where each callback is timed; they
+    /// are charged. Empty if there are no more, or at the limit.
     #[inline(always)]
-    pub(super) fn next_posts(&mut self) -> Option<Batch<'a>> {
-        let left = self.budget.left();
-        if left == 0 {
-            return self.next_post_timed();
+    pub(super) fn next_posts(&mut self) -> &'a [remote::Entry] {
+        if self.turn.due & POSTS == 0 || !self.may_call() {
+            return &[];
         }
-        let batch = self.shared.batch(self.turn.posts_end, left as usize);
-        self.budget.take(batch.len() as u32);
-        if batch.len() == 0 {
+        // One is charged, and where each callback is timed no more are left.
+        let most = self.budget.left().saturating_add(1);
+        let batch = self.shared.batch(self.turn.posts_end, most);
+        match batch.len() {
+            0 => self.exhausted(POSTS),
+            count => self.budget.take(count as u32 - 1),
+        }
+        batch
+    }
+
+    /// The address of the function that calls posts: see
+    /// [`Shared::set_caller`](crate::remote::Shared::set_caller). If there is none, the first post
+    /// is not published yet, and the turn has no posts.
+    #[cfg(feature = "ffi")]
+    #[inline]
+    pub(crate) fn posts_caller(&mut self) -> *mut () {
+        let caller = self.shared.caller();
+        if caller.is_null() {
             self.turn.due &= !POSTS;
-            return None;
         }
-        Some(batch)
+        caller
     }
 
-    /// One at a time where each callback is timed.
-    #[cold]
-    fn next_post_timed(&mut self) -> Option<Batch<'a>> {
-        if !self.may_call_timed() {
-            return None;
-        }
-        let batch = self.shared.batch(self.turn.posts_end, 1);
-        if batch.len() == 0 {
-            self.exhausted(POSTS);
-            return None;
-        }
-        Some(batch)
-    }
-
-    /// Takes back as many of a batch as were not taken.
+    /// Takes back as many of a batch as were not taken. If the next one is not published, the turn
+    /// has no more posts.
     #[cold]
     #[inline(never)]
     pub(super) fn give_back_posts(&mut self, count: usize) {
-        self.shared.end_batch();
+        if !self.shared.end_batch() {
+            self.turn.due &= !POSTS;
+        }
         self.budget.give_back(count as u32);
     }
 

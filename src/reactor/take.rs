@@ -1,7 +1,7 @@
 //! Taking: due items are returned as data, and nothing is called.
 
 use super::caller::Caller;
-use super::calls::{call_due, call_tasks, call_timers};
+use super::calls::{call_due, call_posts, call_tasks, call_timers};
 use super::state::{Due, Phase};
 use super::{FiredIo, Reactor};
 use crate::backend::Backend;
@@ -65,6 +65,10 @@ impl<'a, B: Backend + 'a, F: FnMut(Item)> Caller<'a> for Taker<'_, 'a, B, F> {
 
     fn call_tasks(&mut self) {
         call_tasks(self);
+    }
+
+    fn call_posts(&mut self) {
+        call_posts(self);
     }
 
     fn call_timer(&mut self, fired: Fired) {

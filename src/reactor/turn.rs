@@ -8,7 +8,7 @@
 
 pub(crate) use super::caller::Caller;
 use super::calls::{call_due, call_hooks};
-pub(crate) use super::calls::{call_tasks, call_timers};
+pub(crate) use super::calls::{call_posts, call_tasks, call_timers};
 use super::state::{Due, ORDERED, POSTS, Phase, READY, TASKS, TIMERS, TimerCode};
 use super::unwind::OnUnwind;
 use super::{Ended, Reactor};

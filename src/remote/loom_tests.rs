@@ -137,15 +137,15 @@ fn turn(shared: &Loop, taken: &mut Vec<usize>) {
 fn take_all<W: Wake>(shared: &Shared<'_, W>, end: Ticket) -> Vec<usize> {
     let mut taken = Vec::new();
     loop {
-        let mut batch = shared.batch(end, usize::MAX);
-        if batch.len() == 0 {
-            return taken;
-        }
-        while let Some(callback) = batch.take() {
+        let mut batch = shared.batch(end, u32::MAX);
+        while let Some(callback) = shared.take_of(&mut batch) {
             taken.push(callback.user.addr());
         }
-        if batch.len() > 0 {
+        if !batch.is_empty() {
             shared.end_batch();
+        }
+        if !batch.is_empty() || shared.batch(end, 1).is_empty() {
+            return taken;
         }
     }
 }

@@ -28,6 +28,7 @@
 //! its place. Nothing divides, so any capacity will do.
 
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::slice;
 use core::sync::atomic;
 
@@ -66,7 +67,7 @@ pub(super) struct Mailbox<'a> {
     /// The index of the next message to be taken. The consumer alone reads and writes it, so it is
     /// no part of the protocol, and loom need not know of it.
     index: atomic::AtomicUsize,
-    _apart: [usize; APART],
+    _apart: [MaybeUninit<usize>; APART],
     /// The next ticket to be given out: the number of messages ever accepted. Posters move it on,
     /// by compare-and-swap.
     pub(super) tail: AtomicUsize,
@@ -91,7 +92,7 @@ impl<'a> Mailbox<'a> {
         }
         Mailbox {
             index: atomic::AtomicUsize::new(0),
-            _apart: [0; APART],
+            _apart: [MaybeUninit::uninit(); APART],
             tail: AtomicUsize::new(first),
             head: AtomicUsize::new(first),
             lap: AtomicUsize::new(first),
@@ -193,27 +194,33 @@ impl<'a> Mailbox<'a> {
 
     // ---- for the consumer: the loop's thread ----
 
-    /// The messages to be taken next: at most `most`, all reserved before `end`, the first of them
-    /// published. Empty if there is none.
+    /// The places of the messages to be taken next: at most `most`, all reserved before `end`, and
+    /// each to be given to [`take`](Self::take).
     #[inline]
-    pub(super) fn batch(&self, end: Ticket, most: usize) -> Batch<'_> {
-        let index = self.index();
+    pub(super) fn batch(&self, end: Ticket, most: u32) -> &'a [Entry] {
+        let entries = self.entries();
+        let rest = entries.get(self.index()..).unwrap_or_default();
         // As a signed distance: the callback of a post may have taken messages beyond `end`.
         let left = end.0.wrapping_sub(self.next()) as isize;
-        let entries = self.entries();
         let count = (left.max(0) as usize)
-            .min(most)
+            .min(most as usize)
             .min((entries.len() / BATCHES_PER_LAP).max(1))
-            .min(entries.len().wrapping_sub(index));
-        let rest = if self.is_published() {
-            entries.get(index..index.wrapping_add(count))
-        } else {
-            None
-        };
-        Batch {
-            mailbox: self,
-            rest: rest.unwrap_or_default().iter(),
+            .min(rest.len());
+        rest.get(..count).unwrap_or_default()
+    }
+
+    /// Takes the next message of a batch. `None`, with nothing changed, if the batch is empty, or
+    /// if the message is not published. When the last one is taken, the places of all are free.
+    #[inline]
+    pub(super) fn take(&self, batch: &mut &'a [Entry]) -> Option<Callback> {
+        let (entry, rest) = batch.split_first()?;
+        let callback = entry.take()?;
+        *batch = rest;
+        self.set_index(self.index().wrapping_add(1));
+        if rest.is_empty() {
+            self.free_taken();
         }
+        Some(callback)
     }
 
     /// Lets posters use the places of all messages taken so far.
@@ -379,32 +386,5 @@ impl<'a> Mailbox<'a> {
         (index < capacity || (index == 0 && capacity == 0))
             && unfreed <= capacity
             && self.len() <= capacity - unfreed
-    }
-}
-
-/// Messages that the consumer takes one after the other. When the last one is taken, the places of
-/// all of them are free.
-pub(crate) struct Batch<'a> {
-    mailbox: &'a Mailbox<'a>,
-    rest: slice::Iter<'a, Entry>,
-}
-
-impl Batch<'_> {
-    /// Takes the next message. `None` after the last one, and where the next is not published.
-    #[inline]
-    pub(crate) fn take(&mut self) -> Option<Callback> {
-        let callback = self.rest.as_slice().first()?.take()?;
-        self.rest.next();
-        self.mailbox.set_index(self.mailbox.index().wrapping_add(1));
-        if self.rest.len() == 0 {
-            self.mailbox.free_taken();
-        }
-        Some(callback)
-    }
-
-    /// How many have not been taken.
-    #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.rest.len()
     }
 }

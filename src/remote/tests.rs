@@ -58,15 +58,15 @@ fn turn<W: Wake>(shared: &Shared<'_, W>) -> Vec<usize> {
 fn take_all<W: Wake>(shared: &Shared<'_, W>, end: Ticket) -> Vec<usize> {
     let mut taken = Vec::new();
     loop {
-        let mut batch = shared.batch(end, usize::MAX);
-        if batch.len() == 0 {
-            return taken;
-        }
-        while let Some(callback) = batch.take() {
+        let mut batch = shared.batch(end, u32::MAX);
+        while let Some(callback) = shared.take_of(&mut batch) {
             taken.push(callback.user.addr());
         }
-        if batch.len() > 0 {
+        if !batch.is_empty() {
             shared.end_batch();
+        }
+        if !batch.is_empty() || shared.batch(end, 1).is_empty() {
+            return taken;
         }
     }
 }
@@ -185,9 +185,9 @@ fn a_message_posted_within_a_turn_waits_for_the_next() {
     let shared = Shared::new(&entries, CountingWaker::default());
     shared.post(callback(1)).unwrap();
     let (end, _) = shared.snapshot_end();
-    assert!(shared.batch(end, 1).take().is_some());
+    assert!(shared.take_of(&mut shared.batch(end, 1)).is_some());
     shared.post(callback(2)).unwrap();
-    assert_eq!(shared.batch(end, 1).take(), None);
+    assert_eq!(shared.take_of(&mut shared.batch(end, 1)), None);
     assert_eq!(turn(&shared), [2]);
 }
 
@@ -200,7 +200,7 @@ fn a_turn_cut_off_by_take_ends_there() {
     shared.post(callback(2)).unwrap();
     while shared.take().is_some() {}
     shared.post(callback(3)).unwrap();
-    assert_eq!(shared.batch(end, 1).take(), None);
+    assert_eq!(shared.take_of(&mut shared.batch(end, 1)), None);
 }
 
 #[test]
@@ -213,21 +213,21 @@ fn the_places_of_a_batch_are_freed_together() {
     let (end, _) = shared.snapshot_end();
     for lap in 0..3 {
         for n in (0..16).step_by(2) {
-            let mut batch = shared.batch(shared.snapshot_end().0, usize::MAX);
+            let mut batch = shared.batch(shared.snapshot_end().0, u32::MAX);
             assert_eq!(batch.len(), 2);
-            assert_eq!(batch.take(), Some(callback(16 * lap + n)));
+            assert_eq!(shared.take_of(&mut batch), Some(callback(16 * lap + n)));
             assert_eq!(shared.post(callback(99)), Err(Error::EAGAIN));
             assert_eq!(shared.len(), 15);
             assert!(shared.is_sound());
-            assert_eq!(batch.take(), Some(callback(16 * lap + n + 1)));
-            assert_eq!(batch.take(), None);
+            assert_eq!(shared.take_of(&mut batch), Some(callback(16 * lap + n + 1)));
+            assert_eq!(shared.take_of(&mut batch), None);
             for more in 0..2 {
                 assert_eq!(shared.post(callback(16 * lap + 16 + n + more)), Ok(()));
             }
             assert_eq!(shared.post(callback(99)), Err(Error::EAGAIN));
         }
     }
-    assert_eq!(shared.batch(end, usize::MAX).len(), 0, "of an earlier turn");
+    assert_eq!(shared.batch(end, u32::MAX).len(), 0, "of an earlier turn");
 }
 
 #[test]
@@ -239,8 +239,11 @@ fn a_short_ring_frees_each_place_at_once() {
             shared.post(callback(n)).unwrap();
         }
         for n in 0..50 {
-            let mut batch = shared.batch(shared.snapshot_end().0, usize::MAX);
-            assert_eq!((batch.len(), batch.take()), (1, Some(callback(n))));
+            let mut batch = shared.batch(shared.snapshot_end().0, u32::MAX);
+            assert_eq!(
+                (batch.len(), shared.take_of(&mut batch)),
+                (1, Some(callback(n)))
+            );
             assert_eq!(shared.post(callback(n + capacity)), Ok(()));
         }
     }
@@ -258,7 +261,7 @@ fn a_batch_is_no_longer_than_asked_for_and_stops_at_the_end_of_the_turn() {
     shared.post(callback(3)).unwrap();
     assert_eq!(shared.batch(end, 2).len(), 2);
     assert_eq!(shared.batch(end, 0).len(), 0);
-    assert_eq!(shared.batch(end, usize::MAX).len(), 3);
+    assert_eq!(shared.batch(end, u32::MAX).len(), 3);
     assert_eq!(take_all(&shared, end), [0, 1, 2]);
     assert_eq!(turn(&shared), [3]);
 }
@@ -272,10 +275,10 @@ fn a_batch_stops_at_an_unpublished_message_and_frees_what_was_taken() {
     for n in 2..40 {
         shared.post(callback(n)).unwrap();
     }
-    let mut batch = shared.batch(shared.snapshot_end().0, usize::MAX);
+    let mut batch = shared.batch(shared.snapshot_end().0, u32::MAX);
     assert_eq!(batch.len(), 5);
-    assert_eq!(batch.take(), Some(callback(0)));
-    assert_eq!((batch.take(), batch.len()), (None, 4));
+    assert_eq!(shared.take_of(&mut batch), Some(callback(0)));
+    assert_eq!((shared.take_of(&mut batch), batch.len()), (None, 4));
     assert_eq!(shared.post(callback(40)), Err(Error::EAGAIN));
     shared.end_batch();
     assert_eq!(shared.post(callback(40)), Ok(()));
