@@ -172,7 +172,7 @@ impl<'a> Epoll<'a> {
 
     /// One wait in the kernel.
     #[inline(always)]
-    fn fetch(&mut self, timeout: Duration) -> io::Result<u32> {
+    fn fetch(&mut self, timeout: Duration) -> Result<u32> {
         // The two that need no arithmetic, and are the most frequent.
         match timeout {
             Duration::ZERO => self.fetch_in_milliseconds(Some(0)),
@@ -182,14 +182,13 @@ impl<'a> Epoll<'a> {
     }
 
     #[inline(never)]
-    fn fetch_within(&mut self, timeout: Duration) -> io::Result<u32> {
+    fn fetch_within(&mut self, timeout: Duration) -> Result<u32> {
         if self.has_pwait2 {
             match pwait2(&self.set, self.records, on_time(timeout)) {
-                Err(errno) if errno != Errno::INTR => {
-                    // Whatever it is refused for: the calls below report what is wrong.
-                    self.has_pwait2 = false;
-                }
-                result => return result,
+                Ok(count) => return Ok(count),
+                Err(Errno::INTR) => return Ok(0),
+                // Whatever it is refused for: the calls below report what is wrong.
+                Err(_) => self.has_pwait2 = false,
             }
         }
         // Rounded down: what is left is waited for in the next turn, exactly.
@@ -201,16 +200,16 @@ impl<'a> Epoll<'a> {
                 borrow(self.set.as_raw_fd()),
                 PollFlags::IN,
             )];
-            if poll(&mut fds, timespec(timeout).as_ref())? == 0 {
+            if found(poll(&mut fds, timespec(timeout).as_ref()))? == 0 {
                 return Ok(0);
             }
         }
         self.fetch_in_milliseconds(Some(milliseconds))
     }
 
-    /// `None`: for ever.
+    /// Waits for so many milliseconds, or for ever.
     #[inline]
-    fn fetch_in_milliseconds(&mut self, timeout: Option<u64>) -> io::Result<u32> {
+    fn fetch_in_milliseconds(&mut self, timeout: Option<u64>) -> Result<u32> {
         // rustix makes milliseconds of it again.
         let timeout = timeout.map(|milliseconds| {
             let milliseconds = milliseconds.min(LONGEST_WAIT);
@@ -219,12 +218,21 @@ impl<'a> Epoll<'a> {
                 tv_nsec: (milliseconds % 1000 * MILLISECOND) as _,
             }
         });
-        epoll::wait(
+        found(epoll::wait(
             borrow(self.set.as_raw_fd()),
             events_of(self.records),
             timeout.as_ref(),
-        )
-        .map(|found| found as u32)
+        ))
+    }
+}
+
+/// How many fds a wait has found. `EINTR` is an empty wait.
+#[inline]
+fn found(result: io::Result<usize>) -> Result<u32> {
+    match result {
+        Ok(count) => Ok(count as u32),
+        Err(Errno::INTR) => Ok(0),
+        Err(errno) => Err(error(errno)),
     }
 }
 
@@ -354,11 +362,7 @@ impl Backend for Epoll<'_> {
 
     #[inline(always)]
     fn wait(&mut self, timeout: Duration, _report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
-        match self.fetch(timeout) {
-            Ok(found) => Ok(found),
-            Err(Errno::INTR) => Ok(0),
-            Err(errno) => Err(error(errno)),
-        }
+        self.fetch(timeout)
     }
 
     #[inline]
