@@ -243,8 +243,8 @@ impl<H: Host> Backend for AnyBackend<'_, H> {
     }
 
     #[inline]
-    fn suspect(&mut self) -> Option<Entry> {
-        delegate!(self, backend => backend.suspect())
+    fn has_suspect(&mut self) -> bool {
+        delegate!(self, backend => backend.has_suspect())
     }
 
     fn rebuild(&mut self) -> Result<()> {

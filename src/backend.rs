@@ -126,12 +126,12 @@ pub(crate) trait Backend: Clock {
         None
     }
 
-    /// Called after a wait that found something. Returns an entry that many waits in a row have
-    /// reported, if it is time to ask the kernel whether its fd still names the same file. A
-    /// backend that reports by fd number returns `None`, because each of its waits looks at the fd
-    /// itself.
-    fn suspect(&mut self) -> Option<Entry> {
-        None
+    /// Called after a wait that found something. True if many waits in a row have reported the
+    /// entry of the first event, and it is time to ask the kernel whether its fd still names the
+    /// same file. A backend that reports by fd number returns false, because each of its waits
+    /// looks at the fd itself.
+    fn has_suspect(&mut self) -> bool {
+        false
     }
 
     /// Replaces the kernel's set by a new, empty one: after `take_over`, or if the kernel keeps

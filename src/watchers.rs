@@ -165,6 +165,9 @@ impl<'a> Watchers<'a> {
     /// The next watcher of the same fd.
     #[inline]
     pub(crate) fn sibling(&self, index: u32) -> Option<u32> {
+        if self.sibling_count == 0 {
+            return None;
+        }
         let watcher = self.slab.get(index)?;
         self.same_fd_from(watcher.chain, watcher.fd)
     }
@@ -205,30 +208,14 @@ impl<'a> Watchers<'a> {
     /// Everything the watchers of an fd ask for, and the options of all of them.
     #[inline]
     pub(crate) fn merged_interest(&self, head: u32) -> Interest {
-        let asked = self.asked(head);
-        if self.sibling_count == 0 {
-            asked
-        } else {
-            asked | self.asked_by_siblings(head)
-        }
-    }
-
-    #[inline(never)]
-    fn asked_by_siblings(&self, head: u32) -> Interest {
         let mut merged = Interest::empty();
-        let mut next = self.sibling(head);
+        let mut next = Some(head);
         while let Some(index) = next {
-            merged |= self.asked(index);
+            let watcher = self.slab.get(index);
+            merged |= watcher.map_or(Interest::empty(), Watcher::asked);
             next = self.sibling(index);
         }
         merged
-    }
-
-    #[inline]
-    fn asked(&self, index: u32) -> Interest {
-        self.slab
-            .get(index)
-            .map_or(Interest::empty(), Watcher::asked)
     }
 
     /// Of a head: whatever its watchers ask for next differs from what the kernel has, if the fd is

@@ -162,8 +162,10 @@ pub(super) unsafe fn check_idle(r#loop: *mut pirn_loop) -> Result<()> {
     if frame == 0 {
         return Ok(());
     }
-    // SAFETY: a live loop.
-    if unsafe { super::shared(r#loop)? }.is_copy() != Some(true) {
+    // SAFETY: a live loop, whose pointer does not change.
+    let shared = unsafe { (*r#loop).0.shared };
+    // SAFETY: it points into the block and is only ever borrowed shared.
+    if unsafe { &*shared }.is_copy() != Some(true) {
         return Err(Error::EBUSY);
     }
     // SAFETY: a live loop, and this is the only thread of the copy: nothing of the reactor is

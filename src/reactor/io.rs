@@ -214,7 +214,7 @@ impl<B: Backend> Reactor<'_, B> {
             self.watchers.remove(index);
             return;
         }
-        if is_head && (self.watchers.sibling_count == 0 || self.watchers.sibling(index).is_none()) {
+        if is_head && self.watchers.sibling(index).is_none() {
             self.deregister(index);
         }
         let new_head = self.watchers.remove(index);

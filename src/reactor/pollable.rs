@@ -12,7 +12,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// [`wait`](Self::wait). So this also checks for posts, which `wait` would do.
     pub(crate) fn prepare_foreign(&mut self, limit: Duration) -> Result<Duration> {
         self.check_fork()?;
-        let timeout = self.prepare(limit)?;
+        let timeout = self.prepare(limit);
         Ok(if self.shared.has_work() {
             Duration::ZERO
         } else {

@@ -1,7 +1,7 @@
 //! Keeping the backend's set in step with the watchers.
 
 use super::Reactor;
-use crate::backend::{ALWAYS_READY, Backend, Entry, Source};
+use crate::backend::{ALWAYS_READY, Backend, Source};
 use crate::error::{Error, Result};
 use crate::ready::{ASKABLE, IMPLIED, Interest, Ready, fold};
 use crate::watchers::{
@@ -217,12 +217,15 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
-    /// Asks the kernel whether the fd of an entry that is reported in each turn is still the file
-    /// that it was. A program that has closed the fd while a duplicate lives could not read from
-    /// the file, and would be called for ever.
+    /// Asks the kernel whether the fd of the first event, which is reported in each turn, is still
+    /// the file that it was. A program that has closed the fd while a duplicate lives could not read
+    /// from the file, and would be called for ever.
     #[cold]
     #[inline(never)]
-    pub(super) fn examine(&mut self, entry: Entry) {
+    pub(super) fn examine(&mut self) {
+        let Some((entry, _)) = self.backend.event(0) else {
+            return;
+        };
         let Some(watcher) = self.watchers.slab.get(entry.slot) else {
             return;
         };
@@ -273,11 +276,7 @@ impl<B: Backend> Reactor<'_, B> {
             if let Some(watcher) = watchers.slab.get_mut(index) {
                 watcher.found &= fold(Ready::INVALID.bits());
             }
-            next = if watchers.sibling_count > 0 {
-                watchers.sibling(index)
-            } else {
-                None
-            };
+            next = watchers.sibling(index);
         }
     }
 

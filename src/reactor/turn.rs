@@ -46,7 +46,7 @@ pub(crate) fn turn<'a, C: Caller<'a> + ?Sized>(caller: &mut C, limit: Duration) 
 /// Makes one turn, without the check for a fork, as an embedding program would.
 #[inline(never)]
 fn turn_here<'a, C: Caller<'a> + ?Sized>(caller: &mut C, limit: Duration) -> Result<u32> {
-    let timeout = caller.reactor().prepare(limit)?;
+    let timeout = caller.reactor().prepare(limit);
     caller.reactor().wait(timeout)?;
     Ok(dispatch(caller))
 }
@@ -95,18 +95,18 @@ impl<B: Backend> Reactor<'_, B> {
     /// Updates the backend and returns how long the loop may wait: 0 if there is something to do,
     /// and at most `limit`.
     #[inline]
-    pub(crate) fn prepare(&mut self, limit: Duration) -> Result<Duration> {
+    pub(crate) fn prepare(&mut self, limit: Duration) -> Duration {
         if self.is_unfinished() {
-            return Ok(Duration::ZERO);
+            return Duration::ZERO;
         }
         let has_changes = self.set.needs_rebuild || self.watchers.has_pending();
         let has_pending = has_changes && self.bring_up_to_date();
         if limit == Duration::ZERO || has_pending || self.has_queued() || self.hooks.has_idle {
-            return Ok(Duration::ZERO);
+            return Duration::ZERO;
         }
         match &self.timer_code {
-            Some(code) if self.timers.used() > 0 => Ok(limit.min((code.time_to_next)(self))),
-            _ => Ok(limit),
+            Some(code) if self.timers.used() > 0 => limit.min((code.time_to_next)(self)),
+            _ => limit,
         }
     }
 
@@ -173,8 +173,8 @@ impl<B: Backend> Reactor<'_, B> {
         self.turn.has_found = true;
         self.turn.events = 0..event_count;
         self.stats.events += u64::from(self.turn.found_count);
-        if let Some(entry) = self.backend.suspect() {
-            self.examine(entry);
+        if self.backend.has_suspect() {
+            self.examine();
         }
         // If watchers share an fd or have priorities, all ready watchers are marked before any
         // callback is called.

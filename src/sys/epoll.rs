@@ -373,20 +373,22 @@ impl Backend for Epoll<'_> {
 
     /// The kernel puts a file that stays ready at the front of what the next wait finds.
     #[inline]
-    fn suspect(&mut self) -> Option<Entry> {
-        let front = self.records.first()?.entry();
+    fn has_suspect(&mut self) -> bool {
+        let Some(front) = self.records.first().map(Record::entry) else {
+            return false;
+        };
         if front != self.front {
             (self.front, self.repeats) = (front, 1);
-            return None;
+            return false;
         }
         self.repeats += 1;
         if self.repeats < FIRST_SUSPICION || !self.repeats.is_power_of_two() {
-            return None;
+            return false;
         }
         if self.repeats >= MOST_REPEATS {
             self.repeats /= 2;
         }
-        Some(front)
+        true
     }
 
     fn rebuild(&mut self) -> Result<()> {
