@@ -277,7 +277,7 @@ void begin(long *stack)
     /* A signal action is handler, flags and mask, in an order that differs from one machine to the
      * next; all zero behind "ignore" is right on each. Without it, writing to a client that is gone
      * would end the server. */
-    static const unsigned long ignore[5] = { SIGNAL_IGNORE, 0, 0, 0, 0 };
+    static unsigned long ignore[5];
     static struct pirn_config config;
     long argument_count = stack[0];
     char **arguments = (char **)(stack + 1);
@@ -290,6 +290,7 @@ void begin(long *stack)
     }
     if (argument_count == 4)
         departures_wanted = number_in(arguments[3]);
+    ignore[0] = SIGNAL_IGNORE;
     (void)system_call(SYS_SIGACTION, SIGNAL_PIPE, (long)ignore, 0, 8, 0);
     listener = listen_on(number_in(arguments[1]));
     if (listener < 0) {
