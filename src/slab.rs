@@ -121,12 +121,38 @@ impl<'a, T: Slot + FilledWithOnes> Slab<'a, T> {
         self.peak
     }
 
-    /// The index of a slot now in use, its fields as they were left, or `ENOSPC`.
-    #[inline(always)]
+    /// Puts a slot that was never in use on the free chain, if that is empty and there is one.
+    #[inline]
+    pub(crate) fn make_room(&mut self) {
+        if self.free == NONE {
+            self.add_slot();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_slot(&mut self) {
+        let (index, generation) = (self.slots.len() as u32, self.fresh);
+        if let Some(slot) = self.slots.grow() {
+            slot.set_generation(generation);
+            slot.set_link(NONE);
+            self.free = index;
+        }
+    }
+
+    /// How many slots are in use or on the free chain.
+    #[inline]
+    pub(crate) fn slot_count(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The index of a slot now in use, its fields as they were left, or `ENOSPC` if none is on the
+    /// free chain.
+    #[inline]
     pub(crate) fn insert(&mut self) -> Result<u32> {
         let index = self.free;
         let Some(slot) = self.slots.get_mut(index as usize) else {
-            return self.insert_fresh();
+            return Err(Error::ENOSPC);
         };
         self.free = slot.link();
         slot.set_generation(slot.generation().wrapping_add(1));
@@ -138,28 +164,13 @@ impl<'a, T: Slot + FilledWithOnes> Slab<'a, T> {
         Ok(index)
     }
 
-    /// The same with a slot that was never used.
-    #[cold]
-    #[inline(never)]
-    fn insert_fresh(&mut self) -> Result<u32> {
-        let index = self.slots.len() as u32;
-        let generation = self.fresh.wrapping_add(1);
-        let slot = self.slots.grow().ok_or(Error::ENOSPC)?;
-        slot.set_generation(generation);
-        self.used += 1;
-        self.peak = index + 1;
-        Ok(index)
-    }
-
     /// The slot that the next [`insert`](Self::insert) will take, or `ENOSPC`.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn vacancy(&self) -> Result<u32> {
-        if self.free != NONE {
-            Ok(self.free)
-        } else if self.slots.len() < self.slots.capacity() {
-            Ok(self.slots.len() as u32)
-        } else {
+        if self.free == NONE {
             Err(Error::ENOSPC)
+        } else {
+            Ok(self.free)
         }
     }
 

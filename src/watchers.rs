@@ -125,6 +125,16 @@ impl<'a> Watchers<'a> {
         ((u64::from(hash) * self.buckets.len() as u64) >> 32) as usize
     }
 
+    /// Makes a slot and a bucket for one more watcher, if there is room for it. Before each
+    /// [`insert`](Self::insert), and before the bucket of its fd is asked for.
+    #[inline]
+    pub(crate) fn make_room(&mut self) {
+        self.slab.make_room();
+        if self.slab.slot_count() > self.buckets.len() {
+            self.add_buckets();
+        }
+    }
+
     /// Doubles the number of buckets, as far as there is room. O(watchers).
     #[cold]
     #[inline(never)]
@@ -249,19 +259,12 @@ impl<'a> Watchers<'a> {
     #[inline]
     pub(crate) fn insert(
         &mut self,
-        mut position: Position,
+        position: Position,
         fd: i32,
         interest: Interest,
         callback: Callback,
     ) -> Result<(Token, &mut Watcher)> {
         let index = self.slab.insert()?;
-        if index as usize == self.buckets.len() {
-            // A slot that was never in use, and all buckets have their number of watchers.
-            self.add_buckets();
-            if let Position::Head(bucket) = &mut position {
-                *bucket = self.bucket(fd);
-            }
-        }
         let mut flags = option(interest) | if fd < 0 { RAISED } else { 0 };
         let link = match position {
             Position::Head(bucket) => {

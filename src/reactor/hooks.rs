@@ -40,6 +40,7 @@ impl<B: Backend> Reactor<'_, B> {
         if !Interest::UNREF.contains(options) {
             return Err(Error::EINVAL);
         }
+        self.watchers.make_room();
         let slot = i32::try_from(self.watchers.slab.vacancy()?).map_err(|_| Error::ENOSPC)?;
         let fd = HOOKS.checked_sub(slot).ok_or(Error::ENOSPC)?;
         let position = Position::Head(self.watchers.bucket(fd));

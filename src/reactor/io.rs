@@ -24,6 +24,7 @@ impl<B: Backend> Reactor<'_, B> {
     ) -> Result<Token> {
         self.check_fork()?;
         self.check_options(fd, interest)?;
+        self.watchers.make_room();
         let bucket = self.watchers.bucket(fd);
         let result = match self.watchers.find_in(bucket, fd) {
             None => self.add_first(bucket, fd, interest, callback),

@@ -200,6 +200,7 @@ impl<B: Backend> Reactor<'_, B> {
         if self.raised.handled_bits & (1 << bit) != 0 {
             return Err(Error::EEXIST);
         }
+        self.watchers.make_room();
         let fd = -1 - bit as i32;
         let position = Position::Head(self.watchers.bucket(fd));
         let interest = Interest::READ | options;
