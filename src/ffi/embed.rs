@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::reactor::turn::{self, Caller};
 use crate::time::Duration;
 
-use super::run::{calling, inside};
+use super::running::{calling, inside};
 use super::{count, enter, failure, pirn_loop, status};
 
 /// Return an fd that is readable whenever the loop has something to do.

@@ -83,7 +83,7 @@ unsafe fn grow(
     // SAFETY: passed on.
     unsafe { super::check(r#loop)? };
     // SAFETY: a live loop, as was checked.
-    unsafe { super::run::idle(r#loop)? };
+    unsafe { super::running::idle(r#loop)? };
     // SAFETY: passed on; nobody is inside.
     let reactor = unsafe { reactor(r#loop)? };
     // SAFETY: as above; the tables are not part of the reactor that is borrowed.

@@ -33,7 +33,7 @@ pub(super) struct Head {
     pub(super) inside: AtomicUsize,
     /// The thread that is running the loop.
     #[cfg(all(debug_assertions, linux_backend))]
-    pub(super) runner: super::run::Runner,
+    pub(super) runner: super::running::Runner,
     /// As given to `pirn_init`: `PIRN_MEASURE`, `PIRN_TAKE`, `PIRN_NO_FORK_CHECK`. Never changes.
     pub(super) flags: u32,
     pub(super) reactor: CReactor,

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::ready::Interest;
 use crate::watchers::Hook;
 
-use super::run::dispatch_with_hooks;
+use super::caller::dispatch_with_hooks;
 use super::{callback, enter, failure, give, pirn_io, pirn_io_fn, pirn_loop, takes};
 
 /// When a hook is called: at the beginning of every dispatch.

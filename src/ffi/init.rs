@@ -182,7 +182,7 @@ unsafe fn make(block: *mut c_void, size: usize, plan: &Plan) -> Result<*mut pirn
         capacity,
         inside: AtomicUsize::new(0),
         #[cfg(all(debug_assertions, linux_backend))]
-        runner: super::run::Runner::default(),
+        runner: super::running::Runner::default(),
         flags: config.flags,
         dispatch_with_hooks: None,
         call_timers: None,
@@ -227,7 +227,7 @@ pub unsafe extern "C" fn pirn_deinit(r#loop: *mut pirn_loop) -> c_int {
     // SAFETY: passed on.
     let result = match unsafe { super::shared(r#loop) } {
         // SAFETY: a live loop, as `shared` has found.
-        Ok(shared) => match unsafe { super::run::check_idle(r#loop) } {
+        Ok(shared) => match unsafe { super::running::check_idle(r#loop) } {
             Ok(()) => shared.close_and_check_idle_here(),
             Err(error) => Err(error),
         },
@@ -277,7 +277,7 @@ pub unsafe extern "C" fn pirn_after_fork(r#loop: *mut pirn_loop) -> c_int {
     // SAFETY: passed on.
     let result = unsafe { super::check(r#loop) }.and_then(|()| {
         // SAFETY: a live loop, as was checked.
-        unsafe { super::run::idle(r#loop)? };
+        unsafe { super::running::idle(r#loop)? };
         // SAFETY: passed on; nobody is inside.
         unsafe { reactor(r#loop)? }.after_fork()
     });

@@ -20,6 +20,7 @@ mod head;
 
 // Each of these is a section of the header; pirn.h.in has their order.
 mod backend;
+mod caller;
 mod config;
 mod embed;
 mod error;
@@ -32,6 +33,7 @@ mod io;
 mod memory;
 mod remote;
 mod run;
+mod running;
 mod stats;
 mod take;
 mod task;
@@ -234,7 +236,7 @@ unsafe fn reactor<'a>(r#loop: *mut pirn_loop) -> Result<&'a mut head::CReactor> 
     #[cfg(all(debug_assertions, linux_backend))]
     // SAFETY: a live loop.
     unsafe {
-        run::check_thread(r#loop)?;
+        running::check_thread(r#loop)?;
     }
     // SAFETY: a live loop holds an initialised reactor, and the caller promises that no other
     // borrow exists.

@@ -6,7 +6,7 @@ use core::ffi::{c_int, c_void};
 use crate::error::Error;
 use crate::ready::Interest;
 
-use super::run::call_posts;
+use super::caller::call_posts;
 use super::{
     callback, enter, failure, give, pirn_io, pirn_io_fn, pirn_loop, pirn_task_fn, shared, status,
 };

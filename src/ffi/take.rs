@@ -12,7 +12,7 @@ use crate::reactor::take::{self, Item, Kind};
 use crate::reactor::turn::Caller;
 use crate::token::Token;
 
-use super::run::inside;
+use super::running::inside;
 use super::{
     count, failure, function, pirn_io, pirn_io_fn, pirn_loop, pirn_task, pirn_task_fn, pirn_timer,
     pirn_timer_fn, user_of,

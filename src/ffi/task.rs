@@ -1,6 +1,6 @@
 #![expect(unsafe_code, reason = "the C face")]
 //! Tasks: callbacks that the loop's own thread queues for the next turn.
-use super::run::call_tasks;
+use super::caller::call_tasks;
 use super::{callback, enter, failure, function, give, pirn_loop, status, user_of};
 use crate::error::Error;
 use core::ffi::{c_int, c_void};

@@ -1,8 +1,8 @@
 #![expect(unsafe_code, reason = "the C face")]
 //! Timers.
+use super::caller::call_timers;
 use super::head::CReactor;
 use super::io::PIRN_UNREF;
-use super::run::call_timers;
 use super::{callback, enter, failure, give, pirn_loop, reactor, status};
 use crate::callback::Callback;
 use crate::error::{Error, Result};
