@@ -218,8 +218,8 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// Asks the kernel whether the fd of the first event, which is reported in each turn, is still
-    /// the file that it was. A program that has closed the fd while a duplicate lives could not read
-    /// from the file, and would be called for ever.
+    /// the file that it was. A program that has closed the fd while a duplicate lives could not
+    /// read from the file, and would be called for ever.
     #[cold]
     #[inline(never)]
     pub(super) fn examine(&mut self) {

@@ -337,7 +337,8 @@ fn an_echo_server_without_a_c_library_is_small() {
     assert!(size < 35 * 512, "{size} bytes");
 }
 
-/// With a host only, on a machine of 32 bits, a loop without watchers takes little more than 1 KiB; and works.
+/// With a host only, on a machine of 32 bits, a loop without watchers takes little more than 1 KiB;
+/// and works.
 #[test]
 fn a_loop_without_an_operating_system_is_smaller() {
     if !has(GCC.program) || !has_target("i686-unknown-linux-gnu") {
