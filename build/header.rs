@@ -86,43 +86,35 @@ fn section(
         .collect();
     let mut builder = cbindgen::Builder::new().with_config(config);
     for file in files {
-        builder = builder.with_src(file);
+        builder = builder.with_src(with_marked_fields(file));
     }
     let mut generated = Vec::new();
     builder
         .generate()
         .expect("the section can be generated")
         .write(&mut generated);
-    let mut text = String::from_utf8(generated).expect("cbindgen writes UTF-8");
-    for file in files {
-        mark_private_fields(&mut text, file);
-    }
-    text
+    String::from_utf8(generated).expect("cbindgen writes UTF-8")
 }
 
-/// Fields that a Rust file keeps to itself are the library's: in C their names end in an
-/// underscore.
-fn mark_private_fields(text: &mut String, file: &Path) {
+/// A copy of a Rust file in which the names of private fields end in an underscore: in C they belong
+/// to the library.
+fn with_marked_fields(file: &Path) -> PathBuf {
     let source = std::fs::read_to_string(file).expect("the source is readable");
-    let file = syn::parse_file(&source).expect("the source is Rust");
-    for item in file.items {
+    let mut tree = syn::parse_file(&source).expect("the source is Rust");
+    for item in &mut tree.items {
         let Item::Struct(item) = item else { continue };
-        let Some(start) = text.find(&format!("struct {} {{\n", item.ident)) else {
-            continue;
-        };
-        let mut end = start + text[start..].find("\n};").expect("every struct ends") + 1;
-        let is_private = |field: &&syn::Field| !matches!(field.vis, Visibility::Public(_));
-        for field in item.fields.iter().filter(is_private) {
-            let Some(name) = &field.ident else { continue };
-            for before in [' ', '*'] {
-                let declared = format!("{before}{name};\n");
-                if let Some(at) = text[start..end].find(&declared) {
-                    text.insert(start + at + declared.len() - 2, '_');
-                    end += 1;
-                }
+        for field in &mut item.fields {
+            match (&field.vis, &mut field.ident) {
+                (Visibility::Public(_), _) | (_, None) => {}
+                (_, Some(name)) => *name = syn::Ident::new(&format!("{name}_"), name.span()),
             }
         }
     }
+    let name = file.to_string_lossy().replace(['/', '.'], "_");
+    let out = std::env::var_os("OUT_DIR").expect("cargo sets it");
+    let copy = Path::new(&out).join(name).with_extension("rs");
+    std::fs::write(&copy, prettyplease::unparse(&tree)).expect("the directory is writable");
+    copy
 }
 
 /// The structs and unions that a file exports to C.
