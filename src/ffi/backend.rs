@@ -5,7 +5,7 @@ use core::ffi::{c_char, c_int};
 
 use crate::backend::{Backend, BackendKind, Capabilities};
 
-use super::{enter, pirn_loop, reactor};
+use super::{live_reactor, pirn_loop, reactor};
 
 /// The library chooses: it tries epoll, then poll, then select.
 pub const PIRN_BACKEND_AUTO: u32 = 0u32;
@@ -60,7 +60,7 @@ const _: () = {
 /// O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_backend(r#loop: *mut pirn_loop) -> c_int {
-    enter!(r#loop).backend.kind() as c_int
+    live_reactor!(r#loop).backend.kind() as c_int
 }
 
 /// Return the name of a backend, such as "epoll".

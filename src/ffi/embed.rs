@@ -8,7 +8,7 @@ use crate::reactor::turn::{self, Caller};
 use crate::time::Duration;
 
 use super::running::{calling, inside};
-use super::{count, enter, failure, pirn_loop, status};
+use super::{count, failure, live_reactor, pirn_loop, status};
 
 /// Return an fd that is readable whenever the loop has something to do.
 ///
@@ -32,7 +32,7 @@ use super::{count, enter, failure, pirn_loop, status};
 /// on exec, and makes five system calls more. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fd(r#loop: *mut pirn_loop) -> c_int {
-    count(enter!(r#loop).pollable_fd().map(|fd| fd as u32))
+    count(live_reactor!(r#loop).pollable_fd().map(|fd| fd as u32))
 }
 
 /// Do the first part of a turn: pass changed interests to the kernel, and return how long the loop

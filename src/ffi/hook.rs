@@ -8,7 +8,7 @@ use crate::ready::Interest;
 use crate::watchers::Hook;
 
 use super::caller::dispatch_with_hooks;
-use super::{callback, enter, failure, give, pirn_io, pirn_io_fn, pirn_loop, takes};
+use super::{callback, failure, live_reactor, pirn_io, pirn_io_fn, pirn_loop, takes, write_handle};
 
 /// When a hook is called: at the beginning of every dispatch.
 pub const PIRN_HOOK_FIRST: u32 = 1u32;
@@ -66,8 +66,8 @@ pub unsafe extern "C" fn pirn_hook_add(
     user: *mut c_void,
     io: *mut pirn_io,
 ) -> c_int {
-    let reactor = enter!(r#loop);
-    // SAFETY: a live loop, as `enter!` has found.
+    let reactor = live_reactor!(r#loop);
+    // SAFETY: a live loop, as `live_reactor!` has found.
     if unsafe { takes(r#loop) } {
         return failure(Error::EOPNOTSUPP);
     }
@@ -88,5 +88,5 @@ pub unsafe extern "C" fn pirn_hook_add(
         unsafe { (*r#loop).0.dispatch_with_hooks = Some(dispatch_with_hooks) };
     }
     // SAFETY: passed on.
-    unsafe { give(result, io) }
+    unsafe { write_handle(result, io) }
 }

@@ -16,8 +16,9 @@ use crate::token::Token;
 use super::head::CReactor;
 use super::{
     PIRN_DUE_HOOK, PIRN_DUE_IO, PIRN_DUE_RAISED, PIRN_DUE_TASK, PIRN_DUE_TIMER,
-    PIRN_TIMER_FIXED_DELAY, PIRN_TIMER_SKIP, PIRN_UNREF, enter, failure, function, pirn_callback,
-    pirn_handle, pirn_io, pirn_loop, pirn_task, pirn_task_fn, pirn_timer, status, user_of,
+    PIRN_TIMER_FIXED_DELAY, PIRN_TIMER_SKIP, PIRN_UNREF, failure, function, live_reactor,
+    pirn_callback, pirn_handle, pirn_io, pirn_loop, pirn_task, pirn_task_fn, pirn_timer, status,
+    user_of,
 };
 
 /// The present state of a watcher, a timer or a task.
@@ -172,7 +173,7 @@ pub unsafe extern "C" fn pirn_io_info(
     io: pirn_io,
     info: *mut pirn_info,
 ) -> c_int {
-    let reactor = enter!(r#loop);
+    let reactor = live_reactor!(r#loop);
     // SAFETY: passed on.
     unsafe { write_info(pirn_info::of_io(reactor, io.into()), info) }
 }
@@ -193,7 +194,7 @@ pub unsafe extern "C" fn pirn_timer_info(
     timer: pirn_timer,
     info: *mut pirn_info,
 ) -> c_int {
-    let reactor = enter!(r#loop);
+    let reactor = live_reactor!(r#loop);
     // SAFETY: passed on.
     unsafe { write_info(pirn_info::of_timer(reactor, timer.into()), info) }
 }
@@ -214,7 +215,7 @@ pub unsafe extern "C" fn pirn_task_info(
     task: pirn_task,
     info: *mut pirn_info,
 ) -> c_int {
-    let reactor = enter!(r#loop);
+    let reactor = live_reactor!(r#loop);
     // SAFETY: passed on.
     unsafe { write_info(pirn_info::of_task(reactor, task.into()), info) }
 }
@@ -240,7 +241,7 @@ pub unsafe extern "C" fn pirn_task_info(
 /// Cost: O(free slots that are skipped). Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_info_next(r#loop: *mut pirn_loop, info: *mut pirn_info) -> c_int {
-    let reactor = enter!(r#loop);
+    let reactor = live_reactor!(r#loop);
     // SAFETY: passed on.
     if !unsafe { has_room(info) } {
         return failure(Error::EINVAL);

@@ -1,6 +1,6 @@
 #![expect(unsafe_code, reason = "the C face")]
 //! I/O watchers.
-use super::{callback, count, enter, give, pirn_loop, status};
+use super::{callback, count, live_reactor, pirn_loop, status, write_handle};
 use crate::ready::{Interest, Ready};
 use core::ffi::{c_int, c_void};
 
@@ -143,11 +143,11 @@ pub unsafe extern "C" fn pirn_io_add(
     user: *mut c_void,
     io: *mut pirn_io,
 ) -> c_int {
-    let reactor = enter!(r#loop);
+    let reactor = live_reactor!(r#loop);
     let callback = callback!(r#loop, callback, user);
     let result = reactor.io_add(fd, Interest::from_bits_retain(interest), callback);
     // SAFETY: passed on.
-    unsafe { give(result, io) }
+    unsafe { write_handle(result, io) }
 }
 
 /// Change what a watcher waits for.
@@ -174,7 +174,7 @@ pub unsafe extern "C" fn pirn_io_modify(
     io: pirn_io,
     interest: u32,
 ) -> c_int {
-    status(enter!(r#loop).io_modify(io.into(), interest))
+    status(live_reactor!(r#loop).io_modify(io.into(), interest))
 }
 
 /// Replace the callback and the user data of a watcher, of the handler of a raised bit, or of a
@@ -198,7 +198,7 @@ pub unsafe extern "C" fn pirn_io_set_callback(
     callback: pirn_io_fn,
     user: *mut c_void,
 ) -> c_int {
-    let reactor = enter!(r#loop);
+    let reactor = live_reactor!(r#loop);
     status(reactor.io_set_callback(io.into(), callback!(r#loop, callback, user)))
 }
 
@@ -217,7 +217,7 @@ pub unsafe extern "C" fn pirn_io_set_callback(
 /// too. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_io_remove(r#loop: *mut pirn_loop, io: pirn_io) -> c_int {
-    status(enter!(r#loop).io_remove(io.into()))
+    status(live_reactor!(r#loop).io_remove(io.into()))
 }
 
 /// Make a watcher keep `pirn_run` going, which is the default.
@@ -226,7 +226,7 @@ pub unsafe extern "C" fn pirn_io_remove(r#loop: *mut pirn_loop, io: pirn_io) -> 
 /// O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_io_ref(r#loop: *mut pirn_loop, io: pirn_io) -> c_int {
-    status(enter!(r#loop).io_reference(io.into(), true))
+    status(live_reactor!(r#loop).io_reference(io.into(), true))
 }
 
 /// Let `pirn_run` return although this watcher exists.
@@ -235,7 +235,7 @@ pub unsafe extern "C" fn pirn_io_ref(r#loop: *mut pirn_loop, io: pirn_io) -> c_i
 /// O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_io_unref(r#loop: *mut pirn_loop, io: pirn_io) -> c_int {
-    status(enter!(r#loop).io_reference(io.into(), false))
+    status(live_reactor!(r#loop).io_reference(io.into(), false))
 }
 
 /// Report readiness to a watcher as if the kernel had reported it.
@@ -256,7 +256,7 @@ pub unsafe extern "C" fn pirn_io_unref(r#loop: *mut pirn_loop, io: pirn_io) -> c
 /// Cost: O(1), no system call. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_io_feed(r#loop: *mut pirn_loop, io: pirn_io, ready: u32) -> c_int {
-    status(enter!(r#loop).io_feed(io.into(), ready))
+    status(live_reactor!(r#loop).io_feed(io.into(), ready))
 }
 
 /// Remove all watchers of an fd that you are about to close.
@@ -272,5 +272,5 @@ pub unsafe extern "C" fn pirn_io_feed(r#loop: *mut pirn_loop, io: pirn_io, ready
 /// Cost: O(watchers of the fd), two system calls. Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_fd_closing(r#loop: *mut pirn_loop, fd: c_int) -> c_int {
-    count(enter!(r#loop).fd_closing(fd))
+    count(live_reactor!(r#loop).fd_closing(fd))
 }

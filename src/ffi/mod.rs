@@ -125,7 +125,7 @@ fn count(result: Result<u32>) -> c_int {
 ///
 /// `out` is NULL or writable.
 #[inline]
-unsafe fn give<T: From<Token>>(result: Result<Token>, out: *mut T) -> c_int {
+unsafe fn write_handle<T: From<Token>>(result: Result<Token>, out: *mut T) -> c_int {
     match result {
         Ok(token) => {
             if !out.is_null() {
@@ -188,7 +188,7 @@ fn address(function: *mut ()) -> NonNull<()> {
 
 /// Borrows the loop's reactor for one call. Returns `EINVAL` from the function if the pointer is
 /// not a live loop.
-macro_rules! enter {
+macro_rules! live_reactor {
     ($loop:expr) => {
         // SAFETY: the caller of the C function promises that the pointer is NULL or came from
         // `pirn_init`, and that it is on the loop's thread; the borrow ends before a callback is
@@ -200,7 +200,7 @@ macro_rules! enter {
     };
 }
 
-use enter;
+use live_reactor;
 
 /// Returns `EINVAL` unless the pointer is a live loop: the first word there must be `live_magic`,
 /// which depends on the address.

@@ -8,7 +8,8 @@ use crate::ready::Interest;
 
 use super::caller::call_posts;
 use super::{
-    callback, enter, failure, give, pirn_io, pirn_io_fn, pirn_loop, pirn_task_fn, shared, status,
+    callback, failure, live_reactor, pirn_io, pirn_io_fn, pirn_loop, pirn_task_fn, shared, status,
+    write_handle,
 };
 
 /// Queue a callback from any thread, signal handler or interrupt.
@@ -76,14 +77,14 @@ pub unsafe extern "C" fn pirn_raise_add(
     user: *mut c_void,
     io: *mut pirn_io,
 ) -> c_int {
-    let reactor = enter!(r#loop);
+    let reactor = live_reactor!(r#loop);
     let callback = callback!(r#loop, callback, user);
     let result = match Interest::from_bits(options) {
         Some(options) => reactor.raise_add(bit, options, callback),
         None => Err(Error::EINVAL),
     };
     // SAFETY: passed on.
-    unsafe { give(result, io) }
+    unsafe { write_handle(result, io) }
 }
 
 /// Raise a bit from any thread, signal handler or interrupt.

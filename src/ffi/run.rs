@@ -10,7 +10,7 @@ use crate::reactor::{Ended, Limit};
 use crate::time::{Duration, Instant};
 
 use super::running::{calling, inside};
-use super::{count, enter, failure, pirn_loop, status};
+use super::{count, failure, live_reactor, pirn_loop, status};
 
 /// `pirn_run` returned because nothing keeps the loop going any more.
 pub const PIRN_DONE: c_int = 0;
@@ -111,8 +111,8 @@ pub unsafe extern "C" fn pirn_turn(r#loop: *mut pirn_loop, timeout_ns: u64) -> c
 /// because edges are armed again. Loop thread, outside of callbacks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_abandon(r#loop: *mut pirn_loop) -> c_int {
-    enter!(r#loop).abandon();
-    // SAFETY: a live loop, as `enter!` has found. The word is atomic and only ever borrowed
+    live_reactor!(r#loop).abandon();
+    // SAFETY: a live loop, as `live_reactor!` has found. The word is atomic and only ever borrowed
     // shared.
     let inside = unsafe { &(*r#loop).0.inside };
     inside.store(0, Ordering::Release);
@@ -132,7 +132,7 @@ pub unsafe extern "C" fn pirn_abandon(r#loop: *mut pirn_loop) -> c_int {
 /// any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_limit(r#loop: *mut pirn_loop, callbacks: u32, time_ns: u64) -> c_int {
-    enter!(r#loop).set_limit(Limit {
+    live_reactor!(r#loop).set_limit(Limit {
         callbacks,
         time: Duration(time_ns),
     });
@@ -147,7 +147,7 @@ pub unsafe extern "C" fn pirn_limit(r#loop: *mut pirn_loop, callbacks: u32, time
 /// thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_hold(r#loop: *mut pirn_loop) -> c_int {
-    status(enter!(r#loop).hold())
+    status(live_reactor!(r#loop).hold())
 }
 
 /// Undo one `pirn_hold`.
@@ -156,7 +156,7 @@ pub unsafe extern "C" fn pirn_hold(r#loop: *mut pirn_loop) -> c_int {
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_release(r#loop: *mut pirn_loop) -> c_int {
-    status(enter!(r#loop).release())
+    status(live_reactor!(r#loop).release())
 }
 
 /// Return whether `pirn_run` would make another turn: for programs that make their turns

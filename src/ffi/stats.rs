@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::stats::Stats;
 
 use super::head::is_in_place;
-use super::{check, enter, failure, pirn_loop, status};
+use super::{check, failure, live_reactor, pirn_loop, status};
 
 /// The statistics of a loop.
 #[repr(C)]
@@ -107,7 +107,7 @@ const _: () = {
 /// any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_stats(r#loop: *mut pirn_loop, stats: *mut pirn_stats) -> c_int {
-    let reactor = enter!(r#loop);
+    let reactor = live_reactor!(r#loop);
     if stats.is_null() {
         return failure(Error::EINVAL);
     }
@@ -149,5 +149,5 @@ pub unsafe extern "C" fn pirn_verify(r#loop: *mut pirn_loop) -> c_int {
     if !unsafe { is_in_place(r#loop) } {
         return failure(Error::EUCLEAN);
     }
-    status(enter!(r#loop).verify())
+    status(live_reactor!(r#loop).verify())
 }

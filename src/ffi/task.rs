@@ -1,7 +1,7 @@
 #![expect(unsafe_code, reason = "the C face")]
 //! Tasks: callbacks that the loop's own thread queues for the next turn.
 use super::caller::call_tasks;
-use super::{callback, enter, failure, function, give, pirn_loop, status, user_of};
+use super::{callback, failure, function, live_reactor, pirn_loop, status, user_of, write_handle};
 use crate::error::Error;
 use core::ffi::{c_int, c_void};
 
@@ -42,13 +42,13 @@ pub unsafe extern "C" fn pirn_task_post(
     user: *mut c_void,
     task: *mut pirn_task,
 ) -> c_int {
-    let reactor = enter!(r#loop);
+    let reactor = live_reactor!(r#loop);
     let callback = callback!(r#loop, callback, user);
     let result = reactor.task_post(callback);
     // SAFETY: a live loop, of which only the reactor was borrowed.
     unsafe { (*r#loop).0.call_tasks = Some(call_tasks) };
     // SAFETY: passed on.
-    unsafe { give(result, task) }
+    unsafe { write_handle(result, task) }
 }
 
 /// Cancel a queued task.
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn pirn_task_post(
 /// Cost: O(1). Loop thread, any callback. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_task_cancel(r#loop: *mut pirn_loop, task: pirn_task) -> c_int {
-    status(enter!(r#loop).task_cancel(task.into()))
+    status(live_reactor!(r#loop).task_cancel(task.into()))
 }
 
 /// Take one task or post that was not called yet out of the queues.
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn pirn_task_reclaim(
     callback: *mut pirn_task_fn,
     user: *mut *mut c_void,
 ) -> c_int {
-    let reactor = enter!(r#loop);
+    let reactor = live_reactor!(r#loop);
     if callback.is_null() || user.is_null() {
         return failure(Error::EINVAL);
     }

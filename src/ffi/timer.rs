@@ -3,7 +3,7 @@
 use super::caller::call_timers;
 use super::head::CReactor;
 use super::io::PIRN_UNREF;
-use super::{callback, enter, failure, give, pirn_loop, reactor, status};
+use super::{callback, failure, live_reactor, pirn_loop, reactor, status, write_handle};
 use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::time::{Duration, Instant};
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn pirn_timer_start(
     user: *mut c_void,
     timer: *mut pirn_timer,
 ) -> c_int {
-    let reactor = enter!(r#loop);
+    let reactor = live_reactor!(r#loop);
     let callback = callback!(r#loop, callback, user);
     if options != PIRN_TIMER_CACHED || !reactor.is_quiet() {
         // SAFETY: a live loop, of which only the reactor is borrowed.
@@ -102,7 +102,7 @@ pub unsafe extern "C" fn pirn_timer_start(
         callback,
         |token| {
             // SAFETY: passed on.
-            unsafe { give(Ok(token), timer) };
+            unsafe { write_handle(Ok(token), timer) };
         },
     ))
 }
@@ -126,7 +126,7 @@ unsafe fn start_slow(
         reactor.timer_start(deadline, Duration(period_ns), flags, callback)
     });
     // SAFETY: passed on.
-    unsafe { give(result, timer) }
+    unsafe { write_handle(result, timer) }
 }
 
 /// Returns the deadline and the flags for the arguments of `pirn_timer_start`.
@@ -201,7 +201,7 @@ pub unsafe extern "C" fn pirn_timer_set(
     callback: pirn_timer_fn,
     user: *mut c_void,
 ) -> c_int {
-    let reactor = enter!(r#loop);
+    let reactor = live_reactor!(r#loop);
     if timer.is_null() {
         return failure(Error::EINVAL);
     }
@@ -240,7 +240,7 @@ pub unsafe extern "C" fn pirn_timer_again(
     timer: pirn_timer,
     delay_ns: u64,
 ) -> c_int {
-    status(enter!(r#loop).timer_again(timer.into(), Duration(delay_ns)))
+    status(live_reactor!(r#loop).timer_again(timer.into(), Duration(delay_ns)))
 }
 
 /// Replace the callback and the user data of a timer.
@@ -262,7 +262,7 @@ pub unsafe extern "C" fn pirn_timer_set_callback(
     callback: pirn_timer_fn,
     user: *mut c_void,
 ) -> c_int {
-    let reactor = enter!(r#loop);
+    let reactor = live_reactor!(r#loop);
     status(reactor.timer_set_callback(timer.into(), callback!(r#loop, callback, user)))
 }
 
@@ -278,7 +278,7 @@ pub unsafe extern "C" fn pirn_timer_set_callback(
 /// Cost: O(1), no system call. Loop thread, any callback, the timer's own too. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_stop(r#loop: *mut pirn_loop, timer: pirn_timer) -> c_int {
-    status(enter!(r#loop).timer_stop(timer.into()))
+    status(live_reactor!(r#loop).timer_stop(timer.into()))
 }
 
 /// Return how much time is left until a timer is due.
@@ -295,7 +295,7 @@ pub unsafe extern "C" fn pirn_timer_remaining(
     timer: pirn_timer,
     remaining_ns: *mut u64,
 ) -> c_int {
-    let reactor = enter!(r#loop);
+    let reactor = live_reactor!(r#loop);
     if remaining_ns.is_null() {
         return failure(Error::EINVAL);
     }
@@ -321,7 +321,7 @@ pub unsafe extern "C" fn pirn_timer_slack(
     timer: pirn_timer,
     slack_ns: u64,
 ) -> c_int {
-    status(enter!(r#loop).timer_slack(timer.into(), Duration(slack_ns)))
+    status(live_reactor!(r#loop).timer_slack(timer.into(), Duration(slack_ns)))
 }
 
 /// Make a timer keep `pirn_run` going, which is the default.
@@ -330,7 +330,7 @@ pub unsafe extern "C" fn pirn_timer_slack(
 /// O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_ref(r#loop: *mut pirn_loop, timer: pirn_timer) -> c_int {
-    status(enter!(r#loop).timer_reference(timer.into(), true))
+    status(live_reactor!(r#loop).timer_reference(timer.into(), true))
 }
 
 /// Let `pirn_run` return although this timer is armed: for housekeeping.
@@ -339,7 +339,7 @@ pub unsafe extern "C" fn pirn_timer_ref(r#loop: *mut pirn_loop, timer: pirn_time
 /// O(1). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_timer_unref(r#loop: *mut pirn_loop, timer: pirn_timer) -> c_int {
-    status(enter!(r#loop).timer_reference(timer.into(), false))
+    status(live_reactor!(r#loop).timer_reference(timer.into(), false))
 }
 
 /// Return the turn's time.
