@@ -43,9 +43,10 @@
 //! # Modules, from the bottom up
 //!
 //! - `error`, `time`, `token`, `ready`, `callback`: the basic types that all other modules use.
-//! - `slab`: slots with generations. Two modules are built on it: `watchers`, the table of I/O
-//!   watchers, and `timers`, the queue of deadlines. `tasks` is the loop's own queue, `remote` the
-//!   part that other threads may use; `atomic` exports the atomic types.
+//! - `room`: lent memory that is made valid piece by piece. `slab`: slots with generations. Two
+//!   modules are built on it: `watchers`, the table of I/O watchers, and `timers`, the queue of
+//!   deadlines. `tasks` is the loop's own queue, `remote` the part that other threads may use;
+//!   `atomic` exports the atomic types.
 //! - `backend` is the contract for the part that watches fds, reads the clock and ends waits. `sys`
 //!   implements it with Linux's select, poll and epoll, `host` with functions of the application;
 //!   `any` is the backend that was chosen at run time.
@@ -84,6 +85,7 @@ mod host;
 mod reactor;
 mod ready;
 mod remote;
+mod room;
 mod slab;
 mod stats;
 mod storage;

@@ -5,7 +5,7 @@
 //! chained, the last one freed first out: it is the one still in the cache.
 
 use crate::error::{Error, Result};
-use crate::storage::{FilledWithOnes, Room};
+use crate::room::{FilledWithOnes, Room};
 use crate::token::Token;
 
 /// No slot: the end of a chain.

@@ -8,7 +8,6 @@
 //! The assertions at the end of this file check that the sizes in `PIRN_STORAGE_SIZE` for C agree
 //! with the real ones.
 
-mod room;
 mod tables;
 
 use core::mem::MaybeUninit;
@@ -21,11 +20,8 @@ use crate::timers::{TimerDetails, TimerSlot};
 use crate::wake::Wake;
 use crate::watchers::Watcher;
 
-pub(crate) use room::Room;
-#[cfg(any(linux_backend, feature = "host"))]
-pub(crate) use room::filled;
+pub(crate) use tables::Tables;
 use tables::{ALIGNMENT, skipped};
-pub(crate) use tables::{FilledWithOnes, Tables};
 #[cfg(feature = "ffi")]
 pub(crate) use tables::{PartAddresses, part_addresses};
 
@@ -149,7 +145,7 @@ impl<'a, W: Wake> Block<'a, W> {
 /// Converts the backend's area into an array for the sources that a host reports.
 #[cfg(feature = "host")]
 pub(crate) fn host_area(area: &mut [MaybeUninit<u64>]) -> &mut [Readiness] {
-    let area = filled(area);
+    let area = crate::room::filled(area);
     // SAFETY: `Readiness` is two integers: every bit pattern is valid, and so are all bytes of the
     // words.
     let (_, ready, _) = unsafe { area.align_to_mut::<Readiness>() };

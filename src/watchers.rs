@@ -19,8 +19,8 @@ use crate::backend::{DISARMED, Entry, NOT_IN_SET};
 use crate::callback::Callback;
 use crate::error::{Error, Result};
 use crate::ready::{Interest, UNASKED};
+use crate::room::Room;
 use crate::slab::{NONE, Slab};
-use crate::storage::Room;
 use crate::token::Token;
 
 use pending::Pending;

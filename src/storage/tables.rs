@@ -4,9 +4,9 @@
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
-use super::room::{Room, filled};
 use super::{AREA_BASE_WORDS, AREA_MOST_WORDS, AREA_PER_IO, Capacity};
 use crate::remote::Entry;
+use crate::room::{FilledWithOnes, Room, filled};
 use crate::slab::NONE;
 use crate::tasks;
 use crate::timers::{MAX_TIMERS, TimerDetails, TimerSlot, TimerTable};
@@ -57,14 +57,6 @@ impl LayoutCursor {
     }
 }
 
-/// Types for which a value with all bits set is valid: the block is filled with 0xFF once, and
-/// every part is initialised.
-///
-/// # Safety
-///
-/// All bits set is a valid value, and there is nothing to drop.
-pub(crate) unsafe trait FilledWithOnes {}
-
 // SAFETY: integers, a pointer, and a `NonNull`, which is not null.
 unsafe impl FilledWithOnes for Watcher {}
 // SAFETY: integers.
@@ -75,12 +67,6 @@ unsafe impl FilledWithOnes for TimerDetails {}
 unsafe impl FilledWithOnes for tasks::Slot {}
 // SAFETY: two pointers. (Under loom, whose atomics are more, no loop is made.)
 unsafe impl FilledWithOnes for Entry {}
-// SAFETY: an integer. `NONE` is this value.
-unsafe impl FilledWithOnes for u32 {}
-// SAFETY: an integer.
-unsafe impl FilledWithOnes for u64 {}
-// SAFETY: need not be valid at all.
-unsafe impl<T> FilledWithOnes for MaybeUninit<T> {}
 
 const _: () = assert!(NONE == u32::MAX);
 

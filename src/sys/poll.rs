@@ -19,7 +19,7 @@ use super::{LONGEST_WAIT, error, poll_bits, timespec};
 use crate::backend::{Backend, Capabilities, Clock, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
-use crate::storage::filled;
+use crate::room::filled;
 use crate::time::{Duration, Instant};
 
 /// The kernel's `struct pollfd`. rustix's own type does not let the found bits be kept when the

@@ -17,7 +17,7 @@ use super::{LONGEST_WAIT, error, poll_bits, timespec};
 use crate::backend::{Backend, Capabilities, Clock, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
-use crate::storage::filled;
+use crate::room::filled;
 use crate::time::{Duration, Instant};
 
 /// How many fds are looked at closely in one call.

@@ -9,7 +9,7 @@ use rustix::event::epoll::{Event, EventData};
 
 use super::MOST_EVENTS;
 use crate::backend::Entry;
-use crate::storage::filled;
+use crate::room::filled;
 
 /// The kernel's record, which [`Event`] is too, with the two halves of its user data.
 #[derive(Clone, Copy)]

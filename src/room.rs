@@ -12,7 +12,20 @@ use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 
-use super::tables::FilledWithOnes;
+/// Types for which a value with all bits set is valid: memory that is filled with 0xFF holds valid
+/// values.
+///
+/// # Safety
+///
+/// All bits set is a valid value, and there is nothing to drop.
+pub(crate) unsafe trait FilledWithOnes {}
+
+// SAFETY: an integer.
+unsafe impl FilledWithOnes for u32 {}
+// SAFETY: an integer.
+unsafe impl FilledWithOnes for u64 {}
+// SAFETY: need not be valid at all.
+unsafe impl<T> FilledWithOnes for MaybeUninit<T> {}
 
 /// Room for values, as a slice of those that are valid.
 pub(crate) struct Room<'a, T> {
