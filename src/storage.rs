@@ -12,8 +12,6 @@ mod tables;
 
 use core::mem::MaybeUninit;
 
-#[cfg(feature = "host")]
-use crate::host::Readiness;
 use crate::remote::{Entry, Shared};
 use crate::tasks;
 use crate::timers::{TimerDetails, TimerSlot};
@@ -140,16 +138,6 @@ impl<'a, W: Wake> Block<'a, W> {
             hash: self.hash,
         }
     }
-}
-
-/// Converts the backend's area into an array for the sources that a host reports.
-#[cfg(feature = "host")]
-pub(crate) fn host_area(area: &mut [MaybeUninit<u64>]) -> &mut [Readiness] {
-    let area = crate::room::filled(area);
-    // SAFETY: `Readiness` is two integers: every bit pattern is valid, and so are all bytes of the
-    // words.
-    let (_, ready, _) = unsafe { area.align_to_mut::<Readiness>() };
-    ready
 }
 
 /// The bytes for each I/O watcher: its slot, a bucket, its part of the backend's area.

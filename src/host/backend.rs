@@ -1,3 +1,4 @@
+#![expect(unsafe_code, reason = "the lent words become the records of a host")]
 //! The backend that uses a host.
 //!
 //! # Quirks
@@ -9,7 +10,7 @@ use super::{Host, Readiness};
 use crate::backend::{Backend, Capabilities, Clock, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::Interest;
-use crate::storage::host_area;
+use crate::room::filled;
 use crate::time::{Duration, Instant};
 use crate::wake::{Owned, Wake};
 use core::mem::MaybeUninit;
@@ -35,6 +36,14 @@ impl<W: Wake> Owned for HostWaker<W> {
     }
 }
 
+/// Converts the backend's area into an array for the sources that a host reports.
+fn records_of(area: &mut [MaybeUninit<u64>]) -> &mut [Readiness] {
+    // SAFETY: `Readiness` is two integers: every bit pattern is valid, and so are all bytes of the
+    // words.
+    let (_, ready, _) = unsafe { filled(area).align_to_mut::<Readiness>() };
+    ready
+}
+
 pub(crate) struct HostBackend<'a, H> {
     host: H,
     ready: &'a mut [Readiness],
@@ -45,7 +54,7 @@ impl<'a, H: Host> HostBackend<'a, H> {
     pub(crate) fn new(host: H, area: &'a mut [MaybeUninit<u64>]) -> Self {
         HostBackend {
             host,
-            ready: host_area(area),
+            ready: records_of(area),
         }
     }
 }
@@ -56,7 +65,7 @@ impl<'a, H: Host> MoveTo<'a> for HostBackend<'a, H> {
     }
 
     fn move_to(&mut self, area: &'a mut [MaybeUninit<u64>]) {
-        self.ready = host_area(area);
+        self.ready = records_of(area);
     }
 }
 
