@@ -34,6 +34,16 @@ use watcher::{QUEUED, REASONS, UNREF, option};
 /// How many buckets there are at first.
 const FIRST_BUCKETS: usize = 64;
 
+/// Whom an event of the backend concerns.
+pub(crate) enum Concerns {
+    /// The watchers of the fd.
+    Watchers,
+    /// None of them: they were all paused when the wait ended.
+    Nobody,
+    /// The entry is not in use any more.
+    NoEntry,
+}
+
 pub(crate) struct Watchers<'a> {
     pub(crate) slab: Slab<'a, Watcher>,
     /// First of each chain. At least as many buckets as slots that were ever in use.
@@ -193,18 +203,21 @@ impl<'a> Watchers<'a> {
         None
     }
 
-    /// Take note of an event of the backend: it may have disarmed its entry. False if the entry is
-    /// not in use any more.
+    /// Take note of an event of the backend: it may have disarmed its entry. Returns whom the event
+    /// concerns.
     #[inline]
-    pub(crate) fn accept(&mut self, entry: Entry, found: u32) -> bool {
+    pub(crate) fn accept(&mut self, entry: Entry, found: u32) -> Concerns {
         let (id, is_disarmed) = (
             entry.backend_id & !DISARMED,
             entry.backend_id & DISARMED != 0,
         );
         let watcher = self.slab.get_mut(entry.slot);
         let Some(watcher) = watcher.filter(|watcher| watcher.backend_id == id) else {
-            return false;
+            return Concerns::NoEntry;
         };
+        // What the kernel has is what was asked for before the wait: a watcher that was paused then
+        // and is resumed by a callback of this turn waits for the next one.
+        let rests = watcher.kernel & RESTS != 0;
         if found & UNASKED != 0 {
             watcher.kernel |= HUNG_UP;
         }
@@ -212,7 +225,11 @@ impl<'a> Watchers<'a> {
             watcher.kernel = RESTS | watcher.kernel & ARMED_AGAIN;
             self.queue(entry.slot, DIRTY);
         }
-        true
+        if rests {
+            Concerns::Nobody
+        } else {
+            Concerns::Watchers
+        }
     }
 
     /// Everything the watchers of an fd ask for, and the options of all of them.

@@ -18,7 +18,7 @@ use crate::remote;
 use crate::time::Instant;
 use crate::timers;
 use crate::token::Token;
-use crate::watchers::RAISED;
+use crate::watchers::{Concerns, RAISED};
 
 /// An I/O watcher to be called.
 pub(crate) struct FiredIo {
@@ -144,11 +144,13 @@ impl<'a, B: Backend> Reactor<'a, B> {
     #[cold]
     #[inline(never)]
     fn event_special(&mut self, entry: Entry, found: u32) -> Option<u32> {
-        let ready = if self.watchers.accept(entry, found) {
-            self.take_readiness(entry.slot, found)
-        } else {
-            self.stale(entry);
-            None
+        let ready = match self.watchers.accept(entry, found) {
+            Concerns::Watchers => self.take_readiness(entry.slot, found),
+            Concerns::Nobody => None,
+            Concerns::NoEntry => {
+                self.stale(entry);
+                None
+            }
         };
         self.budget.give_back(u32::from(ready.is_none()));
         ready.map(NonZero::get)

@@ -11,7 +11,9 @@ use super::state::{ORDERED, READY, Stage, ToCall};
 use crate::backend::{ALWAYS_READY, Backend, Entry};
 use crate::ready::{Interest, Ready, readiness_for, unfold};
 use crate::slab::NONE;
-use crate::watchers::{ALWAYS, DIRTY, FED, FOUND, HEAD, HIGH, LOST, LOW, NORMAL, ONESHOT, Watcher};
+use crate::watchers::{
+    ALWAYS, Concerns, DIRTY, FED, FOUND, HEAD, HIGH, LOST, LOW, NORMAL, ONESHOT, Watcher,
+};
 
 impl<B: Backend> Reactor<'_, B> {
     /// Hands the I/O of this turn over in order.
@@ -197,10 +199,12 @@ impl<B: Backend> Reactor<'_, B> {
             let Some((entry, found)) = self.backend.event(at) else {
                 continue;
             };
-            if self.watchers.accept(entry, found) {
-                self.watchers.mark(entry.slot, found, with_siblings);
-            } else {
-                self.stale(entry);
+            match self.watchers.accept(entry, found) {
+                Concerns::Watchers => {
+                    self.watchers.mark(entry.slot, found, with_siblings);
+                }
+                Concerns::Nobody => {}
+                Concerns::NoEntry => self.stale(entry),
             }
         }
         self.turn.due = self.turn.due & !READY | ORDERED;

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use pirn::{BackendKind, Interest};
+use pirn::{BackendKind, Instant, Interest, Repeat, When};
 
 use crate::bench::Bench;
 use crate::os;
@@ -25,7 +25,8 @@ claims! {
         event_is_not_lost_when_the_interest_is_changed_for_a_turn
         event_is_not_lost_when_the_first_watcher_of_the_fd_is_removed
         paused_watcher_can_be_joined
-        paused_watcher_can_be_removed;
+        paused_watcher_can_be_removed
+        watcher_resumed_in_a_turn_waits_for_the_next;
     kernel:
         paused_fd_that_is_another_file_is_watched_when_resumed;
     epoll:
@@ -70,6 +71,21 @@ fn pausing_and_resuming_take_one_change_each<W: World>(b: &mut Bench<'_, W>) {
     }
     b.context.world.write(writer, 1);
     assert_eq!(b.turn(), ["r R"]);
+}
+
+/// Also if the wait has found something for it while it was paused: a hang-up cannot be switched off.
+fn watcher_resumed_in_a_turn_waits_for_the_next<W: World>(b: &mut Bench<'_, W>) {
+    let (one, other) = b.pair();
+    b.io("one", one, READ);
+    set(b, "one", NONE);
+    b.assert_silent();
+    b.context.world.close(other);
+    let (when, once) = (When::At(Instant::from_nanos(0)), Repeat::Never);
+    b.timer_then("resumes", when, once, |event_loop, context| {
+        event_loop.io_modify(context.io("one"), READ).unwrap();
+    });
+    assert_eq!(b.turn(), ["resumes"]);
+    assert_eq!(b.turn(), ["one RHP"]);
 }
 
 fn oneshot_that_rests_over_a_wait_takes_one_change_at_most<W: World>(b: &mut Bench<'_, W>) {
