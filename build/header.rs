@@ -96,8 +96,8 @@ fn section(
     String::from_utf8(generated).expect("cbindgen writes UTF-8")
 }
 
-/// A copy of a Rust file in which the names of private fields end in an underscore: in C they belong
-/// to the library.
+/// A copy of a Rust file in which the names of private fields end in an underscore: in C they
+/// belong to the library.
 fn with_marked_fields(file: &Path) -> PathBuf {
     let source = std::fs::read_to_string(file).expect("the source is readable");
     let mut tree = syn::parse_file(&source).expect("the source is Rust");

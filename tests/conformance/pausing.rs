@@ -73,7 +73,8 @@ fn pausing_and_resuming_take_one_change_each<W: World>(b: &mut Bench<'_, W>) {
     assert_eq!(b.turn(), ["r R"]);
 }
 
-/// Also if the wait has found something for it while it was paused: a hang-up cannot be switched off.
+/// Also if the wait has found something for it while it was paused: a hang-up cannot be switched
+/// off.
 fn watcher_resumed_in_a_turn_waits_for_the_next<W: World>(b: &mut Bench<'_, W>) {
     let (one, other) = b.pair();
     b.io("one", one, READ);
