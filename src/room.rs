@@ -73,6 +73,11 @@ impl<T: FilledWithOnes> Room<'_, T> {
         self.valid += 1;
         self.last_mut()
     }
+
+    /// Makes values valid until there are `count`, as far as there is room.
+    pub(crate) fn grow_to(&mut self, count: usize) {
+        while self.valid < count && self.grow().is_some() {}
+    }
 }
 
 impl<T> Deref for Room<'_, T> {

@@ -12,6 +12,7 @@
 //! A raise handler is a watcher whose "fd" is negative: bit `n` is `-1 - n`. Below these numbers
 //! are those of the hooks, of which each has its own, so that none is found as another's sibling.
 
+mod buckets;
 mod pending;
 mod watcher;
 
@@ -23,6 +24,7 @@ use crate::room::Room;
 use crate::slab::{NONE, Slab};
 use crate::token::Token;
 
+use buckets::FIRST_BUCKETS;
 use pending::Pending;
 pub use watcher::Hook;
 pub(crate) use watcher::{
@@ -30,9 +32,6 @@ pub(crate) use watcher::{
     KERNEL_UNKNOWN, LOST, LOW, NORMAL, ONESHOT, RAISED, RESTS, Watcher,
 };
 use watcher::{QUEUED, REASONS, UNREF, option};
-
-/// How many buckets there are at first.
-const FIRST_BUCKETS: usize = 64;
 
 /// Whom an event of the backend concerns.
 pub(crate) enum Concerns {
@@ -68,7 +67,7 @@ pub(crate) enum Position {
 impl<'a> Watchers<'a> {
     /// `buckets` has room for as many as `slots`.
     pub(crate) fn new(slots: Room<'a, Watcher>, mut buckets: Room<'a, u32>, seed: u32) -> Self {
-        while buckets.len() < FIRST_BUCKETS && buckets.grow().is_some() {}
+        buckets.grow_to(FIRST_BUCKETS);
         Watchers {
             slab: Slab::new(slots, seed),
             buckets,
@@ -82,19 +81,10 @@ impl<'a> Watchers<'a> {
     /// Moves all watchers into `slots`, where they fit, and chains them anew in `buckets`.
     pub(crate) fn move_to(&mut self, slots: Room<'a, Watcher>, mut buckets: Room<'a, u32>) {
         self.slab.move_to(slots);
-        let count = self.buckets.len();
-        while buckets.len() < count && buckets.grow().is_some() {}
+        buckets.grow_to(self.buckets.len());
         let old = core::mem::replace(&mut self.buckets, buckets);
         for first in old.iter() {
-            let mut index = *first;
-            // In the order of the chain, and behind what the new bucket has: the watchers of an fd
-            // keep theirs.
-            while let Some(watcher) = self.slab.get_mut(index) {
-                let fd = watcher.fd;
-                let next = core::mem::replace(&mut watcher.chain, NONE);
-                self.append(fd, index);
-                index = next;
-            }
+            self.append_chain(*first);
         }
     }
 
@@ -107,34 +97,6 @@ impl<'a> Watchers<'a> {
             .filter(|_| i64::from(watcher.fd) == i64::from(HOOKS) - i64::from(index))
     }
 
-    /// Adds a watcher at the end of the chain of its bucket.
-    fn append(&mut self, fd: i32, index: u32) {
-        let bucket = self.bucket(fd);
-        let Some(first) = self.buckets.get_mut(bucket) else {
-            return;
-        };
-        let mut last = *first;
-        if last == NONE {
-            *first = index;
-            return;
-        }
-        while let Some(watcher) = self.slab.get_mut(last) {
-            if watcher.chain == NONE {
-                watcher.chain = index;
-                return;
-            }
-            last = watcher.chain;
-        }
-    }
-
-    /// The bucket of an fd. Fds are small and close together: multiplying by 2^32 / phi spreads
-    /// them, and the upper half of the product with the number of buckets takes the place of a
-    /// division.
-    pub(crate) fn bucket(&self, fd: i32) -> usize {
-        let hash = (fd as u32).wrapping_mul(0x9E37_79B1);
-        ((u64::from(hash) * self.buckets.len() as u64) >> 32) as usize
-    }
-
     /// Makes a slot and a bucket for one more watcher, if there is room for it. Before each
     /// [`insert`](Self::insert), and before the bucket of its fd is asked for.
     #[inline]
@@ -143,64 +105,6 @@ impl<'a> Watchers<'a> {
         if self.slab.slot_count() > self.buckets.len() {
             self.add_buckets();
         }
-    }
-
-    /// Doubles the number of buckets, as far as there is room. O(watchers).
-    #[cold]
-    #[inline(never)]
-    fn add_buckets(&mut self) {
-        let old = self.buckets.len();
-        while self.buckets.len() < 2 * old && self.buckets.grow().is_some() {}
-        // Backwards: no fd moves to a bucket in front of its old one, so none is moved twice. In
-        // the order of the chain: the watchers of an fd keep theirs.
-        for bucket in (0..old).rev() {
-            let mut index = self.buckets.get(bucket).copied().unwrap_or(NONE);
-            self.set_bucket(bucket, NONE);
-            while let Some(watcher) = self.slab.get_mut(index) {
-                let fd = watcher.fd;
-                let next = core::mem::replace(&mut watcher.chain, NONE);
-                self.append(fd, index);
-                index = next;
-            }
-        }
-    }
-
-    /// The head of an fd's watchers.
-    #[inline]
-    pub(crate) fn find(&self, fd: i32) -> Option<u32> {
-        self.find_in(self.bucket(fd), fd)
-    }
-
-    /// The same, in the bucket of the fd.
-    #[inline]
-    pub(crate) fn find_in(&self, bucket: usize, fd: i32) -> Option<u32> {
-        let first = *self.buckets.get(bucket)?;
-        if first == NONE {
-            None
-        } else {
-            self.same_fd_from(first, fd)
-        }
-    }
-
-    /// The next watcher of the same fd.
-    #[inline]
-    pub(crate) fn sibling(&self, index: u32) -> Option<u32> {
-        if self.sibling_count == 0 {
-            return None;
-        }
-        let watcher = self.slab.get(index)?;
-        self.same_fd_from(watcher.chain, watcher.fd)
-    }
-
-    #[inline(never)]
-    fn same_fd_from(&self, mut index: u32, fd: i32) -> Option<u32> {
-        while let Some(watcher) = self.slab.get(index) {
-            if watcher.fd == fd {
-                return Some(index);
-            }
-            index = watcher.chain;
-        }
-        None
     }
 
     /// Take note of an event of the backend: it may have disarmed its entry. Returns whom the event
@@ -311,14 +215,6 @@ impl<'a> Watchers<'a> {
         Ok((watcher.token(index), watcher))
     }
 
-    /// The last watcher of an fd, from any of them.
-    pub(crate) fn last_of(&self, mut index: u32) -> u32 {
-        while let Some(next) = self.sibling(index) {
-            index = next;
-        }
-        index
-    }
-
     /// Takes a watcher out of every list and frees its slot. If it was the head and has siblings,
     /// the next of them becomes head, takes over what is known of the fd, and is returned.
     pub(crate) fn remove(&mut self, index: u32) -> Option<u32> {
@@ -346,23 +242,6 @@ impl<'a> Watchers<'a> {
         new_head
     }
 
-    /// Takes a watcher out of its bucket, where `chain` comes next.
-    fn unchain(&mut self, fd: i32, index: u32, chain: u32) {
-        let bucket = self.bucket(fd);
-        let mut at = self.buckets.get(bucket).copied().unwrap_or(NONE);
-        if at == index {
-            self.set_bucket(bucket, chain);
-            return;
-        }
-        while let Some(watcher) = self.slab.get_mut(at) {
-            at = watcher.chain;
-            if at == index {
-                watcher.chain = chain;
-                return;
-            }
-        }
-    }
-
     /// Adds `one` to each count that a watcher with these options is part of: 1, or `u32::MAX`,
     /// which takes 1 away.
     #[inline]
@@ -372,12 +251,6 @@ impl<'a> Watchers<'a> {
         }
         if options & (HIGH | LOW) != 0 {
             self.prioritised_count = self.prioritised_count.wrapping_add(one);
-        }
-    }
-
-    fn set_bucket(&mut self, bucket: usize, index: u32) {
-        if let Some(first) = self.buckets.get_mut(bucket) {
-            *first = index;
         }
     }
 
@@ -393,39 +266,6 @@ impl<'a> Watchers<'a> {
             };
         }
         Ok(())
-    }
-
-    /// Where the buckets are.
-    #[cfg(feature = "ffi")]
-    pub(crate) fn place(&self) -> *const [u32] {
-        self.buckets.place()
-    }
-
-    /// How many watchers stand in the buckets' chains. `None` if a chain does not end, or holds a
-    /// watcher that is not live or of another bucket.
-    fn chained(&self) -> Option<u32> {
-        let mut seen = 0;
-        for (bucket, &first) in self.buckets.iter().enumerate() {
-            let mut index = first;
-            while let Some(watcher) = self.slab.get(index) {
-                seen += 1;
-                let is_raised = watcher.flags & RAISED != 0;
-                if seen > self.slab.capacity()
-                    || self.bucket(watcher.fd) != bucket
-                    || !watcher.is_live()
-                    || is_raised != (watcher.fd < 0)
-                    || (watcher.fd <= HOOKS && self.hook(index).is_none())
-                    || (watcher.flags & REASONS != 0) != (watcher.flags & QUEUED != 0)
-                {
-                    return None;
-                }
-                index = watcher.chain;
-            }
-            if index != NONE {
-                return None;
-            }
-        }
-        Some(seen)
     }
 
     /// True if chains, list and counts agree with each other. For `verify`: O(n), and whatever
