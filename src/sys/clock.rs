@@ -16,7 +16,7 @@ const AUXV: &core::ffi::CStr = c"/proc/self/auxv";
 #[inline(never)]
 pub(crate) fn monotonic() -> Instant {
     let time = clock_gettime(ClockId::Monotonic);
-    let seconds = (time.tv_sec as u64).wrapping_mul(1_000_000_000);
+    let seconds = (time.tv_sec as u64).wrapping_mul(super::SECOND);
     Instant(seconds.wrapping_add(time.tv_nsec as u64))
 }
 

@@ -30,9 +30,6 @@ const OWN: Entry = Entry {
     slot: NONE,
     backend_id: NOT_IN_SET,
 };
-/// How many events one wait fetches at most. The kernel then goes on with the others: it takes them
-/// in turn.
-const MOST_EVENTS: usize = 1024;
 /// After how many reports in a row an entry is suspect for the first time. Then after twice as
 /// many, up to the most.
 const FIRST_SUSPICION: u32 = 4;
@@ -62,9 +59,6 @@ impl<'a> Epoll<'a> {
     pub(crate) fn new(area: &'a mut [MaybeUninit<u64>]) -> Result<Self> {
         let records = records_of(area);
         find_vdso();
-        // A bound for the turn, and for the kernel, which counts in an int.
-        let count = records.len().min(MOST_EVENTS);
-        let (records, _) = records.split_at_mut(count);
         let set = create()?;
         let mut epoll = Epoll {
             set,

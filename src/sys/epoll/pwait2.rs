@@ -9,6 +9,8 @@ use rustix::fd::OwnedFd;
 use rustix::io::{Errno, Result};
 
 use super::Record;
+#[cfg(linux_pwait2)]
+use crate::sys::SECOND;
 use crate::time::Duration;
 
 /// Waits at most that long, which is not for ever, and returns how many records were written.
@@ -24,7 +26,6 @@ pub(super) fn pwait2(set: &OwnedFd, records: &mut [Record], timeout: Duration) -
         nanoseconds: i64,
     }
 
-    const SECOND: u64 = 1_000_000_000;
     let time = KernelTimespec {
         seconds: (timeout.0 / SECOND) as i64,
         nanoseconds: (timeout.0 % SECOND) as i64,
