@@ -170,12 +170,13 @@ pub(super) unsafe fn calling<T>(
     r#loop: *mut pirn_loop,
     act: impl FnOnce(&mut CCaller) -> Result<T>,
 ) -> Result<T> {
-    let here = 0u8;
+    let act = |caller: &mut CCaller| {
+        // SAFETY: a live loop, as it was entered.
+        if unsafe { super::takes(r#loop) } {
+            return Err(Error::EOPNOTSUPP);
+        }
+        act(caller)
+    };
     // SAFETY: passed on.
-    let _running = unsafe { Running::enter(r#loop, (&raw const here).addr())? };
-    // SAFETY: a live loop, as it was entered.
-    if unsafe { super::takes(r#loop) } {
-        return Err(Error::EOPNOTSUPP);
-    }
-    act(&mut CCaller(r#loop))
+    unsafe { inside(r#loop, act) }
 }
