@@ -13,20 +13,11 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
 use futures_util::future::{Either, join, join3, select};
-use pirn_executor::{Hub, Slots, Wakers, block_on, scope, sleep};
+use pirn_executor::{Slots, Wakers, block_on, scope, sleep};
 
-use support::World;
-
-const fn ns(time: u64) -> Duration {
-    Duration::from_nanos(time)
-}
-
-fn hub(world: &World) -> &Hub {
-    unsafe { Hub::from_raw(&*world.hub) }
-}
+use support::{World, hub, ns};
 
 #[test]
 fn joined_futures_wait_side_by_side() {

@@ -14,26 +14,16 @@ use std::future::{Future, Pending, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
 use ::pirn::Error;
 use pirn_executor::*;
 
-use support::World;
+use support::{World, hub, ns};
 
 type Boxed<'a> = Pin<Box<dyn Future<Output = u32> + 'a>>;
 
 fn boxed<'a>(future: impl Future<Output = u32> + 'a) -> Boxed<'a> {
     Box::pin(future)
-}
-
-const fn ns(time: u64) -> Duration {
-    Duration::from_nanos(time)
-}
-
-/// The hub of a world.
-fn hub(world: &World) -> &Hub {
-    unsafe { Hub::from_raw(&*world.hub) }
 }
 
 /// Wakers of a test's own.

@@ -33,7 +33,6 @@ mod support;
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::num::NonZeroU32;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
@@ -41,7 +40,7 @@ use ::pirn::Error;
 use pirn_executor::{Hub, Slots, Task, Tasks, Wakers, block_on, scope, sleep, timeout, yield_now};
 use pirn_sync::{Barrier, Condition, Event, Mutex, Order, Queue, Semaphore};
 
-use support::World;
+use support::{World, hub, number};
 
 type Boxed<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
@@ -49,14 +48,6 @@ type Boxed<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 type Noted = RefCell<Vec<u32>>;
 
 const LIMIT: Duration = Duration::from_nanos(500);
-
-fn hub(world: &World) -> &Hub {
-    unsafe { Hub::from_raw(&*world.hub) }
-}
-
-fn number(number: u32) -> NonZeroU32 {
-    NonZeroU32::new(number).expect("it is none")
-}
 
 /// Runs a part with tasks, as the program's own future.
 macro_rules! play {

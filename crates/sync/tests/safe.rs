@@ -11,7 +11,6 @@ mod support;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::num::NonZeroU32;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -19,22 +18,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ::pirn::Error;
-use pirn_executor::{Hub, Result, Slots, Wakers, block_on, scope, sleep, timeout};
+use pirn_executor::{Result, Slots, Wakers, block_on, scope, sleep, timeout};
 use pirn_sync::{Barrier, Condition, Event, Mutex, Order, Queue, Rejected, Semaphore};
 
-use support::World;
-
-const fn ns(time: u64) -> Duration {
-    Duration::from_nanos(time)
-}
-
-const fn number(number: u32) -> NonZeroU32 {
-    NonZeroU32::new(number).expect("it is none")
-}
-
-fn hub(world: &World) -> &Hub {
-    unsafe { Hub::from_raw(&*world.hub) }
-}
+use support::{World, hub, ns, number};
 
 type Boxed<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 

@@ -7,8 +7,10 @@ use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 #[cfg(not(miri))]
 use std::mem::zeroed;
+use std::num::NonZeroU32;
 use std::ptr::null_mut;
 use std::rc::Rc;
+use std::time::Duration;
 
 use pirn_abi::*;
 use pirn_wait::*;
@@ -61,6 +63,22 @@ unsafe extern "C" fn wait(timeout_ns: u64, _: *mut pirn_ready, _: usize, _: *mut
 /// Lets time pass, which the next turn sees.
 pub fn pass(time: u64) {
     NOW.set(NOW.get() + time);
+}
+
+/// The hub of a world, as tasks know it.
+pub fn hub(world: &World) -> &Hub {
+    // SAFETY: initialised by `World::new`, and in place as long as the world is.
+    unsafe { Hub::from_raw(&*world.hub) }
+}
+
+/// A length of time in nanoseconds.
+pub const fn ns(time: u64) -> Duration {
+    Duration::from_nanos(time)
+}
+
+/// A number that is not zero.
+pub const fn number(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("it is none")
 }
 
 /// A loop and its hub.
