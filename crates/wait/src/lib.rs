@@ -21,6 +21,7 @@
 //! - `remote`: notifications from other threads.
 //! - `hub`: calls the waiters whose wait is over, from the loop.
 //! - `port`: an fd, and the waiters for it.
+//! - `sys`: what the layer asks of the system itself.
 //! - `ffi`: the C functions, with the feature `export`. Their contracts are written there.
 //! - `functions`: declarations of the same functions, for the layers above.
 //! - `safe`: for Rust programs, with the feature `safe`: hubs, waits as futures, and wakers.
@@ -61,6 +62,7 @@ mod remote;
 #[cfg(feature = "safe")]
 mod safe;
 mod state;
+mod sys;
 mod waiter;
 
 pub use errno::*;

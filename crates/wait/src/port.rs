@@ -18,6 +18,7 @@ use crate::errno::{EAGAIN, EBADF, ECANCELED, EINVAL, ENOENT};
 use crate::hub::pirn_hub;
 use crate::kind::{PIRN_WAIT_LATE, pirn_wait_kind};
 use crate::list::pirn_waiters;
+use crate::sys::set_nonblocking;
 use crate::waiter::pirn_waiter;
 
 /// Option of `pirn_port_open`: the fd stays in blocking mode. Each read and write then waits until
@@ -285,28 +286,6 @@ impl pirn_port {
             unsafe { wake(hub, waiter, result) };
         }
     }
-}
-
-/// Sets `O_NONBLOCK`, unless it is set.
-#[cfg(target_os = "linux")]
-fn set_nonblocking(fd: c_int) -> c_int {
-    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-    // SAFETY: not -1, for the core watches it; used for two system calls, to which a closed fd is
-    // an error.
-    let fd = unsafe { rustix::fd::BorrowedFd::borrow_raw(fd) };
-    let set = || {
-        let flags = fcntl_getfl(fd)?;
-        if flags.contains(OFlags::NONBLOCK) {
-            return Ok(());
-        }
-        fcntl_setfl(fd, flags | OFlags::NONBLOCK)
-    };
-    set().map_or_else(|errno: rustix::io::Errno| -errno.raw_os_error(), |()| 0)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn set_nonblocking(_fd: c_int) -> c_int {
-    0
 }
 
 pub(crate) unsafe extern "C" fn on_port(
