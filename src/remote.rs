@@ -55,6 +55,8 @@ mod state;
 mod loom_tests;
 #[cfg(all(test, not(loom)))]
 mod tests;
+#[cfg(test)]
+mod tests_support;
 
 pub(crate) use self::entry::Entry;
 use self::mailbox::Mailbox;

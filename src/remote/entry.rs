@@ -2,8 +2,6 @@
 
 use core::ptr::{NonNull, null_mut};
 
-use static_assertions::const_assert;
-
 use crate::atomic::{AtomicPtr, Ordering};
 use crate::callback::Callback;
 
@@ -15,7 +13,7 @@ pub(crate) struct Entry {
 }
 
 #[cfg(not(loom))]
-const_assert!(size_of::<Entry>() == 2 * size_of::<usize>());
+static_assertions::const_assert!(size_of::<Entry>() == 2 * size_of::<usize>());
 
 impl Entry {
     /// A free place.

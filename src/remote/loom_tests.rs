@@ -8,11 +8,10 @@
 use std::boxed::Box;
 use std::vec::Vec;
 
-use core::ptr::{NonNull, without_provenance_mut};
-
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
+use super::tests_support::{callback, take_all};
 use super::*;
 use crate::atomic::AtomicBool;
 
@@ -110,13 +109,6 @@ fn new_loop_with(first: usize, capacity: usize, mishap: Option<Mishap>) -> &'sta
     Box::leak(Box::new(Shared::starting_at(first, entries, bed)))
 }
 
-fn callback(number: usize) -> Callback {
-    Callback {
-        function: NonNull::dangling(),
-        user: without_provenance_mut(number),
-    }
-}
-
 fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
@@ -131,23 +123,6 @@ fn turn(shared: &Loop, taken: &mut Vec<usize>) {
     shared.awake();
     let (end, _) = shared.snapshot_end();
     taken.extend(take_all(shared, end));
-}
-
-/// Takes the messages before `end`, as a dispatch does.
-fn take_all<W: Wake>(shared: &Shared<'_, W>, end: Ticket) -> Vec<usize> {
-    let mut taken = Vec::new();
-    loop {
-        let mut batch = shared.batch(end, u32::MAX);
-        while let Some(callback) = shared.take_of(&mut batch) {
-            taken.push(callback.user.addr());
-        }
-        if !batch.is_empty() {
-            shared.end_batch();
-        }
-        if !batch.is_empty() || shared.batch(end, 1).is_empty() {
-            return taken;
-        }
-    }
 }
 
 /// Takes all messages, also those that would belong to a later turn.

@@ -3,11 +3,10 @@
 use std::sync::{Condvar, Mutex, OnceLock};
 use std::vec::Vec;
 
-use core::ptr::{NonNull, without_provenance_mut};
-
 use super::mailbox::CLOSED_DISTANCE;
 use super::raised::MAX_RAISED;
 use super::state::{ONE_WAKER, SLEEPING, needs_waking};
+use super::tests_support::{callback, take_all};
 use super::*;
 
 /// A wake object that counts its calls.
@@ -40,35 +39,10 @@ fn entries(count: usize) -> Vec<Entry> {
     (0..count).map(|_| Entry::new()).collect()
 }
 
-/// A callback with `number` as its user word.
-fn callback(number: usize) -> Callback {
-    Callback {
-        function: NonNull::dangling(),
-        user: without_provenance_mut(number),
-    }
-}
-
 /// Takes what is there now, as one turn does.
 fn turn<W: Wake>(shared: &Shared<'_, W>) -> Vec<usize> {
     let (end, _) = shared.snapshot_end();
     take_all(shared, end)
-}
-
-/// Takes the messages before `end`, as a dispatch does.
-fn take_all<W: Wake>(shared: &Shared<'_, W>, end: Ticket) -> Vec<usize> {
-    let mut taken = Vec::new();
-    loop {
-        let mut batch = shared.batch(end, u32::MAX);
-        while let Some(callback) = shared.take_of(&mut batch) {
-            taken.push(callback.user.addr());
-        }
-        if !batch.is_empty() {
-            shared.end_batch();
-        }
-        if !batch.is_empty() || shared.batch(end, 1).is_empty() {
-            return taken;
-        }
-    }
 }
 
 /// Does the first half of a post, as a poster that is stopped there: returns the reserved entry.
