@@ -168,6 +168,13 @@ fn done(result: c_int) -> Result<()> {
     count(result).map(drop)
 }
 
+/// The watcher that a function for C adds.
+fn added(add: impl FnOnce(&mut pirn_io) -> c_int) -> Result<Io> {
+    let mut io = c_io(Io::default());
+    done(add(&mut io))?;
+    Ok(io_of(io))
+}
+
 fn ended(result: c_int) -> Result<Ended> {
     Ok(match count(result)? {
         0 => Ended::Done,
@@ -217,13 +224,10 @@ macro_rules! common {
             {
                 match self.face() {
                     Face::Rust(core) => core.io_add(fd, interest, rust_io(callback), user),
-                    Face::C(raw) => {
-                        let (mut io, call) = (c_io(Io::default()), call_io::<W, F>);
-                        done(unsafe {
-                            pirn_io_add(raw, fd, interest.bits(), Some(call), word(user), &mut io)
-                        })?;
-                        Ok(io_of(io))
-                    }
+                    Face::C(raw) => added(|io| unsafe {
+                        let call = Some(call_io::<W, F> as _);
+                        pirn_io_add(raw, fd, interest.bits(), call, word(user), io)
+                    }),
                 }
             }
 
@@ -287,14 +291,10 @@ macro_rules! common {
             {
                 match self.face() {
                     Face::Rust(core) => core.raise_add(bit, options, rust_io(callback), user),
-                    Face::C(raw) => {
-                        let (mut io, call) = (c_io(Io::default()), call_io::<W, F>);
-                        done(unsafe {
-                            let user = word(user);
-                            pirn_raise_add(raw, bit, options.bits(), Some(call), user, &mut io)
-                        })?;
-                        Ok(io_of(io))
-                    }
+                    Face::C(raw) => added(|io| unsafe {
+                        let call = Some(call_io::<W, F> as _);
+                        pirn_raise_add(raw, bit, options.bits(), call, word(user), io)
+                    }),
                 }
             }
 
@@ -311,17 +311,15 @@ macro_rules! common {
                 match self.face() {
                     Face::Rust(core) => core.hook_add(when, options, rust_io(callback), user),
                     Face::C(raw) => {
-                        let (mut io, call) = (c_io(Io::default()), call_io::<W, F>);
                         let when = match when {
                             Hook::First => PIRN_HOOK_FIRST,
                             Hook::Last => PIRN_HOOK_LAST,
                             Hook::Idle => PIRN_HOOK_IDLE,
                         };
-                        done(unsafe {
-                            let user = word(user);
-                            pirn_hook_add(raw, when, options.bits(), Some(call), user, &mut io)
-                        })?;
-                        Ok(io_of(io))
+                        added(|io| unsafe {
+                            let call = Some(call_io::<W, F> as _);
+                            pirn_hook_add(raw, when, options.bits(), call, word(user), io)
+                        })
                     }
                 }
             }
