@@ -46,8 +46,8 @@ pub(super) const fn user_data(entry: Entry) -> EventData {
     EventData::new_u64(entry.slot as u64 | (entry.backend_id as u64) << 32)
 }
 
-/// The backend's area as room for what the kernel finds ready. It begins where a word does, and ends
-/// after the records of one wait: what a loop does not use of the area stays untouched.
+/// The backend's area as room for what the kernel finds ready. It begins where a word does, and
+/// ends after the records of one wait: what a loop does not use of the area stays untouched.
 pub(super) fn records_of(area: &mut [MaybeUninit<u64>]) -> &mut [Record] {
     let most = MOST_EVENTS * size_of::<Record>() / size_of::<u64>();
     let used = area.len().min(most);
