@@ -315,8 +315,8 @@ static void check_settings(char *path, char *backend)
     close(first), close(second), unlink(file);
 }
 
-/* Twenty clients, and descriptors for about half of them. The rest wait in the kernel's queue; as
- * the first ones leave, they are served. The wait may not burn processor time. */
+/* Twenty clients, and descriptors for about half of them. The others wait in the kernel's queue,
+ * and are served when the first ones leave. Until then the server must sleep, not poll. */
 static void check_descriptors(char *path, char *backend)
 {
     enum { CLIENTS = 20, FD_LIMIT = 16 };

@@ -341,7 +341,7 @@ static void mistakes(void)
     a.other = &b.co;
     turn();
     ends_with(&a, -EINVAL, 0);
-    CHECK(pirn_co_is_live(&b.co));                  /* who was named is none the worse */
+    CHECK(pirn_co_is_live(&b.co));                  /* b is unharmed */
     CHECK(pirn_co_wake(&b.co, 3) == 0);
     run();
     ends_with(&b, 3, 1);

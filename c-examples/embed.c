@@ -51,7 +51,7 @@ static void on_pipe(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t 
 
     CHECK((ready & PIRN_READ) != 0 && read(fd, &byte, 1) == 1);
     seen->bytes++;
-    /* a change the kernel has yet to hear of, whoever owns the wait */
+    /* the kernel must learn of this change, also if the application waits itself */
     CHECK(pirn_io_modify(loop, io, 0) == 0);
 }
 

@@ -62,8 +62,8 @@ static int take_line(struct stream *stream)
 }
 
 /* Value: 1 a line, 0 the peer has ended, -ETIMEDOUT, -EMSGSIZE, or the error of the connection. The
- * limit is for the whole line, so that a peer who sends a byte now and then gets no more time than
- * one who sends nothing. */
+ * limit is for the whole line, so that a peer that sends a byte now and then gets no more time than
+ * one that sends nothing. */
 static struct pirn_co_step read_line(struct pirn_co *co, void *user)
 {
     struct stream *stream = user;
@@ -210,7 +210,7 @@ static struct pirn_co_step session_body(struct pirn_co *co, void *user)
         }
     }
 out:
-    /* Best effort and never a wait: whoever leads here has no more claim to our time. */
+    /* Best effort and never a wait: this peer has had its time. */
     if (co->result == -ETIMEDOUT)
         (void)!send(stream->fd, "too slow, goodbye\n", 18, MSG_NOSIGNAL | MSG_DONTWAIT);
     else if (co->result == -EMSGSIZE)

@@ -1,4 +1,4 @@
-//! The table of I/O watchers: who waits for which fd.
+//! The table of I/O watchers: which watcher waits for which fd.
 //!
 //! A watcher is a slot of a slab, found by its handle in one step. To find the watchers of an fd
 //! the slots are chained in buckets by a hash of the fd; memory so follows the number of watchers,
@@ -33,7 +33,7 @@ pub(crate) use watcher::{
 };
 use watcher::{QUEUED, REASONS, UNREF, option};
 
-/// Whom an event of the backend concerns.
+/// Which watchers an event of the backend concerns.
 pub(crate) enum Concerns {
     /// The watchers of the fd.
     Watchers,
@@ -107,8 +107,8 @@ impl<'a> Watchers<'a> {
         }
     }
 
-    /// Take note of an event of the backend: it may have disarmed its entry. Returns whom the event
-    /// concerns.
+    /// Take note of an event of the backend: it may have disarmed its entry. Returns which
+    /// watchers the event concerns.
     #[inline]
     pub(crate) fn accept(&mut self, entry: Entry, found: u32) -> Concerns {
         let (id, is_disarmed) = (

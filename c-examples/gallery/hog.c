@@ -4,10 +4,10 @@
  * Shows: a fiber is never interrupted. One that computes for 300 ms delays everything that is due
  * during that time by up to 300 ms. The loop notices it (pirn_stats: the longest callback, and the
  * longest lag of a timer), and two hooks around each switch find out which fiber it is. Watch for:
- * the solutions differ. pirn_fiber_yield lets those run that are ready now. pirn_fiber_sleep of 0
- * lets the loop have a whole turn, which also reads the clock and asks the kernel: so timers and
- * sockets are served too. Work that cannot be divided belongs in a thread, as in ui_events.c. Next:
- * idle.c, for fibers that do nothing at all.
+ * the solutions differ. pirn_fiber_yield runs the fibers that are ready now. pirn_fiber_sleep of 0
+ * lets the loop make a whole turn, which also reads the clock and asks the kernel, so timers and
+ * sockets are served too. Run work that has no place for a yield in a thread, as ui_events.c does.
+ * Next: idle.c, for fibers that do nothing at all.
  *
  *     ./build/gallery/hog                          takes 2 seconds; with --self-test no time
  */

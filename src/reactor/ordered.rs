@@ -190,9 +190,11 @@ impl<B: Backend> Reactor<'_, B> {
         }
     }
 
-    /// After a wait: gives every watcher of every event's fd what was found, so that who joins
-    /// later is not served by it. Where that is made up for later there were none that shared an fd
-    /// when the wait ended: who does now has joined since, and gets nothing.
+    /// Record at every watcher of every event's fd what the wait has found, so that a watcher that
+    /// is added later is not called for it.
+    ///
+    /// `with_siblings` is false if the dispatch does this: no two watchers shared an fd when the
+    /// wait ended, so a second one was added since, and gets nothing.
     #[inline(never)]
     pub(super) fn mark_events(&mut self, with_siblings: bool) {
         for at in core::mem::replace(&mut self.turn.events, 0..0) {

@@ -131,7 +131,7 @@ impl<'a> Mailbox<'a> {
         let mut head = self.head.load(Ordering::Acquire);
         // Relaxed: an old tail only makes the compare-and-swap fail. It is never older than `head`,
         // which was loaded before: a ticket is reserved before it is published, and published
-        // before it is taken, so whoever has seen the head has seen the reservation. So the
+        // before it is taken, so a thread that has seen the head has seen the reservation. So the
         // difference below is a length, or more if head has moved on meanwhile.
         let mut tail = self.tail.load(Ordering::Relaxed);
         loop {

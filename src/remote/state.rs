@@ -1,4 +1,4 @@
-//! The state word: whether the loop sleeps, who is waking it, and what it was asked for.
+//! The state word: whether the loop sleeps, how many threads wake it, and what it was asked for.
 //!
 //! The flags and the number of wakers are one word, so that one atomic step can look at some and
 //! change others.
@@ -144,7 +144,7 @@ impl State {
 
     /// The state now, to be given to [`close_at`](Self::close_at); `None` if there is a waker.
     pub(super) fn snapshot(&self) -> Option<u32> {
-        // Acquire, with the Release in `waker_leaves`: the calls of those who left are over.
+        // Acquire, with the Release in `waker_leaves`: the calls of the wakers that left are over.
         Some(self.word.load(Ordering::Acquire)).filter(|state| *state < ONE_WAKER)
     }
 

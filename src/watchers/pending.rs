@@ -130,9 +130,9 @@ impl Watchers<'_> {
         self.pending.first != NONE
     }
 
-    /// Says that visits go up to those that are on the list now; who joins later waits for the next
-    /// turn. What they were fed becomes what was found for them, and so does what is always ready
-    /// at their file.
+    /// Limit the visits of this turn to the watchers that are on the list now. A watcher that joins
+    /// later waits for the next turn. What they were fed becomes what was found for them, and so
+    /// does what is always ready at their file.
     pub(crate) fn begin_turn(&mut self) {
         self.pending.end = self.pending.last;
         self.pending.cursor = NONE;

@@ -258,7 +258,7 @@ impl<'scope> Scope<'scope, '_> {
     fn join(&self) {
         while self.group.live.get() != 0 {
             let hub = self.hub.raw();
-            // SAFETY: the waiter of the one who calls, or NULL.
+            // SAFETY: the waiter of the caller, or NULL.
             let waiter = unsafe { waiter_of_caller(hub).as_ref() };
             let begun = waiter.map_or(-EDEADLK, |waiter| self.group.join(waiter, PIRN_FOREVER));
             // SAFETY: begun with that waiter.
@@ -313,7 +313,7 @@ impl Handle<'_> {
         let Some(hub) = (unsafe { self.fiber.hub_address().as_ref() }) else {
             return Err(Error::from_errno(EINVAL));
         };
-        // SAFETY: the waiter of the one who calls, or NULL.
+        // SAFETY: the waiter of the caller, or NULL.
         let begun = match unsafe { waiter_of_caller(hub).as_ref() } {
             Some(waiter) => self.fiber.join(waiter, nanoseconds(limit)),
             None => -EDEADLK,

@@ -1116,7 +1116,7 @@ mod threading {
         });
     }
 
-    /// Of the event: a set that is followed by a clear wakes all who wait.
+    /// Of the event: a set that is followed by a clear wakes all waiters.
     #[test]
     fn test_set_and_clear() {
         world!(hub, noted);

@@ -6,8 +6,8 @@
 )]
 //! Random scripts against the specification: actors, callers, futures and fibers mixed, wait with
 //! and without limits, are cancelled, dropped and end, queues are closed and barriers reset, in
-//! virtual time. After every step the objects are as the specification says, and nobody waits who
-//! could be served.
+//! virtual time. After every step the objects are as the specification says, and no actor waits
+//! that could be served.
 
 #[path = "support/specification.rs"]
 mod specification;
@@ -32,8 +32,8 @@ use support::{World, guarded};
 
 const ACTORS: usize = 8;
 
-/// These actors wait as futures do: they are told that the wait is over, and take the result later,
-/// or are dropped before.
+/// These actors wait as futures do: when the wait is over they are woken, and the script takes the
+/// result later, or drops the actor before.
 const DEFERRED: Range<usize> = 3..5;
 
 /// Actors from here on are fibers. Miri cannot switch stacks.
@@ -176,7 +176,7 @@ impl Drop for Objects {
     }
 }
 
-/// Who waits: a waiter with a callback, or a fiber that does what it is told.
+/// A waiter with a callback, or a fiber that follows the script.
 struct Actor {
     number: usize,
     waiter: *mut pirn_waiter,
@@ -421,7 +421,7 @@ impl Play {
         let number = self.random.index(ACTORS);
         let wait = self.wait();
         let timeout = self.timeout();
-        // Who waits with the mutex is likely to own it.
+        // A wait that needs the mutex is mostly made by its owner, if there is one.
         let has_lock = wait == (Wait::Notified { locked: true });
         let owner = self.specification.owner(0).filter(|_| has_lock);
         if let Some(owner) = owner {
@@ -443,7 +443,7 @@ impl Play {
     fn begin_of(&mut self, number: usize, wait: Wait, timeout: u64) -> c_int {
         let actor = Rc::clone(&self.actors[number]);
         if actor.is_fiber() {
-            // Those who are ready run before it.
+            // The actors that are ready run before it.
             self.turn(0);
         }
         let expected = self.specification.begin(number, wait, timeout);
@@ -576,12 +576,12 @@ impl Play {
         assert_eq!(unsafe { pirn_hub_verify(self.world.hub) }, 0);
     }
 
-    /// Everybody goes home: nothing is left behind in the hub.
+    /// Ends all actors. Nothing is left behind in the hub.
     fn end(self) {
         for actor in &self.actors {
             if actor.is_fiber() && !actor.is_parked.get() {
                 unsafe { pirn_waiter_cancel(actor.waiter, -ECANCELED) };
-                // Who takes a mutex back does so when its owner has gone.
+                // An actor that must lock its mutex again gets it when the owner has gone.
                 for mutex in self.objects.mutexes {
                     for owner in &self.actors {
                         while unsafe { pirn_mutex_unlock_by(mutex, owner.waiter) } == 0 {}

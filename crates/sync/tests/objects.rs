@@ -157,7 +157,7 @@ fn a_mutex_belongs_to_the_one_who_has_waited_longest_before_it_runs() {
         pirn_mutex_lock_start(*mutex, a.waiter(), EVER) => 0;
         pirn_mutex_lock_start(*mutex, b.waiter(), EVER) => PIRN_WAITS;
         pirn_mutex_unlock_by(*mutex, a.waiter()) => 0;
-        // It is b's, who has not run yet: nobody overtakes.
+        // It belongs to b, which has not run yet: no other waiter overtakes b.
         pirn_mutex_lock_start(*mutex, c.waiter(), 0) => -EAGAIN;
         pirn_mutex_lock_start(*mutex, a.waiter(), 0) => -EAGAIN;
         pirn_mutex_unlock_by(*mutex, a.waiter()) => -EPERM;
@@ -453,7 +453,7 @@ fn a_cancelled_waiter_does_not_take_the_units_with_it() {
     assert_eq!(value(&semaphore), 0);
 }
 
-/// NVIDIA/cccl 450: who releases and acquires again would starve the others.
+/// NVIDIA/cccl 450: a waiter that releases and acquires again would starve the others.
 #[test]
 fn who_releases_and_acquires_again_comes_last() {
     callers!(world: a, b);
@@ -710,7 +710,7 @@ fn a_party_that_leaves_breaks_the_barrier_until_it_is_reset() {
         pirn_barrier_wait_start(*barrier, c.waiter(), EVER) => -EPIPE;
         pirn_barrier_reset(*barrier) => 0;
         pirn_barrier_wait_start(*barrier, a.waiter(), EVER) => PIRN_WAITS;
-        // Those who wait when it is reset do so in vain.
+        // The waiters of that moment get an error.
         pirn_barrier_reset(*barrier) => 0;
         pirn_barrier_wait_start(*barrier, b.waiter(), EVER) => PIRN_WAITS;
     }
@@ -942,7 +942,7 @@ fn a_queue_that_is_drained_gives_what_it_has() {
     calls! { pirn_queue_get_start(*numbers.queue, b.waiter(), place, EVER) => -ESHUTDOWN; }
 }
 
-/// libdill 215: what somebody waits for is closed.
+/// libdill 215: an object with waiters is closed.
 #[test]
 fn closing_wakes_everybody_who_waits() {
     for how in [PIRN_QUEUE_DRAIN, PIRN_QUEUE_NOW] {

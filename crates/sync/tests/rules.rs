@@ -35,7 +35,7 @@ use pirn_wait::{
 use subject::{ALL, Make, Subject};
 use support::{Caller, World, guarded, named};
 
-/// Who waits first in a play. Those behind are callers.
+/// How the first waiter of a play waits. The waiters behind it are callers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
     Callback,
@@ -123,7 +123,7 @@ impl Stage {
         format!("{}, {:?}", self.subject.name(), self.way)
     }
 
-    /// The waiter of who waits first.
+    /// The first waiter.
     fn waiter(&self) -> *mut pirn_waiter {
         match self.way {
             Way::Callback => self.first.waiter(),
@@ -452,7 +452,7 @@ fn a_waiter_may_begin_its_next_wait_when_it_is_woken() {
     });
 }
 
-/// The program waits outside of fibers, and somebody stops its loop in the turn of the grant.
+/// The program waits outside of fibers, and its loop is stopped in the turn of the grant.
 #[test]
 #[cfg_attr(miri, ignore = "only fibers and programs stop a loop")]
 fn what_was_granted_stays_granted_when_the_loop_is_stopped_after_it() {

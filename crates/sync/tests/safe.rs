@@ -64,7 +64,7 @@ fn an_event_wakes_all_who_wait_and_stays_set() {
         assert_eq!(event.wait().try_now(), Err(Error::EAGAIN));
         sleep(hub, ns(5)).await.expect("it is over");
         event.set();
-        // Whoever waited passes, though it is clear again before they run.
+        // The waiters pass, though the event is clear again before they run.
         event.clear();
         sleep(hub, ns(5)).await.expect("it is over");
         assert_eq!(event.wait().within(ns(5)).await, Err(Error::ETIMEDOUT));
@@ -307,7 +307,7 @@ fn producers_and_consumers_wait_for_one_another() {
     assert_eq!(sum.get(), 45 + 1045);
 }
 
-/// Each item is dropped exactly once, whatever becomes of those who wait.
+/// Each item is dropped exactly once, whatever becomes of the waiters.
 #[test]
 fn items_are_neither_lost_nor_dropped_twice() {
     let world = World::new();
@@ -438,7 +438,7 @@ fn objects_end_while_forgotten_futures_wait_for_them() {
     for free in forgotten {
         free();
     }
-    // The loop cannot end properly, for those who wait are counted. It is no leak either.
+    // The loop cannot end properly, because it counts its waiters. Kept here, it is no leak.
     static KEPT: AtomicPtr<Rc<World>> = AtomicPtr::new(std::ptr::null_mut());
     KEPT.store(Box::into_raw(Box::new(world)), Ordering::Relaxed);
 }

@@ -225,7 +225,7 @@ impl pirn_port {
             .find(|waiter| waiter.word() as u32 & interest != 0)
     }
 
-    /// What somebody waits for.
+    /// The directions that have waiters.
     fn awaited(&self) -> u32 {
         let words = self.waiters.iter().map(|waiter| waiter.word() as u32);
         words.fold(0, |all, interest| all | interest)
@@ -249,7 +249,7 @@ impl pirn_port {
         let is_for_all = ready & (PIRN_ERROR | PIRN_HANGUP) != 0;
         let reader = self.first_for(ready & PIRN_READ);
         let writer = self.first_for(ready & PIRN_WRITE);
-        // What nobody waits for is not watched until somebody waits for it again.
+        // A direction without waiters is not watched until a wait for it begins again.
         let mut unwanted = 0;
         if reader.is_none() {
             unwanted |= ready & PIRN_READ;

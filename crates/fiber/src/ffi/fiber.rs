@@ -208,7 +208,7 @@ pub unsafe extern "C" fn pirn_fiber_join(
     let Some(hub) = (unsafe { fiber.hub_address().as_ref() }) else {
         return -ENOENT;
     };
-    // SAFETY: NULL, or the waiter of the one who calls.
+    // SAFETY: NULL, or the waiter of the caller.
     let begun = match unsafe { waiter_of_caller(hub).as_ref() } {
         None => -EDEADLK,
         Some(waiter) => fiber.join(waiter, timeout_ns),

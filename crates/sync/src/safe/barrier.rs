@@ -15,7 +15,7 @@ use crate::end_all;
 pub struct Barrier<'h> {
     hub: &'h Hub,
     barrier: pirn_barrier,
-    // Those who wait are in a list of the barrier.
+    // Waiters are in a list of the barrier.
     _pinned: PhantomPinned,
 }
 
@@ -43,7 +43,8 @@ impl<'h> Barrier<'h> {
         Wait::new(self.get_ref().hub, BarrierWait { barrier: self })
     }
 
-    /// Makes the barrier as it was at first. Those who wait get [`EPIPE`](pirn::Error::EPIPE).
+    /// Resets the barrier to its first state. The present waiters get
+    /// [`EPIPE`](pirn::Error::EPIPE).
     pub fn reset(&self) {
         // SAFETY: a barrier in use.
         unsafe { pirn_barrier_reset(self.address()) };
@@ -66,7 +67,7 @@ impl<'h> Barrier<'h> {
 
 impl Drop for Barrier<'_> {
     fn drop(&mut self) {
-        // Whoever waits still was leaked.
+        // A waiter that is still in the list belongs to a future that was leaked.
         let this = &*self;
         end_all(&this.barrier.waiters, -ECANCELED);
     }

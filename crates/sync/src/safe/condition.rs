@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "C functions are called for a pinned object")]
-//! A condition: those who wait for a notification.
+//! A condition: programs wait until another program notifies them.
 
 use core::cell::Cell;
 use core::ffi::c_int;
@@ -14,7 +14,7 @@ use super::mutex::Guard;
 use crate::condition::{pirn_condition, pirn_condition_notify, pirn_condition_wait_start};
 use crate::end_all;
 
-/// Those who wait for a notification.
+/// Lets programs wait until another program notifies them.
 ///
 /// Nobody else runs between two waits. So a program that looks at something and then waits misses
 /// no notification in between, and needs no mutex for that:
@@ -27,7 +27,7 @@ use crate::end_all;
 pub struct Condition<'h> {
     hub: &'h Hub,
     condition: pirn_condition,
-    // Those who wait are in a list of the condition.
+    // Waiters are in a list of the condition.
     _pinned: PhantomPinned,
 }
 
@@ -82,15 +82,15 @@ impl<'h> Condition<'h> {
         Ok(guard)
     }
 
-    /// Notifies those who have waited longest, `count` at most. Who comes later is not notified.
-    /// Returns how many were.
+    /// Notifies the waiters that have waited longest, `count` at most. A wait that begins later is
+    /// not notified. Returns how many waiters were notified.
     pub fn notify(&self, count: u32) -> u32 {
         let condition = (&raw const self.condition).cast_mut();
         // SAFETY: a condition in use.
         unsafe { pirn_condition_notify(condition, count) }.unsigned_abs()
     }
 
-    /// Notifies all who wait. Returns how many did.
+    /// Notifies all waiters. Returns how many were notified.
     pub fn notify_all(&self) -> u32 {
         self.notify(u32::MAX)
     }
@@ -98,7 +98,7 @@ impl<'h> Condition<'h> {
 
 impl Drop for Condition<'_> {
     fn drop(&mut self) {
-        // Whoever waits still was leaked.
+        // A waiter that is still in the list belongs to a future that was leaked.
         let this = &*self;
         end_all(&this.condition.waiters, -ECANCELED);
     }

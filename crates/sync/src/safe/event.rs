@@ -17,7 +17,7 @@ use crate::event::{
 pub struct Event<'h> {
     hub: &'h Hub,
     event: pirn_event,
-    // Those who wait are in a list of the event.
+    // Waiters are in a list of the event.
     _pinned: PhantomPinned,
 }
 
@@ -36,7 +36,7 @@ impl<'h> Event<'h> {
         Wait::new(self.get_ref().hub, EventWait { event: self })
     }
 
-    /// Sets the event. All who wait now are woken, even if it is cleared before they run.
+    /// Sets the event. All present waiters are woken, even if the event is cleared before they run.
     pub fn set(&self) {
         // SAFETY: an event in use.
         unsafe { pirn_event_set(self.address()) };
@@ -61,7 +61,7 @@ impl<'h> Event<'h> {
 
 impl Drop for Event<'_> {
     fn drop(&mut self) {
-        // Whoever waits still was leaked.
+        // A waiter that is still in the list belongs to a future that was leaked.
         let this = &*self;
         end_all(&this.event.waiters, -ECANCELED);
     }

@@ -13,7 +13,7 @@
 //! let room = rooms.acquire(1).try_now()?;                     // anywhere
 //! ```
 //!
-//! Objects are pinned: those who wait are in lists of the object, which therefore must not move.
+//! Objects are pinned: their waiters are in lists of the object, which therefore must not move.
 
 mod barrier;
 mod condition;

@@ -1,5 +1,5 @@
-#![expect(unsafe_code, reason = "the value is reached by who holds the lock")]
-//! A mutex: a value that one has at a time.
+#![expect(unsafe_code, reason = "the holder of the lock reaches the value")]
+//! A mutex: a value that one program uses at a time.
 
 use core::cell::UnsafeCell;
 use core::ffi::c_int;
@@ -11,11 +11,11 @@ use pirn_wait::{Hub, Result, Start, Wait, pirn_waiter, result};
 use super::semaphore::Semaphore;
 use crate::semaphore::{pirn_semaphore_acquire_start, pirn_semaphore_release};
 
-/// A value that one has at a time, across waits. Between two waits nobody else runs, so that a
-/// `Cell` or a `RefCell` does where the value is not held while its owner waits.
+/// A value that one program uses at a time, across waits. Between two waits no other program of the
+/// hub runs, so a `Cell` or a `RefCell` is enough for a value that is not held during a wait.
 ///
-/// The lock is handed over to the one who has waited longest, before that runs. It belongs to the
-/// guard and not to a task or a fiber: to lock it twice waits for ever.
+/// The lock is handed over to the waiter that has waited longest, before that waiter runs. The lock
+/// belongs to the guard and not to a task or a fiber: locking it twice waits for ever.
 pub struct Mutex<'h, T> {
     // One unit, which is the lock.
     lock: Semaphore<'h>,

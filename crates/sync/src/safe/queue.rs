@@ -42,7 +42,7 @@ struct Entry<T> {
 
 /// A queue of at most `N` items, which are in the queue itself.
 ///
-/// Those who wait are served in the order in which they came, whatever the order of the items.
+/// Waiters are served first come, first served. The order of the queue is the order of its items.
 pub struct Queue<'h, T, const N: usize> {
     hub: &'h Hub,
     order: Order,
@@ -50,7 +50,7 @@ pub struct Queue<'h, T, const N: usize> {
     is_ready: Cell<bool>,
     queue: UnsafeCell<MaybeUninit<pirn_queue>>,
     entries: UnsafeCell<[MaybeUninit<Entry<T>>; N]>,
-    // Those who wait are in lists of the queue.
+    // Waiters are in lists of the queue.
     _pinned: PhantomPinned,
 }
 
@@ -172,7 +172,7 @@ impl<T, const N: usize> Drop for Queue<'_, T, N> {
         if self.is_ready.get() {
             // SAFETY: it was in use, hence pinned, and is not moved while it is dropped.
             let this = unsafe { Pin::new_unchecked(&*self) };
-            // Whoever waits still was leaked.
+            // A waiter that is still in the list belongs to a future that was leaked.
             this.close();
             // SAFETY: made by `address`.
             unsafe { &*this.address() }.end_joiners();

@@ -16,7 +16,7 @@ use crate::semaphore::{pirn_semaphore, pirn_semaphore_acquire_start, pirn_semaph
 pub struct Semaphore<'h> {
     hub: &'h Hub,
     semaphore: pirn_semaphore,
-    // Those who wait are in a list of the semaphore.
+    // Waiters are in a list of the semaphore.
     _pinned: PhantomPinned,
 }
 
@@ -79,7 +79,7 @@ impl<'h> Semaphore<'h> {
 
 impl Drop for Semaphore<'_> {
     fn drop(&mut self) {
-        // Whoever waits still was leaked.
+        // A waiter that is still in the list belongs to a future that was leaked.
         let this = &*self;
         end_all(&this.semaphore.waiters, -ECANCELED);
     }

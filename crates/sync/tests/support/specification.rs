@@ -90,7 +90,7 @@ pub struct Queue {
 pub struct Specification {
     pub log: Vec<String>,
     pub now: u64,
-    /// Actors that take the results of their waits when they are told to, as futures do.
+    /// Actors that are woken and take the results of their waits later, as futures do.
     pub deferred: Range<usize>,
     states: Vec<State>,
     ready: VecDeque<usize>,
@@ -179,7 +179,7 @@ impl Specification {
         self.queues[queue].items.len() - self.queues[queue].claims
     }
 
-    /// Nobody waits who could be served.
+    /// True if no actor waits that could be served.
     pub fn is_just(&self) -> bool {
         let units = |actor: &usize| match self.states[*actor] {
             State::Waiting(Wait::Units(units), _) => units,
@@ -209,7 +209,7 @@ impl Specification {
     /// What a function that ends in `_start` returns.
     pub fn begin(&mut self, actor: usize, wait: Wait, timeout: u64) -> i32 {
         if !self.is_idle(actor) {
-            // Who does not own the mutex is told so first.
+            // That the mutex belongs to another is checked first.
             if wait == (Wait::Notified { locked: true }) && self.owner(0) != Some(actor) {
                 return -EPERM;
             }
@@ -453,7 +453,7 @@ impl Specification {
         }
     }
 
-    /// It is dropped, and so is what it owns.
+    /// Drops the actor, and all that it owns.
     pub fn die(&mut self, actor: usize) {
         self.drop(actor);
         while let Some(mutex) = self.held[actor].front().copied() {
@@ -463,7 +463,7 @@ impl Specification {
         }
     }
 
-    /// Everybody who is ready runs. Those who take later are told.
+    /// Runs the actors that are ready. Futures are woken, and take their results later.
     pub fn run(&mut self) {
         while let Some(actor) = self.ready.pop_front() {
             if self.deferred.contains(&actor) {
@@ -474,7 +474,7 @@ impl Specification {
         }
     }
 
-    /// One who takes later takes the result of its wait, if that is over.
+    /// Takes the result of a future's wait, if the wait is over.
     pub fn take(&mut self, actor: usize) -> Option<i32> {
         let state = self.states[actor];
         if !matches!(state, State::Ready(..) | State::BackReady(..)) {

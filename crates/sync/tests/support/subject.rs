@@ -21,7 +21,7 @@ pub trait Subject {
     fn start_null(&self, waiter: *mut pirn_waiter) -> c_int;
     /// Makes what one waiter waits for, or all.
     fn grant(&self);
-    /// True if `grant` is for all who wait.
+    /// True if `grant` is for all waiters.
     fn is_for_all(&self) -> bool {
         false
     }
@@ -90,7 +90,7 @@ impl Subject for Event {
     }
     fn grant(&self) {
         assert_eq!(unsafe { pirn_event_set(self.event) }, 0);
-        // Whoever waits now passes, though it is clear again before they run.
+        // The present waiters pass, though the event is clear again before they run.
         assert_eq!(unsafe { pirn_event_clear(self.event) }, 0);
     }
     fn is_for_all(&self) -> bool {

@@ -17,7 +17,7 @@ use super::wakers;
 use crate::hub::pirn_hub;
 use crate::waiter::{PIRN_WAITS, pirn_waiter};
 
-/// What can be waited for: how a wait begins, and what it returns. For those who build objects.
+/// How a wait for an object begins, and what it returns. For code that builds objects.
 ///
 /// # Safety
 ///
@@ -60,7 +60,7 @@ pub struct Wait<'h, S: Start> {
 }
 
 impl<'h, S: Start> Wait<'h, S> {
-    /// For those who build objects: a wait without a time limit.
+    /// Makes a wait without a time limit. For code that builds objects.
     pub fn new(hub: &'h Hub, start: S) -> Self {
         let waiter = pirn_waiter::new(hub.address(), Some(on_wake), null_mut());
         waiter.set_deferred();

@@ -134,7 +134,7 @@ impl Drop for Claim<'_> {
     }
 }
 
-/// The one to whom a waker points.
+/// The cell to which a waker points.
 ///
 /// First in the struct, so that a pushed part leads to its cell.
 #[repr(C)]
@@ -180,16 +180,17 @@ impl Cell {
     }
 
     fn open(&self, hub: &pirn_hub) {
-        // Nobody reads it: the gate is closed.
+        // No thread reads it: the gate is closed.
         self.hub.set(hub);
-        // Release: who comes in sees the hub.
+        // Release: a thread that comes in sees the hub.
         self.gate.fetch_or(OPEN, Ordering::Release);
     }
 
-    /// From now on nobody comes in. Waits for those who are inside, which takes a few instructions.
+    /// Closes the gate to other threads. Waits for the threads inside, which takes a few
+    /// instructions.
     fn close(&self) {
         self.gate.fetch_and(!OPEN, Ordering::Relaxed);
-        // Acquire: what those did who were inside has happened before.
+        // Acquire: all that those threads did inside has happened before.
         while self.gate.load(Ordering::Acquire) >= INSIDE {
             spin();
         }
