@@ -43,6 +43,9 @@ fn fake<'a>(event_loop: *mut pirn_loop) -> &'a Fake {
 
 const LOOP: *mut pirn_loop = std::ptr::null_mut();
 
+/// Later than any test: a hub without a deadline sets its timer so.
+const NEVER: u64 = 1 << 60;
+
 pub fn init() -> *mut pirn_loop {
     let fake = Fake {
         core: RefCell::default(),
@@ -110,7 +113,8 @@ impl Fake {
 
     fn next_deadline(&self) -> Option<u64> {
         let core = self.core.borrow();
-        core.timers.iter().map(|timer| timer.at).min()
+        let deadlines = core.timers.iter().map(|timer| timer.at);
+        deadlines.filter(|at| *at < NEVER).min()
     }
 
     fn goes_on(&self) -> bool {
@@ -143,10 +147,12 @@ impl Fake {
             if !fake.is_busy() && !fake.goes_on() {
                 return PIRN_DONE;
             }
-            if !fake.is_busy()
-                && let Some(next) = fake.next_deadline()
-            {
-                super::NOW.set(next.max(super::NOW.get()));
+            if !fake.is_busy() {
+                match fake.next_deadline() {
+                    Some(next) => super::NOW.set(next.max(super::NOW.get())),
+                    // What ends the wait is another thread.
+                    None => std::thread::yield_now(),
+                }
             }
             fake.dispatch();
             if std::mem::take(&mut fake.core.borrow_mut().is_stopped) {
