@@ -219,7 +219,7 @@ uint32_t pirn_version(void);
  * a 32-bit machine.
  */
 #ifdef PIRN_HOST_ONLY
-#define PIRN_STORAGE_BASE (size_t)(sizeof(void *) == 8 ? 1584 : 1072)
+#define PIRN_STORAGE_BASE (size_t)(sizeof(void *) == 8 ? 1584 : 1080)
 #else
 #define PIRN_STORAGE_BASE (size_t)3584
 #endif

@@ -304,7 +304,7 @@ impl<'a, W: Wake> Shared<'a, W> {
     }
 
     /// Takes the bits that were raised since the last call. Loop thread.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_raised(&self) -> u64 {
         self.raised.take()
     }
@@ -315,11 +315,19 @@ impl<'a, W: Wake> Shared<'a, W> {
         self.state.take_stop()
     }
 
-    /// Returns where the mailbox ends now, and how many messages are in it: a turn takes those
-    /// before that end. Loop thread.
+    /// The tail of the mailbox, if there may be messages before it. Loop thread.
     #[inline]
-    pub(crate) fn snapshot_end(&self) -> (Ticket, usize) {
-        let end = self.mailbox.end();
+    pub(crate) fn snapshot_tail(&self) -> Option<usize> {
+        // Relaxed, both, as in `has_posts`.
+        let tail = self.mailbox.tail.load(Ordering::Relaxed);
+        (self.mailbox.head.load(Ordering::Relaxed) != tail).then_some(tail)
+    }
+
+    /// Returns where the mailbox ended when its tail was that, and how many messages are in it
+    /// before that end: a turn takes these. Loop thread.
+    #[inline]
+    pub(crate) fn end_at(&self, tail: usize) -> (Ticket, usize) {
+        let end = self.mailbox.end_at(tail);
         let length = end.0.wrapping_sub(self.mailbox.next());
         self.mailbox.note_length(length);
         (end, length)

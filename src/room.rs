@@ -62,6 +62,7 @@ impl<'a, T> Room<'a, T> {
 
 impl<T: FilledWithOnes> Room<'_, T> {
     /// Makes one more value valid, with all bits set. `None` if there is no room.
+    #[inline(always)]
     pub(crate) fn grow(&mut self) -> Option<&mut T> {
         if self.valid == self.capacity {
             return None;

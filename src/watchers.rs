@@ -244,7 +244,7 @@ impl<'a> Watchers<'a> {
 
     /// Adds `one` to each count that a watcher with these options is part of: 1, or `u32::MAX`,
     /// which takes 1 away.
-    #[inline]
+    #[inline(always)]
     fn count(&mut self, options: u16, one: u32) {
         if options & UNREF == 0 {
             self.referenced_count = self.referenced_count.wrapping_add(one);

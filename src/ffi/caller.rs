@@ -57,7 +57,7 @@ impl Caller<'static> for CCaller {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn call_posts(&mut self) {
         let caller = self.reactor().posts_caller();
         // SAFETY: null, or `call_posts` below, which `pirn_remote_post` has left.

@@ -34,8 +34,6 @@ pub(super) struct Head {
     /// The thread that is running the loop.
     #[cfg(all(debug_assertions, linux_backend))]
     pub(super) runner: super::running::Runner,
-    /// As given to `pirn_init`: `PIRN_MEASURE`, `PIRN_TAKE`, `PIRN_NO_FORK_CHECK`. Never changes.
-    pub(super) flags: u32,
     pub(super) reactor: CReactor,
     /// The function that dispatches with hooks. `pirn_hook_add` stores it here, so that a program
     /// without hooks does not link it.
@@ -49,6 +47,8 @@ pub(super) struct Head {
     /// changes both, and the capacities.
     pub(super) tables: (*mut u8, usize),
     pub(super) capacity: Capacity,
+    /// As given to `pirn_init`: `PIRN_MEASURE`, `PIRN_TAKE`, `PIRN_NO_FORK_CHECK`. Never changes.
+    pub(super) flags: u32,
 }
 
 /// True if the loop's pointers into its block are those that `pirn_init` wrote. Their right values

@@ -18,7 +18,7 @@ pub const PIRN_STORAGE_BASE: usize = if cfg!(not(host_only)) {
 };
 
 /// The value that the header defines with `PIRN_HOST_ONLY`.
-pub(super) const HOST_ONLY_BASE: usize = if POINTER == 8 { 1584 } else { 1072 };
+pub(super) const HOST_ONLY_BASE: usize = if POINTER == 8 { 1584 } else { 1080 };
 
 /// The result of `PIRN_STORAGE_SIZE` in C, computed from the sizes of the Rust types. `None` on
 /// overflow.

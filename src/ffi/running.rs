@@ -123,6 +123,7 @@ pub(super) unsafe fn idle(r#loop: *mut pirn_loop) -> Result<()> {
 /// # Safety
 ///
 /// A live loop, on its thread.
+#[inline(always)]
 pub(super) unsafe fn check_idle(r#loop: *mut pirn_loop) -> Result<()> {
     let here = 0u8;
     // SAFETY: a live loop. The word is atomic and only ever borrowed shared.

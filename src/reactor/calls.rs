@@ -86,8 +86,9 @@ pub(crate) fn call_tasks<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
 #[inline(never)]
 pub(crate) fn call_posts<'a, C: Caller<'a> + ?Sized>(caller: &mut C) {
     let shared = caller.reactor().shared;
+    let end = caller.reactor().begin_posts();
     loop {
-        let batch = caller.reactor().next_posts();
+        let batch = caller.reactor().next_posts(end);
         if batch.is_empty() {
             break;
         }

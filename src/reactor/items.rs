@@ -14,7 +14,7 @@ use super::Reactor;
 use super::state::{Due, ORDERED, POSTS, READY, Stage, TASKS, TIMERS};
 use crate::backend::{Backend, Entry};
 use crate::callback::Callback;
-use crate::remote;
+use crate::remote::{self, BURST, Ticket};
 use crate::time::Instant;
 use crate::timers;
 use crate::token::Token;
@@ -69,14 +69,14 @@ impl<'a, B: Backend> Reactor<'a, B> {
     }
 
     /// Charges one more callback, if it may be started.
-    #[inline]
+    #[inline(always)]
     fn may_call(&mut self) -> bool {
         self.budget.take_one() || self.may_call_timed()
     }
 
     /// This kind has nothing more to call: leave it, and give back the call that `may_call` has
     /// charged.
-    #[inline]
+    #[inline(always)]
     fn exhausted(&mut self, kind: Due) {
         self.turn.due &= !kind;
         self.budget.give_back(1);
@@ -219,16 +219,24 @@ impl<'a, B: Backend> Reactor<'a, B> {
 
     // ---- posts from other threads ----
 
-    /// The places of the next posts of the turn, one at a time where each callback is timed; they
+    /// Begins or continues to hand over the posts of the turn, which are those before the ticket.
+    #[inline]
+    pub(super) fn begin_posts(&mut self) -> Ticket {
+        let (end, length) = self.shared.end_at(self.turn.posts_tail);
+        self.turn.had_burst |= length >= BURST;
+        end
+    }
+
+    /// The places of the next posts before `end`, one at a time where each callback is timed; they
     /// are charged. Empty if there are no more, or at the limit.
     #[inline(always)]
-    pub(super) fn next_posts(&mut self) -> &'a [remote::Entry] {
+    pub(super) fn next_posts(&mut self, end: Ticket) -> &'a [remote::Entry] {
         if self.turn.due & POSTS == 0 || !self.may_call() {
             return &[];
         }
         // One is charged, and where each callback is timed no more are left.
         let most = self.budget.left().saturating_add(1);
-        let batch = self.shared.batch(self.turn.posts_end, most);
+        let batch = self.shared.batch(end, most);
         match batch.len() {
             0 => self.exhausted(POSTS),
             count => self.budget.take(count as u32 - 1),

@@ -98,9 +98,9 @@ impl Limit {
 pub(crate) struct Reactor<'a, B: Backend> {
     turn: Turn,
     shared: &'a Shared<'a, B::Waker>,
+    set: Set,
     watchers: Watchers<'a>,
     budget: Budget,
-    set: Set,
     /// The process that the loop belongs to; 0 if that is not checked; [`FORKED`] in a forked
     /// child.
     owner: u32,
@@ -109,10 +109,10 @@ pub(crate) struct Reactor<'a, B: Backend> {
     raised: Raised<B>,
     pollable: Pollable<B>,
     timer_code: Option<TimerCode<B>>,
+    block_size: u32,
     tasks: Tasks<'a>,
     pub(crate) backend: B,
     stats: Stats,
-    block_size: u32,
     timers: Timers<'a>,
 }
 

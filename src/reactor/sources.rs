@@ -23,6 +23,7 @@ impl<B: Backend> Reactor<'_, B> {
 
     /// Reads the clock into the turn's time. If the clock goes back, it is treated as standing
     /// still.
+    #[inline(always)]
     pub(crate) fn update(&mut self) -> Instant {
         self.turn.now = self.turn.now.max(self.backend.now());
         self.turn.now_is_stale = false;

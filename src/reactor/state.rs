@@ -5,7 +5,6 @@ use core::ops::Range;
 
 use super::Reactor;
 use crate::backend::Backend;
-use crate::remote::Ticket;
 use crate::slab::NONE;
 use crate::time::{Duration, Instant};
 
@@ -68,8 +67,8 @@ pub(super) struct Turn {
     pub(super) events: Range<u32>,
     /// True if the last turn with posts had so many that the next wait lets others gather first.
     pub(super) had_burst: bool,
-    /// Posts before this ticket belong to this turn.
-    pub(super) posts_end: Ticket,
+    /// The tail of the mailbox when the turn began: posts before it belong to this turn.
+    pub(super) posts_tail: usize,
     /// The turn's time. Read it only through [`Reactor::now`].
     pub(super) now: Instant,
     /// True if a wait has ended since the clock was last read.
@@ -88,7 +87,7 @@ impl Turn {
             found_count: 0,
             events: 0..0,
             had_burst: false,
-            posts_end: Ticket::default(),
+            posts_tail: 0,
             now,
             now_is_stale: false,
         }

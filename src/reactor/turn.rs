@@ -14,7 +14,6 @@ use super::unwind::OnUnwind;
 use super::{Ended, Reactor};
 use crate::backend::Backend;
 use crate::error::Result;
-use crate::remote::BURST;
 use crate::time::{Duration, Instant};
 use crate::watchers::Hook;
 
@@ -223,8 +222,9 @@ impl<B: Backend> Reactor<'_, B> {
         if self.tasks.begin() {
             self.turn.due |= TASKS;
         }
-        if self.shared.has_posts() {
-            self.begin_posts();
+        if let Some(tail) = self.shared.snapshot_tail() {
+            self.turn.posts_tail = tail;
+            self.turn.due |= POSTS;
         }
         let raised = self.shared.take_raised();
         if raised != 0 {
@@ -252,16 +252,6 @@ impl<B: Backend> Reactor<'_, B> {
         if let Some(deadline) = self.timers.collect(now) {
             self.turn.due |= TIMERS;
             self.stats.longest_lag_ns = self.stats.longest_lag_ns.max((now - deadline).0);
-        }
-    }
-
-    #[inline(never)]
-    fn begin_posts(&mut self) {
-        let (end, length) = self.shared.snapshot_end();
-        if length > 0 {
-            self.turn.posts_end = end;
-            self.turn.had_burst = length >= BURST;
-            self.turn.due |= POSTS;
         }
     }
 
@@ -299,6 +289,8 @@ impl<B: Backend> Reactor<'_, B> {
             if !self.tasks.is_empty() {
                 self.turn.due |= TASKS;
             }
+            // The places of the posts that were called.
+            self.shared.end_batch();
             self.end_dispatch();
         } else if was_in_hook {
             self.on_change();
@@ -352,13 +344,14 @@ impl<B: Backend> Reactor<'_, B> {
     }
 
     /// True if there is anything to call: the rest of a turn, tasks, posts or raised bits.
+    #[inline(always)]
     pub(super) fn has_work(&self) -> bool {
         self.is_unfinished() || self.has_queued() || self.shared.has_work()
     }
 
     /// True if there are tasks in the loop's own queue, or raised bits with a handler that were
     /// taken from `shared`.
-    #[inline]
+    #[inline(always)]
     fn has_queued(&self) -> bool {
         !self.tasks.is_empty() || self.raised.due() != 0
     }

@@ -257,7 +257,7 @@ impl<'a> Mailbox<'a> {
     }
 
     /// True if the next message is there to be taken.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_published(&self) -> bool {
         self.entries()
             .get(self.index())
@@ -291,12 +291,14 @@ impl<'a> Mailbox<'a> {
     pub(super) fn end(&self) -> Ticket {
         // Relaxed: a reservation that this misses belongs to a later turn, and before it sleeps the
         // loop looks at the entries themselves.
-        let tail = self.tail.load(Ordering::Relaxed);
-        if tail.wrapping_sub(self.next()) >= CLOSED_DISTANCE {
-            Ticket(tail.wrapping_sub(CLOSED_DISTANCE))
-        } else {
-            Ticket(tail)
-        }
+        self.end_at(self.tail.load(Ordering::Relaxed))
+    }
+
+    /// As [`end`](Self::end), when `tail` was that.
+    #[inline]
+    pub(super) fn end_at(&self, tail: usize) -> Ticket {
+        let is_closed = tail.wrapping_sub(self.next()) >= CLOSED_DISTANCE;
+        Ticket(tail.wrapping_sub(if is_closed { CLOSED_DISTANCE } else { 0 }))
     }
 
     /// Messages reserved and not taken.
@@ -314,6 +316,7 @@ impl<'a> Mailbox<'a> {
     }
 
     /// The entry that many places behind the next to be taken.
+    #[inline(always)]
     fn queued(&self, place: usize) -> Option<&'a Entry> {
         let entries = self.entries();
         let index = self.index().wrapping_add(place);

@@ -30,3 +30,10 @@ pub(super) fn take_all<W: Wake>(shared: &Shared<'_, W>, end: Ticket) -> Vec<usiz
         }
     }
 }
+
+impl<'a, W: Wake> Shared<'a, W> {
+    /// Where the mailbox ends now, and how many messages are in it, as a turn finds it.
+    pub(super) fn snapshot_end(&self) -> (Ticket, usize) {
+        self.end_at(self.mailbox.tail.load(Ordering::Relaxed))
+    }
+}

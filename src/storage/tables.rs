@@ -46,6 +46,7 @@ impl LayoutCursor {
 
 impl LayoutCursor {
     /// Returns the region of the backend's area for `io` watchers.
+    #[inline(always)]
     fn area_region(&mut self, io: u32) -> Region<MaybeUninit<u64>> {
         let base = self.region(AREA_BASE_WORDS as u32);
         let words = (u64::from(io) * AREA_PER_IO as u64).div_ceil(size_of::<u64>() as u64);
@@ -158,6 +159,7 @@ impl<'a> Tables<'a> {
     /// # Safety
     ///
     /// The `size` bytes from `memory` are writable and lent for 'a to the result alone.
+    #[inline(always)]
     pub(crate) unsafe fn divide(memory: *mut u8, size: usize, capacity: Capacity) -> Option<Self> {
         let skipped = skipped(memory);
         let (block, size) = (memory.wrapping_add(skipped), size.saturating_sub(skipped));

@@ -176,6 +176,7 @@ impl Watcher {
     }
 
     /// What it listens to: 0 while it is paused.
+    #[inline(always)]
     pub(crate) fn mask(&self) -> u16 {
         mask_of(u32::from(self.interest))
     }

@@ -18,7 +18,7 @@ static uint64_t elsewhere[sizeof block / 8];
 static uint32_t the_backend;
 
 /* By how much a block is smaller that is declared with PIRN_HOST_ONLY. */
-#define LESS_FOR_HOST_ONLY (PIRN_STORAGE_BASE - (sizeof(void *) == 8 ? 1584 : 1072))
+#define LESS_FOR_HOST_ONLY (PIRN_STORAGE_BASE - (sizeof(void *) == 8 ? 1584 : 1080))
 
 static struct pirn_loop *const NOT_WRITTEN = (struct pirn_loop *)(void *)&the_backend;
 
