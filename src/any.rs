@@ -56,7 +56,9 @@ macro_rules! backends {
                 }
             }
 
-            fn any_waker(&self, asks: bool) -> AnyWaker<H::Waker> {
+            /// Returns a handle with which other threads end a wait. If `asks` is true, the handle
+            /// checks whether this process is a forked child.
+            pub(crate) fn waker(&self, asks: bool) -> AnyWaker<H::Waker> {
                 match self {
                     $($(#[$has])* AnyBackend::$name(backend, _) => {
                         AnyWaker::Fd(backend.waker(asks), PhantomData)
@@ -238,6 +240,11 @@ impl<H: Host> Backend for AnyBackend<'_, H> {
     }
 
     #[inline]
+    fn expect_timeouts(&mut self) {
+        delegate!(self, backend => backend.expect_timeouts())
+    }
+
+    #[inline]
     fn event(&self, at: u32) -> Option<(Entry, u32)> {
         delegate!(self, backend => backend.event(at))
     }
@@ -253,10 +260,6 @@ impl<H: Host> Backend for AnyBackend<'_, H> {
 
     fn take_over(&mut self) -> Result<()> {
         delegate!(self, backend => backend.take_over())
-    }
-
-    fn waker(&self, asks: bool) -> Self::Waker {
-        self.any_waker(asks)
     }
 
     fn pollable_fd(&mut self) -> Result<i32> {

@@ -120,6 +120,11 @@ pub(crate) trait Backend: Clock {
     /// events. `EINTR` is not an error but a wait that found nothing.
     fn wait(&mut self, timeout: Duration, report: impl FnMut(i32, u32) -> u32) -> Result<u32>;
 
+    /// Called before the first wait with a timeout that is neither `ZERO` nor `FOREVER`. A backend
+    /// may leave the code for such waits in itself here: then a program that never waits like that
+    /// does not contain it.
+    fn expect_timeouts(&mut self) {}
+
     /// Returns one event of the last wait, by its index from 0 on: the entry and its readiness.
     fn event(&self, at: u32) -> Option<(Entry, u32)> {
         let _ = at;
@@ -141,10 +146,6 @@ pub(crate) trait Backend: Clock {
     /// In a forked child: replaces the kernel object that ends a wait by a new one under the same
     /// fd number, and drops the pollable fd. `rebuild` follows.
     fn take_over(&mut self) -> Result<()>;
-
-    /// Returns a handle with which other threads end a wait. If `asks` is true, the handle checks
-    /// whether this process is a forked child.
-    fn waker(&self, asks: bool) -> Self::Waker;
 
     /// Returns the fd that is readable whenever a wait would return immediately, also when the
     /// alarm is due. `EOPNOTSUPP` if the backend has none.

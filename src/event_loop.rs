@@ -26,7 +26,7 @@ use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
 
 use crate::any::AnyBackend;
-use crate::backend::{Backend, BackendKind, Clock};
+use crate::backend::{BackendKind, Clock};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::reactor::Ended;
@@ -151,7 +151,7 @@ impl<'s, C, H: Host> Loop<'s, C, H> {
     ///
     /// As [`run`](Self::run).
     pub fn run_until(&mut self, deadline: Instant, context: &mut C) -> Result<Ended> {
-        self.with_context(context, |raw| turn::run(raw, deadline))
+        self.with_context(context, |raw| turn::run_until(raw, deadline))
     }
 
     /// Make one turn: wait at most `timeout`, call what is due, and return how many callbacks were

@@ -5,7 +5,7 @@ use core::ffi::{c_int, c_void};
 use core::mem::offset_of;
 
 use crate::atomic::AtomicUsize;
-use crate::backend::{Backend, BackendKind};
+use crate::backend::BackendKind;
 use crate::error::{Error, Result};
 use crate::reactor::Reactor;
 use crate::storage::{Block, Capacity};

@@ -70,7 +70,7 @@ pub unsafe extern "C" fn pirn_run(r#loop: *mut pirn_loop) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_run_until(r#loop: *mut pirn_loop, deadline_ns: u64) -> c_int {
     // SAFETY: passed on.
-    ended(unsafe { calling(r#loop, |face| turn::run(face, Instant(deadline_ns))) })
+    ended(unsafe { calling(r#loop, |face| turn::run_until(face, Instant(deadline_ns))) })
 }
 
 /// Make one turn.

@@ -57,6 +57,10 @@ impl<'a, H: Host> HostBackend<'a, H> {
             ready: records_of(area),
         }
     }
+
+    pub(crate) fn waker(&self, _asks: bool) -> HostWaker<H::Waker> {
+        HostWaker(self.host.waker())
+    }
 }
 
 impl<'a, H: Host> MoveTo<'a> for HostBackend<'a, H> {
@@ -126,9 +130,5 @@ impl<H: Host> Backend for HostBackend<'_, H> {
 
     fn take_over(&mut self) -> Result<()> {
         Ok(())
-    }
-
-    fn waker(&self, _asks: bool) -> HostWaker<H::Waker> {
-        HostWaker(self.host.waker())
     }
 }

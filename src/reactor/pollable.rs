@@ -25,6 +25,7 @@ impl<B: Backend> Reactor<'_, B> {
     /// arrives. The loop's own fds are not counted.
     pub(crate) fn wait_foreign(&mut self, timeout: Duration) -> Result<u32> {
         self.check_fork()?;
+        self.backend.expect_timeouts();
         let mut found = self.wait(timeout)?;
         if found > 0 {
             let own = self.own_events();

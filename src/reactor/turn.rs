@@ -21,7 +21,17 @@ use crate::watchers::Hook;
 /// remove.
 const NAP: Duration = Duration::from_millis(1);
 
-/// Makes turns until the loop is stopped, nothing keeps it going, or the deadline has passed.
+/// As [`run`], with a deadline.
+pub(crate) fn run_until<'a, C: Caller<'a> + ?Sized>(
+    caller: &mut C,
+    deadline: Instant,
+) -> Result<Ended> {
+    caller.reactor().backend.expect_timeouts();
+    run(caller, deadline)
+}
+
+/// Makes turns until the loop is stopped, nothing keeps it going, or the deadline has passed, which
+/// is `NEVER` unless [`run_until`] calls this.
 pub(crate) fn run<'a, C: Caller<'a> + ?Sized>(caller: &mut C, deadline: Instant) -> Result<Ended> {
     loop {
         let reactor = caller.reactor();
@@ -39,6 +49,7 @@ pub(crate) fn run<'a, C: Caller<'a> + ?Sized>(caller: &mut C, deadline: Instant)
 /// Makes one turn.
 pub(crate) fn turn<'a, C: Caller<'a> + ?Sized>(caller: &mut C, limit: Duration) -> Result<u32> {
     caller.reactor().check_fork()?;
+    caller.reactor().backend.expect_timeouts();
     turn_here(caller, limit)
 }
 
@@ -245,6 +256,7 @@ impl<B: Backend> Reactor<'_, B> {
             time_to_next: |reactor| reactor.time_to_timer(),
         });
         self.pollable.timers_start_quietly = self.pollable.update.is_none();
+        self.backend.expect_timeouts();
     }
 
     fn collect_timers(&mut self) {

@@ -1,6 +1,6 @@
 //! The epoll backend.
 
-mod pwait2;
+mod pwait;
 mod record;
 mod wait;
 
@@ -13,8 +13,9 @@ use rustix::time::{
 };
 
 use self::record::{Record, records_of, user_data};
+use self::wait::FetchWithin;
 use super::clock::{find_vdso, monotonic};
-use super::fd::borrow;
+use super::fd::{borrow, lend};
 use super::wake::{self, FdWaker};
 use super::{error, timespec};
 use crate::backend::{
@@ -34,6 +35,7 @@ const OWN: Entry = Entry {
 /// many, up to the most.
 const FIRST_SUSPICION: u32 = 4;
 const MOST_REPEATS: u32 = 1024;
+
 pub(crate) struct Epoll<'a> {
     set: OwnedFd,
     /// Holds the set, and is what the application has; only once it asked for the fd. A foreign
@@ -46,8 +48,9 @@ pub(crate) struct Epoll<'a> {
     /// entry that could not be deleted is told from those of the next one of the same watcher.
     last: u32,
     records: &'a mut [Record],
-    /// True until the kernel has refused `epoll_pwait2`.
-    has_pwait2: bool,
+    /// How it is waited with a timeout that is neither zero nor for ever. `None` until there is such
+    /// a wait.
+    fetch_within: Option<FetchWithin>,
     /// What the first record of the last wait was of, and how many waits in a row that was.
     front: Entry,
     repeats: u32,
@@ -67,14 +70,18 @@ impl<'a> Epoll<'a> {
             alarm: None,
             last: NOT_IN_SET,
             records,
-            has_pwait2: true,
+            fetch_within: None,
             front: OWN,
             repeats: 0,
         };
         add_own(&epoll.set, &epoll.wake)?;
         // Tried, not assumed: a container may let the set be made and not be waited for.
-        epoll.wait(Duration::ZERO, |_, _| 0)?;
+        epoll.fetch(Duration::ZERO)?;
         Ok(epoll)
+    }
+
+    pub(crate) fn waker(&self, asks: bool) -> FdWaker {
+        FdWaker::new(&self.wake, asks)
     }
 
     #[inline]
@@ -103,7 +110,7 @@ impl<'a> Epoll<'a> {
     #[inline]
     fn put(&self, source: &Source, backend_id: u32) -> io::Result<()> {
         epoll::add(
-            &self.set,
+            lend(&self.set),
             borrow(source.fd),
             user_data(Entry {
                 slot: source.slot,
@@ -121,7 +128,7 @@ impl<'a> Epoll<'a> {
             slot: source.slot,
             backend_id: source.backend_id | if is_disarmed { DISARMED } else { 0 },
         });
-        epoll::modify(&self.set, borrow(source.fd), data, flags)
+        epoll::modify(lend(&self.set), borrow(source.fd), data, flags)
     }
 
     /// A new entry in the place of one that cannot be modified because it is exclusive; or of one
@@ -136,7 +143,7 @@ impl<'a> Epoll<'a> {
 
     #[inline(never)]
     fn delete(&self, source: &Source) -> io::Result<()> {
-        epoll::delete(&self.set, borrow(source.fd))
+        epoll::delete(lend(&self.set), borrow(source.fd))
     }
 
     /// What the core is to know of a file that the kernel does not take into a set (EPERM): it is
@@ -172,12 +179,19 @@ fn create() -> Result<OwnedFd> {
 /// Edge triggered and never read: every write to the eventfd is a new edge, and so is every time
 /// the timerfd rings.
 fn add_own(set: &OwnedFd, fd: &OwnedFd) -> Result<()> {
-    epoll::add(set, fd, user_data(OWN), EventFlags::IN | EventFlags::ET).map_err(error)
+    epoll::add(
+        lend(set),
+        lend(fd),
+        user_data(OWN),
+        EventFlags::IN | EventFlags::ET,
+    )
+    .map_err(error)
 }
 
 /// Puts a set into the outer one, which is readable while the set is.
+#[inline(always)]
 fn enclose(outer: &OwnedFd, set: &OwnedFd) -> Result<()> {
-    epoll::add(outer, set, user_data(OWN), EventFlags::IN).map_err(error)
+    epoll::add(lend(outer), lend(set), user_data(OWN), EventFlags::IN).map_err(error)
 }
 
 impl<'a> MoveTo<'a> for Epoll<'a> {
@@ -274,6 +288,13 @@ impl Backend for Epoll<'_> {
     }
 
     #[inline]
+    fn expect_timeouts(&mut self) {
+        if self.fetch_within.is_none() {
+            self.fetch_within = Some(wait::FIRST_CHOICE);
+        }
+    }
+
+    #[inline]
     fn event(&self, at: u32) -> Option<(Entry, u32)> {
         let record = self.records.get(at as usize)?;
         Some((record.entry(), record.found))
@@ -317,10 +338,6 @@ impl Backend for Epoll<'_> {
         wake::renew(&mut self.wake)?;
         (self.alarm, self.outer) = (None, None);
         Ok(())
-    }
-
-    fn waker(&self, asks: bool) -> FdWaker {
-        FdWaker::new(&self.wake, asks)
     }
 
     fn pollable_fd(&mut self) -> Result<i32> {
@@ -387,7 +404,6 @@ impl Backend for Epoll<'_> {
 //   kernel with epoll has (2.6.16). Pinned by `auto_takes_the_best_that_works`.
 // - The kernel may end a wait late by a thousandth of its timeout, by 0.1 s at most, and by five
 //   times that if the process is niced (fs/select.c, `select_estimate_accuracy`): see `on_time`.
-// - rustix would turn a wait beyond 2^31 ms into epoll_pwait2: `LONGEST_WAIT` keeps below.
 
 const _: () = {
     assert!(

@@ -62,6 +62,10 @@ impl<'a> Poll<'a> {
         Ok(poll)
     }
 
+    pub(crate) fn waker(&self, asks: bool) -> FdWaker {
+        FdWaker::new(&self.wake, asks)
+    }
+
     fn put(&mut self, fd: i32, asked: u16) -> Result<()> {
         *self.records.get_mut(self.used).ok_or(Error::ENOSPC)? = Record {
             fd,
@@ -227,10 +231,6 @@ impl Backend for Poll<'_> {
 
     fn take_over(&mut self) -> Result<()> {
         wake::renew(&mut self.wake)
-    }
-
-    fn waker(&self, asks: bool) -> FdWaker {
-        FdWaker::new(&self.wake, asks)
     }
 }
 

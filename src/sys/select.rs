@@ -62,6 +62,10 @@ impl<'a> Select<'a> {
         Ok(select)
     }
 
+    pub(crate) fn waker(&self, asks: bool) -> FdWaker {
+        FdWaker::new(&self.wake, asks)
+    }
+
     fn add_own(&mut self) -> Result<()> {
         let fd = self.wake.as_raw_fd();
         if fd >= self.range {
@@ -378,10 +382,6 @@ impl Backend for Select<'_> {
 
     fn take_over(&mut self) -> Result<()> {
         wake::renew(&mut self.wake)
-    }
-
-    fn waker(&self, asks: bool) -> FdWaker {
-        FdWaker::new(&self.wake, asks)
     }
 }
 

@@ -58,8 +58,8 @@ pub(super) fn records_of(area: &mut [MaybeUninit<u64>]) -> &mut [Record] {
     records
 }
 
-/// The same as the kernel's call takes it.
-#[inline]
+/// The same as rustix takes it.
+#[cfg(not(linux_pwait2))]
 pub(super) fn events_of(records: &mut [Record]) -> &mut [Event] {
     // SAFETY: both are the kernel's plain record of integers, of one size as asserted above; the
     // first of `records_of` is aligned to a word, and so to what an `Event` is. The borrow goes on.

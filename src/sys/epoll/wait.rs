@@ -1,16 +1,13 @@
 //! The waits of the epoll backend.
 
-use rustix::event::epoll;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::AsRawFd;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{self, Errno};
 
 use super::Epoll;
-use super::pwait2::pwait2;
-use super::record::events_of;
+use super::pwait::{pwait, pwait2};
 use crate::error::Result;
 use crate::sys::error;
-use crate::sys::fd::borrow;
+use crate::sys::fd::lend;
 use crate::sys::timespec;
 use crate::time::Duration;
 
@@ -24,68 +21,63 @@ const MOST_DELAY: u64 = 100 * MILLISECOND;
 /// Nanoseconds in a millisecond.
 const MILLISECOND: u64 = 1_000_000;
 
+/// Waits at most so long, which is neither zero nor for ever.
+pub(super) type FetchWithin = for<'r, 'a> fn(&'r mut Epoll<'a>, Duration) -> Result<u32>;
+
+/// In nanoseconds, until the kernel has refused that.
+pub(super) const FIRST_CHOICE: FetchWithin = |epoll, timeout| epoll.fetch_in_nanoseconds(timeout);
+
 impl Epoll<'_> {
     /// One wait in the kernel.
     #[inline(always)]
     pub(super) fn fetch(&mut self, timeout: Duration) -> Result<u32> {
-        // The two that need no arithmetic, and are the most frequent.
-        match timeout {
-            Duration::ZERO => self.fetch_in_milliseconds(Some(0)),
-            Duration::FOREVER => self.fetch_in_milliseconds(None),
-            _ => self.fetch_within(timeout),
+        match (timeout, self.fetch_within) {
+            (Duration::FOREVER, _) => self.fetch_for(-1),
+            (Duration::ZERO, _) | (_, None) => self.fetch_for(0),
+            (_, Some(fetch_within)) => fetch_within(self, timeout),
+        }
+    }
+
+    fn fetch_in_nanoseconds(&mut self, timeout: Duration) -> Result<u32> {
+        match pwait2(&self.set, self.records, on_time(timeout)) {
+            Ok(count) => Ok(count),
+            Err(Errno::INTR) => Ok(0),
+            // Whatever it is refused for: the calls below report what is wrong.
+            Err(_) => {
+                self.fetch_within = Some(|epoll, timeout| epoll.fetch_in_milliseconds(timeout));
+                self.fetch_in_milliseconds(timeout)
+            }
         }
     }
 
     #[inline(never)]
-    fn fetch_within(&mut self, timeout: Duration) -> Result<u32> {
-        if self.has_pwait2 {
-            match pwait2(&self.set, self.records, on_time(timeout)) {
-                Ok(count) => return Ok(count),
-                Err(Errno::INTR) => return Ok(0),
-                // Whatever it is refused for: the calls below report what is wrong.
-                Err(_) => self.has_pwait2 = false,
-            }
-        }
+    fn fetch_in_milliseconds(&mut self, timeout: Duration) -> Result<u32> {
         // Rounded down: what is left is waited for in the next turn, exactly.
-        let milliseconds = timeout.0 / MILLISECOND;
+        let milliseconds = (timeout.0 / MILLISECOND).min(LONGEST_WAIT);
         if milliseconds == 0 {
             // epoll_pwait knows no less than a millisecond; but an epoll fd can be polled, and
             // ppoll counts nanoseconds.
-            let mut fds = [PollFd::from_borrowed_fd(
-                borrow(self.set.as_raw_fd()),
-                PollFlags::IN,
-            )];
-            if found(poll(&mut fds, timespec(timeout).as_ref()))? == 0 {
+            let mut fds = [PollFd::from_borrowed_fd(lend(&self.set), PollFlags::IN)];
+            let ready = poll(&mut fds, timespec(timeout).as_ref());
+            if found(ready.map(|count| count as u32))? == 0 {
                 return Ok(0);
             }
         }
-        self.fetch_in_milliseconds(Some(milliseconds))
+        self.fetch_for(milliseconds as i32)
     }
 
-    /// Waits for so many milliseconds, or for ever.
+    /// Waits for so many milliseconds, or for ever if they are negative.
     #[inline]
-    fn fetch_in_milliseconds(&mut self, timeout: Option<u64>) -> Result<u32> {
-        // rustix makes milliseconds of it again.
-        let timeout = timeout.map(|milliseconds| {
-            let milliseconds = milliseconds.min(LONGEST_WAIT);
-            Timespec {
-                tv_sec: (milliseconds / 1000) as _,
-                tv_nsec: (milliseconds % 1000 * MILLISECOND) as _,
-            }
-        });
-        found(epoll::wait(
-            borrow(self.set.as_raw_fd()),
-            events_of(self.records),
-            timeout.as_ref(),
-        ))
+    fn fetch_for(&mut self, milliseconds: i32) -> Result<u32> {
+        found(pwait(&self.set, self.records, milliseconds))
     }
 }
 
 /// How many fds a wait has found. `EINTR` is an empty wait.
-#[inline]
-fn found(result: io::Result<usize>) -> Result<u32> {
+#[inline(always)]
+fn found(result: io::Result<u32>) -> Result<u32> {
     match result {
-        Ok(count) => Ok(count as u32),
+        Ok(count) => Ok(count),
         Err(Errno::INTR) => Ok(0),
         Err(errno) => Err(error(errno)),
     }
