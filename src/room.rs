@@ -24,22 +24,30 @@ pub(crate) unsafe trait FilledWithOnes {}
 unsafe impl FilledWithOnes for u32 {}
 // SAFETY: an integer.
 unsafe impl FilledWithOnes for u64 {}
+// SAFETY: an integer.
+unsafe impl FilledWithOnes for usize {}
 // SAFETY: need not be valid at all.
 unsafe impl<T> FilledWithOnes for MaybeUninit<T> {}
 
-/// Room for values, as a slice of those that are valid.
+/// Room for values, as a slice of those that are valid: at most 2^32 - 1, as all that is counted in
+/// a loop.
 pub(crate) struct Room<'a, T> {
     first: NonNull<T>,
-    valid: usize,
-    capacity: usize,
+    valid: u32,
+    capacity: u32,
     lent: PhantomData<&'a mut [T]>,
+}
+
+/// As many of the places as a room can count.
+fn count_of(places: usize) -> u32 {
+    u32::try_from(places).unwrap_or(u32::MAX)
 }
 
 impl<'a, T> Room<'a, T> {
     /// Makes empty room of memory.
     pub(crate) fn new(memory: &'a mut [MaybeUninit<T>]) -> Self {
         Room {
-            capacity: memory.len(),
+            capacity: count_of(memory.len()),
             first: NonNull::from(memory).cast(),
             valid: 0,
             lent: PhantomData,
@@ -48,7 +56,12 @@ impl<'a, T> Room<'a, T> {
 
     /// How many values there can be.
     pub(crate) fn capacity(&self) -> usize {
-        self.capacity
+        self.capacity as usize
+    }
+
+    /// Lets there be no more than `most` values. Before the first is made.
+    pub(crate) fn limit(&mut self, most: usize) {
+        self.capacity = self.capacity.min(count_of(most));
     }
 
     /// Where the values are, those that are not valid yet included. Of a room that something has
@@ -56,7 +69,7 @@ impl<'a, T> Room<'a, T> {
     #[cfg(feature = "ffi")]
     pub(crate) fn place(&self) -> *const [T] {
         let count = self.capacity.max(self.valid);
-        core::ptr::slice_from_raw_parts(self.first.as_ptr(), count)
+        core::ptr::slice_from_raw_parts(self.first.as_ptr(), count as usize)
     }
 }
 
@@ -68,7 +81,7 @@ impl<T: FilledWithOnes> Room<'_, T> {
             return None;
         }
         // SAFETY: inside the memory of `new`, since it is below the capacity.
-        let place = unsafe { self.first.add(self.valid) };
+        let place = unsafe { self.first.add(self.valid as usize) };
         // SAFETY: writable and lent for 'a, as `new` was given it by a mutable reference.
         unsafe { place.write_bytes(u8::MAX, 1) };
         self.valid += 1;
@@ -77,7 +90,7 @@ impl<T: FilledWithOnes> Room<'_, T> {
 
     /// Makes values valid until there are `count`, as far as there is room.
     pub(crate) fn grow_to(&mut self, count: usize) {
-        while self.valid < count && self.grow().is_some() {}
+        while (self.valid as usize) < count && self.grow().is_some() {}
     }
 }
 
@@ -88,7 +101,7 @@ impl<T> Deref for Room<'_, T> {
     fn deref(&self) -> &[T] {
         // SAFETY: the first `valid` values of the memory of `new`, which is lent for 'a to this
         // room alone, were made valid by `grow`; the borrow is that of the room.
-        unsafe { core::slice::from_raw_parts(self.first.as_ptr(), self.valid) }
+        unsafe { core::slice::from_raw_parts(self.first.as_ptr(), self.valid as usize) }
     }
 }
 
@@ -96,7 +109,7 @@ impl<T> DerefMut for Room<'_, T> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut [T] {
         // SAFETY: as above, and the room is borrowed mutably.
-        unsafe { core::slice::from_raw_parts_mut(self.first.as_ptr(), self.valid) }
+        unsafe { core::slice::from_raw_parts_mut(self.first.as_ptr(), self.valid as usize) }
     }
 }
 
@@ -104,7 +117,7 @@ impl<T> DerefMut for Room<'_, T> {
 impl<'a, T> From<&'a mut [T]> for Room<'a, T> {
     fn from(slice: &'a mut [T]) -> Self {
         Room {
-            capacity: slice.len(),
+            capacity: count_of(slice.len()),
             first: NonNull::from(slice).cast(),
             valid: 0,
             lent: PhantomData,

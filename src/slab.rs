@@ -2,7 +2,8 @@
 //!
 //! A slot's generation is odd while it is in use and even while it is free, so one comparison tells
 //! a live handle from a stale one, and a made-up handle cannot name a free slot. Free slots are
-//! chained, the last one freed first out: it is the one still in the cache.
+//! chained, the last one freed first out: it is the one still in the cache. A slot is written for
+//! the first time when all in front of it are in use.
 
 use crate::error::{Error, Result};
 use crate::room::{FilledWithOnes, Room};
@@ -32,8 +33,8 @@ pub(crate) struct Slab<'a, T> {
 }
 
 impl<'a, T: Slot + FilledWithOnes> Slab<'a, T> {
-    /// Takes over `slots`, at most 2^32 - 1 of them, all free and none written yet. Their
-    /// generations are counted from `seed`, which is even.
+    /// Takes over `slots`, all free: none is written before [`make_room`](Self::make_room) needs
+    /// it. Their generations are counted from `seed`, which is even.
     pub(crate) fn new(slots: impl Into<Room<'a, T>>, seed: u32) -> Self {
         Slab {
             slots: slots.into(),
@@ -41,28 +42,6 @@ impl<'a, T: Slot + FilledWithOnes> Slab<'a, T> {
             used: 0,
             peak: 0,
             fresh: seed,
-        }
-    }
-
-    /// Puts all slots that were never in use on the free chain, behind all others and in order: a
-    /// first use then costs no more than any other. O(slots).
-    pub(crate) fn fill(&mut self) {
-        let mut last = NONE;
-        let mut index = self.free;
-        while let Some(slot) = self.slots.get(index as usize) {
-            (last, index) = (index, slot.link());
-        }
-        let generation = self.fresh;
-        let mut index = self.slots.len() as u32;
-        while let Some(slot) = self.slots.grow() {
-            slot.set_generation(generation);
-            slot.set_link(NONE);
-            match self.slots.get_mut(last as usize) {
-                Some(last) => last.set_link(index),
-                None => self.free = index,
-            }
-            last = index;
-            index += 1;
         }
     }
 
@@ -121,10 +100,16 @@ impl<'a, T: Slot + FilledWithOnes> Slab<'a, T> {
         self.peak
     }
 
+    /// True if a slot is on the free chain.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.free != NONE
+    }
+
     /// Puts a slot that was never in use on the free chain, if that is empty and there is one.
     #[inline]
     pub(crate) fn make_room(&mut self) {
-        if self.free == NONE {
+        if !self.has_room() {
             self.add_slot();
         }
     }

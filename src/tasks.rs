@@ -14,14 +14,16 @@
 //!   first post on. The queue contains consecutive numbers, beginning with that of its oldest
 //!   entry, so it finds a task by a subtraction. A task needs only its two words of memory.
 //!
-//! The ring is `slots`. The queue consists of the `used` slots from `head` on, up to before `tail`,
-//! around the end of the ring. Indices wrap by a comparison, so any capacity is possible without a
-//! division.
+//! The ring is `slots`, of which the first lap makes one valid after the other: there is always a
+//! valid one at `tail`, unless there is no room. The queue consists of the `used` slots from `head`
+//! on, up to before `tail`, around the end of the ring. Indices wrap by a comparison, so any
+//! capacity is possible without a division.
 
 use static_assertions::const_assert;
 
 use crate::callback::Callback;
 use crate::error::{Error, Result};
+use crate::room::Room;
 use crate::token::Token;
 
 /// The largest capacity of a queue: twice that number still fits into a `u32`.
@@ -32,9 +34,9 @@ pub(crate) struct Slot(Option<Callback>);
 
 const_assert!(size_of::<Slot>() == 2 * size_of::<usize>());
 
-impl Slot {
-    /// An unused place.
-    pub(crate) const EMPTY: Slot = Slot(None);
+/// Makes one more slot valid: an unused place. False if there is no room.
+fn add_slot(slots: &mut Room<'_, Slot>) -> bool {
+    slots.grow().map(|slot| slot.0 = None).is_some()
 }
 
 /// Tasks are numbered modulo 2^63, because a handle has 63 bits for the number.
@@ -58,7 +60,7 @@ fn number_of(token: Token) -> Option<u64> {
 
 /// The loop's own task queue. Only one thread uses it, so nothing here is atomic.
 pub(crate) struct Tasks<'a> {
-    slots: &'a mut [Slot],
+    slots: Room<'a, Slot>,
     /// The index of the oldest entry, and the index for the next one.
     head: u32,
     tail: u32,
@@ -77,10 +79,10 @@ pub(crate) struct Tasks<'a> {
 impl<'a> Tasks<'a> {
     /// Makes an empty queue of at most 2^31 `slots`. Tasks are numbered from `seed` on, so that
     /// handles of an earlier loop in the same memory are stale.
-    pub(crate) fn new(slots: &'a mut [Slot], seed: u32) -> Self {
-        let capacity = slots.len().min(MAX_CAPACITY);
-        let slots = slots.get_mut(..capacity).unwrap_or_default();
-        slots.fill_with(|| Slot::EMPTY);
+    pub(crate) fn new(slots: impl Into<Room<'a, Slot>>, seed: u32) -> Self {
+        let mut slots = slots.into();
+        slots.limit(MAX_CAPACITY);
+        add_slot(&mut slots);
         Tasks {
             slots,
             head: 0,
@@ -105,13 +107,25 @@ impl<'a> Tasks<'a> {
             Some(place) if self.used < capacity => place.0 = Some(callback),
             _ => return Err(self.refuse()),
         }
-        self.tail = if slot + 1 == capacity { 0 } else { slot + 1 };
+        self.tail = if slot + 1 == capacity {
+            self.end_lap()
+        } else {
+            slot + 1
+        };
         self.next = self.next.wrapping_add(1);
         self.used += 1;
         if self.used > self.peak {
             self.peak = self.used;
         }
         Ok(token)
+    }
+
+    /// Returns what comes after the last valid slot: a new one if there is room, else the first.
+    #[cold]
+    #[inline(never)]
+    fn end_lap(&mut self) -> u32 {
+        let next = self.slots.len() as u32;
+        if add_slot(&mut self.slots) { next } else { 0 }
     }
 
     #[cold]
@@ -235,15 +249,17 @@ impl<'a> Tasks<'a> {
     }
 
     /// Moves the queue into `slots`, into which it [fits](Self::fits). Not during a batch.
-    pub(crate) fn move_to(&mut self, slots: &'a mut [Slot]) {
-        let capacity = slots.len().min(MAX_CAPACITY);
-        let slots = slots.get_mut(..capacity).unwrap_or_default();
-        slots.fill_with(|| Slot::EMPTY);
-        for (place, slot) in slots.iter_mut().enumerate().take(self.used as usize) {
-            let index = self.wrap(self.head, place as u32);
-            if let Some(old) = self.slots.get_mut(index as usize) {
+    pub(crate) fn move_to(&mut self, slots: impl Into<Room<'a, Slot>>) {
+        let mut slots = slots.into();
+        slots.limit(MAX_CAPACITY);
+        add_slot(&mut slots);
+        for place in 0..self.used {
+            let index = self.wrap(self.head, place);
+            let old = self.slots.get_mut(index as usize);
+            if let (Some(slot), Some(old)) = (slots.last_mut(), old) {
                 core::mem::swap(slot, old);
             }
+            add_slot(&mut slots);
         }
         self.slots = slots;
         self.head = 0;
@@ -262,7 +278,7 @@ impl<'a> Tasks<'a> {
     }
 
     pub(crate) fn capacity(&self) -> u32 {
-        self.slots.len() as u32
+        self.slots.capacity() as u32
     }
 
     /// The largest number of places in use at the same time, including those of cancelled tasks:
@@ -279,16 +295,16 @@ impl<'a> Tasks<'a> {
     /// The address of the slots.
     #[cfg(feature = "ffi")]
     pub(crate) fn place(&self) -> *const [Slot] {
-        core::ptr::from_ref(&*self.slots)
+        self.slots.place()
     }
 
     /// True if the counts agree with the slots. For `verify`: O(n).
     pub(crate) fn is_sound(&self) -> bool {
-        let capacity = self.capacity();
-        if self.used > capacity
+        let length = self.slots.len() as u32;
+        if self.used > length
             || self.turn > self.used
             || self.peak < self.used
-            || (self.head != 0 && self.head >= capacity)
+            || (self.head != 0 && self.head >= length)
         {
             return false;
         }
@@ -310,13 +326,13 @@ impl<'a> Tasks<'a> {
     }
 
     /// Returns the index `distance` places after `index`, around the end of the ring. Both are at
-    /// most the capacity, so the sum cannot overflow, and one subtraction is enough.
+    /// most its length, so the sum cannot overflow, and one subtraction is enough.
     #[inline]
     fn wrap(&self, index: u32, distance: u32) -> u32 {
-        let capacity = self.slots.len() as u32;
+        let length = self.slots.len() as u32;
         let sum = index.wrapping_add(distance);
-        if sum >= capacity {
-            sum.wrapping_sub(capacity)
+        if sum >= length {
+            sum.wrapping_sub(length)
         } else {
             sum
         }
@@ -333,7 +349,7 @@ mod tests {
     use super::*;
 
     fn slots(count: usize) -> Vec<Slot> {
-        (0..count).map(|_| Slot::EMPTY).collect()
+        (0..count).map(|_| Slot(None)).collect()
     }
 
     /// A callback told from others by its user word.
@@ -368,7 +384,7 @@ mod tests {
     fn every_capacity_holds_exactly_that_many() {
         for capacity in [0, 1, 2, 3, 4, 7, 8, 100] {
             let mut slots = slots(capacity);
-            let mut tasks = Tasks::new(&mut slots, 0);
+            let mut tasks = Tasks::new(&mut slots[..], 0);
             for round in 0..3 {
                 for n in 0..capacity {
                     assert!(
@@ -391,7 +407,7 @@ mod tests {
     fn order_is_kept_around_the_end_of_the_ring() {
         for capacity in 1..9 {
             let mut slots = slots(capacity);
-            let mut tasks = Tasks::new(&mut slots, 0);
+            let mut tasks = Tasks::new(&mut slots[..], 0);
             let mut next = 0;
             let mut expected = 0;
             for step in 0..100 {
@@ -412,7 +428,7 @@ mod tests {
     #[test]
     fn a_refused_push_changes_nothing() {
         let mut slots = slots(2);
-        let mut tasks = Tasks::new(&mut slots, 0);
+        let mut tasks = Tasks::new(&mut slots[..], 0);
         let first = tasks.push(callback(1)).unwrap();
         tasks.push(callback(2)).unwrap();
         assert_eq!(tasks.push(callback(3)), Err(Error::EAGAIN));
@@ -427,7 +443,7 @@ mod tests {
     #[test]
     fn a_task_pushed_by_a_task_waits_for_the_next_turn() {
         let mut slots = slots(1);
-        let mut tasks = Tasks::new(&mut slots, 0);
+        let mut tasks = Tasks::new(&mut slots[..], 0);
         tasks.push(callback(1)).unwrap();
         tasks.begin();
         assert_eq!(next(&mut tasks).map(number), Some(1));
@@ -439,7 +455,7 @@ mod tests {
     #[test]
     fn nothing_is_popped_before_a_turn_begins() {
         let mut slots = slots(2);
-        let mut tasks = Tasks::new(&mut slots, 0);
+        let mut tasks = Tasks::new(&mut slots[..], 0);
         tasks.push(callback(1)).unwrap();
         assert_eq!(next(&mut tasks), None);
         assert_eq!(tasks.len(), 1);
@@ -450,7 +466,7 @@ mod tests {
     #[test]
     fn batch_outlives_what_is_taken_back_in_it() {
         let mut slots = slots(4);
-        let mut tasks = Tasks::new(&mut slots, 0);
+        let mut tasks = Tasks::new(&mut slots[..], 0);
         for n in 0..4 {
             tasks.push(callback(n)).unwrap();
         }
@@ -472,7 +488,7 @@ mod tests {
     #[test]
     fn a_cancelled_task_does_not_run() {
         let mut slots = slots(4);
-        let mut tasks = Tasks::new(&mut slots, 0);
+        let mut tasks = Tasks::new(&mut slots[..], 0);
         let handles: Vec<_> = (0..4).map(|n| tasks.push(callback(n)).unwrap()).collect();
         assert_eq!(tasks.cancel(handles[0]), Ok(()));
         assert_eq!(tasks.cancel(handles[2]), Ok(()));
@@ -485,7 +501,7 @@ mod tests {
     #[test]
     fn a_handle_is_stale_once_its_task_runs_or_is_cancelled() {
         let mut slots = slots(3);
-        let mut tasks = Tasks::new(&mut slots, 0);
+        let mut tasks = Tasks::new(&mut slots[..], 0);
         let first = tasks.push(callback(1)).unwrap();
         let second = tasks.push(callback(2)).unwrap();
         tasks.push(callback(3)).unwrap();
@@ -501,7 +517,7 @@ mod tests {
     #[test]
     fn made_up_handles_are_refused() {
         let mut slots = slots(2);
-        let mut tasks = Tasks::new(&mut slots, 0);
+        let mut tasks = Tasks::new(&mut slots[..], 0);
         let live = tasks.push(callback(1)).unwrap();
         for made_up in [
             Token::default(),
@@ -538,7 +554,7 @@ mod tests {
     #[test]
     fn a_cancelled_place_is_freed_when_the_queue_reaches_it() {
         let mut slots = slots(2);
-        let mut tasks = Tasks::new(&mut slots, 0);
+        let mut tasks = Tasks::new(&mut slots[..], 0);
         tasks.push(callback(1)).unwrap();
         let newest = tasks.push(callback(2)).unwrap();
         tasks.cancel(newest).unwrap();
@@ -554,7 +570,7 @@ mod tests {
     #[test]
     fn nothing_waits_when_all_are_cancelled() {
         let mut slots = slots(2);
-        let mut tasks = Tasks::new(&mut slots, 0);
+        let mut tasks = Tasks::new(&mut slots[..], 0);
         let only = tasks.push(callback(1)).unwrap();
         tasks.cancel(only).unwrap();
         assert!(tasks.is_empty() && tasks.is_sound());
@@ -564,7 +580,7 @@ mod tests {
     #[test]
     fn take_hands_back_tasks_of_every_turn() {
         let mut slots = slots(4);
-        let mut tasks = Tasks::new(&mut slots, 0);
+        let mut tasks = Tasks::new(&mut slots[..], 0);
         tasks.push(callback(1)).unwrap();
         let second = tasks.push(callback(2)).unwrap();
         tasks.begin();
@@ -581,7 +597,7 @@ mod tests {
     #[test]
     fn numbers_come_round_without_passing_zero() {
         let mut slots = slots(2);
-        let mut tasks = Tasks::new(&mut slots, 0);
+        let mut tasks = Tasks::new(&mut slots[..], 0);
         tasks.next = NUMBERS;
         let last = tasks.push(callback(1)).unwrap();
         assert_eq!((last.slot, last.generation), (u32::MAX, u32::MAX));
@@ -595,7 +611,7 @@ mod tests {
     #[test]
     fn a_moved_queue_keeps_its_order_and_its_handles() {
         let (mut few, mut many, fewer) = (slots(4), slots(9), slots(2));
-        let mut tasks = Tasks::new(&mut few, 0);
+        let mut tasks = Tasks::new(&mut few[..], 0);
         for n in 0..3 {
             tasks.push(callback(n)).unwrap();
         }
@@ -604,7 +620,7 @@ mod tests {
         let handles: Vec<Token> = (3..7).map(|n| tasks.push(callback(n)).unwrap()).collect();
         assert_eq!(tasks.cancel(handles[1]), Ok(()));
         assert!(!tasks.fits(fewer.len()));
-        tasks.move_to(&mut many);
+        tasks.move_to(&mut many[..]);
         assert!(tasks.is_sound());
         assert_eq!(tasks.cancel(handles[1]), Err(Error::ENOENT));
         assert_eq!(tasks.cancel(handles[2]), Ok(()));
@@ -616,8 +632,8 @@ mod tests {
     #[test]
     fn handles_of_an_earlier_queue_in_the_same_memory_are_stale() {
         let mut slots = slots(2);
-        let old = Tasks::new(&mut slots, 1).push(callback(1)).unwrap();
-        let mut tasks = Tasks::new(&mut slots, 77);
+        let old = Tasks::new(&mut slots[..], 1).push(callback(1)).unwrap();
+        let mut tasks = Tasks::new(&mut slots[..], 77);
         assert!(tasks.is_empty() && tasks.is_sound());
         tasks.push(callback(2)).unwrap();
         assert_eq!(tasks.cancel(old), Err(Error::ENOENT));
@@ -626,7 +642,7 @@ mod tests {
     #[test]
     fn damage_is_found() {
         let mut slots = slots(3);
-        let mut tasks = Tasks::new(&mut slots, 0);
+        let mut tasks = Tasks::new(&mut slots[..], 0);
         tasks.push(callback(1)).unwrap();
         assert!(tasks.is_sound());
         tasks.used = 2;
@@ -635,7 +651,7 @@ mod tests {
         tasks.head = 3;
         assert!(!tasks.is_sound());
         tasks.head = 0;
-        tasks.slots[2].0 = Some(callback(2));
+        tasks.slots[1].0 = Some(callback(2));
         assert!(!tasks.is_sound());
     }
 
@@ -653,7 +669,7 @@ mod tests {
                 (random >> 8) % sides
             };
             let mut slots = slots(capacity);
-            let mut tasks = Tasks::new(&mut slots, 0);
+            let mut tasks = Tasks::new(&mut slots[..], 0);
             // The model: entries in order (cancelled ones have no handle), how many are of this
             // turn, and all handles ever given.
             let mut queue: VecDeque<(usize, Option<Token>)> = VecDeque::new();

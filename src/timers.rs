@@ -48,6 +48,7 @@ use self::expiry::Expiry;
 pub(crate) use self::slot::{TimerDetails, TimerSlot, TimerTable};
 use crate::callback::Callback;
 use crate::error::{Error, Result};
+use crate::room::Room;
 use crate::slab::{NONE, Slab};
 use crate::time::{Duration, Instant};
 use crate::token::Token;
@@ -81,7 +82,7 @@ pub(crate) struct Fired {
 pub(crate) struct Timers<'a> {
     slab: Slab<'a, TimerSlot>,
     /// For each slot of `slab`, what is needed only when the timer fires.
-    details: &'a mut [TimerDetails],
+    details: Room<'a, TimerDetails>,
     buckets: Buckets,
     /// Not after the earliest effective deadline in the buckets, unless both have passed; or
     /// `UNKNOWN`.
@@ -111,10 +112,8 @@ impl<'a> Timers<'a> {
     pub(crate) fn new(table: TimerTable<'a>, seed: u32, now: Instant) -> Self {
         // `NEVER` is never reached.
         let now = now.min(LAST);
-        let mut slab = Slab::new(table.slots, seed);
-        slab.fill();
         Timers {
-            slab,
+            slab: Slab::new(table.slots, seed),
             details: table.details,
             buckets: Buckets::new(now),
             wake: Instant::NEVER,
@@ -134,13 +133,13 @@ impl<'a> Timers<'a> {
     }
 
     /// Move all timers into a table in which they [fit](Self::fits).
-    pub(crate) fn move_to(&mut self, table: TimerTable<'a>) {
+    pub(crate) fn move_to(&mut self, mut table: TimerTable<'a>) {
+        table.details.grow_to(self.details.len());
         for (new, old) in table.details.iter_mut().zip(self.details.iter_mut()) {
             core::mem::swap(new, old);
         }
         self.details = table.details;
         self.slab.move_to(table.slots);
-        self.slab.fill();
     }
 
     // ---- arming, changing, stopping ----
@@ -154,13 +153,24 @@ impl<'a> Timers<'a> {
         period: Duration,
         callback: Callback,
     ) -> Result<Token> {
+        self.slab.make_room();
+        self.details.grow_to(self.slab.slot_count());
         let mut token = Token::default();
         self.start_and_tell(deadline, period, callback, |started| token = started)?;
         Ok(token)
     }
 
-    /// As [`start`](Self::start), but pass the handle to `tell` as soon as it is known: then it
-    /// need not be kept while the timer is put into its bucket.
+    /// True if a slot is free that was in use before: then
+    /// [`start_and_tell`](Self::start_and_tell) succeeds.
+    #[cfg(feature = "ffi")]
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.slab.has_room()
+    }
+
+    /// As [`start`](Self::start), but only if there [is room](Self::has_room). Pass the handle to
+    /// `tell` as soon as it is known: then it need not be kept while the timer is put into its
+    /// bucket.
     #[inline]
     pub(crate) fn start_and_tell(
         &mut self,
@@ -351,6 +361,6 @@ impl<'a> Timers<'a> {
     /// Where the slots and the details are.
     #[cfg(feature = "ffi")]
     pub(crate) fn place(&self) -> (*const [TimerSlot], *const [TimerDetails]) {
-        (self.slab.place(), core::ptr::from_ref(&*self.details))
+        (self.slab.place(), self.details.place())
     }
 }

@@ -10,10 +10,13 @@ use super::{Host, Readiness};
 use crate::backend::{Backend, Capabilities, Clock, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::Interest;
-use crate::room::filled;
+use crate::room::{FilledWithOnes, Room};
 use crate::time::{Duration, Instant};
 use crate::wake::{Owned, Wake};
 use core::mem::MaybeUninit;
+
+/// How many sources a host may report at least, if the area has room for them.
+const FEWEST_READY: usize = 16;
 
 /// Ends a wait of a host.
 pub(crate) struct HostWaker<W>(W);
@@ -36,26 +39,28 @@ impl<W: Wake> Owned for HostWaker<W> {
     }
 }
 
-/// Converts the backend's area into an array for the sources that a host reports.
-fn records_of(area: &mut [MaybeUninit<u64>]) -> &mut [Readiness] {
-    // SAFETY: `Readiness` is two integers: every bit pattern is valid, and so are all bytes of the
-    // words.
-    let (_, ready, _) = unsafe { filled(area).align_to_mut::<Readiness>() };
-    ready
+// SAFETY: two integers.
+unsafe impl FilledWithOnes for Readiness {}
+
+/// Converts the backend's area into room for the sources that a host reports.
+fn records_of(area: &mut [MaybeUninit<u64>]) -> Room<'_, Readiness> {
+    // SAFETY: memory that need not be valid before nor after.
+    let (_, ready, _) = unsafe { area.align_to_mut::<MaybeUninit<Readiness>>() };
+    Room::new(ready)
 }
 
 pub(crate) struct HostBackend<'a, H> {
     host: H,
-    ready: &'a mut [Readiness],
+    /// At least as many as there are watched fds.
+    ready: Room<'a, Readiness>,
 }
 
 impl<'a, H: Host> HostBackend<'a, H> {
     /// `area` has room for as many ready fds as there are watchers.
     pub(crate) fn new(host: H, area: &'a mut [MaybeUninit<u64>]) -> Self {
-        HostBackend {
-            host,
-            ready: records_of(area),
-        }
+        let mut ready = records_of(area);
+        ready.grow_to(FEWEST_READY);
+        HostBackend { host, ready }
     }
 
     pub(crate) fn waker(&self, _asks: bool) -> HostWaker<H::Waker> {
@@ -69,7 +74,9 @@ impl<'a, H: Host> MoveTo<'a> for HostBackend<'a, H> {
     }
 
     fn move_to(&mut self, area: &'a mut [MaybeUninit<u64>]) {
+        let count = self.ready.len();
         self.ready = records_of(area);
+        self.ready.grow_to(count);
     }
 }
 
@@ -92,7 +99,11 @@ impl<H: Host> Backend for HostBackend<'_, H> {
 
     #[inline(never)]
     fn add(&mut self, source: &Source) -> Result<u32> {
-        self.modify(source).map(|()| 0)
+        self.modify(source)?;
+        // More are made than there are fds if some are removed: what counts is that none is
+        // missing.
+        let _ = self.ready.grow();
+        Ok(0)
     }
 
     fn modify(&mut self, source: &Source) -> Result<()> {
@@ -113,7 +124,7 @@ impl<H: Host> Backend for HostBackend<'_, H> {
 
     #[inline(never)]
     fn wait(&mut self, timeout: Duration, mut report: impl FnMut(i32, u32) -> u32) -> Result<u32> {
-        let found = match self.host.wait(timeout, self.ready) {
+        let found = match self.host.wait(timeout, &mut self.ready) {
             Ok(found) => found,
             Err(Error::EINTR) => 0,
             Err(error) => return Err(error),

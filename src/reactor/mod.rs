@@ -160,8 +160,8 @@ impl<'a, B: Backend> Reactor<'a, B> {
     {
         let fits = !self.is_unfinished()
             && self.watchers.slab.fits(tables.watchers.capacity())
-            && self.timers.fits(tables.timers.slots.len())
-            && self.tasks.fits(tables.tasks.len())
+            && self.timers.fits(tables.timers.slots.capacity())
+            && self.tasks.fits(tables.tasks.capacity())
             && self.backend.fits(tables.area.len());
         if !fits {
             return Err(Error::EBUSY);

@@ -40,12 +40,12 @@ impl<B: Backend> Reactor<'_, B> {
         self.backend.now()
     }
 
-    /// True if the cached time is fresh and no pollable fd must be updated: starting a timer then
-    /// touches nothing but the timers.
+    /// True if the cached time is fresh, no pollable fd must be updated, and a slot is free that
+    /// was in use before: starting a timer then touches nothing but the timers.
     #[cfg(feature = "ffi")]
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
-        !self.turn.now_is_stale && self.pollable.timers_start_quietly
+        !self.turn.now_is_stale && self.pollable.timers_start_quietly && self.timers.has_room()
     }
 
     /// Starts a timer without flags, `delay` from the turn's time, if the reactor is quiet.

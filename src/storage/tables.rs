@@ -146,7 +146,7 @@ impl Layout {
 pub(crate) struct Tables<'a> {
     pub(crate) watchers: Room<'a, Watcher>,
     pub(crate) timers: TimerTable<'a>,
-    pub(crate) tasks: &'a mut [tasks::Slot],
+    pub(crate) tasks: Room<'a, tasks::Slot>,
     pub(crate) mailbox: &'a [Entry],
     pub(crate) buckets: Room<'a, u32>,
     /// The memory of the backend.
@@ -173,7 +173,7 @@ impl<'a> Tables<'a> {
         area.count = room.min(area.count.max(AREA_MOST_WORDS));
 
         // What is not filled here is filled when it is used for the first time.
-        let filled_from = layout.timers.offset / size_of::<u64>();
+        let filled_from = layout.mailbox.offset / size_of::<u64>();
         let words = layout.buckets.offset.div_ceil(size_of::<u64>()) - filled_from;
         let first = block.wrapping_add(filled_from * size_of::<u64>());
         // SAFETY: aligned above, writable, as the caller promises, and no more than `size`, for the
@@ -182,17 +182,17 @@ impl<'a> Tables<'a> {
         let _ = filled(memory);
         Some(Tables {
             // SAFETY: the block was aligned above, the layout fits into it, also with the enlarged
-            // area, and the caller promises the rest. All that needs to be was filled: that is from
-            // the timers up to the buckets. The same holds for all that follow.
+            // area, and the caller promises the rest. All that needs to be was filled: that is
+            // the mailbox. The same holds for all that follow.
             watchers: Room::new(unsafe { layout.watchers.uninit().take_slice(block) }),
             timers: TimerTable {
                 // SAFETY: as above.
-                slots: unsafe { layout.timers.take_slice(block) },
+                slots: Room::new(unsafe { layout.timers.uninit().take_slice(block) }),
                 // SAFETY: as above.
-                details: unsafe { layout.timer_details.take_slice(block) },
+                details: Room::new(unsafe { layout.timer_details.uninit().take_slice(block) }),
             },
             // SAFETY: as above.
-            tasks: unsafe { layout.tasks.take_slice(block) },
+            tasks: Room::new(unsafe { layout.tasks.uninit().take_slice(block) }),
             // SAFETY: as above.
             mailbox: unsafe { layout.mailbox.take_slice(block) },
             // SAFETY: as above.

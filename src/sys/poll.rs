@@ -19,7 +19,7 @@ use super::{LONGEST_WAIT, error, poll_bits, timespec};
 use crate::backend::{Backend, Capabilities, Clock, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
-use crate::room::filled;
+use crate::room::{FilledWithOnes, Room};
 use crate::time::{Duration, Instant};
 
 /// The kernel's `struct pollfd`. rustix's own type does not let the found bits be kept when the
@@ -43,7 +43,7 @@ pub(crate) struct Poll<'a> {
     wake: OwnedFd,
     /// The wake-up fd first, then the watched ones without a gap: the kernel refuses more records
     /// than there may be fds.
-    records: &'a mut [Record],
+    records: Room<'a, Record>,
     used: usize,
 }
 
@@ -67,6 +67,7 @@ impl<'a> Poll<'a> {
     }
 
     fn put(&mut self, fd: i32, asked: u16) -> Result<()> {
+        self.records.grow_to(self.used + 1);
         *self.records.get_mut(self.used).ok_or(Error::ENOSPC)? = Record {
             fd,
             asked,
@@ -108,12 +109,14 @@ impl<'a> Poll<'a> {
     }
 }
 
+// SAFETY: three integers.
+unsafe impl FilledWithOnes for Record {}
+
 /// The backend's area as room for the records of the kernel's call.
-fn records_of(area: &mut [MaybeUninit<u64>]) -> &mut [Record] {
-    // SAFETY: `Record` is three integers: every bit pattern is valid, and so are all bytes of the
-    // words, which are lent for as long as the records are.
-    let (_, records, _) = unsafe { filled(area).align_to_mut::<Record>() };
-    records
+fn records_of(area: &mut [MaybeUninit<u64>]) -> Room<'_, Record> {
+    // SAFETY: memory that need not be valid before nor after.
+    let (_, records, _) = unsafe { area.align_to_mut::<MaybeUninit<Record>>() };
+    Room::new(records)
 }
 
 impl<'a> MoveTo<'a> for Poll<'a> {
@@ -122,12 +125,9 @@ impl<'a> MoveTo<'a> for Poll<'a> {
     }
 
     fn move_to(&mut self, area: &'a mut [MaybeUninit<u64>]) {
-        let records = records_of(area);
-        for (new, old) in records
-            .iter_mut()
-            .zip(self.records.iter_mut())
-            .take(self.used)
-        {
+        let mut records = records_of(area);
+        records.grow_to(self.used);
+        for (new, old) in records.iter_mut().zip(self.records.iter_mut()) {
             core::mem::swap(new, old);
         }
         self.records = records;

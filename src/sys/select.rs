@@ -17,7 +17,7 @@ use super::{LONGEST_WAIT, error, poll_bits, timespec};
 use crate::backend::{Backend, Capabilities, Clock, MoveTo, Source};
 use crate::error::{Error, Result};
 use crate::ready::{Interest, Ready};
-use crate::room::filled;
+use crate::room::Room;
 use crate::time::{Duration, Instant};
 
 /// How many fds are looked at closely in one call.
@@ -71,9 +71,18 @@ impl<'a> Select<'a> {
         if fd >= self.range {
             return Err(Error::ERANGE);
         }
-        self.watched.put(fd, Interest::READ.bits());
-        self.bound = fd + 1;
+        self.bound = 0;
+        self.put(fd, Interest::READ.bits());
         Ok(())
+    }
+
+    /// Watches an fd below `range`.
+    fn put(&mut self, fd: i32, interest: u32) {
+        self.bound = self.bound.max(fd + 1);
+        let words = self.words();
+        self.watched.grow(words);
+        self.found.grow(words);
+        self.watched.put(fd, interest);
     }
 
     fn words(&self) -> usize {
@@ -90,9 +99,9 @@ impl<'a> Select<'a> {
         let found = unsafe {
             select(
                 self.bound,
-                Some(elements(self.found.read)),
-                Some(elements(self.found.write)),
-                Some(elements(self.found.urgent)),
+                Some(elements(&mut self.found.read)),
+                Some(elements(&mut self.found.write)),
+                Some(elements(&mut self.found.urgent)),
                 timespec(timeout).as_ref(),
             )
         };
@@ -154,7 +163,7 @@ impl<'a> Select<'a> {
     fn reconsider(&mut self) {
         for word in 0..self.words() {
             let of = |set: &[usize]| set.get(word).copied().unwrap_or(0);
-            let quiet = self.watched.word(word) & !of(self.watched.read);
+            let quiet = self.watched.word(word) & !of(&self.watched.read);
             for (set, bits) in [
                 (&mut self.found.read, quiet),
                 (&mut self.found.write, 0),
@@ -220,16 +229,14 @@ fn elements(set: &mut [usize]) -> &mut [FdSetElement] {
     unsafe { &mut *(set as *mut [usize] as *mut [FdSetElement]) }
 }
 
-/// The backend's area as six sets of equal length, all empty: what is watched, what was found, and
+/// The backend's area as room for six sets of equal length: what is watched, what was found, and
 /// the range of fds.
 fn sets_of(area: &mut [MaybeUninit<u64>]) -> (Sets<'_>, Sets<'_>, i32) {
-    // SAFETY: both are integers without invalid patterns, and the words are lent for as long as the
-    // sets are.
-    let (_, words, _) = unsafe { filled(area).align_to_mut::<usize>() };
-    words.fill(0);
+    // SAFETY: memory that need not be valid before nor after.
+    let (_, words, _) = unsafe { area.align_to_mut::<MaybeUninit<usize>>() };
     let length = words.len() / 6;
     let mut sets = words.chunks_exact_mut(length.max(1));
-    let mut set = || sets.next().unwrap_or(&mut []);
+    let mut set = || Room::new(sets.next().unwrap_or(&mut []));
     let watched = Sets {
         read: set(),
         write: set(),
@@ -254,7 +261,9 @@ impl<'a> MoveTo<'a> for Select<'a> {
     }
 
     fn move_to(&mut self, area: &'a mut [MaybeUninit<u64>]) {
-        let (mut watched, found, range) = sets_of(area);
+        let (mut watched, mut found, range) = sets_of(area);
+        watched.grow(self.words());
+        found.grow(self.words());
         watched.copy(&self.watched, self.words());
         (self.watched, self.found, self.range) = (watched, found, range);
     }
@@ -288,9 +297,7 @@ impl Backend for Select<'_> {
             return Err(Error::EINVAL);
         }
         let backend_id = self.probe(source)?;
-        self.watched
-            .put(source.fd, source.interest() | Interest::READ.bits());
-        self.bound = self.bound.max(source.fd + 1);
+        self.put(source.fd, source.interest() | Interest::READ.bits());
         Ok(backend_id)
     }
 

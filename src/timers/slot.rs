@@ -3,6 +3,7 @@
 use static_assertions::const_assert_eq;
 
 use crate::callback::Callback;
+use crate::room::Room;
 use crate::slab::Slot;
 use crate::time::{Duration, Instant};
 
@@ -40,8 +41,8 @@ pub(crate) struct TimerDetails {
 
 /// The memory of a timer queue: both parts of every timer, at the same index.
 pub(crate) struct TimerTable<'a> {
-    pub(crate) slots: &'a mut [TimerSlot],
-    pub(crate) details: &'a mut [TimerDetails],
+    pub(crate) slots: Room<'a, TimerSlot>,
+    pub(crate) details: Room<'a, TimerDetails>,
 }
 
 const_assert_eq!(size_of::<TimerSlot>(), 32);

@@ -101,7 +101,7 @@ impl Timers<'_> {
         while let Some(slot) = self.slab.get_mut(index) {
             let (next, effective, sequence) = (slot.next, slot.effective(), slot.sequence);
             if effective <= limit && sequence <= self.due_sequence {
-                prefetch(self.details, index);
+                prefetch(&self.details, index);
                 slot.next = core::mem::replace(&mut due, index);
             } else {
                 self.insert(index, effective);
@@ -122,7 +122,7 @@ impl Timers<'_> {
         while let Some(slot) = self.slab.get_mut(index) {
             let (next, effective, sequence) = (slot.next, slot.effective(), slot.sequence);
             if effective <= limit && sequence <= self.due_sequence {
-                prefetch(self.details, index);
+                prefetch(&self.details, index);
                 let digit = digit(effective.0, level * DIGIT_BITS);
                 slot.next = core::mem::replace(&mut bins[digit], index);
                 used |= 1 << digit;

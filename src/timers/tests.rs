@@ -83,8 +83,8 @@ fn table(capacity: usize) -> TimerTable<'static> {
     let slots: Vec<TimerSlot> = (0..capacity).map(|_| TimerSlot::vacant(0)).collect();
     let details: Vec<TimerDetails> = (0..capacity).map(|_| TimerDetails::vacant()).collect();
     TimerTable {
-        slots: Box::leak(slots.into_boxed_slice()),
-        details: Box::leak(details.into_boxed_slice()),
+        slots: Box::leak(slots.into_boxed_slice()).into(),
+        details: Box::leak(details.into_boxed_slice()).into(),
     }
 }
 

@@ -334,7 +334,7 @@ fn an_echo_server_without_a_c_library_is_small() {
     assert!(outcome.is_success(), "{}", outcome.excerpt());
     let size = std::fs::metadata(&program).unwrap().len();
     println!("echo server without libc, epoll alone: {size} bytes");
-    assert!(size < 33 * 512, "{size} bytes");
+    assert!(size < 16 * 1024, "{size} bytes");
 }
 
 /// With a host only, on a machine of 32 bits, a loop without watchers takes little more than 1 KiB;
