@@ -192,15 +192,21 @@ impl Timers<'_> {
     }
 
     /// Sort a chain by insertion. Return the first timer and the last.
-    #[inline]
+    #[inline(always)]
     fn sort_few(&mut self, chain: u32) -> (u32, u32) {
+        match self.slab.get(chain) {
+            None => (NONE, NONE),
+            Some(slot) if slot.next == NONE => (chain, chain),
+            Some(_) => self.sort_several(chain),
+        }
+    }
+
+    #[inline(never)]
+    fn sort_several(&mut self, chain: u32) -> (u32, u32) {
         let Some(slot) = self.slab.get_mut(chain) else {
             return (NONE, NONE);
         };
         let mut index = core::mem::replace(&mut slot.next, NONE);
-        if index == NONE {
-            return (chain, chain);
-        }
         let (mut first, mut end, mut end_rank) = (chain, chain, slot.rank());
         while let Some(slot) = self.slab.get_mut(index) {
             let (following, rank) = (slot.next, slot.rank());
