@@ -5,6 +5,7 @@
  *
  *   loop_t                       the library's loop
  *   loop_open(limits)            a new loop; limits: the most the workload has of each kind
+ *   loop_close(loop)             ends it and gives its memory back, if that is to be measured
  *   loop_turn(loop)              one turn; waits until something happens; loop_poll: does not wait
  *   loop_run(loop), loop_stop(loop)
  *   loop_update(loop)            reads the clock into the loop's cached time
@@ -66,6 +67,7 @@
 #include "workloads/calls.h"
 #include "workloads/echo.h"
 #include "workloads/memory.h"
+#include "workloads/open.h"
 #include "workloads/million.h"
 
 static const struct workload workloads[] = {
@@ -77,6 +79,7 @@ static const struct workload workloads[] = {
     {"periodic", workload_periodic}, {"oneshot", workload_oneshot},
     {"foreign", workload_foreign},   {"echo", workload_echo},
     {"memory", workload_memory},     {"million", workload_million},
+    {"open", workload_open},
 };
 
 #include "workloads/main.h"

@@ -8,6 +8,7 @@ typedef struct ev_loop loop_t;
 #define DONE return
 
 #define loop_open(limits) ((void)(limits), ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV))
+#define loop_close(loop) ev_loop_destroy(loop)
 #define loop_turn(loop) ev_run(loop, EVRUN_ONCE)
 #define loop_poll(loop) ev_run(loop, EVRUN_NOWAIT)
 #define loop_run(loop) ev_run(loop, 0)

@@ -17,6 +17,7 @@ static loop_t *loop_open(const struct limits *limits)
     return event_base_new();
 }
 
+#define loop_close(loop) event_base_free(loop)
 #define loop_turn(loop) event_base_loop(loop, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY)
 /* Without ONCE it goes on as long as anything is ready. */
 #define loop_poll(loop) event_base_loop(loop, EVLOOP_ONCE | EVLOOP_NONBLOCK)

@@ -14,6 +14,12 @@ static loop_t *loop_open(const struct limits *limits)
     return loop;
 }
 
+static inline void loop_close(loop_t *loop)
+{
+    MUST(uv_loop_close(loop) == 0 && munmap(loop, sizeof *loop + 1) == 0);
+}
+#define loop_close loop_close
+
 #define loop_turn(loop) uv_run(loop, UV_RUN_ONCE)
 #define loop_poll(loop) uv_run(loop, UV_RUN_NOWAIT)
 #define loop_run(loop) uv_run(loop, UV_RUN_DEFAULT)

@@ -17,6 +17,8 @@ typedef struct pirn_loop loop_t;
 #define LOOP_BYTES PIRN_STORAGE_SIZE(0, 0, 0)
 #define DONE return
 
+static size_t loop_size; /* of the last loop */
+
 /* The caller's memory, as large as the workload says; a program that knows its sizes writes
  * PIRN_STORAGE and nothing else. There is room for half as many posts as for tasks. */
 static loop_t *loop_open(const struct limits *limits)
@@ -29,8 +31,16 @@ static loop_t *loop_open(const struct limits *limits)
     MUST(pirn_init(&loop, zeroed(1, size), size, &config) == 0);
     if (limits->threads)
         pirn_hold(loop);
+    loop_size = size;
     return loop;
 }
+
+/* The loop is the block that it was made in. */
+static inline void loop_close(loop_t *loop)
+{
+    MUST(pirn_deinit(loop) == 0 && munmap(loop, loop_size + 1) == 0);
+}
+#define loop_close loop_close
 
 #define loop_turn(loop) pirn_turn(loop, PIRN_FOREVER)
 #define loop_poll(loop) pirn_turn(loop, 0)

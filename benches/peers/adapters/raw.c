@@ -67,6 +67,12 @@ static inline void raw_turn(loop_t *loop, bool waits)
     fifo_run(&loop->deferred);
 }
 
+static inline void loop_close(loop_t *loop)
+{
+    MUST(close(loop->epoll) == 0 && munmap(loop, sizeof *loop + 1) == 0);
+}
+#define loop_close loop_close
+
 #define loop_turn(loop) raw_turn(loop, true)
 #define loop_poll(loop) raw_turn(loop, false)
 #define loop_stop(loop) ((loop)->stopped = true)

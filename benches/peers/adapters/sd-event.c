@@ -16,6 +16,7 @@ static loop_t *loop_open(const struct limits *limits)
     return loop;
 }
 
+#define loop_close(loop) sd_event_unref(loop)
 #define loop_turn(loop) sd_event_run(loop, UINT64_MAX)
 #define loop_poll(loop) sd_event_run(loop, 0)
 #define loop_update(loop) loop_poll(loop) /* its time is that of its last turn */

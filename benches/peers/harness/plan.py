@@ -36,6 +36,8 @@ GROUPS = {
     "million": "One loop with so many connections, a watcher and an idle timer each, on a "
     "simulated host: add both; an event, of 100 random ones in a turn, which pushes the timer "
     "forward; a push alone; a turn in which nothing happens. ns each",
+    "open": "A new loop and its end, with room for so many watchers and timers where the caller "
+    "gives the memory. ns for both",
     "echo": "TCP echo, 64 bytes, so many connections: answers per second, latency, server CPU",
     "lateness": "Timers on an idle machine, one after the other, of 1 to 4 ms (0) or of 50 to 950 "
     "us (1): how late, how early",
@@ -65,6 +67,7 @@ CELLS = [
     Cell("posts", "posts 4 10", 0.2, quick=True),
     Cell("posts", "pingpong", 0.1, quick=True),
     *(Cell("million", f"million {count}", 0.05) for count in TIMERS),
+    Cell("open", "open 100000", 0.05, quick=True),
     Cell("echo", "echo 1", 0.4),
     Cell("echo", "echo 100", 0.4, quick=True),
     Cell("echo", "echo 1000", 0.4),
@@ -182,6 +185,7 @@ COUNTS = [
     Count("post from another thread, in a burst", "posts 1", "burst", 45),
     Count("task that defers itself (a chain, a poll between)", "tasks", "chain", 110),
     Count("task, 1000 deferred in one go", "tasks", "batch", 33),
+    Count("a new loop with room for 100,000 of each, and its end", "open 100000", "open"),
 ]
 
 # Programs that wait; "target" is the budget.

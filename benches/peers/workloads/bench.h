@@ -34,6 +34,7 @@ static struct {
     double seconds; /* how long each figure is measured */
     bool fixed;     /* a small fixed amount of work instead, for exact counts of instructions */
     bool mark;      /* a fixed amount of work, its regions marked by calls that a trace shows */
+    bool unpopulated; /* memory without its pages */
 } options = {.seconds = 0.2};
 
 static bool is_fixed(void) { return options.fixed || options.mark; }
@@ -157,11 +158,11 @@ static void meters_report(const struct meter *meters, int count)
 
 /* ---- memory and random numbers ---- */
 
-/* The caller's memory: zeroed, its pages there already so that no peer pays for faults, and not
- * from the heap, whose use is counted. */
+/* The caller's memory: zeroed, its pages there already so that no peer pays for faults unless they
+ * are what is measured, and not from the heap, whose use is counted. */
 static void *zeroed(size_t count, size_t size)
 {
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | (options.unpopulated ? 0 : MAP_POPULATE);
     void *memory = mmap(NULL, count * size + 1, PROT_READ | PROT_WRITE, flags, -1, 0);
     MUST(memory != MAP_FAILED);
     return memory;
