@@ -4,23 +4,31 @@
 use core::ffi::c_int;
 use core::ptr::null_mut;
 
-use pirn_abi::{
-    PIRN_DONE, PIRN_FOREVER, PIRN_STOPPED, pirn_ended, pirn_run, pirn_stop, pirn_update,
-};
-use pirn_wait::functions::{pirn_park_start, pirn_waiter_drop, pirn_waiter_wake};
+use pirn_abi::{PIRN_DONE, PIRN_STOPPED, pirn_ended, pirn_run, pirn_stop, pirn_update};
+use pirn_wait::functions::{pirn_park_start, pirn_waiter_drop};
 use pirn_wait::{EBUSY, ECANCELED, EDEADLK, ETIMEDOUT, EUCLEAN, PIRN_WAITS, pirn_hub, pirn_waiter};
 
 use crate::fiber::pirn_fiber;
 
 /// The waiter of the caller: see `pirn_fiber_self`.
+#[inline]
 pub(crate) fn waiter_of_caller(hub: &pirn_hub) -> *mut pirn_waiter {
     match pirn_fiber::running(hub) {
         Some(fiber) => fiber.waiter(),
-        // The main program waits already, and this is a callback of the loop that it runs.
-        None if hub.main().is_live() => null_mut(),
-        // A callback of a loop that runs for another reason.
-        None if is_in_callback(hub) => null_mut(),
-        None => (&raw const *hub.main()).cast_mut(),
+        None => waiter_outside(hub),
+    }
+}
+
+/// The waiter of the main program; NULL inside a callback.
+#[cold]
+#[inline(never)]
+fn waiter_outside(hub: &pirn_hub) -> *mut pirn_waiter {
+    // Live: the main program waits already, and this is a callback of the loop that it runs.
+    // Otherwise it may be a callback of a loop that runs for another reason.
+    if hub.main().is_live() || is_in_callback(hub) {
+        null_mut()
+    } else {
+        (&raw const *hub.main()).cast_mut()
     }
 }
 
@@ -43,14 +51,30 @@ fn is_in_callback(hub: &pirn_hub) -> bool {
 /// # Safety
 ///
 /// The wait was begun with the waiter of the caller.
+#[inline]
 pub(crate) unsafe fn wait_for(hub: &pirn_hub, begun: c_int) -> c_int {
     if begun != PIRN_WAITS {
         return begun;
     }
-    if let Some(fiber) = pirn_fiber::running(hub) {
-        fiber.leave();
-        return fiber.waiter.result();
+    wait_until_over(hub)
+}
+
+/// The rest of `wait_for`.
+#[inline(never)]
+fn wait_until_over(hub: &pirn_hub) -> c_int {
+    match pirn_fiber::running(hub) {
+        Some(fiber) => {
+            fiber.leave(hub);
+            fiber.waiter.result()
+        }
+        None => run_until_over(hub),
     }
+}
+
+/// Runs the loop until the wait of the main program is over.
+#[cold]
+#[inline(never)]
+fn run_until_over(hub: &pirn_hub) -> c_int {
     let main = hub.main();
     // SAFETY: the loop is live as long as its hub.
     let ended = unsafe { pirn_run(hub.event_loop()) };
@@ -82,16 +106,22 @@ pub(crate) fn park(hub: &pirn_hub, timeout_ns: u64) -> c_int {
 
 /// Lets the other fibers run: see `pirn_fiber_yield`.
 pub(crate) fn let_others_run(hub: &pirn_hub) -> c_int {
-    let Some(fiber) = pirn_fiber::running(hub) else {
-        return -EDEADLK;
-    };
-    // SAFETY: a live fiber's waiter.
-    let begun = unsafe { pirn_park_start(fiber.waiter(), PIRN_FOREVER) };
-    // SAFETY: as above. This fails if the fiber is cancelled, which is ready already.
-    unsafe { pirn_waiter_wake(fiber.waiter(), 0) };
-    // SAFETY: begun with the fiber's waiter.
-    let result = unsafe { wait_for(hub, begun) };
-    if result == -EUCLEAN { result } else { 0 }
+    match pirn_fiber::running(hub) {
+        None => -EDEADLK,
+        Some(fiber) if fiber.waiter.step_back(hub) => {
+            fiber.leave(hub);
+            0
+        }
+        Some(_) => refusal(hub),
+    }
+}
+
+/// The result of a yield that was refused.
+#[cold]
+#[inline(never)]
+fn refusal(hub: &pirn_hub) -> c_int {
+    // Otherwise the fiber has begun a wait, which it has to await.
+    if hub.is_broken() { -EUCLEAN } else { 0 }
 }
 
 /// Waits until some time has passed: see `pirn_fiber_sleep`.

@@ -148,7 +148,7 @@ impl pirn_fiber {
             self.waiter.set_unref();
         }
         self.enlist();
-        if let Some(hooks) = self.hooks() {
+        if let Some(hooks) = pirn_fiber_hooks::of(hub) {
             hooks.start(self);
         }
         let (kind, word) = (&raw const BEGINNING, body as usize);
@@ -164,6 +164,11 @@ impl pirn_fiber {
     /// True from the start until the body has returned.
     pub(crate) fn is_live(&self) -> bool {
         self.state.get() == LIVE
+    }
+
+    /// True if the body has returned.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state.get() == ENDED
     }
 
     /// The address of its waiter, for the functions of the layer below.
@@ -207,55 +212,43 @@ impl pirn_fiber {
         self.stack.deepest()
     }
 
-    fn hooks(&self) -> Option<&pirn_fiber_hooks> {
-        let hooks = self.hub().hooks().get().cast::<pirn_fiber_hooks>();
-        // SAFETY: set by `pirn_fiber_set_hooks` to hooks that outlive the hub.
-        unsafe { hooks.as_ref() }
-    }
-
     // ---- running ----
 
     /// Runs the fiber until it waits or ends. Called on the loop's stack.
-    fn resume(&self) {
-        if self.state.get() != LIVE {
-            return;
-        }
-        let hub = self.hub();
+    #[inline]
+    fn resume(&self, hub: &pirn_hub) {
         self.calls.set(0);
         hub.running().set((&raw const *self).cast_mut().cast());
-        if let Some(hooks) = self.hooks() {
-            hooks.leave(None, Some(self), false);
-        }
         // SAFETY: the pointer came from `prepare`, or from the switch by which the fiber left its
         // stack. Nothing runs on that stack.
-        unsafe { switch(hub.stack().as_ptr(), self.pointer.get()) };
-        if let Some(hooks) = self.hooks() {
-            hooks.enter(None);
-        }
+        unsafe { cross(hub, hub.stack(), self.pointer.get(), None, Some(self)) };
         hub.running().set(null_mut());
         if !self.stack.is_intact(self.pointer.get()) {
-            self.state.set(BROKEN);
-            self.result.set(-EUCLEAN);
-            hub.break_down();
-        } else if self.state.get() == ENDED {
+            self.fall(hub);
+        } else if self.has_ended() {
             self.end();
         }
     }
 
     /// Switches from the fiber's stack to the loop's. Returns when the fiber is resumed.
-    pub(crate) fn leave(&self) {
-        let ends = self.state.get() == ENDED;
-        if let Some(hooks) = self.hooks() {
-            hooks.leave(Some(self), None, ends);
-        }
+    #[inline]
+    pub(crate) fn leave(&self, hub: &pirn_hub) {
         // SAFETY: called on the fiber's stack; the loop's was left by `resume`.
-        unsafe { switch(self.pointer.as_ptr(), self.hub().stack().get()) };
-        if let Some(hooks) = self.hooks() {
-            hooks.enter(Some(self));
-        }
+        unsafe { cross(hub, &self.pointer, hub.stack().get(), Some(self), None) };
+    }
+
+    /// Called when the stack has overflowed: the fiber never runs again, even if its wait ends.
+    #[cold]
+    #[inline(never)]
+    fn fall(&self, hub: &pirn_hub) {
+        self.state.set(BROKEN);
+        self.result.set(-EUCLEAN);
+        self.waiter.wake.set(None);
+        hub.break_down();
     }
 
     /// Called when the body has returned: wakes the joiners, and releases the stack.
+    #[inline(never)]
     fn end(&self) {
         // SAFETY: initialised by `start`.
         unsafe { pirn_waiter_end(self.waiter()) };
@@ -392,24 +385,49 @@ const MOST_CALLS: u16 = 32;
 unsafe extern "C" fn main(argument: usize) -> ! {
     // SAFETY: `start` passed the address of a fiber that stays until it has ended.
     let fiber = unsafe { &*core::ptr::with_exposed_provenance::<pirn_fiber>(argument) };
-    if let Some(hooks) = fiber.hooks() {
+    let hub = fiber.hub();
+    if let Some(hooks) = pirn_fiber_hooks::of(hub) {
         hooks.enter(Some(fiber));
     }
     let body = core::ptr::with_exposed_provenance::<()>(fiber.waiter.word());
     // SAFETY: the word of the first wait is the address of a function of this type.
     let body = unsafe { transmute::<*const (), unsafe extern "C" fn(_, _) -> _>(body) };
     // SAFETY: called as documented there.
-    let result = unsafe { body(fiber.hub_address(), fiber.waiter.user.get()) };
+    let result = unsafe { body(hub_address(hub), fiber.waiter.user.get()) };
     fiber.result.set(result);
     fiber.state.set(ENDED);
     loop {
-        fiber.leave();
+        fiber.leave(hub);
     }
 }
 
-unsafe extern "C" fn on_wake(_hub: *mut pirn_hub, waiter: *mut pirn_waiter, _result: c_int) {
+unsafe extern "C" fn on_wake(hub: *mut pirn_hub, waiter: *mut pirn_waiter, _result: c_int) {
     // SAFETY: the waiter of a live fiber, in which it stands first.
-    unsafe { &*waiter.cast::<pirn_fiber>() }.resume();
+    let fiber = unsafe { &*waiter.cast::<pirn_fiber>() };
+    // SAFETY: a live hub calls.
+    fiber.resume(unsafe { &*hub });
+}
+
+/// Switches from the stack of one fiber to that of another; None is the loop's own. Returns when
+/// the stack is switched to again.
+///
+/// # Safety
+///
+/// As for `switch`.
+#[inline]
+unsafe fn cross(
+    hub: &pirn_hub,
+    save: &Cell<usize>,
+    pointer: usize,
+    from: Option<&pirn_fiber>,
+    to: Option<&pirn_fiber>,
+) {
+    match pirn_fiber_hooks::of(hub) {
+        // SAFETY: passed on.
+        None => unsafe { switch(save.as_ptr(), pointer) },
+        // SAFETY: passed on.
+        Some(hooks) => unsafe { hooks.around(save, pointer, from, to) },
+    }
 }
 
 fn hub_address(hub: &pirn_hub) -> *mut pirn_hub {

@@ -9,7 +9,7 @@ use core::ffi::{c_int, c_void};
 
 #[cfg(feature = "safe")]
 use pirn_wait::ECANCELED;
-use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant};
+use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_grant};
 use pirn_wait::{EINVAL, ESHUTDOWN, pirn_wait_kind, pirn_waiter, pirn_waiters};
 
 use crate::arrivals::pirn_arrivals;
@@ -143,7 +143,7 @@ pub unsafe extern "C" fn pirn_queue_put_start(
         return -EINVAL;
     }
     // SAFETY: passed on.
-    let refused = unsafe { pirn_waiter_check(waiter, timeout_ns) };
+    let refused = unsafe { pirn_waiter::check_before(waiter, timeout_ns) };
     if refused != 0 {
         return refused;
     }
@@ -203,7 +203,7 @@ pub unsafe extern "C" fn pirn_queue_get_start(
         return -EINVAL;
     }
     // SAFETY: passed on.
-    let refused = unsafe { pirn_waiter_check(waiter, timeout_ns) };
+    let refused = unsafe { pirn_waiter::check_before(waiter, timeout_ns) };
     if refused != 0 {
         return refused;
     }
@@ -413,7 +413,7 @@ pub unsafe extern "C" fn pirn_queue_join_start(
         return -EINVAL;
     };
     // SAFETY: passed on.
-    let refused = unsafe { pirn_waiter_check(waiter, timeout_ns) };
+    let refused = unsafe { pirn_waiter::check_before(waiter, timeout_ns) };
     if refused != 0 {
         return refused;
     }

@@ -4,12 +4,13 @@
 //! O(1); to remove the earliest or any other one is O(log n) amortised. Nothing here recurses.
 
 use core::cell::Cell;
+use core::ffi::c_int;
 use core::ptr::NonNull;
 
 use crate::errno::{ECANCELED, ETIMEDOUT};
 use crate::hub::pirn_hub;
 use crate::state::{LAZY, UNREF};
-use crate::waiter::pirn_waiter;
+use crate::waiter::{PIRN_WAITS, pirn_waiter};
 
 /// The place of a waiter in the heap.
 #[repr(C)]
@@ -185,11 +186,18 @@ fn parent_of(mut node: NonNull<pirn_waiter>) -> Option<NonNull<pirn_waiter>> {
 }
 
 impl pirn_waiter {
-    /// Sets the deadline of the wait. A place in the heap that is due earlier is kept.
-    pub(crate) fn limit(&self, hub: &pirn_hub, deadline_ns: u64) {
+    /// Sets the deadline of a wait that has begun: the time limit, or the deadline for all waits if
+    /// that is earlier. A place in the heap that is due earlier is kept. Returns `PIRN_WAITS`.
+    #[inline(never)]
+    pub(crate) fn limit(&self, hub: &pirn_hub, timeout_ns: u64) -> c_int {
+        let mut deadline_ns = hub.now().saturating_add(timeout_ns);
+        let bound = self.bound_ns.get();
+        if bound != 0 {
+            deadline_ns = deadline_ns.min(bound);
+        }
         self.deadline_ns.set(deadline_ns);
         if !self.has(UNREF) {
-            hub.count_timed(1);
+            hub.count_timed();
         }
         let at = self.heap.at_ns.get();
         if at == 0 || at > deadline_ns {
@@ -197,13 +205,16 @@ impl pirn_waiter {
             hub.deadlines.insert(self, deadline_ns);
             hub.update_timer();
         }
+        PIRN_WAITS
     }
 
-    /// Clears the deadline of the wait. A lazy waiter keeps its place in the heap.
+    /// Clears the deadline of the wait, if it has one. A lazy waiter keeps its place in the heap.
+    #[inline]
     pub(crate) fn forget_deadline(&self, hub: &pirn_hub) {
-        if self.deadline_ns.take() != 0 {
+        if self.deadline_ns.get() != 0 {
+            self.deadline_ns.set(0);
             if !self.has(UNREF) {
-                hub.count_timed(-1);
+                hub.uncount_timed();
             }
             if !self.has(LAZY) {
                 self.leave_heap(hub);

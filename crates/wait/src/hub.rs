@@ -245,27 +245,37 @@ impl pirn_hub {
         }
     }
 
+    #[inline]
     pub(crate) fn count_wait(&self) {
         self.waits.set(self.waits.get().wrapping_add(1));
     }
 
+    #[inline]
     pub(crate) fn uncount_wait(&self) {
         self.waits.set(self.waits.get().wrapping_sub(1));
     }
 
-    /// Adds a waiter to the end of the ready list, and asks the core to call the hub.
-    pub(crate) fn make_ready(&self, waiter: &pirn_waiter) {
-        waiter.flag(LATER, self.half.get() != 0);
+    /// Adds a waiter that is in no ring to the end of the ready list, in this state. The hub is to
+    /// be called then.
+    #[inline]
+    pub(crate) fn add_ready(&self, waiter: &pirn_waiter, state: u32) {
+        waiter.set(state | self.half.get());
         self.ready.push(waiter);
-        self.ask_to_be_called();
+    }
+
+    /// Asks the core to call the hub, unless it was asked already.
+    #[inline]
+    pub(crate) fn ask_to_be_called(&self) {
+        if self.is_called.get() == NOT_CALLED {
+            self.post();
+        }
     }
 
     /// Asks the core to call the hub: by a task, or by the hub's bit if no task can be posted. A
     /// task costs less, and the bit cannot be refused.
-    fn ask_to_be_called(&self) {
-        if self.is_called.get() != NOT_CALLED {
-            return;
-        }
+    #[cold]
+    #[inline(never)]
+    fn post(&self) {
         self.is_called.set(POSTED);
         let (event_loop, user) = (self.event_loop.get(), NonNull::from(self).as_ptr());
         // SAFETY: the loop is live as long as its hub.
@@ -277,7 +287,8 @@ impl pirn_hub {
         }
     }
 
-    /// Calls the waiters that are ready, and at most `MOST_MORE` that become ready meanwhile.
+    /// Calls the waiters that are ready, and those that become ready meanwhile until `MOST_MORE`
+    /// of them were called.
     fn call_ready(&self) {
         self.is_called.set(CALLED);
         self.remotes.run(NonNull::from(self).as_ptr());
@@ -287,16 +298,11 @@ impl pirn_hub {
         let now = self.half.get();
         self.half.set(now ^ LATER);
         let mut more = MOST_MORE;
-        while let Some(waiter) = self.ready.first() {
-            if self.is_broken() {
+        while more != 0 && !self.is_broken() {
+            let Some(waiter) = self.ready.pop() else {
                 break;
-            }
-            if waiter.has(LATER) != (now != 0) {
-                if more == 0 {
-                    break;
-                }
-                more -= 1;
-            }
+            };
+            more -= u32::from(!waiter.is_in_half(now));
             let (wake, result) = waiter.settle(self);
             if let Some(wake) = wake {
                 let waiter = NonNull::from(waiter).as_ptr();
@@ -311,16 +317,24 @@ impl pirn_hub {
         }
     }
 
-    /// Counts the waits that have a deadline, up or down. The loop is held while there is one.
-    pub(crate) fn count_timed(&self, one: i32) {
+    /// Counts a wait that has a deadline. The loop is held while there is one.
+    #[inline]
+    pub(crate) fn count_timed(&self) {
         let before = self.timed.get();
-        let after = before.wrapping_add_signed(one);
-        self.timed.set(after);
+        self.timed.set(before.wrapping_add(1));
         if before == 0 {
             // SAFETY: the loop is live as long as its hub.
             unsafe { pirn_hold(self.event_loop.get()) };
-        } else if after == 0 {
-            // SAFETY: as above.
+        }
+    }
+
+    /// Counts a wait that had a deadline and is over.
+    #[inline]
+    pub(crate) fn uncount_timed(&self) {
+        let after = self.timed.get().wrapping_sub(1);
+        self.timed.set(after);
+        if after == 0 {
+            // SAFETY: the loop is live as long as its hub.
             unsafe { pirn_release(self.event_loop.get()) };
         }
     }

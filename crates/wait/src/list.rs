@@ -59,7 +59,7 @@ impl pirn_waiters {
         .map(pirn_waiter::of_links)
     }
 
-    /// Adds a waiter that is in no list, behind all others.
+    /// Adds a waiter that is in no ring, behind all others.
     #[inline]
     pub(crate) fn push(&self, waiter: &pirn_waiter) {
         let (end, new) = (NonNull::from(&self.ends), waiter.links_address());
@@ -67,6 +67,25 @@ impl pirn_waiters {
         listed(last).next.set(Some(new));
         waiter.links.next.set(Some(end));
         waiter.links.previous.set(Some(last));
+    }
+
+    /// Removes the waiter that was added first.
+    #[inline]
+    pub(crate) fn pop(&self) -> Option<&pirn_waiter> {
+        let first = self.first()?;
+        let end = NonNull::from(&self.ends);
+        let next = first.links.next.take();
+        first.links.previous.set(None);
+        if next == Some(end) {
+            self.ends.next.set(None);
+            self.ends.previous.set(None);
+        } else {
+            self.ends.next.set(next);
+            if let Some(next) = next {
+                listed(next).previous.set(Some(end));
+            }
+        }
+        Some(first)
     }
 
     /// True if the links agree and every member waits or was woken. O(n).
@@ -86,15 +105,23 @@ impl pirn_waiter {
     /// Leaves the list in which it is, if it is in one.
     #[inline]
     pub(crate) fn unlink(&self) {
-        let links = (self.links.next.take(), self.links.previous.take());
-        let (Some(next), Some(previous)) = links else {
+        self.leave_ring();
+        self.links.next.set(None);
+        self.links.previous.set(None);
+    }
+
+    /// Links its neighbours. Its own links are left as they are, to be set at once.
+    #[inline]
+    pub(crate) fn leave_ring(&self) {
+        let Some(next) = self.links.next.get() else {
             return;
         };
-        if next == previous {
+        let previous = self.links.previous.get();
+        if previous == Some(next) {
             // Only the list itself is left in the ring.
             listed(next).next.set(None);
             listed(next).previous.set(None);
-        } else {
+        } else if let Some(previous) = previous {
             listed(previous).next.set(Some(next));
             listed(next).previous.set(Some(previous));
         }

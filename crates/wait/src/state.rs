@@ -24,6 +24,8 @@ pub(crate) const GRANTED: u32 = 0x20;
 pub(crate) const UNREF: u32 = 0x40;
 /// Its owner takes the result of a wait by `take`, and until then a grant can be undone.
 pub(crate) const DEFERRED: u32 = 0x80;
+/// The flags that outlast a wait.
+const LASTING: u32 = CANCELLED | LAZY | UNREF | DEFERRED;
 
 impl pirn_waiter {
     /// True if the waiter is in this state.
@@ -32,11 +34,10 @@ impl pirn_waiter {
         self.state.get() & STATE == state
     }
 
-    /// Changes the state, and forgets the grant of the wait before.
+    /// Changes the state, and with it `GRANTED` and `LATER`.
     #[inline]
     pub(crate) fn set(&self, state: u32) {
-        self.state
-            .set(self.state.get() & !(STATE | GRANTED) | state);
+        self.state.set(self.state.get() & LASTING | state);
     }
 
     /// Sets or clears a flag.
@@ -49,5 +50,11 @@ impl pirn_waiter {
     #[inline]
     pub(crate) fn has(&self, flag: u32) -> bool {
         self.state.get() & flag != 0
+    }
+
+    /// True if the waiter is in this half of the ready list.
+    #[inline]
+    pub(crate) fn is_in_half(&self, half: u32) -> bool {
+        (self.state.get() ^ half) & LATER == 0
     }
 }

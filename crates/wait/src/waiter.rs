@@ -12,6 +12,7 @@ use pirn_abi::PIRN_FOREVER;
 
 use crate::deadlines::pirn_heap_links;
 use crate::errno::{EAGAIN, EALREADY, EBUSY, ECANCELED, EINVAL, ENOENT, EUCLEAN};
+use crate::functions::pirn_waiter_check;
 use crate::held::pirn_held;
 use crate::hub::pirn_hub;
 use crate::kind::{PIRN_WAIT_FIRM, PIRN_WAIT_LATE, pirn_wait_kind};
@@ -114,6 +115,36 @@ impl pirn_waiter {
         self.unlink();
         self.finish(hub);
         Some(self.result())
+    }
+
+    /// Waits for nothing but the waiters that are ready. False if the waiter is not idle, or the
+    /// hub is broken.
+    #[inline]
+    pub fn step_back(&self, hub: &pirn_hub) -> bool {
+        let may_wait = self.is(IDLE) && !hub.is_broken();
+        if may_wait {
+            self.result.set(0);
+            hub.count_wait();
+            hub.add_ready(self, WOKEN);
+            hub.ask_to_be_called();
+        }
+        may_wait
+    }
+
+    /// Checks a waiter before a wait: as `pirn_waiter_check`, which is called if the wait may not
+    /// begin, or if there is no waiter.
+    ///
+    /// # Safety
+    ///
+    /// `waiter` is NULL or initialised.
+    #[inline]
+    pub unsafe fn check_before(waiter: *const pirn_waiter, timeout_ns: u64) -> c_int {
+        // SAFETY: the caller promises it.
+        match unsafe { waiter.as_ref() } {
+            Some(waiter) if waiter.may_wait() => 0,
+            // SAFETY: as above.
+            _ => unsafe { pirn_waiter_check(waiter, timeout_ns) },
+        }
     }
 
     /// Cancels all later waits with a time limit other than 0, or lets them wait again.
@@ -228,6 +259,24 @@ impl pirn_waiter {
     /// Checks a waiter before a wait: see `pirn_waiter_check`.
     #[inline]
     pub(crate) fn check(&self, hub: &pirn_hub, timeout_ns: u64) -> c_int {
+        if self.may_wait() {
+            return 0;
+        }
+        self.refuse(hub, timeout_ns)
+    }
+
+    /// True if a wait may begin: the waiter is idle and not cancelled, and the hub not broken.
+    #[inline]
+    fn may_wait(&self) -> bool {
+        self.state.get() & (STATE | CANCELLED) == IDLE
+            && self.hub().is_some_and(|hub| !hub.is_broken())
+    }
+
+    /// The rest of `check`: why no wait may begin. Returns 0 for a cancelled waiter if the limit is
+    /// 0.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&self, hub: &pirn_hub, timeout_ns: u64) -> c_int {
         if hub.is_broken() {
             return -EUCLEAN;
         }
@@ -248,6 +297,7 @@ impl pirn_waiter {
     }
 
     /// Begins a wait: see `pirn_waiter_begin`.
+    #[inline]
     pub(crate) fn begin(
         &self,
         list: Option<&pirn_waiters>,
@@ -259,9 +309,12 @@ impl pirn_waiter {
         let Some(hub) = self.hub() else {
             return -EINVAL;
         };
-        let refused = self.check(hub, timeout_ns);
-        if refused != 0 {
-            return refused;
+        if !self.may_wait() {
+            // A cancelled waiter may still try.
+            return match self.refuse(hub, timeout_ns) {
+                0 => -EAGAIN,
+                refused => refused,
+            };
         }
         if list
             .and_then(pirn_waiters::first)
@@ -280,19 +333,17 @@ impl pirn_waiter {
         if let Some(list) = list {
             list.push(self);
         }
-        let bound = self.bound_ns.get();
-        if timeout_ns != PIRN_FOREVER || bound != 0 {
-            let limit = hub.now().saturating_add(timeout_ns);
-            self.limit(hub, if bound == 0 { limit } else { limit.min(bound) });
+        if timeout_ns != PIRN_FOREVER || self.bound_ns.get() != 0 {
+            return self.limit(hub, timeout_ns);
         }
         PIRN_WAITS
     }
 
     /// Grants what the waiter waits for: see `pirn_waiter_grant`.
+    #[inline]
     pub(crate) fn grant(&self, hub: &pirn_hub, result: c_int) {
         debug_assert!(self.is(WAITING));
-        self.end(hub, result);
-        self.flag(GRANTED, true);
+        self.wake_with(hub, result, WOKEN | GRANTED);
     }
 
     /// Moves the waiter to another list, without a time limit: see `pirn_waiter_move`.
@@ -304,7 +355,7 @@ impl pirn_waiter {
         object: *mut c_void,
     ) {
         debug_assert!(self.is(WAITING));
-        self.unlink();
+        self.leave_ring();
         self.forget_deadline(hub);
         self.kind.set(Some(kind));
         self.object.set(object);
@@ -313,11 +364,26 @@ impl pirn_waiter {
 
     /// Ends the wait: the waiter goes to the end of the ready list.
     pub(crate) fn end(&self, hub: &pirn_hub, result: c_int) {
-        self.unlink();
-        self.forget_deadline(hub);
+        self.wake_with(hub, result, WOKEN);
+    }
+
+    #[inline]
+    fn wake_with(&self, hub: &pirn_hub, result: c_int, state: u32) {
+        self.leave_ring();
         self.result.set(result);
-        self.set(WOKEN);
-        hub.make_ready(self);
+        hub.add_ready(self, state);
+        if self.deadline_ns.get() == 0 {
+            hub.ask_to_be_called();
+        } else {
+            self.end_limited(hub);
+        }
+    }
+
+    /// The rest of `wake_with` for a wait with a time limit.
+    #[inline(never)]
+    fn end_limited(&self, hub: &pirn_hub) {
+        self.forget_deadline(hub);
+        hub.ask_to_be_called();
     }
 
     /// Ends the wait without a grant, and lets the object serve the waiters behind.
@@ -376,10 +442,10 @@ impl pirn_waiter {
         self.leave_heap(hub);
     }
 
-    /// Takes the waiter off the ready list. It is idle then, unless its result is to be taken
-    /// later. Returns the function to call, and the result to call it with.
+    /// Called when the waiter was taken off the ready list. It is idle then, unless its result is
+    /// to be taken later. Returns the function to call, and the result to call it with.
+    #[inline]
     pub(crate) fn settle(&self, hub: &pirn_hub) -> (pirn_wake_fn, c_int) {
-        self.unlink();
         if self.has(DEFERRED) {
             self.state.set(self.state.get() & !STATE | TOLD);
         } else {
@@ -389,10 +455,11 @@ impl pirn_waiter {
     }
 
     /// Idle again: what was granted is handed over.
+    #[inline]
     fn finish(&self, hub: &pirn_hub) {
-        hub.uncount_wait();
         let was_granted = self.has(GRANTED);
         self.set(IDLE);
+        hub.uncount_wait();
         let kind = self.kind().filter(|_| was_granted);
         if let Some(take) = kind.and_then(|kind| kind.take) {
             let waiter = NonNull::from(self).as_ptr();
