@@ -481,7 +481,7 @@ struct pirn_items {
   uint32_t head_;
   uint32_t count_;
   uint32_t order_;
-  uint32_t reserved_;
+  uint32_t is_plain_;
 };
 
 /**

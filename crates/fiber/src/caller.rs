@@ -4,8 +4,10 @@
 use core::ffi::c_int;
 use core::ptr::null_mut;
 
-use pirn_abi::{PIRN_DONE, PIRN_STOPPED, pirn_ended, pirn_run, pirn_stop, pirn_update};
-use pirn_wait::functions::{pirn_park_start, pirn_waiter_drop};
+use pirn_abi::{
+    PIRN_DONE, PIRN_FOREVER, PIRN_STOPPED, pirn_ended, pirn_run, pirn_stop, pirn_update,
+};
+use pirn_wait::functions::{pirn_park_start, pirn_waiter_drop, pirn_waiter_wake};
 use pirn_wait::{EBUSY, ECANCELED, EDEADLK, ETIMEDOUT, EUCLEAN, PIRN_WAITS, pirn_hub, pirn_waiter};
 
 use crate::fiber::pirn_fiber;
@@ -112,16 +114,21 @@ pub(crate) fn let_others_run(hub: &pirn_hub) -> c_int {
             fiber.leave(hub);
             0
         }
-        Some(_) => refusal(hub),
+        Some(fiber) => wake_itself(fiber, hub),
     }
 }
 
-/// The result of a yield that was refused.
+/// The rest of `let_others_run`: a wait that ends as soon as it has begun.
 #[cold]
 #[inline(never)]
-fn refusal(hub: &pirn_hub) -> c_int {
-    // Otherwise the fiber has begun a wait, which it has to await.
-    if hub.is_broken() { -EUCLEAN } else { 0 }
+fn wake_itself(fiber: &pirn_fiber, hub: &pirn_hub) -> c_int {
+    // SAFETY: a live fiber's waiter.
+    let begun = unsafe { pirn_park_start(fiber.waiter(), PIRN_FOREVER) };
+    // SAFETY: as above. This fails if the fiber is cancelled, which is ready already.
+    unsafe { pirn_waiter_wake(fiber.waiter(), 0) };
+    // SAFETY: begun with the fiber's waiter.
+    let result = unsafe { wait_for(hub, begun) };
+    if result == -EUCLEAN { result } else { 0 }
 }
 
 /// Waits until some time has passed: see `pirn_fiber_sleep`.

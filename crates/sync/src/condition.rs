@@ -8,7 +8,7 @@ use core::cell::Cell;
 use core::ffi::c_int;
 use core::ptr::NonNull;
 
-use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_grant};
+use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant};
 use pirn_wait::{
     EAGAIN, EDEADLK, EINVAL, EPERM, PIRN_WAITS, pirn_wait_kind, pirn_waiter, pirn_waiters,
 };
@@ -96,7 +96,7 @@ pub unsafe extern "C" fn pirn_condition_wait_start(
         return -EPERM;
     }
     // SAFETY: passed on.
-    let refused = unsafe { pirn_waiter::check_before(waiter, timeout_ns) };
+    let refused = unsafe { pirn_waiter_check(waiter, timeout_ns) };
     if refused != 0 {
         return refused;
     }

@@ -7,7 +7,9 @@
 use core::cell::Cell;
 use core::ffi::c_int;
 
-use pirn_wait::functions::{pirn_remote_push, pirn_waiter_begin, pirn_waiter_grant};
+use pirn_wait::functions::{
+    pirn_remote_push, pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant,
+};
 use pirn_wait::{EINVAL, pirn_hub, pirn_remote, pirn_wait_kind, pirn_waiter, pirn_waiters};
 
 /// What a waiter waits for: an event.
@@ -51,7 +53,7 @@ pub unsafe extern "C" fn pirn_event_wait_start(
         return -EINVAL;
     };
     // SAFETY: passed on.
-    let refused = unsafe { pirn_waiter::check_before(waiter, timeout_ns) };
+    let refused = unsafe { pirn_waiter_check(waiter, timeout_ns) };
     if refused != 0 {
         return refused;
     }

@@ -8,7 +8,7 @@ use core::cell::Cell;
 use core::ffi::c_int;
 
 use pirn_abi::PIRN_FOREVER;
-use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_grant};
+use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant};
 use pirn_wait::{
     EDEADLK, EINVAL, EOVERFLOW, EOWNERDEAD, EPERM, PIRN_WAIT_FIRM, pirn_held, pirn_wait_kind,
     pirn_waiter, pirn_waiters,
@@ -112,7 +112,7 @@ pub unsafe extern "C" fn pirn_mutex_lock_start(
         return -EDEADLK;
     };
     // SAFETY: passed on.
-    let refused = unsafe { pirn_waiter::check_before(waiter, timeout_ns) };
+    let refused = unsafe { pirn_waiter_check(waiter, timeout_ns) };
     if refused != 0 {
         return refused;
     }

@@ -9,7 +9,7 @@ use core::ffi::{c_int, c_void};
 
 #[cfg(feature = "safe")]
 use pirn_wait::ECANCELED;
-use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_grant};
+use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant};
 use pirn_wait::{EINVAL, ESHUTDOWN, pirn_wait_kind, pirn_waiter, pirn_waiters};
 
 use crate::arrivals::pirn_arrivals;
@@ -136,36 +136,16 @@ pub unsafe extern "C" fn pirn_queue_put_start(
     timeout_ns: u64,
 ) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
-    let Some(this) = (unsafe { queue.as_ref() }) else {
-        return -EINVAL;
+    let (this, idle) = match (unsafe { queue.as_ref() }, unsafe { waiter.as_ref() }) {
+        (Some(this), idle) if !item.is_null() => (this, idle),
+        _ => return -EINVAL,
     };
-    if item.is_null() {
-        return -EINVAL;
-    }
-    // SAFETY: passed on.
-    let refused = unsafe { pirn_waiter::check_before(waiter, timeout_ns) };
-    if refused != 0 {
-        return refused;
-    }
-    if this.closed.get() != OPEN {
-        return -ESHUTDOWN;
-    }
-    if !this.items.is_full() {
-        // SAFETY: passed on; there is room.
-        unsafe { this.accept(item) };
-        this.serve();
-        return 0;
-    }
-    // SAFETY: passed on; the list is part of the queue, which outlives its waiters as documented.
-    unsafe {
-        pirn_waiter_begin(
-            waiter,
-            &raw const this.putters,
-            &raw const PUT,
-            queue.cast(),
-            item.expose_provenance(),
-            timeout_ns,
-        )
+    if idle.is_some_and(pirn_waiter::may_wait) {
+        // SAFETY: passed on.
+        unsafe { this.put(waiter, item, timeout_ns) }
+    } else {
+        // SAFETY: passed on.
+        unsafe { this.check_and_put(waiter, item, timeout_ns) }
     }
 }
 
@@ -196,40 +176,110 @@ pub unsafe extern "C" fn pirn_queue_get_start(
     timeout_ns: u64,
 ) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
-    let Some(this) = (unsafe { queue.as_ref() }) else {
-        return -EINVAL;
+    let (this, idle) = match (unsafe { queue.as_ref() }, unsafe { waiter.as_ref() }) {
+        (Some(this), idle) if !item.is_null() => (this, idle),
+        _ => return -EINVAL,
     };
-    if item.is_null() {
-        return -EINVAL;
-    }
-    // SAFETY: passed on.
-    let refused = unsafe { pirn_waiter::check_before(waiter, timeout_ns) };
-    if refused != 0 {
-        return refused;
-    }
-    if this.free_items() != 0 {
-        // SAFETY: room for an item, as documented; there is one.
-        unsafe { this.items.take(item) };
-        this.serve();
-        return 0;
-    }
-    if this.closed.get() != OPEN {
-        return -ESHUTDOWN;
-    }
-    // SAFETY: passed on; the list is part of the queue, which outlives its waiters as documented.
-    unsafe {
-        pirn_waiter_begin(
-            waiter,
-            &raw const this.getters,
-            &raw const GET,
-            queue.cast(),
-            item.expose_provenance(),
-            timeout_ns,
-        )
+    if idle.is_some_and(pirn_waiter::may_wait) {
+        // SAFETY: passed on.
+        unsafe { this.get(waiter, item, timeout_ns) }
+    } else {
+        // SAFETY: passed on.
+        unsafe { this.check_and_get(waiter, item, timeout_ns) }
     }
 }
 
 impl pirn_queue {
+    // The check of a waiter that may not wait is in functions of its own, so that a put or a get
+    // saves no registers for it.
+
+    /// Puts an item, or begins to wait: `pirn_queue_put_start` with a waiter that may wait.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline(never)]
+    unsafe fn put(&self, waiter: *mut pirn_waiter, item: *const c_void, timeout_ns: u64) -> c_int {
+        if self.closed.get() != OPEN {
+            return -ESHUTDOWN;
+        }
+        if !self.items.is_full() {
+            // SAFETY: passed on; there is room.
+            unsafe { self.accept(item) };
+            self.serve();
+            return 0;
+        }
+        let own = (&raw const *self).cast_mut().cast();
+        let (list, word) = (&raw const self.putters, item.expose_provenance());
+        // SAFETY: passed on; the list is part of the queue, which outlives its waiters as
+        // documented.
+        unsafe { pirn_waiter_begin(waiter, list, &raw const PUT, own, word, timeout_ns) }
+    }
+
+    /// `put` with a waiter that must not wait, or without one.
+    ///
+    /// # Safety
+    ///
+    /// As for `put`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn check_and_put(
+        &self,
+        waiter: *mut pirn_waiter,
+        item: *const c_void,
+        timeout_ns: u64,
+    ) -> c_int {
+        // SAFETY: passed on.
+        match unsafe { pirn_waiter_check(waiter, timeout_ns) } {
+            // SAFETY: passed on.
+            0 => unsafe { self.put(waiter, item, timeout_ns) },
+            refused => refused,
+        }
+    }
+
+    /// Gets an item, or begins to wait: `pirn_queue_get_start` with a waiter that may wait.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline(never)]
+    unsafe fn get(&self, waiter: *mut pirn_waiter, item: *mut c_void, timeout_ns: u64) -> c_int {
+        if self.free_items() != 0 {
+            // SAFETY: room for an item, as documented; there is one.
+            unsafe { self.items.take(item) };
+            self.serve();
+            return 0;
+        }
+        if self.closed.get() != OPEN {
+            return -ESHUTDOWN;
+        }
+        let own = (&raw const *self).cast_mut().cast();
+        let (list, word) = (&raw const self.getters, item.expose_provenance());
+        // SAFETY: passed on; the list is part of the queue, which outlives its waiters as
+        // documented.
+        unsafe { pirn_waiter_begin(waiter, list, &raw const GET, own, word, timeout_ns) }
+    }
+
+    /// `get` with a waiter that must not wait, or without one.
+    ///
+    /// # Safety
+    ///
+    /// As for `get`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn check_and_get(
+        &self,
+        waiter: *mut pirn_waiter,
+        item: *mut c_void,
+        timeout_ns: u64,
+    ) -> c_int {
+        // SAFETY: passed on.
+        match unsafe { pirn_waiter_check(waiter, timeout_ns) } {
+            // SAFETY: passed on.
+            0 => unsafe { self.get(waiter, item, timeout_ns) },
+            refused => refused,
+        }
+    }
     /// How many items are not reserved.
     fn free_items(&self) -> u32 {
         self.items.count() - self.claims.get()
@@ -240,6 +290,7 @@ impl pirn_queue {
     /// # Safety
     ///
     /// There is room, and `item` is an item as for `pirn_queue_put_start`.
+    #[inline]
     pub(crate) unsafe fn accept(&self, item: *const c_void) {
         self.unfinished.set(self.unfinished.get() + 1);
         // SAFETY: the caller promises it.
@@ -247,7 +298,15 @@ impl pirn_queue {
     }
 
     /// Adds the items of waiting putters, and reserves items for waiting getters.
+    #[inline]
     pub(crate) fn serve(&self) {
+        if !self.putters.is_empty() || !self.getters.is_empty() {
+            self.serve_waiters();
+        }
+    }
+
+    #[inline(never)]
+    fn serve_waiters(&self) {
         while let Some(putter) = self.putters.first().filter(|_| !self.items.is_full()) {
             let item = core::ptr::with_exposed_provenance(putter.word());
             // SAFETY: there is room, and the item stays until the wait is over, as documented.
@@ -413,7 +472,7 @@ pub unsafe extern "C" fn pirn_queue_join_start(
         return -EINVAL;
     };
     // SAFETY: passed on.
-    let refused = unsafe { pirn_waiter::check_before(waiter, timeout_ns) };
+    let refused = unsafe { pirn_waiter_check(waiter, timeout_ns) };
     if refused != 0 {
         return refused;
     }

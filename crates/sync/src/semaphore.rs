@@ -7,7 +7,7 @@
 use core::cell::Cell;
 use core::ffi::c_int;
 
-use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_grant};
+use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant};
 use pirn_wait::{EINVAL, EOVERFLOW, pirn_wait_kind, pirn_waiter, pirn_waiters};
 
 /// What a waiter waits for: units of a semaphore.
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn pirn_semaphore_acquire_start(
         return -EINVAL;
     }
     // SAFETY: passed on.
-    let refused = unsafe { pirn_waiter::check_before(waiter, timeout_ns) };
+    let refused = unsafe { pirn_waiter_check(waiter, timeout_ns) };
     if refused != 0 {
         return refused;
     }

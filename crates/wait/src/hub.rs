@@ -263,10 +263,16 @@ impl pirn_hub {
         self.ready.push(waiter);
     }
 
+    /// True if the core was asked to call the hub, or calls it now.
+    #[inline]
+    pub(crate) fn will_be_called(&self) -> bool {
+        self.is_called.get() != NOT_CALLED
+    }
+
     /// Asks the core to call the hub, unless it was asked already.
     #[inline]
     pub(crate) fn ask_to_be_called(&self) {
-        if self.is_called.get() == NOT_CALLED {
+        if !self.will_be_called() {
             self.post();
         }
     }

@@ -12,7 +12,6 @@ use pirn_abi::PIRN_FOREVER;
 
 use crate::deadlines::pirn_heap_links;
 use crate::errno::{EAGAIN, EALREADY, EBUSY, ECANCELED, EINVAL, ENOENT, EUCLEAN};
-use crate::functions::pirn_waiter_check;
 use crate::held::pirn_held;
 use crate::hub::pirn_hub;
 use crate::kind::{PIRN_WAIT_FIRM, PIRN_WAIT_LATE, pirn_wait_kind};
@@ -117,34 +116,18 @@ impl pirn_waiter {
         Some(self.result())
     }
 
-    /// Waits for nothing but the waiters that are ready. False if the waiter is not idle, or the
-    /// hub is broken.
+    /// Waits for nothing but the waiters that are ready. False, and nothing has begun, if more is
+    /// to be done than to join them: the waiter is not idle, or the hub is broken, or has not been
+    /// asked yet to call waiters.
     #[inline]
     pub fn step_back(&self, hub: &pirn_hub) -> bool {
-        let may_wait = self.is(IDLE) && !hub.is_broken();
-        if may_wait {
+        let is_simple = self.is(IDLE) && hub.will_be_called() && !hub.is_broken();
+        if is_simple {
             self.result.set(0);
             hub.count_wait();
             hub.add_ready(self, WOKEN);
-            hub.ask_to_be_called();
         }
-        may_wait
-    }
-
-    /// Checks a waiter before a wait: as `pirn_waiter_check`, which is called if the wait may not
-    /// begin, or if there is no waiter.
-    ///
-    /// # Safety
-    ///
-    /// `waiter` is NULL or initialised.
-    #[inline]
-    pub unsafe fn check_before(waiter: *const pirn_waiter, timeout_ns: u64) -> c_int {
-        // SAFETY: the caller promises it.
-        match unsafe { waiter.as_ref() } {
-            Some(waiter) if waiter.may_wait() => 0,
-            // SAFETY: as above.
-            _ => unsafe { pirn_waiter_check(waiter, timeout_ns) },
-        }
+        is_simple
     }
 
     /// Cancels all later waits with a time limit other than 0, or lets them wait again.
@@ -267,7 +250,7 @@ impl pirn_waiter {
 
     /// True if a wait may begin: the waiter is idle and not cancelled, and the hub not broken.
     #[inline]
-    fn may_wait(&self) -> bool {
+    pub fn may_wait(&self) -> bool {
         self.state.get() & (STATE | CANCELLED) == IDLE
             && self.hub().is_some_and(|hub| !hub.is_broken())
     }

@@ -10,7 +10,8 @@ use core::sync::atomic::Ordering;
 
 use pirn_abi::{pirn_hold, pirn_release};
 use pirn_wait::functions::{
-    pirn_hub_loop, pirn_remote_push, pirn_waiter_begin, pirn_waiter_grant, pirn_waiter_move,
+    pirn_hub_loop, pirn_remote_push, pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant,
+    pirn_waiter_move,
 };
 use pirn_wait::{
     EAGAIN, EBUSY, EINVAL, ENOENT, PIRN_WAIT_FIRM, pirn_hub, pirn_remote, pirn_wait_kind,
@@ -205,7 +206,7 @@ pub unsafe extern "C" fn pirn_work_call_start(
     timeout_ns: u64,
 ) -> c_int {
     // SAFETY: passed on.
-    let refused = unsafe { pirn_waiter::check_before(waiter, timeout_ns) };
+    let refused = unsafe { pirn_waiter_check(waiter, timeout_ns) };
     if refused != 0 {
         return refused;
     }
@@ -245,7 +246,7 @@ pub unsafe extern "C" fn pirn_work_wait_start(
         return -EINVAL;
     };
     // SAFETY: passed on.
-    let refused = unsafe { pirn_waiter::check_before(waiter, timeout_ns) };
+    let refused = unsafe { pirn_waiter_check(waiter, timeout_ns) };
     if refused != 0 {
         return refused;
     }
