@@ -33,11 +33,13 @@ pub(crate) unsafe fn wait(port: *mut pirn_port, interest: u32, timeout_ns: u64) 
 /// One call: its port, and how long it may take.
 struct Call {
     port: *mut pirn_port,
+    fd: c_int,
     interest: u32,
     timeout_ns: u64,
-    /// The end of the whole call, on the loop's clock.
-    deadline_ns: u64,
 }
+
+/// What an attempt has returned, or a negative errno. None: it would block.
+type Outcome = Option<isize>;
 
 impl Call {
     /// A call that begins now; a negative errno if the port is not open.
@@ -45,40 +47,36 @@ impl Call {
     /// # Safety
     ///
     /// `port` is NULL, zero, or was opened.
+    #[inline]
     unsafe fn new(port: *mut pirn_port, interest: u32, timeout_ns: u64) -> Result<Call, c_int> {
         // SAFETY: passed on.
-        let open = unsafe { port.as_ref() }.ok_or(-EINVAL)?;
-        let hub = open.hub().ok_or(-ENOENT)?;
-        let deadline_ns = if timeout_ns == PIRN_FOREVER {
-            PIRN_FOREVER
-        } else {
-            hub.now().saturating_add(timeout_ns)
+        let Some(open) = (unsafe { port.as_ref() }) else {
+            return Err(-EINVAL);
         };
+        if open.hub().is_none() {
+            return Err(-ENOENT);
+        }
+        let fd = open.fd.get();
+        if fd < 0 {
+            return Err(-EINVAL);
+        }
         Ok(Call {
             port,
+            fd,
             interest,
             timeout_ns,
-            deadline_ns,
         })
     }
 
+    #[inline]
     fn port(&self) -> &pirn_port {
         // SAFETY: it was open in `new`. If it is closed during a wait, the wait ends with an error,
         // and this is not called again.
         unsafe { &*self.port }
     }
 
-    /// How much of the time is left: at least 1, because 0 would not wait.
-    fn left(&self) -> u64 {
-        match self.port().hub() {
-            Some(hub) if self.deadline_ns != PIRN_FOREVER => {
-                self.deadline_ns.saturating_sub(hub.now()).max(1)
-            }
-            _ => PIRN_FOREVER,
-        }
-    }
-
     /// True if the caller wants to wait, and the attempt would find nothing or block.
+    #[inline]
     fn must_wait_first(&self) -> bool {
         self.timeout_ns != 0
             && if self.interest == PIRN_READ {
@@ -88,39 +86,70 @@ impl Call {
             }
     }
 
-    /// Repeats an attempt, with waits between, until it would not block or the time is over.
-    fn run<T>(&self, mut attempt: impl FnMut(c_int) -> sys::Result<T>) -> Result<T, c_int> {
-        let fd = self.port().fd.get();
-        if fd < 0 {
-            return Err(-EINVAL);
+    /// Makes an attempt, and waits before and between attempts until one would not block or the
+    /// time is over.
+    #[inline]
+    fn run(&self, attempt: &mut dyn FnMut(c_int) -> Outcome) -> isize {
+        if !self.must_wait_first() {
+            if let Some(result) = attempt(self.fd) {
+                self.count();
+                return result;
+            }
         }
-        let (mut must_wait, mut has_waited) = (self.must_wait_first(), false);
+        self.wait_and_run(attempt)
+    }
+
+    /// `run` in a function of its own, for calls that are not made for every message.
+    #[inline(never)]
+    fn run_apart(&self, attempt: &mut dyn FnMut(c_int) -> Outcome) -> isize {
+        self.run(attempt)
+    }
+
+    /// The rest of `run`, which begins with a wait.
+    #[inline(never)]
+    fn wait_and_run(&self, attempt: &mut dyn FnMut(c_int) -> Outcome) -> isize {
+        if self.timeout_ns == 0 {
+            return -EAGAIN as isize;
+        }
+        let deadline_ns = self.deadline();
+        let mut left = self.timeout_ns;
         loop {
-            if must_wait {
-                has_waited = true;
-                // SAFETY: the port was open when the call began, and was not closed since: that
-                // would have ended the wait.
-                let result = unsafe { wait(self.port, self.interest, self.left()) };
-                if result < 0 {
-                    return Err(result);
-                }
+            // SAFETY: the port was open when the call began, and was not closed since: that would
+            // have ended the wait.
+            let result = unsafe { wait(self.port, self.interest, left) };
+            if result < 0 {
+                return result as isize;
             }
-            match attempt(fd) {
-                Ok(value) => {
-                    if !has_waited {
-                        self.count();
-                    }
-                    return Ok(value);
-                }
-                Err(Errno::INTR) => must_wait = false,
-                Err(Errno::AGAIN) if self.timeout_ns == 0 => return Err(-EAGAIN),
-                Err(Errno::AGAIN) => must_wait = true,
-                Err(errno) => return Err(-errno.raw_os_error()),
+            if let Some(result) = attempt(self.fd) {
+                return result;
             }
+            left = self.left(deadline_ns);
+        }
+    }
+
+    /// The end of a call that begins now, on the loop's clock.
+    #[inline]
+    fn deadline(&self) -> u64 {
+        match self.port().hub() {
+            Some(hub) if self.timeout_ns != PIRN_FOREVER => {
+                hub.now().saturating_add(self.timeout_ns)
+            }
+            _ => PIRN_FOREVER,
+        }
+    }
+
+    /// How much of the time is left: at least 1, because 0 would not wait.
+    fn left(&self, deadline_ns: u64) -> u64 {
+        match self.port().hub() {
+            Some(hub) if deadline_ns != PIRN_FOREVER => {
+                deadline_ns.saturating_sub(hub.now()).max(1)
+            }
+            _ => PIRN_FOREVER,
         }
     }
 
     /// Counts a call of a fiber that did not have to wait.
+    #[inline]
     fn count(&self) {
         let may_wait = self.timeout_ns != 0;
         let hub = self.port().hub().filter(|_| may_wait);
@@ -130,8 +159,17 @@ impl Call {
     }
 }
 
-fn count_of(result: Result<usize, c_int>) -> isize {
-    result.map_or_else(|errno| errno as isize, |count| count as isize)
+/// Makes a system call, again if a signal has interrupted it.
+#[inline]
+fn outcome(mut call: impl FnMut() -> sys::Result<usize>) -> Outcome {
+    loop {
+        match call() {
+            Ok(value) => return Some(value as isize),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return None,
+            Err(errno) => return Some(-(errno.raw_os_error() as isize)),
+        }
+    }
 }
 
 /// Reads: see `pirn_port_read`.
@@ -158,15 +196,14 @@ pub(crate) unsafe fn read(
     // SAFETY: as many bytes as the caller says. Written by the kernel only, which is not undone by
     // what stood there before.
     let bytes = unsafe { core::slice::from_raw_parts_mut(buffer.as_ptr(), size) };
-    let result = call.run(|fd| {
-        let count = sys::read(fd, bytes)?;
+    call.run(&mut |fd| {
+        let result = outcome(|| sys::read(fd, bytes));
         // There is nothing more to read now, so the next read waits before it tries.
-        if count > 0 && count < size {
+        if result.is_some_and(|count| count > 0 && count < size as isize) {
             call.port().set_drained();
         }
-        Ok(count)
-    });
-    count_of(result)
+        result
+    })
 }
 
 /// Writes some: see `pirn_port_write`.
@@ -187,7 +224,7 @@ pub(crate) unsafe fn write(
     };
     // SAFETY: passed on.
     match unsafe { bytes_of(buffer, size) } {
-        Some(bytes) => count_of(call.run(|fd| send(call.port(), fd, bytes))),
+        Some(bytes) => call.run(&mut |fd| send(call.port(), fd, bytes)),
         None => -(EINVAL as isize),
     }
 }
@@ -204,7 +241,7 @@ pub(crate) unsafe fn write_all(
     timeout_ns: u64,
 ) -> c_int {
     // SAFETY: passed on.
-    let call = match unsafe { Call::new(port, PIRN_WRITE, timeout_ns) } {
+    let mut call = match unsafe { Call::new(port, PIRN_WRITE, timeout_ns) } {
         Ok(call) => call,
         Err(errno) => return errno,
     };
@@ -212,10 +249,15 @@ pub(crate) unsafe fn write_all(
     let Some(mut rest) = (unsafe { bytes_of(buffer, size) }) else {
         return -EINVAL;
     };
+    let deadline_ns = call.deadline();
     while !rest.is_empty() {
-        match call.run(|fd| send(call.port(), fd, rest)) {
-            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
-            Err(errno) => return errno,
+        let count = call.run_apart(&mut |fd| send(call.port(), fd, rest));
+        if count < 0 {
+            return count as c_int;
+        }
+        rest = rest.get(count as usize..).unwrap_or_default();
+        if timeout_ns != 0 {
+            call.timeout_ns = call.left(deadline_ns);
         }
     }
     0
@@ -235,23 +277,23 @@ unsafe fn bytes_of<'a>(buffer: *const c_void, size: usize) -> Option<&'a [u8]> {
 }
 
 /// Writes some. A socket whose peer is gone raises no SIGPIPE.
-fn send(port: &pirn_port, fd: c_int, bytes: &[u8]) -> sys::Result<usize> {
+#[inline]
+fn send(port: &pirn_port, fd: c_int, bytes: &[u8]) -> Outcome {
     // A pipe or a terminal that is writable takes this much without blocking.
     let part = if port.must_wait_to_write() {
         bytes.get(..PART).unwrap_or(bytes)
     } else {
         bytes
     };
-    if port.is_plain() {
-        return sys::write(fd, part);
-    }
-    match sys::send(fd, part) {
-        Err(Errno::NOTSOCK) => {
-            port.set_plain();
-            sys::write(fd, part)
+    outcome(|| {
+        if !port.is_plain() {
+            match sys::send(fd, part) {
+                Err(Errno::NOTSOCK) => port.set_plain(),
+                result => return result,
+            }
         }
-        result => result,
-    }
+        sys::write(fd, part)
+    })
 }
 
 /// The kernel's `PIPE_BUF`.
@@ -268,12 +310,13 @@ pub(crate) unsafe fn accept(port: *mut pirn_port, timeout_ns: u64) -> c_int {
         Ok(call) => call,
         Err(errno) => return errno,
     };
-    let attempt = |fd| match sys::accept(fd) {
-        // The client has gone before it was accepted: try the next one.
-        Err(Errno::CONNABORTED) => Err(Errno::INTR),
-        result => result,
-    };
-    call.run(attempt).unwrap_or_else(|errno| errno)
+    call.run_apart(&mut |fd| {
+        outcome(|| match sys::accept(fd) {
+            // The client has gone before it was accepted: try the next one.
+            Err(Errno::CONNABORTED) => Err(Errno::INTR),
+            result => result.map(|fd| fd as usize),
+        })
+    }) as c_int
 }
 
 /// Connects: see `pirn_port_connect`.
@@ -296,22 +339,21 @@ pub(crate) unsafe fn connect(
         return -EINVAL;
     }
     let mut has_begun = false;
-    let attempt = |fd| {
+    call.run_apart(&mut |fd| {
         let result = if has_begun {
             // The socket is writable: the attempt is over, and its pending error is the result.
-            sys::socket_error(fd)?
+            sys::socket_error(fd).and_then(|error| error)
         } else {
             // SAFETY: passed on.
             unsafe { sys::connect(fd, address, length) }
         };
         has_begun = true;
         match result {
-            Ok(()) => Ok(0),
+            Ok(()) => Some(0),
             // Interrupted or begun: both go on by themselves.
-            Err(Errno::INPROGRESS | Errno::INTR) => Err(Errno::AGAIN),
+            Err(Errno::INPROGRESS | Errno::INTR) => None,
             // Also -EAGAIN, of a local socket whose peer accepts nobody at the moment.
-            Err(errno) => Ok(-errno.raw_os_error()),
+            Err(errno) => Some(-(errno.raw_os_error() as isize)),
         }
-    };
-    call.run(attempt).unwrap_or_else(|errno| errno)
+    }) as c_int
 }

@@ -212,13 +212,18 @@ impl pirn_waiter {
     #[inline]
     pub(crate) fn forget_deadline(&self, hub: &pirn_hub) {
         if self.deadline_ns.get() != 0 {
-            self.deadline_ns.set(0);
-            if !self.has(UNREF) {
-                hub.uncount_timed();
-            }
-            if !self.has(LAZY) {
-                self.leave_heap(hub);
-            }
+            self.clear_deadline(hub);
+        }
+    }
+
+    #[inline(never)]
+    fn clear_deadline(&self, hub: &pirn_hub) {
+        self.deadline_ns.set(0);
+        if !self.has(UNREF) {
+            hub.uncount_timed();
+        }
+        if !self.has(LAZY) {
+            self.leave_heap(hub);
         }
     }
 

@@ -50,6 +50,13 @@ impl pirn_waiters {
         self.ends.next.get().map(pirn_waiter::of_links)
     }
 
+    /// The waiter, if there is exactly one.
+    #[inline]
+    pub(crate) fn only(&self) -> Option<&pirn_waiter> {
+        self.first()
+            .filter(|first| first.links.next.get() == Some(NonNull::from(&self.ends)))
+    }
+
     /// The waiters in the list, from the first on. The list must not change meanwhile.
     pub fn iter(&self) -> impl Iterator<Item = &pirn_waiter> {
         let end = NonNull::from(&self.ends);

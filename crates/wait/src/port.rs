@@ -19,7 +19,7 @@ use crate::hub::pirn_hub;
 use crate::kind::{PIRN_WAIT_LATE, pirn_wait_kind};
 use crate::list::pirn_waiters;
 use crate::sys::set_nonblocking;
-use crate::waiter::pirn_waiter;
+use crate::waiter::{pirn_waiter, pirn_wake_fn};
 
 /// Option of `pirn_port_open`: the fd stays in blocking mode. Each read and write then waits until
 /// the fd is ready before it tries, because an attempt could block the loop. For fds that other
@@ -146,6 +146,21 @@ impl pirn_port {
         if !is_ours || interest == 0 || interest & !EITHER != 0 {
             return -EINVAL;
         }
+        if waiter.may_wait() && timeout_ns != 0 && self.watched.get() & interest == interest {
+            return self.wait_in(hub, waiter, interest, timeout_ns);
+        }
+        self.watch_and_wait(hub, waiter, interest, timeout_ns)
+    }
+
+    /// The rest of `wait`, if the fd is not watched for this yet, or nothing may begin.
+    #[inline(never)]
+    fn watch_and_wait(
+        &self,
+        hub: &pirn_hub,
+        waiter: &pirn_waiter,
+        interest: u32,
+        timeout_ns: u64,
+    ) -> c_int {
         let refused = waiter.check(hub, timeout_ns);
         if refused != 0 {
             return refused;
@@ -157,9 +172,20 @@ impl pirn_port {
         if rc < 0 {
             return rc;
         }
+        self.wait_in(hub, waiter, interest, timeout_ns)
+    }
+
+    #[inline]
+    fn wait_in(
+        &self,
+        hub: &pirn_hub,
+        waiter: &pirn_waiter,
+        interest: u32,
+        timeout_ns: u64,
+    ) -> c_int {
         let own = (&raw const *self).cast_mut().cast::<c_void>();
-        let (list, word) = (Some(&self.waiters), interest as usize);
-        waiter.begin(list, NonNull::from(&PORT), own, word, timeout_ns)
+        let (list, kind) = (Some(&self.waiters), NonNull::from(&PORT));
+        waiter.wait_in(hub, list, kind, own, interest as usize, timeout_ns)
     }
 
     // ---- for the layers above ----
@@ -237,9 +263,24 @@ impl pirn_port {
         }
     }
 
+    #[inline]
     fn on_ready(&self, hub: &pirn_hub, ready: u32) {
         self.last.set(ready);
         self.flags.set(self.flags.get() & !DRAINED);
+        match self.waiters.only() {
+            // What most events are: the only waiter waits for all that is ready. Without this, an
+            // echo round trip takes 56 instructions more.
+            Some(only) if ready & !only.word() as u32 == 0 && !self.is_unawaited() => {
+                let wake = only.finish_now(hub, ready as c_int);
+                call(wake, hub, only, ready as c_int);
+            }
+            _ => self.wake_first(hub, ready),
+        }
+    }
+
+    /// Wakes the waiters for what is ready, and does without what nobody waits for.
+    #[inline(never)]
+    fn wake_first(&self, hub: &pirn_hub, ready: u32) {
         if ready & PIRN_INVALID != 0 {
             self.watched.set(0);
             self.wake_all(hub, -EBADF);
@@ -276,15 +317,25 @@ impl pirn_port {
             writer.end(hub, result);
         }
         let wake = first.finish_now(hub, result);
-        if self.flags.get() & UNAWAITED != 0 {
+        if self.is_unawaited() {
             self.watch(hub, self.awaited());
         }
-        if let Some(wake) = wake {
-            let (hub, waiter) = (NonNull::from(hub).as_ptr(), NonNull::from(first).as_ptr());
-            // SAFETY: called as documented there: in a callback of the loop, the waiter idle, and
-            // nothing of it or of the port borrowed afterwards.
-            unsafe { wake(hub, waiter, result) };
-        }
+        call(wake, hub, first, result);
+    }
+
+    fn is_unawaited(&self) -> bool {
+        self.flags.get() & UNAWAITED != 0
+    }
+}
+
+/// Calls `wake` of a waiter whose wait has just ended.
+#[inline]
+fn call(wake: pirn_wake_fn, hub: &pirn_hub, waiter: &pirn_waiter, result: c_int) {
+    if let Some(wake) = wake {
+        let (hub, waiter) = (NonNull::from(hub).as_ptr(), NonNull::from(waiter).as_ptr());
+        // SAFETY: called as documented there: in a callback of the loop, the waiter idle, and
+        // nothing of it or of the port borrowed afterwards.
+        unsafe { wake(hub, waiter, result) };
     }
 }
 

@@ -308,6 +308,21 @@ impl pirn_waiter {
         if timeout_ns == 0 {
             return -EAGAIN;
         }
+        self.wait_in(hub, list, kind, object, word, timeout_ns)
+    }
+
+    /// The rest of `begin`, when nothing speaks against the wait.
+    #[inline]
+    pub(crate) fn wait_in(
+        &self,
+        hub: &pirn_hub,
+        list: Option<&pirn_waiters>,
+        kind: NonNull<pirn_wait_kind>,
+        object: *mut c_void,
+        word: usize,
+        timeout_ns: u64,
+    ) -> c_int {
+        debug_assert!(self.is(IDLE) && timeout_ns != 0);
         self.kind.set(Some(kind));
         self.object.set(object);
         self.word.set(word);
@@ -453,6 +468,7 @@ impl pirn_waiter {
     }
 
     /// Ends the wait, and returns `wake`, to be called at once. Only inside a callback of the loop.
+    #[inline]
     pub(crate) fn finish_now(&self, hub: &pirn_hub, result: c_int) -> pirn_wake_fn {
         self.unlink();
         self.forget_deadline(hub);
