@@ -3,11 +3,12 @@
 //!
 //! Each call tries first, and waits only if that would block. The time limit is for the whole call.
 
+use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 
 use pirn_abi::{PIRN_FOREVER, PIRN_READ, PIRN_WRITE};
 use pirn_wait::functions::pirn_port_wait_start;
-use pirn_wait::{EAGAIN, EINVAL, ENOENT, pirn_port};
+use pirn_wait::{EAGAIN, EINVAL, ENOENT, pirn_hub, pirn_port};
 
 use crate::caller::{wait_for, waiter_of_caller};
 use crate::fiber::pirn_fiber;
@@ -36,6 +37,9 @@ struct Call {
     fd: c_int,
     interest: u32,
     timeout_ns: u64,
+    /// The end of the call, on the loop's clock. 0: it has no limit, or has not waited yet. The
+    /// first wait begins when the call does, because no time of the loop passes before it.
+    deadline_ns: Cell<u64>,
 }
 
 /// What an attempt has returned, or a negative errno. None: it would block.
@@ -65,6 +69,7 @@ impl Call {
             fd,
             interest,
             timeout_ns,
+            deadline_ns: Cell::new(0),
         })
     }
 
@@ -111,40 +116,40 @@ impl Call {
         if self.timeout_ns == 0 {
             return -EAGAIN as isize;
         }
-        let deadline_ns = self.deadline();
-        let mut left = self.timeout_ns;
-        loop {
-            // SAFETY: the port was open when the call began, and was not closed since: that would
-            // have ended the wait.
-            let result = unsafe { wait(self.port, self.interest, left) };
+        while let Some(hub) = self.port().hub() {
+            let (waiter, left) = (waiter_of_caller(hub), self.left(hub));
+            // SAFETY: an open port; the waiter is the caller's own, or NULL.
+            let begun = unsafe { pirn_port_wait_start(self.port, waiter, self.interest, left) };
+            // SAFETY: as above.
+            if let Some(waiter) = unsafe { waiter.as_ref() } {
+                self.deadline_ns.set(waiter.deadline_ns());
+            }
+            // SAFETY: begun with that waiter.
+            let result = unsafe { wait_for(hub, begun) };
             if result < 0 {
                 return result as isize;
             }
             if let Some(result) = attempt(self.fd) {
                 return result;
             }
-            left = self.left(deadline_ns);
         }
+        -ENOENT as isize
     }
 
-    /// The end of a call that begins now, on the loop's clock.
-    #[inline]
-    fn deadline(&self) -> u64 {
-        match self.port().hub() {
-            Some(hub) if self.timeout_ns != PIRN_FOREVER => {
-                hub.now().saturating_add(self.timeout_ns)
-            }
-            _ => PIRN_FOREVER,
+    /// Sets the end of a call that may take time without a wait.
+    fn set_deadline(&self) {
+        let hub = self.port().hub();
+        if let Some(hub) = hub.filter(|_| self.timeout_ns != PIRN_FOREVER) {
+            self.deadline_ns
+                .set(hub.now().saturating_add(self.timeout_ns));
         }
     }
 
     /// How much of the time is left: at least 1, because 0 would not wait.
-    fn left(&self, deadline_ns: u64) -> u64 {
-        match self.port().hub() {
-            Some(hub) if deadline_ns != PIRN_FOREVER => {
-                deadline_ns.saturating_sub(hub.now()).max(1)
-            }
-            _ => PIRN_FOREVER,
+    fn left(&self, hub: &pirn_hub) -> u64 {
+        match self.deadline_ns.get() {
+            0 => self.timeout_ns,
+            deadline_ns => deadline_ns.saturating_sub(hub.now()).max(1),
         }
     }
 
@@ -241,7 +246,7 @@ pub(crate) unsafe fn write_all(
     timeout_ns: u64,
 ) -> c_int {
     // SAFETY: passed on.
-    let mut call = match unsafe { Call::new(port, PIRN_WRITE, timeout_ns) } {
+    let call = match unsafe { Call::new(port, PIRN_WRITE, timeout_ns) } {
         Ok(call) => call,
         Err(errno) => return errno,
     };
@@ -249,16 +254,14 @@ pub(crate) unsafe fn write_all(
     let Some(mut rest) = (unsafe { bytes_of(buffer, size) }) else {
         return -EINVAL;
     };
-    let deadline_ns = call.deadline();
+    // Between two parts other fibers may run, and time pass.
+    call.set_deadline();
     while !rest.is_empty() {
         let count = call.run_apart(&mut |fd| send(call.port(), fd, rest));
         if count < 0 {
             return count as c_int;
         }
         rest = rest.get(count as usize..).unwrap_or_default();
-        if timeout_ns != 0 {
-            call.timeout_ns = call.left(deadline_ns);
-        }
     }
     0
 }

@@ -124,6 +124,7 @@ impl pirn_deadlines {
 }
 
 /// Merges two heaps whose roots have no neighbours.
+#[inline(never)]
 fn meld(
     a: Option<NonNull<pirn_waiter>>,
     b: Option<NonNull<pirn_waiter>>,
@@ -201,33 +202,44 @@ impl pirn_waiter {
         }
         let at = self.heap.at_ns.get();
         if at == 0 || at > deadline_ns {
-            self.leave_heap(hub);
-            hub.deadlines.insert(self, deadline_ns);
-            hub.update_timer();
+            self.enter_heap(hub, deadline_ns);
         }
         PIRN_WAITS
+    }
+
+    #[inline(never)]
+    fn enter_heap(&self, hub: &pirn_hub, deadline_ns: u64) {
+        self.leave_heap(hub);
+        hub.deadlines.insert(self, deadline_ns);
+        hub.update_timer();
     }
 
     /// Clears the deadline of the wait, if it has one. A lazy waiter keeps its place in the heap.
     #[inline]
     pub(crate) fn forget_deadline(&self, hub: &pirn_hub) {
         if self.deadline_ns.get() != 0 {
-            self.clear_deadline(hub);
+            self.lose_deadline(hub);
         }
     }
 
     #[inline(never)]
-    fn clear_deadline(&self, hub: &pirn_hub) {
+    fn lose_deadline(&self, hub: &pirn_hub) {
+        self.clear_deadline(hub);
+    }
+
+    #[inline]
+    pub(crate) fn clear_deadline(&self, hub: &pirn_hub) {
         self.deadline_ns.set(0);
-        if !self.has(UNREF) {
-            hub.uncount_timed();
-        }
         if !self.has(LAZY) {
             self.leave_heap(hub);
+        }
+        if !self.has(UNREF) {
+            hub.uncount_timed();
         }
     }
 
     /// Leaves the heap, if the waiter is in it.
+    #[inline(never)]
     pub(crate) fn leave_heap(&self, hub: &pirn_hub) {
         if self.heap.at_ns.get() != 0 {
             hub.deadlines.remove(self);

@@ -64,7 +64,8 @@ pub struct pirn_hub {
     bit: Cell<u32>,
     // How many waiters wait, or were woken and not called yet.
     waits: Cell<u32>,
-    // How many waits have a deadline. While there is one the loop goes on.
+    // How many waits have a deadline, and one more while the hub is called. While there is one the
+    // loop goes on.
     timed: Cell<u32>,
     // How many ports are open.
     pub(crate) ports: Cell<u32>,
@@ -297,6 +298,10 @@ impl pirn_hub {
     /// of them were called.
     fn call_ready(&self) {
         self.is_called.set(CALLED);
+        // While waiters are called, one more is counted. So the loop is held or released at the
+        // end, and not at each wait of a program in which only one waiter has a time limit.
+        let timed = self.timed.get();
+        self.timed.set(timed.wrapping_add(1));
         self.remotes.run(NonNull::from(self).as_ptr());
         if self.is_due.take() != 0 {
             self.end_due(true);
@@ -318,8 +323,26 @@ impl pirn_hub {
             }
         }
         self.is_called.set(NOT_CALLED);
+        let left = self.timed.get().wrapping_sub(1);
+        self.timed.set(left);
+        if (timed == 0) != (left == 0) {
+            self.hold(left != 0);
+        }
         if !self.ready.is_empty() && !self.is_broken() {
             self.ask_to_be_called();
+        }
+    }
+
+    /// Keeps the loop going, or no longer.
+    #[cold]
+    #[inline(never)]
+    fn hold(&self, is_held: bool) {
+        if is_held {
+            // SAFETY: the loop is live as long as its hub.
+            unsafe { pirn_hold(self.event_loop.get()) };
+        } else {
+            // SAFETY: as above.
+            unsafe { pirn_release(self.event_loop.get()) };
         }
     }
 
@@ -329,8 +352,7 @@ impl pirn_hub {
         let before = self.timed.get();
         self.timed.set(before.wrapping_add(1));
         if before == 0 {
-            // SAFETY: the loop is live as long as its hub.
-            unsafe { pirn_hold(self.event_loop.get()) };
+            self.hold(true);
         }
     }
 
@@ -340,8 +362,7 @@ impl pirn_hub {
         let after = self.timed.get().wrapping_sub(1);
         self.timed.set(after);
         if after == 0 {
-            // SAFETY: the loop is live as long as its hub.
-            unsafe { pirn_release(self.event_loop.get()) };
+            self.hold(false);
         }
     }
 
@@ -388,7 +409,7 @@ impl pirn_hub {
         self.ready.is_sound()
             && self.deadlines.is_sound()
             && (self.ready.is_empty() || self.is_called.get() != NOT_CALLED || self.is_broken())
-            && self.timed.get() <= self.waits.get()
+            && self.timed.get() <= self.waits.get() + u32::from(self.is_called.get() == CALLED)
     }
 }
 

@@ -232,7 +232,7 @@ impl pirn_port {
     // ---- inside ----
 
     /// Sets the interest that the core watches the fd for. Calls nothing if it is the same.
-    #[inline]
+    #[inline(never)]
     fn watch(&self, hub: &pirn_hub, interest: u32) -> c_int {
         if self.watched.get() == interest {
             return 0;

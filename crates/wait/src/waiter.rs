@@ -280,7 +280,7 @@ impl pirn_waiter {
     }
 
     /// Begins a wait: see `pirn_waiter_begin`.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn begin(
         &self,
         list: Option<&pirn_waiters>,
@@ -360,12 +360,14 @@ impl pirn_waiter {
         list.push(self);
     }
 
-    /// Ends the wait: the waiter goes to the end of the ready list.
+    /// Ends the wait without a grant.
+    #[inline]
     pub(crate) fn end(&self, hub: &pirn_hub, result: c_int) {
         self.wake_with(hub, result, WOKEN);
     }
 
-    #[inline]
+    /// Ends the wait: the waiter goes to the end of the ready list, in this state.
+    #[inline(never)]
     fn wake_with(&self, hub: &pirn_hub, result: c_int, state: u32) {
         self.leave_ring();
         self.result.set(result);
@@ -380,7 +382,7 @@ impl pirn_waiter {
     /// The rest of `wake_with` for a wait with a time limit.
     #[inline(never)]
     fn end_limited(&self, hub: &pirn_hub) {
-        self.forget_deadline(hub);
+        self.clear_deadline(hub);
         hub.ask_to_be_called();
     }
 
@@ -471,7 +473,9 @@ impl pirn_waiter {
     #[inline]
     pub(crate) fn finish_now(&self, hub: &pirn_hub, result: c_int) -> pirn_wake_fn {
         self.unlink();
-        self.forget_deadline(hub);
+        if self.deadline_ns.get() != 0 {
+            self.clear_deadline(hub);
+        }
         self.result.set(result);
         if self.has(DEFERRED) {
             self.set(TOLD);
