@@ -1,5 +1,5 @@
 //! Event loops in Rust behind C functions, for the one harness. `adapters/readiness.h` and
-//! `adapters/pirn-rust.c` declare them.
+//! `adapters/pirn-rust.c` declare them. `tasks.rs` has whole workloads, of tasks.
 
 /// Functions over a loop that trust their caller: `this` comes from the library's `open`, and
 /// nobody but callbacks of the very call uses it meanwhile; the other pointers live.
@@ -36,3 +36,4 @@ fn timeout(waits: bool) -> Option<std::time::Duration> {
 mod mio;
 mod pirn;
 mod polling;
+mod tasks;
