@@ -97,6 +97,12 @@ unsafe impl Start for Yield {
     type Output = Result<()>;
 
     unsafe fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
+        // SAFETY: NULL, or live and idle, as the caller promises.
+        let idle = unsafe { waiter.as_ref() };
+        let has_joined = idle.is_some_and(|idle| idle.hub().is_some_and(|hub| idle.step_back(hub)));
+        if has_joined {
+            return PIRN_WAITS;
+        }
         // SAFETY: passed on.
         let begun = unsafe { pirn_park_start(waiter, timeout_ns) };
         if begun == PIRN_WAITS {
