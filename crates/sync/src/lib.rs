@@ -59,6 +59,7 @@ pub use semaphore::*;
 pub use storage::*;
 
 /// Ends the waits of all in a list with one result.
+#[inline(never)]
 #[allow(unsafe_code, reason = "a C function is called")]
 pub(crate) fn end_all(waiters: &pirn_waiters, result: core::ffi::c_int) {
     while let Some(waiter) = waiters.first() {

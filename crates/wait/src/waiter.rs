@@ -116,6 +116,13 @@ impl pirn_waiter {
         Some(self.result())
     }
 
+    /// True if a wait may begin: the waiter is idle and not cancelled, and the hub not broken.
+    #[inline]
+    pub fn may_wait(&self) -> bool {
+        self.state.get() & (STATE | CANCELLED) == IDLE
+            && self.hub().is_some_and(|hub| !hub.is_broken())
+    }
+
     /// Waits for nothing but the waiters that are ready. False, and nothing has begun, if more is
     /// to be done than to join them: the waiter is not idle, or the hub is broken, or has not been
     /// asked yet to call waiters.
@@ -246,13 +253,6 @@ impl pirn_waiter {
             return 0;
         }
         self.refuse(hub, timeout_ns)
-    }
-
-    /// True if a wait may begin: the waiter is idle and not cancelled, and the hub not broken.
-    #[inline]
-    pub fn may_wait(&self) -> bool {
-        self.state.get() & (STATE | CANCELLED) == IDLE
-            && self.hub().is_some_and(|hub| !hub.is_broken())
     }
 
     /// The rest of `check`: why no wait may begin. Returns 0 for a cancelled waiter if the limit is
