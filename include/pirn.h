@@ -471,9 +471,10 @@ struct pirn_config {
  * - -EMFILE, -ENFILE, -ENOMEM, -ENOSYS, -EPERM: the kernel's error; no fd stays open
  * - -ERANGE: backend select, and all fds that it can watch are in use
  *
- * Opens one fd (select, poll) or two (epoll), which are closed on exec. Cost: O(size of the
- * block), three system calls. Any thread; the loop then belongs to the thread that runs it. Since
- * 0.1.
+ * Opens one fd (select, poll) or two (epoll), which are closed on exec. Writes the places for
+ * posts, which are half as many as `tasks`, and little else: the rest of the block is written as
+ * it is used. Cost: O(tasks), three system calls. Any thread; the loop then belongs to the thread
+ * that runs it. Since 0.1.
  */
 int pirn_init(struct pirn_loop **loop, void *block, size_t size, const struct pirn_config *config);
 
@@ -568,8 +569,8 @@ int pirn_after_fork(struct pirn_loop *loop);
  *   this moment; or something in use does not fit
  * - -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`
  *
- * Nothing has changed on an error. Cost: O(size of both blocks), no system call. Loop thread.
- * Since 0.1.
+ * Nothing has changed on an error. Cost: O(what was ever used of the old block, and the new
+ * `tasks`), no system call. Loop thread. Since 0.1.
  */
 int pirn_grow(struct pirn_loop *loop,
               void *block,

@@ -42,8 +42,8 @@ use super::{failure, pirn_loop, reactor};
 ///   this moment; or something in use does not fit
 /// - -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`
 ///
-/// Nothing has changed on an error. Cost: O(size of both blocks), no system call. Loop thread.
-/// Since 0.1.
+/// Nothing has changed on an error. Cost: O(what was ever used of the old block, and the new
+/// `tasks`), no system call. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_grow(
     r#loop: *mut pirn_loop,

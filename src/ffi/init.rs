@@ -49,9 +49,10 @@ use super::{failure, pirn_loop, reactor, status};
 /// - -EMFILE, -ENFILE, -ENOMEM, -ENOSYS, -EPERM: the kernel's error; no fd stays open
 /// - -ERANGE: backend select, and all fds that it can watch are in use
 ///
-/// Opens one fd (select, poll) or two (epoll), which are closed on exec. Cost: O(size of the
-/// block), three system calls. Any thread; the loop then belongs to the thread that runs it. Since
-/// 0.1.
+/// Opens one fd (select, poll) or two (epoll), which are closed on exec. Writes the places for
+/// posts, which are half as many as `tasks`, and little else: the rest of the block is written as
+/// it is used. Cost: O(tasks), three system calls. Any thread; the loop then belongs to the thread
+/// that runs it. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_init(
     r#loop: *mut *mut pirn_loop,

@@ -561,8 +561,8 @@ unsafe extern "C" {
     ///   this moment; or something in use does not fit
     /// - -ESHUTDOWN: the queues were closed by `pirn_task_reclaim`
     ///
-    /// Nothing has changed on an error. Cost: O(size of both blocks), no system call. Loop thread.
-    /// Since 0.1.
+    /// Nothing has changed on an error. Cost: O(what was ever used of the old block, and the new
+    /// `tasks`), no system call. Loop thread. Since 0.1.
     pub unsafe fn pirn_grow(
         r#loop: *mut pirn_loop,
         block: *mut c_void,
@@ -711,9 +711,10 @@ unsafe extern "C" {
     /// - -EMFILE, -ENFILE, -ENOMEM, -ENOSYS, -EPERM: the kernel's error; no fd stays open
     /// - -ERANGE: backend select, and all fds that it can watch are in use
     ///
-    /// Opens one fd (select, poll) or two (epoll), which are closed on exec. Cost: O(size of the
-    /// block), three system calls. Any thread; the loop then belongs to the thread that runs it. Since
-    /// 0.1.
+    /// Opens one fd (select, poll) or two (epoll), which are closed on exec. Writes the places for
+    /// posts, which are half as many as `tasks`, and little else: the rest of the block is written as
+    /// it is used. Cost: O(tasks), three system calls. Any thread; the loop then belongs to the thread
+    /// that runs it. Since 0.1.
     pub unsafe fn pirn_init(
         r#loop: *mut *mut pirn_loop,
         block: *mut c_void,
