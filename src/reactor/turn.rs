@@ -147,7 +147,7 @@ impl<B: Backend> Reactor<'_, B> {
         self.turn.now_is_stale = true;
         // Also after a failed wait, because `timer_again` relies on it.
         if self.timers.used() > 0 {
-            self.update();
+            self.update_apart();
         }
         let event_count = match result {
             Ok(count) => count,
