@@ -48,8 +48,8 @@ pub(crate) struct Epoll<'a> {
     /// entry that could not be deleted is told from those of the next one of the same watcher.
     last: u32,
     records: &'a mut [Record],
-    /// How it is waited with a timeout that is neither zero nor for ever. `None` until there is such
-    /// a wait.
+    /// How to wait with a timeout that is neither zero nor for ever. `None` until there is such a
+    /// wait.
     fetch_within: Option<FetchWithin>,
     /// What the first record of the last wait was of, and how many waits in a row that was.
     front: Entry,
