@@ -10,7 +10,7 @@
 //! up in the same dispatch, and waits for the next one in the bucket `PAST`.
 
 use super::buckets::{DUE, PAST, last, level};
-use super::sort::{MEDIUM, SHORT};
+use super::sort::{MEDIUM, SHORT, SPREADS};
 use super::{FIXED_DELAY, Fired, LAST, SKIP_MISSED, TimerSlot, Timers, UNKNOWN};
 use crate::slab::NONE;
 use crate::time::{Duration, Instant};
@@ -77,7 +77,7 @@ impl Timers<'_> {
     fn sort_bucket(&mut self, chain: u32, level: u32, start: Instant, last: Instant) {
         let length = self.length(chain);
         let has_one_deadline = length > SHORT && self.has_one_deadline(chain);
-        if length > MEDIUM && level > 1 && !has_one_deadline {
+        if SPREADS && length > MEDIUM && level > 1 && !has_one_deadline {
             self.buckets.set_base(start);
             self.spread(chain, level - 1, last);
             return;
@@ -86,7 +86,7 @@ impl Timers<'_> {
         self.buckets.set_base(limit);
         if length <= SHORT {
             self.fire_short(chain, limit);
-        } else if length <= MEDIUM && level > 0 && !has_one_deadline {
+        } else if SPREADS && length <= MEDIUM && level > 0 && !has_one_deadline {
             self.fire_medium(chain, level - 1, limit);
         } else {
             self.fire_long(chain, limit);
