@@ -101,6 +101,14 @@ impl<'a> Watchers<'a> {
     /// [`insert`](Self::insert), and before the bucket of its fd is asked for.
     #[inline]
     pub(crate) fn make_room(&mut self) {
+        if !self.slab.has_room() {
+            self.add_room();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_room(&mut self) {
         self.slab.make_room();
         if self.slab.slot_count() > self.buckets.len() {
             self.add_buckets();
@@ -210,7 +218,7 @@ impl<'a> Watchers<'a> {
         watcher.flags = flags;
         watcher.set_interest(interest.bits());
         if flags & ONESHOT != 0 {
-            watcher.special = -1;
+            watcher.mark_special();
         }
         Ok((watcher.token(index), watcher))
     }

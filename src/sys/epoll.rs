@@ -235,9 +235,9 @@ impl Backend for Epoll<'_> {
     fn add(&mut self, source: &Source) -> Result<u32> {
         // After 2^31 entries an id is used again: an event of its first entry would have had to
         // wait all that time.
-        self.last = (self.last + 1) & (DISARMED - 1);
-        if self.last == NOT_IN_SET {
-            self.last += 1;
+        self.last += 1;
+        if self.last == DISARMED {
+            self.last = NOT_IN_SET + 1;
         }
         let backend_id = self.last;
         match self.put(source, backend_id) {

@@ -142,7 +142,7 @@ impl Watcher {
     pub(crate) fn set_any_interest(&mut self, interest: u32) {
         self.set_interest(interest);
         if self.flags & ONESHOT != 0 {
-            self.special = -1;
+            self.mark_special();
         }
         if self.flags & LOST != 0 {
             // Armed again: that it was lost is old news.
@@ -150,6 +150,12 @@ impl Watcher {
             self.found &= !fold(Ready::INVALID.bits());
             self.fed &= !fold(Ready::INVALID.bits());
         }
+    }
+
+    /// Each event of it needs more than a look at its interest.
+    #[cold]
+    pub(super) fn mark_special(&mut self) {
+        self.special = -1;
     }
 
     /// Of a head: sets or clears `DISARMS`.
