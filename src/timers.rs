@@ -153,11 +153,20 @@ impl<'a> Timers<'a> {
         period: Duration,
         callback: Callback,
     ) -> Result<Token> {
-        self.slab.make_room();
-        self.details.grow_to(self.slab.slot_count());
+        if !self.slab.has_room() {
+            self.add_room();
+        }
         let mut token = Token::default();
         self.start_and_tell(deadline, period, callback, |started| token = started)?;
         Ok(token)
+    }
+
+    /// Make both parts of one more timer valid, if there is memory for it.
+    #[cold]
+    #[inline(never)]
+    fn add_room(&mut self) {
+        self.slab.make_room();
+        self.details.grow_to(self.slab.slot_count());
     }
 
     /// True if a slot is free that was in use before: then

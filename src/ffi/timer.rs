@@ -149,11 +149,9 @@ fn when(
         PIRN_TIMER_CACHED => reactor.now() + Duration(delay_ns),
         _ => Instant(delay_ns),
     };
-    let flags = match policy {
-        PIRN_TIMER_FIXED_DELAY => FIXED_DELAY,
-        PIRN_TIMER_SKIP => SKIP_MISSED,
-        _ => 0,
-    };
+    const { assert!(FIXED_DELAY == 1) };
+    const { assert!(SKIP_MISSED as u32 == PIRN_TIMER_SKIP / PIRN_TIMER_FIXED_DELAY) };
+    let flags = (policy / PIRN_TIMER_FIXED_DELAY) as u8;
     let flags = if options & PIRN_UNREF != 0 {
         flags | UNREFERENCED
     } else {

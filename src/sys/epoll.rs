@@ -87,7 +87,6 @@ impl<'a> Epoll<'a> {
     #[inline]
     fn flags(source: &Source) -> EventFlags {
         let mut flags = EventFlags::from_bits_retain(source.interest());
-        flags.set(EventFlags::ONESHOT, source.disarms);
         if source.asked.contains(Interest::READ) {
             flags |= EventFlags::RDHUP;
         }
@@ -256,7 +255,9 @@ impl Backend for Epoll<'_> {
         let result = if source.asked.contains(Interest::EXCLUSIVE) {
             self.replace(source, source.backend_id)
         } else {
-            self.change(source, Self::flags(source))
+            let mut flags = Self::flags(source);
+            flags.set(EventFlags::ONESHOT, source.disarms);
+            self.change(source, flags)
         };
         result.map_err(modify_error)
     }
