@@ -55,6 +55,8 @@
 static __thread const void *pirn_fiber_debug_bottom_;
 static __thread size_t pirn_fiber_debug_size_;
 static __thread void *pirn_fiber_debug_kept_;
+/* The fiber whose stack was left last; NULL: the loop's own stack was. */
+static __thread struct pirn_fiber *pirn_fiber_debug_left_;
 
 static void pirn_fiber_debug_start_(struct pirn_fiber *fiber)
 {
@@ -64,6 +66,7 @@ static void pirn_fiber_debug_start_(struct pirn_fiber *fiber)
 static void pirn_fiber_debug_leave_(struct pirn_fiber *from, struct pirn_fiber *to, int ends)
 {
     void **kept = from ? &from->tool : &pirn_fiber_debug_kept_;
+    pirn_fiber_debug_left_ = from;
     if (to)
         __sanitizer_start_switch_fiber(kept, (const void *)to->stack_.lowest_,
                                        to->stack_.top_ - to->stack_.lowest_);
@@ -74,11 +77,11 @@ static void pirn_fiber_debug_leave_(struct pirn_fiber *from, struct pirn_fiber *
 
 static void pirn_fiber_debug_enter_(struct pirn_fiber *now)
 {
-    if (now)
-        __sanitizer_finish_switch_fiber(now->tool, &pirn_fiber_debug_bottom_,
-                                        &pirn_fiber_debug_size_);
+    void *kept = now ? now->tool : pirn_fiber_debug_kept_;
+    if (pirn_fiber_debug_left_)
+        __sanitizer_finish_switch_fiber(kept, NULL, NULL);
     else
-        __sanitizer_finish_switch_fiber(pirn_fiber_debug_kept_, NULL, NULL);
+        __sanitizer_finish_switch_fiber(kept, &pirn_fiber_debug_bottom_, &pirn_fiber_debug_size_);
 }
 
 #elif defined(PIRN_FIBER_TSAN_)

@@ -390,8 +390,9 @@ struct pirn_hub {
   uint32_t ports_;
   uint32_t is_called_;
   uint32_t half_;
-  uint32_t is_due_;
-  uint32_t is_broken_;
+  uint32_t more_;
+  uint16_t is_due_;
+  uint16_t is_broken_;
 };
 
 /**

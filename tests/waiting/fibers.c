@@ -120,6 +120,28 @@ static void fibers_take_turns(void)
 }
 
 /* Switched by hand: each wakes the other and parks. */
+static void notes_between(struct pirn_hub *hub_, struct pirn_waiter *waiter, int result)
+{
+    (void)hub_, (void)waiter, (void)result;
+    CHECK(pirn_fiber_current(&hub) == NULL);
+    note("between ");
+}
+
+/* A fiber that yields goes behind whatever is ready, be it a fiber or not. */
+static void other_waiters_keep_their_place(void)
+{
+    struct pirn_waiter between;
+    open_hub();
+    OK(pirn_waiter_init(&hub, &between, notes_between, NULL));
+    start(0, takes_turns, (void *)(uintptr_t)"A");
+    EQUAL(pirn_park_start(&between, PIRN_FOREVER), PIRN_WAITS);
+    OK(pirn_waiter_wake(&between, 0));
+    start(1, takes_turns, (void *)(uintptr_t)"B");
+    EQUAL(pirn_run(loop), PIRN_DONE);
+    WRITTEN("Abetween BABAB");
+    close_hub();
+}
+
 static int writes_12_56(struct pirn_hub *hub_, void *other)
 {
     note("12 ");
@@ -704,7 +726,7 @@ static void overflow_ends_the_run(void)
     static uint64_t memory[2 * STACK / 8];
     open_hub();
     OK(pirn_fiber_start(&hub, &fibers[0], (char *)memory + STACK, 4096, 0, overflows, NULL));
-    start(1, sleeps, (void *)(uintptr_t)&(const uint32_t){ 1 });
+    start(1, takes_turns, (void *)(uintptr_t)"B"); /* is ready, and must not run */
     GIVES(pirn_fiber_join(&fibers[0], PIRN_FOREVER, NULL), -EUCLEAN);
     EQUAL(fibers[0].result, -EUCLEAN);
     GIVES(pirn_fiber_join(&fibers[0], PIRN_FOREVER, NULL), -EUCLEAN);
@@ -718,7 +740,7 @@ static void overflow_ends_the_run(void)
     EQUAL(info.state, PIRN_FIBER_BROKEN);
     OK(pirn_hub_deinit(&hub));
     CLOSE(loop);
-    written[0] = 0;
+    WRITTEN("");
 }
 
 static void guard_page_faults(void)
@@ -780,6 +802,7 @@ static void test(uint32_t backend)
 {
     the_backend = backend;
     fibers_take_turns();
+    other_waiters_keep_their_place();
     fibers_are_switched_by_hand();
     misuse_is_refused();
     fiber_is_inside_a_callback();

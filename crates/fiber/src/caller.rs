@@ -1,5 +1,6 @@
 #![expect(unsafe_code, reason = "the layer below is called by its C functions")]
-//! How a call waits: in a fiber by a switch to the loop, in the main program by running the loop.
+//! How a call waits: in a fiber by a switch to another stack, in the main program by running the
+//! loop.
 
 use core::ffi::c_int;
 use core::ptr::null_mut;

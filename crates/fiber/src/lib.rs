@@ -14,9 +14,9 @@
 //! - `safe`: fibers for Rust programs, without `unsafe`. Begin there: [`run`].
 //! - `ffi`: the C functions, with the feature `export`. Their contracts are written there.
 //!
-//! A fiber runs inside a callback of its loop: it is resumed on the loop's stack, and switches back
-//! there when it waits. So what docs/TURN.md says about callbacks holds for fibers, and no other
-//! fiber runs between two waits.
+//! A fiber runs inside a callback of its loop: it is resumed on the loop's stack, and when it waits
+//! it switches back there, or to the next fiber that is ready in the same callback. So what
+//! docs/TURN.md says about callbacks holds for fibers, and no other fiber runs between two waits.
 
 #![no_std]
 #![allow(non_camel_case_types)]

@@ -6,6 +6,7 @@ use core::ffi::{c_int, c_void};
 
 use pirn_wait::{EINVAL, EOPNOTSUPP};
 
+use crate::switch::here;
 use crate::sys;
 use crate::{PIRN_FIBER_FILL, PIRN_FIBER_GUARD, PIRN_FIBER_STACK_MIN};
 
@@ -13,6 +14,9 @@ use crate::{PIRN_FIBER_FILL, PIRN_FIBER_GUARD, PIRN_FIBER_STACK_MIN};
 const CANARY: u64 = 0x6b63_6174_735f_6966;
 /// The content of every word that was never used.
 const FILL: u64 = 0x6e72_6970_6e72_6970;
+
+/// More than a switch takes of the stack that it leaves.
+const SWITCH: usize = 256;
 
 /// Bytes above each stack for what a language keeps for each stack: see `pirn/fiber_cxx.h`.
 const LANGUAGE: usize = 2 * size_of::<usize>();
@@ -99,6 +103,12 @@ impl pirn_stack {
     #[inline]
     pub(crate) fn is_intact(&self, pointer: usize) -> bool {
         pointer > self.lowest.get() && self.word(0) == CANARY
+    }
+
+    /// True if the stack, on which this runs, is intact and has room for a switch.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.is_intact(here().wrapping_sub(SWITCH))
     }
 
     /// The most bytes that were ever in use; 0 if the stack was not filled.

@@ -75,11 +75,14 @@ pub struct pirn_hub {
     // called. So the waiters that were ready before the call and those that became ready during it
     // differ in a flag, whichever of them are dropped.
     half: Cell<u32>,
+    // How many waiters this call of the hub may still call beyond those that were ready when it
+    // began; 0 outside of a call, and when no waiter may be called any more.
+    more: Cell<u32>,
     // 1 if a deadline has passed that ends its wait only in the next call of the hub, because the
     // kernel has to be asked once more.
-    is_due: Cell<u32>,
+    is_due: Cell<u16>,
     // 1 if the stack of a fiber has overflowed: no wait can begin any more.
-    is_broken: Cell<u32>,
+    is_broken: Cell<u16>,
 }
 
 impl pirn_hub {
@@ -146,6 +149,7 @@ impl pirn_hub {
             ports: Cell::new(0),
             is_called: Cell::new(0),
             half: Cell::new(0),
+            more: Cell::new(0),
             is_due: Cell::new(0),
             is_broken: Cell::new(0),
         };
@@ -232,8 +236,25 @@ impl pirn_hub {
     /// Stops the loop, because the stack of a fiber has overflowed.
     pub fn break_down(&self) {
         self.is_broken.set(1);
+        self.more.set(0);
         // SAFETY: the loop is live as long as its hub.
         unsafe { pirn_stop(self.event_loop.get()) };
+    }
+
+    /// Takes the next waiter that this call of the hub calls, if it is wanted. Its wait is over,
+    /// and it continues as soon as it has taken its grant. None: the call of the hub ends, or has
+    /// not begun, or the waiter is not wanted.
+    #[inline]
+    pub fn next_ready(&self, is_wanted: impl Fn(&pirn_waiter) -> bool) -> Option<&pirn_waiter> {
+        let more = self.more.get();
+        if more == 0 || !is_wanted(self.ready.first()?) {
+            return None;
+        }
+        let waiter = self.ready.pop()?;
+        let is_new = waiter.is_in_half(self.half.get());
+        self.more.set(more - u32::from(is_new));
+        waiter.settle(self);
+        Some(waiter)
     }
 
     // ---- inside ----
@@ -306,22 +327,20 @@ impl pirn_hub {
         if self.is_due.take() != 0 {
             self.end_due(true);
         }
-        let now = self.half.get();
-        self.half.set(now ^ LATER);
-        let mut more = MOST_MORE;
-        while more != 0 && !self.is_broken() {
-            let Some(waiter) = self.ready.pop() else {
-                break;
-            };
-            more -= u32::from(!waiter.is_in_half(now));
-            let (wake, result) = waiter.settle(self);
-            if let Some(wake) = wake {
-                let waiter = NonNull::from(waiter).as_ptr();
+        self.half.set(self.half.get() ^ LATER);
+        self.more.set(if self.is_broken() { 0 } else { MOST_MORE });
+        while let Some(waiter) = self.next_ready(|_| true) {
+            if waiter.has_to_take() {
+                waiter.take_grant();
+            }
+            if let Some(wake) = waiter.wake.get() {
+                let (waiter, result) = (NonNull::from(waiter).as_ptr(), waiter.result());
                 // SAFETY: called as documented there: in a callback of the loop, the waiter idle,
                 // and nothing of it borrowed afterwards.
                 unsafe { wake(NonNull::from(self).as_ptr(), waiter, result) };
             }
         }
+        self.more.set(0);
         self.is_called.set(NOT_CALLED);
         let left = self.timed.get().wrapping_sub(1);
         self.timed.set(left);

@@ -113,6 +113,9 @@ impl pirn_waiter {
         self.over()?;
         self.unlink();
         self.finish(hub);
+        if self.has_to_take() {
+            self.take_grant();
+        }
         Some(self.result())
     }
 
@@ -443,25 +446,33 @@ impl pirn_waiter {
     }
 
     /// Called when the waiter was taken off the ready list. It is idle then, unless its result is
-    /// to be taken later. Returns the function to call, and the result to call it with.
+    /// to be taken later.
     #[inline]
-    pub(crate) fn settle(&self, hub: &pirn_hub) -> (pirn_wake_fn, c_int) {
+    pub(crate) fn settle(&self, hub: &pirn_hub) {
         if self.has(DEFERRED) {
             self.state.set(self.state.get() & !STATE | TOLD);
         } else {
             self.finish(hub);
         }
-        (self.wake.get(), self.result.get())
     }
 
-    /// Idle again: what was granted is handed over.
+    /// Idle again. What was granted is still to be handed over.
     #[inline]
     fn finish(&self, hub: &pirn_hub) {
-        let was_granted = self.has(GRANTED);
-        self.set(IDLE);
+        self.set(IDLE | self.state.get() & GRANTED);
         hub.uncount_wait();
-        let kind = self.kind().filter(|_| was_granted);
-        if let Some(take) = kind.and_then(|kind| kind.take) {
+    }
+
+    /// True if the wait is over, and the object has still to hand over what it has granted.
+    #[inline]
+    pub fn has_to_take(&self) -> bool {
+        self.state.get() & (STATE | GRANTED) == IDLE | GRANTED
+            && self.kind().is_some_and(|kind| kind.take.is_some())
+    }
+
+    /// Has the object hand over what it has granted.
+    pub fn take_grant(&self) {
+        if let Some(take) = self.kind().and_then(|kind| kind.take) {
             let waiter = NonNull::from(self).as_ptr();
             // SAFETY: called as documented there.
             let result = unsafe { take(waiter, self.result.get()) };

@@ -1,6 +1,8 @@
 #![expect(unsafe_code, reason = "the switch is assembly")]
 //! AArch64, AAPCS64: `x19` to `x30` and the low halves of `v8` to `v15` are preserved.
 
+use core::arch::asm;
+
 use super::Main;
 
 unsafe extern "C" {
@@ -89,6 +91,15 @@ pub unsafe fn prepare(top: usize, main: Main, argument: usize) -> usize {
     let pointer = (top & !15) - size_of_val(&words);
     // SAFETY: twenty words below `top`, as the caller promises; a multiple of 8.
     unsafe { (pointer as *mut [usize; 20]).write(words) };
+    pointer
+}
+
+/// The pointer of the stack that runs.
+#[inline(always)]
+pub fn here() -> usize {
+    let pointer: usize;
+    // SAFETY: it copies a register.
+    unsafe { asm!("mov {}, sp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
     pointer
 }
 

@@ -1,6 +1,8 @@
 #![expect(unsafe_code, reason = "the switch is assembly")]
 //! Arm with 32 bits, AAPCS: `r4` to `r11` are preserved, and `d8` to `d15` where floats are hard.
 
+use core::arch::asm;
+
 use super::Main;
 
 /// Words that a switch stores: the registers, and the address to continue at.
@@ -90,6 +92,15 @@ pub unsafe fn prepare(top: usize, main: Main, argument: usize) -> usize {
     let pointer = (top & !7) - size_of_val(&words);
     // SAFETY: `WORDS` words below `top`, as the caller promises; a multiple of 4.
     unsafe { (pointer as *mut [usize; WORDS]).write(words) };
+    pointer
+}
+
+/// The pointer of the stack that runs.
+#[inline(always)]
+pub fn here() -> usize {
+    let pointer: usize;
+    // SAFETY: it copies a register.
+    unsafe { asm!("mov {}, sp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
     pointer
 }
 

@@ -107,6 +107,11 @@ pub unsafe fn prepare(top: usize, main: Main, argument: usize) -> usize {
     pointer
 }
 
+/// The pointer of the stack that runs.
+pub fn here() -> usize {
+    OWN.get().0
+}
+
 /// True if stacks can be switched in this process.
 pub fn is_supported() -> bool {
     true

@@ -1,11 +1,12 @@
 //! The switch from one stack to another.
 //!
-//! Each machine has a file with the same three items:
+//! Each machine has a file with the same four items:
 //!
 //! - `switch(save, to)` stores the registers that a function must preserve on the stack it leaves,
 //!   stores that stack's pointer in `*save`, and continues on the stack that `to` points into.
 //! - `prepare(top, main, argument)` lays out a new stack below `top`, so that a switch to the
 //!   result calls `main(argument)`.
+//! - `here()` is the pointer of the stack that it is called on.
 //! - `is_supported()` tells whether that works in this process.
 //!
 //! The control words of floating point (rounding mode, exception masks) are not switched: a fiber
@@ -77,7 +78,7 @@ macro_rules! function {
 #[cfg_attr(miri, path = "miri.rs")]
 mod machine;
 
-pub use machine::{is_supported, prepare, switch};
+pub use machine::{here, is_supported, prepare, switch};
 
 /// What a new stack runs. Never returns.
 pub type Main = unsafe extern "C" fn(argument: usize) -> !;

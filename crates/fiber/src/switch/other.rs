@@ -19,6 +19,11 @@ pub unsafe fn prepare(top: usize, _main: Main, _argument: usize) -> usize {
     top
 }
 
+/// There is no such stack.
+pub fn here() -> usize {
+    0
+}
+
 /// True if stacks can be switched in this process.
 pub fn is_supported() -> bool {
     false

@@ -1,6 +1,8 @@
 #![expect(unsafe_code, reason = "the switch is assembly")]
 //! RISC-V with 64 bits and double floats: `s0` to `s11` and `fs0` to `fs11` are preserved.
 
+use core::arch::asm;
+
 use super::Main;
 
 unsafe extern "C" {
@@ -114,6 +116,15 @@ pub unsafe fn prepare(top: usize, main: Main, argument: usize) -> usize {
     let pointer = (top & !15) - size_of_val(&words);
     // SAFETY: 26 words below `top`, as the caller promises; a multiple of 8.
     unsafe { (pointer as *mut [usize; 26]).write(words) };
+    pointer
+}
+
+/// The pointer of the stack that runs.
+#[inline(always)]
+pub fn here() -> usize {
+    let pointer: usize;
+    // SAFETY: it copies a register.
+    unsafe { asm!("mv {}, sp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
     pointer
 }
 

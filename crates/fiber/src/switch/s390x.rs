@@ -2,6 +2,8 @@
 //! s390x: `r6` to `r15` and `f8` to `f15` are preserved. The registers go where the ABI has room
 //! for them in the caller's frame.
 
+use core::arch::asm;
+
 use super::Main;
 
 unsafe extern "C" {
@@ -76,6 +78,15 @@ pub unsafe fn prepare(top: usize, main: Main, argument: usize) -> usize {
     // SAFETY: 28 words below `top`, as the caller promises: 64 bytes of floats, 160 of the frame; a
     // multiple of 8.
     unsafe { (pointer as *mut [usize; 28]).write(words) };
+    pointer
+}
+
+/// The pointer of the stack that runs.
+#[inline(always)]
+pub fn here() -> usize {
+    let pointer: usize;
+    // SAFETY: it copies a register.
+    unsafe { asm!("lgr {}, %r15", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
     pointer
 }
 

@@ -1,6 +1,8 @@
 #![expect(unsafe_code, reason = "the switch is assembly")]
 //! x86, System V: `ebx`, `ebp`, `esi` and `edi` are preserved.
 
+use core::arch::asm;
+
 use super::Main;
 
 unsafe extern "C" {
@@ -86,6 +88,15 @@ pub unsafe fn prepare(top: usize, main: Main, argument: usize) -> usize {
     let pointer = (top & !15) - size_of_val(&words);
     // SAFETY: eight words below `top`, as the caller promises; a multiple of 4.
     unsafe { (pointer as *mut [usize; 8]).write(words) };
+    pointer
+}
+
+/// The pointer of the stack that runs.
+#[inline(always)]
+pub fn here() -> usize {
+    let pointer: usize;
+    // SAFETY: it copies a register.
+    unsafe { asm!("mov {}, esp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
     pointer
 }
 

@@ -104,6 +104,15 @@ pub unsafe fn prepare(top: usize, main: Main, argument: usize) -> usize {
     pointer
 }
 
+/// The pointer of the stack that runs.
+#[inline(always)]
+pub fn here() -> usize {
+    let pointer: usize;
+    // SAFETY: it copies a register.
+    unsafe { asm!("mov {}, rsp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
+    pointer
+}
+
 /// True if stacks can be switched in this process: not if it runs with a shadow stack, which would
 /// have to be switched too.
 pub fn is_supported() -> bool {
