@@ -869,6 +869,12 @@ int pirn_pool_spawn_start(struct pirn_hub *hub,
     static struct pirn_pool name = { { name##_slots_, sizeof name##_slots_[0], fibers, 0 }, \
                                      PIRN_ZERO, PIRN_ZERO }
 
+/* pirn_fiber_await, and no call of it if the wait was over at once. */
+static inline int pirn_fiber_await_(struct pirn_hub *hub, int begun)
+{
+    return begun == PIRN_WAITS ? pirn_fiber_await(hub, begun) : begun;
+}
+
 /**
  * Run a function in a fiber of a pool. Waits while all fibers are in use.
  *
@@ -885,7 +891,7 @@ static inline int pirn_pool_spawn(struct pirn_hub *hub, struct pirn_pool *pool, 
                                   const void *argument, size_t size, uint64_t timeout_ns)
 {
     struct pirn_spawn what = { body, argument, size };
-    return pirn_fiber_await(
+    return pirn_fiber_await_(
         hub, pirn_pool_spawn_start(hub, pool, pirn_fiber_self(hub), &what, timeout_ns));
 }
 
@@ -899,7 +905,7 @@ static inline int pirn_pool_spawn(struct pirn_hub *hub, struct pirn_pool *pool, 
 static inline int pirn_group_join(struct pirn_hub *hub, struct pirn_group *group,
                                   uint64_t timeout_ns)
 {
-    return pirn_fiber_await(hub, pirn_group_join_start(group, pirn_fiber_self(hub), timeout_ns));
+    return pirn_fiber_await_(hub, pirn_group_join_start(group, pirn_fiber_self(hub), timeout_ns));
 }
 
 

@@ -660,14 +660,14 @@ int pirn_queue_put_from(struct pirn_hub *hub, struct pirn_queue *queue, struct p
 static inline int pirn_event_wait(struct pirn_hub *hub, struct pirn_event *event,
                                   uint64_t timeout_ns)
 {
-    return pirn_fiber_await(hub, pirn_event_wait_start(event, pirn_fiber_self(hub), timeout_ns));
+    return pirn_fiber_await_(hub, pirn_event_wait_start(event, pirn_fiber_self(hub), timeout_ns));
 }
 
 /** Lock a mutex. Returns 0; -EOWNERDEAD, when it is locked too; or an error. */
 static inline int pirn_mutex_lock(struct pirn_hub *hub, struct pirn_mutex *mutex,
                                   uint64_t timeout_ns)
 {
-    return pirn_fiber_await(hub, pirn_mutex_lock_start(mutex, pirn_fiber_self(hub), timeout_ns));
+    return pirn_fiber_await_(hub, pirn_mutex_lock_start(mutex, pirn_fiber_self(hub), timeout_ns));
 }
 
 /** Unlock a mutex that the calling fiber, or main, has locked. Never waits. */
@@ -680,7 +680,7 @@ static inline int pirn_mutex_unlock(struct pirn_hub *hub, struct pirn_mutex *mut
 static inline int pirn_semaphore_acquire(struct pirn_hub *hub, struct pirn_semaphore *semaphore,
                                          uint32_t units, uint64_t timeout_ns)
 {
-    return pirn_fiber_await(
+    return pirn_fiber_await_(
         hub, pirn_semaphore_acquire_start(semaphore, pirn_fiber_self(hub), units, timeout_ns));
 }
 
@@ -688,7 +688,7 @@ static inline int pirn_semaphore_acquire(struct pirn_hub *hub, struct pirn_semap
 static inline int pirn_condition_wait(struct pirn_hub *hub, struct pirn_condition *condition,
                                       struct pirn_mutex *mutex, uint64_t timeout_ns)
 {
-    return pirn_fiber_await(
+    return pirn_fiber_await_(
         hub, pirn_condition_wait_start(condition, mutex, pirn_fiber_self(hub), timeout_ns));
 }
 
@@ -696,31 +696,31 @@ static inline int pirn_condition_wait(struct pirn_hub *hub, struct pirn_conditio
 static inline int pirn_barrier_wait(struct pirn_hub *hub, struct pirn_barrier *barrier,
                                     uint64_t timeout_ns)
 {
-    return pirn_fiber_await(hub,
-                            pirn_barrier_wait_start(barrier, pirn_fiber_self(hub), timeout_ns));
+    return pirn_fiber_await_(hub,
+                             pirn_barrier_wait_start(barrier, pirn_fiber_self(hub), timeout_ns));
 }
 
 /** Put an item into a queue. */
 static inline int pirn_queue_put(struct pirn_hub *hub, struct pirn_queue *queue, const void *item,
                                  uint64_t timeout_ns)
 {
-    return pirn_fiber_await(hub,
-                            pirn_queue_put_start(queue, pirn_fiber_self(hub), item, timeout_ns));
+    return pirn_fiber_await_(hub,
+                             pirn_queue_put_start(queue, pirn_fiber_self(hub), item, timeout_ns));
 }
 
 /** Get the first item of a queue. */
 static inline int pirn_queue_get(struct pirn_hub *hub, struct pirn_queue *queue, void *item,
                                  uint64_t timeout_ns)
 {
-    return pirn_fiber_await(hub,
-                            pirn_queue_get_start(queue, pirn_fiber_self(hub), item, timeout_ns));
+    return pirn_fiber_await_(hub,
+                             pirn_queue_get_start(queue, pirn_fiber_self(hub), item, timeout_ns));
 }
 
 /** Wait until every item that was put is done. */
 static inline int pirn_queue_join(struct pirn_hub *hub, struct pirn_queue *queue,
                                   uint64_t timeout_ns)
 {
-    return pirn_fiber_await(hub, pirn_queue_join_start(queue, pirn_fiber_self(hub), timeout_ns));
+    return pirn_fiber_await_(hub, pirn_queue_join_start(queue, pirn_fiber_self(hub), timeout_ns));
 }
 
 #ifdef __cplusplus
