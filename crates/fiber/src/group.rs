@@ -8,6 +8,7 @@ use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 use core::ptr::NonNull;
 
+use pirn_abi::PIRN_FOREVER;
 use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_grant, pirn_waiter_move};
 use pirn_wait::{
     EBUSY, ECANCELED, EDEADLK, EINVAL, ENOENT, PIRN_WAIT_FIRM, pirn_wait_kind, pirn_waiter,
@@ -166,9 +167,9 @@ impl pirn_group {
         if waiter.is_cancelled() && timeout_ns != 0 {
             // The join of a cancelled fiber still waits until all members have ended.
             self.cancel();
-            let bound = waiter.bound_ns().replace(0);
+            let bound = waiter.bound_ns().replace(PIRN_FOREVER);
             waiter.set_cancelled(false);
-            let begun = begin(&CLOSING, pirn_abi::PIRN_FOREVER);
+            let begun = begin(&CLOSING, PIRN_FOREVER);
             waiter.set_cancelled(true);
             waiter.bound_ns().set(bound);
             return begun;

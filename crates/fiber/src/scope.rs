@@ -51,11 +51,8 @@ impl pirn_scope {
             return -EDEADLK;
         };
         let bound = fiber.waiter.bound_ns();
-        let deadline = if limit_ns == PIRN_FOREVER {
-            0
-        } else {
-            hub.now().saturating_add(limit_ns)
-        };
+        // A waiter with the deadline 0 has none.
+        let deadline = hub.now().saturating_add(limit_ns).max(1);
         let fresh = pirn_scope {
             outer: Cell::new(fiber.scope.get()),
             outer_bound_ns: Cell::new(bound.get()),
@@ -64,9 +61,8 @@ impl pirn_scope {
         };
         // SAFETY: writable, as the caller promises.
         unsafe { scope.write(fresh) };
-        let outer = if is_shield { 0 } else { bound.get() };
-        let is_nearer = outer == 0 || (deadline != 0 && deadline < outer);
-        bound.set(if is_nearer { deadline } else { outer });
+        let outer = if is_shield { PIRN_FOREVER } else { bound.get() };
+        bound.set(outer.min(deadline));
         fiber.scope.set(NonNull::new(scope));
         fiber.apply_cancellation();
         0
@@ -89,8 +85,7 @@ impl pirn_scope {
         fiber.waiter.bound_ns().set(scope.outer_bound_ns.get());
         fiber.scope.set(scope.outer.get());
         fiber.apply_cancellation();
-        let deadline = scope.deadline_ns.get();
-        if deadline != 0 && hub.now() >= deadline {
+        if hub.now() >= scope.deadline_ns.get() {
             -ETIMEDOUT
         } else {
             0

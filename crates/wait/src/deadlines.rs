@@ -191,11 +191,10 @@ impl pirn_waiter {
     /// that is earlier. A place in the heap that is due earlier is kept. Returns `PIRN_WAITS`.
     #[inline(never)]
     pub(crate) fn limit(&self, hub: &pirn_hub, timeout_ns: u64) -> c_int {
-        let mut deadline_ns = hub.now().saturating_add(timeout_ns);
-        let bound = self.bound_ns.get();
-        if bound != 0 {
-            deadline_ns = deadline_ns.min(bound);
-        }
+        let deadline_ns = hub
+            .now()
+            .saturating_add(timeout_ns)
+            .min(self.bound_ns.get());
         self.deadline_ns.set(deadline_ns);
         if !self.has(UNREF) {
             hub.count_timed();
@@ -259,8 +258,7 @@ impl pirn_waiter {
             hub.deadlines.insert(self, deadline);
             return;
         }
-        let bound = self.bound_ns.get();
-        let is_bound = bound != 0 && bound <= deadline;
+        let is_bound = self.bound_ns.get() <= deadline;
         let result = if is_bound { -ECANCELED } else { -ETIMEDOUT };
         self.quit(hub, result);
     }

@@ -56,7 +56,7 @@ pub struct pirn_waiter {
     pub(crate) heap: pirn_heap_links,
     // The deadline of the wait in progress; 0: none.
     pub(crate) deadline_ns: Cell<u64>,
-    // A deadline for all waits, set by the scopes of a fiber; 0: none.
+    // A deadline for all waits, set by the scopes of a fiber; `PIRN_FOREVER`: none.
     pub(crate) bound_ns: Cell<u64>,
     result: Cell<c_int>,
     // `IDLE`, `WAITING`, `WOKEN` or `TOLD`, and the flags below.
@@ -77,7 +77,7 @@ impl pirn_waiter {
             held: Cell::new(None),
             heap: pirn_heap_links::default(),
             deadline_ns: Cell::new(0),
-            bound_ns: Cell::new(0),
+            bound_ns: Cell::new(PIRN_FOREVER),
             result: Cell::new(0),
             state: Cell::new(IDLE),
         }
@@ -151,7 +151,7 @@ impl pirn_waiter {
         self.has(CANCELLED)
     }
 
-    /// When all waits end with -ECANCELED, on the loop's clock; 0: never.
+    /// When all waits end with -ECANCELED, on the loop's clock; `PIRN_FOREVER`: never.
     #[inline]
     pub fn bound_ns(&self) -> &Cell<u64> {
         &self.bound_ns
@@ -334,7 +334,7 @@ impl pirn_waiter {
         if let Some(list) = list {
             list.push(self);
         }
-        if timeout_ns != PIRN_FOREVER || self.bound_ns.get() != 0 {
+        if timeout_ns & self.bound_ns.get() != PIRN_FOREVER {
             return self.limit(hub, timeout_ns);
         }
         PIRN_WAITS
