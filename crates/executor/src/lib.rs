@@ -17,7 +17,7 @@
 //!
 //! - `tasks`: futures that run side by side: [`scope`], [`Tasks`], [`Task`].
 //! - `main_task`: the future of the program itself, for which the loop runs: [`block_on`].
-//! - `time`: [`sleep`], [`timeout`], [`yield_now`].
+//! - `time`: [`sleep`], [`timeout`].
 //! - `port`: an fd that tasks wait for: [`Port`].
 //!
 //! A task may borrow whatever outlives its scope, because the scope drops the futures that are left
@@ -39,7 +39,7 @@ mod tasks;
 mod time;
 
 pub use main_task::block_on;
-pub use pirn_wait::{Capacity, Hold, Hub, Result, Wait, Wakers, run};
+pub use pirn_wait::{Capacity, Hold, Hub, Result, Wait, Wakers, Yield, run, yield_now};
 pub use port::{Port, PortReady};
 pub use tasks::{Slots, Task, Tasks, scope};
-pub use time::{Pause, Timeout, Yield, sleep, timeout, yield_now};
+pub use time::{Pause, Timeout, sleep, timeout};

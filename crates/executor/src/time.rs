@@ -12,8 +12,8 @@ use core::time::Duration;
 
 use pirn::Error;
 use pirn_abi::pirn_update;
-use pirn_wait::ffi::{pirn_park_start, pirn_waiter_wake};
-use pirn_wait::{ETIMEDOUT, Hub, PIRN_WAITS, Result, Start, Wait, pirn_waiter, result};
+use pirn_wait::ffi::pirn_park_start;
+use pirn_wait::{ETIMEDOUT, Hub, Result, Start, Wait, pirn_waiter, result};
 
 /// Time that passes: what [`sleep`] waits for.
 pub struct Pause<'h> {
@@ -81,39 +81,5 @@ impl<F: Future> Future for Timeout<'_, F> {
         pause
             .poll(context)
             .map(|passed| Err(passed.err().unwrap_or(Error::ETIMEDOUT)))
-    }
-}
-
-/// Lets all others run that are ready, and goes on behind them.
-pub fn yield_now(hub: &Hub) -> Wait<'_, Yield> {
-    Wait::new(hub, Yield)
-}
-
-/// The others: what [`yield_now`] waits for.
-pub struct Yield;
-
-// SAFETY: the waiter is parked, and needs nothing.
-unsafe impl Start for Yield {
-    type Output = Result<()>;
-
-    unsafe fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
-        // SAFETY: NULL, or live and idle, as the caller promises.
-        let idle = unsafe { waiter.as_ref() };
-        let has_joined = idle.is_some_and(|idle| idle.hub().is_some_and(|hub| idle.step_back(hub)));
-        if has_joined {
-            return PIRN_WAITS;
-        }
-        // SAFETY: passed on.
-        let begun = unsafe { pirn_park_start(waiter, timeout_ns) };
-        if begun == PIRN_WAITS {
-            // Behind all that are ready. It fails if the waiter is cancelled, and ready already.
-            // SAFETY: it has just begun to wait.
-            unsafe { pirn_waiter_wake(waiter, 0) };
-        }
-        begun
-    }
-
-    fn finish(&self, status: c_int) -> Result<()> {
-        result(status as isize).map(|_| ())
     }
 }

@@ -268,6 +268,25 @@ fn tasks_that_yield_take_turns() {
     assert_eq!(log.take(), "abcabcabc");
 }
 
+#[test]
+fn a_yield_that_is_dropped_does_no_harm() {
+    let world = World::new();
+    let hub = hub(&world);
+    let result = block_on(hub, wakers!(1), async {
+        for _ in 0..3 {
+            let mut dropped = Box::pin(yield_now(hub));
+            poll_fn(|context| {
+                assert_eq!(dropped.as_mut().poll(context), Poll::Pending);
+                Poll::Ready(())
+            })
+            .await;
+            drop(dropped);
+            yield_now(hub).await.expect("nobody cancels");
+        }
+    });
+    assert_eq!(result, Ok(()));
+}
+
 // ---- the program's own future ----
 
 #[test]

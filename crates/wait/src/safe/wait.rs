@@ -109,11 +109,12 @@ impl<'h, S: Start> Wait<'h, S> {
         self.is_over.set(true);
         Poll::Ready(self.start.finish(result))
     }
+}
 
-    fn remember(&self, waker: &Waker) {
-        let known = self.waker.take().filter(|known| known.will_wake(waker));
-        self.waker.set(Some(known.unwrap_or_else(|| waker.clone())));
-    }
+/// Keeps a waker for [`on_wake`].
+pub(super) fn remember(place: &Cell<Option<Waker>>, waker: &Waker) {
+    let known = place.take().filter(|known| known.will_wake(waker));
+    place.set(Some(known.unwrap_or_else(|| waker.clone())));
 }
 
 impl<S: Start> Future for Wait<'_, S> {
@@ -141,7 +142,7 @@ impl<S: Start> Future for Wait<'_, S> {
                 return this.end(result);
             }
         }
-        this.remember(context.waker());
+        remember(&this.waker, context.waker());
         Poll::Pending
     }
 }
@@ -163,7 +164,12 @@ impl<S: Start> Drop for Wait<'_, S> {
     }
 }
 
-unsafe extern "C" fn on_wake(hub: *mut pirn_hub, waiter: *mut pirn_waiter, _result: c_int) {
+/// `wake` of a waiter in a future, whose `user` is where the future keeps the waker.
+pub(super) unsafe extern "C" fn on_wake(
+    hub: *mut pirn_hub,
+    waiter: *mut pirn_waiter,
+    _result: c_int,
+) {
     // SAFETY: called with a live waiter.
     let user: *mut c_void = unsafe { &*waiter }.user.get();
     // SAFETY: set by `poll` to a part of the same future, which is pinned and not dropped yet.

@@ -11,13 +11,13 @@
 
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
-use core::ptr::null;
+use core::ptr::{null, null_mut};
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
 #[cfg(not(loom))]
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 #[cfg(loom)]
-use loom::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use pirn::Error;
 
@@ -142,8 +142,9 @@ pub struct Cell {
     remote: pirn_remote,
     // `OPEN`, and `INSIDE` for each thread that is using the hub.
     gate: AtomicU32,
-    // Written while the gate is closed, and nobody inside; read inside.
-    hub: core::cell::Cell<*const pirn_hub>,
+    // Written while the gate is closed, and nobody inside; NULL: none. Used by those inside, and
+    // compared with by hubs that may be the one.
+    hub: AtomicPtr<pirn_hub>,
     // The loop's thread alone uses these.
     call: core::cell::Cell<Option<Call>>,
     target: core::cell::Cell<*const ()>,
@@ -162,7 +163,7 @@ impl Cell {
         Cell {
             remote: pirn_remote::new(),
             gate: AtomicU32::new(0),
-            hub: core::cell::Cell::new(null()),
+            hub: AtomicPtr::new(null_mut()),
             call: core::cell::Cell::new(None),
             target: core::cell::Cell::new(null()),
         }
@@ -173,7 +174,7 @@ impl Cell {
         Cell {
             remote: pirn_remote::default(),
             gate: AtomicU32::new(0),
-            hub: core::cell::Cell::new(null()),
+            hub: AtomicPtr::new(null_mut()),
             call: core::cell::Cell::new(None),
             target: core::cell::Cell::new(null()),
         }
@@ -181,7 +182,8 @@ impl Cell {
 
     fn open(&self, hub: &pirn_hub) {
         // No thread reads it: the gate is closed.
-        self.hub.set(hub);
+        let hub = (&raw const *hub).cast_mut();
+        self.hub.store(hub, Ordering::Relaxed);
         // Release: a thread that comes in sees the hub.
         self.gate.fetch_or(OPEN, Ordering::Release);
     }
@@ -194,6 +196,7 @@ impl Cell {
         while self.gate.load(Ordering::Acquire) >= INSIDE {
             spin();
         }
+        self.hub.store(null_mut(), Ordering::Relaxed);
     }
 
     /// Has the loop call, soon. Any thread, signal handler or interrupt.
@@ -204,16 +207,12 @@ impl Cell {
         });
     }
 
+    /// Calls `push` with the hub, which does not end meanwhile, if there is one.
     fn wake_by(&self, push: impl FnOnce(*const pirn_hub, &pirn_remote)) {
-        self.inside(|hub| push(hub, &self.remote));
-    }
-
-    /// Calls `with` with the hub, which does not end meanwhile. Returns `None` if there is none.
-    fn inside<R>(&self, with: impl FnOnce(*const pirn_hub) -> R) -> Option<R> {
-        let is_open = self.gate.fetch_add(INSIDE, Ordering::Acquire) & OPEN != 0;
-        let value = is_open.then(|| with(self.hub.get()));
+        if self.gate.fetch_add(INSIDE, Ordering::Acquire) & OPEN != 0 {
+            push(self.hub.load(Ordering::Relaxed), &self.remote);
+        }
         self.gate.fetch_sub(INSIDE, Ordering::Release);
-        value
     }
 
     /// The waker that points here. Cloning and dropping it is free.
@@ -264,8 +263,10 @@ pub(super) fn wake_here(hub: *const pirn_hub, waker: Waker) {
     if core::ptr::eq(waker.vtable(), &TABLE) {
         // SAFETY: as in `wake`.
         let cell = unsafe { &*waker.data().cast::<Cell>() };
-        // The cell may be another hub's, on another thread.
-        if cell.inside(|own| core::ptr::eq(own, hub)) == Some(true) {
+        // The cell may be another hub's, on another thread. It is this one's, and open, if it has
+        // this address: a hub that had the address before has taken it back when it closed the
+        // cell, and its memory was not used again without that being seen.
+        if core::ptr::eq(cell.hub.load(Ordering::Relaxed), hub) {
             return cell.run();
         }
     }
