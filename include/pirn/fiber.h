@@ -349,8 +349,9 @@ struct pirn_fiber_info {
 
 /**
  * Functions that are called around each switch, to tell tools about stacks. A fiber that is NULL
- * stands for the loop's own stack. `include/pirn/fiber_debug.h` has such functions for
- * AddressSanitizer, ThreadSanitizer and valgrind. Each may be NULL.
+ * stands for the loop's own stack; a fiber that waits also switches straight to another one.
+ * `include/pirn/fiber_debug.h` has such functions for AddressSanitizer, ThreadSanitizer and
+ * valgrind. Each may be NULL.
  */
 struct pirn_fiber_hooks {
   /**
