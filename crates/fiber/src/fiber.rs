@@ -4,6 +4,8 @@
 )]
 //! The life of a fiber.
 
+mod end;
+
 use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_void};
 use core::mem::transmute;
@@ -11,12 +13,11 @@ use core::ptr::{NonNull, null, null_mut};
 
 use pirn_abi::PIRN_FOREVER;
 use pirn_wait::functions::{
-    pirn_park_start, pirn_waiter_begin, pirn_waiter_cancel, pirn_waiter_end, pirn_waiter_grant,
-    pirn_waiter_init,
+    pirn_park_start, pirn_waiter_begin, pirn_waiter_end, pirn_waiter_grant, pirn_waiter_init,
 };
 use pirn_wait::{
-    EBUSY, ECANCELED, EDEADLK, EINVAL, ENOENT, EOPNOTSUPP, EUCLEAN, PIRN_FOR_WAKE, pirn_hub,
-    pirn_wait_kind, pirn_waiter, pirn_waiters,
+    EBUSY, EINVAL, EOPNOTSUPP, EUCLEAN, PIRN_FOR_WAKE, pirn_hub, pirn_wait_kind, pirn_waiter,
+    pirn_waiters,
 };
 
 use crate::caller::wait_for;
@@ -206,7 +207,7 @@ impl pirn_fiber {
     }
 
     /// The fiber that it joins, if it waits for one.
-    fn joins(&self) -> Option<&pirn_fiber> {
+    pub(super) fn joins(&self) -> Option<&pirn_fiber> {
         let kind = self.waiter.kind()?;
         let is_joining = self.waiter.is_waiting() && core::ptr::eq(kind, &JOINING);
         let object = self.waiter.object().cast::<pirn_fiber>();
@@ -349,73 +350,6 @@ impl pirn_fiber {
         let begun = unsafe { pirn_park_start(self.waiter(), 1) };
         // SAFETY: begun with that waiter.
         unsafe { wait_for(self.hub(), begun) };
-    }
-
-    // ---- cancellation ----
-
-    /// Cancels the fiber: see `pirn_fiber_cancel`.
-    pub(crate) fn cancel(&self) -> c_int {
-        if !self.is_live() {
-            return -ENOENT;
-        }
-        self.is_cancelled.set(1);
-        if !self.is_shielded() {
-            self.waiter.set_cancelled(true);
-            // SAFETY: a live fiber's waiter. If it does not wait, its next wait ends.
-            unsafe { pirn_waiter_cancel(self.waiter(), -ECANCELED) };
-        }
-        0
-    }
-
-    /// Cancels the waits of a cancelled fiber, or lets them wait if it is in a shield.
-    pub(crate) fn apply_cancellation(&self) {
-        let is_cancelled = self.is_cancelled.get() != 0;
-        self.waiter
-            .set_cancelled(is_cancelled && !self.is_shielded());
-    }
-
-    fn is_shielded(&self) -> bool {
-        let mut scope = self.scope.get();
-        while let Some(inner) = scope {
-            // SAFETY: a scope is on the fiber's own stack, and is left in the order of entry, as
-            // documented.
-            let inner = unsafe { inner.as_ref() };
-            if inner.is_shield() {
-                return true;
-            }
-            scope = inner.outer();
-        }
-        false
-    }
-
-    // ---- joining ----
-
-    /// Begins to wait for the end of the fiber: see `pirn_fiber_join_start`.
-    pub(crate) fn join(&self, waiter: &pirn_waiter, timeout_ns: u64) -> c_int {
-        match self.state.get() {
-            FRESH => return -ENOENT,
-            ENDED => return 0,
-            BROKEN => return -EUCLEAN,
-            _ => {}
-        }
-        if !waiter
-            .hub()
-            .is_some_and(|hub| core::ptr::eq(hub, self.hub()))
-        {
-            return -EINVAL;
-        }
-        // Fibers that join one another in a ring would never end.
-        let mut next = Some(self);
-        while let Some(fiber) = next {
-            if core::ptr::eq(&fiber.waiter, waiter) {
-                return -EDEADLK;
-            }
-            next = fiber.joins();
-        }
-        let (list, kind) = (&raw const self.joiners, &raw const JOINING);
-        let own = (&raw const *self).cast_mut().cast();
-        // SAFETY: the list is the fiber's, the kind a static.
-        unsafe { pirn_waiter_begin(waiter, list, kind, own, 0, timeout_ns) }
     }
 }
 

@@ -4,17 +4,20 @@
 )]
 //! A queue of items, bounded or linked.
 
+#[cfg(feature = "safe")]
+mod discard;
+mod kinds;
+
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 
-#[cfg(feature = "safe")]
-use pirn_wait::ECANCELED;
 use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant};
-use pirn_wait::{EINVAL, ESHUTDOWN, pirn_wait_kind, pirn_waiter, pirn_waiters};
+use pirn_wait::{EINVAL, ESHUTDOWN, pirn_waiter, pirn_waiters};
 
 use crate::arrivals::pirn_arrivals;
 use crate::end_all;
 use crate::storage::{pirn_items, pirn_queue_before_fn};
+use kinds::{GET, JOIN, PUT};
 
 /// What a waiter waits for: an item, room for one, or the end of all.
 pub const PIRN_FOR_QUEUE: u32 = 21u32;
@@ -46,21 +49,6 @@ pub struct pirn_queue {
 const OPEN: u32 = 0;
 const DRAINED: u32 = PIRN_QUEUE_DRAIN + 1;
 const CLOSED_NOW: u32 = PIRN_QUEUE_NOW + 1;
-
-static GET: pirn_wait_kind = pirn_wait_kind {
-    take: Some(on_take),
-    undo: Some(on_undo_get),
-    ..pirn_wait_kind::plain(PIRN_FOR_QUEUE)
-};
-
-/// An item that was accepted is in the queue: there is nothing to undo.
-static PUT: pirn_wait_kind = pirn_wait_kind {
-    take: None,
-    undo: None,
-    ..GET
-};
-
-static JOIN: pirn_wait_kind = PUT;
 
 /// Prepare a queue: empty and open. There must be no waiters.
 ///
@@ -328,72 +316,6 @@ impl pirn_queue {
         if self.unfinished.get() == 0 {
             end_all(&self.joiners, 0);
         }
-    }
-}
-
-/// For the safe face, which drops items.
-#[cfg(feature = "safe")]
-impl pirn_queue {
-    /// What was promised to getters is not any more: the queue is closed for them too.
-    pub(crate) fn break_promises(&self) {
-        self.closed.set(CLOSED_NOW);
-        self.claims.set(0);
-    }
-
-    /// Moves an item of a queue that is closed out, and counts it as done. False: there was none.
-    ///
-    /// # Safety
-    ///
-    /// `item` has room for an item.
-    pub(crate) unsafe fn discard(&self, item: *mut c_void) -> bool {
-        if self.items.count() == 0 {
-            return false;
-        }
-        // SAFETY: there is one; the caller promises the room.
-        unsafe { self.items.take(item) };
-        self.finish(1);
-        true
-    }
-
-    /// The queue ends: nobody will say that its items are done.
-    pub(crate) fn end_joiners(&self) {
-        end_all(&self.joiners, -ECANCELED);
-    }
-}
-
-/// The queue of a waiter.
-fn queue_of(waiter: &pirn_waiter) -> &pirn_queue {
-    // SAFETY: what it waits for, which outlives its waiters as documented.
-    unsafe { &*waiter.object().cast::<pirn_queue>() }
-}
-
-/// Called when a getter for which an item is reserved is about to run.
-unsafe extern "C" fn on_take(waiter: *mut pirn_waiter, result: c_int) -> c_int {
-    // SAFETY: called with a live waiter.
-    let waiter = unsafe { &*waiter };
-    let queue = queue_of(waiter);
-    if result < 0 {
-        return result;
-    }
-    if queue.closed.get() == CLOSED_NOW {
-        return -ESHUTDOWN;
-    }
-    queue.claims.set(queue.claims.get() - 1);
-    let item = core::ptr::with_exposed_provenance_mut(waiter.word());
-    // SAFETY: the reserved item is there; the memory for it stays until the wait is over, as
-    // documented.
-    unsafe { queue.items.take(item) };
-    queue.serve();
-    0
-}
-
-/// Called when a getter for which an item is reserved is dropped before it ran.
-unsafe extern "C" fn on_undo_get(waiter: *mut pirn_waiter, result: c_int) {
-    // SAFETY: called with a live waiter.
-    let queue = queue_of(unsafe { &*waiter });
-    if result >= 0 && queue.closed.get() != CLOSED_NOW {
-        queue.claims.set(queue.claims.get() - 1);
-        queue.serve();
     }
 }
 
