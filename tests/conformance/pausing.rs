@@ -53,6 +53,15 @@ fn rest<W: World>(b: &mut Bench<'_, W>, name: &str, interest: Interest) {
     set(b, name, interest);
 }
 
+/// Adds a watcher, "one", pauses it, and lets the kernel know. Then its peer hangs up.
+fn hang_up_on_a_paused_watcher<W: World>(b: &mut Bench<'_, W>) {
+    let (one, other) = b.pair();
+    b.io("one", one, READ);
+    set(b, "one", NONE);
+    b.assert_silent();
+    b.context.world.close(other);
+}
+
 fn pausing_and_resuming_take_one_change_each<W: World>(b: &mut Bench<'_, W>) {
     let (reader, writer) = b.pipe();
     b.io("r", reader, READ);
@@ -76,11 +85,7 @@ fn pausing_and_resuming_take_one_change_each<W: World>(b: &mut Bench<'_, W>) {
 /// Also if the wait has found something for it while it was paused: a hang-up cannot be switched
 /// off.
 fn watcher_resumed_in_a_turn_waits_for_the_next<W: World>(b: &mut Bench<'_, W>) {
-    let (one, other) = b.pair();
-    b.io("one", one, READ);
-    set(b, "one", NONE);
-    b.assert_silent();
-    b.context.world.close(other);
+    hang_up_on_a_paused_watcher(b);
     let (when, once) = (When::At(Instant::from_nanos(0)), Repeat::Never);
     b.timer_then("resumes", when, once, |event_loop, context| {
         event_loop.io_modify(context.io("one"), READ).unwrap();
@@ -317,11 +322,7 @@ fn event_that_nobody_wants_ends_one_wait<W: World>(b: &mut Bench<'_, W>) {
 
 /// The mask of an entry cannot switch off hang-ups.
 fn hangup_of_a_paused_fd_ends_one_wait<W: World>(b: &mut Bench<'_, W>) {
-    let (one, other) = b.pair();
-    b.io("one", one, READ);
-    set(b, "one", NONE);
-    b.assert_silent();
-    b.context.world.close(other);
+    hang_up_on_a_paused_watcher(b);
     let waits = b.event_loop.stats().spurious_wakeups;
     b.assert_sleeps();
     assert_eq!(b.event_loop.stats().spurious_wakeups, waits + 1);

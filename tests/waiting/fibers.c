@@ -119,7 +119,6 @@ static void fibers_take_turns(void)
     close_hub();
 }
 
-/* Switched by hand: each wakes the other and parks. */
 static void notes_between(struct pirn_hub *hub_, struct pirn_waiter *waiter, int result)
 {
     (void)hub_, (void)waiter, (void)result;
@@ -142,6 +141,7 @@ static void other_waiters_keep_their_place(void)
     close_hub();
 }
 
+/* Switched by hand: each wakes the other and parks. */
 static int writes_12_56(struct pirn_hub *hub_, void *other)
 {
     note("12 ");
