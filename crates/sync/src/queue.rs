@@ -123,18 +123,8 @@ pub unsafe extern "C" fn pirn_queue_put_start(
     item: *const c_void,
     timeout_ns: u64,
 ) -> c_int {
-    // SAFETY: NULL, or initialised, as documented.
-    let (this, idle) = match (unsafe { queue.as_ref() }, unsafe { waiter.as_ref() }) {
-        (Some(this), idle) if !item.is_null() => (this, idle),
-        _ => return -EINVAL,
-    };
-    if idle.is_some_and(pirn_waiter::may_wait) {
-        // SAFETY: passed on.
-        unsafe { this.put(waiter, item, timeout_ns) }
-    } else {
-        // SAFETY: passed on.
-        unsafe { this.check_and_put(waiter, item, timeout_ns) }
-    }
+    // SAFETY: passed on.
+    unsafe { start(queue, waiter, item.cast_mut(), timeout_ns, pirn_queue::put) }
 }
 
 /// Get the first item of a queue.
@@ -163,6 +153,26 @@ pub unsafe extern "C" fn pirn_queue_get_start(
     item: *mut c_void,
     timeout_ns: u64,
 ) -> c_int {
+    // SAFETY: passed on.
+    unsafe { start(queue, waiter, item, timeout_ns, pirn_queue::get) }
+}
+
+/// `pirn_queue::put` or `pirn_queue::get`.
+type Act = unsafe fn(&pirn_queue, *mut pirn_waiter, *mut c_void, u64) -> c_int;
+
+/// Checks the arguments of a put or a get, and does it.
+///
+/// # Safety
+///
+/// As for `pirn_queue_put_start` and `pirn_queue_get_start`.
+#[inline(always)]
+unsafe fn start(
+    queue: *const pirn_queue,
+    waiter: *mut pirn_waiter,
+    item: *mut c_void,
+    timeout_ns: u64,
+    act: Act,
+) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
     let (this, idle) = match (unsafe { queue.as_ref() }, unsafe { waiter.as_ref() }) {
         (Some(this), idle) if !item.is_null() => (this, idle),
@@ -170,24 +180,44 @@ pub unsafe extern "C" fn pirn_queue_get_start(
     };
     if idle.is_some_and(pirn_waiter::may_wait) {
         // SAFETY: passed on.
-        unsafe { this.get(waiter, item, timeout_ns) }
+        unsafe { act(this, waiter, item, timeout_ns) }
     } else {
         // SAFETY: passed on.
-        unsafe { this.check_and_get(waiter, item, timeout_ns) }
+        unsafe { check_and_start(this, waiter, item, timeout_ns, act) }
+    }
+}
+
+/// The rest of `start` with a waiter that must not wait, or without one. It is a function of its
+/// own, so that a put or a get saves no registers for it.
+///
+/// # Safety
+///
+/// As there.
+#[cold]
+#[inline(never)]
+unsafe fn check_and_start(
+    queue: &pirn_queue,
+    waiter: *mut pirn_waiter,
+    item: *mut c_void,
+    timeout_ns: u64,
+    act: Act,
+) -> c_int {
+    // SAFETY: passed on.
+    match unsafe { pirn_waiter_check(waiter, timeout_ns) } {
+        // SAFETY: passed on.
+        0 => unsafe { act(queue, waiter, item, timeout_ns) },
+        refused => refused,
     }
 }
 
 impl pirn_queue {
-    // The check of a waiter that may not wait is in functions of its own, so that a put or a get
-    // saves no registers for it.
-
     /// Puts an item, or begins to wait: `pirn_queue_put_start` with a waiter that may wait.
     ///
     /// # Safety
     ///
     /// As there.
     #[inline(never)]
-    unsafe fn put(&self, waiter: *mut pirn_waiter, item: *const c_void, timeout_ns: u64) -> c_int {
+    unsafe fn put(&self, waiter: *mut pirn_waiter, item: *mut c_void, timeout_ns: u64) -> c_int {
         if self.closed.get() != OPEN {
             return -ESHUTDOWN;
         }
@@ -202,27 +232,6 @@ impl pirn_queue {
         // SAFETY: passed on; the list is part of the queue, which outlives its waiters as
         // documented.
         unsafe { pirn_waiter_begin(waiter, list, &raw const PUT, own, word, timeout_ns) }
-    }
-
-    /// `put` with a waiter that must not wait, or without one.
-    ///
-    /// # Safety
-    ///
-    /// As for `put`.
-    #[cold]
-    #[inline(never)]
-    unsafe fn check_and_put(
-        &self,
-        waiter: *mut pirn_waiter,
-        item: *const c_void,
-        timeout_ns: u64,
-    ) -> c_int {
-        // SAFETY: passed on.
-        match unsafe { pirn_waiter_check(waiter, timeout_ns) } {
-            // SAFETY: passed on.
-            0 => unsafe { self.put(waiter, item, timeout_ns) },
-            refused => refused,
-        }
     }
 
     /// Gets an item, or begins to wait: `pirn_queue_get_start` with a waiter that may wait.
@@ -248,26 +257,6 @@ impl pirn_queue {
         unsafe { pirn_waiter_begin(waiter, list, &raw const GET, own, word, timeout_ns) }
     }
 
-    /// `get` with a waiter that must not wait, or without one.
-    ///
-    /// # Safety
-    ///
-    /// As for `get`.
-    #[cold]
-    #[inline(never)]
-    unsafe fn check_and_get(
-        &self,
-        waiter: *mut pirn_waiter,
-        item: *mut c_void,
-        timeout_ns: u64,
-    ) -> c_int {
-        // SAFETY: passed on.
-        match unsafe { pirn_waiter_check(waiter, timeout_ns) } {
-            // SAFETY: passed on.
-            0 => unsafe { self.get(waiter, item, timeout_ns) },
-            refused => refused,
-        }
-    }
     /// How many items are not reserved.
     fn free_items(&self) -> u32 {
         self.items.count() - self.claims.get()

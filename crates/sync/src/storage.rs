@@ -102,8 +102,8 @@ impl Storage {
         self.count.get() >= self.capacity
     }
 
-    /// True if `put_word` and `take_word` can be used. By these an item through a queue of 16 takes
-    /// 188 instructions instead of 271.
+    /// True if `put_word` and `take_word` can be used, which spare an item of a queue a third of
+    /// the instructions.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.is_plain != 0
@@ -118,7 +118,7 @@ impl Storage {
     pub(crate) unsafe fn put_word(&self, item: *const c_void) {
         let count = self.count.get();
         self.count.set(count + 1);
-        let place = self.place_of_word(self.around(self.head.get() + count));
+        let place = self.place_of_word(self.nth(count));
         // SAFETY: the item is as long as a word, as the caller promises; it may have any alignment.
         let word = unsafe { item.cast::<Word>().read_unaligned() };
         // SAFETY: the place is in the array and free.
@@ -132,11 +132,10 @@ impl Storage {
     /// As for `take`.
     #[inline]
     pub(crate) unsafe fn take_word(&self, item: *mut c_void) {
-        let head = self.head.get();
         self.count.set(self.count.get() - 1);
-        self.head.set(self.around(head + 1));
+        let place = self.place_of_word(self.advance());
         // SAFETY: the place is in the array and holds an item, which may have any alignment.
-        let word = unsafe { self.place_of_word(head).read_unaligned() };
+        let word = unsafe { place.read_unaligned() };
         // SAFETY: room for an item, as the caller promises.
         unsafe { item.cast::<Word>().write_unaligned(word) };
     }
@@ -184,7 +183,7 @@ impl Storage {
             return;
         }
         let at = if self.order == PIRN_QUEUE_FIFO {
-            self.around(self.head.get() + count)
+            self.nth(count)
         } else {
             count
         };
@@ -226,11 +225,7 @@ impl Storage {
             return;
         }
         let at = match self.order {
-            PIRN_QUEUE_FIFO => {
-                let head = self.head.get();
-                self.head.set(self.around(head + 1));
-                head
-            }
+            PIRN_QUEUE_FIFO => self.advance(),
             PIRN_QUEUE_LIFO => last,
             _ => 0,
         };
@@ -247,14 +242,22 @@ impl Storage {
 
     // ---- the array ----
 
-    /// The place in the ring of `at`, which is below twice the capacity.
+    /// The place of item `n` of a FIFO, counted from 0; with the count of items, the next free
+    /// place.
     #[inline]
-    fn around(&self, at: u32) -> u32 {
+    fn nth(&self, n: u32) -> u32 {
+        let at = self.head.get() + n;
         if at >= self.capacity {
             at - self.capacity
         } else {
             at
         }
+    }
+
+    /// The place of the first item of a FIFO, which is the one behind it from now on.
+    #[inline]
+    fn advance(&self) -> u32 {
+        self.head.replace(self.nth(1))
     }
 
     /// The address of a place below the capacity.

@@ -42,7 +42,8 @@ struct Entry<T> {
 
 /// A queue of at most `N` items, which are in the queue itself.
 ///
-/// Waiters are served first come, first served. The order of the queue is the order of its items.
+/// The waiter that has waited longest is served first. The order of the queue is the order of its
+/// items.
 pub struct Queue<'h, T, const N: usize> {
     hub: &'h Hub,
     order: Order,
