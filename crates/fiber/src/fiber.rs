@@ -90,8 +90,6 @@ pub(crate) const BROKEN: u8 = 3;
 /// The first wait of a fiber, which is over at once. Its word is the address of the body.
 static BEGINNING: pirn_wait_kind = pirn_wait_kind::plain(PIRN_FOR_WAKE);
 
-static JOINING: pirn_wait_kind = pirn_wait_kind::plain(PIRN_FOR_FIBER);
-
 /// The arguments of `pirn_fiber_start`.
 pub(crate) struct Start {
     pub(crate) stack: *mut c_void,
@@ -204,15 +202,6 @@ impl pirn_fiber {
     /// The next live fiber of the hub.
     pub(crate) fn next(&self) -> *mut pirn_fiber {
         self.next.get().map_or(null_mut(), NonNull::as_ptr)
-    }
-
-    /// The fiber that it joins, if it waits for one.
-    pub(super) fn joins(&self) -> Option<&pirn_fiber> {
-        let kind = self.waiter.kind()?;
-        let is_joining = self.waiter.is_waiting() && core::ptr::eq(kind, &JOINING);
-        let object = self.waiter.object().cast::<pirn_fiber>();
-        // SAFETY: a fiber that somebody joins is live.
-        is_joining.then(|| unsafe { &*object })
     }
 
     pub(crate) fn deepest(&self) -> usize {

@@ -1,12 +1,14 @@
 #![expect(unsafe_code, reason = "the layer below is called by its C functions")]
-//! The end of a fiber: it is cancelled, and others wait for it.
+//! How others end a fiber and wait for its end: cancellation and joining.
 
 use core::ffi::c_int;
 
 use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_cancel};
-use pirn_wait::{ECANCELED, EDEADLK, EINVAL, ENOENT, EUCLEAN, pirn_waiter};
+use pirn_wait::{ECANCELED, EDEADLK, EINVAL, ENOENT, EUCLEAN, pirn_wait_kind, pirn_waiter};
 
-use super::{BROKEN, ENDED, FRESH, JOINING, pirn_fiber};
+use super::{BROKEN, ENDED, FRESH, PIRN_FOR_FIBER, pirn_fiber};
+
+static JOINING: pirn_wait_kind = pirn_wait_kind::plain(PIRN_FOR_FIBER);
 
 impl pirn_fiber {
     // ---- cancellation ----
@@ -74,5 +76,14 @@ impl pirn_fiber {
         let own = (&raw const *self).cast_mut().cast();
         // SAFETY: the list is the fiber's, the kind a static.
         unsafe { pirn_waiter_begin(waiter, list, kind, own, 0, timeout_ns) }
+    }
+
+    /// The fiber that it joins, if it waits for one.
+    fn joins(&self) -> Option<&pirn_fiber> {
+        let kind = self.waiter.kind()?;
+        let is_joining = self.waiter.is_waiting() && core::ptr::eq(kind, &JOINING);
+        let object = self.waiter.object().cast::<pirn_fiber>();
+        // SAFETY: a fiber that somebody joins is live.
+        is_joining.then(|| unsafe { &*object })
     }
 }
