@@ -4,14 +4,16 @@
 )]
 //! The hub of a loop: calls the waiters whose wait is over, and ends waits at their deadlines.
 
+mod time;
+
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 use core::ptr::{NonNull, null_mut};
 
 use pirn_abi::{
-    PIRN_FOREVER, PIRN_UNREF, pirn_hold, pirn_io, pirn_io_remove, pirn_loop, pirn_now, pirn_raise,
+    PIRN_FOREVER, PIRN_UNREF, pirn_io, pirn_io_remove, pirn_loop, pirn_now, pirn_raise,
     pirn_raise_add, pirn_release, pirn_stop, pirn_task, pirn_task_cancel, pirn_task_post,
-    pirn_timer, pirn_timer_again, pirn_timer_start, pirn_timer_stop,
+    pirn_timer, pirn_timer_start, pirn_timer_stop,
 };
 
 use crate::deadlines::pirn_deadlines;
@@ -20,6 +22,7 @@ use crate::list::pirn_waiters;
 use crate::remote::{pirn_remote, pirn_remote_fn, pirn_remotes};
 use crate::state::LATER;
 use crate::waiter::pirn_waiter;
+pub(crate) use time::on_timer;
 
 /// How many waiters one call of the hub calls beyond those that were ready when it began. So two
 /// waiters can wake one another without a call of the kernel each time, and the kernel's events
@@ -352,77 +355,6 @@ impl pirn_hub {
         }
     }
 
-    /// Keeps the loop going, or no longer.
-    #[cold]
-    #[inline(never)]
-    fn hold(&self, is_held: bool) {
-        if is_held {
-            // SAFETY: the loop is live as long as its hub.
-            unsafe { pirn_hold(self.event_loop.get()) };
-        } else {
-            // SAFETY: as above.
-            unsafe { pirn_release(self.event_loop.get()) };
-        }
-    }
-
-    /// Counts a wait that has a deadline. The loop is held while there is one.
-    #[inline]
-    pub(crate) fn count_timed(&self) {
-        let before = self.timed.get();
-        self.timed.set(before.wrapping_add(1));
-        if before == 0 {
-            self.hold(true);
-        }
-    }
-
-    /// Counts a wait that had a deadline and is over.
-    #[inline]
-    pub(crate) fn uncount_timed(&self) {
-        let after = self.timed.get().wrapping_sub(1);
-        self.timed.set(after);
-        if after == 0 {
-            self.hold(false);
-        }
-    }
-
-    /// Sets the loop's timer to the earliest deadline, if that is earlier than the timer.
-    pub(crate) fn update_timer(&self) {
-        let first = self.deadlines.first().map_or(PIRN_FOREVER, |(at, _)| at);
-        if first < self.timer_at_ns.get() {
-            self.set_timer(first);
-        }
-    }
-
-    fn set_timer(&self, at_ns: u64) {
-        self.timer_at_ns.set(at_ns);
-        let delay = if at_ns == PIRN_FOREVER {
-            NEVER
-        } else {
-            at_ns.saturating_sub(self.now())
-        };
-        // SAFETY: the loop and the timer are live as long as the hub.
-        unsafe { pirn_timer_again(self.event_loop.get(), self.timer.get(), delay) };
-    }
-
-    /// Ends the waits whose deadline has passed. With `and_late` also those that end only after the
-    /// kernel was asked once more; without it they wait for the next call of the hub.
-    fn end_due(&self, and_late: bool) {
-        let now = self.now();
-        self.timer_at_ns.set(0);
-        while let Some((at, waiter)) = self.deadlines.first() {
-            if at > now {
-                break;
-            }
-            if waiter.is_late() && !and_late {
-                self.is_due.set(1);
-                self.ask_to_be_called();
-                return;
-            }
-            waiter.fall_due(self);
-        }
-        self.set_timer(self.deadlines.first().map_or(PIRN_FOREVER, |(at, _)| at));
-    }
-
     /// True if the lists and counts agree. O(waiters that are ready or have a time limit).
     pub(crate) fn is_sound(&self) -> bool {
         self.ready.is_sound()
@@ -465,14 +397,4 @@ pub(crate) unsafe extern "C" fn on_bit(
 ) {
     // SAFETY: added with the hub.
     unsafe { hub(user) }.call_ready();
-}
-
-pub(crate) unsafe extern "C" fn on_timer(
-    _loop: *mut pirn_loop,
-    _timer: pirn_timer,
-    _missed: u64,
-    user: *mut c_void,
-) {
-    // SAFETY: started with the hub.
-    unsafe { hub(user) }.end_due(false);
 }
