@@ -217,15 +217,11 @@ impl pirn_waiter {
     #[inline]
     pub(crate) fn forget_deadline(&self, hub: &pirn_hub) {
         if self.deadline_ns.get() != 0 {
-            self.lose_deadline(hub);
+            self.clear_deadline(hub);
         }
     }
 
-    #[inline(never)]
-    fn lose_deadline(&self, hub: &pirn_hub) {
-        self.clear_deadline(hub);
-    }
-
+    /// `forget_deadline` of a wait that has one.
     #[inline]
     pub(crate) fn clear_deadline(&self, hub: &pirn_hub) {
         self.deadline_ns.set(0);

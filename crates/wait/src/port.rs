@@ -152,7 +152,9 @@ impl pirn_port {
         self.watch_and_wait(hub, waiter, interest, timeout_ns)
     }
 
-    /// The rest of `wait`, if the fd is not watched for this yet, or nothing may begin.
+    /// The rest of `wait`, if the fd is not watched for this yet, or nothing may begin. It goes on
+    /// to the end by itself, so that a wait for an fd that is watched saves no registers: with a
+    /// return to `wait`, an echo takes 13 instructions more.
     #[inline(never)]
     fn watch_and_wait(
         &self,

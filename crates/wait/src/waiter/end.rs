@@ -43,7 +43,7 @@ impl pirn_waiter {
 
     /// Ends the wait: the waiter goes to the end of the ready list, in this state.
     #[inline(never)]
-    pub(super) fn wake_with(&self, hub: &pirn_hub, result: c_int, state: u32) {
+    fn wake_with(&self, hub: &pirn_hub, result: c_int, state: u32) {
         self.leave_ring();
         self.result.set(result);
         hub.add_ready(self, state);
@@ -56,7 +56,7 @@ impl pirn_waiter {
 
     /// The rest of `wake_with` for a wait with a time limit.
     #[inline(never)]
-    pub(super) fn end_limited(&self, hub: &pirn_hub) {
+    fn end_limited(&self, hub: &pirn_hub) {
         self.clear_deadline(hub);
         hub.ask_to_be_called();
     }
@@ -156,9 +156,7 @@ impl pirn_waiter {
     #[inline]
     pub(crate) fn finish_now(&self, hub: &pirn_hub, result: c_int) -> pirn_wake_fn {
         self.unlink();
-        if self.deadline_ns.get() != 0 {
-            self.clear_deadline(hub);
-        }
+        self.forget_deadline(hub);
         self.result.set(result);
         if self.has(DEFERRED) {
             self.set(TOLD);
