@@ -293,9 +293,7 @@ impl<'a, W: Wake> Shared<'a, W> {
     /// True if a message was posted, published or not; also if the queues are closed. Loop thread.
     #[inline]
     pub(crate) fn has_posts(&self) -> bool {
-        // Relaxed, both: this only asks whether there are messages. Taking them acquires. A message
-        // that this misses is found before the next sleep.
-        self.mailbox.head.load(Ordering::Relaxed) != self.mailbox.tail.load(Ordering::Relaxed)
+        self.snapshot_tail().is_some()
     }
 
     /// True if a message can be taken or a bit is raised. Loop thread.
@@ -318,7 +316,8 @@ impl<'a, W: Wake> Shared<'a, W> {
     /// The tail of the mailbox, if there may be messages before it. Loop thread.
     #[inline]
     pub(crate) fn snapshot_tail(&self) -> Option<usize> {
-        // Relaxed, both, as in `has_posts`.
+        // Relaxed, both: this only asks whether there are messages. Taking them acquires. A message
+        // that this misses is found before the next sleep.
         let tail = self.mailbox.tail.load(Ordering::Relaxed);
         (self.mailbox.head.load(Ordering::Relaxed) != tail).then_some(tail)
     }

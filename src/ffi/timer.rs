@@ -149,6 +149,7 @@ fn when(
         PIRN_TIMER_CACHED => reactor.now() + Duration(delay_ns),
         _ => Instant(delay_ns),
     };
+    // The policy's options are the slot's flags, at another place in the word.
     const { assert!(FIXED_DELAY == 1) };
     const { assert!(SKIP_MISSED as u32 == PIRN_TIMER_SKIP / PIRN_TIMER_FIXED_DELAY) };
     let flags = (policy / PIRN_TIMER_FIXED_DELAY) as u8;

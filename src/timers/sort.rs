@@ -20,8 +20,8 @@ use super::{TimerSlot, Timers};
 use crate::slab::NONE;
 use crate::time::Instant;
 
-/// Whether medium and long chains are spread before they are sorted. That is faster, but code: a
-/// build for small machines, which have few timers, sorts all but short chains by merging.
+/// True if medium and long chains are spread before they are sorted, which is faster and takes more
+/// code. A build for small machines, which have few timers, sorts all but short chains by merging.
 pub(super) const SPREADS: bool = cfg!(not(host_only));
 
 /// The most timers of a short chain.
