@@ -870,6 +870,12 @@ int pirn_pool_spawn_start(struct pirn_hub *hub,
     static struct pirn_pool name = { { name##_slots_, sizeof name##_slots_[0], fibers, 0 }, \
                                      PIRN_ZERO, PIRN_ZERO }
 
+/* pirn_fiber_self, and no call of it in a fiber, whose first field is its waiter. */
+static inline struct pirn_waiter *pirn_fiber_self_(struct pirn_hub *hub)
+{
+    return hub && hub->running_ ? (struct pirn_waiter *)hub->running_ : pirn_fiber_self(hub);
+}
+
 /* pirn_fiber_await, and no call of it if the wait was over at once. */
 static inline int pirn_fiber_await_(struct pirn_hub *hub, int begun)
 {
@@ -893,7 +899,7 @@ static inline int pirn_pool_spawn(struct pirn_hub *hub, struct pirn_pool *pool, 
 {
     struct pirn_spawn what = { body, argument, size };
     return pirn_fiber_await_(
-        hub, pirn_pool_spawn_start(hub, pool, pirn_fiber_self(hub), &what, timeout_ns));
+        hub, pirn_pool_spawn_start(hub, pool, pirn_fiber_self_(hub), &what, timeout_ns));
 }
 
 /**
@@ -906,7 +912,7 @@ static inline int pirn_pool_spawn(struct pirn_hub *hub, struct pirn_pool *pool, 
 static inline int pirn_group_join(struct pirn_hub *hub, struct pirn_group *group,
                                   uint64_t timeout_ns)
 {
-    return pirn_fiber_await_(hub, pirn_group_join_start(group, pirn_fiber_self(hub), timeout_ns));
+    return pirn_fiber_await_(hub, pirn_group_join_start(group, pirn_fiber_self_(hub), timeout_ns));
 }
 
 

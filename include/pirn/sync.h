@@ -480,8 +480,9 @@ struct pirn_items {
   uint32_t capacity_;
   uint32_t head_;
   uint32_t count_;
-  uint32_t order_;
-  uint32_t is_plain_;
+  uint32_t limit_;
+  uint16_t order_;
+  uint16_t is_plain_;
 };
 
 /**
@@ -660,20 +661,20 @@ int pirn_queue_put_from(struct pirn_hub *hub, struct pirn_queue *queue, struct p
 static inline int pirn_event_wait(struct pirn_hub *hub, struct pirn_event *event,
                                   uint64_t timeout_ns)
 {
-    return pirn_fiber_await_(hub, pirn_event_wait_start(event, pirn_fiber_self(hub), timeout_ns));
+    return pirn_fiber_await_(hub, pirn_event_wait_start(event, pirn_fiber_self_(hub), timeout_ns));
 }
 
 /** Lock a mutex. Returns 0; -EOWNERDEAD, when it is locked too; or an error. */
 static inline int pirn_mutex_lock(struct pirn_hub *hub, struct pirn_mutex *mutex,
                                   uint64_t timeout_ns)
 {
-    return pirn_fiber_await_(hub, pirn_mutex_lock_start(mutex, pirn_fiber_self(hub), timeout_ns));
+    return pirn_fiber_await_(hub, pirn_mutex_lock_start(mutex, pirn_fiber_self_(hub), timeout_ns));
 }
 
 /** Unlock a mutex that the calling fiber, or main, has locked. Never waits. */
 static inline int pirn_mutex_unlock(struct pirn_hub *hub, struct pirn_mutex *mutex)
 {
-    return pirn_mutex_unlock_by(mutex, pirn_fiber_self(hub));
+    return pirn_mutex_unlock_by(mutex, pirn_fiber_self_(hub));
 }
 
 /** Acquire units of a semaphore. */
@@ -681,7 +682,7 @@ static inline int pirn_semaphore_acquire(struct pirn_hub *hub, struct pirn_semap
                                          uint32_t units, uint64_t timeout_ns)
 {
     return pirn_fiber_await_(
-        hub, pirn_semaphore_acquire_start(semaphore, pirn_fiber_self(hub), units, timeout_ns));
+        hub, pirn_semaphore_acquire_start(semaphore, pirn_fiber_self_(hub), units, timeout_ns));
 }
 
 /** Wait for a notification, with the mutex, which may be NULL, unlocked meanwhile. */
@@ -689,7 +690,7 @@ static inline int pirn_condition_wait(struct pirn_hub *hub, struct pirn_conditio
                                       struct pirn_mutex *mutex, uint64_t timeout_ns)
 {
     return pirn_fiber_await_(
-        hub, pirn_condition_wait_start(condition, mutex, pirn_fiber_self(hub), timeout_ns));
+        hub, pirn_condition_wait_start(condition, mutex, pirn_fiber_self_(hub), timeout_ns));
 }
 
 /** Wait until all parties have arrived. Returns how many had arrived before, or an error. */
@@ -697,7 +698,7 @@ static inline int pirn_barrier_wait(struct pirn_hub *hub, struct pirn_barrier *b
                                     uint64_t timeout_ns)
 {
     return pirn_fiber_await_(hub,
-                             pirn_barrier_wait_start(barrier, pirn_fiber_self(hub), timeout_ns));
+                             pirn_barrier_wait_start(barrier, pirn_fiber_self_(hub), timeout_ns));
 }
 
 /** Put an item into a queue. */
@@ -705,7 +706,7 @@ static inline int pirn_queue_put(struct pirn_hub *hub, struct pirn_queue *queue,
                                  uint64_t timeout_ns)
 {
     return pirn_fiber_await_(hub,
-                             pirn_queue_put_start(queue, pirn_fiber_self(hub), item, timeout_ns));
+                             pirn_queue_put_start(queue, pirn_fiber_self_(hub), item, timeout_ns));
 }
 
 /** Get the first item of a queue. */
@@ -713,14 +714,14 @@ static inline int pirn_queue_get(struct pirn_hub *hub, struct pirn_queue *queue,
                                  uint64_t timeout_ns)
 {
     return pirn_fiber_await_(hub,
-                             pirn_queue_get_start(queue, pirn_fiber_self(hub), item, timeout_ns));
+                             pirn_queue_get_start(queue, pirn_fiber_self_(hub), item, timeout_ns));
 }
 
 /** Wait until every item that was put is done. */
 static inline int pirn_queue_join(struct pirn_hub *hub, struct pirn_queue *queue,
                                   uint64_t timeout_ns)
 {
-    return pirn_fiber_await_(hub, pirn_queue_join_start(queue, pirn_fiber_self(hub), timeout_ns));
+    return pirn_fiber_await_(hub, pirn_queue_join_start(queue, pirn_fiber_self_(hub), timeout_ns));
 }
 
 #ifdef __cplusplus

@@ -297,7 +297,7 @@ static inline int pirn_work_call(struct pirn_workers *workers, struct pirn_hub *
                                  uint64_t timeout_ns, int *result)
 {
     int rc = pirn_fiber_await_(hub, pirn_work_call_start(workers, hub, work, function, user,
-                                                         pirn_fiber_self(hub), timeout_ns));
+                                                         pirn_fiber_self_(hub), timeout_ns));
     if (rc == 0 && result != NULL)
         *result = work->result;
     return rc;
@@ -309,7 +309,7 @@ static inline int pirn_work_call(struct pirn_workers *workers, struct pirn_hub *
  */
 static inline int pirn_work_wait(struct pirn_hub *hub, struct pirn_work *work, uint64_t timeout_ns)
 {
-    return pirn_fiber_await_(hub, pirn_work_wait_start(work, pirn_fiber_self(hub), timeout_ns));
+    return pirn_fiber_await_(hub, pirn_work_wait_start(work, pirn_fiber_self_(hub), timeout_ns));
 }
 
 #ifdef __cplusplus

@@ -68,6 +68,7 @@ fn wait_until_over(hub: &pirn_hub) -> c_int {
     match pirn_fiber::running(hub) {
         Some(fiber) => {
             fiber.leave(hub);
+            fiber.waiter.take_grant();
             fiber.waiter.result()
         }
         None => run_until_over(hub),

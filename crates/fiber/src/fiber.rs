@@ -235,38 +235,37 @@ impl pirn_fiber {
     pub(crate) fn leave(&self, hub: &pirn_hub) {
         self.calls.set(0);
         // What is left to be done on a stack that may have overflowed is the loop's decision.
-        let next = hub.next_ready(|waiter| is_of_fiber(waiter) && self.stack.has_room());
-        // SAFETY: the waiter of a live fiber.
-        let next = next.map(|waiter| unsafe { fiber_of(waiter) });
-        match next {
-            Some(next) if next.waiter.has_to_take() => self.switch_with_grant(hub, next),
-            next => self.switch_to(hub, next),
+        match hub.next_ready(|waiter| is_of_fiber(waiter) && self.stack.has_room()) {
+            // SAFETY: the waiter of a live fiber.
+            Some(waiter) => self.switch_to(hub, unsafe { fiber_of(waiter) }),
+            None => self.switch_to_loop(hub),
         }
     }
 
-    /// The rest of `leave` if the next fiber has to take what it was granted. The others need no
-    /// frame for a call in between, which is a tenth of the cost of a yield.
-    #[inline(never)]
-    fn switch_with_grant(&self, hub: &pirn_hub, next: &pirn_fiber) {
-        next.waiter.take_grant();
-        self.switch_to(hub, Some(next));
+    /// Switches from the fiber's stack to that of another one.
+    #[inline]
+    fn switch_to(&self, hub: &pirn_hub, next: &pirn_fiber) {
+        // It may be the next one itself.
+        if !core::ptr::eq(self, next) {
+            hub.running().set(next.address());
+            // SAFETY: called on the fiber's stack. The other fiber has left its own.
+            unsafe {
+                cross(
+                    hub,
+                    &self.pointer,
+                    next.pointer.get(),
+                    Some(self),
+                    Some(next),
+                )
+            };
+        }
     }
 
-    /// Switches from the fiber's stack to that of another one, or to the loop's.
-    #[inline]
-    fn switch_to(&self, hub: &pirn_hub, next: Option<&pirn_fiber>) {
-        let pointer = match next {
-            // It is the next one itself.
-            Some(next) if core::ptr::eq(self, next) => return,
-            Some(next) => {
-                hub.running().set(next.address());
-                next.pointer.get()
-            }
-            None => hub.stack().get(),
-        };
-        // SAFETY: called on the fiber's stack. The other fiber has left its own, and the loop's was
-        // left by `resume`.
-        unsafe { cross(hub, &self.pointer, pointer, Some(self), next) };
+    /// Switches from the fiber's stack to the loop's.
+    #[inline(never)]
+    fn switch_to_loop(&self, hub: &pirn_hub) {
+        // SAFETY: called on the fiber's stack. The loop's was left by `resume`.
+        unsafe { cross(hub, &self.pointer, hub.stack().get(), Some(self), None) };
     }
 
     /// Called when the stack has overflowed: the fiber never runs again, even if its wait ends.
@@ -362,7 +361,7 @@ unsafe extern "C" fn main(argument: usize) -> ! {
     fiber.result.set(result);
     fiber.state.set(ENDED);
     loop {
-        fiber.switch_to(hub, None);
+        fiber.switch_to_loop(hub);
     }
 }
 

@@ -96,7 +96,7 @@ impl pirn_stack {
     fn word(&self, at: usize) -> u64 {
         let pointer = core::ptr::with_exposed_provenance::<u64>(self.lowest.get());
         // SAFETY: inside the stack, which stays until the fiber has ended, as documented.
-        unsafe { pointer.wrapping_add(at).read_volatile() }
+        unsafe { pointer.wrapping_add(at).read() }
     }
 
     /// True if the canary is there, and the pointer is inside the stack.

@@ -108,5 +108,4 @@ unsafe extern "C" fn on_remote(_hub: *mut pirn_hub, remote: *mut pirn_remote) {
         // SAFETY: a linked queue has room for every item, and this is one.
         unsafe { queue.accept(link.cast()) };
     }
-    queue.serve();
 }

@@ -216,16 +216,49 @@ impl pirn_queue {
     /// # Safety
     ///
     /// As there.
-    #[inline(never)]
+    #[inline]
     unsafe fn put(&self, waiter: *mut pirn_waiter, item: *mut c_void, timeout_ns: u64) -> c_int {
+        if self.items.is_full() {
+            // SAFETY: passed on.
+            return unsafe { self.wait_for_room(waiter, item, timeout_ns) };
+        }
+        if !self.items.is_plain() || !self.getters.is_empty() {
+            // SAFETY: passed on; there is room.
+            return unsafe { self.put_and_serve(item) };
+        }
+        self.count_put();
+        // SAFETY: passed on; there is room, and the items are plain.
+        unsafe { self.items.put_word(item) };
+        0
+    }
+
+    /// Puts an item that is no word, or for which a getter waits. This and the functions below are
+    /// apart, so that a put or a get that only copies a word calls nothing and saves no registers.
+    ///
+    /// # Safety
+    ///
+    /// As for `put`; there is room.
+    #[inline(never)]
+    unsafe fn put_and_serve(&self, item: *mut c_void) -> c_int {
+        // SAFETY: passed on.
+        unsafe { self.accept(item) };
+        0
+    }
+
+    /// Begins to wait until there is room.
+    ///
+    /// # Safety
+    ///
+    /// As for `put`.
+    #[inline(never)]
+    unsafe fn wait_for_room(
+        &self,
+        waiter: *mut pirn_waiter,
+        item: *mut c_void,
+        timeout_ns: u64,
+    ) -> c_int {
         if self.closed.get() != OPEN {
             return -ESHUTDOWN;
-        }
-        if !self.items.is_full() {
-            // SAFETY: passed on; there is room.
-            unsafe { self.accept(item) };
-            self.serve();
-            return 0;
         }
         let own = (&raw const *self).cast_mut().cast();
         let (list, word) = (&raw const self.putters, item.expose_provenance());
@@ -239,14 +272,46 @@ impl pirn_queue {
     /// # Safety
     ///
     /// As there.
-    #[inline(never)]
+    #[inline]
     unsafe fn get(&self, waiter: *mut pirn_waiter, item: *mut c_void, timeout_ns: u64) -> c_int {
-        if self.free_items() != 0 {
-            // SAFETY: room for an item, as documented; there is one.
-            unsafe { self.items.take(item) };
-            self.serve();
-            return 0;
+        if self.free_items() == 0 {
+            // SAFETY: passed on.
+            return unsafe { self.wait_for_item(waiter, item, timeout_ns) };
         }
+        if !self.items.is_plain() || !self.putters.is_empty() {
+            // SAFETY: passed on; there is a free item.
+            return unsafe { self.get_and_serve(item) };
+        }
+        // SAFETY: room for an item, as documented; there is one, and the items are plain.
+        unsafe { self.items.take_word(item) };
+        0
+    }
+
+    /// Gets an item that is no word, or for whose place a putter waits.
+    ///
+    /// # Safety
+    ///
+    /// As for `get`; there is an item.
+    #[inline(never)]
+    pub(super) unsafe fn get_and_serve(&self, item: *mut c_void) -> c_int {
+        // SAFETY: room for an item, as documented; there is one.
+        unsafe { self.items.take(item) };
+        self.serve_putter();
+        0
+    }
+
+    /// Begins to wait for an item.
+    ///
+    /// # Safety
+    ///
+    /// As for `get`.
+    #[inline(never)]
+    unsafe fn wait_for_item(
+        &self,
+        waiter: *mut pirn_waiter,
+        item: *mut c_void,
+        timeout_ns: u64,
+    ) -> c_int {
         if self.closed.get() != OPEN {
             return -ESHUTDOWN;
         }
@@ -258,43 +323,55 @@ impl pirn_queue {
     }
 
     /// How many items are not reserved.
+    #[inline]
     fn free_items(&self) -> u32 {
         self.items.count() - self.claims.get()
     }
 
-    /// Adds an item.
+    /// Adds an item, which is reserved for the getter that has waited longest.
     ///
     /// # Safety
     ///
     /// There is room, and `item` is an item as for `pirn_queue_put_start`.
     #[inline]
     pub(crate) unsafe fn accept(&self, item: *const c_void) {
-        self.unfinished.set(self.unfinished.get() + 1);
+        self.count_put();
         // SAFETY: the caller promises it.
         unsafe { self.items.put(item) };
+        self.serve_getter();
     }
 
-    /// Adds the items of waiting putters, and reserves items for waiting getters.
     #[inline]
-    pub(crate) fn serve(&self) {
-        if !self.putters.is_empty() || !self.getters.is_empty() {
-            self.serve_waiters();
-        }
+    fn count_put(&self) {
+        self.unfinished.set(self.unfinished.get() + 1);
     }
 
-    #[inline(never)]
-    fn serve_waiters(&self) {
-        while let Some(putter) = self.putters.first().filter(|_| !self.items.is_full()) {
-            let item = core::ptr::with_exposed_provenance(putter.word());
-            // SAFETY: there is room, and the item stays until the wait is over, as documented.
-            unsafe { self.accept(item) };
-            // SAFETY: it is in the list, so it waits.
-            unsafe { pirn_waiter_grant(putter, 0) };
-        }
-        while let Some(getter) = self.getters.first().filter(|_| self.free_items() != 0) {
+    // ---- waiters ----
+    //
+    // A getter waits only while no item is free, and a putter only while the queue is full. So an
+    // item that becomes free is for one getter, and a place for one putter.
+
+    /// Reserves an item that has become free for the first getter.
+    #[inline]
+    fn serve_getter(&self) {
+        debug_assert!(self.free_items() != 0);
+        if let Some(getter) = self.getters.first() {
             self.claims.set(self.claims.get() + 1);
             // SAFETY: it is in the list, so it waits.
             unsafe { pirn_waiter_grant(getter, 0) };
+        }
+    }
+
+    /// Gives a place that has become free to the first putter.
+    #[inline]
+    fn serve_putter(&self) {
+        if let Some(putter) = self.putters.first() {
+            debug_assert!(!self.items.is_full());
+            let item = core::ptr::with_exposed_provenance(putter.word());
+            // SAFETY: it is in the list, so it waits.
+            unsafe { pirn_waiter_grant(putter, 0) };
+            // SAFETY: there is room, and the item stays until the wait is over, as documented.
+            unsafe { self.accept(item) };
         }
     }
 
@@ -331,6 +408,7 @@ pub unsafe extern "C" fn pirn_queue_close(queue: *mut pirn_queue, how: u32) -> c
     }
     let closed = how + DRAINED;
     queue.closed.set(queue.closed.get().max(closed));
+    queue.items.shut();
     end_all(&queue.putters, -ESHUTDOWN);
     end_all(&queue.getters, -ESHUTDOWN);
     if how == PIRN_QUEUE_NOW {

@@ -44,9 +44,11 @@ pub struct pirn_items {
     // For a FIFO: the place of the first item.
     head: Cell<u32>,
     count: Cell<u32>,
-    order: u32,
+    // How many items there may be: the capacity, or 0 if none can be put any more.
+    limit: Cell<u32>,
+    order: u16,
     // 1 if items are as long as a pointer, in an array, and the first one is got first.
-    is_plain: u32,
+    is_plain: u16,
 }
 
 type Storage = pirn_items;
@@ -81,15 +83,20 @@ impl Storage {
             capacity,
             head: Cell::new(0),
             count: Cell::new(0),
-            order,
-            is_plain: u32::from(
+            limit: Cell::new(capacity),
+            order: order as u16,
+            is_plain: u16::from(
                 order == PIRN_QUEUE_FIFO && item_size as usize == size_of::<Word>(),
             ),
         })
     }
 
     pub(crate) fn is_linked(&self) -> bool {
-        self.order & PIRN_QUEUE_LINKED != 0
+        self.order() & PIRN_QUEUE_LINKED != 0
+    }
+
+    fn order(&self) -> u32 {
+        u32::from(self.order)
     }
 
     #[inline]
@@ -97,9 +104,15 @@ impl Storage {
         self.count.get()
     }
 
+    /// True if no item can be put, because there is no room or `shut` was called.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.count.get() >= self.capacity
+        self.count.get() >= self.limit.get()
+    }
+
+    /// From now on the items are full.
+    pub(crate) fn shut(&self) {
+        self.limit.set(0);
     }
 
     /// True if `put_word` and `take_word` can be used, which spare an item of a queue a third of
@@ -182,7 +195,7 @@ impl Storage {
             unsafe { self.link(item.cast_mut().cast()) };
             return;
         }
-        let at = if self.order == PIRN_QUEUE_FIFO {
+        let at = if self.order() == PIRN_QUEUE_FIFO {
             self.nth(count)
         } else {
             count
@@ -192,7 +205,7 @@ impl Storage {
             self.place(at)
                 .copy_from(item.cast(), self.item_size as usize)
         };
-        if self.order == PIRN_QUEUE_PRIORITY {
+        if self.order() == PIRN_QUEUE_PRIORITY {
             self.rise(at);
         }
     }
@@ -224,7 +237,7 @@ impl Storage {
             unsafe { item.cast::<*mut c_void>().write_unaligned(first.cast()) };
             return;
         }
-        let at = match self.order {
+        let at = match self.order() {
             PIRN_QUEUE_FIFO => self.advance(),
             PIRN_QUEUE_LIFO => last,
             _ => 0,
@@ -234,7 +247,7 @@ impl Storage {
             self.place(at)
                 .copy_to(item.cast::<u8>(), self.item_size as usize)
         };
-        if self.order == PIRN_QUEUE_PRIORITY && last != 0 {
+        if self.order() == PIRN_QUEUE_PRIORITY && last != 0 {
             self.swap(0, last);
             self.sink(last);
         }
@@ -257,7 +270,11 @@ impl Storage {
     /// The place of the first item of a FIFO, which is the one behind it from now on.
     #[inline]
     fn advance(&self) -> u32 {
-        self.head.replace(self.nth(1))
+        let first = self.head.get();
+        let second = first + 1;
+        self.head
+            .set(if second == self.capacity { 0 } else { second });
+        first
     }
 
     /// The address of a place below the capacity.
@@ -314,7 +331,7 @@ impl Storage {
     ///
     /// `link` is one.
     unsafe fn link(&self, link: *mut pirn_link) {
-        let is_lifo = self.order & !PIRN_QUEUE_LINKED == PIRN_QUEUE_LIFO;
+        let is_lifo = self.order() & !PIRN_QUEUE_LINKED == PIRN_QUEUE_LIFO;
         let next = if is_lifo {
             self.first.get()
         } else {

@@ -255,8 +255,8 @@ impl pirn_hub {
         }
         let waiter = self.ready.pop()?;
         let is_new = waiter.is_in_half(self.half.get());
-        self.more.set(more - u32::from(is_new));
         waiter.settle(self);
+        self.more.set(more - u32::from(is_new));
         Some(waiter)
     }
 
@@ -333,7 +333,7 @@ impl pirn_hub {
         self.half.set(self.half.get() ^ LATER);
         self.more.set(if self.is_broken() { 0 } else { MOST_MORE });
         while let Some(waiter) = self.next_ready(|_| true) {
-            if waiter.has_to_take() {
+            if !waiter.is_live() {
                 waiter.take_grant();
             }
             if let Some(wake) = waiter.wake.get() {

@@ -146,7 +146,11 @@ impl pirn_port {
         if !is_ours || interest == 0 || interest & !EITHER != 0 {
             return -EINVAL;
         }
-        if waiter.may_wait() && timeout_ns != 0 && self.watched.get() & interest == interest {
+        if waiter.may_wait()
+            && !hub.is_broken()
+            && timeout_ns != 0
+            && self.watched.get() & interest == interest
+        {
             return self.wait_in(hub, waiter, interest, timeout_ns);
         }
         self.watch_and_wait(hub, waiter, interest, timeout_ns)

@@ -14,18 +14,22 @@ pub(crate) const TOLD: u32 = 3;
 pub(crate) const STATE: u32 = 3;
 /// Every wait with a time limit other than 0 ends at once with -ECANCELED.
 pub(crate) const CANCELLED: u32 = 0x4;
+/// The waiter was initialised: it has a hub.
+pub(crate) const PREPARED: u32 = 0x8;
+/// The bits that say whether a wait may begin: all of one byte, so that it takes one comparison.
+pub(crate) const BEGINNING: u32 = 0xff;
 /// The waiter stays in the heap of deadlines between two waits.
-pub(crate) const LAZY: u32 = 0x8;
+pub(crate) const LAZY: u32 = 0x100;
 /// The half of the ready list that the waiter is in: see `half` of [`pirn_hub`].
-pub(crate) const LATER: u32 = 0x10;
+pub(crate) const LATER: u32 = 0x200;
 /// The wait that is over was granted.
-pub(crate) const GRANTED: u32 = 0x20;
+pub(crate) const GRANTED: u32 = 0x400;
 /// The waiter's time limits do not keep the loop going.
-pub(crate) const UNREF: u32 = 0x40;
+pub(crate) const UNREF: u32 = 0x800;
 /// Its owner takes the result of a wait by `take`, and until then a grant can be undone.
-pub(crate) const DEFERRED: u32 = 0x80;
+pub(crate) const DEFERRED: u32 = 0x1000;
 /// The flags that outlast a wait.
-const LASTING: u32 = CANCELLED | LAZY | UNREF | DEFERRED;
+const LASTING: u32 = CANCELLED | PREPARED | LAZY | UNREF | DEFERRED;
 
 impl pirn_waiter {
     /// True if the waiter is in this state.

@@ -18,7 +18,9 @@ use crate::held::pirn_held;
 use crate::hub::pirn_hub;
 use crate::kind::{PIRN_WAIT_FIRM, PIRN_WAIT_LATE, pirn_wait_kind};
 use crate::list::{pirn_links, pirn_waiters};
-use crate::state::{CANCELLED, DEFERRED, IDLE, LAZY, STATE, TOLD, UNREF, WAITING, WOKEN};
+use crate::state::{
+    BEGINNING, CANCELLED, DEFERRED, IDLE, LAZY, PREPARED, TOLD, UNREF, WAITING, WOKEN,
+};
 
 /// Returned by a function whose name ends in `_start` when the wait has begun: the waiter's `wake`
 /// will be called.
@@ -81,7 +83,7 @@ impl pirn_waiter {
             deadline_ns: Cell::new(0),
             bound_ns: Cell::new(PIRN_FOREVER),
             result: Cell::new(0),
-            state: Cell::new(IDLE),
+            state: Cell::new(PREPARED | IDLE),
         }
     }
 
@@ -115,17 +117,15 @@ impl pirn_waiter {
         self.over()?;
         self.unlink();
         self.finish(hub);
-        if self.has_to_take() {
-            self.take_grant();
-        }
+        self.take_grant();
         Some(self.result())
     }
 
-    /// True if a wait may begin: the waiter is idle and not cancelled, and the hub not broken.
+    /// True if the waiter was initialised, is idle and not cancelled. A wait can then begin, unless
+    /// the hub is broken.
     #[inline]
     pub fn may_wait(&self) -> bool {
-        self.state.get() & (STATE | CANCELLED) == IDLE
-            && self.hub().is_some_and(|hub| !hub.is_broken())
+        self.state.get() & BEGINNING == PREPARED | IDLE
     }
 
     /// Waits for nothing but the waiters that are ready. False, and nothing has begun, if more is
@@ -254,7 +254,7 @@ impl pirn_waiter {
     /// Checks a waiter before a wait: see `pirn_waiter_check`.
     #[inline]
     pub(crate) fn check(&self, hub: &pirn_hub, timeout_ns: u64) -> c_int {
-        if self.may_wait() {
+        if self.may_wait() && !hub.is_broken() {
             return 0;
         }
         self.refuse(hub, timeout_ns)
@@ -294,26 +294,35 @@ impl pirn_waiter {
         word: usize,
         timeout_ns: u64,
     ) -> c_int {
-        let Some(hub) = self.hub() else {
-            return -EINVAL;
-        };
-        if !self.may_wait() {
-            // A cancelled waiter may still try.
-            return match self.refuse(hub, timeout_ns) {
-                0 => -EAGAIN,
-                refused => refused,
-            };
+        match self.hub() {
+            Some(hub) if self.may_begin(hub, list, timeout_ns) => {
+                self.wait_in(hub, list, kind, object, word, timeout_ns)
+            }
+            _ => self.refuse_to_begin(timeout_ns),
         }
-        if list
-            .and_then(pirn_waiters::first)
-            .is_some_and(|first| first.hub.get() != self.hub.get())
-        {
-            return -EINVAL;
+    }
+
+    /// True if nothing speaks against a wait in this list.
+    #[inline]
+    fn may_begin(&self, hub: &pirn_hub, list: Option<&pirn_waiters>, timeout_ns: u64) -> bool {
+        self.may_wait()
+            && timeout_ns != 0
+            && !hub.is_broken()
+            && list
+                .and_then(pirn_waiters::first)
+                .is_none_or(|first| first.hub.get() == self.hub.get())
+    }
+
+    /// The rest of `begin`: why no wait begins. A cancelled waiter may still try.
+    #[cold]
+    #[inline(never)]
+    fn refuse_to_begin(&self, timeout_ns: u64) -> c_int {
+        match self.hub().map(|hub| self.refuse(hub, timeout_ns)) {
+            Some(0) if timeout_ns == 0 => -EAGAIN,
+            // Never initialised, or waiters of another hub are in the list.
+            None | Some(0) => -EINVAL,
+            Some(refused) => refused,
         }
-        if timeout_ns == 0 {
-            return -EAGAIN;
-        }
-        self.wait_in(hub, list, kind, object, word, timeout_ns)
     }
 
     /// The rest of `begin`, when nothing speaks against the wait.

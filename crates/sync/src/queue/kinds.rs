@@ -43,9 +43,7 @@ unsafe extern "C" fn on_take(waiter: *mut pirn_waiter, result: c_int) -> c_int {
     let item = core::ptr::with_exposed_provenance_mut(waiter.word());
     // SAFETY: the reserved item is there; the memory for it stays until the wait is over, as
     // documented.
-    unsafe { queue.items.take(item) };
-    queue.serve();
-    0
+    unsafe { queue.get_and_serve(item) }
 }
 
 /// Called when a getter for which an item is reserved is dropped before it ran.
@@ -54,6 +52,6 @@ unsafe extern "C" fn on_undo_get(waiter: *mut pirn_waiter, result: c_int) {
     let queue = queue_of(unsafe { &*waiter });
     if result >= 0 && queue.closed.get() != CLOSED_NOW {
         queue.claims.set(queue.claims.get() - 1);
-        queue.serve();
+        queue.serve_getter();
     }
 }

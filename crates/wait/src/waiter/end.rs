@@ -135,16 +135,15 @@ impl pirn_waiter {
         hub.uncount_wait();
     }
 
-    /// True if the wait is over, and the object has still to hand over what it has granted.
+    /// Has the object hand over what it has granted. Called when the wait is over and the waiter
+    /// idle, before its owner continues.
     #[inline]
-    pub fn has_to_take(&self) -> bool {
-        self.state.get() & (STATE | GRANTED) == IDLE | GRANTED
-            && self.kind().is_some_and(|kind| kind.take.is_some())
-    }
-
-    /// Has the object hand over what it has granted.
     pub fn take_grant(&self) {
+        if !self.has(GRANTED) {
+            return;
+        }
         if let Some(take) = self.kind().and_then(|kind| kind.take) {
+            self.flag(GRANTED, false);
             let waiter = NonNull::from(self).as_ptr();
             // SAFETY: called as documented there.
             let result = unsafe { take(waiter, self.result.get()) };
