@@ -62,15 +62,11 @@ pub(crate) unsafe fn wait_for(hub: &pirn_hub, begun: c_int) -> c_int {
     wait_until_over(hub)
 }
 
-/// The rest of `wait_for`.
+/// The rest of `wait_for`: the wait has begun.
 #[inline(never)]
 fn wait_until_over(hub: &pirn_hub) -> c_int {
     match pirn_fiber::running(hub) {
-        Some(fiber) => {
-            fiber.leave(hub);
-            fiber.waiter.take_grant();
-            fiber.waiter.result()
-        }
+        Some(fiber) => fiber.wait_until_over(hub),
         None => run_until_over(hub),
     }
 }

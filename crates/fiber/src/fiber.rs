@@ -229,6 +229,14 @@ impl pirn_fiber {
         }
     }
 
+    /// Leaves the fiber's stack until its wait is over, and returns the result.
+    #[inline]
+    pub(crate) fn wait_until_over(&self, hub: &pirn_hub) -> c_int {
+        self.leave(hub);
+        self.waiter.take_grant();
+        self.waiter.result()
+    }
+
     /// Switches from the fiber's stack to that of the next fiber that is ready, or to the loop's if
     /// something else is to be done before. Returns when the fiber is resumed.
     #[inline(never)]
@@ -323,18 +331,20 @@ impl pirn_fiber {
         }
     }
 
-    /// Counts a read or write that did not have to wait. After `MOST_CALLS` of them in a row the
-    /// other fibers run first.
+    /// Counts a read or write that did not have to wait. True if it was the last of `MOST_CALLS` in
+    /// a row, and the other fibers are to run first.
     #[cfg(target_os = "linux")]
-    pub(crate) fn count_call(&self) {
-        let calls = self.calls.get() + 1;
-        if calls < MOST_CALLS {
-            self.calls.set(calls);
-            return;
-        }
-        self.calls.set(0);
-        // Until the next turn, which asks the kernel first. The result of this wait does not
-        // matter. SAFETY: the fiber that runs, hence its waiter is idle.
+    #[inline]
+    pub(crate) fn is_to_step_back(&self) -> bool {
+        self.calls.set(self.calls.get() + 1);
+        self.calls.get() >= MOST_CALLS
+    }
+
+    /// Waits until the next turn, which asks the kernel first.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn wait_for_next_turn(&self) {
+        // The result of this wait does not matter.
+        // SAFETY: the fiber that runs, hence its waiter is idle.
         let begun = unsafe { pirn_park_start(self.waiter(), 1) };
         // SAFETY: begun with that waiter.
         unsafe { wait_for(self.hub(), begun) };

@@ -3,12 +3,12 @@
 //!
 //! Each call tries first, and waits only if that would block. The time limit is for the whole call.
 
-use core::cell::Cell;
 use core::ffi::{c_int, c_void};
+use core::ptr::{NonNull, null};
 
 use pirn_abi::{PIRN_FOREVER, PIRN_READ, PIRN_WRITE};
 use pirn_wait::functions::pirn_port_wait_start;
-use pirn_wait::{EAGAIN, EINVAL, ENOENT, pirn_hub, pirn_port};
+use pirn_wait::{EAGAIN, EINVAL, ENOENT, PIRN_WAITS, pirn_hub, pirn_port, pirn_waiter};
 
 use crate::caller::{wait_for, waiter_of_caller};
 use crate::fiber::pirn_fiber;
@@ -31,137 +31,196 @@ pub(crate) unsafe fn wait(port: *mut pirn_port, interest: u32, timeout_ns: u64) 
     unsafe { wait_for(hub, begun) }
 }
 
-/// One call: its port, and how long it may take.
-struct Call {
-    port: *mut pirn_port,
-    fd: c_int,
-    interest: u32,
-    timeout_ns: u64,
+/// How long a call may take.
+#[derive(Clone, Copy)]
+struct Limit {
+    /// How much is left, when that was last computed.
+    left_ns: u64,
     /// The end of the call, on the loop's clock. 0: it has no limit, or has not waited yet. The
     /// first wait begins when the call does, because no time of the loop passes before it.
-    deadline_ns: Cell<u64>,
+    deadline_ns: u64,
+}
+
+impl Limit {
+    fn new(timeout_ns: u64) -> Limit {
+        Limit {
+            left_ns: timeout_ns,
+            deadline_ns: 0,
+        }
+    }
+
+    /// The limit of a call that may take time without a wait.
+    fn from_now(hub: Option<&pirn_hub>, timeout_ns: u64) -> Limit {
+        let mut limit = Limit::new(timeout_ns);
+        if let Some(hub) = hub.filter(|_| timeout_ns != PIRN_FOREVER) {
+            limit.deadline_ns = hub.now().saturating_add(timeout_ns);
+        }
+        limit
+    }
+
+    /// Computes how much is left: at least 1, because 0 would not wait.
+    #[cold]
+    #[inline(never)]
+    fn update(&mut self, hub: Option<&pirn_hub>) {
+        if let Some(hub) = hub.filter(|_| self.deadline_ns != 0) {
+            self.left_ns = self.deadline_ns.saturating_sub(hub.now()).max(1);
+        }
+    }
 }
 
 /// What an attempt has returned, or a negative errno. None: it would block.
 type Outcome = Option<isize>;
 
-impl Call {
-    /// A call that begins now; a negative errno if the port is not open.
-    ///
-    /// # Safety
-    ///
-    /// `port` is NULL, zero, or was opened.
-    #[inline]
-    unsafe fn new(port: *mut pirn_port, interest: u32, timeout_ns: u64) -> Result<Call, c_int> {
-        // SAFETY: passed on.
-        let Some(open) = (unsafe { port.as_ref() }) else {
-            return Err(-EINVAL);
+/// The port of a call that begins, if it is open and has an fd, and where the caller's bytes are.
+/// NULL is good if there are none.
+///
+/// # Safety
+///
+/// `port` is NULL, zero, or was opened.
+#[inline]
+unsafe fn opened<'p>(
+    port: *mut pirn_port,
+    buffer: *const c_void,
+    size: usize,
+) -> Option<(&'p pirn_port, NonNull<u8>)> {
+    let place = match NonNull::new(buffer.cast_mut().cast()) {
+        None if size == 0 => NonNull::dangling(),
+        place => place?,
+    };
+    // SAFETY: passed on.
+    match unsafe { port.as_ref() } {
+        Some(port) if port.hub().is_some() && port.fd.get() >= 0 => Some((port, place)),
+        _ => None,
+    }
+}
+
+/// Why a call does not begin: a negative errno.
+///
+/// # Safety
+///
+/// As for `opened`.
+#[cold]
+#[inline(never)]
+unsafe fn refuse(port: *mut pirn_port) -> c_int {
+    // SAFETY: passed on.
+    match unsafe { port.as_ref() } {
+        Some(port) if port.hub().is_none() => -ENOENT,
+        // A NULL, or no fd.
+        _ => -EINVAL,
+    }
+}
+
+/// Makes an attempt, and waits before and between attempts until one would not block or the time is
+/// over.
+#[inline]
+fn run(
+    port: &pirn_port,
+    interest: u32,
+    limit: Limit,
+    mut attempt: impl FnMut(&pirn_port) -> Outcome,
+) -> isize {
+    if !port.must_wait(interest) {
+        if let Some(result) = attempt(port) {
+            return match limit.left_ns {
+                0 => result,
+                _ => counted(port, result),
+            };
+        }
+    }
+    wait_and_run(port, interest, limit, attempt)
+}
+
+/// The rest of `run`, which begins with a wait. It is a function of its own, so that a call that
+/// does not wait saves no registers for it.
+#[inline(never)]
+fn wait_and_run(
+    port: &pirn_port,
+    interest: u32,
+    mut limit: Limit,
+    mut attempt: impl FnMut(&pirn_port) -> Outcome,
+) -> isize {
+    loop {
+        let result = match limit.left_ns {
+            // To try is all that the caller wants.
+            0 if port.must_wait(interest) => 0,
+            0 => -EAGAIN,
+            _ => wait_in_call(port, interest, &mut limit),
         };
-        if open.hub().is_none() {
-            return Err(-ENOENT);
+        if result < 0 {
+            return result as isize;
         }
-        let fd = open.fd.get();
-        if fd < 0 {
-            return Err(-EINVAL);
-        }
-        Ok(Call {
-            port,
-            fd,
-            interest,
-            timeout_ns,
-            deadline_ns: Cell::new(0),
-        })
-    }
-
-    #[inline]
-    fn port(&self) -> &pirn_port {
-        // SAFETY: it was open in `new`. If it is closed during a wait, the wait ends with an error,
-        // and this is not called again.
-        unsafe { &*self.port }
-    }
-
-    /// True if the caller wants to wait, and the attempt would find nothing or block.
-    #[inline]
-    fn must_wait_first(&self) -> bool {
-        self.timeout_ns != 0
-            && if self.interest == PIRN_READ {
-                self.port().must_wait_to_read()
-            } else {
-                self.port().must_wait_to_write()
-            }
-    }
-
-    /// Makes an attempt, and waits before and between attempts until one would not block or the
-    /// time is over.
-    #[inline]
-    fn run(&self, attempt: &mut dyn FnMut(c_int) -> Outcome) -> isize {
-        if !self.must_wait_first() {
-            if let Some(result) = attempt(self.fd) {
-                self.count();
-                return result;
-            }
-        }
-        self.wait_and_run(attempt)
-    }
-
-    /// `run` in a function of its own, for calls that are not made for every message.
-    #[inline(never)]
-    fn run_apart(&self, attempt: &mut dyn FnMut(c_int) -> Outcome) -> isize {
-        self.run(attempt)
-    }
-
-    /// The rest of `run`, which begins with a wait.
-    #[inline(never)]
-    fn wait_and_run(&self, attempt: &mut dyn FnMut(c_int) -> Outcome) -> isize {
-        if self.timeout_ns == 0 {
-            return -EAGAIN as isize;
-        }
-        while let Some(hub) = self.port().hub() {
-            let (waiter, left) = (waiter_of_caller(hub), self.left(hub));
-            // SAFETY: an open port; the waiter is the caller's own, or NULL.
-            let begun = unsafe { pirn_port_wait_start(self.port, waiter, self.interest, left) };
-            // SAFETY: as above.
-            if let Some(waiter) = unsafe { waiter.as_ref() } {
-                self.deadline_ns.set(waiter.deadline_ns());
-            }
-            // SAFETY: begun with that waiter.
-            let result = unsafe { wait_for(hub, begun) };
-            if result < 0 {
-                return result as isize;
-            }
-            if let Some(result) = attempt(self.fd) {
-                return result;
-            }
-        }
-        -ENOENT as isize
-    }
-
-    /// Sets the end of a call that may take time without a wait.
-    fn set_deadline(&self) {
-        let hub = self.port().hub();
-        if let Some(hub) = hub.filter(|_| self.timeout_ns != PIRN_FOREVER) {
-            self.deadline_ns
-                .set(hub.now().saturating_add(self.timeout_ns));
+        // If the port was closed meanwhile, the wait has ended with an error.
+        match attempt(port) {
+            Some(result) => return result,
+            None if limit.left_ns == 0 => return -(EAGAIN as isize),
+            None => limit.update(port.hub()),
         }
     }
+}
 
-    /// How much of the time is left: at least 1, because 0 would not wait.
-    fn left(&self, hub: &pirn_hub) -> u64 {
-        match self.deadline_ns.get() {
-            0 => self.timeout_ns,
-            deadline_ns => deadline_ns.saturating_sub(hub.now()).max(1),
-        }
-    }
+/// `run` in a function of its own, for calls that are not made for every message.
+#[inline(never)]
+fn run_apart(
+    port: &pirn_port,
+    interest: u32,
+    limit: Limit,
+    attempt: &mut dyn FnMut(&pirn_port) -> Outcome,
+) -> isize {
+    run(port, interest, limit, attempt)
+}
 
-    /// Counts a call of a fiber that did not have to wait.
-    #[inline]
-    fn count(&self) {
-        let may_wait = self.timeout_ns != 0;
-        let hub = self.port().hub().filter(|_| may_wait);
-        if let Some(fiber) = hub.and_then(pirn_fiber::running) {
-            fiber.count_call();
-        }
+/// Waits as a part of a call until the port is ready.
+#[inline(never)]
+fn wait_in_call(port: &pirn_port, interest: u32, limit: &mut Limit) -> c_int {
+    let Some(hub) = port.hub() else {
+        return -ENOENT;
+    };
+    let Some(fiber) = pirn_fiber::running(hub) else {
+        return wait_outside(hub, port, interest, limit);
+    };
+    match begin(fiber.waiter(), port, interest, limit) {
+        PIRN_WAITS => fiber.wait_until_over(hub),
+        refused => refused,
     }
+}
+
+/// `wait_in_call` outside of fibers.
+#[cold]
+#[inline(never)]
+fn wait_outside(hub: &pirn_hub, port: &pirn_port, interest: u32, limit: &mut Limit) -> c_int {
+    let begun = begin(waiter_of_caller(hub), port, interest, limit);
+    // SAFETY: begun with that waiter.
+    unsafe { wait_for(hub, begun) }
+}
+
+/// Begins the wait of a call with the waiter of the caller, which may be NULL.
+#[inline]
+fn begin(waiter: *mut pirn_waiter, port: &pirn_port, interest: u32, limit: &mut Limit) -> c_int {
+    let port = (&raw const *port).cast_mut();
+    // SAFETY: an open port; the waiter is the caller's own, or NULL.
+    let begun = unsafe { pirn_port_wait_start(port, waiter, interest, limit.left_ns) };
+    if begun == PIRN_WAITS {
+        // SAFETY: it waits.
+        limit.deadline_ns = unsafe { &*waiter }.deadline_ns();
+    }
+    begun
+}
+
+/// Counts a call of a fiber that did not have to wait, but could have waited. Returns its result.
+#[inline]
+fn counted(port: &pirn_port, result: isize) -> isize {
+    match port.hub().and_then(pirn_fiber::running) {
+        Some(fiber) if fiber.is_to_step_back() => step_back(fiber, result),
+        _ => result,
+    }
+}
+
+/// Lets the others run before the result of a call is returned.
+#[cold]
+#[inline(never)]
+fn step_back(fiber: &pirn_fiber, result: isize) -> isize {
+    fiber.wait_for_next_turn();
+    result
 }
 
 /// Makes a system call, again if a signal has interrupted it.
@@ -188,24 +247,19 @@ pub(crate) unsafe fn read(
     size: usize,
     timeout_ns: u64,
 ) -> isize {
-    if buffer.is_null() && size > 0 {
-        return -(EINVAL as isize);
-    }
     // SAFETY: passed on.
-    let call = match unsafe { Call::new(port, PIRN_READ, timeout_ns) } {
-        Ok(call) => call,
-        Err(errno) => return errno as isize,
+    let Some((port, place)) = (unsafe { opened(port, buffer, size) }) else {
+        // SAFETY: passed on.
+        return unsafe { refuse(port) } as isize;
     };
-    let buffer =
-        core::ptr::NonNull::new(buffer.cast::<u8>()).unwrap_or(core::ptr::NonNull::dangling());
     // SAFETY: as many bytes as the caller says. Written by the kernel only, which is not undone by
     // what stood there before.
-    let bytes = unsafe { core::slice::from_raw_parts_mut(buffer.as_ptr(), size) };
-    call.run(&mut |fd| {
-        let result = outcome(|| sys::read(fd, bytes));
+    let bytes = unsafe { core::slice::from_raw_parts_mut(place.as_ptr(), size) };
+    run(port, PIRN_READ, Limit::new(timeout_ns), |port| {
+        let result = outcome(|| sys::read(port.fd.get(), bytes));
         // There is nothing more to read now, so the next read waits before it tries.
-        if result.is_some_and(|count| count > 0 && count < size as isize) {
-            call.port().set_drained();
+        if result.is_some_and(|count| count > 0 && count < bytes.len() as isize) {
+            port.set_drained();
         }
         result
     })
@@ -223,15 +277,14 @@ pub(crate) unsafe fn write(
     timeout_ns: u64,
 ) -> isize {
     // SAFETY: passed on.
-    let call = match unsafe { Call::new(port, PIRN_WRITE, timeout_ns) } {
-        Ok(call) => call,
-        Err(errno) => return errno as isize,
+    let Some((port, place)) = (unsafe { opened(port, buffer, size) }) else {
+        // SAFETY: passed on.
+        return unsafe { refuse(port) } as isize;
     };
-    // SAFETY: passed on.
-    match unsafe { bytes_of(buffer, size) } {
-        Some(bytes) => call.run(&mut |fd| send(call.port(), fd, bytes)),
-        None => -(EINVAL as isize),
-    }
+    // SAFETY: as many bytes as the caller says.
+    let bytes = unsafe { core::slice::from_raw_parts(place.as_ptr(), size) };
+    let limit = Limit::new(timeout_ns);
+    run(port, PIRN_WRITE, limit, |port| send(port, bytes))
 }
 
 /// Writes all: see `pirn_port_write_all`.
@@ -246,51 +299,51 @@ pub(crate) unsafe fn write_all(
     timeout_ns: u64,
 ) -> c_int {
     // SAFETY: passed on.
-    let call = match unsafe { Call::new(port, PIRN_WRITE, timeout_ns) } {
-        Ok(call) => call,
-        Err(errno) => return errno,
+    let Some((port, place)) = (unsafe { opened(port, buffer, size) }) else {
+        // SAFETY: passed on.
+        return unsafe { refuse(port) };
     };
-    // SAFETY: passed on.
-    let Some(mut rest) = (unsafe { bytes_of(buffer, size) }) else {
-        return -EINVAL;
-    };
+    // SAFETY: as many bytes as the caller says.
+    let mut rest = unsafe { core::slice::from_raw_parts(place.as_ptr().cast_const(), size) };
     // Between two parts other fibers may run, and time pass.
-    call.set_deadline();
+    let mut limit = Limit::from_now(port.hub(), timeout_ns);
     while !rest.is_empty() {
-        let count = call.run_apart(&mut |fd| send(call.port(), fd, rest));
+        let count = run_apart(port, PIRN_WRITE, limit, &mut |port| send(port, rest));
         if count < 0 {
             return count as c_int;
         }
         rest = rest.get(count as usize..).unwrap_or_default();
+        limit.update(port.hub());
     }
     0
 }
 
-/// The caller's bytes; None if there should be some and are none.
-///
-/// # Safety
-///
-/// `buffer` is NULL or has `size` bytes.
-unsafe fn bytes_of<'a>(buffer: *const c_void, size: usize) -> Option<&'a [u8]> {
-    if size == 0 {
-        return Some(&[]);
-    }
-    // SAFETY: not NULL, hence as many bytes as the caller says.
-    (!buffer.is_null()).then(|| unsafe { core::slice::from_raw_parts(buffer.cast::<u8>(), size) })
-}
-
 /// Writes some. A socket whose peer is gone raises no SIGPIPE.
 #[inline]
-fn send(port: &pirn_port, fd: c_int, bytes: &[u8]) -> Outcome {
+fn send(port: &pirn_port, bytes: &[u8]) -> Outcome {
+    if port.is_plain() || port.must_wait(PIRN_WRITE) {
+        return send_apart(port, bytes, None);
+    }
+    match sys::send(port.fd.get(), bytes) {
+        Ok(count) => Some(count as isize),
+        Err(errno) => send_apart(port, bytes, Some(errno)),
+    }
+}
+
+/// The rest of `send`, for all but a socket that takes some at once. The first attempt may have
+/// failed already.
+#[inline(never)]
+fn send_apart(port: &pirn_port, bytes: &[u8], mut failed: Option<Errno>) -> Outcome {
     // A pipe or a terminal that is writable takes this much without blocking.
-    let part = if port.must_wait_to_write() {
+    let part = if port.must_wait(PIRN_WRITE) {
         bytes.get(..PART).unwrap_or(bytes)
     } else {
         bytes
     };
+    let fd = port.fd.get();
     outcome(|| {
         if !port.is_plain() {
-            match sys::send(fd, part) {
+            match failed.take().map_or_else(|| sys::send(fd, part), Err) {
                 Err(Errno::NOTSOCK) => port.set_plain(),
                 result => return result,
             }
@@ -309,12 +362,13 @@ const PART: usize = 4096;
 /// `port` is NULL, zero, or was opened.
 pub(crate) unsafe fn accept(port: *mut pirn_port, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.
-    let call = match unsafe { Call::new(port, PIRN_READ, timeout_ns) } {
-        Ok(call) => call,
-        Err(errno) => return errno,
+    let Some((port, _)) = (unsafe { opened(port, null(), 0) }) else {
+        // SAFETY: passed on.
+        return unsafe { refuse(port) };
     };
-    call.run_apart(&mut |fd| {
-        outcome(|| match sys::accept(fd) {
+    let limit = Limit::new(timeout_ns);
+    run_apart(port, PIRN_READ, limit, &mut |port| {
+        outcome(|| match sys::accept(port.fd.get()) {
             // The client has gone before it was accepted: try the next one.
             Err(Errno::CONNABORTED) => Err(Errno::INTR),
             result => result.map(|fd| fd as usize),
@@ -334,15 +388,14 @@ pub(crate) unsafe fn connect(
     timeout_ns: u64,
 ) -> c_int {
     // SAFETY: passed on.
-    let call = match unsafe { Call::new(port, PIRN_WRITE, timeout_ns) } {
-        Ok(call) => call,
-        Err(errno) => return errno,
+    let Some((port, _)) = (unsafe { opened(port, address, 1) }) else {
+        // SAFETY: passed on.
+        return unsafe { refuse(port) };
     };
-    if address.is_null() {
-        return -EINVAL;
-    }
+    let limit = Limit::new(timeout_ns);
     let mut has_begun = false;
-    call.run_apart(&mut |fd| {
+    run_apart(port, PIRN_WRITE, limit, &mut |port| {
+        let fd = port.fd.get();
         let result = if has_begun {
             // The socket is writable: the attempt is over, and its pending error is the result.
             sys::socket_error(fd).and_then(|error| error)

@@ -333,6 +333,7 @@ impl pirn_hub {
         self.half.set(self.half.get() ^ LATER);
         self.more.set(if self.is_broken() { 0 } else { MOST_MORE });
         while let Some(waiter) = self.next_ready(|_| true) {
+            // The owner of a deferred waiter, which is live until then, takes its grant later.
             if !waiter.is_live() {
                 waiter.take_grant();
             }

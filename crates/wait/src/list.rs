@@ -37,6 +37,14 @@ fn listed<'a>(links: NonNull<pirn_links>) -> &'a pirn_links {
     unsafe { links.as_ref() }
 }
 
+impl pirn_links {
+    #[inline]
+    fn clear(&self) {
+        self.next.set(None);
+        self.previous.set(None);
+    }
+}
+
 impl pirn_waiters {
     /// True if no waiter is in the list.
     #[inline]
@@ -84,8 +92,7 @@ impl pirn_waiters {
         let next = first.links.next.take();
         first.links.previous.set(None);
         if next == Some(end) {
-            self.ends.next.set(None);
-            self.ends.previous.set(None);
+            self.ends.clear();
         } else {
             self.ends.next.set(next);
             if let Some(next) = next {
@@ -93,6 +100,13 @@ impl pirn_waiters {
             }
         }
         Some(first)
+    }
+
+    /// Removes the waiter that is the only one.
+    #[inline]
+    pub(crate) fn remove_only(&self, waiter: &pirn_waiter) {
+        self.ends.clear();
+        waiter.links.clear();
     }
 
     /// True if the links agree and every member waits or was woken. O(n).
@@ -113,8 +127,7 @@ impl pirn_waiter {
     #[inline]
     pub(crate) fn unlink(&self) {
         self.leave_ring();
-        self.links.next.set(None);
-        self.links.previous.set(None);
+        self.links.clear();
     }
 
     /// Links its neighbours. Its own links are left as they are, to be set at once.
@@ -126,8 +139,7 @@ impl pirn_waiter {
         let previous = self.links.previous.get();
         if previous == Some(next) {
             // Only the list itself is left in the ring.
-            listed(next).next.set(None);
-            listed(next).previous.set(None);
+            listed(next).clear();
         } else if let Some(previous) = previous {
             listed(previous).next.set(Some(next));
             listed(next).previous.set(Some(previous));

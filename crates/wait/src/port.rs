@@ -139,34 +139,30 @@ impl pirn_port {
 
     /// Begins to wait until the fd is ready: see `pirn_port_wait_start`.
     pub(crate) fn wait(&self, waiter: &pirn_waiter, interest: u32, timeout_ns: u64) -> c_int {
-        let Some(hub) = self.hub() else {
-            return -ENOENT;
-        };
-        let is_ours = waiter.hub().is_some_and(|own| core::ptr::eq(own, hub));
-        if !is_ours || interest == 0 || interest & !EITHER != 0 {
-            return -EINVAL;
+        match self.hub() {
+            Some(hub)
+                if interest != 0
+                    && self.watched.get() & interest == interest
+                    && waiter.is_of(hub)
+                    && waiter.may_begin(hub, None, timeout_ns) =>
+            {
+                self.wait_in(hub, waiter, interest, timeout_ns)
+            }
+            _ => self.watch_and_wait(waiter, interest, timeout_ns),
         }
-        if waiter.may_wait()
-            && !hub.is_broken()
-            && timeout_ns != 0
-            && self.watched.get() & interest == interest
-        {
-            return self.wait_in(hub, waiter, interest, timeout_ns);
-        }
-        self.watch_and_wait(hub, waiter, interest, timeout_ns)
     }
 
     /// The rest of `wait`, if the fd is not watched for this yet, or nothing may begin. It goes on
     /// to the end by itself, so that a wait for an fd that is watched saves no registers: with a
     /// return to `wait`, an echo takes 13 instructions more.
     #[inline(never)]
-    fn watch_and_wait(
-        &self,
-        hub: &pirn_hub,
-        waiter: &pirn_waiter,
-        interest: u32,
-        timeout_ns: u64,
-    ) -> c_int {
+    fn watch_and_wait(&self, waiter: &pirn_waiter, interest: u32, timeout_ns: u64) -> c_int {
+        let Some(hub) = self.hub() else {
+            return -ENOENT;
+        };
+        if !waiter.is_of(hub) || interest == 0 || interest & !EITHER != 0 {
+            return -EINVAL;
+        }
         let refused = waiter.check(hub, timeout_ns);
         if refused != 0 {
             return refused;
@@ -203,16 +199,15 @@ impl pirn_port {
         self.hub.get().map(|hub| unsafe { hub.as_ref() })
     }
 
-    /// True if an attempt to read would find nothing, or might block.
+    /// True if an attempt might block, or would find nothing to read.
     #[inline]
-    pub fn must_wait_to_read(&self) -> bool {
-        self.flags.get() & (DRAINED | BLOCKING) != 0
-    }
-
-    /// True if an attempt to write might block.
-    #[inline]
-    pub fn must_wait_to_write(&self) -> bool {
-        self.flags.get() & BLOCKING != 0
+    pub fn must_wait(&self, interest: u32) -> bool {
+        let reasons = if interest == PIRN_READ {
+            DRAINED | BLOCKING
+        } else {
+            BLOCKING
+        };
+        self.flags.get() & reasons != 0
     }
 
     /// Notes that a read returned fewer bytes than there was room for, so that the next read waits
@@ -277,6 +272,7 @@ impl pirn_port {
             // What most events are: the only waiter waits for all that is ready. Without this, an
             // echo round trip takes 56 instructions more.
             Some(only) if ready & !only.word() as u32 == 0 && !self.is_unawaited() => {
+                self.waiters.remove_only(only);
                 let wake = only.finish_now(hub, ready as c_int);
                 call(wake, hub, only, ready as c_int);
             }
@@ -322,6 +318,7 @@ impl pirn_port {
         } else if let Some(writer) = writer.filter(|writer| !core::ptr::eq(first, *writer)) {
             writer.end(hub, result);
         }
+        first.unlink();
         let wake = first.finish_now(hub, result);
         if self.is_unawaited() {
             self.watch(hub, self.awaited());

@@ -107,15 +107,23 @@ impl pirn_waiter {
     }
 
     /// The result of a wait that is over and was not taken yet.
+    #[inline]
     pub fn over(&self) -> Option<c_int> {
-        (self.is(WOKEN) || self.is(TOLD)).then(|| self.result())
+        self.is_over().then(|| self.result())
+    }
+
+    #[inline]
+    fn is_over(&self) -> bool {
+        self.is(WOKEN) || self.is(TOLD)
     }
 
     /// Takes the result of a wait that is over. The waiter is idle again.
+    #[inline]
     pub fn take(&self) -> Option<c_int> {
-        let hub = self.hub()?;
-        self.over()?;
-        self.unlink();
+        let hub = self.hub().filter(|_| self.is_over())?;
+        if self.is(WOKEN) {
+            self.unlink();
+        }
         self.finish(hub);
         self.take_grant();
         Some(self.result())
@@ -238,6 +246,12 @@ impl pirn_waiter {
         NonNull::from(self).cast()
     }
 
+    /// True if the waiter belongs to this hub.
+    #[inline]
+    pub(crate) fn is_of(&self, hub: &pirn_hub) -> bool {
+        self.hub.get() == Some(NonNull::from(hub))
+    }
+
     /// True if a time limit ends the wait only after the kernel was asked once more.
     pub(crate) fn is_late(&self) -> bool {
         self.is(WAITING)
@@ -304,7 +318,12 @@ impl pirn_waiter {
 
     /// True if nothing speaks against a wait in this list.
     #[inline]
-    fn may_begin(&self, hub: &pirn_hub, list: Option<&pirn_waiters>, timeout_ns: u64) -> bool {
+    pub(crate) fn may_begin(
+        &self,
+        hub: &pirn_hub,
+        list: Option<&pirn_waiters>,
+        timeout_ns: u64,
+    ) -> bool {
         self.may_wait()
             && timeout_ns != 0
             && !hub.is_broken()

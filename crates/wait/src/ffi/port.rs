@@ -89,8 +89,14 @@ pub unsafe extern "C" fn pirn_port_wait_start(
 ) -> c_int {
     // SAFETY: NULL, or valid, as documented.
     match (unsafe { port.as_ref() }, unsafe { waiter.as_ref() }) {
-        (None, _) => -EINVAL,
-        (_, None) => -EDEADLK,
         (Some(port), Some(waiter)) => port.wait(waiter, interest, timeout_ns),
+        (port, _) => refuse(port.is_some()),
     }
+}
+
+/// Why a wait with a NULL does not begin.
+#[cold]
+#[inline(never)]
+fn refuse(has_port: bool) -> c_int {
+    if has_port { -EDEADLK } else { -EINVAL }
 }

@@ -122,7 +122,7 @@ impl pirn_waiter {
     #[inline]
     pub(crate) fn settle(&self, hub: &pirn_hub) {
         if self.has(DEFERRED) {
-            self.state.set(self.state.get() & !STATE | TOLD);
+            self.set(TOLD | self.state.get() & GRANTED);
         } else {
             self.finish(hub);
         }
@@ -151,18 +151,13 @@ impl pirn_waiter {
         }
     }
 
-    /// Ends the wait, and returns `wake`, to be called at once. Only inside a callback of the loop.
+    /// Ends the wait of a waiter that has left its list, and returns `wake`, to be called at once.
+    /// Only inside a callback of the loop.
     #[inline]
     pub(crate) fn finish_now(&self, hub: &pirn_hub, result: c_int) -> pirn_wake_fn {
-        self.unlink();
         self.forget_deadline(hub);
         self.result.set(result);
-        if self.has(DEFERRED) {
-            self.set(TOLD);
-        } else {
-            hub.uncount_wait();
-            self.set(IDLE);
-        }
+        self.settle(hub);
         self.wake.get()
     }
 
