@@ -32,13 +32,16 @@ pub enum Order {
     Priority,
 }
 
-/// An item as it is kept.
+/// An item with its key, as a queue by priority keeps it.
 #[repr(C)]
 struct Entry<T> {
     // First: `is_before` knows nothing else.
     key: i64,
     item: T,
 }
+
+/// Room for an entry.
+type Room<T> = UnsafeCell<MaybeUninit<Entry<T>>>;
 
 /// A queue of at most `N` items, which are in the queue itself.
 ///
@@ -145,12 +148,32 @@ impl<'h, T, const N: usize> Queue<'h, T, N> {
                 Order::Lifo => (PIRN_QUEUE_LIFO, None),
                 Order::Priority => (PIRN_QUEUE_PRIORITY, Some(is_before as _)),
             };
-            let (array, size) = (this.entries.get().cast(), size_of_val(&this.entries));
-            let item_size = size_of::<Entry<T>>() as u32;
+            let item_size = if this.has_keys() {
+                size_of::<Entry<T>>()
+            } else {
+                size_of::<T>()
+            };
+            let (array, size) = (this.entries.get().cast(), N * item_size);
             // SAFETY: pinned, so queue and array stay where they are until they are dropped.
-            unsafe { pirn_queue_init(queue, array, size, item_size, order, before) };
+            unsafe { pirn_queue_init(queue, array, size, item_size as u32, order, before) };
         }
         queue
+    }
+
+    /// True if the queue keeps entries, and not the items alone. An item must have a size.
+    fn has_keys(&self) -> bool {
+        self.order == Order::Priority || size_of::<T>() == 0
+    }
+
+    /// The part of an entry that the queue copies.
+    fn part(&self, room: &Room<T>) -> *mut c_void {
+        let entry = room.get().cast::<Entry<T>>();
+        if self.has_keys() {
+            entry.cast()
+        } else {
+            // SAFETY: inside the room.
+            unsafe { &raw mut (*entry).item }.cast()
+        }
     }
 
     /// Drops all items of a queue that is closed.
@@ -158,12 +181,12 @@ impl<'h, T, const N: usize> Queue<'h, T, N> {
         // SAFETY: made by `address`.
         let queue = unsafe { &*self.address() };
         queue.break_promises();
-        let mut entry = MaybeUninit::<Entry<T>>::uninit();
+        let room = Room::new(MaybeUninit::uninit());
         // An item that is dropped may do anything, so each is out of the queue before.
-        // SAFETY: room for an entry.
-        while unsafe { queue.discard(entry.as_mut_ptr().cast()) } {
+        // SAFETY: room for what the queue copies.
+        while unsafe { queue.discard(self.part(&room)) } {
             // SAFETY: just written.
-            unsafe { entry.assume_init_drop() };
+            drop(unsafe { item_of(&room) });
         }
     }
 }
@@ -180,6 +203,19 @@ impl<T, const N: usize> Drop for Queue<'_, T, N> {
             this.drop_items();
         }
     }
+}
+
+/// Moves the item out of an entry.
+///
+/// # Safety
+///
+/// The item is there, and is not used again.
+unsafe fn item_of<T>(room: &Room<T>) -> T {
+    let entry = room.get().cast::<Entry<T>>();
+    // SAFETY: inside the room.
+    let item = unsafe { &raw const (*entry).item };
+    // SAFETY: the caller promises it.
+    unsafe { item.read() }
 }
 
 /// No code of the program runs here: a heap is being changed.
@@ -207,7 +243,7 @@ impl<T> fmt::Debug for Rejected<T> {
 /// What [`Queue::put`] waits for.
 pub struct Put<'q, 'h, T, const N: usize> {
     queue: Pin<&'q Queue<'h, T, N>>,
-    entry: UnsafeCell<MaybeUninit<Entry<T>>>,
+    entry: Room<T>,
     // The entry has not been moved out.
     is_own: Cell<bool>,
 }
@@ -219,7 +255,7 @@ unsafe impl<T, const N: usize> Start for Put<'_, '_, T, N> {
     type Output = core::result::Result<(), Rejected<T>>;
 
     unsafe fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
-        let (queue, entry) = (self.queue.address(), self.entry.get().cast());
+        let (queue, entry) = (self.queue.address(), self.queue.part(&self.entry));
         // SAFETY: passed on.
         unsafe { pirn_queue_put_start(queue, waiter, entry, timeout_ns) }
     }
@@ -229,9 +265,8 @@ unsafe impl<T, const N: usize> Start for Put<'_, '_, T, N> {
         match result(status as isize) {
             Ok(_) => Ok(()),
             Err(error) => {
-                let entry = self.entry.get().cast::<Entry<T>>();
                 // SAFETY: it was not put, and is not read again.
-                let item = unsafe { entry.read() }.item;
+                let item = unsafe { item_of(&self.entry) };
                 Err(Rejected { item, error })
             }
         }
@@ -257,7 +292,7 @@ impl<T, const N: usize> Drop for Put<'_, '_, T, N> {
 /// What [`Queue::get`] waits for.
 pub struct Get<'q, 'h, T, const N: usize> {
     queue: Pin<&'q Queue<'h, T, N>>,
-    entry: UnsafeCell<MaybeUninit<Entry<T>>>,
+    entry: Room<T>,
 }
 
 // SAFETY: the queue is pinned; when it is dropped it ends the waits that are left. The room for the
@@ -266,16 +301,15 @@ unsafe impl<T, const N: usize> Start for Get<'_, '_, T, N> {
     type Output = Result<T>;
 
     unsafe fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
-        let (queue, entry) = (self.queue.address(), self.entry.get().cast());
+        let (queue, entry) = (self.queue.address(), self.queue.part(&self.entry));
         // SAFETY: passed on.
         unsafe { pirn_queue_get_start(queue, waiter, entry, timeout_ns) }
     }
 
     fn finish(&self, status: c_int) -> Result<T> {
         result(status as isize)?;
-        let entry = self.entry.get().cast::<Entry<T>>();
         // SAFETY: written, and not read again.
-        Ok(unsafe { entry.read() }.item)
+        Ok(unsafe { item_of(&self.entry) })
     }
 }
 
