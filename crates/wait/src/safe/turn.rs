@@ -30,12 +30,14 @@ pub fn yield_now(hub: &Hub) -> Yield<'_> {
 /// The turn of the others: see [`yield_now`]. It is not a [`Wait`](super::Wait), because nothing is
 /// granted that would have to be taken or given back: that halves its cost.
 #[must_use = "a future does nothing until it is polled"]
+// In this order, the waiter is not filled with zeros before it is initialised.
+#[repr(C)]
 pub struct Yield<'h> {
     hub: &'h Hub,
+    waker: Cell<Option<Waker>>,
     has_begun: Cell<bool>,
     // Initialised when it begins, where it is.
     waiter: UnsafeCell<MaybeUninit<pirn_waiter>>,
-    waker: Cell<Option<Waker>>,
     // The waiter is in lists while it waits.
     _pinned: PhantomPinned,
 }
