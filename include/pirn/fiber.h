@@ -684,7 +684,7 @@ struct pirn_group {
   uint32_t is_cancelled_;
   struct pirn_fiber *first_;
   struct pirn_waiters joiners_;
-  void *pool_;
+  const void *functions_;
 };
 
 /**

@@ -300,7 +300,10 @@ impl pirn_fiber {
         // Last: a pool may start the fiber again at once.
         if let Some(group) = self.group.take() {
             // SAFETY: a group outlives its members, as documented.
-            unsafe { group.as_ref() }.remove(self);
+            let group = unsafe { group.as_ref() };
+            if let Some(functions) = group.functions() {
+                (functions.remove)(group, self);
+            }
         }
     }
 

@@ -16,7 +16,6 @@ use pirn_wait::{
 };
 
 use crate::fiber::pirn_fiber;
-use crate::pool::pirn_pool;
 
 /// Option of a group: the first member that ends with a negative result cancels the others.
 pub const PIRN_GROUP_FAIL_FAST: u32 = 1u32 << 0;
@@ -38,9 +37,27 @@ pub struct pirn_group {
     is_cancelled: Cell<u32>,
     first: Cell<Option<NonNull<pirn_fiber>>>,
     joiners: pirn_waiters,
-    // The pool that the group is a part of; NULL: none.
-    pub(crate) pool: Cell<*mut c_void>,
+    // Its functions: see `Functions`. NULL: none was needed yet.
+    functions: Cell<*const c_void>,
 }
+
+/// What is called for a group. A fiber reaches groups only through these, and a group reaches pools
+/// so: a program without groups, or without pools, does not contain their code.
+pub(crate) struct Functions {
+    /// Called when a member has ended: removes it.
+    pub(crate) remove: fn(&pirn_group, &pirn_fiber),
+    /// Called when the group was cancelled.
+    pub(crate) cancelled: fn(&pirn_group),
+}
+
+/// Those of a group that is no part of a pool.
+static PLAIN: Functions = Functions {
+    remove: |group, fiber| {
+        group.forget(fiber);
+        group.end_joins();
+    },
+    cancelled: |_| {},
+};
 
 static JOINING: pirn_wait_kind = pirn_wait_kind {
     quit: Some(on_quit),
@@ -59,9 +76,14 @@ fn member<'a>(fiber: NonNull<pirn_fiber>) -> &'a pirn_fiber {
 }
 
 impl pirn_group {
-    fn pool(&self) -> Option<&pirn_pool> {
-        // SAFETY: set by the pool that the group is a part of.
-        unsafe { self.pool.get().cast::<pirn_pool>().as_ref() }
+    /// The functions of a group that has or had a member.
+    pub(crate) fn functions(&self) -> Option<&'static Functions> {
+        // SAFETY: NULL, or set by `set_functions` to a static.
+        unsafe { self.functions.get().cast::<Functions>().as_ref() }
+    }
+
+    pub(crate) fn set_functions(&self, functions: &'static Functions) {
+        self.functions.set((&raw const *functions).cast());
     }
 
     /// True if the group was cancelled.
@@ -83,6 +105,9 @@ impl pirn_group {
             }
             member(first).group_previous.set(Some(NonNull::from(fiber)));
         }
+        if self.functions().is_none() {
+            self.set_functions(&PLAIN);
+        }
         fiber.group_previous.set(None);
         fiber.group_next.set(self.first.get());
         fiber.group.set(Some(NonNull::from(self)));
@@ -94,8 +119,8 @@ impl pirn_group {
         0
     }
 
-    /// Removes a member, which has ended.
-    pub(crate) fn remove(&self, fiber: &pirn_fiber) {
+    /// Removes a member, which has ended, from the list.
+    pub(crate) fn forget(&self, fiber: &pirn_fiber) {
         let (next, previous) = (fiber.group_next.take(), fiber.group_previous.take());
         if let Some(next) = next {
             member(next).group_previous.set(previous);
@@ -112,9 +137,10 @@ impl pirn_group {
         if result < 0 && self.options.get() & PIRN_GROUP_FAIL_FAST != 0 {
             self.cancel();
         }
-        if let Some(pool) = self.pool() {
-            pool.take_back(fiber);
-        }
+    }
+
+    /// Ends the waits of the joiners, if no member is left.
+    pub(crate) fn end_joins(&self) {
         if self.live.get() != 0 {
             return;
         }
@@ -139,8 +165,8 @@ impl pirn_group {
             member(fiber).cancel();
             next = member(fiber).group_next.get();
         }
-        if let Some(pool) = self.pool() {
-            pool.refuse_spawners();
+        if let Some(functions) = self.functions() {
+            (functions.cancelled)(self);
         }
     }
 

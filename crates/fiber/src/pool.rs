@@ -15,7 +15,7 @@ use pirn_wait::{
 };
 
 use crate::fiber::{Start, pirn_fiber, pirn_fiber_fn};
-use crate::group::pirn_group;
+use crate::group::{Functions, pirn_group};
 
 /// What a waiter waits for: a free slot of a pool.
 pub const PIRN_FOR_POOL: u32 = 5u32;
@@ -71,6 +71,23 @@ pub struct pirn_spawn {
     pub size: usize,
 }
 
+/// Those of a group that is the part of a pool.
+static FUNCTIONS: Functions = Functions {
+    remove: |group, fiber| {
+        group.forget(fiber);
+        pool_of(group).take_back(fiber);
+        group.end_joins();
+    },
+    cancelled: |group| pool_of(group).refuse_spawners(),
+};
+
+/// The pool of a group with these functions.
+fn pool_of(group: &pirn_group) -> &pirn_pool {
+    let address = (&raw const *group).addr() - core::mem::offset_of!(pirn_pool, group);
+    // SAFETY: the pool has set the functions of its own group, and exposed its address.
+    unsafe { &*core::ptr::with_exposed_provenance::<pirn_pool>(address) }
+}
+
 static SPAWNING: pirn_wait_kind = pirn_wait_kind::plain(PIRN_FOR_POOL);
 
 impl pirn_pool {
@@ -93,7 +110,8 @@ impl pirn_pool {
         if self.group.is_cancelled() {
             return -ESHUTDOWN;
         }
-        self.group.pool.set((&raw const *self).cast_mut().cast());
+        (&raw const *self).expose_provenance();
+        self.group.set_functions(&FUNCTIONS);
         if self.has_room() && self.state.spawners.is_empty() {
             // SAFETY: passed on.
             return unsafe { self.start(hub, what) };
@@ -186,7 +204,7 @@ impl pirn_pool {
     }
 
     /// Frees the slot of a member that has ended, and starts the members of waiting spawners.
-    pub(crate) fn take_back(&self, fiber: &pirn_fiber) {
+    fn take_back(&self, fiber: &pirn_fiber) {
         let state = &self.state;
         state.deepest.set(state.deepest.get().max(fiber.deepest()));
         fiber
@@ -205,7 +223,7 @@ impl pirn_pool {
     }
 
     /// Ends the waits of the spawners, because the pool was cancelled.
-    pub(crate) fn refuse_spawners(&self) {
+    fn refuse_spawners(&self) {
         while let Some(spawner) = self.state.spawners.first() {
             // SAFETY: it is in the list, so it waits.
             unsafe { pirn_waiter_grant(spawner, -ECANCELED) };
