@@ -300,6 +300,7 @@ static void misuse_is_refused(void)
     GIVES(pirn_work_call_start(&workers, &hub, &jobs[0].work, squares, NULL, self, 0), -EAGAIN);
     OK(submit(&jobs[0], squares));
     GIVES(pirn_work_wait_start(&jobs[0].work, NULL, 0), -EAGAIN);
+    GIVES(pirn_hub_deinit(&hub), -EBUSY);
     /* There is no thread: it is withdrawn. */
     GIVES(pirn_work_wait(&hub, &jobs[0].work, MILLISECOND), -ETIMEDOUT);
     close_workers(PIRN_WORKERS_NOW);

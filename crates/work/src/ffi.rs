@@ -8,10 +8,8 @@ use core::ffi::{c_int, c_void};
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
 
-use pirn_abi::{pirn_hold, pirn_release};
 use pirn_wait::functions::{
-    pirn_hub_loop, pirn_remote_push, pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant,
-    pirn_waiter_move,
+    pirn_remote_push, pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant, pirn_waiter_move,
 };
 use pirn_wait::{
     EAGAIN, EBUSY, EINVAL, ENOENT, PIRN_WAIT_FIRM, pirn_hub, pirn_remote, pirn_wait_kind,
@@ -171,9 +169,7 @@ pub unsafe extern "C" fn pirn_work_submit(
     });
     if rc == 0 {
         // SAFETY: not NULL, hence initialised as documented.
-        let event_loop = unsafe { pirn_hub_loop(hub) };
-        // SAFETY: the loop is live as long as its hub.
-        unsafe { pirn_hold(event_loop) };
+        unsafe { &*hub }.begin_work();
     }
     rc
 }
@@ -344,9 +340,7 @@ fn finish(hub: *mut pirn_hub, work: &pirn_work) {
         unsafe { pirn_waiter_grant(waiter, 0) };
     }
     // SAFETY: the hub it was submitted with.
-    let event_loop = unsafe { pirn_hub_loop(hub) };
-    // SAFETY: held when it was submitted.
-    unsafe { pirn_release(event_loop) };
+    unsafe { &*hub }.end_work();
 }
 
 /// Called when a timeout or a cancellation is about to end the wait of `pirn_work_call_start`.
@@ -368,9 +362,7 @@ unsafe extern "C" fn on_quit(waiter: *mut pirn_waiter, _result: c_int) -> c_int 
             unsafe { pirn_waiter_grant(other, 0) };
         }
         // SAFETY: the hub it was submitted with.
-        let event_loop = unsafe { pirn_hub_loop(work.hub.get()) };
-        // SAFETY: held when it was submitted.
-        unsafe { pirn_release(event_loop) };
+        unsafe { &*work.hub.get() }.end_work();
         return 0;
     }
     let (list, kind) = (&raw const work.waiters, &raw const STAYING);

@@ -75,6 +75,7 @@ fn node<'a>(work: NonNull<pirn_work>) -> &'a pirn_work {
 
 impl pirn_work {
     /// True if the work was submitted and `done` was not called yet. Loop thread.
+    #[inline]
     pub(crate) fn is_live(&self) -> bool {
         match self.workers.get() {
             // SAFETY: workers outlive the work that was submitted to them, as documented.

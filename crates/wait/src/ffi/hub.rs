@@ -45,9 +45,10 @@ pub unsafe extern "C" fn pirn_hub_init(
 ///
 /// Returns 0, or
 /// - -EINVAL: NULL
-/// - -EBUSY: a waiter waits or was woken and not called yet, a port is open, a fiber lives, a
-///   notification from another thread was not handled yet, or the hub is calling a waiter. Nothing
-///   has changed. After the stack of a fiber has overflowed, this error does not occur.
+/// - -EBUSY: a waiter waits or was woken and not called yet, a port is open, a fiber lives, work
+///   was submitted and is not done, a notification from another thread was not handled yet, or the
+///   hub is calling a waiter. Nothing has changed. After the stack of a fiber has overflowed, this
+///   error does not occur.
 ///
 /// Cost: O(1), no system call. Loop thread. Since 0.1.
 #[unsafe(no_mangle)]

@@ -42,6 +42,21 @@ impl pirn_hub {
         }
     }
 
+    /// For the layers above: counts work that other threads do for the loop. Until it is done the
+    /// loop goes on, and the hub cannot end.
+    #[inline]
+    pub fn begin_work(&self) {
+        self.count_wait();
+        self.count_timed();
+    }
+
+    /// For the layers above: counts that such work is done.
+    #[inline]
+    pub fn end_work(&self) {
+        self.uncount_wait();
+        self.uncount_timed();
+    }
+
     /// Sets the loop's timer to the earliest deadline, if that is earlier than the timer.
     pub(crate) fn update_timer(&self) {
         let first = self.deadlines.first().map_or(PIRN_FOREVER, |(at, _)| at);
