@@ -42,7 +42,7 @@ class Peer:
 
     def takes_part(self, arguments: tuple[str, ...]) -> bool:
         chosen = self.workloads.split()
-        others = ["million", *FIBERS.split(), *TASKS.split()]
+        others = ["million", *FIBERS.split(), *TASKS.split(), WORK]
         return arguments[0] in chosen if chosen else arguments[0] not in others
 
 
@@ -76,9 +76,13 @@ FIBER_PEERS = [
     Peer("pth", "package libpth-dev", "-l:libpth.a", FIBERS),
     Peer("threads", "", workloads=FIBERS),
 ]
-# Tasks: adapters/pirn-tasks.c.
+# Tasks and work: adapters/pirn-tasks.c and adapters/pirn-work.c. The gate alone counts them.
 TASKS = "yields items"
-TASK_PEERS = [Peer("pirn-tasks", "crate pirn", workloads=TASKS)]
+WORK = "work"
+OWN_PEERS = [
+    Peer("pirn-tasks", "crate pirn", workloads=TASKS),
+    Peer("pirn-work", "pirn layers", workloads=WORK),
+]
 
 
 def run(*command, **options) -> subprocess.CompletedProcess:
@@ -116,7 +120,7 @@ def find_and_build(wanted: list[str], pirn_library: str = "") -> list[Peer]:
     """Builds every wanted peer that is there, and says what became of the others."""
     BUILD.mkdir(exist_ok=True)
     must_run("cc", *C_FLAGS, "-c", ROOT / "c-examples" / "load.c", "-o", BUILD / "load.o")
-    peers = [peer for peer in PEERS + FIBER_PEERS + TASK_PEERS if peer.name in wanted]
+    peers = [peer for peer in PEERS + FIBER_PEERS + OWN_PEERS if peer.name in wanted]
     peers = peers or PEERS
     origins = {peer.origin for peer in peers if not pirn_library}
     if "pirn" in origins:
