@@ -334,6 +334,54 @@ fn exceptions_stay_with_their_fiber() {
     }
 }
 
+// ---- witnesses ----
+
+/// Runs a program of tests/waiting/asyncio, which presents the objects in Python. Returns what it
+/// prints, if it has what it needs.
+fn judged(program: &str, arguments: &[&str]) -> Option<String> {
+    if !has(GCC.program) || !has("python3") {
+        return None;
+    }
+    let python = root().join("tests/waiting/asyncio");
+    let library = scratch("bin").join(format!("{program}.so"));
+    let mut link = Command::new(GCC.program);
+    link.args(["-shared", "-fPIC", "-o"]).arg(&library);
+    link.arg("-I").arg(root().join("include"));
+    link.arg(python.join("library.c"))
+        .arg("-Wl,--whole-archive");
+    let outcome = run(link.arg(layers()).arg("-Wl,--no-whole-archive"), MINUTES);
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    let mut command = Command::new("python3");
+    // `-B`: no bytecode is written into the source.
+    command.arg("-B").arg(python.join(program)).arg(&library);
+    let outcome = run(command.args(arguments), LIMIT);
+    let said = outcome.output.trim();
+    if let Some(what) = said.rsplit("skipped: ").next().filter(|what| *what != said) {
+        support::skip(what);
+        if outcome.status.code() == Some(77) {
+            return None;
+        }
+    }
+    assert!(outcome.is_success(), "{}", outcome.excerpt());
+    Some(outcome.output)
+}
+
+/// CPython's tests of asyncio's locks and queues pass with pirn's objects in their place.
+#[test]
+fn cpythons_own_tests_pass() {
+    let said = judged("cpython.py", &[]);
+    assert!(said.is_none_or(|said| said.contains("0 complaints")));
+}
+
+/// Random scripts leave the same trace with asyncio's objects, with trio's and with pirn's.
+#[test]
+fn asyncio_and_trio_agree() {
+    let said = judged("witness.py", &[]);
+    assert!(said.is_none_or(|said| said.contains("actions as with asyncio")));
+}
+
+// ---- tools that show ----
+
 /// `pirn fibers` and `pirn bt`, in a live process and from its core file.
 #[test]
 fn gdb_shows_fibers_that_wait() {
