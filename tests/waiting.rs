@@ -411,6 +411,10 @@ fn gdb_shows_fibers_that_wait() {
         assert!(output.contains("waits to be woken"), "{what}: {output}");
         assert!(output.contains("reader 0x"), "{what}: {output}");
         assert!(output.contains("waits for fd "), "{what}: {output}");
+        assert!(
+            output.contains("waits for a mutex at 0x"),
+            "{what}: {output}"
+        );
         assert!(output.contains("in reads ("), "{what}: {output}");
         assert!(output.contains("in dies ("), "{what}: {output}");
         assert_eq!(
@@ -421,7 +425,7 @@ fn gdb_shows_fibers_that_wait() {
         // Each ends at the first frame of its stack.
         assert_eq!(
             output.matches("in pirn_fiber_begin_ ()").count(),
-            3,
+            4,
             "{what}: {output}"
         );
         assert!(!output.contains("corrupt stack"), "{what}: {output}");

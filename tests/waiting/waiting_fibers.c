@@ -3,12 +3,14 @@
 #include <unistd.h>
 
 #include <pirn/fiber.h>
+#include <pirn/sync.h>
 
 static PIRN_STORAGE(block, 8, 8, 8);
 static struct pirn_hub hub;
 static struct pirn_port port;
-static struct pirn_fiber fibers[3];
-static char stacks[3][16384];
+static struct pirn_mutex lock;
+static struct pirn_fiber fibers[4];
+static char stacks[4][16384];
 
 __attribute__((noinline)) static int three_levels_down(struct pirn_hub *hub_, int level)
 {
@@ -30,6 +32,12 @@ static int reads(struct pirn_hub *hub_, void *user)
     return (int)pirn_port_read(user, &byte, 1, PIRN_FOREVER);
 }
 
+static int locks(struct pirn_hub *hub_, void *user)
+{
+    (void)user;
+    return pirn_mutex_lock(hub_, &lock, PIRN_FOREVER);
+}
+
 static int dies(struct pirn_hub *hub_, void *user)
 {
     (void)user;
@@ -46,7 +54,9 @@ int main(void)
         return 1;
     pirn_fiber_start(&hub, &fibers[0], stacks[0], sizeof stacks[0], 0, parks, NULL);
     pirn_fiber_start(&hub, &fibers[1], stacks[1], sizeof stacks[1], 0, reads, &port);
-    pirn_fiber_start(&hub, &fibers[2], stacks[2], sizeof stacks[2], 0, dies, NULL);
+    pirn_mutex_lock(&hub, &lock, PIRN_FOREVER);
+    pirn_fiber_start(&hub, &fibers[2], stacks[2], sizeof stacks[2], 0, locks, NULL);
+    pirn_fiber_start(&hub, &fibers[3], stacks[3], sizeof stacks[3], 0, dies, NULL);
     fibers[0].name = "parked";
     fibers[1].name = "reader";
     return pirn_run(loop);

@@ -6,8 +6,8 @@
 #   (gdb) pirn bt 2                the backtrace of the fiber with this number in the list
 #   (gdb) pirn bt all
 #
-# Works with a live process and with a core file. The program has to be compiled with -g, and with
-# a file that includes pirn/fiber.h.
+# Works with a live process and with a core file; backtraces on the machines of FRAMES. The program
+# has to be compiled with -g, and with a file that includes pirn/fiber.h.
 
 import gdb
 import gdb.unwinder
@@ -29,7 +29,11 @@ FRAMES = {
 }
 
 # The numbers of the kinds, PIRN_FOR_... in the headers.
-WAITS = {1: "to be woken", 2: "for an fd", 3: "for a fiber", 4: "for a group", 5: "for a pool"}
+WAITS = {
+    1: "to be woken", 2: "for an fd", 3: "for a fiber", 4: "for a group", 5: "for a pool",
+    16: "for an event", 17: "for a mutex", 18: "for a semaphore", 19: "for a condition",
+    20: "for a barrier", 21: "for a queue", 24: "for work",
+}
 
 
 def hubs(expression):
@@ -121,7 +125,10 @@ gdb.unwinder.register_unwinder(None, Unwinder(), True)
 
 def backtrace(hub, fiber):
     """Prints the backtrace of a fiber."""
+    machine = gdb.selected_inferior().architecture().name()
     if int(hub["running_"]) != int(fiber):
+        if machine not in FRAMES:
+            raise gdb.GdbError("on %s fibers that wait have no backtrace" % machine)
         Unwinder.sp = int(fiber["pointer_"])
     gdb.invalidate_cached_frames()
     try:
