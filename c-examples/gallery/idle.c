@@ -6,7 +6,7 @@
  * uses the processor all the time.
  * Watch for: a time limit for each fiber costs nothing either: the loop sleeps until the first of
  * them is over.
- * Next: ui_events.c, where a slow handler is moved aside.
+ * Next: who_waits.c, which prints what they wait for.
  *
  *     ./build/gallery/idle                         --self-test checks how often the kernel is asked
  */

@@ -3,7 +3,7 @@
 
 GALLERY_SYNC := generator greenlet gevent tickets counter deadlock karaoke semaphore \
     traffic_light overtime connect_check condition barrier renewed_code queues baozi executor \
-    process_pool daemons processes switches hog idle ui_events
+    process_pool daemons processes switches hog idle who_waits resolve ui_events
 GALLERY_SYNC_BINARIES := $(GALLERY_SYNC:%=$(BUILD)/gallery/%)
 GALLERY_AUTOMATIC := $(BUILD)/gallery/automatic
 
