@@ -255,6 +255,17 @@ fn a_program_of_callbacks_does_not_contain_fibers() {
     assert!(!names.iter().any(|name| fibers.contains(name)), "{names:?}");
 }
 
+/// A switch of stacks does not switch shadow stacks. The linker marks a program as fit for them if
+/// all its objects are marked, so those of the archive must not be.
+#[test]
+fn no_object_claims_to_know_shadow_stacks() {
+    if has("readelf") && cfg!(target_arch = "x86_64") {
+        let outcome = run(Command::new("readelf").arg("-n").arg(layers()), MINUTES);
+        assert!(outcome.is_success(), "{}", outcome.excerpt());
+        assert!(!outcome.output.contains("SHSTK"), "{}", outcome.excerpt());
+    }
+}
+
 // ---- tools ----
 
 /// Compiles a program of tests/waiting with these flags.
