@@ -65,6 +65,7 @@
  * SA_ONSTACK and the thread has called sigaltstack. On x86-64 the kernel puts 1 to 11 KiB there for
  * each signal. Give fibers 16 KiB, or use sigaltstack in a program that handles signals. This
  * library needs less than 500 bytes of a stack; functions of the C library may need several KiB.
+ * docs/WAITING.md tells what interrupts take on a microcontroller.
  *
  * Any memory of yours can be a stack: a static array, a part of one, or the result of mmap. There
  * are three ways to find out whether it is large enough:
@@ -101,6 +102,9 @@
  * - Run the loop: pirn_run, pirn_turn and the like return -EBUSY, as in any callback.
  * - Wait between a change of the rounding mode, or of another control word of floating point, and
  *   its restoration: these are not switched.
+ * - Use floating-point registers on 32-bit Arm if the library is one without them: those of a
+ *   program that is compiled with -mfloat-abi=softfp are not switched. Compile with soft, or with
+ *   hard and link a library for that (eabihf, gnueabihf).
  * - Rely on `errno` across a wait: other fibers change it. Functions of this library return errors
  *   and do not use it.
  * - Compute for long without a wait: nothing else runs meanwhile. pirn_fiber_yield lets the others
@@ -565,6 +569,11 @@ int pirn_fiber_info(const struct pirn_fiber *fiber, struct pirn_fiber_info *info
 int pirn_fiber_set_hooks(struct pirn_hub *hub, const struct pirn_fiber_hooks *hooks);
 
 /* ============================ Input and output ============================ */
+
+/*
+ * A library for a microcontroller has only the first of these functions: the others make system
+ * calls. pirn_port_wait works with the sources of a host, and the program reads and writes itself.
+ */
 
 /**
  * Wait until an fd is ready. For calls that this header does not have, such as recvmsg.

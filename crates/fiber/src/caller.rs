@@ -8,8 +8,13 @@ use core::ptr::null_mut;
 use pirn_abi::{
     PIRN_DONE, PIRN_FOREVER, PIRN_STOPPED, pirn_ended, pirn_run, pirn_stop, pirn_update,
 };
-use pirn_wait::functions::{pirn_park_start, pirn_waiter_drop, pirn_waiter_wake};
-use pirn_wait::{EBUSY, ECANCELED, EDEADLK, ETIMEDOUT, EUCLEAN, PIRN_WAITS, pirn_hub, pirn_waiter};
+use pirn_wait::functions::{
+    pirn_park_start, pirn_port_wait_start, pirn_waiter_drop, pirn_waiter_wake,
+};
+use pirn_wait::{
+    EBUSY, ECANCELED, EDEADLK, ENOENT, ETIMEDOUT, EUCLEAN, PIRN_WAITS, pirn_hub, pirn_port,
+    pirn_waiter,
+};
 
 use crate::fiber::pirn_fiber;
 
@@ -94,6 +99,23 @@ fn run_until_over(hub: &pirn_hub) -> c_int {
         error if error == -EBUSY => -EDEADLK,
         error => error,
     }
+}
+
+/// Waits until a port is ready: see `pirn_port_wait`.
+///
+/// # Safety
+///
+/// The port is open.
+pub(crate) unsafe fn wait_for_port(port: *mut pirn_port, interest: u32, timeout_ns: u64) -> c_int {
+    // SAFETY: passed on.
+    let Some(hub) = (unsafe { &*port }).hub() else {
+        return -ENOENT;
+    };
+    let waiter = waiter_of_caller(hub);
+    // SAFETY: an open port; the waiter is the caller's own, or NULL.
+    let begun = unsafe { pirn_port_wait_start(port, waiter, interest, timeout_ns) };
+    // SAFETY: begun with that waiter.
+    unsafe { wait_for(hub, begun) }
 }
 
 /// Parks the caller: see `pirn_fiber_park`.

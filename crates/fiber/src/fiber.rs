@@ -13,14 +13,13 @@ use core::ptr::{NonNull, null, null_mut};
 
 use pirn_abi::PIRN_FOREVER;
 use pirn_wait::functions::{
-    pirn_park_start, pirn_waiter_begin, pirn_waiter_end, pirn_waiter_grant, pirn_waiter_init,
+    pirn_waiter_begin, pirn_waiter_end, pirn_waiter_grant, pirn_waiter_init,
 };
 use pirn_wait::{
     EBUSY, EINVAL, EOPNOTSUPP, EUCLEAN, PIRN_FOR_WAKE, pirn_hub, pirn_wait_kind, pirn_waiter,
     pirn_waiters,
 };
 
-use crate::caller::wait_for;
 use crate::group::pirn_group;
 use crate::hooks::pirn_fiber_hooks;
 use crate::scope::pirn_scope;
@@ -65,7 +64,7 @@ pub struct pirn_fiber {
     pub(crate) state: Cell<u8>,
     is_cancelled: Cell<u8>,
     // How many reads and writes in a row did not have to wait.
-    calls: Cell<u16>,
+    pub(crate) calls: Cell<u16>,
     // The stack pointer while the fiber does not run.
     pub(crate) pointer: Cell<usize>,
     pub(crate) stack: pirn_stack,
@@ -333,30 +332,7 @@ impl pirn_fiber {
             }
         }
     }
-
-    /// Counts a read or write that did not have to wait. True if it was the last of `MOST_CALLS` in
-    /// a row, and the other fibers are to run first.
-    #[cfg(target_os = "linux")]
-    #[inline]
-    pub(crate) fn is_to_step_back(&self) -> bool {
-        self.calls.set(self.calls.get() + 1);
-        self.calls.get() >= MOST_CALLS
-    }
-
-    /// Waits until the next turn, which asks the kernel first.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn wait_for_next_turn(&self) {
-        // The result of this wait does not matter.
-        // SAFETY: the fiber that runs, hence its waiter is idle.
-        let begun = unsafe { pirn_park_start(self.waiter(), 1) };
-        // SAFETY: begun with that waiter.
-        unsafe { wait_for(self.hub(), begun) };
-    }
 }
-
-/// How many reads and writes in a row may go without a wait before the other fibers run.
-#[cfg(target_os = "linux")]
-const MOST_CALLS: u16 = 32;
 
 /// The first function on a fiber's stack.
 unsafe extern "C" fn main(argument: usize) -> ! {

@@ -7,29 +7,12 @@ use core::ffi::{c_int, c_void};
 use core::ptr::{NonNull, null};
 
 use pirn_abi::{PIRN_FOREVER, PIRN_READ, PIRN_WRITE};
-use pirn_wait::functions::pirn_port_wait_start;
+use pirn_wait::functions::{pirn_park_start, pirn_port_wait_start};
 use pirn_wait::{EAGAIN, EINVAL, ENOENT, PIRN_WAITS, pirn_hub, pirn_port, pirn_waiter};
 
 use crate::caller::{wait_for, waiter_of_caller};
 use crate::fiber::pirn_fiber;
 use crate::sys::{self, Errno};
-
-/// Waits until a port is ready.
-///
-/// # Safety
-///
-/// The port is open.
-pub(crate) unsafe fn wait(port: *mut pirn_port, interest: u32, timeout_ns: u64) -> c_int {
-    // SAFETY: passed on.
-    let Some(hub) = (unsafe { &*port }).hub() else {
-        return -ENOENT;
-    };
-    let waiter = waiter_of_caller(hub);
-    // SAFETY: an open port; the waiter is the caller's own, or NULL.
-    let begun = unsafe { pirn_port_wait_start(port, waiter, interest, timeout_ns) };
-    // SAFETY: begun with that waiter.
-    unsafe { wait_for(hub, begun) }
-}
 
 /// How long a call may take.
 #[derive(Clone, Copy)]
@@ -206,20 +189,31 @@ fn begin(waiter: *mut pirn_waiter, port: &pirn_port, interest: u32, limit: &mut 
     begun
 }
 
+/// How many calls in a row may go without a wait before the other fibers run.
+const MOST_CALLS: u16 = 32;
+
 /// Counts a call of a fiber that did not have to wait, but could have waited. Returns its result.
 #[inline]
 fn counted(port: &pirn_port, result: isize) -> isize {
-    match port.hub().and_then(pirn_fiber::running) {
-        Some(fiber) if fiber.is_to_step_back() => step_back(fiber, result),
-        _ => result,
+    let Some(fiber) = port.hub().and_then(pirn_fiber::running) else {
+        return result;
+    };
+    fiber.calls.set(fiber.calls.get() + 1);
+    if fiber.calls.get() < MOST_CALLS {
+        return result;
     }
+    step_back(fiber, result)
 }
 
-/// Lets the others run before the result of a call is returned.
+/// Waits until the next turn, which asks the kernel first, before the result of a call is returned.
 #[cold]
 #[inline(never)]
 fn step_back(fiber: &pirn_fiber, result: isize) -> isize {
-    fiber.wait_for_next_turn();
+    // The result of this wait does not matter.
+    // SAFETY: the fiber that runs, hence its waiter is idle.
+    let begun = unsafe { pirn_park_start(fiber.waiter(), 1) };
+    // SAFETY: begun with that waiter.
+    unsafe { wait_for(fiber.hub(), begun) };
     result
 }
 

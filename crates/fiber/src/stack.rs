@@ -138,9 +138,7 @@ impl pirn_stack {
 ///
 /// `memory` is `size` bytes of the caller's.
 unsafe fn protect_lowest(memory: *mut c_void, size: usize) -> Result<(usize, usize), c_int> {
-    // The size of a page is not known without the C library; the kernel refuses an address that is
-    // not a multiple of it.
-    for page in [4096, 16384, 65536] {
+    for &page in sys::PAGE_SIZES {
         // A page is a power of two.
         let at = memory.addr().saturating_add(page - 1) & !(page - 1);
         let end = memory.addr().saturating_add(size);

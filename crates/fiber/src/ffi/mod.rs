@@ -7,6 +7,7 @@ mod group;
 #[cfg(target_os = "linux")]
 mod io;
 mod pool;
+mod port;
 mod scope;
 
 pub use fiber::*;
@@ -14,4 +15,5 @@ pub use group::*;
 #[cfg(target_os = "linux")]
 pub use io::*;
 pub use pool::*;
+pub use port::*;
 pub use scope::*;

@@ -81,6 +81,10 @@ pub(crate) fn socket_error(fd: c_int) -> Result<Result<()>> {
     net::sockopt::socket_error(borrow(fd))
 }
 
+/// The sizes that a page has on one machine or another. Which one is not known without the C
+/// library; the kernel refuses an address that is not a multiple of it.
+pub(crate) const PAGE_SIZES: &[usize] = &[4096, 16384, 65536];
+
 /// Makes pages inaccessible; else a positive errno. -EINVAL also if the size of a page is another.
 ///
 /// # Safety

@@ -5,6 +5,9 @@ use core::ffi::{c_int, c_void};
 
 use pirn_wait::EOPNOTSUPP;
 
+/// There are no pages.
+pub(crate) const PAGE_SIZES: &[usize] = &[];
+
 /// Refuses: no page can be made inaccessible here.
 ///
 /// # Safety
