@@ -12,6 +12,11 @@ set -eu
 # All layers: each is the package pirn-NAME in crates/NAME, with the header include/pirn/NAME.h
 # and the functions that crates/NAME/symbols.txt lists.
 LAYERS="os wait fiber sync work"
+# Without an operating system there are those that make no system call. A microcontroller's library:
+#   TARGET=thumbv7em-none-eabi capi/archive.sh OUT --no-default-features --features host
+case ${TARGET:-} in
+    *-none-*) LAYERS="wait fiber sync" ;;
+esac
 
 CARGO=${CARGO:-cargo}
 AR=${AR:-ar}
