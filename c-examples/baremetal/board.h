@@ -1,5 +1,5 @@
 /*
- * What the program asks of the board on which it runs. mps2.c is the board of the firmware;
+ * What a program asks of the board on which it runs. mps2.c is the board of the firmware;
  * simulated.c plays one in a program for Linux, with a clock that moves only while the loop waits.
  */
 #ifndef BOARD_H
@@ -30,7 +30,7 @@ int program(void);
 /* The block that it lends to its loop, to tell it from the program's other memory. */
 extern const uint32_t program_block_size;
 
-/* Writes a text, and a number in decimal, without a newline. */
+/* In text.c: writes a text, and a number in decimal, without a newline. */
 void put_text(const char *text);
 void put_number(uint32_t number);
 

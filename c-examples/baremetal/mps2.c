@@ -8,6 +8,9 @@
  *   source    the UART, by its state register, with its interrupts to end the wait;
  *   wake      a flag: an interrupt ends WFI by itself;
  *   interrupt one of its own, which SysTick triggers, and whose handler posts and raises.
+ *
+ * With INTERRUPT_STACK, its size in bytes, handlers of interrupts run on a stack of their own. A
+ * program with fibers wants that: otherwise they run on the stack of the fiber that they interrupt.
  */
 #include "board.h"
 
@@ -15,6 +18,7 @@
 
 #define CLOCK_HZ 25000000u
 
+#define CPACR REGISTER(0xe000ed88)
 #define SYST_CSR REGISTER(0xe000e010)
 #define SYST_RVR REGISTER(0xe000e014)
 #define SYST_CVR REGISTER(0xe000e018)
@@ -152,6 +156,19 @@ static void on_alarm(void)
 
 /* ---- start and end ---- */
 
+/*
+ * Handlers always run on the main stack. The program does so too until it selects the process
+ * stack. It does that before its first function, and never changes it again.
+ */
+#ifdef INTERRUPT_STACK
+static uint64_t interrupt_stack[INTERRUPT_STACK / 8];
+#define MAIN_STACK (&interrupt_stack[INTERRUPT_STACK / 8])
+#define SELECT_STACK "msr psp, r1\n\tmovs r3, #2\n\tmsr control, r3\n\tisb\n"
+#else
+#define MAIN_STACK stack_top
+#define SELECT_STACK
+#endif
+
 extern uint32_t data_begin[], data_end[], data_image[], bss_begin[], bss_end[], stack_top[];
 extern char library_begin[], library_end[];
 
@@ -196,6 +213,13 @@ static void report(void)
     put_number(variables);
     put_text(" stack ");
     put_number(stack);
+#ifdef INTERRUPT_STACK
+    word = (const uint32_t *)interrupt_stack;
+    while (*word == 0)
+        word++;
+    put_text(" interrupts ");
+    put_number((uint32_t)((const char *)MAIN_STACK - (const char *)word));
+#endif
     put_text("\n");
 }
 
@@ -207,6 +231,10 @@ static void __attribute__((noreturn, used)) start(void)
 {
     int status;
 
+#ifdef __ARM_FP
+    CPACR |= 0xfu << 20;                /* there are floating-point registers, for all */
+    __asm__ volatile("dsb\n\tisb" ::: "memory");
+#endif
     for (uint32_t *to = data_begin, *from = data_image; to < data_end;)
         *(volatile uint32_t *)to++ = *from++;
     for (uint32_t *to = bss_begin; to < bss_end;)
@@ -229,7 +257,8 @@ void __attribute__((naked, noreturn)) reset(void)
     __asm__ volatile(
         "ldr r0, =bss_end\n\t"
         "ldr r1, =stack_top\n\t"
-        "ldr r2, =0xa5a5a5a5\n"
+        "ldr r2, =0xa5a5a5a5\n\t"
+        SELECT_STACK
         "1:\n\t"
         "str r2, [r0], #4\n\t"
         "cmp r0, r1\n\t"
@@ -244,7 +273,7 @@ static const struct {
     const void *stack;
     handler exceptions[15], interrupts[ALARM + 1];
 } vectors __attribute__((section(".vectors"), used)) = {
-    stack_top,
+    MAIN_STACK,
     { reset, on_fault, on_fault, on_fault, on_fault, on_fault, 0, 0, 0, 0, on_fault, on_fault, 0,
       on_fault, on_systick },
     { [UART_RX] = on_uart_interrupt, [UART_TX] = on_uart_interrupt, [ALARM] = on_alarm }

@@ -31,25 +31,6 @@ static struct {
     char line[16];
 } it;
 
-void put_text(const char *text)
-{
-    for (; *text != '\0'; text++)
-        while (board_put(*text) < 0)
-            ;
-}
-
-void put_number(uint32_t number)
-{
-    char digits[11];
-    char *first = digits + sizeof digits - 1;
-
-    *first = '\0';
-    do
-        *--first = (char)('0' + number % 10);
-    while ((number /= 10) != 0);
-    put_text(first);
-}
-
 /*
  * One line of the trace: what happened, with a number, and how many milliseconds after
  * the step began. Steps are short: 32 bits are enough, and no division of 64 bits is linked.
