@@ -38,6 +38,7 @@ programs! {
     switches_preserve_registers: "switches";
     objects_serve_all_ways_of_waiting: "sync";
     threads_work_for_the_loop: "work";
+    fibers_live_through_fork_growth_and_events_taken_as_data: "together";
 }
 
 /// The layers, and those of them that each may call.
