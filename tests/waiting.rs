@@ -38,6 +38,7 @@ programs! {
     switches_preserve_registers: "switches";
     objects_serve_all_ways_of_waiting: "sync";
     threads_work_for_the_loop: "work";
+    a_refused_slot_or_capacity_loses_no_fiber: "faults";
     fibers_live_through_fork_growth_and_events_taken_as_data: "together";
 }
 
