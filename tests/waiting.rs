@@ -36,6 +36,7 @@ programs! {
     io_looks_as_if_it_blocked: "io";
     a_bounded_pool_serves_many_clients: "server";
     thousands_of_clients_and_fibers_are_served_at_once: "many";
+    of_a_million_waits_each_grant_has_one_holder: "million";
     switches_preserve_registers: "switches";
     objects_serve_all_ways_of_waiting: "sync";
     threads_work_for_the_loop: "work";
