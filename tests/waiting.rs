@@ -37,6 +37,7 @@ programs! {
     a_bounded_pool_serves_many_clients: "server";
     thousands_of_clients_and_fibers_are_served_at_once: "many";
     of_a_million_waits_each_grant_has_one_holder: "million";
+    an_fd_closed_under_its_waiters_is_reported: "closed_ports";
     switches_preserve_registers: "switches";
     objects_serve_all_ways_of_waiting: "sync";
     threads_work_for_the_loop: "work";
