@@ -42,7 +42,8 @@ programs! {
     objects_serve_all_ways_of_waiting: "sync";
     threads_work_for_the_loop: "work";
     a_refused_slot_or_capacity_loses_no_fiber: "faults";
-    fibers_live_through_fork_growth_and_events_taken_as_data: "together";
+    fibers_live_through_growth_and_fork: "together";
+    fibers_live_in_loops_whose_turns_the_program_makes: "embedded";
 }
 
 /// The layers, and those of them that each may call.
