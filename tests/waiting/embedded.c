@@ -124,6 +124,83 @@ static void fibers_run_where_events_are_taken(void)
     }
 }
 
+/* ---- ports that others close ---- */
+
+#define PAIRS 6
+static struct pair pairs[PAIRS];
+static long bytes_sent, bytes_read;
+static int is_over;
+
+/* Reads whatever comes, and opens the port again whenever it finds it closed. */
+static int reads_and_opens(struct pirn_hub *hub_, void *user)
+{
+    struct pair *pair = user;
+    char bytes[4];
+    for (;;) {
+        intptr_t rc = pirn_port_read(&pair->here, bytes, sizeof bytes, MILLISECOND / 10);
+        bytes_read += rc > 0 ? (long)rc : 0;
+        if (rc == -ENOENT) {
+            OK(pirn_fiber_sleep(hub_, 0));
+            open_port(&pair->here, pair->fds[0]);
+        } else if (rc == -ETIMEDOUT && is_over) {
+            return 0;
+        }
+        CHECK(rc > 0 || rc == -ENOENT || rc == -ETIMEDOUT || rc == -ECANCELED);
+    }
+}
+
+/* Sends to some, and closes the ports of some, several of them in one turn. */
+static int sends_and_closes(struct pirn_hub *hub_, void *user)
+{
+    (void)user;
+    for (int round = 0; round < 500; round++) {
+        for (int step = 0; step < 4; step++) {
+            struct pair *pair = &pairs[random_word() % PAIRS];
+            MUST(write(pair->fds[1], "x", 1) == 1);
+            bytes_sent++;
+            pair = &pairs[random_word() % PAIRS];
+            if (random_word() % 4 == 0)
+                (void)pirn_port_close(&pair->here);
+        }
+        if (round % 2)
+            OK(pirn_fiber_sleep(hub_, 0));
+        else
+            OK(pirn_fiber_yield(hub_));
+    }
+    is_over = 1;
+    return 0;
+}
+
+/* A port may be closed, and opened again, after its event was fetched and before it is called. */
+static void no_byte_is_lost_with_ports_that_others_close(void)
+{
+    static const uint32_t rooms[] = { 0, 1, 2, 8 };
+    for (size_t at = 0; at < sizeof rooms / sizeof *rooms; at++) {
+        uint64_t begun = monotonic_ns();
+        open_hub(rooms[at] == 0 ? 0 : PIRN_TAKE);
+        bytes_sent = bytes_read = is_over = 0;
+        for (int which = 0; which < PAIRS; which++) {
+            MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[which].fds) == 0);
+            open_port(&pairs[which].here, pairs[which].fds[0]);
+            start(which, reads_and_opens, &pairs[which]);
+        }
+        start(PAIRS, sends_and_closes, NULL);
+        while (is_any_live() && CHECK(monotonic_ns() - begun < 20 * SECOND)) {
+            if (rooms[at] == 0)
+                CHECK(pirn_turn(loop, 5 * SECOND) >= 0);
+            else
+                take_turn(rooms[at]);
+            OK(pirn_hub_verify(&hub));
+        }
+        EQUAL(bytes_read, bytes_sent);
+        for (int which = 0; which < PAIRS; which++) {
+            OK(pirn_port_close(&pairs[which].here));
+            close_all(pairs[which].fds, 2);
+        }
+        close_hub();
+    }
+}
+
 /* ---- a loop in another loop ---- */
 
 static int is_readable(int fd, int timeout_ms)
@@ -287,6 +364,7 @@ static void test(uint32_t backend)
 {
     the_backend = backend;
     fibers_run_where_events_are_taken();
+    no_byte_is_lost_with_ports_that_others_close();
     if (backend == PIRN_BACKEND_EPOLL) {
         fd_of_the_loop_tells_of_woken_waiters();
         fd_of_the_loop_tells_of_waiters_left_over();
