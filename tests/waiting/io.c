@@ -253,6 +253,83 @@ static void clients_connect_and_are_accepted(void)
     close_hub();
 }
 
+/* ---- without time, and without a port ---- */
+
+/* More than a socket has room for: some of it is written. */
+static char much[1 << 22];
+
+static int writes_too_much(struct pirn_hub *hub_, void *port)
+{
+    (void)hub_;
+    return pirn_port_write_all(port, much, sizeof much, 0);
+}
+
+static void on_task_that_writes_too_much(struct pirn_loop *loop_, void *port)
+{
+    (void)loop_;
+    GIVES(pirn_port_write_all(port, much, sizeof much, 0), -EAGAIN);
+}
+
+static void writing_all_without_time_only_tries(void)
+{
+    struct pair pairs[3];
+    open_hub();
+    for (int at = 0; at < 3; at++)
+        open_pair(&pairs[at]);
+    GIVES(pirn_port_write_all(&pairs[0].here, much, sizeof much, 0), -EAGAIN);
+    start(0, writes_too_much, &pairs[1].here);
+    OK(pirn_task_post(loop, on_task_that_writes_too_much, &pairs[2].here, NULL));
+    OK(pirn_fiber_join(&fibers[0], SECOND, NULL));
+    EQUAL(fibers[0].result, -EAGAIN);
+    for (int at = 0; at < 3; at++)
+        close_pair(&pairs[at]);
+    close_hub();
+}
+
+static void on_timer_that_writes_to_both(struct pirn_loop *loop_, struct pirn_timer timer,
+                                         uint64_t missed, void *user)
+{
+    const int *ends = user;
+    (void)loop_, (void)timer, (void)missed;
+    MUST(write(ends[0], "a", 1) == 1 && write(ends[1], "b", 1) == 1);
+}
+
+static void on_late_event_that_closes(struct pirn_loop *loop_, struct pirn_io io, int fd,
+                                      uint32_t ready, void *user)
+{
+    struct pirn_port *port = user;
+    int own = port->fd, others[2];
+    (void)fd, (void)ready;
+    OK(pirn_io_remove(loop_, io));
+    OK(pirn_port_close(port));
+    /* The number is another file's now, which can be read. */
+    MUST(pipe(others) == 0 && write(others[1], "x", 1) == 1 && dup2(others[0], own) == own);
+    close_all(others, 2);
+}
+
+/* Main is woken in a turn, and continues when it is over. */
+static void port_closed_between_the_wake_and_the_end_of_the_turn(void)
+{
+    struct pair pair;
+    struct pirn_io io;
+    struct pirn_timer timer;
+    int fds[2], ends[2];
+    char byte = '-';
+    open_hub();
+    open_pair(&pair);
+    MUST(pipe(fds) == 0);
+    ends[0] = pair.fds[1];
+    ends[1] = fds[1];
+    OK(pirn_io_add(loop, fds[0], PIRN_READ | PIRN_LOW, on_late_event_that_closes, &pair.here, &io));
+    OK(pirn_timer_start(loop, MILLISECOND, 0, 0, on_timer_that_writes_to_both, ends, &timer));
+    GIVES(pirn_port_read(&pair.here, &byte, 1, SECOND), -ECANCELED);
+    EQUAL(byte, '-');
+    OK(pirn_port_close(&pair.there));
+    close_all(pair.fds, 2);
+    close_all(fds, 2);
+    close_hub();
+}
+
 /* ---- several waiters for one fd ---- */
 
 static int reads_one(struct pirn_hub *hub_, void *port)
@@ -477,6 +554,8 @@ static void test(uint32_t backend)
     reading_waits_for_data_and_sees_the_end();
     all_is_written_and_every_byte_arrives();
     clients_connect_and_are_accepted();
+    writing_all_without_time_only_tries();
+    port_closed_between_the_wake_and_the_end_of_the_turn();
     second_waiter_on_one_fd();
     closing_a_port_under_a_reader();
     data_wins_over_time_limits();

@@ -8,7 +8,7 @@ use core::ptr::{NonNull, null};
 
 use pirn_abi::{PIRN_FOREVER, PIRN_READ, PIRN_WRITE};
 use pirn_wait::functions::{pirn_park_start, pirn_port_wait_start};
-use pirn_wait::{EAGAIN, EINVAL, ENOENT, PIRN_WAITS, pirn_hub, pirn_port, pirn_waiter};
+use pirn_wait::{EAGAIN, ECANCELED, EINVAL, ENOENT, PIRN_WAITS, pirn_hub, pirn_port, pirn_waiter};
 
 use crate::caller::{wait_for, waiter_of_caller};
 use crate::fiber::pirn_fiber;
@@ -35,7 +35,7 @@ impl Limit {
     /// The limit of a call that may take time without a wait.
     fn from_now(hub: Option<&pirn_hub>, timeout_ns: u64) -> Limit {
         let mut limit = Limit::new(timeout_ns);
-        if let Some(hub) = hub.filter(|_| timeout_ns != PIRN_FOREVER) {
+        if let Some(hub) = hub.filter(|_| timeout_ns != 0 && timeout_ns != PIRN_FOREVER) {
             limit.deadline_ns = hub.now().saturating_add(timeout_ns);
         }
         limit
@@ -173,7 +173,12 @@ fn wait_in_call(port: &pirn_port, interest: u32, limit: &mut Limit) -> c_int {
 fn wait_outside(hub: &pirn_hub, port: &pirn_port, interest: u32, limit: &mut Limit) -> c_int {
     let begun = begin(waiter_of_caller(hub), port, interest, limit);
     // SAFETY: begun with that waiter.
-    unsafe { wait_for(hub, begun) }
+    let result = unsafe { wait_for(hub, begun) };
+    // The main program continues at the end of the turn. Until then others could close the port.
+    if result >= 0 && port.hub().is_none() {
+        return -ECANCELED;
+    }
+    result
 }
 
 /// Begins the wait of a call with the waiter of the caller, which may be NULL.
@@ -306,6 +311,10 @@ pub(crate) unsafe fn write_all(
         if count < 0 {
             return count as c_int;
         }
+        // After some calls the others run, and could close the port.
+        if port.hub().is_none() {
+            return -ECANCELED;
+        }
         rest = rest.get(count as usize..).unwrap_or_default();
         limit.update(port.hub());
     }
@@ -390,18 +399,17 @@ pub(crate) unsafe fn connect(
     let mut has_begun = false;
     run_apart(port, PIRN_WRITE, limit, &mut |port| {
         let fd = port.fd.get();
-        let result = if has_begun {
-            // The socket is writable: the attempt is over, and its pending error is the result.
-            sys::socket_error(fd).and_then(|error| error)
+        let result = if core::mem::replace(&mut has_begun, true) {
+            // Readiness is only a hint.
+            sys::connected(fd)
         } else {
             // SAFETY: passed on.
             unsafe { sys::connect(fd, address, length) }
         };
-        has_begun = true;
         match result {
             Ok(()) => Some(0),
-            // Interrupted or begun: both go on by themselves.
-            Err(Errno::INPROGRESS | Errno::INTR) => None,
+            // Interrupted or begun: both go on by themselves. Not connected: it still does.
+            Err(Errno::INPROGRESS | Errno::INTR | Errno::NOTCONN) => None,
             // Also -EAGAIN, of a local socket whose peer accepts nobody at the moment.
             Err(errno) => Some(-(errno.raw_os_error() as isize)),
         }

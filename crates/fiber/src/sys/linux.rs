@@ -75,10 +75,10 @@ pub(crate) unsafe fn connect(fd: c_int, address: *const c_void, length: u32) -> 
     net::connect(borrow(fd), &Address { address, length })
 }
 
-/// The pending error of a socket, which is forgotten by that. The first `Result` is the one of the
-/// system call.
-pub(crate) fn socket_error(fd: c_int) -> Result<Result<()>> {
-    net::sockopt::socket_error(borrow(fd))
+/// Returns what became of an attempt to connect: its error, and NOTCONN while it goes on.
+pub(crate) fn connected(fd: c_int) -> Result<()> {
+    net::sockopt::socket_error(borrow(fd))??;
+    net::getpeername(borrow(fd)).map(|_| ())
 }
 
 /// The sizes that a page has on one machine or another. Which one is not known without the C
