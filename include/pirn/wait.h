@@ -103,12 +103,12 @@
  * Taking      A program that takes events with pirn_take calls pirn_hub_handle for each of them
  *             first. The events of ports, time limits and ready waiters are handled there.
  * Growing     pirn_grow changes nothing here: the loop keeps its address, and the hub its handles.
- * Ending      Call pirn_hub_deinit before pirn_deinit. It returns -EBUSY while a waiter waits, a
- *             port is open or a fiber lives: pirn_deinit would end the loop, and they would never
- *             be called.
+ * Ending      Call pirn_hub_deinit before pirn_deinit, and before pirn_task_reclaim, which would
+ *             return the hub's task. It returns -EBUSY while a waiter waits, a port is open or a
+ *             fiber lives: pirn_deinit would end the loop, and they would never be called.
  * Fork        Hubs, waiters and ports are plain memory. In the child pirn_after_fork makes them
- *             work with the child's copy of the loop. A fiber that forks cannot call it, because it
- *             runs inside the loop: call _exit or exec in its child.
+ *             work with the child's copy of the loop. A fiber that forks must not call it, because
+ *             it runs inside the loop: call _exit or exec in its child.
  * Checking    pirn_hub_verify walks the lists, as pirn_verify does with those of the loop.
  *
  *

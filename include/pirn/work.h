@@ -45,18 +45,22 @@
  *
  * The conventions of pirn.h and the rules for waits in pirn/wait.h apply. In addition:
  *
- * Once Submitted work ends in one of two ways: its function has run and `done` is called with the
- * result, or the function never runs and `done` is called with -ECANCELED. `done` is called once,
- * on the loop's thread. Order Work begins in the order in which it was submitted. For urgent work
- * use a second struct pirn_workers with its own threads. Room The list of waiting work is linked
- * through the structs, so any amount of work can wait, unless you set a limit. Finished work
- * returns to the loop in such a list too, which cannot be full; a burst of it costs one wake-up.
- * Results You can wait for results in any order. To process an array in parallel, submit all of the
- * work and then wait for one item after the other. Threads A function that runs on a worker thread
- * may block, take locks and make system calls. Of pirn it may call only the functions for any
- * thread. The end First close the workers, then join the threads, then end the hub. Fork A child
- * process has no worker threads: close the workers there with PIRN_WORKERS_NOW before you wait for
- * work.
+ * Once        Submitted work ends in one of two ways: its function has run and `done` is called
+ *             with the result, or the function never runs and `done` is called with -ECANCELED.
+ *             `done` is called once, on the loop's thread.
+ * Order       Work begins in the order in which it was submitted. For urgent work use a second
+ *             struct pirn_workers with its own threads.
+ * Room        The list of waiting work is linked through the structs, so any amount of work can
+ *             wait, unless you set a limit. Finished work returns to the loop in such a list too,
+ *             which cannot be full; a burst of it costs one wake-up.
+ * Results     You can wait for results in any order. To process an array in parallel, submit all
+ *             of the work and then wait for one item after the other.
+ * Threads     A function that runs on a worker thread may block, take locks and make system calls.
+ *             Of pirn it may call only the functions for any thread.
+ * The end     First close the workers, then join the threads, then end the hub.
+ * Fork        A child process has no worker threads. Close the workers there with PIRN_WORKERS_NOW:
+ *             work that has not begun ends with -ECANCELED. Work that a thread of the parent was
+ *             doing never ends in the child: do not wait for it there, and do not end the hub.
  */
 #ifndef PIRN_WORK_H
 #define PIRN_WORK_H
