@@ -8,7 +8,7 @@ use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 use core::ptr::{NonNull, null_mut};
 
-use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_grant};
+use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant};
 use pirn_wait::{
     EAGAIN, ECANCELED, EDEADLK, EINVAL, ESHUTDOWN, pirn_hub, pirn_wait_kind, pirn_waiter,
     pirn_waiters,
@@ -109,6 +109,13 @@ impl pirn_pool {
         }
         if self.group.is_cancelled() {
             return -ESHUTDOWN;
+        }
+        if let Some(waiter) = waiter {
+            // SAFETY: passed on.
+            let refused = unsafe { pirn_waiter_check(waiter, timeout_ns) };
+            if refused != 0 {
+                return refused;
+            }
         }
         (&raw const *self).expose_provenance();
         self.group.set_functions(&FUNCTIONS);
