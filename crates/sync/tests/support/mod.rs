@@ -51,7 +51,55 @@ unsafe extern "C" fn now(_: *mut c_void) -> u64 {
     NOW.get()
 }
 
-unsafe extern "C" fn wait(timeout_ns: u64, _: *mut pirn_ready, _: usize, _: *mut c_void) -> c_int {
+/// The one source that a loop of these can watch: see `Source`.
+pub const SOURCE: c_int = 3;
+
+thread_local! {
+    /// What the loop watches the source for, and how often it can be read.
+    static WATCHED: Cell<u32> = const { Cell::new(0) };
+    static READS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// The source, which is ready for reading until nothing is left to be read.
+pub struct Source;
+
+impl Source {
+    pub fn write(&self) {
+        READS.set(READS.get() + 1);
+    }
+
+    pub fn read(&self) {
+        READS.set(READS.get() - 1);
+    }
+
+    pub fn clear(&self) {
+        READS.set(0);
+    }
+}
+
+unsafe extern "C" fn watch(fd: c_int, interest: u32, _: *mut c_void) -> c_int {
+    if fd == SOURCE {
+        WATCHED.set(interest);
+    }
+    0
+}
+
+unsafe extern "C" fn wait(
+    timeout_ns: u64,
+    ready: *mut pirn_ready,
+    _: usize,
+    _: *mut c_void,
+) -> c_int {
+    if WATCHED.get() & PIRN_READ != 0 && READS.get() != 0 {
+        // There is room for one source for each watcher.
+        unsafe {
+            *ready = pirn_ready {
+                fd: SOURCE,
+                ready: PIRN_READ,
+            };
+        }
+        return 1;
+    }
     if timeout_ns == PIRN_FOREVER {
         // Nothing would ever end the wait: the run returns this.
         return -EIO;
@@ -106,6 +154,7 @@ impl World {
         host.size = size_of::<pirn_host>() as u32;
         host.now = Some(now);
         host.wait = Some(wait);
+        host.watch = Some(watch);
         let mut config: pirn_config = unsafe { zeroed() };
         config.size = size_of::<pirn_config>() as u32;
         config.backend = PIRN_BACKEND_HOST;

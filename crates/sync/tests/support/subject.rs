@@ -1,5 +1,5 @@
-//! Every object, as the rules of every wait see it: something that waits can be begun for, and that
-//! can let one of them, or all, through.
+//! What is waited for, as the rules of every wait see it: something that a wait can be begun for,
+//! and that can let one waiter, or all, through. Here are the objects of this crate.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
@@ -13,14 +13,42 @@ use pirn_wait::*;
 
 use super::{Caller, World};
 
+/// From when on a waiter owns what `grant` has made for it. Cancellation and time limits that come
+/// later do not end its wait.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Owned {
+    /// When `grant` returns.
+    AtOnce,
+    /// When the loop has run something in its next turn, behind the timers of that turn: a fiber
+    /// that comes to its end, or work that has come back. So a time limit that passes in the turn
+    /// of the grant wins.
+    NextTurn,
+    /// Never: that an fd is ready is a hint. It is for the waiter that is the first when the kernel
+    /// is asked, which is once more after the time limit. So rule 4 (a grant stays granted) does
+    /// not apply, and rule 9 does.
+    Never,
+}
+
+/// What the rules need to know of an object. A method that is not the default says how an object
+/// differs, and the rules check that.
 pub trait Subject {
     fn name(&self) -> &'static str;
     /// Begins a wait for what is not there.
     fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int;
-    /// The same with NULL for the object.
-    fn start_null(&self, waiter: *mut pirn_waiter) -> c_int;
+    /// The same with NULL for the object. A parked waiter waits for no object: `None`.
+    fn start_null(&self, waiter: *mut pirn_waiter) -> Option<c_int>;
     /// Makes what one waiter waits for, or all.
     fn grant(&self);
+    /// From when on this belongs to the waiter.
+    fn owned(&self) -> Owned {
+        Owned::AtOnce
+    }
+    /// Does the same as `grant`, and calls `then` when the waiter owns it and was not called yet.
+    /// If it never owns it, `then` is called when `grant` has returned.
+    fn grant_then(&self, then: Then) {
+        self.grant();
+        then();
+    }
     /// True if `grant` is for all waiters.
     fn is_for_all(&self) -> bool {
         false
@@ -37,8 +65,22 @@ pub trait Subject {
     fn breaks(&self) -> bool {
         false
     }
+    /// What others get when one is cancelled: usually nothing.
+    fn cancels(&self) -> Option<c_int> {
+        self.breaks().then_some(-EPIPE)
+    }
+    /// What a waiter gets that begins to wait again when its wait has ended with a grant.
+    fn again(&self) -> c_int {
+        PIRN_WAITS
+    }
+    /// What a cancelled fiber gets that begins to wait for what is there.
+    fn cancelled(&self) -> c_int {
+        -ECANCELED
+    }
     /// The wait of a waiter is over, and the waiter gives up what it has.
     fn ended(&self, _waiter: *mut pirn_waiter, _result: c_int) {}
+    /// The waiter is dropped.
+    fn dropped(&self, _waiter: *mut pirn_waiter) {}
     /// A waiter is needed: a callback that only tries is refused.
     fn needs_waiter(&self) -> bool {
         false
@@ -46,11 +88,11 @@ pub trait Subject {
 }
 
 /// On the heap, and reached by its address alone.
-fn boxed<T>(value: T) -> *mut T {
+pub fn boxed<T>(value: T) -> *mut T {
     Box::into_raw(Box::new(value))
 }
 
-fn zero<T>() -> *mut T {
+pub fn zero<T>() -> *mut T {
     boxed(unsafe { zeroed() })
 }
 
@@ -85,8 +127,8 @@ impl Subject for Event {
     fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
         unsafe { pirn_event_wait_start(self.event, waiter, timeout_ns) }
     }
-    fn start_null(&self, waiter: *mut pirn_waiter) -> c_int {
-        unsafe { pirn_event_wait_start(null_mut(), waiter, 1) }
+    fn start_null(&self, waiter: *mut pirn_waiter) -> Option<c_int> {
+        Some(unsafe { pirn_event_wait_start(null_mut(), waiter, 1) })
     }
     fn grant(&self) {
         assert_eq!(unsafe { pirn_event_set(self.event) }, 0);
@@ -109,8 +151,8 @@ impl Subject for Semaphore {
     fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
         unsafe { pirn_semaphore_acquire_start(self.semaphore, waiter, 1, timeout_ns) }
     }
-    fn start_null(&self, waiter: *mut pirn_waiter) -> c_int {
-        unsafe { pirn_semaphore_acquire_start(null_mut(), waiter, 1, 1) }
+    fn start_null(&self, waiter: *mut pirn_waiter) -> Option<c_int> {
+        Some(unsafe { pirn_semaphore_acquire_start(null_mut(), waiter, 1, 1) })
     }
     fn grant(&self) {
         assert_eq!(unsafe { pirn_semaphore_release(self.semaphore, 1) }, 0);
@@ -144,8 +186,8 @@ impl Subject for Mutex {
     fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
         unsafe { pirn_mutex_lock_start(self.mutex, waiter, timeout_ns) }
     }
-    fn start_null(&self, waiter: *mut pirn_waiter) -> c_int {
-        unsafe { pirn_mutex_lock_start(null_mut(), waiter, 1) }
+    fn start_null(&self, waiter: *mut pirn_waiter) -> Option<c_int> {
+        Some(unsafe { pirn_mutex_lock_start(null_mut(), waiter, 1) })
     }
     fn grant(&self) {
         let owner = self.owner.replace(null_mut());
@@ -158,6 +200,10 @@ impl Subject for Mutex {
         if result >= 0 {
             self.owner.set(waiter);
         }
+    }
+    // It is its own already.
+    fn again(&self) -> c_int {
+        -EDEADLK
     }
     fn needs_waiter(&self) -> bool {
         true
@@ -183,8 +229,8 @@ impl Subject for Condition {
     fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
         unsafe { pirn_condition_wait_start(self.condition, null_mut(), waiter, timeout_ns) }
     }
-    fn start_null(&self, waiter: *mut pirn_waiter) -> c_int {
-        unsafe { pirn_condition_wait_start(null_mut(), null_mut(), waiter, 1) }
+    fn start_null(&self, waiter: *mut pirn_waiter) -> Option<c_int> {
+        Some(unsafe { pirn_condition_wait_start(null_mut(), null_mut(), waiter, 1) })
     }
     fn grant(&self) {
         assert!((unsafe { pirn_condition_notify(self.condition, 1) }) >= 0);
@@ -212,8 +258,8 @@ impl Subject for LockedCondition {
         }
         rc
     }
-    fn start_null(&self, waiter: *mut pirn_waiter) -> c_int {
-        unsafe { pirn_condition_wait_start(null_mut(), self.mutex, waiter, 1) }
+    fn start_null(&self, waiter: *mut pirn_waiter) -> Option<c_int> {
+        Some(unsafe { pirn_condition_wait_start(null_mut(), self.mutex, waiter, 1) })
     }
     fn grant(&self) {
         assert!((unsafe { pirn_condition_notify(self.condition, 1) }) >= 0);
@@ -243,8 +289,8 @@ impl Subject for Barrier {
     fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
         unsafe { pirn_barrier_wait_start(self.barrier, waiter, timeout_ns) }
     }
-    fn start_null(&self, waiter: *mut pirn_waiter) -> c_int {
-        unsafe { pirn_barrier_wait_start(null_mut(), waiter, 1) }
+    fn start_null(&self, waiter: *mut pirn_waiter) -> Option<c_int> {
+        Some(unsafe { pirn_barrier_wait_start(null_mut(), waiter, 1) })
     }
     fn grant(&self) {
         loop {
@@ -307,8 +353,8 @@ impl Subject for Get {
     fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
         unsafe { pirn_queue_get_start(self.queue.queue, waiter, self.got.cast(), timeout_ns) }
     }
-    fn start_null(&self, waiter: *mut pirn_waiter) -> c_int {
-        unsafe { pirn_queue_get_start(null_mut(), waiter, self.got.cast(), 1) }
+    fn start_null(&self, waiter: *mut pirn_waiter) -> Option<c_int> {
+        Some(unsafe { pirn_queue_get_start(null_mut(), waiter, self.got.cast(), 1) })
     }
     fn grant(&self) {
         put_one(self.queue.queue);
@@ -331,9 +377,9 @@ impl Subject for Put {
         let item = (&raw const ITEM).cast();
         unsafe { pirn_queue_put_start(self.queue.queue, waiter, item, timeout_ns) }
     }
-    fn start_null(&self, waiter: *mut pirn_waiter) -> c_int {
+    fn start_null(&self, waiter: *mut pirn_waiter) -> Option<c_int> {
         let item = (&raw const ITEM).cast();
-        unsafe { pirn_queue_put_start(null_mut(), waiter, item, 1) }
+        Some(unsafe { pirn_queue_put_start(null_mut(), waiter, item, 1) })
     }
     fn grant(&self) {
         let mut item = 0u8;
@@ -358,8 +404,8 @@ impl Subject for Join {
     fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
         unsafe { pirn_queue_join_start(self.queue.queue, waiter, timeout_ns) }
     }
-    fn start_null(&self, waiter: *mut pirn_waiter) -> c_int {
-        unsafe { pirn_queue_join_start(null_mut(), waiter, 1) }
+    fn start_null(&self, waiter: *mut pirn_waiter) -> Option<c_int> {
+        Some(unsafe { pirn_queue_join_start(null_mut(), waiter, 1) })
     }
     fn grant(&self) {
         unsafe { pirn_queue_done(self.queue.queue) };
@@ -367,13 +413,72 @@ impl Subject for Join {
     fn is_for_all(&self) -> bool {
         true
     }
+    // All is done.
+    fn again(&self) -> c_int {
+        0
+    }
 }
+
+/// A linked queue, from which waiters get items.
+pub struct Linked {
+    queue: *mut pirn_queue,
+    got: *mut *mut pirn_link,
+    items: RefCell<Vec<*mut pirn_link>>,
+}
+
+impl Linked {
+    fn new() -> Linked {
+        let (queue, order) = (zero(), PIRN_QUEUE_FIFO | PIRN_QUEUE_LINKED);
+        let rc = unsafe { pirn_queue_init(queue, null_mut(), 0, 0, order, None) };
+        assert_eq!(rc, 0);
+        Linked {
+            queue,
+            got: boxed(null_mut()),
+            items: RefCell::default(),
+        }
+    }
+}
+
+impl Subject for Linked {
+    fn name(&self) -> &'static str {
+        "linked queue, get"
+    }
+    fn start(&self, waiter: *mut pirn_waiter, timeout_ns: u64) -> c_int {
+        unsafe { pirn_queue_get_start(self.queue, waiter, self.got.cast(), timeout_ns) }
+    }
+    fn start_null(&self, waiter: *mut pirn_waiter) -> Option<c_int> {
+        Some(unsafe { pirn_queue_get_start(null_mut(), waiter, self.got.cast(), 1) })
+    }
+    fn grant(&self) {
+        let item = zero();
+        self.items.borrow_mut().push(item);
+        let rc = unsafe { pirn_queue_put_start(self.queue, null_mut(), item.cast(), 0) };
+        assert_eq!(rc, 0);
+    }
+    fn ended(&self, _waiter: *mut pirn_waiter, result: c_int) {
+        let got = unsafe { self.got.replace(null_mut()) };
+        assert_eq!(self.items.borrow().contains(&got), result == 0);
+    }
+}
+
+impl Drop for Linked {
+    fn drop(&mut self) {
+        for item in self.items.take() {
+            drop(unsafe { Box::from_raw(item) });
+        }
+        drop(unsafe { Box::from_raw(self.queue) });
+        drop(unsafe { Box::from_raw(self.got) });
+    }
+}
+
+/// What is done at some time.
+pub type Then = Box<dyn FnOnce()>;
 
 /// How a subject is made.
 pub type Make = fn(&Rc<World>) -> Rc<dyn Subject>;
 
 /// One of each.
-pub const ALL: [Make; 9] = [
+pub const OBJECTS: [Make; 10] = [
     |_| Rc::new(Event { event: zero() }),
     |_| Rc::new(Semaphore { semaphore: zero() }),
     |world| Rc::new(Mutex::new(world)),
@@ -401,4 +506,5 @@ pub const ALL: [Make; 9] = [
     },
     |_| Rc::new(Put { queue: queue(1) }),
     |_| Rc::new(Join { queue: queue(1) }),
+    |_| Rc::new(Linked::new()),
 ];
