@@ -6,62 +6,76 @@
 )]
 //! Random scripts against the specification: actors, callers, futures and fibers mixed, wait with
 //! and without limits, are cancelled, dropped and end, queues are closed and barriers reset, in
-//! virtual time. After every step the objects are as the specification says, and no actor waits
-//! that could be served.
+//! virtual time. Some steps are done from outside, some in a task of the loop, and some in the
+//! `wake` of a waiter. After every step the objects are as the specification says, the lists of the
+//! loop and of the hub are sound, and no actor waits that could be served.
 
 #[path = "support/specification.rs"]
 mod specification;
 #[path = "support/mod.rs"]
 mod support;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::ffi::{c_int, c_void};
 use std::mem::{MaybeUninit, zeroed};
 use std::ops::Range;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 use std::rc::Rc;
 
 use ::pirn_fiber::ffi::*;
 use ::pirn_fiber::*;
+use pirn_abi::{pirn_loop, pirn_task_post};
 use pirn_sync::*;
 use pirn_wait::ffi::*;
 use pirn_wait::*;
 
-use specification::{FOREVER, MOST, MUTEXES, Order, PARTIES, QUEUES, Specification, Wait};
+use specification::{FOREVER, LINKED, MOST, MUTEXES, Order, PARTIES, QUEUES, Specification, Wait};
 use support::{World, guarded};
 
-const ACTORS: usize = 8;
+const ACTORS: usize = 9;
+
+/// This actor does a step of the script whenever it is woken.
+const DRIVER: usize = 0;
 
 /// These actors wait as futures do: when the wait is over they are woken, and the script takes the
 /// result later, or drops the actor before.
-const DEFERRED: Range<usize> = 3..5;
+const DEFERRED: Range<usize> = 4..6;
 
 /// Actors from here on are fibers. Miri cannot switch stacks.
-const FIRST_FIBER: usize = if cfg!(miri) { ACTORS } else { 5 };
+const FIRST_FIBER: usize = if cfg!(miri) { ACTORS } else { 6 };
 
 /// Numbers that look random.
-struct Random(u64);
+struct Random(Cell<u64>);
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
+    fn next(&self) -> u64 {
+        let mut number = self.0.get();
+        number ^= number << 13;
+        number ^= number >> 7;
+        number ^= number << 17;
+        self.0.set(number);
+        number
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    fn below(&self, limit: u64) -> u64 {
         (self.next() >> 11) % limit
     }
 
-    fn index(&mut self, limit: usize) -> usize {
+    fn index(&self, limit: usize) -> usize {
         self.below(limit as u64) as usize
     }
 
     /// True once in so many times.
-    fn once_in(&mut self, times: u64) -> bool {
+    fn once_in(&self, times: u64) -> bool {
         self.below(times) == 0
     }
+}
+
+/// An item of the linked queue.
+#[repr(C)]
+struct Node {
+    link: pirn_link,
+    number: u32,
 }
 
 /// All objects, on the heap and reached by their addresses.
@@ -76,6 +90,9 @@ struct Objects {
     storage: [*mut [u32; 4]; QUEUES],
     /// Where an actor puts from and gets to.
     items: [*mut u32; ACTORS],
+    /// Where an actor gets linked items to.
+    got: [*mut *mut Node; ACTORS],
+    nodes: RefCell<Vec<*mut Node>>,
 }
 
 fn zero<T>() -> *mut T {
@@ -97,6 +114,8 @@ impl Objects {
             queues: [(); QUEUES].map(|()| zero()),
             storage: [(); QUEUES].map(|()| zero()),
             items: [(); ACTORS].map(|()| zero()),
+            got: [(); ACTORS].map(|()| zero()),
+            nodes: RefCell::default(),
         };
         let recursive = PIRN_MUTEX_RECURSIVE;
         assert_eq!(unsafe { pirn_mutex_init(objects.mutexes[0], recursive) }, 0);
@@ -114,6 +133,13 @@ impl Objects {
                 Order::Lifo => (PIRN_QUEUE_LIFO, None),
                 Order::Priority => (PIRN_QUEUE_PRIORITY, Some(is_smaller)),
             };
+            if at == LINKED {
+                let order = PIRN_QUEUE_FIFO | PIRN_QUEUE_LINKED;
+                let address = objects.queues[at];
+                let rc = unsafe { pirn_queue_init(address, null_mut(), 0, 0, order, None) };
+                assert_eq!(rc, 0);
+                continue;
+            }
             let (address, array) = (objects.queues[at], objects.storage[at].cast());
             let size = queue.capacity * 4;
             assert_eq!(
@@ -122,6 +148,25 @@ impl Objects {
             );
         }
         objects
+    }
+
+    /// Makes an item of the linked queue.
+    fn node(&self, number: u32) -> *mut Node {
+        let node: *mut Node = zero();
+        unsafe { (*node).number = number };
+        self.nodes.borrow_mut().push(node);
+        node
+    }
+
+    /// The item that an actor has got.
+    fn item(&self, actor: usize, queue: usize) -> u32 {
+        unsafe {
+            if queue == LINKED {
+                (**self.got[actor]).number
+            } else {
+                *self.items[actor]
+            }
+        }
     }
 
     fn start(&self, actor: usize, waiter: *mut pirn_waiter, wait: Wait, timeout: u64) -> c_int {
@@ -139,6 +184,15 @@ impl Objects {
                     pirn_condition_wait_start(condition, mutex, waiter, timeout)
                 }
                 Wait::Barrier => pirn_barrier_wait_start(self.barrier, waiter, timeout),
+                Wait::Put(LINKED, number) => {
+                    let node = self.node(number).cast();
+                    pirn_queue_put_start(self.queues[LINKED], waiter, node, timeout)
+                }
+                Wait::Get(LINKED) => {
+                    let got = self.got[actor].cast();
+                    pirn_queue_get_start(self.queues[LINKED], waiter, got, timeout)
+                }
+                Wait::Park => pirn_park_start(waiter, timeout),
                 Wait::Put(queue, number) => {
                     // A waiter that waits still needs what it puts.
                     if pirn_waiter_is_waiting(waiter) == 0 {
@@ -172,6 +226,12 @@ impl Drop for Objects {
             for item in self.items {
                 drop(Box::from_raw(item));
             }
+            for got in self.got {
+                drop(Box::from_raw(got));
+            }
+            for node in self.nodes.take() {
+                drop(Box::from_raw(node));
+            }
         }
     }
 }
@@ -181,6 +241,7 @@ struct Actor {
     number: usize,
     waiter: *mut pirn_waiter,
     fiber: *mut pirn_fiber,
+    stack: *mut c_void,
     _stack: Vec<u64>,
     world: Rc<World>,
     objects: Rc<Objects>,
@@ -193,6 +254,8 @@ struct Actor {
     /// The fiber waits to be told what to do.
     is_parked: Cell<bool>,
     ends: Cell<bool>,
+    /// What the driver plays.
+    play: Cell<*const Play>,
 }
 
 const STACK: usize = 32 * 1024;
@@ -217,6 +280,7 @@ impl Actor {
                 waiter.cast()
             },
             fiber,
+            stack: memory,
             _stack: stack,
             world: Rc::clone(world),
             objects: Rc::clone(objects),
@@ -226,14 +290,12 @@ impl Actor {
             begun: Cell::new(0),
             is_parked: Cell::new(false),
             ends: Cell::new(false),
+            play: Cell::new(null()),
         });
         let user = Rc::as_ptr(&actor).cast_mut().cast::<c_void>();
         if is_fiber {
             drop(unsafe { Box::from_raw(waiter) });
-            let body = Some(obeys as _);
-            let rc = unsafe { pirn_fiber_start(world.hub, fiber, memory, STACK, 0, body, user) };
-            assert_eq!(rc, 0);
-            world.turn();
+            actor.start_fiber();
         } else {
             let rc = unsafe { pirn_waiter_init(world.hub, waiter.cast(), Some(on_wake), user) };
             assert_eq!(rc, 0);
@@ -242,6 +304,23 @@ impl Actor {
             }
         }
         actor
+    }
+
+    fn start_fiber(&self) {
+        let user = (&raw const *self).cast_mut().cast::<c_void>();
+        let (hub, fiber, stack) = (self.world.hub, self.fiber, self.stack);
+        let rc = unsafe { pirn_fiber_start(hub, fiber, stack, STACK, 0, Some(obeys), user) };
+        assert_eq!(rc, 0);
+        self.world.turn();
+    }
+
+    /// The fiber, which waits to be told what to do, ends, and another one takes its place.
+    fn replace_fiber(&self) {
+        self.ends.set(true);
+        assert_eq!(unsafe { pirn_waiter_wake(self.waiter, 0) }, 0);
+        self.world.turn();
+        self.ends.set(false);
+        self.start_fiber();
     }
 
     fn is_fiber(&self) -> bool {
@@ -255,8 +334,8 @@ impl Actor {
     /// A wait was over at once, or is over now.
     fn note(&self, result: c_int, is_at_once: bool) {
         let mut log = self.log.borrow_mut();
-        if matches!(self.wait.get(), Wait::Get(_)) && result == 0 {
-            let item = unsafe { *self.objects.items[self.number] };
+        if let (Wait::Get(queue), 0) = (self.wait.get(), result) {
+            let item = self.objects.item(self.number, queue);
             log.push(format!("{} got {item}", self.number));
         }
         if !is_at_once {
@@ -306,15 +385,35 @@ unsafe extern "C" fn on_wake(_: *mut pirn_hub, waiter: *mut pirn_waiter, result:
     } else {
         actor.note(result, false);
     }
+    if let Some(play) = unsafe { actor.play.get().as_ref() } {
+        guarded(|| {
+            play.specification().run_until(DRIVER);
+            play.step(true);
+        });
+    }
+}
+
+/// A step in a task of the loop. The actors that were ready before it have run.
+unsafe extern "C" fn on_task(_: *mut pirn_loop, user: *mut c_void) {
+    let play = unsafe { &*user.cast::<Play>() };
+    guarded(|| {
+        play.specification().run();
+        play.step(true);
+    });
 }
 
 unsafe extern "C" fn obeys(hub: *mut pirn_hub, user: *mut c_void) -> c_int {
     let actor = unsafe { &*user.cast::<Actor>() };
     loop {
+        // A fiber that was cancelled can still be told what to do.
+        let mut scope: pirn_scope = unsafe { zeroed() };
+        let (shield, limit) = (PIRN_SCOPE_SHIELD, 1 << 60);
+        unsafe { pirn_scope_enter(hub, &raw mut scope, limit, shield) };
         actor.is_parked.set(true);
         let begun = unsafe { pirn_park_start(actor.waiter, FOREVER) };
         unsafe { pirn_fiber_await(hub, begun) };
         actor.is_parked.set(false);
+        unsafe { pirn_scope_leave(hub, &raw mut scope) };
         if actor.ends.get() {
             return 0;
         }
@@ -336,50 +435,67 @@ unsafe extern "C" fn obeys(hub: *mut pirn_hub, user: *mut c_void) -> c_int {
 /// One script.
 struct Play {
     random: Random,
-    specification: Specification,
+    specification: RefCell<Specification>,
     world: Rc<World>,
     objects: Rc<Objects>,
     actors: Vec<Rc<Actor>>,
     log: Rc<RefCell<Vec<String>>>,
-    script: Vec<String>,
-    next_item: u32,
+    script: RefCell<Vec<String>>,
+    next_item: Cell<u32>,
 }
 
 impl Play {
-    fn new(seed: u64) -> Play {
+    fn new(seed: u64) -> Rc<Play> {
         let specification = Specification::new(ACTORS, DEFERRED);
         let (world, objects) = (World::new(), Rc::new(Objects::new(&specification)));
         let log = Rc::default();
         let actor = |number| Actor::new(&world, &objects, &log, number);
-        Play {
-            random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
-            specification,
+        let play = Rc::new(Play {
+            random: Random(Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)),
+            specification: RefCell::new(specification),
             actors: (0..ACTORS).map(actor).collect(),
             world,
             objects,
             log,
-            script: Vec::new(),
-            next_item: 0,
-        }
+            script: RefCell::default(),
+            next_item: Cell::new(0),
+        });
+        play.actors[DRIVER].play.set(Rc::as_ptr(&play));
+        play
     }
 
-    fn write(&mut self, step: String) {
-        self.script.push(step);
+    fn specification(&self) -> RefMut<'_, Specification> {
+        self.specification.borrow_mut()
+    }
+
+    fn write(&self, step: String) {
+        self.script.borrow_mut().push(step);
     }
 
     /// The loop runs those that are ready, and time has passed.
-    fn turn(&mut self, time: u64) {
+    fn turn(&self, time: u64) {
         support::pass(time);
+        // Timers come first, then what other threads have put, and then those that are ready.
+        self.specification().pass(time);
+        self.specification().arrive();
         self.world.turn();
+        self.specification().run();
         // Those whose time is up run in the next turn, as tasks do that a callback posts.
+        self.specification().arrive();
         self.world.turn();
-        self.specification.pass(time);
-        self.specification.run();
+        self.specification().run();
     }
 
-    fn wait(&mut self) -> Wait {
-        let random = &mut self.random;
-        match random.below(8) {
+    fn number(&self) -> u32 {
+        let next = self.next_item.get() + 1;
+        self.next_item.set(next);
+        // Distinct ones, in no order.
+        next.wrapping_mul(2_654_435_761)
+    }
+
+    fn wait(&self) -> Wait {
+        let random = &self.random;
+        match random.below(9) {
             0 => Wait::Event,
             1 | 2 => Wait::Lock(random.index(MUTEXES)),
             3 => Wait::Units(1 + random.below(3) as u32),
@@ -388,26 +504,25 @@ impl Play {
             },
             5 => Wait::Barrier,
             6 => {
-                self.next_item += 1;
-                // Distinct ones, in no order.
-                let item = self.next_item.wrapping_mul(2_654_435_761);
-                Wait::Put(self.random.index(QUEUES), item)
+                let number = self.number();
+                Wait::Put(random.index(QUEUES), number)
             }
+            7 => Wait::Park,
             _ if random.once_in(4) => Wait::Join(random.index(QUEUES)),
             _ => Wait::Get(random.index(QUEUES)),
         }
     }
 
     /// No two deadlines are the same: their order is not promised.
-    fn timeout(&mut self) -> u64 {
+    fn timeout(&self) -> u64 {
         match self.random.below(4) {
             0 => 0,
             1 => FOREVER,
             _ => loop {
                 let timeout = 1 + self.random.below(200);
-                let at = self.specification.now + timeout;
+                let at = self.specification().now + timeout;
                 if self
-                    .specification
+                    .specification()
                     .deadlines()
                     .all(|deadline| deadline != at)
                 {
@@ -417,141 +532,191 @@ impl Play {
         }
     }
 
-    fn begin(&mut self) {
-        let number = self.random.index(ACTORS);
+    /// Begins a wait. Inside a callback fibers cannot be told to.
+    fn begin(&self, is_inside: bool) {
+        let end = if is_inside { FIRST_FIBER } else { ACTORS };
+        let mut number = DRIVER + 1 + self.random.index(end - DRIVER - 1);
         let wait = self.wait();
-        let timeout = self.timeout();
         // A wait that needs the mutex is mostly made by its owner, if there is one.
         let has_lock = wait == (Wait::Notified { locked: true });
-        let owner = self.specification.owner(0).filter(|_| has_lock);
+        let owner = self.specification().owner(0);
+        let owner = owner.filter(|owner| has_lock && *owner < end);
         if let Some(owner) = owner {
-            if !self.random.once_in(4) && self.specification.is_idle(owner) {
-                let rc = self.begin_of(owner, wait, timeout);
-                self.write(format!("{owner} {wait:?} {timeout} -> {rc}"));
-                return;
+            if !self.random.once_in(4) && self.specification().is_idle(owner) {
+                number = owner;
             }
         }
         // A fiber that waits cannot begin another wait; a caller that tries is refused.
-        let is_idle = self.specification.is_idle(number);
+        let is_idle = self.specification().is_idle(number);
         if !is_idle && (self.actors[number].is_fiber() || !self.random.once_in(8)) {
             return;
         }
-        let rc = self.begin_of(number, wait, timeout);
-        self.write(format!("{number} {wait:?} {timeout} -> {rc}"));
-    }
-
-    fn begin_of(&mut self, number: usize, wait: Wait, timeout: u64) -> c_int {
-        let actor = Rc::clone(&self.actors[number]);
+        let actor = &self.actors[number];
         if actor.is_fiber() {
             // The actors that are ready run before it.
             self.turn(0);
         }
-        let expected = self.specification.begin(number, wait, timeout);
+        let timeout = self.timeout();
+        let expected = self.specification().begin(number, wait, timeout);
         let rc = actor.begin(wait, timeout);
         if actor.is_fiber() {
-            self.specification.run();
+            self.specification().run();
         }
         assert_eq!(rc, expected, "{number} {wait:?} {timeout}");
-        rc
+        self.write(format!("{number} {wait:?} {timeout} -> {rc}"));
     }
 
-    fn step(&mut self) {
-        let (objects, specification) = (Rc::clone(&self.objects), &mut self.specification);
-        let random = &mut self.random;
+    /// A step that waits for the loop, which cannot be done in one of its callbacks.
+    fn step_outside(&self, number: usize) {
+        let actor = &self.actors[number];
+        match self.random.below(5) {
+            0..=2 => {
+                let time = self.random.below(60);
+                self.turn(time);
+                self.write(format!("{time} pass"));
+            }
+            // Behind the driver's step in the same turn it would not be known whether the hub was
+            // called twice, by its bit and as a task, and has seen what the driver has put.
+            3 if self.specification().is_idle(DRIVER) => {
+                self.write("in a task:".to_owned());
+                let (event_loop, user) = (self.world.event_loop, (&raw const *self).cast_mut());
+                let task = Some(on_task as _);
+                let rc = unsafe { pirn_task_post(event_loop, task, user.cast(), null_mut()) };
+                assert_eq!(rc, 0);
+                self.turn(0);
+            }
+            _ if actor.is_fiber() && self.random.once_in(2) => {
+                self.turn(0);
+                if actor.is_parked.get() {
+                    self.specification().die(number);
+                    actor.replace_fiber();
+                    self.specification().run();
+                    self.write(format!("{number} ends"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn step(&self, is_inside: bool) {
+        let (objects, random) = (&self.objects, &self.random);
         let number = random.index(ACTORS);
-        let actor = Rc::clone(&self.actors[number]);
-        match random.below(36) {
-            28..34 | 0..=9 => self.begin(),
-            34.. if DEFERRED.contains(&number) => {
+        let actor = &self.actors[number];
+        match random.below(43) {
+            0..=15 => self.begin(is_inside),
+            16..=20 if !is_inside => self.step_outside(number),
+            21 | 22 if DEFERRED.contains(&number) => {
                 let taken = unsafe { &*actor.waiter }.take();
                 if let Some(result) = taken {
                     actor.note(result, false);
                 }
-                assert_eq!(taken, specification.take(number));
+                assert_eq!(taken, self.specification().take(number));
                 self.write(format!("{number} takes {taken:?}"));
             }
-            10..=12 => {
-                let time = random.below(60);
-                self.turn(time);
-                self.write(format!("{time} pass"));
-            }
-            13 => {
+            23 => {
                 assert_eq!(unsafe { pirn_event_set(objects.event) }, 0);
-                specification.set();
+                self.specification().set();
                 self.write("set".to_owned());
             }
-            14 => {
+            24 => {
                 assert_eq!(unsafe { pirn_event_clear(objects.event) }, 0);
-                specification.clear();
+                self.specification().clear();
                 self.write("clear".to_owned());
             }
-            15..=17 => {
+            25..=27 => {
                 let mutex = random.index(MUTEXES);
-                let owner = specification.owner(mutex).unwrap_or(number);
+                let owner = self.specification().owner(mutex).unwrap_or(number);
                 let who = if random.once_in(5) { number } else { owner };
                 let waiter = self.actors[who].waiter;
                 let rc = unsafe { pirn_mutex_unlock_by(objects.mutexes[mutex], waiter) };
-                assert_eq!(rc, specification.unlock(mutex, who));
+                assert_eq!(rc, self.specification().unlock(mutex, who));
                 self.write(format!("{who} unlocks {mutex} -> {rc}"));
             }
-            18 | 19 => {
+            28 | 29 => {
                 let units = 1 + random.below(2) as u32;
                 let rc = unsafe { pirn_semaphore_release(objects.semaphore, units) };
-                assert_eq!(rc, specification.release(units));
+                assert_eq!(rc, self.specification().release(units));
                 self.write(format!("release {units} -> {rc}"));
             }
-            20 | 21 => {
+            30 | 31 => {
                 let locked = random.once_in(2);
                 let count = [1, 2, u32::MAX][random.index(3)];
                 let condition = objects.conditions[usize::from(locked)];
                 let rc = unsafe { pirn_condition_notify(condition, count) };
-                assert_eq!(rc, specification.notify(locked, count));
+                assert_eq!(rc, self.specification().notify(locked, count));
                 self.write(format!("notify {locked} {count} -> {rc}"));
             }
-            22 => {
+            32 => {
                 assert_eq!(unsafe { pirn_barrier_reset(objects.barrier) }, 0);
-                specification.reset();
+                self.specification().reset();
                 self.write("reset".to_owned());
             }
-            23 => {
+            33 => {
                 let queue = random.index(QUEUES);
                 let rc = unsafe { pirn_queue_done(objects.queues[queue]) };
-                assert_eq!(rc, specification.done(queue));
+                assert_eq!(rc, self.specification().done(queue));
                 self.write(format!("done {queue} -> {rc}"));
             }
-            24 if random.once_in(30) => {
+            34 if random.once_in(30) => {
                 let (queue, now) = (random.index(QUEUES), random.once_in(2));
                 let how = if now {
                     PIRN_QUEUE_NOW
                 } else {
                     PIRN_QUEUE_DRAIN
                 };
-                assert_eq!(unsafe { pirn_queue_close(objects.queues[queue], how) }, 0);
-                specification.close(queue, now);
-                self.write(format!("close {queue} now: {now}"));
+                let rc = unsafe { pirn_queue_close(objects.queues[queue], how) };
+                assert_eq!(rc, self.specification().close(queue, now));
+                self.write(format!("close {queue} now: {now} -> {rc}"));
             }
-            25 if !actor.is_parked.get() => {
+            35 => {
+                let number = self.number();
+                let (hub, queue) = (self.world.hub, objects.queues[LINKED]);
+                let node = objects.node(number).cast();
+                assert_eq!(unsafe { pirn_queue_put_from(hub, queue, node) }, 0);
+                self.specification().put_from(number);
+                self.write(format!("put {number} from another thread"));
+            }
+            36 | 37 if !actor.is_parked.get() => {
+                let result = random.index(3) as c_int - 1;
+                let rc = unsafe { pirn_waiter_wake(actor.waiter, result) };
+                assert_eq!(rc, self.specification().wake(number, result));
+                self.write(format!("wake {number} with {result} -> {rc}"));
+            }
+            38 if actor.is_fiber() && random.once_in(4) => {
+                assert_eq!(unsafe { pirn_fiber_cancel(actor.fiber) }, 0);
+                self.specification().cancel_fiber(number);
+                self.write(format!("cancel fiber {number}"));
+            }
+            39 if !actor.is_parked.get() => {
                 let rc = unsafe { pirn_waiter_cancel(actor.waiter, -ECANCELED) };
-                assert_eq!(rc, specification.cancel(number));
+                assert_eq!(rc, self.specification().cancel(number));
                 self.write(format!("cancel {number} -> {rc}"));
             }
-            26 if !actor.is_fiber() => {
+            40 if !actor.is_fiber() => {
                 assert_eq!(unsafe { pirn_waiter_drop(actor.waiter) }, 0);
-                specification.drop(number);
+                self.specification().drop(number);
                 self.write(format!("drop {number}"));
             }
-            27 if !actor.is_fiber() && random.once_in(2) => {
+            41 if !actor.is_fiber() && random.once_in(2) => {
                 unsafe { pirn_waiter_end(actor.waiter) };
-                specification.die(number);
+                self.specification().die(number);
                 self.write(format!("{number} ends"));
+            }
+            42 if !is_inside && self.specification().is_idle(DRIVER) => {
+                let driver = &self.actors[DRIVER];
+                let expected = self.specification().begin(DRIVER, Wait::Park, FOREVER);
+                assert_eq!(driver.begin(Wait::Park, FOREVER), expected);
+                let rc = unsafe { pirn_waiter_wake(driver.waiter, 0) };
+                assert_eq!(rc, self.specification().wake(DRIVER, 0));
+                self.write("wake the driver".to_owned());
             }
             _ => {}
         }
         self.compare();
     }
 
-    fn compare(&mut self) {
-        let (objects, specification) = (&self.objects, &mut self.specification);
+    fn compare(&self) {
+        let (objects, mut specification) = (&self.objects, self.specification());
         let real = std::mem::take(&mut *self.log.borrow_mut());
         let expected = std::mem::take(&mut specification.log);
         assert_eq!(real, expected);
@@ -573,11 +738,12 @@ impl Play {
             let size = unsafe { pirn_queue_size(objects.queues[queue]) };
             assert_eq!(size as usize, specification.size(queue), "queue {queue}");
         }
-        assert_eq!(unsafe { pirn_hub_verify(self.world.hub) }, 0);
+        self.world.verify();
     }
 
     /// Ends all actors. Nothing is left behind in the hub.
-    fn end(self) {
+    fn end(&self) {
+        self.actors[DRIVER].play.set(null());
         for actor in &self.actors {
             if actor.is_fiber() && !actor.is_parked.get() {
                 unsafe { pirn_waiter_cancel(actor.waiter, -ECANCELED) };
@@ -612,16 +778,17 @@ impl Play {
 }
 
 fn play(seed: u64, steps: usize) {
-    let mut play = Play::new(seed);
+    let play = Play::new(seed);
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         for _ in 0..steps {
-            play.step();
+            play.step(false);
         }
     }));
     if let Err(failure) = outcome {
-        let last = play.script.len().saturating_sub(60);
-        eprintln!("seed {seed}, step {}:", play.script.len());
-        eprintln!("{}", play.script[last..].join("\n"));
+        let script = play.script.take();
+        let last = script.len().saturating_sub(60);
+        eprintln!("seed {seed}, step {}:", script.len());
+        eprintln!("{}", script[last..].join("\n"));
         // Nothing can be taken apart any more.
         std::mem::forget(play);
         std::panic::resume_unwind(failure);

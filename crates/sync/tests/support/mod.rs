@@ -200,7 +200,14 @@ impl World {
         let rc = unsafe { pirn_run(self.event_loop) };
         fail_if_a_callback_did();
         assert!(rc == PIRN_DONE || rc == PIRN_STOPPED, "{rc}");
+        self.verify();
+    }
+
+    /// Checks the lists of the loop and of its hub.
+    pub fn verify(&self) {
         assert_eq!(unsafe { pirn_hub_verify(self.hub) }, 0);
+        #[cfg(not(miri))]
+        assert_eq!(unsafe { pirn_verify(self.event_loop) }, 0);
     }
 
     /// One turn, without letting time pass.

@@ -9,7 +9,9 @@ use std::ops::Range;
 use pirn_wait::*;
 
 pub const MUTEXES: usize = 2;
-pub const QUEUES: usize = 4;
+pub const QUEUES: usize = 5;
+/// The queue that is linked.
+pub const LINKED: usize = 4;
 pub const PARTIES: usize = 3;
 /// The most units that can be free.
 pub const MOST: u32 = 4;
@@ -29,6 +31,8 @@ pub enum Wait {
     Put(usize, u32),
     Get(usize),
     Join(usize),
+    /// Waits to be woken.
+    Park,
 }
 
 /// Taking the mutex back after a wait for a condition.
@@ -106,6 +110,10 @@ pub struct Specification {
     barrier: VecDeque<usize>,
     is_broken: bool,
     pub queues: [Queue; QUEUES],
+    /// What was put from other threads, and the loop has not seen yet.
+    arrivals: Vec<u32>,
+    /// Fibers that were cancelled.
+    cancelled: Vec<bool>,
 }
 
 impl Specification {
@@ -142,7 +150,10 @@ impl Specification {
                 queue(Order::Fifo, 3),
                 queue(Order::Lifo, 2),
                 queue(Order::Priority, 3),
+                queue(Order::Fifo, usize::MAX),
             ],
+            arrivals: Vec::new(),
+            cancelled: vec![false; actors],
         }
     }
 
@@ -208,12 +219,17 @@ impl Specification {
 
     /// What a function that ends in `_start` returns.
     pub fn begin(&mut self, actor: usize, wait: Wait, timeout: u64) -> i32 {
+        // That the mutex belongs to another is checked first.
+        if wait == (Wait::Notified { locked: true }) && self.owner(0) != Some(actor) {
+            return -EPERM;
+        }
         if !self.is_idle(actor) {
-            // That the mutex belongs to another is checked first.
-            if wait == (Wait::Notified { locked: true }) && self.owner(0) != Some(actor) {
-                return -EPERM;
-            }
             return -EBUSY;
+        }
+        if self.cancelled[actor] && timeout != 0 {
+            self.states[actor] = State::Ready(wait, -ECANCELED, End::Left);
+            self.ready.push_back(actor);
+            return PIRN_WAITS;
         }
         if let Some(result) = self.at_once(actor, wait, timeout) {
             return result;
@@ -233,6 +249,7 @@ impl Specification {
             Wait::Put(queue, _) => self.queues[queue].putters.push_back(actor),
             Wait::Get(queue) => self.queues[queue].getters.push_back(actor),
             Wait::Join(queue) => self.queues[queue].joiners.push_back(actor),
+            Wait::Park => {}
         }
         let deadline = if timeout == FOREVER {
             FOREVER
@@ -260,7 +277,7 @@ impl Specification {
                 self.units -= units;
                 0
             }),
-            Wait::Notified { locked } => (locked && self.owner(0) != Some(actor)).then_some(-EPERM),
+            Wait::Notified { .. } | Wait::Park => None,
             Wait::Barrier if self.is_broken => Some(-EPIPE),
             Wait::Barrier => (self.barrier.len() + 1 == PARTIES).then(|| {
                 for (place, waiter) in std::mem::take(&mut self.barrier).into_iter().enumerate() {
@@ -349,6 +366,7 @@ impl Specification {
                 Wait::Put(queue, _) => out(&mut self.queues[queue].putters),
                 Wait::Get(queue) => out(&mut self.queues[queue].getters),
                 Wait::Join(queue) => out(&mut self.queues[queue].joiners),
+                Wait::Park => {}
             },
             State::Back(_) => out(&mut self.mutexes[0].waiters),
             _ => {}
@@ -394,6 +412,21 @@ impl Specification {
             State::Idle => -ENOENT,
             _ => -EALREADY,
         }
+    }
+
+    /// Cancels a fiber: its wait, and all that it begins later.
+    pub fn cancel_fiber(&mut self, actor: usize) {
+        self.cancelled[actor] = true;
+        self.quit(actor, -ECANCELED);
+    }
+
+    /// Wakes an actor that is parked.
+    pub fn wake(&mut self, actor: usize, result: i32) -> i32 {
+        if !matches!(self.states[actor], State::Waiting(Wait::Park, _)) {
+            return -ENOENT;
+        }
+        self.end(actor, result, End::Left);
+        0
     }
 
     /// Time passes.
@@ -453,9 +486,10 @@ impl Specification {
         }
     }
 
-    /// Drops the actor, and all that it owns.
+    /// Drops the actor, and all that it owns. Who takes its place is not cancelled.
     pub fn die(&mut self, actor: usize) {
         self.drop(actor);
+        self.cancelled[actor] = false;
         while let Some(mutex) = self.held[actor].front().copied() {
             self.disown(mutex);
             self.mutexes[mutex].is_orphan = true;
@@ -465,11 +499,19 @@ impl Specification {
 
     /// Runs the actors that are ready. Futures are woken, and take their results later.
     pub fn run(&mut self) {
+        self.run_until(usize::MAX);
+    }
+
+    /// The same until this actor has run.
+    pub fn run_until(&mut self, last: usize) {
         while let Some(actor) = self.ready.pop_front() {
             if self.deferred.contains(&actor) {
                 self.log.push(format!("{actor} told"));
             } else {
                 self.give(actor);
+            }
+            if actor == last {
+                return;
             }
         }
     }
@@ -690,7 +732,23 @@ impl Specification {
         0
     }
 
-    pub fn close(&mut self, queue: usize, now: bool) {
+    /// An item is put from another thread into the linked queue.
+    pub fn put_from(&mut self, item: u32) {
+        self.arrivals.push(item);
+    }
+
+    /// The loop sees what other threads have put, also if the queue was closed meanwhile.
+    pub fn arrive(&mut self) {
+        for item in std::mem::take(&mut self.arrivals) {
+            self.queues[LINKED].accept(item);
+            self.serve_queue(LINKED);
+        }
+    }
+
+    pub fn close(&mut self, queue: usize, now: bool) -> i32 {
+        if now && queue == LINKED {
+            return -EINVAL;
+        }
         let this = &mut self.queues[queue];
         this.closed = true;
         this.now |= now;
@@ -706,6 +764,7 @@ impl Specification {
             this.claims = 0;
             self.finish(queue, count);
         }
+        0
     }
 }
 
