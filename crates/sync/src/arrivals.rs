@@ -7,8 +7,11 @@
 
 use core::ffi::c_int;
 use core::ptr::null_mut;
+#[cfg(not(loom))]
 use core::sync::atomic::{AtomicPtr, Ordering};
 
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicPtr, Ordering};
 use pirn_wait::functions::pirn_remote_push;
 use pirn_wait::{EINVAL, pirn_hub, pirn_remote};
 
@@ -107,5 +110,131 @@ unsafe extern "C" fn on_remote(_hub: *mut pirn_hub, remote: *mut pirn_remote) {
         next = item.next.get();
         // SAFETY: a linked queue has room for every item, and this is one.
         unsafe { queue.accept(link.cast()) };
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use core::mem::MaybeUninit;
+    use std::boxed::Box;
+    use std::vec::Vec;
+
+    use loom::sync::Arc;
+    use loom::thread;
+
+    use super::*;
+    use crate::queue::pirn_queue_init;
+    use crate::storage::{PIRN_QUEUE_FIFO, PIRN_QUEUE_LINKED};
+
+    /// An item: which one of which thread.
+    #[repr(C)]
+    struct Item {
+        link: pirn_link,
+        thread: usize,
+        number: usize,
+    }
+
+    /// A linked queue, to which other threads add.
+    struct Shared(pirn_queue);
+
+    // SAFETY: other threads use nothing but the arrivals.
+    unsafe impl Sync for Shared {}
+    // SAFETY: as above.
+    unsafe impl Send for Shared {}
+
+    fn shared() -> Arc<Shared> {
+        let mut queue = MaybeUninit::uninit();
+        let order = PIRN_QUEUE_FIFO | PIRN_QUEUE_LINKED;
+        // SAFETY: room for a queue.
+        let rc = unsafe { pirn_queue_init(queue.as_mut_ptr(), null_mut(), 0, 0, order, None) };
+        assert_eq!(rc, 0);
+        // SAFETY: initialised.
+        Arc::new(Shared(unsafe { queue.assume_init() }))
+    }
+
+    /// Adds some items as a thread.
+    fn add(shared: &Shared, thread: usize, count: usize) {
+        for number in 0..count {
+            let link = pirn_link {
+                next: null_mut::<pirn_link>().into(),
+            };
+            let item = Box::leak(Box::new(Item {
+                link,
+                thread,
+                number,
+            }));
+            let address = (&raw mut *item).cast();
+            // SAFETY: the item was just made.
+            shared.0.arrivals.push(unsafe { &*address }, address);
+        }
+    }
+
+    /// What the loop does when it is told.
+    fn take_over(shared: &Shared) {
+        let remote = (&raw const shared.0.arrivals.remote).cast_mut();
+        // SAFETY: the part of a queue.
+        unsafe { on_remote(null_mut(), remote) };
+    }
+
+    /// Gets all items, and frees them.
+    fn get_all(shared: &Shared) -> Vec<(usize, usize)> {
+        let mut all = Vec::new();
+        while shared.0.items.count() != 0 {
+            let mut item: *mut Item = null_mut();
+            // SAFETY: there is one, and room for its address.
+            unsafe { shared.0.items.take((&raw mut item).cast()) };
+            // SAFETY: leaked by `add`.
+            let item = unsafe { Box::from_raw(item) };
+            all.push((item.thread, item.number));
+        }
+        all
+    }
+
+    /// Each item of each thread is there once, and those of one thread are in their order.
+    fn is_whole(all: &[(usize, usize)], counts: &[usize]) -> bool {
+        let of = |thread| all.iter().filter(move |item| item.0 == thread);
+        let numbers = |thread| of(thread).map(|item| item.1);
+        let sum: usize = counts.iter().sum();
+        let mut counts = counts.iter().enumerate();
+        all.len() == sum && counts.all(|(thread, count)| numbers(thread).eq(0..*count))
+    }
+
+    /// The loop takes over what is there while two threads add.
+    #[test]
+    fn loom_no_item_is_lost_and_those_of_a_thread_are_in_order() {
+        loom::model(|| {
+            let shared = shared();
+            let counts = [2, 1];
+            let threads: Vec<_> = (0..2)
+                .map(|number| {
+                    let shared = shared.clone();
+                    thread::spawn(move || add(&shared, number, counts[number]))
+                })
+                .collect();
+            take_over(&shared);
+            for thread in threads {
+                thread.join().expect("it ends");
+            }
+            take_over(&shared);
+            assert!(is_whole(&get_all(&shared), &counts));
+        });
+    }
+
+    /// The loop takes over again and again while a thread adds.
+    #[test]
+    fn loom_what_is_added_while_the_loop_takes_over_comes_later() {
+        loom::model(|| {
+            let shared = shared();
+            let adds = shared.clone();
+            let thread = thread::spawn(move || add(&adds, 0, 3));
+            take_over(&shared);
+            let mut all = get_all(&shared);
+            take_over(&shared);
+            all.extend(get_all(&shared));
+            thread.join().expect("it ends");
+            take_over(&shared);
+            all.extend(get_all(&shared));
+            assert!(is_whole(&all, &[3]));
+        });
     }
 }

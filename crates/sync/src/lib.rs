@@ -31,6 +31,9 @@
     reason = "what C asks of pointers holds for all"
 )]
 
+#[cfg(all(test, loom))]
+extern crate std;
+
 #[cfg(feature = "artifact")]
 use pirn_artifact as _;
 use pirn_wait::functions::pirn_waiter_grant;

@@ -5,10 +5,15 @@
 //! The items of a queue: in an array of the caller's, in one of three orders, or linked through
 //! themselves.
 
+#[cfg(not(loom))]
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ptr::{null_mut, swap_nonoverlapping};
+
+// Checks that what other threads have written is seen.
+#[cfg(loom)]
+use loom::cell::Cell;
 
 /// The order of a queue: the item that was put first is got first.
 pub const PIRN_QUEUE_FIFO: u32 = 0u32;
