@@ -2,11 +2,15 @@
 //! Notifications from other threads, signal handlers and interrupts: an atomic stack, which cannot
 //! be full.
 
+#[cfg(not(loom))]
 use core::cell::Cell;
 use core::ptr::{NonNull, null_mut};
 
 #[cfg(not(loom))]
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+// Checks that what other threads have written is seen.
+#[cfg(loom)]
+use loom::cell::Cell;
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
@@ -180,6 +184,54 @@ mod loom_tests {
             }
             run_all(&shared);
             assert_eq!(shared.seen.get(), 2);
+        });
+    }
+
+    /// Two objects, and how often each was called.
+    #[derive(Default)]
+    struct Two {
+        remotes: pirn_remotes,
+        parts: [(pirn_remote, Cell<u32>); 2],
+    }
+
+    // SAFETY: only the loop uses the counts, and `run` of a remote belongs to the thread that has
+    // set its flag.
+    unsafe impl Sync for Two {}
+    // SAFETY: as above.
+    unsafe impl Send for Two {}
+
+    unsafe extern "C" fn count(hub: *mut pirn_hub, remote: *mut pirn_remote) {
+        // SAFETY: passed by `run_two`.
+        let two = unsafe { &*hub.cast::<Two>() };
+        let mut parts = two.parts.iter();
+        let part = parts.find(|part| core::ptr::eq(&raw const part.0, remote));
+        let (_, count) = part.expect("it is one of the two");
+        count.set(count.get() + 1);
+    }
+
+    fn run_two(two: &Two) {
+        two.remotes.run((&raw const *two).cast_mut().cast());
+    }
+
+    /// Two threads push different notifications while the loop calls some: each push that has added
+    /// one makes one call.
+    #[test]
+    fn loom_two_notifications_are_called_once_each() {
+        loom::model(|| {
+            let two = Arc::new(Two::default());
+            let threads: [_; 2] = core::array::from_fn(|at| {
+                let two = two.clone();
+                thread::spawn(move || two.remotes.push(&two.parts[at].0, Some(count)))
+            });
+            run_two(&two);
+            for thread in threads {
+                assert!(thread.join().expect("it ends"));
+            }
+            run_two(&two);
+            for (_, count) in &two.parts {
+                assert_eq!(count.get(), 1);
+            }
+            assert!(two.remotes.is_empty());
         });
     }
 }
