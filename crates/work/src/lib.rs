@@ -24,9 +24,9 @@ use pirn_artifact as _;
 
 pub mod ffi;
 mod lock;
-#[cfg(all(test, loom))]
-mod loom_tests;
 mod queue;
+#[cfg(test)]
+mod tests;
 #[cfg(not(loom))]
 mod word;
 #[cfg(loom)]

@@ -1,14 +1,18 @@
 #![allow(unsafe_code, reason = "work is reached by its address")]
-//! Every order of the lock's and the sleepers' operations:
+//! Threads that work: with loom in every order of the lock's and the sleepers' operations, and
+//! otherwise as the kernel, or Miri, runs them. With loom:
 //! `RUSTFLAGS="--cfg loom" cargo test --release --package pirn-work loom_`.
 //!
-//! A thread sleeps on a condition variable that only `pirn_word::wake` notifies, so a lost wake-up
-//! is a deadlock, and loom reports that.
+//! There a thread sleeps on a condition variable that only `pirn_word::wake` notifies, so a lost
+//! wake-up is a deadlock, and loom reports that.
 
 use core::ffi::{c_int, c_void};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
+#[cfg(not(loom))]
+use std::thread;
 
+#[cfg(loom)]
 use loom::thread;
 
 use crate::lock::pirn_lock;
@@ -22,8 +26,10 @@ struct Counts {
 }
 
 fn counts<'a>(work: *const pirn_work) -> &'a Counts {
-    // SAFETY: the work is leaked, and its user data are its counts, which are leaked too.
-    unsafe { &*(*work).user.get().cast::<Counts>() }
+    // SAFETY: the work is leaked.
+    let work = unsafe { &*work };
+    // SAFETY: its user data are its counts, which are leaked too.
+    unsafe { &*work.user.get().cast::<Counts>() }
 }
 
 unsafe extern "C" fn function(work: *mut pirn_work, _user: *mut c_void) -> c_int {
@@ -59,10 +65,24 @@ fn worker(workers: &'static pirn_workers) -> thread::JoinHandle<()> {
     })
 }
 
-fn model(run: impl Fn(&'static pirn_workers) + Sync + Send + 'static) {
+/// Runs a test in every order with so many preemptions.
+#[cfg(loom)]
+fn explore(preemptions: usize, run: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
-    builder.check(move || run(Box::leak(Box::new(pirn_workers::new(0)))));
+    builder.preemption_bound = Some(preemptions);
+    builder.check(run);
+}
+
+/// Runs a test several times.
+#[cfg(not(loom))]
+fn explore(_preemptions: usize, run: impl Fn()) {
+    for _ in 0..if cfg!(miri) { 10 } else { 1000 } {
+        run();
+    }
+}
+
+fn model(run: impl Fn(&'static pirn_workers) + Sync + Send + 'static) {
+    explore(3, move || run(Box::leak(Box::new(pirn_workers::new(0)))));
 }
 
 fn was(work: &pirn_work, ran: u32, delivered: u32) {
@@ -73,9 +93,7 @@ fn was(work: &pirn_work, ran: u32, delivered: u32) {
 
 #[test]
 fn loom_a_lock_lets_one_in_and_wakes_the_next() {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(2);
-    builder.check(|| {
+    explore(2, || {
         let lock: &'static (pirn_lock, AtomicU32) =
             Box::leak(Box::new((pirn_lock::new(), AtomicU32::new(0))));
         let enter = || {
