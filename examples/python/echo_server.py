@@ -245,6 +245,8 @@ def check_interrupts(backend, count):
 
 
 def self_test():
+    # A shell starts what it runs in the background with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for backend in ("epoll", "poll", "select"):
         check_echo(backend)
         check_exceptions(backend)
