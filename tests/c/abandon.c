@@ -92,13 +92,9 @@ static void what_is_left_is_called_once(uint32_t backend, uint32_t flags, uint32
 {
     for (leaving_kind = 0; leaving_kind < KINDS; leaving_kind++)
         for (leaving_number = 0; leaving_number < EACH; leaving_number++) {
-            struct pirn_config config = { 0 };
+            struct pirn_config config = config_with(backend, flags);
             struct pirn_loop *loop;
             int fds[2 * EACH], lefts = 0;
-            config.size = sizeof config;
-            config.backend = backend;
-            config.flags = flags;
-            config.host = backend == PIRN_BACKEND_HOST ? new_host() : NULL;
             MUST(pirn_init(&loop, block, sizeof block, &config) == 0);
             OK(pirn_limit(loop, limit, 0));
             arrange(loop, fds);

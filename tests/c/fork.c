@@ -439,10 +439,7 @@ static void copies_that_nobody_finds_out(void)
     /* And where the program has told that it will say so itself. */
     loop = busy_loop();
     OK(pirn_deinit(loop));
-    memset(&config, 0, sizeof config);
-    config.size = sizeof config;
-    config.backend = the_backend;
-    config.flags = PIRN_NO_FORK_CHECK;
+    config = config_with(the_backend, PIRN_NO_FORK_CHECK);
     OK(pirn_init(&loop, block, sizeof block, &config));
     OK(pirn_io_add(loop, pipe_fds[0], PIRN_READ, see_io, &io_seen, &io));
     OK(pirn_io_add(loop, child_pipe[0], PIRN_READ, see_io, &child_seen, &child_io));

@@ -157,11 +157,7 @@ static void oneshot_that_rests_takes_one_call(void)
 static struct pirn_loop *open_with(uint32_t flags)
 {
     struct pirn_loop *loop = NULL;
-    struct pirn_config config;
-    memset(&config, 0, sizeof config);
-    config.size = sizeof config;
-    config.backend = the_backend;
-    config.flags = flags;
+    struct pirn_config config = config_with(the_backend, flags);
     MUST(pirn_init(&loop, block, sizeof block, &config) == 0);
     return loop;
 }

@@ -11,21 +11,10 @@ DECLARE_BLOCK(block);
 static uint32_t the_backend;
 static struct pirn_due due[ROOM + 1];
 
-static struct pirn_config config_of(uint32_t flags)
-{
-    struct pirn_config config;
-    memset(&config, 0, sizeof config);
-    config.size = sizeof config;
-    config.backend = the_backend;
-    config.flags = flags;
-    config.host = the_backend == PIRN_BACKEND_HOST ? new_host() : NULL;
-    return config;
-}
-
 static struct pirn_loop *open_taken(void)
 {
     struct pirn_loop *loop = NULL;
-    struct pirn_config config = config_of(PIRN_TAKE);
+    struct pirn_config config = config_with(the_backend, PIRN_TAKE);
     MUST(pirn_init(&loop, block, sizeof block, &config) == 0);
     return loop;
 }
@@ -194,7 +183,7 @@ static void null_callbacks_are_for_loops_that_are_taken_from(void)
     GIVES(pirn_task_reclaim(loop, &function, &user), 0);
     CLOSE(loop);
 
-    struct pirn_config config = config_of(PIRN_NO_FORK_CHECK << 1);
+    struct pirn_config config = config_with(the_backend, PIRN_NO_FORK_CHECK << 1);
     GIVES(pirn_init(&loop, block, sizeof block, &config), -EINVAL);
     close_all(fds, 2);
 }
@@ -297,11 +286,11 @@ static void handlers_end_and_make_the_loop(void)
     OK(pirn_task_post(loop, NULL, NULL, NULL));
     wait_for(loop, 0);
     EQUAL(take(loop, 1), 1);
-    struct pirn_config config = config_of(PIRN_TAKE);
+    struct pirn_config config = config_with(the_backend, PIRN_TAKE);
     OK(pirn_init(&other, other_block, sizeof other_block, &config));
     OK(pirn_deinit(loop));
     GIVES(pirn_take(loop, due, 1), -EINVAL);
-    config = config_of(PIRN_TAKE);
+    config = config_with(the_backend, PIRN_TAKE);
     OK(pirn_init(&loop, block, sizeof block, &config));
     OK(pirn_task_post(loop, NULL, due, NULL));
     EQUAL(take(loop, 2), 1);

@@ -195,19 +195,27 @@ static inline void see_task(struct pirn_loop *loop, void *user)
 
 static const char *const BACKEND_NAMES[] = { "auto", "select", "poll", "epoll", "host" };
 
-/* A loop of a backend in any block, with the capacities given. */
-static inline int open_loop(struct pirn_loop **loop, void *block, size_t size, uint32_t backend,
-                            uint32_t io, uint32_t timers,
-                            uint32_t tasks)
+/* The configuration of a loop that has all the capacity its block has room for. */
+static inline struct pirn_config config_with(uint32_t backend, uint32_t flags)
 {
     struct pirn_config config;
     memset(&config, 0, sizeof config);
     config.size = sizeof config;
     config.backend = backend;
+    config.flags = flags;
+    config.host = backend == PIRN_BACKEND_HOST ? new_host() : NULL;
+    return config;
+}
+
+/* A loop of a backend in any block, with the capacities given. */
+static inline int open_loop(struct pirn_loop **loop, void *block, size_t size, uint32_t backend,
+                            uint32_t io, uint32_t timers,
+                            uint32_t tasks)
+{
+    struct pirn_config config = config_with(backend, 0);
     config.io = io;
     config.timers = timers;
     config.tasks = tasks;
-    config.host = backend == PIRN_BACKEND_HOST ? new_host() : NULL;
     return pirn_init(loop, block, size, &config);
 }
 

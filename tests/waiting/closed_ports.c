@@ -4,47 +4,9 @@
  */
 #include "test.h"
 
-#include <pirn/fiber.h>
+#include "fibers.h"
 
-#define STACK 16384
-#define FIBERS 5
-
-DECLARE_BLOCK(block);
-static uint32_t the_backend;
-static struct pirn_loop *loop;
-static struct pirn_hub hub;
-static struct pirn_fiber fibers[FIBERS];
-static uint64_t stacks[FIBERS][STACK / 8];
-
-struct pair { int fds[2]; struct pirn_port here, there; };
 static struct pair lost, sound;
-
-/* A host has its own fds, whose flags pirn does not change. */
-static void open_port(struct pirn_port *port, int fd)
-{
-    if (the_backend == PIRN_BACKEND_HOST)
-        MUST(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
-    OK(pirn_port_open(&hub, port, fd, 0));
-}
-
-static void open_pair(struct pair *pair)
-{
-    MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair->fds) == 0);
-    open_port(&pair->here, pair->fds[0]);
-    open_port(&pair->there, pair->fds[1]);
-}
-
-static void close_pair(struct pair *pair)
-{
-    OK(pirn_port_close(&pair->here));
-    OK(pirn_port_close(&pair->there));
-    close_all(pair->fds, 2);
-}
-
-static void start(int which, pirn_fiber_fn body, void *user)
-{
-    OK(pirn_fiber_start(&hub, &fibers[which], stacks[which], STACK, 0, body, user));
-}
 
 /* ---- fibers ---- */
 
@@ -83,9 +45,7 @@ static int echoes(struct pirn_hub *hub_, void *port)
 
 static void begin(void)
 {
-    OPEN(loop, block, the_backend);
-    OK(pirn_hub_init(loop, &hub, 63));
-    memset(fibers, 0, sizeof fibers);
+    open_fibers(0);
     open_pair(&lost);
     open_pair(&sound);
     start(0, reads_for_ever, &lost.here);
@@ -94,7 +54,7 @@ static void begin(void)
     settle(loop, 4);
 }
 
-/* Others are served, the loop sleeps, and the port can be closed. */
+/* The other fibers go on, the loop sleeps, and the port can be closed. */
 static void end(void)
 {
     char byte = 'x';
@@ -113,9 +73,7 @@ static void end(void)
     lost.fds[0] = -1;
     close_pair(&lost);
     close_pair(&sound);
-    OK(pirn_hub_verify(&hub));
-    OK(pirn_hub_deinit(&hub));
-    CLOSE(loop);
+    close_fibers();
 }
 
 /* All waits for the port have ended, and later calls fail as well. */

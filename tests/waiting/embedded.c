@@ -6,8 +6,6 @@
 
 /* ---- events as data ---- */
 
-struct pair { int fds[2]; struct pirn_port here, there; };
-
 static int serves(struct pirn_hub *hub_, void *user)
 {
     struct pair *pair = user;
@@ -94,10 +92,8 @@ static void fibers_run_where_events_are_taken(void)
         struct pair pair;
         uint64_t begun = monotonic_ns();
         int own = 0;
-        open_hub(PIRN_TAKE);
-        MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.fds) == 0);
-        open_port(&pair.here, pair.fds[0]);
-        open_port(&pair.there, pair.fds[1]);
+        open_fibers(PIRN_TAKE);
+        open_pair(&pair);
         OK(pirn_queue_init(&queue, items, sizeof items, sizeof items[0], PIRN_QUEUE_FIFO, NULL));
         start(0, serves, &pair);
         start(1, asks, &pair);
@@ -117,10 +113,8 @@ static void fibers_run_where_events_are_taken(void)
         EQUAL(fibers[3].result, 100);
         EQUAL(fibers[4].result, -ETIMEDOUT);
         CHECK(monotonic_ns() - begun >= 10 * MILLISECOND);
-        OK(pirn_port_close(&pair.here));
-        OK(pirn_port_close(&pair.there));
-        close_all(pair.fds, 2);
-        close_hub();
+        close_pair(&pair);
+        close_fibers();
     }
 }
 
@@ -177,7 +171,7 @@ static void no_byte_is_lost_with_ports_that_others_close(void)
     static const uint32_t rooms[] = { 0, 1, 2, 8 };
     for (size_t at = 0; at < sizeof rooms / sizeof *rooms; at++) {
         uint64_t begun = monotonic_ns();
-        open_hub(rooms[at] == 0 ? 0 : PIRN_TAKE);
+        open_fibers(rooms[at] == 0 ? 0 : PIRN_TAKE);
         bytes_sent = bytes_read = is_over = 0;
         for (int which = 0; which < PAIRS; which++) {
             MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[which].fds) == 0);
@@ -197,7 +191,7 @@ static void no_byte_is_lost_with_ports_that_others_close(void)
             OK(pirn_port_close(&pairs[which].here));
             close_all(pairs[which].fds, 2);
         }
-        close_hub();
+        close_fibers();
     }
 }
 
@@ -227,7 +221,7 @@ static int turns_of_another_loop(int fd)
 static void fd_of_the_loop_tells_of_woken_waiters(void)
 {
     int fd, item = 7;
-    open_hub(0);
+    open_fibers(0);
     fd = pirn_fd(loop);
     if (!CHECK(fd >= 0))
         return;
@@ -267,14 +261,14 @@ static void fd_of_the_loop_tells_of_woken_waiters(void)
     OK(pirn_port_close(&full_port));
     close_all(fds, 2);
     close_all(full, 2);
-    close_hub();
+    close_fibers();
 }
 
 /* One call of the hub leaves waiters over, and the fd stays readable for them. */
 static void fd_of_the_loop_tells_of_waiters_left_over(void)
 {
     int fd;
-    open_hub(0);
+    open_fibers(0);
     fd = pirn_fd(loop);
     begin_chain();
     settle(loop, 4);
@@ -287,7 +281,7 @@ static void fd_of_the_loop_tells_of_waiters_left_over(void)
     CHECK(turns_of_another_loop(fd) <= CHAIN / 64 + 2);
     EQUAL(chain_calls, CHAIN);
     CHECK(!is_readable(fd, 0));
-    close_hub();
+    close_fibers();
 }
 
 /* ---- the fd of the loop, other threads and forks ---- */
@@ -310,7 +304,7 @@ static void fd_of_the_loop_tells_of_other_threads(void)
 {
     pthread_t thread;
     int fd;
-    open_hub(0);
+    open_fibers(0);
     memset(&event, 0, sizeof event);
     start(0, waits_for_the_event, NULL);
     fd = pirn_fd(loop);
@@ -322,14 +316,14 @@ static void fd_of_the_loop_tells_of_other_threads(void)
     GIVES(pirn_fiber_join(&fibers[0], 0, NULL), 0);
     OK(fibers[0].result);
     MUST(pthread_join(thread, NULL) == 0);
-    close_hub();
+    close_fibers();
 }
 
 /* The child has an fd of its own, which tells of its own fibers. */
 static void fd_of_the_loop_tells_of_fibers_after_a_fork(void)
 {
     int fd;
-    open_hub(0);
+    open_fibers(0);
     fd = pirn_fd(loop);
     begin_chain();
     turns_of_another_loop(fd);
@@ -353,7 +347,7 @@ static void fd_of_the_loop_tells_of_fibers_after_a_fork(void)
     CHECK(is_readable(fd, 0));
     CHECK(turns_of_another_loop(fd) <= CHAIN / 64 + 2);
     EQUAL(chain_calls, CHAIN);
-    close_hub();
+    close_fibers();
     if (child == 0) {
         fflush(stdout);
         _exit(failure_count != 0);

@@ -3,19 +3,9 @@
 
 #include <stdarg.h>
 
-#include <pirn/fiber.h>
+#include "fibers.h"
 
-#define STACK 16384
-
-DECLARE_BLOCK(block);
 DECLARE_BLOCK(other_block);
-static uint32_t the_backend;
-static struct pirn_loop *loop;
-static struct pirn_hub hub;
-
-#define FIBERS 8
-static struct pirn_fiber fibers[FIBERS];
-static uint64_t stacks[FIBERS][STACK / 8];
 
 /* The output of the fibers, in order. */
 static char written[256];
@@ -34,27 +24,6 @@ static void note(const char *format, ...)
         CHECK(strcmp(written, text) == 0 || (printf("it is \"%s\"\n", written), 0)); \
         written[0] = 0; \
     } while (0)
-
-static void open_hub(void)
-{
-    OPEN(loop, block, the_backend);
-    OK(pirn_hub_init(loop, &hub, 63));
-    memset(fibers, 0, sizeof fibers);
-}
-
-static void close_hub(void)
-{
-    CHECK(pirn_fiber_next(&hub, NULL) == NULL);
-    OK(pirn_hub_verify(&hub));
-    OK(pirn_hub_deinit(&hub));
-    CLOSE(loop);
-}
-
-static struct pirn_fiber *start(int which, pirn_fiber_fn body, void *user)
-{
-    OK(pirn_fiber_start(&hub, &fibers[which], stacks[which], STACK, 0, body, user));
-    return &fibers[which];
-}
 
 /* ---- switching ---- */
 
@@ -96,7 +65,7 @@ static int parks_for(struct pirn_hub *hub_, void *milliseconds)
 static void fibers_take_turns(void)
 {
     int result = 0;
-    open_hub();
+    open_fibers(0);
     start(0, takes_turns, (void *)(uintptr_t)"a");
     start(1, takes_turns, (void *)(uintptr_t)"b");
     start(2, takes_turns, (void *)(uintptr_t)"c");
@@ -116,7 +85,7 @@ static void fibers_take_turns(void)
     OK(pirn_fiber_join(&fibers[0], PIRN_FOREVER, NULL));
     WRITTEN("5 10 20 30 ");
     OK(pirn_fiber_sleep(&hub, MILLISECOND));
-    close_hub();
+    close_fibers();
 }
 
 static void notes_between(struct pirn_hub *hub_, struct pirn_waiter *waiter, int result)
@@ -130,7 +99,7 @@ static void notes_between(struct pirn_hub *hub_, struct pirn_waiter *waiter, int
 static void other_waiters_keep_their_place(void)
 {
     struct pirn_waiter between;
-    open_hub();
+    open_fibers(0);
     OK(pirn_waiter_init(&hub, &between, notes_between, NULL));
     start(0, takes_turns, (void *)(uintptr_t)"A");
     EQUAL(pirn_park_start(&between, PIRN_FOREVER), PIRN_WAITS);
@@ -138,7 +107,7 @@ static void other_waiters_keep_their_place(void)
     start(1, takes_turns, (void *)(uintptr_t)"B");
     EQUAL(pirn_run(loop), PIRN_DONE);
     WRITTEN("Abetween BABAB");
-    close_hub();
+    close_fibers();
 }
 
 /* Switched by hand: each wakes the other and parks. */
@@ -164,13 +133,13 @@ static int writes_34_78(struct pirn_hub *hub_, void *other)
 
 static void fibers_are_switched_by_hand(void)
 {
-    open_hub();
+    open_fibers(0);
     start(1, writes_34_78, &fibers[0]);
     start(0, writes_12_56, &fibers[1]);
     EQUAL(pirn_run(loop), PIRN_DONE);
     WRITTEN("12 34 56 78");
     GIVES(pirn_fiber_wake(&fibers[0], 0), -ENOENT);
-    close_hub();
+    close_fibers();
 }
 
 /* ---- misuse ---- */
@@ -213,7 +182,7 @@ static void misuse_is_refused(void)
     struct pirn_group group = PIRN_ZERO;
     uint64_t stack[STACK / 8];
     int calls = 0;
-    open_hub();
+    open_fibers(0);
     GIVES(pirn_fiber_start(NULL, &fibers[0], stack, STACK, 0, parks, NULL), -EINVAL);
     GIVES(pirn_fiber_start(&hub, NULL, stack, STACK, 0, parks, NULL), -EINVAL);
     GIVES(pirn_fiber_start(&hub, &fibers[0], NULL, STACK, 0, parks, NULL), -EINVAL);
@@ -305,7 +274,7 @@ static void misuse_is_refused(void)
     EQUAL(pirn_run(loop), PIRN_DONE);
     EQUAL(fibers[0].result, -ECANCELED);
     EQUAL(group.result, -ECANCELED);
-    close_hub();
+    close_fibers();
 }
 
 static int runs_the_loop(struct pirn_hub *hub_, void *user)
@@ -325,11 +294,11 @@ static int runs_the_loop(struct pirn_hub *hub_, void *user)
 
 static void fiber_is_inside_a_callback(void)
 {
-    open_hub();
+    open_fibers(0);
     start(0, runs_the_loop, NULL);
     EQUAL(pirn_run(loop), PIRN_DONE);
     EQUAL(fibers[0].result, 1);
-    close_hub();
+    close_fibers();
 }
 
 /* ---- cancellation ---- */
@@ -367,7 +336,7 @@ static int cleans_up(struct pirn_hub *hub_, void *user)
 static void kill_before_start(void)
 {
     int rounds = -1;
-    open_hub();
+    open_fibers(0);
     start(0, waits_in_vain, &rounds);
     OK(pirn_fiber_cancel(&fibers[0]));
     OK(pirn_fiber_cancel(&fibers[0]));
@@ -380,18 +349,18 @@ static void kill_before_start(void)
     EQUAL(fibers[0].result, -ECANCELED);
     WRITTEN("1 ");
     GIVES(pirn_fiber_cancel(&fibers[0]), -ENOENT);
-    close_hub();
+    close_fibers();
 }
 
 static void shields_let_a_fiber_clean_up(void)
 {
-    open_hub();
+    open_fibers(0);
     start(0, cleans_up, NULL);
     EQUAL(pirn_run(loop), PIRN_DONE);
     OK(pirn_fiber_cancel(&fibers[0]));
     EQUAL(pirn_run(loop), PIRN_DONE);
     EQUAL(fibers[0].result, 5);
-    close_hub();
+    close_fibers();
 }
 
 static int cancels_itself(struct pirn_hub *hub_, void *user)
@@ -403,11 +372,11 @@ static int cancels_itself(struct pirn_hub *hub_, void *user)
 
 static void fiber_may_cancel_itself(void)
 {
-    open_hub();
+    open_fibers(0);
     start(0, cancels_itself, NULL);
     EQUAL(pirn_run(loop), PIRN_DONE);
     EQUAL(fibers[0].result, -ECANCELED);
-    close_hub();
+    close_fibers();
 }
 
 static int limits_its_waits(struct pirn_hub *hub_, void *user)
@@ -434,11 +403,11 @@ static int limits_its_waits(struct pirn_hub *hub_, void *user)
 
 static void scopes_limit_all_waits_inside(void)
 {
-    open_hub();
+    open_fibers(0);
     start(0, limits_its_waits, NULL);
     EQUAL(pirn_run(loop), PIRN_DONE);
     EQUAL(fibers[0].result, 0);
-    close_hub();
+    close_fibers();
 }
 
 /* ---- groups ---- */
@@ -479,7 +448,7 @@ static int joins_the_group(struct pirn_hub *hub_, void *user)
 static void groups_end_together(void)
 {
     struct pirn_group group = PIRN_ZERO;
-    open_hub();
+    open_fibers(0);
     /* A limit of the call leaves the members running. */
     start(0, fails, NULL);
     start(1, parks, NULL);
@@ -511,20 +480,20 @@ static void groups_end_together(void)
     EQUAL(group.result, -EBADF);
     EQUAL(fibers[1].result, -ECANCELED);
     WRITTEN("closed ");
-    close_hub();
+    close_fibers();
 }
 
 /* The error of a member is kept after the member has ended. */
 static void error_of_a_member_that_has_gone(void)
 {
     struct pirn_group group = PIRN_ZERO;
-    open_hub();
+    open_fibers(0);
     start(0, fails, NULL);
     OK(pirn_group_add(&group, &fibers[0]));
     OK(pirn_group_join(&hub, &group, PIRN_FOREVER));
     memset(&fibers[0], 0, sizeof fibers[0]);
     EQUAL(group.result, -EBADF);
-    close_hub();
+    close_fibers();
 }
 
 /* No member outlives a join that is cancelled, whichever way it is. */
@@ -532,7 +501,7 @@ static void cancelled_join_waits_for_its_members(void)
 {
     static const uint64_t limits[] = { PIRN_FOREVER, PIRN_FOREVER, MILLISECOND };
     for (int way = 0; way < 3; way++) {
-        open_hub();
+        open_fibers(0);
         memset(&the_group, 0, sizeof the_group);
         start(0, closes_slowly, NULL);
         start(1, joins_the_group, (void *)(uintptr_t)&limits[way]);
@@ -545,7 +514,7 @@ static void cancelled_join_waits_for_its_members(void)
         EQUAL(pirn_run(loop), PIRN_DONE);
         EQUAL(fibers[1].result, -ECANCELED);
         WRITTEN("closed joined ");
-        close_hub();
+        close_fibers();
     }
 }
 
@@ -557,13 +526,13 @@ static int joins_its_own_group(struct pirn_hub *hub_, void *user)
 
 static void member_cannot_join_its_own_group(void)
 {
-    open_hub();
+    open_fibers(0);
     memset(&the_group, 0, sizeof the_group);
     start(0, joins_its_own_group, NULL);
     OK(pirn_group_add(&the_group, &fibers[0]));
     EQUAL(pirn_run(loop), PIRN_DONE);
     EQUAL(fibers[0].result, -EDEADLK);
-    close_hub();
+    close_fibers();
 }
 
 /* ---- pools ---- */
@@ -611,7 +580,7 @@ static int spawns_and_is_cancelled(struct pirn_hub *hub_, void *argument)
 
 static void pools_are_bounded(void)
 {
-    open_hub();
+    open_fibers(0);
     reset_pool();
     for (int at = 0; at < 10; at++) {
         int numbers[2] = { at, 100 };
@@ -633,13 +602,13 @@ static void pools_are_bounded(void)
     GIVES(pirn_pool_spawn(&hub, &small_pool, parks, NULL, 0, 0), -EINVAL);
     OK(pirn_group_cancel(&pool.group));
     OK(pirn_group_join(&hub, &pool.group, PIRN_FOREVER));
-    close_hub();
+    close_fibers();
 }
 
 /* Cancelling a pool also cancels waits to spawn. */
 static void kill_reaches_the_waiting_spawners(void)
 {
-    open_hub();
+    open_fibers(0);
     reset_pool();
     for (int at = 0; at < 3; at++)
         OK(pirn_pool_spawn(&hub, &pool, parks, NULL, 0, 0));
@@ -651,12 +620,12 @@ static void kill_reaches_the_waiting_spawners(void)
     EQUAL(pirn_run(loop), PIRN_DONE);
     WRITTEN("-125 -125 ");
     GIVES(pirn_pool_spawn(&hub, &pool, parks, NULL, 0, PIRN_FOREVER), -ESHUTDOWN);
-    close_hub();
+    close_fibers();
 }
 
 static void spawn_inside_a_full_pool(void)
 {
-    open_hub();
+    open_fibers(0);
     reset_pool();
     OK(pirn_pool_spawn(&hub, &pool, spawns_inside, NULL, 0, 0));
     settle(loop, 20);
@@ -665,7 +634,7 @@ static void spawn_inside_a_full_pool(void)
     OK(pirn_group_cancel(&pool.group));
     OK(pirn_group_join(&hub, &pool.group, PIRN_FOREVER));
     written[0] = 0;
-    close_hub();
+    close_fibers();
 }
 
 /* ---- stacks ---- */
@@ -692,7 +661,7 @@ static void depth_is_reported(void)
     struct pirn_fiber_info info = { 0 };
     static const int shallow = 2, deep = 16;
     size_t first;
-    open_hub();
+    open_fibers(0);
     info.size = sizeof info;
     OK(pirn_fiber_start(&hub, &fibers[0], stacks[0], STACK, PIRN_FIBER_FILL, uses_its_stack,
                         (void *)(uintptr_t)&shallow));
@@ -710,7 +679,7 @@ static void depth_is_reported(void)
     CHECK(info.deepest > first + 13 * 512 && info.deepest <= info.stack);
     CHECK(strcmp(info.name, "deep") == 0);
     EQUAL(pirn_run(loop), PIRN_DONE);
-    close_hub();
+    close_fibers();
 }
 
 /* Its frames extend below the stack, into the other half of the memory, which is unused. */
@@ -724,13 +693,13 @@ static int overflows(struct pirn_hub *hub_, void *user)
 static void overflow_ends_the_run(void)
 {
     static uint64_t memory[2 * STACK / 8];
-    open_hub();
+    open_fibers(0);
     OK(pirn_fiber_start(&hub, &fibers[0], (char *)memory + STACK, 4096, 0, overflows, NULL));
     EQUAL(pirn_run(loop), PIRN_STOPPED);
     EQUAL(fibers[0].result, -EUCLEAN);
     OK(pirn_hub_deinit(&hub));
     CLOSE(loop);
-    open_hub();
+    open_fibers(0);
     OK(pirn_fiber_start(&hub, &fibers[0], (char *)memory + STACK, 4096, 0, overflows, NULL));
     start(1, takes_turns, (void *)(uintptr_t)"B"); /* is ready, and must not run */
     GIVES(pirn_fiber_join(&fibers[0], PIRN_FOREVER, NULL), -EUCLEAN);
@@ -752,7 +721,7 @@ static void overflow_ends_the_run(void)
 static void guard_page_faults(void)
 {
     static uint64_t memory[(STACK + 2 * 65536) / 8];
-    open_hub();
+    open_fibers(0);
     GIVES(pirn_fiber_start(&hub, &fibers[0], stacks[0], 4096, PIRN_FIBER_GUARD, parks, NULL),
           -EINVAL);
     OK(pirn_fiber_start(&hub, &fibers[0], memory, sizeof memory, PIRN_FIBER_GUARD, uses_its_stack,
@@ -777,7 +746,7 @@ static void guard_page_faults(void)
     int status;
     MUST(waitpid(child, &status, 0) == child);
     CHECK(WIFSIGNALED(status) && (WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS));
-    close_hub();
+    close_fibers();
 }
 
 /* ---- daemons, many ---- */
@@ -792,7 +761,7 @@ static int ticks_for_ever(struct pirn_hub *hub_, void *user)
 static void daemons_do_not_keep_the_program_alive(void)
 {
     int ticks = 0;
-    open_hub();
+    open_fibers(0);
     OK(pirn_fiber_start(&hub, &fibers[0], stacks[0], STACK, PIRN_FIBER_DAEMON, ticks_for_ever,
                         &ticks));
     start(1, sleeps, (void *)(uintptr_t)&(const uint32_t){ 10 });
@@ -801,7 +770,7 @@ static void daemons_do_not_keep_the_program_alive(void)
     WRITTEN("10 ");
     OK(pirn_fiber_cancel(&fibers[0]));
     EQUAL(pirn_run(loop), PIRN_DONE);
-    close_hub();
+    close_fibers();
 }
 
 static void test(uint32_t backend)

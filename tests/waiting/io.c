@@ -4,61 +4,7 @@
 
 #include <netinet/in.h>
 
-#include <pirn/fiber.h>
-
-#define STACK 16384
-
-DECLARE_BLOCK(block);
-static uint32_t the_backend;
-static struct pirn_loop *loop;
-static struct pirn_hub hub;
-
-#define FIBERS 4
-static struct pirn_fiber fibers[FIBERS];
-static uint64_t stacks[FIBERS][STACK / 8];
-
-static void open_hub(void)
-{
-    OPEN(loop, block, the_backend);
-    OK(pirn_hub_init(loop, &hub, 63));
-    memset(fibers, 0, sizeof fibers);
-}
-
-static void close_hub(void)
-{
-    OK(pirn_hub_verify(&hub));
-    OK(pirn_hub_deinit(&hub));
-    CLOSE(loop);
-}
-
-static void start(int which, pirn_fiber_fn body, void *user)
-{
-    OK(pirn_fiber_start(&hub, &fibers[which], stacks[which], STACK, 0, body, user));
-}
-
-/* A host has its own fds, whose flags pirn does not change. */
-static void open_port(struct pirn_port *port, int fd)
-{
-    if (the_backend == PIRN_BACKEND_HOST)
-        MUST(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
-    OK(pirn_port_open(&hub, port, fd, 0));
-}
-
-struct pair { int fds[2]; struct pirn_port here, there; };
-
-static void open_pair(struct pair *pair)
-{
-    MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair->fds) == 0);
-    open_port(&pair->here, pair->fds[0]);
-    open_port(&pair->there, pair->fds[1]);
-}
-
-static void close_pair(struct pair *pair)
-{
-    OK(pirn_port_close(&pair->here));
-    OK(pirn_port_close(&pair->there));
-    close_all(pair->fds, 2);
-}
+#include "fibers.h"
 
 /* ---- results ---- */
 
@@ -67,7 +13,7 @@ static void bad_arguments_are_refused(void)
     struct pirn_port closed = { 0 };
     struct sockaddr_in address;
     char byte = 0;
-    open_hub();
+    open_fibers(0);
     GIVES(pirn_port_read(NULL, &byte, 1, 0), -EINVAL);
     GIVES(pirn_port_read(&closed, &byte, 1, 0), -ENOENT);
     GIVES(pirn_port_write(NULL, &byte, 1, 0), -EINVAL);
@@ -93,7 +39,7 @@ static void bad_arguments_are_refused(void)
     GIVES(pirn_port_read(&pair.here, &byte, 1, MILLISECOND), -ETIMEDOUT);
     GIVES(pirn_port_accept(&pair.here, 0), -EINVAL);
     close_pair(&pair);
-    close_hub();
+    close_fibers();
 }
 
 static int reads_until_the_end(struct pirn_hub *hub_, void *user)
@@ -125,7 +71,7 @@ static int writes_then_ends(struct pirn_hub *hub_, void *user)
 static void reading_waits_for_data_and_sees_the_end(void)
 {
     struct pair pair;
-    open_hub();
+    open_fibers(0);
     open_pair(&pair);
     start(0, reads_until_the_end, &pair);
     start(1, writes_then_ends, &pair);
@@ -139,7 +85,7 @@ static void reading_waits_for_data_and_sees_the_end(void)
     GIVES(pirn_port_write_all(&pair.there, "x", 1, SECOND), -EPIPE);
     OK(pirn_port_close(&pair.there));
     close_all(pair.fds, 2);
-    close_hub();
+    close_fibers();
 }
 
 /* ---- much data ---- */
@@ -174,7 +120,7 @@ static void all_is_written_and_every_byte_arrives(void)
     int fds[2];
     for (size_t at = 0; at < MUCH; at++)
         sent[at] = (unsigned char)random_word();
-    open_hub();
+    open_fibers(0);
     open_pair(&pair);
     start(0, writes_much, &pair.here);
     start(1, reads_much, &pair.there);
@@ -197,7 +143,7 @@ static void all_is_written_and_every_byte_arrives(void)
     OK(pirn_port_close(&ends[0]));
     OK(pirn_port_close(&ends[1]));
     close_all(fds, 2);
-    close_hub();
+    close_fibers();
 }
 
 /* ---- connections ---- */
@@ -226,7 +172,7 @@ static void clients_connect_and_are_accepted(void)
     struct sockaddr_in address;
     struct pirn_port listener, client;
     int listening = listener_on_loopback(&address);
-    open_hub();
+    open_fibers(0);
     open_port(&listener, listening);
     GIVES(pirn_port_accept(&listener, 0), -EAGAIN);
     GIVES(pirn_port_accept(&listener, MILLISECOND), -ETIMEDOUT);
@@ -250,7 +196,7 @@ static void clients_connect_and_are_accepted(void)
     GIVES(pirn_port_connect(&client, &address, sizeof address, SECOND), -ECONNREFUSED);
     OK(pirn_port_close(&client));
     close(fd);
-    close_hub();
+    close_fibers();
 }
 
 /* ---- without time, and without a port ---- */
@@ -273,7 +219,7 @@ static void on_task_that_writes_too_much(struct pirn_loop *loop_, void *port)
 static void writing_all_without_time_only_tries(void)
 {
     struct pair pairs[3];
-    open_hub();
+    open_fibers(0);
     for (int at = 0; at < 3; at++)
         open_pair(&pairs[at]);
     GIVES(pirn_port_write_all(&pairs[0].here, much, sizeof much, 0), -EAGAIN);
@@ -283,7 +229,7 @@ static void writing_all_without_time_only_tries(void)
     EQUAL(fibers[0].result, -EAGAIN);
     for (int at = 0; at < 3; at++)
         close_pair(&pairs[at]);
-    close_hub();
+    close_fibers();
 }
 
 static void on_timer_that_writes_to_both(struct pirn_loop *loop_, struct pirn_timer timer,
@@ -315,7 +261,7 @@ static void port_closed_between_the_wake_and_the_end_of_the_turn(void)
     struct pirn_timer timer;
     int fds[2], ends[2];
     char byte = '-';
-    open_hub();
+    open_fibers(0);
     open_pair(&pair);
     MUST(pipe(fds) == 0);
     ends[0] = pair.fds[1];
@@ -327,7 +273,7 @@ static void port_closed_between_the_wake_and_the_end_of_the_turn(void)
     OK(pirn_port_close(&pair.there));
     close_all(pair.fds, 2);
     close_all(fds, 2);
-    close_hub();
+    close_fibers();
 }
 
 /* ---- several waiters for one fd ---- */
@@ -342,7 +288,7 @@ static int reads_one(struct pirn_hub *hub_, void *port)
 static void second_waiter_on_one_fd(void)
 {
     struct pair pair;
-    open_hub();
+    open_fibers(0);
     open_pair(&pair);
     for (int at = 0; at < 3; at++)
         start(at, reads_one, &pair.here);
@@ -353,13 +299,13 @@ static void second_waiter_on_one_fd(void)
         EQUAL(fibers[at].result, 1);
     }
     close_pair(&pair);
-    close_hub();
+    close_fibers();
 }
 
 static void closing_a_port_under_a_reader(void)
 {
     struct pair pair;
-    open_hub();
+    open_fibers(0);
     open_pair(&pair);
     start(0, reads_one, &pair.here);
     settle(loop, 3);
@@ -379,7 +325,7 @@ static void closing_a_port_under_a_reader(void)
     EQUAL(fibers[1].result, -ECANCELED);
     OK(pirn_port_close(&pair.there));
     close_all(pair.fds, 2);
-    close_hub();
+    close_fibers();
 }
 
 /* A turn that takes longer than all limits drops no client that has sent something. */
@@ -394,7 +340,7 @@ static void data_wins_over_time_limits(void)
 {
     struct pair pair;
     struct timespec pause = { 0, 10 * 1000000 };
-    open_hub();
+    open_fibers(0);
     open_pair(&pair);
     start(0, reads_with_a_limit, &pair.here);
     pirn_turn(loop, 0);
@@ -403,7 +349,7 @@ static void data_wins_over_time_limits(void)
     OK(pirn_fiber_join(&fibers[0], SECOND, NULL));
     EQUAL(fibers[0].result, 1);
     close_pair(&pair);
-    close_hub();
+    close_fibers();
 }
 
 /* ---- hogs ---- */
@@ -426,7 +372,7 @@ static int echoes_to_itself(struct pirn_hub *hub_, void *user)
 static void fiber_that_never_waits_starves_nobody(void)
 {
     struct pair pair;
-    open_hub();
+    open_fibers(0);
     open_pair(&pair);
     start(0, echoes_to_itself, &pair);
     EQUAL(pirn_run_until(loop, pirn_now(loop) + 5 * MILLISECOND), PIRN_EXPIRED);
@@ -435,7 +381,7 @@ static void fiber_that_never_waits_starves_nobody(void)
     OK(pirn_port_close(&pair.there));
     OK(pirn_fiber_join(&fibers[0], SECOND, NULL));
     close_all(pair.fds, 2);
-    close_hub();
+    close_fibers();
 }
 
 /* ---- system calls ---- */
@@ -474,7 +420,7 @@ static long calls_of_echoes(uint64_t limit)
 {
     struct pair pair;
     struct echo echo = { &pair, limit };
-    open_hub();
+    open_fibers(0);
     open_pair(&pair);
     start(0, serves, &echo);
     start(1, asks, &echo);
@@ -493,7 +439,7 @@ static long calls_of_echoes(uint64_t limit)
     OK(pirn_fiber_join(&fibers[0], SECOND, NULL));
     OK(pirn_port_close(&pair.here));
     close(pair.fds[0]);
-    close_hub();
+    close_fibers();
     return counted->total;
 }
 
@@ -534,7 +480,7 @@ static int writes_all_the_time(struct pirn_hub *hub_, void *user)
 static void await_takes_one_call_at_most(void)
 {
     struct pair pair;
-    open_hub();
+    open_fibers(0);
     open_pair(&pair);
     start(0, reads_now_and_then, &pair);
     start(1, writes_all_the_time, &pair);
@@ -544,7 +490,7 @@ static void await_takes_one_call_at_most(void)
     OK(pirn_fiber_cancel(&fibers[1]));
     OK(pirn_fiber_join(&fibers[1], SECOND, NULL));
     close_pair(&pair);
-    close_hub();
+    close_fibers();
 }
 
 static void test(uint32_t backend)

@@ -8,6 +8,9 @@
 #include <pirn/fiber.h>
 #include <pirn/sync.h>
 
+#include "echo.h"
+#include "hub.h"
+
 #define CLIENTS 5000
 /* Fds that are neither a client's nor its server's. */
 #define OTHERS 64
@@ -16,22 +19,6 @@
 #define LIMIT (40 * SECOND)
 
 static PIRN_STORAGE(block, 2 * CLIENTS + OTHERS, 8, 8);
-static uint32_t the_backend;
-static struct pirn_loop *loop;
-static struct pirn_hub hub;
-
-static void open_hub(void)
-{
-    OPEN(loop, block, the_backend);
-    OK(pirn_hub_init(loop, &hub, 63));
-}
-
-static void close_hub(void)
-{
-    OK(pirn_hub_verify(&hub));
-    OK(pirn_hub_deinit(&hub));
-    CLOSE(loop);
-}
 
 /* ---- clients ---- */
 
@@ -44,28 +31,17 @@ static unsigned char sent[2 * BYTES];
 static int client_count, at_once, most_at_once;
 static uint64_t bytes_compared;
 
-static void open_port(struct pirn_port *port, int fd)
-{
-    if (the_backend == PIRN_BACKEND_HOST)
-        MUST(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
-    OK(pirn_port_open(&hub, port, fd, 0));
-}
-
 /* Sends back all received bytes, until the end. */
 static int serve(struct pirn_hub *hub_, void *argument)
 {
     struct pirn_port port;
     char bytes[1024];
-    intptr_t count;
     int fd = *(int *)argument;
     (void)hub_;
     open_port(&port, fd);
     if (++at_once > most_at_once)
         most_at_once = at_once;
-    while ((count = pirn_port_read(&port, bytes, sizeof bytes, LIMIT)) > 0)
-        if (!CHECK(pirn_port_write_all(&port, bytes, (size_t)count, LIMIT) == 0))
-            break;
-    EQUAL(count, 0);
+    send_back(&port, bytes, sizeof bytes, LIMIT);
     at_once--;
     OK(pirn_port_close(&port));
     return close(fd);
@@ -76,28 +52,13 @@ static int ask(struct pirn_hub *hub_, void *argument)
 {
     struct pirn_port port;
     unsigned char bytes[700];
-    size_t begin = (size_t)*(int *)argument % BYTES, sent_count = 0, got = 0;
+    size_t begin = (size_t)*(int *)argument % BYTES;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     MUST(fd >= 0);
     open_port(&port, fd);
     CHECK(pirn_port_connect(&port, &address, address_length, LIMIT) == 0);
     CHECK(pirn_barrier_wait(hub_, &all_are_connected, LIMIT) >= 0);
-    while (got < BYTES) {
-        size_t part = 1 + (size_t)(random_word() % sizeof bytes);
-        if (part > BYTES - sent_count)
-            part = BYTES - sent_count;
-        if (!CHECK(pirn_port_write_all(&port, sent + begin + sent_count, part, LIMIT) == 0))
-            break;
-        sent_count += part;
-        do {
-            intptr_t count = pirn_port_read(&port, bytes, sizeof bytes, LIMIT);
-            if (!CHECK(count > 0) ||
-                !CHECK(memcmp(bytes, sent + begin + got, (size_t)count) == 0))
-                goto end;
-            got += (size_t)count;
-        } while (got < sent_count && random_word() % 4 != 0);
-    }
-end:
+    size_t got = compare_echo(&port, sent + begin, BYTES, bytes, sizeof bytes, LIMIT);
     EQUAL(got, BYTES);
     bytes_compared += got;
     OK(pirn_port_close(&port));
@@ -153,7 +114,7 @@ static void five_thousand_clients_at_once(void)
                           (long)getpid());
     address_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
     MUST(bind(fd, (struct sockaddr *)&address, address_length) == 0 && listen(fd, 128) == 0);
-    open_hub();
+    OPEN_HUB(block);
     open_port(&port, fd);
     OK(pirn_barrier_init(&all_are_connected, (uint32_t)client_count));
     OK(pirn_fiber_start(&hub, &starter, stack, sizeof stack, 0, start_clients, NULL));
@@ -238,7 +199,7 @@ static int echoes_items(struct pirn_hub *hub_, void *argument)
 static void fifty_thousand_fibers_exchange_items(void)
 {
     struct pirn_queue *queues[] = { &linked, &bounded };
-    open_hub();
+    OPEN_HUB(block);
     items_compared = items_echoed = 0;
     OK(pirn_queue_init(&linked, NULL, 0, 0, PIRN_QUEUE_LINKED, NULL));
     OK(pirn_queue_init(&bounded, room, sizeof room, sizeof room[0], PIRN_QUEUE_FIFO, NULL));

@@ -7,15 +7,14 @@
 #include <pirn/fiber.h>
 #include <pirn/sync.h>
 
+#include "hub.h"
+
 #define MILLION 1000000
 #define WORKERS 300
 #define STACK 16384
 #define LIMIT (50 * SECOND)
 
 DECLARE_BLOCK(block);
-static uint32_t the_backend;
-static struct pirn_loop *loop;
-static struct pirn_hub hub;
 
 PIRN_POOL(workers, WORKERS, STACK);
 static struct pirn_fiber heart;
@@ -238,8 +237,7 @@ static int beats(struct pirn_hub *hub_, void *user)
 static void a_million_waits_end_with_one_holder_each(void)
 {
     uint64_t begun = monotonic_ns();
-    OPEN(loop, block, the_backend);
-    OK(pirn_hub_init(loop, &hub, 63));
+    OPEN_HUB(block);
     OK(pirn_semaphore_init(&semaphore, UNITS, UNITS));
     OK(pirn_barrier_init(&barrier, PARTIES));
     OK(pirn_queue_init(&queue, room, sizeof room, sizeof room[0], PIRN_QUEUE_FIFO, NULL));
@@ -268,9 +266,7 @@ static void a_million_waits_end_with_one_holder_each(void)
            (long)((monotonic_ns() - begun) / MILLISECOND), in_time, too_late, cancelled);
     for (size_t at = 0; at < MUTEXES; at++)
         OK(pirn_mutex_unlock(&hub, &locks[at].mutex));
-    OK(pirn_hub_verify(&hub));
-    OK(pirn_hub_deinit(&hub));
-    CLOSE(loop);
+    close_hub();
 }
 
 static void test(uint32_t backend)

@@ -6,15 +6,15 @@
 
 #include <pirn/fiber.h>
 
+#include "echo.h"
+#include "hub.h"
+
 #define CLIENTS 500
 #define SERVERS 64
 #define BYTES 20000
 #define LIMIT (20 * SECOND)
 
 static PIRN_STORAGE(block, 2 * CLIENTS + 64, 8, 8);
-static uint32_t the_backend;
-static struct pirn_loop *loop;
-static struct pirn_hub hub;
 static struct sockaddr_in address;
 static unsigned char sent[2 * BYTES];
 static int clients_wanted, clients_served, most_at_once, at_once;
@@ -22,27 +22,17 @@ static int clients_wanted, clients_served, most_at_once, at_once;
 PIRN_POOL(servers, SERVERS, 16384);
 PIRN_POOL(clients, CLIENTS, 16384);
 
-static void open_port(struct pirn_hub *hub_, struct pirn_port *port, int fd)
-{
-    if (the_backend == PIRN_BACKEND_HOST)
-        MUST(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
-    OK(pirn_port_open(hub_, port, fd, 0));
-}
-
 /* Sends back all received bytes, until the end. */
 static int serve(struct pirn_hub *hub_, void *argument)
 {
     struct pirn_port port;
     char bytes[4096];
-    intptr_t count;
     int fd = *(int *)argument;
-    open_port(hub_, &port, fd);
+    (void)hub_;
+    open_port(&port, fd);
     if (++at_once > most_at_once)
         most_at_once = at_once;
-    while ((count = pirn_port_read(&port, bytes, sizeof bytes, LIMIT)) > 0)
-        if (!CHECK(pirn_port_write_all(&port, bytes, (size_t)count, LIMIT) == 0))
-            break;
-    EQUAL(count, 0);
+    send_back(&port, bytes, sizeof bytes, LIMIT);
     at_once--;
     clients_served++;
     OK(pirn_port_close(&port));
@@ -54,27 +44,13 @@ static int ask(struct pirn_hub *hub_, void *argument)
 {
     struct pirn_port port;
     unsigned char bytes[3000];
-    size_t begin = (size_t)*(int *)argument % BYTES, sent_count = 0, got = 0;
+    size_t begin = (size_t)*(int *)argument % BYTES, got = 0;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)hub_;
     MUST(fd >= 0);
-    open_port(hub_, &port, fd);
+    open_port(&port, fd);
     if (CHECK(pirn_port_connect(&port, &address, sizeof address, LIMIT) == 0))
-        while (got < BYTES) {
-            size_t part = 1 + (size_t)(random_word() % sizeof bytes);
-            if (part > BYTES - sent_count)
-                part = BYTES - sent_count;
-            if (!CHECK(pirn_port_write_all(&port, sent + begin + sent_count, part, LIMIT) == 0))
-                break;
-            sent_count += part;
-            do {
-                intptr_t count = pirn_port_read(&port, bytes, sizeof bytes, LIMIT);
-                if (!CHECK(count > 0) ||
-                    !CHECK(memcmp(bytes, sent + begin + got, (size_t)count) == 0))
-                    goto end;
-                got += (size_t)count;
-            } while (got < sent_count && random_word() % 4 != 0);
-        }
-end:
+        got = compare_echo(&port, sent + begin, BYTES, bytes, sizeof bytes, LIMIT);
     EQUAL(got, BYTES);
     OK(pirn_port_close(&port));
     return close(fd);
@@ -107,9 +83,8 @@ static void bounded_pool_serves_many_clients(void)
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     MUST(bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 512) == 0);
     MUST(getsockname(fd, (struct sockaddr *)&address, &length) == 0);
-    OPEN(loop, block, the_backend);
-    OK(pirn_hub_init(loop, &hub, 63));
-    open_port(&hub, &listener, fd);
+    OPEN_HUB(block);
+    open_port(&listener, fd);
     OK(pirn_fiber_start(&hub, &starter, stack, sizeof stack, 0, start_clients, NULL));
     servers.memory.options = PIRN_FIBER_FILL;
     for (int at = 0; at < clients_wanted; at++) {
@@ -127,9 +102,7 @@ static void bounded_pool_serves_many_clients(void)
     EQUAL(clients.group.result, 0);
     CHECK(servers.state.deepest > 4096 && servers.state.deepest < 16384);
     OK(pirn_port_close(&listener));
-    OK(pirn_hub_verify(&hub));
-    OK(pirn_hub_deinit(&hub));
-    CLOSE(loop);
+    close_hub();
     close(fd);
 }
 
@@ -160,8 +133,7 @@ static long resident_bytes(void)
 
 static void fifty_thousand_fibers_wait(void)
 {
-    OPEN(loop, block, the_backend);
-    OK(pirn_hub_init(loop, &hub, 63));
+    OPEN_HUB(block);
     long before = resident_bytes();
     for (int at = 0; at < MANY; at++)
         if (!CHECK(pirn_pool_spawn(&hub, &crowd, waits_for_ever, NULL, 0, 0) == 0))
@@ -178,8 +150,7 @@ static void fifty_thousand_fibers_wait(void)
     OK(pirn_group_join(&hub, &crowd.group, LIMIT));
     EQUAL(crowd.group.live, 0);
     EQUAL(crowd.group.result, -ECANCELED);
-    OK(pirn_hub_deinit(&hub));
-    CLOSE(loop);
+    close_hub();
 }
 
 static void test(uint32_t backend)

@@ -5,52 +5,9 @@
 #ifndef SIX_WAITS_H
 #define SIX_WAITS_H
 
-#include <pirn/fiber.h>
 #include <pirn/sync.h>
 
-#define STACK 16384
-
-DECLARE_BLOCK(block);
-static uint32_t the_backend;
-static struct pirn_loop *loop;
-static struct pirn_hub hub;
-
-#define FIBERS 8
-static struct pirn_fiber fibers[FIBERS];
-static uint64_t stacks[FIBERS][STACK / 8];
-
-static inline void open_hub(uint32_t flags)
-{
-    struct pirn_config config;
-    memset(&config, 0, sizeof config);
-    config.size = sizeof config;
-    config.backend = the_backend;
-    config.flags = flags;
-    config.host = the_backend == PIRN_BACKEND_HOST ? new_host() : NULL;
-    MUST(pirn_init(&loop, block, sizeof block, &config) == 0);
-    OK(pirn_hub_init(loop, &hub, 63));
-    memset(fibers, 0, sizeof fibers);
-}
-
-static inline void close_hub(void)
-{
-    OK(pirn_hub_verify(&hub));
-    OK(pirn_hub_deinit(&hub));
-    CLOSE(loop);
-}
-
-static inline void start(int which, pirn_fiber_fn body, void *user)
-{
-    OK(pirn_fiber_start(&hub, &fibers[which], stacks[which], STACK, 0, body, user));
-}
-
-/* A host has its own fds, whose flags pirn does not change. */
-static inline void open_port(struct pirn_port *port, int fd)
-{
-    if (the_backend == PIRN_BACKEND_HOST)
-        MUST(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
-    OK(pirn_port_open(&hub, port, fd, 0));
-}
+#include "fibers.h"
 
 /* ---- a wait of each kind ---- */
 

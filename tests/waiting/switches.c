@@ -3,13 +3,12 @@
 
 #include <pirn/fiber.h>
 
+#include "hub.h"
+
 #define FIBERS 6
 #define ROUNDS 3000
 
 DECLARE_BLOCK(block);
-static uint32_t the_backend;
-static struct pirn_loop *loop;
-static struct pirn_hub hub;
 static struct pirn_fiber fibers[FIBERS];
 static uint64_t stacks[FIBERS][32768 / 8];
 static volatile sig_atomic_t signal_count;
@@ -76,8 +75,7 @@ static void registers_survive_random_switches_and_signals(void)
 {
     struct sigaction action;
     struct timespec pause = { 0, 50000 };
-    OPEN(loop, block, the_backend);
-    OK(pirn_hub_init(loop, &hub, 63));
+    OPEN_HUB(block);
     memset(&action, 0, sizeof action);
     memset(fibers, 0, sizeof fibers);
     action.sa_handler = on_signal;
@@ -101,20 +99,17 @@ static void registers_survive_random_switches_and_signals(void)
     for (int at = 0; at < FIBERS; at++)
         EQUAL(fibers[at].result, 3);
     CHECK(signal_count >= 20);
-    OK(pirn_hub_deinit(&hub));
-    CLOSE(loop);
+    close_hub();
 }
 
 /* Where the header knows no switch, the library has none. */
 static void fibers_are_refused(void)
 {
-    OPEN(loop, block, the_backend);
-    OK(pirn_hub_init(loop, &hub, 63));
+    OPEN_HUB(block);
     GIVES(pirn_fiber_start(&hub, &fibers[0], stacks[0], sizeof stacks[0], 0, switches_at_random,
                            NULL),
           -EOPNOTSUPP);
-    OK(pirn_hub_deinit(&hub));
-    CLOSE(loop);
+    close_hub();
 }
 
 static void test(uint32_t backend)

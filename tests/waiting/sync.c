@@ -4,19 +4,9 @@
 #include <pthread.h>
 
 #include <pirn/co_wait.h>
-#include <pirn/fiber.h>
 #include <pirn/sync.h>
 
-#define STACK 16384
-#define FIBERS 16
-
-DECLARE_BLOCK(block);
-static uint32_t the_backend;
-static struct pirn_loop *loop;
-static struct pirn_hub hub;
-
-static struct pirn_fiber fibers[FIBERS];
-static uint64_t stacks[FIBERS][STACK / 8];
+#include "fibers.h"
 
 /* The events, in order. */
 static char written[256];
@@ -32,25 +22,6 @@ static void note(const char *name, int result)
         CHECK(strcmp(written, text) == 0 || (printf("it is \"%s\"\n", written), 0)); \
         written[0] = 0; \
     } while (0)
-
-static void open_hub(void)
-{
-    OPEN(loop, block, the_backend);
-    OK(pirn_hub_init(loop, &hub, 63));
-    memset(fibers, 0, sizeof fibers);
-}
-
-static void close_hub(void)
-{
-    OK(pirn_hub_verify(&hub));
-    OK(pirn_hub_deinit(&hub));
-    CLOSE(loop);
-}
-
-static void start(int which, pirn_fiber_fn body, void *user)
-{
-    OK(pirn_fiber_start(&hub, &fibers[which], stacks[which], STACK, 0, body, user));
-}
 
 /* ---- every object, as something that can be waited for ---- */
 
@@ -283,7 +254,7 @@ static void all_ways_are_served_in_the_order_of_their_coming(void)
     struct pirn_timer timer;
     const char *expected = "caller 0 coroutine 0 fiber 0 main 0 ";
 
-    open_hub();
+    open_fibers(0);
     OK(pirn_waiter_init(&hub, &caller, on_wake, "caller "));
     OK(pirn_waiter_init(&hub, &owner, ignore, NULL));
     served = &owner;
@@ -304,14 +275,14 @@ static void all_ways_are_served_in_the_order_of_their_coming(void)
     EQUAL(stackless.calls, 1);
     if (subject->wait == mutex_wait)
         OK(pirn_mutex_unlock(&hub, &mutex));
-    close_hub();
+    close_fibers();
 }
 
 /* ---- coroutines ---- */
 
 static void open_for_coroutine(void)
 {
-    open_hub();
+    open_fibers(0);
     OK(pirn_waiter_init(&hub, &owner, ignore, NULL));
     served = &owner;
     subject->prepare();
@@ -323,7 +294,7 @@ static void close_for_coroutine(struct stackless *stackless)
     EQUAL(pirn_co_is_live(&stackless->co), 0);
     pirn_waiter_end(&stackless->waiter);
     pirn_waiter_end(&owner);
-    close_hub();
+    close_fibers();
 }
 
 static void coroutine_is_cancelled(void)
@@ -429,7 +400,7 @@ static void callbacks_do_not_wait(void)
     OK(pirn_task_post(loop, on_try, NULL, NULL));
     EQUAL(pirn_run(loop), PIRN_DONE);
     pirn_waiter_end(&owner);
-    close_hub();
+    close_fibers();
 }
 
 static void main_is_told_that_nobody_can_end_its_wait(void)
@@ -446,7 +417,7 @@ static void main_is_told_that_nobody_can_end_its_wait(void)
     OK(pirn_stop(loop));
     GIVES(subject->wait(SECOND), -ECANCELED);
     pirn_waiter_end(&owner);
-    close_hub();
+    close_fibers();
 }
 
 /* ---- what programs do with them ---- */
@@ -467,7 +438,7 @@ static int sings(struct pirn_hub *hub_, void *user)
 
 static void thirteen_guests_share_four_rooms(void)
 {
-    open_hub();
+    open_fibers(0);
     inside = most = sung = 0;
     OK(pirn_semaphore_init(&semaphore, 4, 4));
     for (int guest = 0; guest < 13; guest++)
@@ -476,7 +447,7 @@ static void thirteen_guests_share_four_rooms(void)
     EQUAL(most, 4);
     EQUAL(sung, 13);
     GIVES(pirn_semaphore_release(&semaphore, 1), -EOVERFLOW);
-    close_hub();
+    close_fibers();
 }
 
 static int balance;
@@ -496,14 +467,14 @@ static int decrements(struct pirn_hub *hub_, void *user)
 
 static void no_update_is_lost_with_a_lock(void)
 {
-    open_hub();
+    open_fibers(0);
     memset(&mutex, 0, sizeof mutex);
     balance = 100;
     for (int fiber = 0; fiber < 10; fiber++)
         start(fiber, decrements, NULL);
     EQUAL(pirn_run(loop), PIRN_DONE);
     EQUAL(balance, 0);
-    close_hub();
+    close_fibers();
 }
 
 static struct pirn_mutex forks[2];
@@ -522,13 +493,13 @@ static int takes_two(struct pirn_hub *hub_, void *user)
 
 static void locks_in_opposite_order_are_noticed(void)
 {
-    open_hub();
+    open_fibers(0);
     memset(forks, 0, sizeof forks);
     start(0, takes_two, &forks[0]);
     start(1, takes_two, &forks[1]);
     EQUAL(pirn_run(loop), PIRN_DONE);
     WRITTEN("-35 0 ");
-    close_hub();
+    close_fibers();
 }
 
 static int ends_with_the_lock(struct pirn_hub *hub_, void *user)
@@ -539,7 +510,7 @@ static int ends_with_the_lock(struct pirn_hub *hub_, void *user)
 
 static void lock_of_a_fiber_that_has_ended_goes_on(void)
 {
-    open_hub();
+    open_fibers(0);
     memset(&mutex, 0, sizeof mutex);
     start(0, ends_with_the_lock, NULL);
     start(1, ends_with_the_lock, NULL);
@@ -548,7 +519,7 @@ static void lock_of_a_fiber_that_has_ended_goes_on(void)
     EQUAL(fibers[1].result, -EOWNERDEAD);
     GIVES(pirn_mutex_lock(&hub, &mutex, 0), -EOWNERDEAD);
     OK(pirn_mutex_unlock(&hub, &mutex));
-    close_hub();
+    close_fibers();
 }
 
 static char buns[3];
@@ -578,7 +549,7 @@ static int eats(struct pirn_hub *hub_, void *user)
 
 static void producers_and_consumers(void)
 {
-    open_hub();
+    open_fibers(0);
     eaten = 0;
     OK(pirn_queue_init(&queue, buns, sizeof buns, 1, PIRN_QUEUE_FIFO, NULL));
     start(0, bakes, "a");
@@ -592,7 +563,7 @@ static void producers_and_consumers(void)
     EQUAL(eaten, 40);
     OK(pirn_queue_close(&queue, PIRN_QUEUE_DRAIN));
     EQUAL(pirn_run(loop), PIRN_DONE);
-    close_hub();
+    close_fibers();
 }
 
 /* ---- other threads ---- */
@@ -625,7 +596,7 @@ static int takes_jobs(struct pirn_hub *hub_, void *user)
 static void other_threads_put_and_set(void)
 {
     pthread_t thread;
-    open_hub();
+    open_fibers(0);
     memset(&event, 0, sizeof event);
     OK(pirn_queue_init(&queue, NULL, 0, 0, PIRN_QUEUE_LINKED, NULL));
     start(0, takes_jobs, NULL);
@@ -634,7 +605,7 @@ static void other_threads_put_and_set(void)
     OK(pirn_fiber_join(&fibers[0], 20 * SECOND, NULL));
     MUST(pthread_join(thread, NULL) == 0);
     EQUAL(pirn_run(loop), PIRN_DONE);
-    close_hub();
+    close_fibers();
 }
 
 static void test(uint32_t backend)

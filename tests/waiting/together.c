@@ -21,7 +21,7 @@ static int grows(struct pirn_hub *hub_, void *user)
 
 static void fibers_survive_growth(void)
 {
-    open_hub(0);
+    open_fibers(0);
     begin_waits();
     start(WAITERS, grows, NULL);
     settle(loop, 8);
@@ -39,7 +39,7 @@ static void fibers_survive_growth(void)
         settle(loop, 4);
     }
     end_waits();
-    close_hub();
+    close_fibers();
 }
 
 /* A full loop refuses a port. After growth the same fiber opens it. */
@@ -74,7 +74,7 @@ static void growth_makes_room_for_a_waiting_fiber(void)
     OK(pirn_fiber_join(&fibers[0], SECOND, NULL));
     OK(pirn_port_close(&port));
     close_all(fds, 2);
-    close_hub();
+    close_fibers();
 }
 
 /* ---- forks ---- */
@@ -106,7 +106,7 @@ static void end_of_child(void)
 /* Child and parent share the sockets, so one goes on after the other. */
 static void fibers_go_on_in_both_processes(void)
 {
-    open_hub(0);
+    open_fibers(0);
     begin_waits();
     pid_t child = fork_child();
     if (child == 0) {
@@ -116,19 +116,19 @@ static void fibers_go_on_in_both_processes(void)
             GIVES(pirn_fiber_join(&fibers[READER], SECOND, NULL), -ECHILD);
         OK(pirn_after_fork(loop));
         end_waits();
-        close_hub();
+        close_fibers();
         end_of_child();
     }
     await_child(child);
     end_waits();
-    close_hub();
+    close_fibers();
 }
 
 /* The child takes over a copy whose fibers were granted what they wait for, and did not run yet. */
 static void grants_are_copied_with_the_process(void)
 {
     int item = 7;
-    open_hub(0);
+    open_fibers(0);
     begin_waits();
     OK(pirn_queue_put(&hub, &queue, &item, 0));
     OK(pirn_semaphore_release(&tickets, 2));
@@ -146,7 +146,7 @@ static void grants_are_copied_with_the_process(void)
         OK(pirn_fiber_join(&fibers[at], 20 * SECOND, NULL));
     OK(pirn_port_close(&port));
     OK(pirn_port_close(&full_port));
-    close_hub();
+    close_fibers();
     if (child == 0)
         end_of_child();
     close_all(fds, 2);
@@ -157,7 +157,7 @@ static void grants_are_copied_with_the_process(void)
 /* Waiters for which the last turn had no room go on after growth, and in both processes. */
 static void waiters_left_over_survive_growth_and_fork(void)
 {
-    open_hub(0);
+    open_fibers(0);
     begin_chain();
     OK(pirn_waiter_wake(&chain[0], 0));
     CHECK(pirn_turn(loop, 0) > 0);
@@ -172,7 +172,7 @@ static void waiters_left_over_survive_growth_and_fork(void)
         await_child(child);
     settle(loop, 8);
     EQUAL(chain_calls, CHAIN);
-    close_hub();
+    close_fibers();
     if (child == 0)
         end_of_child();
 }
@@ -183,7 +183,7 @@ static void notifications_survive_growth_and_fork(void)
     static struct pirn_link link;
     struct pirn_link *got = NULL;
     struct pirn_event event;
-    open_hub(0);
+    open_fibers(0);
     memset(&event, 0, sizeof event);
     OK(pirn_queue_init(&queue, NULL, 0, 0, PIRN_QUEUE_LINKED, NULL));
     OK(pirn_event_set_from(&hub, &event));
@@ -197,7 +197,7 @@ static void notifications_survive_growth_and_fork(void)
     OK(pirn_event_wait(&hub, &event, 20 * SECOND));
     OK(pirn_queue_get(&hub, &queue, &got, 20 * SECOND));
     CHECK(got == &link);
-    close_hub();
+    close_fibers();
     if (child == 0)
         end_of_child();
 }
@@ -225,12 +225,12 @@ static int forks(struct pirn_hub *hub_, void *user)
 
 static void fiber_that_forks_ends_its_child(void)
 {
-    open_hub(0);
+    open_fibers(0);
     begin_waits();
     start(WAITERS, forks, NULL);
     OK(pirn_fiber_join(&fibers[WAITERS], 20 * SECOND, NULL));
     end_waits();
-    close_hub();
+    close_fibers();
 }
 
 /* ---- work ---- */
@@ -274,7 +274,7 @@ static void work_that_has_not_begun_is_cancelled_in_the_child(void)
 {
     static struct call running[3];
     pthread_t thread;
-    open_hub(0);
+    open_fibers(0);
     memset(running, 0, sizeof running);
     has_begun = 0;
     OK(pirn_workers_init(&workers, 0));
@@ -311,7 +311,7 @@ static void work_that_has_not_begun_is_cancelled_in_the_child(void)
     }
     OK(pirn_workers_close(&workers, PIRN_WORKERS_DRAIN));
     MUST(pthread_join(thread, NULL) == 0);
-    close_hub();
+    close_fibers();
 }
 
 static void test(uint32_t backend)

@@ -3,14 +3,11 @@
 
 #include <pthread.h>
 
-#include <pirn/wait.h>
+#include "hub.h"
 
 DECLARE_BLOCK(block);
 DECLARE_BLOCK(other_block);
 DECLARE_BLOCK(small_block);
-static uint32_t the_backend;
-static struct pirn_loop *loop;
-static struct pirn_hub hub;
 
 /* ---- waiters that note their calls ---- */
 
@@ -36,19 +33,6 @@ static void prepare(struct note *note)
 {
     memset(note, 0, sizeof *note);
     OK(pirn_waiter_init(&hub, &note->waiter, on_wake, note));
-}
-
-static void open_hub(void)
-{
-    OPEN(loop, block, the_backend);
-    OK(pirn_hub_init(loop, &hub, 63));
-}
-
-static void close_hub(void)
-{
-    OK(pirn_hub_verify(&hub));
-    OK(pirn_hub_deinit(&hub));
-    CLOSE(loop);
 }
 
 /* ---- the object of the header's page "Building objects" ---- */
@@ -104,7 +88,7 @@ static void bad_arguments_are_refused(void)
     struct pirn_port port;
     struct note note;
     struct pirn_due due;
-    open_hub();
+    OPEN_HUB(block);
     prepare(&note);
     memset(&port, 0, sizeof port);
     memset(&due, 0, sizeof due);
@@ -161,7 +145,7 @@ static void bad_arguments_are_refused(void)
 static void wait_ends_once(void)
 {
     struct note note;
-    open_hub();
+    OPEN_HUB(block);
     prepare(&note);
     GIVES(pirn_park_start(&note.waiter, PIRN_FOREVER), PIRN_WAITS);
     EQUAL(pirn_waiter_is_waiting(&note.waiter), 1);
@@ -209,7 +193,7 @@ static void first_come_first_served(void)
 {
     struct units units = { .count = 1 };
     struct note notes[5], late;
-    open_hub();
+    OPEN_HUB(block);
     prepare(&late);
     GIVES(acquire_start(&units, &late.waiter, PIRN_FOREVER), 0);
     for (int at = 0; at < 5; at++) {
@@ -235,7 +219,7 @@ static void grant_and_cancel_in_one_turn(void)
 {
     struct units units = { .count = 0 };
     struct note first, second;
-    open_hub();
+    OPEN_HUB(block);
     prepare(&first);
     prepare(&second);
     GIVES(acquire_start(&units, &first.waiter, PIRN_FOREVER), PIRN_WAITS);
@@ -264,7 +248,7 @@ static void the_head_that_leaves(void)
 {
     struct units units = { .count = 0 };
     struct note head, next;
-    open_hub();
+    OPEN_HUB(block);
     for (int way = 0; way < 3; way++) {
         prepare(&head);
         prepare(&next);
@@ -296,7 +280,7 @@ static void objects_of_another_loop(void)
     struct pirn_port port;
     struct note note, stranger;
     int fds[2];
-    open_hub();
+    OPEN_HUB(block);
     OPEN(other, other_block, the_backend);
     OK(pirn_hub_init(other, &other_hub, 63));
     MUST(pipe(fds) == 0);
@@ -321,7 +305,7 @@ static void time_limits_end_in_order(void)
     enum { MANY = 500 };
     static struct note notes[MANY];
     uint64_t limits[MANY];
-    open_hub();
+    OPEN_HUB(block);
     uint64_t begun = pirn_now(loop);
     for (int at = 0; at < MANY; at++) {
         prepare(&notes[at]);
@@ -360,7 +344,7 @@ static void data_wins_over_the_clock(void)
     struct pirn_port port;
     struct note note;
     int fds[2];
-    open_hub();
+    OPEN_HUB(block);
     MUST(pipe(fds) == 0);
     OK(pirn_port_open(&hub, &port, fds[0], 0));
     prepare(&note);
@@ -391,7 +375,7 @@ static void second_waiter_on_one_fd(void)
     struct note readers[3], writer;
     int fds[2];
     char byte;
-    open_hub();
+    OPEN_HUB(block);
     MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
     OK(pirn_port_open(&hub, &port, fds[0], 0));
     if (the_backend != PIRN_BACKEND_HOST)
@@ -435,7 +419,7 @@ static void close_while_somebody_waits(void)
     struct pirn_port port;
     struct note waiting;
     int fds[2];
-    open_hub();
+    OPEN_HUB(block);
     MUST(pipe(fds) == 0);
     OK(pirn_port_open(&hub, &port, fds[0], 0));
     GIVES(pirn_hub_deinit(&hub), -EBUSY);
@@ -456,7 +440,7 @@ static void fd_number_reused_under_a_port(void)
     struct pirn_port port;
     struct note waiting, again;
     int fds[2], fd;
-    open_hub();
+    OPEN_HUB(block);
     MUST(pipe(fds) == 0);
     OK(pirn_port_open(&hub, &port, fds[0], 0));
     prepare(&waiting);
@@ -497,7 +481,7 @@ static void close_by_another_who_was_woken(void)
     struct closer closer;
     struct note other;
     int fds[2];
-    open_hub();
+    OPEN_HUB(block);
     MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
     OK(pirn_port_open(&hub, &port, fds[0], 0));
     memset(&closer, 0, sizeof closer);
@@ -553,7 +537,7 @@ static void on_wake_another(struct pirn_hub *hub_, struct pirn_waiter *waiter, i
 static void woken_waiters_are_called_in_this_turn_or_the_next(void)
 {
     struct note waking;
-    open_hub();
+    OPEN_HUB(block);
     prepare(&sleeping);
     GIVES(pirn_park_start(&sleeping.waiter, PIRN_FOREVER), PIRN_WAITS);
     OK(pirn_task_post(loop, wake_the_sleeper, &sleeping, NULL));
@@ -581,7 +565,7 @@ static void two_that_play_ping_pong_starve_nobody(void)
     struct seen seen = { 0 };
     struct pirn_io io;
     int fds[2];
-    open_hub();
+    OPEN_HUB(block);
     MUST(pipe(fds) == 0);
     for (int at = 0; at < 2; at++) {
         memset(&notes[at], 0, sizeof notes[at]);
@@ -662,7 +646,7 @@ static void on_signal(int signo)
 static void other_threads_cannot_be_refused(void)
 {
     pthread_t thread;
-    open_hub();
+    OPEN_HUB(block);
     memset(fars, 0, sizeof fars);
     prepare(&far_note);
     GIVES(pirn_park_start(&far_note.waiter, 10 * SECOND), PIRN_WAITS);
@@ -690,19 +674,12 @@ static void other_threads_cannot_be_refused(void)
 
 static void events_are_taken_as_data(void)
 {
-    struct pirn_config config;
     struct pirn_due due[8];
     struct pirn_port port;
     struct note reader, sleeper, woken;
     struct seen seen = { 0 };
     int fds[2], own = 0, handled = 0;
-    memset(&config, 0, sizeof config);
-    config.size = sizeof config;
-    config.backend = the_backend;
-    config.flags = PIRN_TAKE;
-    config.host = the_backend == PIRN_BACKEND_HOST ? new_host() : NULL;
-    MUST(pirn_init(&loop, block, sizeof block, &config) == 0);
-    OK(pirn_hub_init(loop, &hub, 63));
+    open_hub_in(block, sizeof block, PIRN_TAKE);
     MUST(pipe(fds) == 0);
     OK(pirn_port_open(&hub, &port, fds[0], 0));
     prepare(&reader);
@@ -762,7 +739,7 @@ static void waits_survive_growth_and_fork(void)
     struct pirn_port port;
     struct note reader, sleeper;
     int fds[2];
-    open_hub();
+    OPEN_HUB(block);
     MUST(pipe(fds) == 0);
     OK(pirn_port_open(&hub, &port, fds[0], 0));
     prepare(&reader);
@@ -798,7 +775,7 @@ static void waits_survive_growth_and_fork(void)
 static void damage_is_found(void)
 {
     struct note notes[3];
-    open_hub();
+    OPEN_HUB(block);
     for (int at = 0; at < 3; at++) {
         prepare(&notes[at]);
         GIVES(pirn_park_start(&notes[at].waiter, SECOND), PIRN_WAITS);

@@ -3,23 +3,16 @@
 
 #include <pthread.h>
 
-#include <pirn/fiber.h>
 #include <pirn/work.h>
 
-#define STACK 16384
+#include "fibers.h"
+
 #define THREADS 4
 #define MANY 200
 
-DECLARE_BLOCK(block);
-static uint32_t the_backend;
-static struct pirn_loop *loop;
-static struct pirn_hub hub;
 static struct pirn_workers workers;
 static pthread_t threads[THREADS];
 static int thread_count;
-
-static struct pirn_fiber fibers[4];
-static uint64_t stacks[4][STACK / 8];
 
 static void *works(void *user)
 {
@@ -29,10 +22,8 @@ static void *works(void *user)
 
 static void open_workers(int count, uint32_t most_waiting)
 {
-    OPEN(loop, block, the_backend);
-    OK(pirn_hub_init(loop, &hub, 63));
+    open_fibers(0);
     OK(pirn_workers_init(&workers, most_waiting));
-    memset(fibers, 0, sizeof fibers);
     for (thread_count = 0; thread_count < count; thread_count++)
         MUST(pthread_create(&threads[thread_count], NULL, works, NULL) == 0);
 }
@@ -48,9 +39,7 @@ static void close_workers(uint32_t how)
     OK(pirn_workers_close(&workers, how));
     join_threads();
     EQUAL(pirn_run(loop), PIRN_DONE);
-    OK(pirn_hub_verify(&hub));
-    OK(pirn_hub_deinit(&hub));
-    CLOSE(loop);
+    close_fibers();
 }
 
 /* ---- functions of work, and functions called at its end ---- */
