@@ -93,17 +93,18 @@ static void all_is_well(struct pirn_loop *loop)
     OK(pirn_verify(loop));
 }
 
-/* T2: there were no n such calls. 3: seccomp cannot do it here. */
-static int injected(void)
+/* A case of refuse_each. */
+static int injected(const void *unused)
 {
     struct pirn_loop *loop = NULL;
+    (void)unused;
     failure_count = 0;
     alarm(20);
     memset(watched, 0, sizeof watched);
     for (int at = 0; at < WATCHERS; at++)
         MUST(pipe2(watched[at].fds, O_NONBLOCK | O_CLOEXEC) == 0);
     if (!begin_supervision())
-        return 3;
+        return NO_SUPERVISION;
     int before = open_fd_count();
     atomic_store(&armed, 1);
     int result = open_loop(&loop, block, sizeof block, the_backend, 0, 0, 0);
@@ -118,7 +119,9 @@ static int injected(void)
     all_is_well(loop);
     OK(pirn_deinit(loop));
     EQUAL(open_fd_count(), before);
-    return failure_count != 0 ? 1 : atomic_load(&counted) < plan_nth ? 2 : 0;
+    if (failure_count != 0)
+        return IT_FAILED;
+    return atomic_load(&counted) < plan_nth ? NO_SUCH_CALL : IT_HELD;
 }
 
 static void test(uint32_t backend)
@@ -133,26 +136,7 @@ static void test(uint32_t backend)
         return;
     for (size_t at = 0; at < sizeof numbers / sizeof *numbers; at++)
         for (size_t of = 0; of < sizeof errors / sizeof *errors; of++)
-            for (plan_nth = 1;; plan_nth++) {
-                int status = 0;
-                plan_number = numbers[at];
-                plan_error = errors[of];
-                fflush(stdout);
-                pid_t child = fork();
-                MUST(child >= 0);
-                if (child == 0) {
-                    int ended = injected();
-                    if (ended == 1)
-                        printf("... system call %d, the %d. time: %s\n", plan_number, plan_nth,
-                               strerror(plan_error));
-                    fflush(stdout);
-                    _exit(ended);
-                }
-                MUST(waitpid(child, &status, 0) == child);
-                CHECK(WIFEXITED(status) && WEXITSTATUS(status) != 1);
-                if (!WIFEXITED(status) || WEXITSTATUS(status) >= 2)
-                    break;
-            }
+            refuse_each(numbers[at], errors[of], injected, NULL);
 }
 
 int main(int argc, char **argv)

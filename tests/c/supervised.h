@@ -41,7 +41,7 @@ static void *supervise(void *user)
     return NULL;
 }
 
-/* Whether this kernel, or this container, can do it. */
+/* Returns 1, or 0 if the kernel or the container does not allow it. */
 static int begin_supervision(void)
 {
     static pthread_t thread;
@@ -60,6 +60,37 @@ static int begin_supervision(void)
         return 0;
     atomic_store(&listener, (int)fd);
     return 1;
+}
+
+/* What a case returns, the exit status of its process. */
+enum { IT_HELD, IT_FAILED, NO_SUCH_CALL, NO_SUPERVISION };
+
+/*
+ * Runs a case again and again, with the first call of this number refused, with the second, and so
+ * on, until there are no more. Returns how many were refused, or -1 without supervision.
+ */
+static int refuse_each(int number, int error, int (*run)(const void *), const void *argument)
+{
+    plan_number = number;
+    plan_error = error;
+    for (plan_nth = 1;; plan_nth++) {
+        int status = 0;
+        fflush(stdout);
+        pid_t child = fork();
+        MUST(child >= 0);
+        if (child == 0) {
+            int ended = run(argument);
+            if (ended == IT_FAILED)
+                printf("... system call %d, the %d. time: %s\n", plan_number, plan_nth,
+                       strerror(plan_error));
+            fflush(stdout);
+            _exit(ended);
+        }
+        MUST(waitpid(child, &status, 0) == child);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) != IT_FAILED);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) >= NO_SUCH_CALL)
+            return WEXITSTATUS(status) == NO_SUPERVISION ? -1 : plan_nth - 1;
+    }
 }
 
 #endif

@@ -13,6 +13,8 @@
 #include <pirn/fiber.h>
 #include <pirn/sync.h>
 
+#include "hub.h"
+
 #define STACK 16384
 #define CLIENTS 3
 /* No wait of the script takes that long. */
@@ -24,9 +26,6 @@
 #define TASKS_NEEDED (2 * CLIENTS + 1)
 
 static PIRN_STORAGE(block, 64, 16, 16);
-static uint32_t the_backend;
-static struct pirn_loop *loop;
-static struct pirn_hub hub;
 
 /* ---- one case, and what became of it ---- */
 
@@ -56,11 +55,9 @@ static struct pirn_event begin;
 static struct sockaddr_in address;
 static int listening;
 
-static int open_port(struct pirn_port *port, int fd)
+static int open_noted(struct pirn_port *port, int fd)
 {
-    if (the_backend == PIRN_BACKEND_HOST)
-        MUST(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
-    return noted(pirn_port_open(&hub, port, fd, 0));
+    return noted(try_open_port(port, fd));
 }
 
 /* Sends back what comes, and leaves a record. */
@@ -68,7 +65,7 @@ static int serve(struct pirn_hub *hub_, void *argument)
 {
     struct pirn_port port;
     char bytes[64];
-    int fd = *(int *)argument, rc = open_port(&port, fd);
+    int fd = *(int *)argument, rc = open_noted(&port, fd);
     if (rc == 0) {
         while ((rc = (int)pirn_port_read(&port, bytes, sizeof bytes, LIMIT)) > 0)
             if ((rc = noted(pirn_port_write_all(&port, bytes, (size_t)rc, LIMIT))) < 0)
@@ -85,7 +82,7 @@ static int serve(struct pirn_hub *hub_, void *argument)
 static int accepts(struct pirn_hub *hub_, void *user)
 {
     struct pirn_port port;
-    int rc = open_port(&port, listening);
+    int rc = open_noted(&port, listening);
     (void)user;
     if (rc == 0) {
         for (int errors = 0; errors < 5;) {
@@ -151,7 +148,7 @@ static int asks(struct pirn_hub *hub_, void *user)
     OK(pirn_scope_enter(hub_, &scope, LIMIT, 0));
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (noted(fd < 0 ? -errno : 0) == 0) {
-        if (open_port(&port, fd) == 0) {
+        if (open_noted(&port, fd) == 0) {
             /* All have their port before the first of them goes on. */
             OK(pirn_event_wait(hub_, &begin, LIMIT));
             outcome.served += noted(echoes(&port)) == 0;
@@ -319,7 +316,7 @@ static void slots_are_refused_one_after_the_other(void)
     }
 }
 
-/* Who may wait for a fiber or for room is served, and who may not is refused. */
+/* A waiter that may wait for a fiber or for room gets it, and another one an error. */
 static void fibers_and_room_are_waited_for_or_refused(void)
 {
     for (uint32_t count = 1; count <= CLIENTS; count++)
@@ -408,17 +405,18 @@ static const struct fault faults[] = {
     { SYS_pselect6, ENOMEM, 0 },
 };
 
-/* In a process of its own. 2: there were no n such calls. 3: seccomp cannot do it here. */
-static int fault_is_contained(const struct fault *fault)
+/* A case of refuse_each. */
+static int fault_is_contained(const void *argument)
 {
+    const struct fault *fault = argument;
     failure_count = 0;
     alarm(30);
     if (!begin_supervision())
-        return 3;
+        return NO_SUPERVISION;
     run_script(ample);
     if (atomic_load(&counted) < plan_nth)
-        return 2;
-    /* Without a port for the listening socket nobody is served. */
+        return NO_SUCH_CALL;
+    /* Without a port for the listening socket no client is accepted. */
     int can_lose_all = fault->number == SYS_fcntl || fault->number == SYS_epoll_ctl;
     if (outcome.is_deaf)
         CHECK(can_lose_all && outcome.served == 0);
@@ -426,7 +424,7 @@ static int fault_is_contained(const struct fault *fault)
         CHECK(outcome.served >= CLIENTS - fault->most_lost);
     if (fault->most_lost == 0 && fault->error != EMFILE)
         EQUAL(outcome.refused, 0);
-    return failure_count != 0;
+    return failure_count != 0 ? IT_FAILED : IT_HELD;
 }
 
 static void refused_system_calls_cost_one_client_at_most(void)
@@ -438,31 +436,12 @@ static void refused_system_calls_cost_one_client_at_most(void)
         int is_of_host = fault->number == SYS_fcntl || fault->number == SYS_ppoll;
         if (fault->number < 0 || (the_backend == PIRN_BACKEND_HOST && is_of_host))
             continue;
-        int status = 0;
-        for (plan_nth = 1;; plan_nth++) {
-            plan_number = fault->number;
-            plan_error = fault->error;
-            fflush(stdout);
-            pid_t child = fork();
-            MUST(child >= 0);
-            if (child == 0) {
-                int ended = fault_is_contained(fault);
-                if (ended == 1)
-                    printf("... system call %d, the %d. time: %s\n", plan_number, plan_nth,
-                           strerror(plan_error));
-                fflush(stdout);
-                _exit(ended);
-            }
-            MUST(waitpid(child, &status, 0) == child);
-            CHECK(WIFEXITED(status) && WEXITSTATUS(status) != 1);
-            if (!WIFEXITED(status) || WEXITSTATUS(status) >= 2)
-                break;
-            refused++;
-        }
-        if (WEXITSTATUS(status) == 3) {
+        int count = refuse_each(fault->number, fault->error, fault_is_contained, fault);
+        if (count < 0) {
             printf("%s: skipped: no supervision of system calls here\n", context);
             return;
         }
+        refused += count;
     }
     printf("%s: %d system calls were refused\n", context, refused);
     CHECK(refused > 4 * CLIENTS);
