@@ -63,6 +63,36 @@ async def play(script: Script, own: int, world, trace: list) -> None:
         trace.append((world.now(), own, operation, outcome))
 
 
+class World:
+    """The objects of a script: `lock`, `semaphore`, `condition` and `event`; `put` and `get` of a
+    queue; and `sleep`."""
+
+    refusals = (ValueError,)
+
+    async def act(self, operation, item):
+        if operation == "lock":
+            async with self.lock:
+                await self.sleep(BEAT)
+        elif operation == "acquire":
+            await self.semaphore.acquire()
+        elif operation == "release":
+            self.semaphore.release()
+        elif operation == "put":
+            await self.put(item)
+        elif operation == "get":
+            return await self.get()
+        elif operation == "wait":
+            async with self.condition:
+                await self.condition.wait()
+        elif operation == "notify":
+            async with self.condition:
+                self.condition.notify(2)
+        elif operation == "await":
+            await self.event.wait()
+        else:
+            getattr(self.event, operation)()
+
+
 # ---- asyncio, and pirn's objects in its place ----
 
 
@@ -86,15 +116,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return round(self._virtual.passed, 3)
 
 
-class Asyncio:
-    refusals = (ValueError,)
-
+class Asyncio(World):
     def __init__(self, script: Script, of):
-        self.of = of
         self.lock, self.event, self.condition = of.Lock(), of.Event(), of.Condition()
         self.semaphore = of.BoundedSemaphore(script.units)
-        self.queue = getattr(of, script.queue)(script.capacity)
-        self.begun = asyncio.get_running_loop().time()
+        queue = getattr(of, script.queue)(script.capacity)
+        self.put, self.get, self.sleep = queue.put, queue.get, asyncio.sleep
 
     def now(self):
         return asyncio.get_running_loop().time()
@@ -110,29 +137,6 @@ class Asyncio:
                 yield scope.expired
         except TimeoutError:
             pass
-
-    async def act(self, operation, item):
-        if operation == "lock":
-            async with self.lock:
-                await asyncio.sleep(BEAT)
-        elif operation == "acquire":
-            await self.semaphore.acquire()
-        elif operation == "release":
-            self.semaphore.release()
-        elif operation == "put":
-            await self.queue.put(item)
-        elif operation == "get":
-            return await self.queue.get()
-        elif operation == "wait":
-            async with self.condition:
-                await self.condition.wait()
-        elif operation == "notify":
-            async with self.condition:
-                self.condition.notify(2)
-        elif operation == "await":
-            await self.event.wait()
-        else:
-            getattr(self.event, operation)()
 
     @classmethod
     def trace(cls, script: Script, of=asyncio) -> list:
@@ -156,10 +160,9 @@ class Asyncio:
 # ---- trio ----
 
 
-class Trio:
+class Trio(World):
     # It has no queue of another order, and no event that can be cleared.
     queues, operations = QUEUES[:1], OPERATIONS[:-1]
-    refusals = (ValueError,)
 
     def __init__(self, script: Script):
         import trio
@@ -167,7 +170,8 @@ class Trio:
         self.trio = trio
         self.lock, self.event, self.condition = trio.Lock(), trio.Event(), trio.Condition()
         self.semaphore = trio.Semaphore(script.units, max_value=script.units)
-        self.sender, self.receiver = trio.open_memory_channel(script.capacity)
+        sender, receiver = trio.open_memory_channel(script.capacity)
+        self.put, self.get, self.sleep = sender.send, receiver.receive, trio.sleep
 
     def now(self):
         return round(self.trio.current_time(), 3)
@@ -182,29 +186,6 @@ class Trio:
             scope.deadline = self.trio.current_time() + seconds
         with scope:
             yield lambda: scope.cancelled_caught
-
-    async def act(self, operation, item):
-        if operation == "lock":
-            async with self.lock:
-                await self.trio.sleep(BEAT)
-        elif operation == "acquire":
-            await self.semaphore.acquire()
-        elif operation == "release":
-            self.semaphore.release()
-        elif operation == "put":
-            await self.sender.send(item)
-        elif operation == "get":
-            return await self.receiver.receive()
-        elif operation == "wait":
-            async with self.condition:
-                await self.condition.wait()
-        elif operation == "notify":
-            async with self.condition:
-                self.condition.notify(2)
-        elif operation == "await":
-            await self.event.wait()
-        else:
-            self.event.set()
 
     @classmethod
     def trace(cls, script: Script) -> list:
