@@ -176,7 +176,7 @@ impl pirn_group {
             return 0;
         };
         let hub = member(first).hub();
-        if !waiter.hub().is_some_and(|own| core::ptr::eq(own, hub)) {
+        if !waiter.is_of(hub) {
             return -EINVAL;
         }
         let is_member = pirn_fiber::running(hub).is_some_and(|fiber| {

@@ -169,7 +169,7 @@ mod loom_tests {
         }
     }
 
-    /// What the loop does when it is told.
+    /// Moves the arrivals to the items, as the loop does after a notification.
     fn take_over(shared: &Shared) {
         let remote = (&raw const shared.0.arrivals.remote).cast_mut();
         // SAFETY: the part of a queue.

@@ -106,6 +106,12 @@ impl pirn_waiter {
         self.flag(DEFERRED, true);
     }
 
+    /// True if the waiter belongs to this hub.
+    #[inline]
+    pub fn is_of(&self, hub: &pirn_hub) -> bool {
+        self.hub.get() == Some(NonNull::from(hub))
+    }
+
     /// The result of a wait that is over and was not taken yet.
     #[inline]
     pub fn over(&self) -> Option<c_int> {
@@ -244,12 +250,6 @@ impl pirn_waiter {
     #[inline]
     pub(crate) fn links_address(&self) -> NonNull<pirn_links> {
         NonNull::from(self).cast()
-    }
-
-    /// True if the waiter belongs to this hub.
-    #[inline]
-    pub(crate) fn is_of(&self, hub: &pirn_hub) -> bool {
-        self.hub.get() == Some(NonNull::from(hub))
     }
 
     /// True if a time limit ends the wait only after the kernel was asked once more.

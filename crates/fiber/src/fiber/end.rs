@@ -58,10 +58,7 @@ impl pirn_fiber {
             BROKEN => return -EUCLEAN,
             _ => {}
         }
-        if !waiter
-            .hub()
-            .is_some_and(|hub| core::ptr::eq(hub, self.hub()))
-        {
+        if !waiter.is_of(self.hub()) {
             return -EINVAL;
         }
         // Fibers that join one another in a ring would never end.

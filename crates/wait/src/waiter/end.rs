@@ -103,7 +103,7 @@ impl pirn_waiter {
                 // SAFETY: called as documented there; the waiter has left the object's list.
                 unsafe { leave(NonNull::from(self).as_ptr()) };
             }
-        } else if self.over().is_some() {
+        } else if self.is_over() {
             let was_granted = self.has(GRANTED);
             self.unlink();
             hub.uncount_wait();
