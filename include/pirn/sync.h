@@ -167,8 +167,9 @@ int pirn_event_is_set(const struct pirn_event *event);
 struct pirn_mutex {
   struct pirn_held held_;
   struct pirn_waiters waiters_;
-  uint32_t depth_;
-  uint32_t options_;
+  uint16_t depth_;
+  uint16_t options_;
+  int next_result_;
 };
 
 /**

@@ -10,10 +10,11 @@ use core::ptr::NonNull;
 
 use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant};
 use pirn_wait::{
-    EAGAIN, EDEADLK, EINVAL, EPERM, PIRN_WAITS, pirn_wait_kind, pirn_waiter, pirn_waiters,
+    EAGAIN, EDEADLK, EINVAL, EPERM, PIRN_WAIT_FIRM, PIRN_WAITS, pirn_wait_kind, pirn_waiter,
+    pirn_waiters,
 };
 
-use crate::mutex::pirn_mutex;
+use crate::mutex::{PIRN_FOR_MUTEX, pirn_mutex};
 
 /// What a waiter waits for: a notification.
 pub const PIRN_FOR_CONDITION: u32 = 19u32;
@@ -34,18 +35,22 @@ static CONDITION: pirn_wait_kind = pirn_wait_kind {
     ..pirn_wait_kind::plain(PIRN_FOR_CONDITION)
 };
 
-// The parts of a waiter's `extra` until it runs: how often it had locked the mutex, the result of
-// its wait without the sign, and whether a notification was for this waiter alone.
-const DEPTH: usize = 0xffff;
+/// The second part of a wait with a mutex: the waiter locks it again.
+static TAKEN_BACK: pirn_wait_kind = pirn_wait_kind {
+    number: PIRN_FOR_MUTEX,
+    flags: PIRN_WAIT_FIRM,
+    quit: None,
+    leave: Some(on_leave_taken_back),
+    take: Some(on_take_back),
+    undo: Some(on_undo_taken_back),
+};
+
+// The parts of a waiter's `extra` until it runs: in the first 16 bits, how often it had locked the
+// mutex; the result of its wait without the sign; and whether a notification was for this waiter
+// alone.
 const RESULT: u32 = 16;
 const MOST_RESULT: usize = 0xfff;
 const IS_MEANT: usize = 1 << 28;
-
-/// How often a waiter had locked the mutex, and the result of its wait.
-pub(crate) fn unpack(extra: usize) -> (u32, c_int) {
-    let result = extra >> RESULT & MOST_RESULT;
-    ((extra & DEPTH) as u32, -(result as c_int))
-}
 
 /// True if the notification of a waiter was for a number of them, and not for all.
 #[cfg(feature = "safe")]
@@ -117,9 +122,12 @@ pub unsafe extern "C" fn pirn_condition_wait_start(
     };
     if begun == PIRN_WAITS {
         this.mutex.set(NonNull::new(mutex));
-        let depth = lock.map_or(0, pirn_mutex::pass_on);
+        let depth = lock.map_or(0, pirn_mutex::depth);
         // SAFETY: not NULL, hence initialised as documented.
-        unsafe { &*waiter }.extra().set(depth as usize);
+        unsafe { &*waiter }.extra().set(usize::from(depth));
+        if let Some(lock) = lock {
+            lock.pass_on();
+        }
     }
     begun
 }
@@ -139,7 +147,7 @@ impl pirn_condition {
             };
             first.extra().set(first.extra().get() | meant);
             match self.mutex() {
-                Some(mutex) => mutex.take_back(first),
+                Some(mutex) => mutex.take_back(first, &TAKEN_BACK),
                 // SAFETY: it is in the list, so it waits.
                 None => unsafe { pirn_waiter_grant(first, 0) },
             }
@@ -193,7 +201,7 @@ unsafe extern "C" fn on_quit(waiter: *mut pirn_waiter, result: c_int) -> c_int {
     };
     let result = (result.unsigned_abs() as usize).min(MOST_RESULT);
     waiter.extra().set(waiter.extra().get() | result << RESULT);
-    mutex.take_back(waiter);
+    mutex.take_back(waiter, &TAKEN_BACK);
     1
 }
 
@@ -204,19 +212,29 @@ unsafe extern "C" fn on_undo(waiter: *mut pirn_waiter, _result: c_int) {
     condition_of(waiter).pass_on(waiter);
 }
 
+/// Called when a waiter that owns the mutex again is about to run. Returns the result of its wait.
+unsafe extern "C" fn on_take_back(waiter: *mut pirn_waiter, result: c_int) -> c_int {
+    // SAFETY: called with a live waiter.
+    let extra = unsafe { &*waiter }.extra().get();
+    if result < 0 {
+        result
+    } else {
+        -((extra >> RESULT & MOST_RESULT) as c_int)
+    }
+}
+
 /// Called when a waiter that was notified is dropped before it owns the mutex again.
-pub(crate) unsafe extern "C" fn on_leave_taken_back(waiter: *mut pirn_waiter) {
+unsafe extern "C" fn on_leave_taken_back(waiter: *mut pirn_waiter) {
     // SAFETY: called with a live waiter.
     let waiter = unsafe { &*waiter };
     condition_of(waiter).pass_on(waiter);
 }
 
 /// Called when a waiter that owns the mutex again is dropped before it ran.
-pub(crate) unsafe extern "C" fn on_undo_taken_back(waiter: *mut pirn_waiter, result: c_int) {
+unsafe extern "C" fn on_undo_taken_back(waiter: *mut pirn_waiter, result: c_int) {
     // SAFETY: called with a live waiter.
-    let waiter = unsafe { &*waiter };
-    // SAFETY: the mutex that it waited for, which outlives its waiters as documented.
-    let mutex = unsafe { &*waiter.object().cast::<pirn_mutex>() };
-    condition_of(waiter).pass_on(waiter);
-    mutex.take_from(waiter, result);
+    let own = unsafe { &*waiter };
+    condition_of(own).pass_on(own);
+    // SAFETY: passed on.
+    unsafe { crate::mutex::on_undo(waiter, result) };
 }

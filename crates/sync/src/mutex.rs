@@ -8,10 +8,12 @@ use core::cell::Cell;
 use core::ffi::c_int;
 
 use pirn_abi::PIRN_FOREVER;
-use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant};
+use pirn_wait::functions::{
+    pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant, pirn_waiter_move,
+};
 use pirn_wait::{
-    EDEADLK, EINVAL, EOVERFLOW, EOWNERDEAD, EPERM, PIRN_WAIT_FIRM, pirn_held, pirn_wait_kind,
-    pirn_waiter, pirn_waiters,
+    EDEADLK, EINVAL, EOVERFLOW, EOWNERDEAD, EPERM, pirn_held, pirn_wait_kind, pirn_waiter,
+    pirn_waiters,
 };
 
 /// What a waiter waits for: a mutex.
@@ -19,12 +21,6 @@ pub const PIRN_FOR_MUTEX: u32 = 17u32;
 
 /// Option of `pirn_mutex_init`: the owner can lock the mutex again, and must unlock it as often.
 pub const PIRN_MUTEX_RECURSIVE: u32 = 1u32 << 0;
-
-/// In `options`: the last owner has ended without unlocking the mutex.
-const IS_ORPHAN: u32 = 0x8000_0000;
-
-/// How often an owner can lock a mutex: as often as a condition can restore.
-pub(crate) const MOST_DEPTH: u32 = 0xffff;
 
 /// A lock. All zero is a mutex that is not locked and not recursive. The memory is yours, and must
 /// stay where it is while the mutex is locked.
@@ -38,22 +34,17 @@ pub struct pirn_mutex {
     held: pirn_held,
     waiters: pirn_waiters,
     // How often its owner has locked it.
-    depth: Cell<u32>,
-    options: Cell<u32>,
+    depth: Cell<u16>,
+    options: u16,
+    // What the wait of the next owner returns: -EOWNERDEAD if the last one has ended without
+    // unlocking the mutex, or 0.
+    next_result: Cell<c_int>,
 }
 
 static MUTEX: pirn_wait_kind = pirn_wait_kind {
     // No `leave`: while anybody waits the mutex is locked, so nothing is due to those behind.
     undo: Some(on_undo),
     ..pirn_wait_kind::plain(PIRN_FOR_MUTEX)
-};
-
-/// For waiters of a condition, which lock the mutex again.
-static TAKEN_BACK: pirn_wait_kind = pirn_wait_kind {
-    flags: PIRN_WAIT_FIRM,
-    leave: Some(crate::condition::on_leave_taken_back),
-    undo: Some(crate::condition::on_undo_taken_back),
-    ..MUTEX
 };
 
 /// Prepare a mutex. It must not be locked.
@@ -67,7 +58,7 @@ pub unsafe extern "C" fn pirn_mutex_init(mutex: *mut pirn_mutex, options: u32) -
         return -EINVAL;
     }
     let fresh = pirn_mutex {
-        options: Cell::new(options),
+        options: options as u16,
         ..pirn_mutex::default()
     };
     // SAFETY: not NULL, hence writable as documented.
@@ -125,6 +116,8 @@ pub unsafe extern "C" fn pirn_mutex_lock_start(
     if timeout_ns == PIRN_FOREVER && this.is_locked_behind(locker) {
         return -EDEADLK;
     }
+    // How often it will have locked the mutex.
+    locker.extra().set(1);
     // SAFETY: passed on; the list is part of the mutex, which outlives its waiters as documented.
     unsafe {
         pirn_waiter_begin(
@@ -173,82 +166,60 @@ impl pirn_mutex {
     }
 
     /// Gives the mutex, which has no owner, to a waiter. Returns the result of the waiter's wait.
-    fn give_to(&self, waiter: &pirn_waiter, depth: u32) -> c_int {
+    fn give_to(&self, waiter: &pirn_waiter, depth: u16) -> c_int {
         self.held.attach(waiter, Some(on_abandon));
         self.depth.set(depth);
-        let options = self.options.get();
-        self.options.set(options & !IS_ORPHAN);
-        if options & IS_ORPHAN != 0 {
-            -EOWNERDEAD
-        } else {
-            0
-        }
+        self.next_result.take()
     }
 
     fn lock_again(&self) -> c_int {
-        if self.options.get() & PIRN_MUTEX_RECURSIVE == 0 {
+        if u32::from(self.options) & PIRN_MUTEX_RECURSIVE == 0 {
             return -EDEADLK;
         }
-        if self.depth.get() >= MOST_DEPTH {
+        let Some(depth) = self.depth.get().checked_add(1) else {
             return -EOVERFLOW;
-        }
-        self.depth.set(self.depth.get() + 1);
+        };
+        self.depth.set(depth);
         0
     }
 
-    /// Unlocks the mutex completely, and returns how often it was locked.
-    pub(crate) fn pass_on(&self) -> u32 {
-        let depth = self.depth.take();
-        self.held.detach();
-        self.serve();
-        depth
+    /// How often its owner has locked it.
+    pub(crate) fn depth(&self) -> u16 {
+        self.depth.get()
     }
 
-    /// Gives the mutex to the waiter that has waited longest, if it has no owner.
+    /// Unlocks the mutex, however often it was locked.
+    pub(crate) fn pass_on(&self) {
+        self.held.detach();
+        self.serve();
+    }
+
+    /// Gives the mutex, which has no owner, to the waiter that has waited longest.
     fn serve(&self) {
-        if self.held.owner().is_some() {
-            return;
-        }
         let Some(first) = self.waiters.first() else {
             return;
         };
-        let is_taken_back = first
-            .kind()
-            .is_some_and(|kind| kind.flags & PIRN_WAIT_FIRM != 0);
-        let (depth, result) = if is_taken_back {
-            crate::condition::unpack(first.extra().get())
-        } else {
-            (1, 0)
-        };
-        let dead = self.give_to(first, depth);
-        let result = if dead != 0 { dead } else { result };
+        let result = self.give_to(first, first.extra().get() as u16);
         // SAFETY: it is in the list, so it waits.
         unsafe { pirn_waiter_grant(first, result) };
     }
 
-    /// Moves a waiter of a condition to the waiters of the mutex, to lock it again.
-    pub(crate) fn take_back(&self, waiter: &pirn_waiter) {
+    /// Moves a waiter of a condition to the waiters of the mutex, to lock it as often as the first
+    /// 16 bits of its `extra` say.
+    pub(crate) fn take_back(&self, waiter: &pirn_waiter, kind: &'static pirn_wait_kind) {
+        let own = (&raw const *self).cast_mut().cast();
         // SAFETY: it waits for a condition; the mutex outlives its waiters as documented.
-        unsafe {
-            pirn_wait::functions::pirn_waiter_move(
-                waiter,
-                &raw const self.waiters,
-                &raw const TAKEN_BACK,
-                (&raw const *self).cast_mut().cast(),
-            );
-        };
-        self.serve();
+        unsafe { pirn_waiter_move(waiter, &raw const self.waiters, kind, own) };
+        if self.held.owner().is_none() {
+            self.serve();
+        }
     }
 
-    /// Takes the mutex from a waiter that was dropped before it ran, and gives it to the next one.
-    pub(crate) fn take_from(&self, waiter: &pirn_waiter, result: c_int) {
-        if !self.is_owned_by(waiter) {
-            return;
-        }
-        if result == -EOWNERDEAD {
-            self.options.set(self.options.get() | IS_ORPHAN);
-        }
-        self.pass_on();
+    /// The mutex that a waiter waits for.
+    pub(crate) fn of(waiter: &pirn_waiter) -> &pirn_mutex {
+        // SAFETY: what a waiter of this kind waits for is a mutex, which outlives its waiters as
+        // documented.
+        unsafe { &*waiter.object().cast::<pirn_mutex>() }
     }
 
     /// True if the owner waits without a limit for a mutex that `waiter` owns, directly or through
@@ -262,14 +233,13 @@ impl pirn_mutex {
             if core::ptr::eq(owner, waiter) {
                 return true;
             }
-            let waits_for_mutex = owner
-                .kind()
-                .is_some_and(|kind| kind.number == PIRN_FOR_MUTEX);
-            if !owner.is_waiting() || !waits_for_mutex || owner.deadline_ns() != 0 {
+            match owner.kind() {
+                Some(kind) if kind.number == PIRN_FOR_MUTEX => at = pirn_mutex::of(owner),
+                _ => return false,
+            }
+            if !owner.is_waiting() || owner.deadline_ns() != 0 {
                 return false;
             }
-            // SAFETY: what a waiter of this kind waits for is a mutex, which outlives its waiters.
-            at = unsafe { &*owner.object().cast::<pirn_mutex>() };
             if core::ptr::eq(at, mark) {
                 return false;
             }
@@ -282,20 +252,21 @@ impl pirn_mutex {
     }
 }
 
-/// Called when a waiter that was given the mutex is dropped before it ran.
-unsafe extern "C" fn on_undo(waiter: *mut pirn_waiter, result: c_int) {
+/// Called when a waiter that was given the mutex is dropped before it ran: the next one has it.
+pub(crate) unsafe extern "C" fn on_undo(waiter: *mut pirn_waiter, result: c_int) {
     // SAFETY: called with a live waiter.
     let waiter = unsafe { &*waiter };
-    // SAFETY: the mutex that it waited for, which outlives its waiters as documented.
-    let mutex = unsafe { &*waiter.object().cast::<pirn_mutex>() };
-    mutex.take_from(waiter, result);
+    let mutex = pirn_mutex::of(waiter);
+    if mutex.is_owned_by(waiter) {
+        mutex.next_result.set(result);
+        mutex.pass_on();
+    }
 }
 
 /// Called when the owner has ended.
 unsafe extern "C" fn on_abandon(held: *mut pirn_held) {
     // SAFETY: `held` is the first field of a mutex, which stays where it is while it is locked.
     let mutex = unsafe { &*held.cast::<pirn_mutex>() };
-    mutex.options.set(mutex.options.get() | IS_ORPHAN);
-    mutex.depth.set(0);
+    mutex.next_result.set(-EOWNERDEAD);
     mutex.serve();
 }
