@@ -102,13 +102,13 @@ static int barrier(void)
     return pirn_barrier_init(&own, 2) + pirn_barrier_wait(&hub, &own, TIMEOUT);
 }
 
-/* In any of its three orders. */
+/* FIFO. */
 static int queue(void)
 {
     static struct pirn_queue own;
     static void *room[4];
     void *item = NULL;
-    return pirn_queue_init(&own, room, sizeof room, sizeof room[0], PIRN_QUEUE_FIFO, NULL)
+    return pirn_queue_init(&own, room, sizeof room, sizeof room[0], PIRN_QUEUE_FIFO)
            + pirn_queue_put(&hub, &own, &item, TIMEOUT)
            + pirn_queue_get(&hub, &own, &item, TIMEOUT);
 }

@@ -168,7 +168,7 @@ int program(void)
     /* From the clock's next tick, so that the times are the same on every board. */
     check(pirn_fiber_sleep(&hub, 1 * MS));
     begin = pirn_now(loop);
-    check(pirn_queue_init(&values, &place, sizeof place, sizeof place, PIRN_QUEUE_FIFO, NULL));
+    check(pirn_queue_init(&values, &place, sizeof place, sizeof place, PIRN_QUEUE_FIFO));
     for (int at = 0; at < FIBERS; at++)
         check(pirn_fiber_start(&hub, &fibers[at], stacks[at], sizeof stacks[at], PIRN_FIBER_FILL,
                                bodies[at], NULL));

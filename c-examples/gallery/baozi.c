@@ -61,8 +61,7 @@ int main(int argc, char **argv)
 {
     struct pirn_loop *loop = virtual_begin(argc, argv, block, sizeof block, &hub);
 
-    CHECK(pirn_queue_init(&counter, places, sizeof places, sizeof places[0], PIRN_QUEUE_FIFO,
-                          NULL) == 0);
+    CHECK(pirn_queue_init(&counter, places, sizeof places, sizeof places[0], PIRN_QUEUE_FIFO) == 0);
     for (int at = 0; at < GUESTS; at++)
         CHECK(pirn_pool_spawn(&hub, &guests, guest, &at, sizeof at, PIRN_FOREVER) == 0);
     for (int at = 0; at < COOKS; at++)

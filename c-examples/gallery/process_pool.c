@@ -138,8 +138,7 @@ static void on_result(int number, int result)
 int main(void)
 {
     loop = real_begin(block, sizeof block, &hub);
-    CHECK(pirn_queue_init(&queue, places, sizeof places, sizeof places[0], PIRN_QUEUE_FIFO, NULL)
-          == 0);
+    CHECK(pirn_queue_init(&queue, places, sizeof places, sizeof places[0], PIRN_QUEUE_FIFO) == 0);
     for (int at = 0; at < WORKERS; at++)
         CHECK(pirn_pool_spawn(&hub, &fibers, serve, &at, sizeof at, PIRN_FOREVER) == 0);
     for (int number = 0; number < JOBS; number++)

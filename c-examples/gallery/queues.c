@@ -27,8 +27,7 @@ static int is_smaller(const void *a, const void *b)
 
 static void prepare(uint32_t order)
 {
-    CHECK(pirn_queue_init(&queue, room, sizeof room, sizeof room[0], order,
-                          order == PIRN_QUEUE_PRIORITY ? is_smaller : NULL) == 0);
+    CHECK(pirn_queue_init(&queue, room, sizeof room, sizeof room[0], order) == 0);
 }
 
 static int get(void)
@@ -40,11 +39,10 @@ static int get(void)
 }
 
 /* The digits in which 2, 3 and 1 come out. */
-static int order_of(uint32_t order)
+static int order_of_three(void)
 {
     int first, second;
 
-    prepare(order);
     for (int at = 0; at < 3; at++)
         CHECK(pirn_queue_put(&hub, &queue, &(const int[]){ 2, 3, 1 }[at], 0) == 0);
     first = get(), second = get();
@@ -107,9 +105,12 @@ int main(int argc, char **argv)
 {
     struct pirn_loop *loop = virtual_begin(argc, argv, block, sizeof block, &hub);
 
-    CHECK(order_of(PIRN_QUEUE_FIFO) == 231);
-    CHECK(order_of(PIRN_QUEUE_LIFO) == 132);
-    CHECK(order_of(PIRN_QUEUE_PRIORITY) == 123);
+    prepare(PIRN_QUEUE_FIFO);
+    CHECK(order_of_three() == 231);
+    prepare(PIRN_QUEUE_LIFO);
+    CHECK(order_of_three() == 132);
+    CHECK(pirn_queue_init_priority(&queue, room, sizeof room, sizeof room[0], is_smaller) == 0);
+    CHECK(order_of_three() == 123);
     full_and_empty();
     work_until_all_is_done();
     puts("queues: 2 3 1, 1 3 2, 1 2 3; full, empty, late, done, joined and closed");

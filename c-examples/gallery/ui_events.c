@@ -130,7 +130,7 @@ int main(void)
 {
     loop = real_begin(block, sizeof block, &hub);
     CHECK(pirn_hold(loop) == 0);                     /* the events come from other threads */
-    CHECK(pirn_queue_init(&events, NULL, 0, 0, PIRN_QUEUE_FIFO | PIRN_QUEUE_LINKED, NULL) == 0);
+    CHECK(pirn_queue_init_linked(&events, PIRN_QUEUE_FIFO) == 0);
 
     serve(save_slowly, "one thread:");
     CHECK(strcmp(order, "Sscc") == 0 && slow_handlers >= 1);

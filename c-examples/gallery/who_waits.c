@@ -114,7 +114,7 @@ int main(int argc, char **argv)
     loop = virtual_begin(argc, argv, block, sizeof block, &hub);
     CHECK(pirn_raise_add(loop, 0, PIRN_UNREF, on_raised, NULL, &handler) == 0);
     CHECK(signal(SIGQUIT, on_quit) != SIG_ERR);
-    CHECK(pirn_queue_init(&orders, room, sizeof room, sizeof room[0], PIRN_QUEUE_FIFO, NULL) == 0);
+    CHECK(pirn_queue_init(&orders, room, sizeof room, sizeof room[0], PIRN_QUEUE_FIFO) == 0);
     start(&guests[0], stacks[0], dine, "Plato");
     start(&guests[1], stacks[1], dine, "Kant");
     start(&waiter_, stacks[2], serve, "the waiter");

@@ -432,18 +432,6 @@ int pirn_barrier_reset(struct pirn_barrier *barrier);
 #define PIRN_QUEUE_LIFO 1u
 
 /**
- * The order of a queue: the item before which no other belongs is got first. Equal items are got
- * in any order. To put or get one costs O(log n) comparisons and swaps.
- */
-#define PIRN_QUEUE_PRIORITY 2u
-
-/**
- * Option, with `PIRN_QUEUE_FIFO` or `PIRN_QUEUE_LIFO`: items are linked, and not copied. There is
- * no array and no bound. An item is a struct of yours that begins with a `struct pirn_link`.
- */
-#define PIRN_QUEUE_LINKED (1u << 4)
-
-/**
  * What a waiter waits for: an item, room for one, or the end of all.
  */
 #define PIRN_FOR_QUEUE 21u
@@ -459,31 +447,18 @@ int pirn_barrier_reset(struct pirn_barrier *barrier);
 #define PIRN_QUEUE_NOW 1u
 
 /**
- * The beginning of an item of a linked queue. The queue uses it while the item is in the queue.
- */
-struct pirn_link {
-  struct pirn_link *next_;
-};
-
-/**
- * True (not 0) if the item at `a` is to be got before the item at `b`. Must not call the library.
- */
-typedef int (*pirn_queue_before_fn)(const void *a, const void *b);
-
-/**
  * The items of a queue. Opaque.
  */
 struct pirn_items {
   void *first_;
-  struct pirn_link *last_;
-  pirn_queue_before_fn before_;
+  void *other_;
+  const void *functions_;
   uint32_t item_size_;
   uint32_t capacity_;
   uint32_t head_;
   uint32_t count_;
   uint32_t limit_;
-  uint16_t order_;
-  uint16_t is_plain_;
+  uint32_t is_plain_;
 };
 
 /**
@@ -495,8 +470,9 @@ struct pirn_arrivals {
 };
 
 /**
- * A queue. Prepare it with `pirn_queue_init`. It is yours, and must stay where it is while a
- * waiter waits for it, and until the loop has seen every `pirn_queue_put_from`.
+ * A queue. Prepare it with `pirn_queue_init`, `pirn_queue_init_priority` or
+ * `pirn_queue_init_linked`. It is yours, and must stay where it is while a waiter waits for it,
+ * and until the loop has seen every `pirn_queue_put_from`.
  */
 struct pirn_queue {
   struct pirn_waiters getters_;
@@ -510,30 +486,67 @@ struct pirn_queue {
 };
 
 /**
- * Prepare a queue: empty and open. There must be no waiters.
+ * True (not 0) if the item at `a` is to be got before the item at `b`. Must not call the library.
+ */
+typedef int (*pirn_queue_before_fn)(const void *a, const void *b);
+
+/**
+ * The beginning of an item of a linked queue. The queue uses it while the item is in the queue.
+ */
+struct pirn_link {
+  struct pirn_link *next_;
+};
+
+/**
+ * Prepare a queue, which copies its items into an array of yours: empty and open.
  *
- * There are two kinds. A bounded queue copies its items into an array of yours. The items of a
- * linked queue (`PIRN_QUEUE_LINKED`) are structs of yours that begin with a `struct pirn_link`. It
- * has no bound, and other threads can put items into it.
+ * There must be no waiters.
  *
- * @param storage    bounded: the array, which must stay while the queue is in use, aligned as
- *                   `before` needs it. Linked: NULL
- * @param size       bounded: bytes of the array: room for `size / item_size` items, at most 2^30.
- *                   Linked: 0
- * @param item_size  bounded: bytes of an item, 1 or more. Linked: 0
- * @param order      `PIRN_QUEUE_FIFO`, `PIRN_QUEUE_LIFO`, `PIRN_QUEUE_PRIORITY`, or one of the
- *                   first two with `PIRN_QUEUE_LINKED`
- * @param before     which of two items is got first; for `PIRN_QUEUE_PRIORITY`, else NULL
+ * @param storage    the array, which must stay while the queue is in use
+ * @param size       bytes of the array: room for `size / item_size` items, at most 2^30
+ * @param item_size  bytes of an item, 1 or more
+ * @param order      `PIRN_QUEUE_FIFO` or `PIRN_QUEUE_LIFO`
  *
- * Returns 0, or -EINVAL: `queue` is NULL; there is no room for one item; arguments that contradict
- * each other. Cost: O(1). Loop thread. Since 0.1.
+ * Returns 0, or -EINVAL: a NULL; there is no room for one item; or no such order. Cost: O(1). Loop
+ * thread. Since 0.1.
  */
 int pirn_queue_init(struct pirn_queue *queue,
                     void *storage,
                     size_t size,
                     uint32_t item_size,
-                    uint32_t order,
-                    pirn_queue_before_fn before);
+                    uint32_t order);
+
+/**
+ * Prepare a queue as `pirn_queue_init`, in which the item is got first before which no other
+ * belongs. Equal items are got in any order.
+ *
+ * To put or get an item costs O(log n) calls of `before`, and swaps of items.
+ *
+ * @param storage    the array, aligned as `before` needs it
+ * @param size       bytes of the array
+ * @param item_size  bytes of an item
+ * @param before     which of two items is got first
+ *
+ * Returns 0, or -EINVAL: a NULL, or there is no room for one item. Cost: O(1). Loop thread. Since
+ * 0.1.
+ */
+int pirn_queue_init_priority(struct pirn_queue *queue,
+                             void *storage,
+                             size_t size,
+                             uint32_t item_size,
+                             pirn_queue_before_fn before);
+
+/**
+ * Prepare a queue whose items are linked, and not copied: empty and open.
+ *
+ * An item is a struct of yours that begins with a `struct pirn_link`. The queue has no bound, and
+ * other threads can put items into it (`pirn_queue_put_from`).
+ *
+ * @param order  `PIRN_QUEUE_FIFO` or `PIRN_QUEUE_LIFO`
+ *
+ * Returns 0, or -EINVAL: NULL, or no such order. Cost: O(1). Loop thread. Since 0.1.
+ */
+int pirn_queue_init_linked(struct pirn_queue *queue, uint32_t order);
 
 /**
  * Put an item into a queue.
@@ -543,8 +556,8 @@ int pirn_queue_init(struct pirn_queue *queue,
  * queue.
  *
  * @param waiter      the waiter; may be NULL if `timeout_ns` is 0
- * @param item        bounded: the address of the item. Linked: the struct itself, which belongs to
- *                    the queue until it is got
+ * @param item        the address of the item. Linked: the struct itself, which belongs to the
+ *                    queue until it is got
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
  *
  * Returns 0: the item is in the queue; `PIRN_WAITS`: the wait has begun, and ends with 0,
@@ -555,8 +568,8 @@ int pirn_queue_init(struct pirn_queue *queue,
  * - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
  * - -EBUSY: `waiter` waits already
  *
- * Cost: O(item_size), with `PIRN_QUEUE_PRIORITY` times the logarithm of the items. Loop thread.
- * Since 0.1.
+ * Cost: O(item_size), with `pirn_queue_init_priority` times the logarithm of the items. Loop
+ * thread. Since 0.1.
  */
 int pirn_queue_put_start(struct pirn_queue *queue,
                          struct pirn_waiter *waiter,

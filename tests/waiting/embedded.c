@@ -94,7 +94,7 @@ static void fibers_run_where_events_are_taken(void)
         int own = 0;
         open_fibers(PIRN_TAKE);
         open_pair(&pair);
-        OK(pirn_queue_init(&queue, items, sizeof items, sizeof items[0], PIRN_QUEUE_FIFO, NULL));
+        OK(pirn_queue_init(&queue, items, sizeof items, sizeof items[0], PIRN_QUEUE_FIFO));
         start(0, serves, &pair);
         start(1, asks, &pair);
         start(2, puts_items, NULL);

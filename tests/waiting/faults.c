@@ -212,7 +212,7 @@ static void prepare(void)
     memset(&servers.state, 0, sizeof servers.state);
     servers.memory.count = limits.pool;
     OK(pirn_queue_init(&records, room, limits.room * sizeof room[0], sizeof room[0],
-                       PIRN_QUEUE_FIFO, NULL));
+                       PIRN_QUEUE_FIFO));
 }
 
 /*

@@ -167,7 +167,7 @@ static int sends_items(struct pirn_hub *hub_, void *argument)
     uint32_t number = *(uint32_t *)argument;
     memset(&item, 0, sizeof item);
     item.number = number;
-    OK(pirn_queue_init(&item.back, NULL, 0, 0, PIRN_QUEUE_LINKED, NULL));
+    OK(pirn_queue_init_linked(&item.back, PIRN_QUEUE_FIFO));
     for (int round = 0; round < ROUNDS; round++) {
         item.word = (uint32_t)random_word();
         int rc = number % 2 ? pirn_queue_put(hub_, &bounded, &own, LIMIT)
@@ -201,8 +201,8 @@ static void fifty_thousand_fibers_exchange_items(void)
     struct pirn_queue *queues[] = { &linked, &bounded };
     OPEN_HUB(block);
     items_compared = items_echoed = 0;
-    OK(pirn_queue_init(&linked, NULL, 0, 0, PIRN_QUEUE_LINKED, NULL));
-    OK(pirn_queue_init(&bounded, room, sizeof room, sizeof room[0], PIRN_QUEUE_FIFO, NULL));
+    OK(pirn_queue_init_linked(&linked, PIRN_QUEUE_FIFO));
+    OK(pirn_queue_init(&bounded, room, sizeof room, sizeof room[0], PIRN_QUEUE_FIFO));
     for (uint32_t number = 0; number < MANY; number++)
         if (!CHECK(pirn_pool_spawn(&hub, &crowd, sends_items, &number, sizeof number, 0) == 0))
             break;

@@ -240,7 +240,7 @@ static void a_million_waits_end_with_one_holder_each(void)
     OPEN_HUB(block);
     OK(pirn_semaphore_init(&semaphore, UNITS, UNITS));
     OK(pirn_barrier_init(&barrier, PARTIES));
-    OK(pirn_queue_init(&queue, room, sizeof room, sizeof room[0], PIRN_QUEUE_FIFO, NULL));
+    OK(pirn_queue_init(&queue, room, sizeof room, sizeof room[0], PIRN_QUEUE_FIFO));
     for (int self = 1; self <= WORKERS; self++)
         OK(pirn_pool_spawn(&hub, &workers, works, &self, sizeof self, 0));
     OK(pirn_fiber_start(&hub, &heart, heart_stack, STACK, 0, beats, NULL));

@@ -75,7 +75,7 @@ static inline void begin_waits(void)
         ;
     open_port(&port, fds[0]);
     open_port(&full_port, full[0]);
-    OK(pirn_queue_init(&queue, items, sizeof items, sizeof items[0], PIRN_QUEUE_FIFO, NULL));
+    OK(pirn_queue_init(&queue, items, sizeof items, sizeof items[0], PIRN_QUEUE_FIFO));
     OK(pirn_semaphore_init(&tickets, 0, 0));
     for (int at = 0; at < WAITERS; at++)
         start(at, bodies[at], NULL);

@@ -129,7 +129,7 @@ static void barrier_grant(struct pirn_waiter *last)
 
 static void prepare_queue(void)
 {
-    OK(pirn_queue_init(&queue, storage, 1, 1, PIRN_QUEUE_FIFO, NULL));
+    OK(pirn_queue_init(&queue, storage, 1, 1, PIRN_QUEUE_FIFO));
 }
 static int get_start(struct pirn_waiter *waiter, uint64_t timeout_ns)
 {
@@ -551,7 +551,7 @@ static void producers_and_consumers(void)
 {
     open_fibers(0);
     eaten = 0;
-    OK(pirn_queue_init(&queue, buns, sizeof buns, 1, PIRN_QUEUE_FIFO, NULL));
+    OK(pirn_queue_init(&queue, buns, sizeof buns, 1, PIRN_QUEUE_FIFO));
     start(0, bakes, "a");
     start(1, bakes, "b");
     for (int fiber = 2; fiber < 5; fiber++)
@@ -598,7 +598,7 @@ static void other_threads_put_and_set(void)
     pthread_t thread;
     open_fibers(0);
     memset(&event, 0, sizeof event);
-    OK(pirn_queue_init(&queue, NULL, 0, 0, PIRN_QUEUE_LINKED, NULL));
+    OK(pirn_queue_init_linked(&queue, PIRN_QUEUE_FIFO));
     start(0, takes_jobs, NULL);
     MUST(pthread_create(&thread, NULL, puts_jobs, NULL) == 0);
     OK(pirn_event_wait(&hub, &event, 20 * SECOND));

@@ -185,7 +185,7 @@ static void notifications_survive_growth_and_fork(void)
     struct pirn_event event;
     open_fibers(0);
     memset(&event, 0, sizeof event);
-    OK(pirn_queue_init(&queue, NULL, 0, 0, PIRN_QUEUE_LINKED, NULL));
+    OK(pirn_queue_init_linked(&queue, PIRN_QUEUE_FIFO));
     OK(pirn_event_set_from(&hub, &event));
     OK(pirn_queue_put_from(&hub, &queue, &link));
     OK(pirn_grow(loop, larger, sizeof larger, 64, 16, 64, NULL, NULL));

@@ -37,8 +37,8 @@ struct queue { struct pirn_queue queue; };
 static void queue_open(struct queue *queue, uint32_t capacity)
 {
     size_t size = capacity * sizeof(void *);
-    MUST(pirn_queue_init(&queue->queue, zeroed(1, size), size, sizeof(void *), PIRN_QUEUE_FIFO,
-                         NULL) == 0);
+    MUST(pirn_queue_init(&queue->queue, zeroed(1, size), size, sizeof(void *), PIRN_QUEUE_FIFO)
+         == 0);
 }
 
 static inline void queue_put(struct queue *queue, void *item)

@@ -123,8 +123,8 @@ mod loom_tests {
     use loom::thread;
 
     use super::*;
-    use crate::queue::pirn_queue_init;
-    use crate::storage::{PIRN_QUEUE_FIFO, PIRN_QUEUE_LINKED};
+    use crate::queue::pirn_queue_init_linked;
+    use crate::storage::PIRN_QUEUE_FIFO;
 
     /// An item: which one of which thread.
     #[repr(C)]
@@ -144,9 +144,8 @@ mod loom_tests {
 
     fn shared() -> Arc<Shared> {
         let mut queue = MaybeUninit::uninit();
-        let order = PIRN_QUEUE_FIFO | PIRN_QUEUE_LINKED;
         // SAFETY: room for a queue.
-        let rc = unsafe { pirn_queue_init(queue.as_mut_ptr(), null_mut(), 0, 0, order, None) };
+        let rc = unsafe { pirn_queue_init_linked(queue.as_mut_ptr(), PIRN_QUEUE_FIFO) };
         assert_eq!(rc, 0);
         // SAFETY: initialised.
         Arc::new(Shared(unsafe { queue.assume_init() }))

@@ -27,8 +27,9 @@ pub const PIRN_QUEUE_DRAIN: u32 = 0u32;
 /// For `pirn_queue_close`: the queue is emptied, and its items count as done.
 pub const PIRN_QUEUE_NOW: u32 = 1u32;
 
-/// A queue. Prepare it with `pirn_queue_init`. It is yours, and must stay where it is while a
-/// waiter waits for it, and until the loop has seen every `pirn_queue_put_from`.
+/// A queue. Prepare it with `pirn_queue_init`, `pirn_queue_init_priority` or
+/// `pirn_queue_init_linked`. It is yours, and must stay where it is while a waiter waits for it,
+/// and until the loop has seen every `pirn_queue_put_from`.
 #[repr(C)]
 pub struct pirn_queue {
     getters: pirn_waiters,
@@ -50,23 +51,17 @@ const OPEN: u32 = 0;
 const DRAINED: u32 = PIRN_QUEUE_DRAIN + 1;
 const CLOSED_NOW: u32 = PIRN_QUEUE_NOW + 1;
 
-/// Prepare a queue: empty and open. There must be no waiters.
+/// Prepare a queue, which copies its items into an array of yours: empty and open.
 ///
-/// There are two kinds. A bounded queue copies its items into an array of yours. The items of a
-/// linked queue (`PIRN_QUEUE_LINKED`) are structs of yours that begin with a `struct pirn_link`. It
-/// has no bound, and other threads can put items into it.
+/// There must be no waiters.
 ///
-/// @param storage    bounded: the array, which must stay while the queue is in use, aligned as
-///                   `before` needs it. Linked: NULL
-/// @param size       bounded: bytes of the array: room for `size / item_size` items, at most 2^30.
-///                   Linked: 0
-/// @param item_size  bounded: bytes of an item, 1 or more. Linked: 0
-/// @param order      `PIRN_QUEUE_FIFO`, `PIRN_QUEUE_LIFO`, `PIRN_QUEUE_PRIORITY`, or one of the
-///                   first two with `PIRN_QUEUE_LINKED`
-/// @param before     which of two items is got first; for `PIRN_QUEUE_PRIORITY`, else NULL
+/// @param storage    the array, which must stay while the queue is in use
+/// @param size       bytes of the array: room for `size / item_size` items, at most 2^30
+/// @param item_size  bytes of an item, 1 or more
+/// @param order      `PIRN_QUEUE_FIFO` or `PIRN_QUEUE_LIFO`
 ///
-/// Returns 0, or -EINVAL: `queue` is NULL; there is no room for one item; arguments that contradict
-/// each other. Cost: O(1). Loop thread. Since 0.1.
+/// Returns 0, or -EINVAL: a NULL; there is no room for one item; or no such order. Cost: O(1). Loop
+/// thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_queue_init(
     queue: *mut pirn_queue,
@@ -74,9 +69,55 @@ pub unsafe extern "C" fn pirn_queue_init(
     size: usize,
     item_size: u32,
     order: u32,
+) -> c_int {
+    // SAFETY: passed on.
+    unsafe { init(queue, pirn_items::new(storage, size, item_size, order)) }
+}
+
+/// Prepare a queue as `pirn_queue_init`, in which the item is got first before which no other
+/// belongs. Equal items are got in any order.
+///
+/// To put or get an item costs O(log n) calls of `before`, and swaps of items.
+///
+/// @param storage    the array, aligned as `before` needs it
+/// @param size       bytes of the array
+/// @param item_size  bytes of an item
+/// @param before     which of two items is got first
+///
+/// Returns 0, or -EINVAL: a NULL, or there is no room for one item. Cost: O(1). Loop thread. Since
+/// 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_queue_init_priority(
+    queue: *mut pirn_queue,
+    storage: *mut c_void,
+    size: usize,
+    item_size: u32,
     before: pirn_queue_before_fn,
 ) -> c_int {
-    let items = pirn_items::new(storage, size, item_size, order, before);
+    // SAFETY: passed on.
+    unsafe { init(queue, pirn_items::ordered(storage, size, item_size, before)) }
+}
+
+/// Prepare a queue whose items are linked, and not copied: empty and open.
+///
+/// An item is a struct of yours that begins with a `struct pirn_link`. The queue has no bound, and
+/// other threads can put items into it (`pirn_queue_put_from`).
+///
+/// @param order  `PIRN_QUEUE_FIFO` or `PIRN_QUEUE_LIFO`
+///
+/// Returns 0, or -EINVAL: NULL, or no such order. Cost: O(1). Loop thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pirn_queue_init_linked(queue: *mut pirn_queue, order: u32) -> c_int {
+    // SAFETY: passed on.
+    unsafe { init(queue, pirn_items::linked(order)) }
+}
+
+/// Makes a queue of items, if there are some.
+///
+/// # Safety
+///
+/// `queue` is NULL or writable.
+unsafe fn init(queue: *mut pirn_queue, items: Option<pirn_items>) -> c_int {
     let (Some(items), false) = (items, queue.is_null()) else {
         return -EINVAL;
     };
@@ -90,7 +131,7 @@ pub unsafe extern "C" fn pirn_queue_init(
         closed: Cell::new(OPEN),
         arrivals: pirn_arrivals::default(),
     };
-    // SAFETY: not NULL, hence writable as documented.
+    // SAFETY: as the caller promises.
     unsafe { queue.write(fresh) };
     0
 }
@@ -102,8 +143,8 @@ pub unsafe extern "C" fn pirn_queue_init(
 /// queue.
 ///
 /// @param waiter      the waiter; may be NULL if `timeout_ns` is 0
-/// @param item        bounded: the address of the item. Linked: the struct itself, which belongs to
-///                    the queue until it is got
+/// @param item        the address of the item. Linked: the struct itself, which belongs to the
+///                    queue until it is got
 /// @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
 ///
 /// Returns 0: the item is in the queue; `PIRN_WAITS`: the wait has begun, and ends with 0,
@@ -114,8 +155,8 @@ pub unsafe extern "C" fn pirn_queue_init(
 /// - -EDEADLK: `waiter` is NULL, which `pirn_fiber_self` returns inside a callback
 /// - -EBUSY: `waiter` waits already
 ///
-/// Cost: O(item_size), with `PIRN_QUEUE_PRIORITY` times the logarithm of the items. Loop thread.
-/// Since 0.1.
+/// Cost: O(item_size), with `pirn_queue_init_priority` times the logarithm of the items. Loop
+/// thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_queue_put_start(
     queue: *mut pirn_queue,
@@ -123,8 +164,18 @@ pub unsafe extern "C" fn pirn_queue_put_start(
     item: *const c_void,
     timeout_ns: u64,
 ) -> c_int {
-    // SAFETY: passed on.
-    unsafe { start(queue, waiter, item.cast_mut(), timeout_ns, pirn_queue::put) }
+    // SAFETY: NULL, or initialised, as documented.
+    let (Some(this), false) = (unsafe { queue.as_ref() }, item.is_null()) else {
+        return -EINVAL;
+    };
+    let item = item.cast_mut();
+    if this.items.is_full() {
+        // SAFETY: passed on.
+        unsafe { this.wait_for_room(waiter, item, timeout_ns) }
+    } else {
+        // SAFETY: passed on; there is room.
+        unsafe { this.check_and(waiter, item, timeout_ns, pirn_queue::put) }
+    }
 }
 
 /// Get the first item of a queue.
@@ -153,75 +204,81 @@ pub unsafe extern "C" fn pirn_queue_get_start(
     item: *mut c_void,
     timeout_ns: u64,
 ) -> c_int {
-    // SAFETY: passed on.
-    unsafe { start(queue, waiter, item, timeout_ns, pirn_queue::get) }
-}
-
-/// `pirn_queue::put` or `pirn_queue::get`.
-type Act = unsafe fn(&pirn_queue, *mut pirn_waiter, *mut c_void, u64) -> c_int;
-
-/// Checks the arguments of a put or a get, and does it.
-///
-/// # Safety
-///
-/// As for `pirn_queue_put_start` and `pirn_queue_get_start`.
-#[inline(always)]
-unsafe fn start(
-    queue: *const pirn_queue,
-    waiter: *mut pirn_waiter,
-    item: *mut c_void,
-    timeout_ns: u64,
-    act: Act,
-) -> c_int {
     // SAFETY: NULL, or initialised, as documented.
-    let (this, idle) = match (unsafe { queue.as_ref() }, unsafe { waiter.as_ref() }) {
-        (Some(this), idle) if !item.is_null() => (this, idle),
-        _ => return -EINVAL,
+    let (Some(this), false) = (unsafe { queue.as_ref() }, item.is_null()) else {
+        return -EINVAL;
     };
-    if idle.is_some_and(pirn_waiter::may_wait) {
+    if this.free_items() == 0 {
         // SAFETY: passed on.
-        unsafe { act(this, waiter, item, timeout_ns) }
+        unsafe { this.wait_for_item(waiter, item, timeout_ns) }
     } else {
-        // SAFETY: passed on.
-        unsafe { check_and_start(this, waiter, item, timeout_ns, act) }
+        // SAFETY: passed on; there is an item.
+        unsafe { this.check_and(waiter, item, timeout_ns, pirn_queue::get) }
     }
 }
 
-/// The rest of `start` with a waiter that must not wait, or without one. It is a function of its
-/// own, so that a put or a get saves no registers for it.
-///
-/// # Safety
-///
-/// As there.
-#[cold]
-#[inline(never)]
-unsafe fn check_and_start(
-    queue: &pirn_queue,
-    waiter: *mut pirn_waiter,
-    item: *mut c_void,
-    timeout_ns: u64,
-    act: Act,
-) -> c_int {
-    // SAFETY: passed on.
-    match unsafe { pirn_waiter_check(waiter, timeout_ns) } {
-        // SAFETY: passed on.
-        0 => unsafe { act(queue, waiter, item, timeout_ns) },
-        refused => refused,
-    }
+/// `pirn_queue::put`, `pirn_queue::get` or `refuse`.
+type Act = unsafe fn(&pirn_queue, *mut c_void) -> c_int;
+
+/// What a queue does that is closed.
+fn refuse(_queue: &pirn_queue, _item: *mut c_void) -> c_int {
+    -ESHUTDOWN
 }
 
 impl pirn_queue {
-    /// Puts an item, or begins to wait: `pirn_queue_put_start` with a waiter that may wait.
+    /// Puts or gets an item at once, if the waiter may wait.
+    ///
+    /// # Safety
+    ///
+    /// As for `act`; the waiter is NULL or initialised.
+    #[inline(always)]
+    unsafe fn check_and(
+        &self,
+        waiter: *mut pirn_waiter,
+        item: *mut c_void,
+        timeout_ns: u64,
+        act: Act,
+    ) -> c_int {
+        // SAFETY: NULL, or initialised, as the caller promises.
+        if unsafe { waiter.as_ref() }.is_some_and(pirn_waiter::may_wait) {
+            // SAFETY: passed on.
+            unsafe { act(self, item) }
+        } else {
+            // SAFETY: passed on.
+            unsafe { self.check_apart_and(waiter, item, timeout_ns, act) }
+        }
+    }
+
+    /// The rest of `check_and` with a waiter that must not wait, or without one. It is a function
+    /// of its own, so that a put or a get saves no registers for it.
     ///
     /// # Safety
     ///
     /// As there.
-    #[inline]
-    unsafe fn put(&self, waiter: *mut pirn_waiter, item: *mut c_void, timeout_ns: u64) -> c_int {
-        if self.items.is_full() {
+    #[cold]
+    #[inline(never)]
+    unsafe fn check_apart_and(
+        &self,
+        waiter: *mut pirn_waiter,
+        item: *mut c_void,
+        timeout_ns: u64,
+        act: Act,
+    ) -> c_int {
+        // SAFETY: passed on.
+        match unsafe { pirn_waiter_check(waiter, timeout_ns) } {
             // SAFETY: passed on.
-            return unsafe { self.wait_for_room(waiter, item, timeout_ns) };
+            0 => unsafe { act(self, item) },
+            refused => refused,
         }
+    }
+
+    /// Puts an item. There must be room.
+    ///
+    /// # Safety
+    ///
+    /// `item` is an item as for `pirn_queue_put_start`.
+    #[inline]
+    unsafe fn put(&self, item: *mut c_void) -> c_int {
         if !self.items.is_plain() || !self.getters.is_empty() {
             // SAFETY: passed on; there is room.
             return unsafe { self.put_and_serve(item) };
@@ -245,11 +302,11 @@ impl pirn_queue {
         0
     }
 
-    /// Begins to wait until there is room.
+    /// Begins to wait until there is room: the rest of `pirn_queue_put_start`.
     ///
     /// # Safety
     ///
-    /// As for `put`.
+    /// As there.
     #[inline(never)]
     unsafe fn wait_for_room(
         &self,
@@ -258,7 +315,8 @@ impl pirn_queue {
         timeout_ns: u64,
     ) -> c_int {
         if self.closed.get() != OPEN {
-            return -ESHUTDOWN;
+            // SAFETY: passed on.
+            return unsafe { self.check_apart_and(waiter, item, timeout_ns, refuse) };
         }
         let own = (&raw const *self).cast_mut().cast();
         let (list, word) = (&raw const self.putters, item.expose_provenance());
@@ -267,19 +325,15 @@ impl pirn_queue {
         unsafe { pirn_waiter_begin(waiter, list, &raw const PUT, own, word, timeout_ns) }
     }
 
-    /// Gets an item, or begins to wait: `pirn_queue_get_start` with a waiter that may wait.
+    /// Gets an item. There must be one that is not reserved.
     ///
     /// # Safety
     ///
-    /// As there.
+    /// There is room at `item`, as for `pirn_queue_get_start`.
     #[inline]
-    unsafe fn get(&self, waiter: *mut pirn_waiter, item: *mut c_void, timeout_ns: u64) -> c_int {
-        if self.free_items() == 0 {
-            // SAFETY: passed on.
-            return unsafe { self.wait_for_item(waiter, item, timeout_ns) };
-        }
+    unsafe fn get(&self, item: *mut c_void) -> c_int {
         if !self.items.is_plain() || !self.putters.is_empty() {
-            // SAFETY: passed on; there is a free item.
+            // SAFETY: passed on; there is an item.
             return unsafe { self.get_and_serve(item) };
         }
         // SAFETY: room for an item, as documented; there is one, and the items are plain.
@@ -300,11 +354,11 @@ impl pirn_queue {
         0
     }
 
-    /// Begins to wait for an item.
+    /// Begins to wait for an item: the rest of `pirn_queue_get_start`.
     ///
     /// # Safety
     ///
-    /// As for `get`.
+    /// As there.
     #[inline(never)]
     unsafe fn wait_for_item(
         &self,
@@ -313,7 +367,8 @@ impl pirn_queue {
         timeout_ns: u64,
     ) -> c_int {
         if self.closed.get() != OPEN {
-            return -ESHUTDOWN;
+            // SAFETY: passed on.
+            return unsafe { self.check_apart_and(waiter, item, timeout_ns, refuse) };
         }
         let own = (&raw const *self).cast_mut().cast();
         let (list, word) = (&raw const self.getters, item.expose_provenance());
@@ -368,10 +423,12 @@ impl pirn_queue {
         if let Some(putter) = self.putters.first() {
             debug_assert!(!self.items.is_full());
             let item = core::ptr::with_exposed_provenance(putter.word());
+            self.count_put();
+            // SAFETY: there is room, and the item stays until the wait is over, as documented.
+            unsafe { self.items.put(item) };
             // SAFETY: it is in the list, so it waits.
             unsafe { pirn_waiter_grant(putter, 0) };
-            // SAFETY: there is room, and the item stays until the wait is over, as documented.
-            unsafe { self.accept(item) };
+            self.serve_getter();
         }
     }
 

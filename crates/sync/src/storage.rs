@@ -5,11 +5,14 @@
 //! The items of a queue: in an array of the caller's, in one of three orders, or linked through
 //! themselves.
 
+mod heap;
+mod linked;
+
 #[cfg(not(loom))]
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
-use core::ptr::{null_mut, swap_nonoverlapping};
+use core::ptr::null_mut;
 
 // Checks that what other threads have written is seen.
 #[cfg(loom)]
@@ -19,12 +22,6 @@ use loom::cell::Cell;
 pub const PIRN_QUEUE_FIFO: u32 = 0u32;
 /// The order of a queue: the item that was put last is got first.
 pub const PIRN_QUEUE_LIFO: u32 = 1u32;
-/// The order of a queue: the item before which no other belongs is got first. Equal items are got
-/// in any order. To put or get one costs O(log n) comparisons and swaps.
-pub const PIRN_QUEUE_PRIORITY: u32 = 2u32;
-/// Option, with `PIRN_QUEUE_FIFO` or `PIRN_QUEUE_LIFO`: items are linked, and not copied. There is
-/// no array and no bound. An item is a struct of yours that begins with a `struct pirn_link`.
-pub const PIRN_QUEUE_LINKED: u32 = 1u32 << 4;
 
 /// True (not 0) if the item at `a` is to be got before the item at `b`. Must not call the library.
 pub type pirn_queue_before_fn =
@@ -41,9 +38,11 @@ pub struct pirn_link {
 pub struct pirn_items {
     // The array, or the first linked item.
     first: Cell<*mut c_void>,
-    // The last linked item.
-    last: Cell<*mut pirn_link>,
-    before: pirn_queue_before_fn,
+    // Linked: the last item. In an order by `before`: that function.
+    other: Cell<*mut c_void>,
+    // How an item is put and taken: see `Functions`.
+    functions: *const c_void,
+    // 0: they are linked.
     item_size: u32,
     capacity: u32,
     // For a FIFO: the place of the first item.
@@ -51,57 +50,93 @@ pub struct pirn_items {
     count: Cell<u32>,
     // How many items there may be: the capacity, or 0 if none can be put any more.
     limit: Cell<u32>,
-    order: u16,
     // 1 if items are as long as a pointer, in an array, and the first one is got first.
-    is_plain: u16,
+    is_plain: u32,
 }
 
 type Storage = pirn_items;
+
+/// How an item is put and taken. A queue reaches the code of its order only through these: a
+/// program contains that of the orders that it uses.
+struct Functions {
+    /// Adds an item, which is counted already.
+    put: unsafe fn(&Storage, *const c_void),
+    /// Takes the first item, which is not counted any more.
+    take: unsafe fn(&Storage, *mut c_void),
+}
+
+static FIFO: Functions = Functions {
+    // SAFETY: the place is in the array and free, and the caller has an item.
+    put: |items, item| unsafe { items.copy_in(items.nth(items.count() - 1), item) },
+    // SAFETY: the place has an item, and the caller has room for it.
+    take: |items, item| unsafe { items.copy_out(items.advance(), item) },
+};
+
+static LIFO: Functions = Functions {
+    // SAFETY: as for a FIFO.
+    put: |items, item| unsafe { items.copy_in(items.count() - 1, item) },
+    // SAFETY: as for a FIFO.
+    take: |items, item| unsafe { items.copy_out(items.count(), item) },
+};
 
 /// An item of a queue that `is_plain`: any bytes, also a pointer or padding.
 type Word = MaybeUninit<*mut c_void>;
 
 impl Storage {
-    /// No items, in an array or linked. `None`: the arguments contradict each other.
+    /// No items, in an array. `None`: the array has no room for one, or there is no such order.
     pub(crate) fn new(
         array: *mut c_void,
         size: usize,
         item_size: u32,
         order: u32,
-        before: pirn_queue_before_fn,
     ) -> Option<Storage> {
-        let is_linked = order & PIRN_QUEUE_LINKED != 0;
-        let has_order = (order & !PIRN_QUEUE_LINKED) <= PIRN_QUEUE_PRIORITY;
-        let is_priority = order & !PIRN_QUEUE_LINKED == PIRN_QUEUE_PRIORITY;
-        let capacity = if is_linked {
-            let is_alone = array.is_null() && size == 0 && item_size == 0 && !is_priority;
-            is_alone.then_some(u32::MAX)?
-        } else {
-            let capacity = (size as u64).checked_div(u64::from(item_size))?;
-            (!array.is_null() && capacity != 0).then_some(capacity.min(1 << 30) as u32)?
-        };
-        (has_order && is_priority == before.is_some()).then_some(Storage {
-            first: Cell::new(array),
-            last: Cell::new(null_mut()),
-            before,
+        let mut items = Storage::in_array(&FIFO, array, size, item_size)?;
+        match order {
+            PIRN_QUEUE_FIFO => items.is_plain = u32::from(item_size as usize == size_of::<Word>()),
+            PIRN_QUEUE_LIFO => items.functions = (&raw const LIFO).cast(),
+            _ => return None,
+        }
+        Some(items)
+    }
+
+    fn in_array(
+        functions: &'static Functions,
+        array: *mut c_void,
+        size: usize,
+        item_size: u32,
+    ) -> Option<Storage> {
+        let room = (size as u64).checked_div(u64::from(item_size))?;
+        let capacity = room.min(1 << 30) as u32;
+        (!array.is_null() && capacity != 0)
+            .then(|| Storage::with(functions, array, item_size, capacity))
+    }
+
+    fn with(
+        functions: &'static Functions,
+        first: *mut c_void,
+        item_size: u32,
+        capacity: u32,
+    ) -> Storage {
+        Storage {
+            first: Cell::new(first),
+            other: Cell::new(null_mut()),
+            functions: (&raw const *functions).cast(),
             item_size,
             capacity,
             head: Cell::new(0),
             count: Cell::new(0),
             limit: Cell::new(capacity),
-            order: order as u16,
-            is_plain: u16::from(
-                order == PIRN_QUEUE_FIFO && item_size as usize == size_of::<Word>(),
-            ),
-        })
+            is_plain: 0,
+        }
+    }
+
+    fn functions(&self) -> &'static Functions {
+        // SAFETY: set by `with`.
+        unsafe { &*self.functions.cast() }
     }
 
     pub(crate) fn is_linked(&self) -> bool {
-        self.order() & PIRN_QUEUE_LINKED != 0
-    }
-
-    fn order(&self) -> u32 {
-        u32::from(self.order)
+        self.item_size == 0
     }
 
     #[inline]
@@ -164,14 +199,10 @@ impl Storage {
         self.first.get().cast::<Word>().wrapping_add(at as usize)
     }
 
-    /// Removes all items.
+    /// Removes all items of an array.
     pub(crate) fn clear(&self) {
         self.count.set(0);
         self.head.set(0);
-        if self.is_linked() {
-            self.first.set(null_mut());
-            self.last.set(null_mut());
-        }
     }
 
     /// Adds an item. There must be room.
@@ -185,33 +216,9 @@ impl Storage {
             // SAFETY: passed on.
             unsafe { self.put_word(item) }
         } else {
+            self.count.set(self.count.get() + 1);
             // SAFETY: passed on.
-            unsafe { self.put_any(item) }
-        }
-    }
-
-    /// `put` for items that are not plain.
-    #[inline(never)]
-    unsafe fn put_any(&self, item: *const c_void) {
-        let count = self.count.get();
-        self.count.set(count + 1);
-        if self.is_linked() {
-            // SAFETY: begins with a link, as the caller promises.
-            unsafe { self.link(item.cast_mut().cast()) };
-            return;
-        }
-        let at = if self.order() == PIRN_QUEUE_FIFO {
-            self.nth(count)
-        } else {
-            count
-        };
-        // SAFETY: the place is in the array and free; the item is as long as one, and outside.
-        unsafe {
-            self.place(at)
-                .copy_from(item.cast(), self.item_size as usize)
-        };
-        if self.order() == PIRN_QUEUE_PRIORITY {
-            self.rise(at);
+            unsafe { (self.functions().put)(self, item) }
         }
     }
 
@@ -226,35 +233,9 @@ impl Storage {
             // SAFETY: passed on.
             unsafe { self.take_word(item) }
         } else {
+            self.count.set(self.count.get() - 1);
             // SAFETY: passed on.
-            unsafe { self.take_any(item) }
-        }
-    }
-
-    /// `take` for items that are not plain.
-    #[inline(never)]
-    unsafe fn take_any(&self, item: *mut c_void) {
-        let last = self.count.get() - 1;
-        self.count.set(last);
-        if self.is_linked() {
-            let first = self.unlink();
-            // SAFETY: room for an address, as the caller promises.
-            unsafe { item.cast::<*mut c_void>().write_unaligned(first.cast()) };
-            return;
-        }
-        let at = match self.order() {
-            PIRN_QUEUE_FIFO => self.advance(),
-            PIRN_QUEUE_LIFO => last,
-            _ => 0,
-        };
-        // SAFETY: room for an item outside of the array; the place holds one.
-        unsafe {
-            self.place(at)
-                .copy_to(item.cast::<u8>(), self.item_size as usize)
-        };
-        if self.order() == PIRN_QUEUE_PRIORITY && last != 0 {
-            self.swap(0, last);
-            self.sink(last);
+            unsafe { (self.functions().take)(self, item) }
         }
     }
 
@@ -288,80 +269,25 @@ impl Storage {
         self.first.get().cast::<u8>().wrapping_add(offset)
     }
 
-    fn swap(&self, a: u32, b: u32) {
-        // SAFETY: two different places of the array, each as long as an item.
-        unsafe { swap_nonoverlapping(self.place(a), self.place(b), self.item_size as usize) };
-    }
-
-    fn is_before(&self, a: u32, b: u32) -> bool {
-        let (a, b) = (self.place(a), self.place(b));
-        self.before
-            // SAFETY: called as documented, with two items.
-            .is_some_and(|before| unsafe { before(a.cast(), b.cast()) } != 0)
-    }
-
-    /// Moves the item at `at` up the heap, in which each item comes before the two below it.
-    fn rise(&self, mut at: u32) {
-        while at != 0 {
-            let above = (at - 1) / 2;
-            if !self.is_before(at, above) {
-                return;
-            }
-            self.swap(at, above);
-            at = above;
-        }
-    }
-
-    /// Moves the first of `count` items down the heap.
-    fn sink(&self, count: u32) {
-        let mut at = 0;
-        loop {
-            let mut best = at;
-            for below in [2 * at + 1, 2 * at + 2] {
-                if below < count && self.is_before(below, best) {
-                    best = below;
-                }
-            }
-            if best == at {
-                return;
-            }
-            self.swap(at, best);
-            at = best;
-        }
-    }
-
-    // ---- the links ----
-
+    /// Copies an item to a place.
+    ///
     /// # Safety
     ///
-    /// `link` is one.
-    unsafe fn link(&self, link: *mut pirn_link) {
-        let is_lifo = self.order() & !PIRN_QUEUE_LINKED == PIRN_QUEUE_LIFO;
-        let next = if is_lifo {
-            self.first.get()
-        } else {
-            null_mut()
-        };
-        // SAFETY: the caller promises it.
-        unsafe { &*link }.next.set(next.cast());
-        // SAFETY: NULL, or an item that is in the queue, and hence still there.
-        match unsafe { self.last.get().as_ref() } {
-            Some(last) if !is_lifo => last.next.set(link),
-            _ => self.first.set(link.cast()),
-        }
-        if !is_lifo {
-            self.last.set(link);
-        }
+    /// The place is free, and the item outside of the array.
+    unsafe fn copy_in(&self, at: u32, item: *const c_void) {
+        let size = self.item_size as usize;
+        // SAFETY: as the caller promises.
+        unsafe { self.place(at).copy_from_nonoverlapping(item.cast(), size) };
     }
 
-    fn unlink(&self) -> *mut pirn_link {
-        let first = self.first.get().cast::<pirn_link>();
-        // SAFETY: NULL, or an item that is in the queue, and hence still there.
-        let next = unsafe { first.as_ref() }.map_or(null_mut(), |first| first.next.get());
-        self.first.set(next.cast());
-        if next.is_null() {
-            self.last.set(null_mut());
-        }
-        first
+    /// Copies the item of a place out.
+    ///
+    /// # Safety
+    ///
+    /// The place has an item, and there is room for it outside of the array.
+    unsafe fn copy_out(&self, at: u32, item: *mut c_void) {
+        let size = self.item_size as usize;
+        // SAFETY: as the caller promises.
+        unsafe { self.place(at).copy_to_nonoverlapping(item.cast(), size) };
     }
 }

@@ -128,24 +128,23 @@ impl Objects {
             0
         );
         for (at, queue) in specification.queues.iter().enumerate() {
-            let (order, before): (u32, pirn_queue_before_fn) = match queue.order {
-                Order::Fifo => (PIRN_QUEUE_FIFO, None),
-                Order::Lifo => (PIRN_QUEUE_LIFO, None),
-                Order::Priority => (PIRN_QUEUE_PRIORITY, Some(is_smaller)),
-            };
+            let address = objects.queues[at];
             if at == LINKED {
-                let order = PIRN_QUEUE_FIFO | PIRN_QUEUE_LINKED;
-                let address = objects.queues[at];
-                let rc = unsafe { pirn_queue_init(address, null_mut(), 0, 0, order, None) };
+                let rc = unsafe { pirn_queue_init_linked(address, PIRN_QUEUE_FIFO) };
                 assert_eq!(rc, 0);
                 continue;
             }
-            let (address, array) = (objects.queues[at], objects.storage[at].cast());
-            let size = queue.capacity * 4;
-            assert_eq!(
-                unsafe { pirn_queue_init(address, array, size, 4, order, before) },
-                0
-            );
+            let (array, size) = (objects.storage[at].cast(), queue.capacity * 4);
+            let rc = unsafe {
+                match queue.order {
+                    Order::Fifo => pirn_queue_init(address, array, size, 4, PIRN_QUEUE_FIFO),
+                    Order::Lifo => pirn_queue_init(address, array, size, 4, PIRN_QUEUE_LIFO),
+                    Order::Priority => {
+                        pirn_queue_init_priority(address, array, size, 4, Some(is_smaller))
+                    }
+                }
+            };
+            assert_eq!(rc, 0);
         }
         objects
     }

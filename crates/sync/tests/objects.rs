@@ -743,6 +743,9 @@ struct Numbers {
     got: Object<[u32; 8]>,
 }
 
+/// An order besides those of `pirn_queue_init`: by `is_smaller`.
+const BY_NUMBER: u32 = 2;
+
 unsafe extern "C" fn is_smaller(a: *const c_void, b: *const c_void) -> c_int {
     c_int::from(unsafe { *a.cast::<u32>() < *b.cast::<u32>() })
 }
@@ -750,9 +753,12 @@ unsafe extern "C" fn is_smaller(a: *const c_void, b: *const c_void) -> c_int {
 impl Numbers {
     fn new(capacity: usize, order: u32) -> Numbers {
         let (queue, storage) = (Object::<pirn_queue>::zero(), Object::<[u32; 8]>::zero());
-        let before = (order == PIRN_QUEUE_PRIORITY).then_some(is_smaller as _);
-        calls! {
-            pirn_queue_init(*queue, (*storage).cast(), capacity * 4, 4, order, before) => 0;
+        let (array, size) = ((*storage).cast(), capacity * 4);
+        if order == BY_NUMBER {
+            let before: pirn_queue_before_fn = Some(is_smaller);
+            calls! { pirn_queue_init_priority(*queue, array, size, 4, before) => 0; }
+        } else {
+            calls! { pirn_queue_init(*queue, array, size, 4, order) => 0; }
         }
         Numbers {
             queue,
@@ -809,7 +815,7 @@ fn a_queue_gives_its_items_in_its_order() {
     for (order, expected) in [
         (PIRN_QUEUE_FIFO, [3, 1, 2, 1]),
         (PIRN_QUEUE_LIFO, [1, 2, 1, 3]),
-        (PIRN_QUEUE_PRIORITY, [1, 1, 2, 3]),
+        (BY_NUMBER, [1, 1, 2, 3]),
     ] {
         let numbers = Numbers::new(4, order);
         for round in 0..3 {
@@ -830,7 +836,7 @@ fn a_queue_gives_its_items_in_its_order() {
 
 #[test]
 fn a_heap_of_many_gives_them_in_order() {
-    let numbers = Numbers::new(8, PIRN_QUEUE_PRIORITY);
+    let numbers = Numbers::new(8, BY_NUMBER);
     let mut random = 12345u32;
     let mut inside = Vec::new();
     for _ in 0..if cfg!(miri) { 200 } else { 10_000 } {
@@ -882,7 +888,7 @@ fn a_promised_item_is_not_there_for_others() {
 #[test]
 fn no_item_is_lost_when_a_getter_of_a_full_queue_is_dropped() {
     callers!(world: a, b);
-    for order in [PIRN_QUEUE_FIFO, PIRN_QUEUE_LIFO, PIRN_QUEUE_PRIORITY] {
+    for order in [PIRN_QUEUE_FIFO, PIRN_QUEUE_LIFO, BY_NUMBER] {
         let numbers = Numbers::new(1, order);
         numbers.get_later(&a, 0);
         assert_eq!(numbers.put(1), 0);
@@ -1050,8 +1056,7 @@ fn jobs(count: usize) -> Vec<Job> {
 
 fn linked(order: u32) -> Object<pirn_queue> {
     let queue = Object::zero();
-    let order = order | PIRN_QUEUE_LINKED;
-    calls! { pirn_queue_init(*queue, null_mut(), 0, 0, order, None) => 0; }
+    calls! { pirn_queue_init_linked(*queue, order) => 0; }
     queue
 }
 
@@ -1155,17 +1160,19 @@ fn misuse_of_a_queue_is_an_error() {
     let before: pirn_queue_before_fn = Some(is_smaller);
     let link = Object::<pirn_link>::zero();
     calls! {
-        pirn_queue_init(null_mut(), array, 8, 4, PIRN_QUEUE_FIFO, None) => -EINVAL;
-        pirn_queue_init(*queue, nothing, 8, 4, PIRN_QUEUE_FIFO, None) => -EINVAL;
-        pirn_queue_init(*queue, array, 3, 4, PIRN_QUEUE_FIFO, None) => -EINVAL;
-        pirn_queue_init(*queue, array, 8, 0, PIRN_QUEUE_FIFO, None) => -EINVAL;
-        pirn_queue_init(*queue, array, 8, 4, 3, None) => -EINVAL;
-        pirn_queue_init(*queue, array, 8, 4, 0x20, None) => -EINVAL;
-        pirn_queue_init(*queue, array, 8, 4, PIRN_QUEUE_FIFO, before) => -EINVAL;
-        pirn_queue_init(*queue, array, 8, 4, PIRN_QUEUE_PRIORITY, None) => -EINVAL;
-        pirn_queue_init(*queue, array, 8, 4, PIRN_QUEUE_LINKED, None) => -EINVAL;
-        pirn_queue_init(*queue, nothing, 0, 0, PIRN_QUEUE_LINKED | 2, before) => -EINVAL;
-        pirn_queue_init(*queue, array, 8, 4, PIRN_QUEUE_FIFO, None) => 0;
+        pirn_queue_init(null_mut(), array, 8, 4, PIRN_QUEUE_FIFO) => -EINVAL;
+        pirn_queue_init(*queue, nothing, 8, 4, PIRN_QUEUE_FIFO) => -EINVAL;
+        pirn_queue_init(*queue, array, 3, 4, PIRN_QUEUE_FIFO) => -EINVAL;
+        pirn_queue_init(*queue, array, 8, 0, PIRN_QUEUE_FIFO) => -EINVAL;
+        pirn_queue_init(*queue, array, 8, 4, 2) => -EINVAL;
+        pirn_queue_init_priority(null_mut(), array, 8, 4, before) => -EINVAL;
+        pirn_queue_init_priority(*queue, nothing, 8, 4, before) => -EINVAL;
+        pirn_queue_init_priority(*queue, array, 3, 4, before) => -EINVAL;
+        pirn_queue_init_priority(*queue, array, 8, 0, before) => -EINVAL;
+        pirn_queue_init_priority(*queue, array, 8, 4, None) => -EINVAL;
+        pirn_queue_init_linked(null_mut(), PIRN_QUEUE_FIFO) => -EINVAL;
+        pirn_queue_init_linked(*queue, 2) => -EINVAL;
+        pirn_queue_init(*queue, array, 8, 4, PIRN_QUEUE_FIFO) => 0;
         pirn_queue_put_start(*queue, null_mut(), null(), 0) => -EINVAL;
         pirn_queue_get_start(*queue, null_mut(), null_mut(), 0) => -EINVAL;
         pirn_queue_close(null_mut(), PIRN_QUEUE_NOW) => -EINVAL;

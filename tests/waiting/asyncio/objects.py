@@ -408,16 +408,14 @@ class Queue(Object):
         self._putters: collections.deque = collections.deque()
         self._put_count = 0
         self._room = memory(8 * (maxsize if maxsize > 0 else self.MANY))
-        self._before = BEFORE(self._is_before) if self.order == 2 else None
         size = ctypes.c_size_t(8 * (maxsize if maxsize > 0 else self.MANY))
-        must(library.pirn_queue_init(self._memory, self._room, size, 8, self.order, self._before))
+        self._prepare(self._memory, self._room, size)
+
+    def _prepare(self, *array):
+        must(library.pirn_queue_init(*array, 8, self.order))
 
     def __repr__(self):
         return f"<{type(self).__name__} maxsize={self._maxsize!r} size={self.qsize()}>"
-
-    def _is_before(self, a, b) -> int:
-        first, second = (c_uint64.from_address(address).value for address in (a, b))
-        return self._items[first] < self._items[second]
 
     @property
     def maxsize(self) -> int:
@@ -470,15 +468,21 @@ class Queue(Object):
         await self._wait("pirn_queue_join_start")
 
 
-BEFORE = CFUNCTYPE(c_int, c_void_p, c_void_p)
-
-
 class LifoQueue(Queue):
     order = 1
 
 
+BEFORE = CFUNCTYPE(c_int, c_void_p, c_void_p)
+
+
 class PriorityQueue(Queue):
-    order = 2
+    def _prepare(self, *array):
+        self._before = BEFORE(self._is_before)
+        must(library.pirn_queue_init_priority(*array, 8, self._before))
+
+    def _is_before(self, a, b) -> int:
+        first, second = (c_uint64.from_address(address).value for address in (a, b))
+        return self._items[first] < self._items[second]
 
 
 CLASSES = (Lock, Event, Condition, Semaphore, BoundedSemaphore, Barrier)

@@ -17,9 +17,10 @@ use pirn_wait::{Hub, Result, Start, Wait, pirn_waiter, result};
 use super::done;
 use crate::queue::{
     PIRN_QUEUE_DRAIN, pirn_queue, pirn_queue_close, pirn_queue_done, pirn_queue_get_start,
-    pirn_queue_init, pirn_queue_join_start, pirn_queue_put_start, pirn_queue_size,
+    pirn_queue_init, pirn_queue_init_priority, pirn_queue_join_start, pirn_queue_put_start,
+    pirn_queue_size,
 };
-use crate::storage::{PIRN_QUEUE_FIFO, PIRN_QUEUE_LIFO, PIRN_QUEUE_PRIORITY};
+use crate::storage::{PIRN_QUEUE_FIFO, PIRN_QUEUE_LIFO};
 
 /// The order in which the items of a queue are got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,19 +144,27 @@ impl<'h, T, const N: usize> Queue<'h, T, N> {
         let this = self.get_ref();
         let queue = this.queue.get().cast::<pirn_queue>();
         if !this.is_ready.replace(true) {
-            let (order, before) = match this.order {
-                Order::Fifo => (PIRN_QUEUE_FIFO, None),
-                Order::Lifo => (PIRN_QUEUE_LIFO, None),
-                Order::Priority => (PIRN_QUEUE_PRIORITY, Some(is_before as _)),
-            };
             let item_size = if this.has_keys() {
                 size_of::<Entry<T>>()
             } else {
                 size_of::<T>()
             };
             let (array, size) = (this.entries.get().cast(), N * item_size);
-            // SAFETY: pinned, so queue and array stay where they are until they are dropped.
-            unsafe { pirn_queue_init(queue, array, size, item_size as u32, order, before) };
+            let item_size = item_size as u32;
+            let order = match this.order {
+                Order::Fifo => PIRN_QUEUE_FIFO,
+                Order::Lifo => PIRN_QUEUE_LIFO,
+                Order::Priority => {
+                    // SAFETY: pinned, so queue and array stay where they are until they are
+                    // dropped.
+                    unsafe {
+                        pirn_queue_init_priority(queue, array, size, item_size, Some(is_before))
+                    };
+                    return queue;
+                }
+            };
+            // SAFETY: as above.
+            unsafe { pirn_queue_init(queue, array, size, item_size, order) };
         }
         queue
     }

@@ -325,7 +325,7 @@ struct Queue {
 fn queue(put: u32) -> Queue {
     let (queue, storage) = (zero(), boxed(0u8));
     let array = storage.cast();
-    let rc = unsafe { pirn_queue_init(queue, array, 1, 1, PIRN_QUEUE_FIFO, None) };
+    let rc = unsafe { pirn_queue_init(queue, array, 1, 1, PIRN_QUEUE_FIFO) };
     assert_eq!(rc, 0);
     for _ in 0..put {
         put_one(queue);
@@ -428,8 +428,8 @@ pub struct Linked {
 
 impl Linked {
     fn new() -> Linked {
-        let (queue, order) = (zero(), PIRN_QUEUE_FIFO | PIRN_QUEUE_LINKED);
-        let rc = unsafe { pirn_queue_init(queue, null_mut(), 0, 0, order, None) };
+        let queue = zero();
+        let rc = unsafe { pirn_queue_init_linked(queue, PIRN_QUEUE_FIFO) };
         assert_eq!(rc, 0);
         Linked {
             queue,
