@@ -4,7 +4,7 @@
 //! Each call tries first, and waits only if that would block. The time limit is for the whole call.
 
 use core::ffi::{c_int, c_void};
-use core::ptr::{NonNull, null};
+use core::ptr::NonNull;
 
 use pirn_abi::{PIRN_FOREVER, PIRN_READ, PIRN_WRITE};
 use pirn_wait::functions::{pirn_park_start, pirn_port_wait_start};
@@ -54,68 +54,68 @@ impl Limit {
 /// What an attempt has returned, or a negative errno. None: it would block.
 type Outcome = Option<isize>;
 
-/// The port of a call that begins, if it is open and has an fd, and where the caller's bytes are.
-/// NULL is good if there are none.
+/// The port of a call that begins, if it is open and has an fd.
 ///
 /// # Safety
 ///
 /// `port` is NULL, zero, or was opened.
 #[inline]
-unsafe fn opened<'p>(
-    port: *mut pirn_port,
-    buffer: *const c_void,
-    size: usize,
-) -> Option<(&'p pirn_port, NonNull<u8>)> {
-    let place = match NonNull::new(buffer.cast_mut().cast()) {
-        None if size == 0 => NonNull::dangling(),
-        place => place?,
-    };
+unsafe fn opened<'p>(port: *mut pirn_port) -> Option<&'p pirn_port> {
     // SAFETY: passed on.
-    match unsafe { port.as_ref() } {
-        Some(port) if port.hub().is_some() && port.fd.get() >= 0 => Some((port, place)),
-        _ => None,
-    }
+    let port = unsafe { port.as_ref() };
+    port.filter(|port| port.hub().is_some() && port.fd.get() >= 0)
 }
 
-/// Why a call does not begin: a negative errno.
+/// The same, and where the caller's bytes are.
+///
+/// # Safety
+///
+/// As there.
+#[inline]
+unsafe fn opened_for<'p>(
+    port: *mut pirn_port,
+    buffer: *const c_void,
+) -> Option<(&'p pirn_port, NonNull<u8>)> {
+    let place = NonNull::new(buffer.cast_mut().cast())?;
+    // SAFETY: passed on.
+    unsafe { opened(port) }.map(|port| (port, place))
+}
+
+/// Why a call does not begin: a negative errno; 0: a NULL is good, because there are no bytes.
 ///
 /// # Safety
 ///
 /// As for `opened`.
 #[cold]
 #[inline(never)]
-unsafe fn refuse(port: *mut pirn_port) -> c_int {
+unsafe fn refuse(port: *mut pirn_port, size: usize) -> c_int {
     // SAFETY: passed on.
     match unsafe { port.as_ref() } {
         Some(port) if port.hub().is_none() => -ENOENT,
-        // A NULL, or no fd.
+        Some(port) if port.fd.get() >= 0 && size == 0 => 0,
         _ => -EINVAL,
     }
 }
 
 /// Makes an attempt, and waits before and between attempts until one would not block or the time is
-/// over.
-#[inline]
+/// over. For calls that are not made for every message.
+#[inline(never)]
 fn run(
     port: &pirn_port,
     interest: u32,
     limit: Limit,
-    mut attempt: impl FnMut(&pirn_port) -> Outcome,
+    attempt: &mut dyn FnMut(&pirn_port) -> Outcome,
 ) -> isize {
     if !port.must_wait(interest) {
         if let Some(result) = attempt(port) {
-            return match limit.left_ns {
-                0 => result,
-                _ => counted(port, result),
-            };
+            return counted(port, result, limit);
         }
     }
     wait_and_run(port, interest, limit, attempt)
 }
 
-/// The rest of `run`, which begins with a wait. It is a function of its own, so that a call that
-/// does not wait saves no registers for it.
-#[inline(never)]
+/// The same, beginning with a wait.
+#[inline]
 fn wait_and_run(
     port: &pirn_port,
     interest: u32,
@@ -141,19 +141,8 @@ fn wait_and_run(
     }
 }
 
-/// `run` in a function of its own, for calls that are not made for every message.
-#[inline(never)]
-fn run_apart(
-    port: &pirn_port,
-    interest: u32,
-    limit: Limit,
-    attempt: &mut dyn FnMut(&pirn_port) -> Outcome,
-) -> isize {
-    run(port, interest, limit, attempt)
-}
-
 /// Waits as a part of a call until the port is ready.
-#[inline(never)]
+#[inline]
 fn wait_in_call(port: &pirn_port, interest: u32, limit: &mut Limit) -> c_int {
     let Some(hub) = port.hub() else {
         return -ENOENT;
@@ -197,10 +186,11 @@ fn begin(waiter: *mut pirn_waiter, port: &pirn_port, interest: u32, limit: &mut 
 /// How many calls in a row may go without a wait before the other fibers run.
 const MOST_CALLS: u16 = 32;
 
-/// Counts a call of a fiber that did not have to wait, but could have waited. Returns its result.
+/// Counts a call of a fiber that did not have to wait, if it could have waited. Returns its result.
 #[inline]
-fn counted(port: &pirn_port, result: isize) -> isize {
-    let Some(fiber) = port.hub().and_then(pirn_fiber::running) else {
+fn counted(port: &pirn_port, result: isize, limit: Limit) -> isize {
+    let running = port.hub().and_then(pirn_fiber::running);
+    let Some(fiber) = running.filter(|_| limit.left_ns != 0) else {
         return result;
     };
     fiber.calls.set(fiber.calls.get() + 1);
@@ -247,21 +237,50 @@ pub(crate) unsafe fn read(
     timeout_ns: u64,
 ) -> isize {
     // SAFETY: passed on.
-    let Some((port, place)) = (unsafe { opened(port, buffer, size) }) else {
+    let Some((open, place)) = (unsafe { opened_for(port, buffer) }) else {
         // SAFETY: passed on.
-        return unsafe { refuse(port) } as isize;
+        return match unsafe { refuse(port, size) } {
+            // SAFETY: passed on.
+            0 => unsafe { read(port, NonNull::dangling().as_ptr(), 0, timeout_ns) },
+            errno => errno as isize,
+        };
     };
     // SAFETY: as many bytes as the caller says. Written by the kernel only, which is not undone by
     // what stood there before.
     let bytes = unsafe { core::slice::from_raw_parts_mut(place.as_ptr(), size) };
-    run(port, PIRN_READ, Limit::new(timeout_ns), |port| {
-        let result = outcome(|| sys::read(port.fd.get(), bytes));
-        // There is nothing more to read now, so the next read waits before it tries.
-        if result.is_some_and(|count| count > 0 && count < bytes.len() as isize) {
-            port.set_drained();
-        }
-        result
-    })
+    let limit = Limit::new(timeout_ns);
+    // Functions of their own, so that no registers are saved for the one that is not called.
+    if open.must_wait(PIRN_READ) {
+        wait_and_read(open, bytes, limit)
+    } else {
+        try_and_read(open, bytes, limit)
+    }
+}
+
+/// Reads, and waits before.
+#[inline(never)]
+fn wait_and_read(port: &pirn_port, bytes: &mut [u8], limit: Limit) -> isize {
+    wait_and_run(port, PIRN_READ, limit, |port| receive(port, bytes))
+}
+
+/// Reads, and waits if there is nothing yet.
+#[inline(never)]
+fn try_and_read(port: &pirn_port, bytes: &mut [u8], limit: Limit) -> isize {
+    match receive(port, bytes) {
+        Some(result) => counted(port, result, limit),
+        None => wait_and_read(port, bytes, limit),
+    }
+}
+
+/// Reads once.
+#[inline]
+fn receive(port: &pirn_port, bytes: &mut [u8]) -> Outcome {
+    let result = outcome(|| sys::read(port.fd.get(), bytes));
+    // There is nothing more to read now, so the next read waits before it tries.
+    if result.is_some_and(|count| count > 0 && count < bytes.len() as isize) {
+        port.set_drained();
+    }
+    result
 }
 
 /// Writes some: see `pirn_port_write`.
@@ -276,14 +295,17 @@ pub(crate) unsafe fn write(
     timeout_ns: u64,
 ) -> isize {
     // SAFETY: passed on.
-    let Some((port, place)) = (unsafe { opened(port, buffer, size) }) else {
+    let Some((open, place)) = (unsafe { opened_for(port, buffer) }) else {
         // SAFETY: passed on.
-        return unsafe { refuse(port) } as isize;
+        return match unsafe { refuse(port, size) } {
+            // SAFETY: passed on.
+            0 => unsafe { write(port, NonNull::dangling().as_ptr(), 0, timeout_ns) },
+            errno => errno as isize,
+        };
     };
     // SAFETY: as many bytes as the caller says.
     let bytes = unsafe { core::slice::from_raw_parts(place.as_ptr(), size) };
-    let limit = Limit::new(timeout_ns);
-    run(port, PIRN_WRITE, limit, |port| send(port, bytes))
+    send(open, bytes, Limit::new(timeout_ns))
 }
 
 /// Writes all: see `pirn_port_write_all`.
@@ -298,16 +320,16 @@ pub(crate) unsafe fn write_all(
     timeout_ns: u64,
 ) -> c_int {
     // SAFETY: passed on.
-    let Some((port, place)) = (unsafe { opened(port, buffer, size) }) else {
+    let Some((port, place)) = (unsafe { opened_for(port, buffer) }) else {
         // SAFETY: passed on.
-        return unsafe { refuse(port) };
+        return unsafe { refuse(port, size) };
     };
     // SAFETY: as many bytes as the caller says.
     let mut rest = unsafe { core::slice::from_raw_parts(place.as_ptr().cast_const(), size) };
     // Between two parts other fibers may run, and time pass.
     let mut limit = Limit::from_now(port.hub(), timeout_ns);
     while !rest.is_empty() {
-        let count = run_apart(port, PIRN_WRITE, limit, &mut |port| send(port, rest));
+        let count = send(port, rest, limit);
         if count < 0 {
             return count as c_int;
         }
@@ -321,37 +343,41 @@ pub(crate) unsafe fn write_all(
     0
 }
 
-/// Writes some. A socket whose peer is gone raises no SIGPIPE.
+/// Writes some, and waits if there is no room yet. A socket whose peer is gone raises no SIGPIPE.
 #[inline]
-fn send(port: &pirn_port, bytes: &[u8]) -> Outcome {
-    if port.is_plain() || port.must_wait(PIRN_WRITE) {
-        return send_apart(port, bytes, None);
-    }
-    match sys::send(port.fd.get(), bytes) {
-        Ok(count) => Some(count as isize),
-        Err(errno) => send_apart(port, bytes, Some(errno)),
-    }
+fn send(port: &pirn_port, bytes: &[u8], limit: Limit) -> isize {
+    let failed = if port.is_plain() || port.must_wait(PIRN_WRITE) {
+        None
+    } else {
+        match sys::send(port.fd.get(), bytes) {
+            Ok(count) => return counted(port, count as isize, limit),
+            Err(errno) => Some(errno),
+        }
+    };
+    send_apart(port, bytes, limit, failed)
 }
 
 /// The rest of `send`, for all but a socket that takes some at once. The first attempt may have
 /// failed already.
 #[inline(never)]
-fn send_apart(port: &pirn_port, bytes: &[u8], mut failed: Option<Errno>) -> Outcome {
-    // A pipe or a terminal that is writable takes this much without blocking.
-    let part = if port.must_wait(PIRN_WRITE) {
-        bytes.get(..PART).unwrap_or(bytes)
-    } else {
-        bytes
-    };
+fn send_apart(port: &pirn_port, bytes: &[u8], limit: Limit, mut failed: Option<Errno>) -> isize {
     let fd = port.fd.get();
-    outcome(|| {
-        if !port.is_plain() {
-            match failed.take().map_or_else(|| sys::send(fd, part), Err) {
-                Err(Errno::NOTSOCK) => port.set_plain(),
-                result => return result,
+    run(port, PIRN_WRITE, limit, &mut |port| {
+        // A pipe or a terminal that is writable takes this much without blocking.
+        let part = if port.must_wait(PIRN_WRITE) {
+            bytes.get(..PART).unwrap_or(bytes)
+        } else {
+            bytes
+        };
+        outcome(|| {
+            if !port.is_plain() {
+                match failed.take().map_or_else(|| sys::send(fd, part), Err) {
+                    Err(Errno::NOTSOCK) => port.set_plain(),
+                    result => return result,
+                }
             }
-        }
-        sys::write(fd, part)
+            sys::write(fd, part)
+        })
     })
 }
 
@@ -365,12 +391,12 @@ const PART: usize = 4096;
 /// `port` is NULL, zero, or was opened.
 pub(crate) unsafe fn accept(port: *mut pirn_port, timeout_ns: u64) -> c_int {
     // SAFETY: passed on.
-    let Some((port, _)) = (unsafe { opened(port, null(), 0) }) else {
+    let Some(port) = (unsafe { opened(port) }) else {
         // SAFETY: passed on.
-        return unsafe { refuse(port) };
+        return unsafe { refuse(port, 1) };
     };
     let limit = Limit::new(timeout_ns);
-    run_apart(port, PIRN_READ, limit, &mut |port| {
+    run(port, PIRN_READ, limit, &mut |port| {
         outcome(|| match sys::accept(port.fd.get()) {
             // The client has gone before it was accepted: try the next one.
             Err(Errno::CONNABORTED) => Err(Errno::INTR),
@@ -391,13 +417,13 @@ pub(crate) unsafe fn connect(
     timeout_ns: u64,
 ) -> c_int {
     // SAFETY: passed on.
-    let Some((port, _)) = (unsafe { opened(port, address, 1) }) else {
+    let Some((port, _)) = (unsafe { opened_for(port, address) }) else {
         // SAFETY: passed on.
-        return unsafe { refuse(port) };
+        return unsafe { refuse(port, 1) };
     };
     let limit = Limit::new(timeout_ns);
     let mut has_begun = false;
-    run_apart(port, PIRN_WRITE, limit, &mut |port| {
+    run(port, PIRN_WRITE, limit, &mut |port| {
         let fd = port.fd.get();
         let result = if core::mem::replace(&mut has_begun, true) {
             // Readiness is only a hint.
