@@ -31,6 +31,8 @@ static void bad_arguments_are_refused(void)
     GIVES(pirn_port_read(&pair.here, NULL, 1, 0), -EINVAL);
     GIVES(pirn_port_write(&pair.here, NULL, 1, 0), -EINVAL);
     GIVES(pirn_port_write_all(&pair.here, NULL, 1, 0), -EINVAL);
+    GIVES(pirn_port_read(&pair.here, NULL, 0, PIRN_FOREVER), 0);
+    GIVES(pirn_port_write(&pair.here, NULL, 0, 0), 0);
     GIVES(pirn_port_write_all(&pair.here, NULL, 0, 0), 0);
     GIVES(pirn_port_connect(&pair.here, NULL, 1, 0), -EINVAL);
     GIVES(pirn_port_wait(&pair.here, 0, 1), -EINVAL);

@@ -19,8 +19,8 @@ use crate::sys::{self, Errno};
 struct Limit {
     /// How much is left, when that was last computed.
     left_ns: u64,
-    /// The end of the call, on the loop's clock. 0: it has no limit, or has not waited yet. The
-    /// first wait begins when the call does, because no time of the loop passes before it.
+    /// The end of the call, on the loop's clock. 0: it has no limit, or ends when its first wait
+    /// would, which begins when the call does, because no time of the loop passes before it.
     deadline_ns: u64,
 }
 
@@ -45,9 +45,15 @@ impl Limit {
     #[cold]
     #[inline(never)]
     fn update(&mut self, hub: Option<&pirn_hub>) {
-        if let Some(hub) = hub.filter(|_| self.deadline_ns != 0) {
-            self.left_ns = self.deadline_ns.saturating_sub(hub.now()).max(1);
+        let is_limited = self.left_ns != 0 && self.left_ns != PIRN_FOREVER;
+        let Some(hub) = hub.filter(|_| is_limited) else {
+            return;
+        };
+        if self.deadline_ns == 0 {
+            let fiber = pirn_fiber::running(hub);
+            self.deadline_ns = fiber.map_or(0, |fiber| fiber.waiter.kept_deadline_ns());
         }
+        self.left_ns = self.deadline_ns.saturating_sub(hub.now()).max(1);
     }
 }
 
@@ -150,7 +156,7 @@ fn wait_in_call(port: &pirn_port, interest: u32, limit: &mut Limit) -> c_int {
     let Some(fiber) = pirn_fiber::running(hub) else {
         return wait_outside(hub, port, interest, limit);
     };
-    match begin(fiber.waiter(), port, interest, limit) {
+    match begin(fiber.waiter(), port, interest, *limit) {
         PIRN_WAITS => fiber.wait_until_over(hub),
         refused => refused,
     }
@@ -160,7 +166,12 @@ fn wait_in_call(port: &pirn_port, interest: u32, limit: &mut Limit) -> c_int {
 #[cold]
 #[inline(never)]
 fn wait_outside(hub: &pirn_hub, port: &pirn_port, interest: u32, limit: &mut Limit) -> c_int {
-    let begun = begin(waiter_of_caller(hub), port, interest, limit);
+    let waiter = waiter_of_caller(hub);
+    let begun = begin(waiter, port, interest, *limit);
+    if begun == PIRN_WAITS {
+        // SAFETY: it waits.
+        limit.deadline_ns = unsafe { &*waiter }.deadline_ns();
+    }
     // SAFETY: begun with that waiter.
     let result = unsafe { wait_for(hub, begun) };
     // The main program continues at the end of the turn. Until then others could close the port.
@@ -172,15 +183,10 @@ fn wait_outside(hub: &pirn_hub, port: &pirn_port, interest: u32, limit: &mut Lim
 
 /// Begins the wait of a call with the waiter of the caller, which may be NULL.
 #[inline]
-fn begin(waiter: *mut pirn_waiter, port: &pirn_port, interest: u32, limit: &mut Limit) -> c_int {
+fn begin(waiter: *mut pirn_waiter, port: &pirn_port, interest: u32, limit: Limit) -> c_int {
     let port = (&raw const *port).cast_mut();
     // SAFETY: an open port; the waiter is the caller's own, or NULL.
-    let begun = unsafe { pirn_port_wait_start(port, waiter, interest, limit.left_ns) };
-    if begun == PIRN_WAITS {
-        // SAFETY: it waits.
-        limit.deadline_ns = unsafe { &*waiter }.deadline_ns();
-    }
-    begun
+    unsafe { pirn_port_wait_start(port, waiter, interest, limit.left_ns) }
 }
 
 /// How many calls in a row may go without a wait before the other fibers run.
@@ -237,39 +243,25 @@ pub(crate) unsafe fn read(
     timeout_ns: u64,
 ) -> isize {
     // SAFETY: passed on.
-    let Some((open, place)) = (unsafe { opened_for(port, buffer) }) else {
+    let Some((port, place)) = (unsafe { opened_for(port, buffer) }) else {
         // SAFETY: passed on.
-        return match unsafe { refuse(port, size) } {
-            // SAFETY: passed on.
-            0 => unsafe { read(port, NonNull::dangling().as_ptr(), 0, timeout_ns) },
-            errno => errno as isize,
-        };
+        return unsafe { refuse(port, size) } as isize;
     };
     // SAFETY: as many bytes as the caller says. Written by the kernel only, which is not undone by
     // what stood there before.
     let bytes = unsafe { core::slice::from_raw_parts_mut(place.as_ptr(), size) };
     let limit = Limit::new(timeout_ns);
-    // Functions of their own, so that no registers are saved for the one that is not called.
-    if open.must_wait(PIRN_READ) {
-        wait_and_read(open, bytes, limit)
+    if port.must_wait(PIRN_READ) {
+        wait_and_read(port, bytes, limit)
     } else {
-        try_and_read(open, bytes, limit)
+        run(port, PIRN_READ, limit, &mut |port| receive(port, bytes))
     }
 }
 
-/// Reads, and waits before.
+/// `run` for a read that begins with a wait, as most do.
 #[inline(never)]
 fn wait_and_read(port: &pirn_port, bytes: &mut [u8], limit: Limit) -> isize {
     wait_and_run(port, PIRN_READ, limit, |port| receive(port, bytes))
-}
-
-/// Reads, and waits if there is nothing yet.
-#[inline(never)]
-fn try_and_read(port: &pirn_port, bytes: &mut [u8], limit: Limit) -> isize {
-    match receive(port, bytes) {
-        Some(result) => counted(port, result, limit),
-        None => wait_and_read(port, bytes, limit),
-    }
 }
 
 /// Reads once.
@@ -295,17 +287,13 @@ pub(crate) unsafe fn write(
     timeout_ns: u64,
 ) -> isize {
     // SAFETY: passed on.
-    let Some((open, place)) = (unsafe { opened_for(port, buffer) }) else {
+    let Some((port, place)) = (unsafe { opened_for(port, buffer) }) else {
         // SAFETY: passed on.
-        return match unsafe { refuse(port, size) } {
-            // SAFETY: passed on.
-            0 => unsafe { write(port, NonNull::dangling().as_ptr(), 0, timeout_ns) },
-            errno => errno as isize,
-        };
+        return unsafe { refuse(port, size) } as isize;
     };
     // SAFETY: as many bytes as the caller says.
     let bytes = unsafe { core::slice::from_raw_parts(place.as_ptr(), size) };
-    send(open, bytes, Limit::new(timeout_ns))
+    send(port, bytes, Limit::new(timeout_ns))
 }
 
 /// Writes all: see `pirn_port_write_all`.

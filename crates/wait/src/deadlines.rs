@@ -7,9 +7,11 @@ use core::cell::Cell;
 use core::ffi::c_int;
 use core::ptr::NonNull;
 
+use pirn_abi::PIRN_FOREVER;
+
 use crate::errno::{ECANCELED, ETIMEDOUT};
 use crate::hub::pirn_hub;
-use crate::state::{LAZY, UNREF};
+use crate::state::{KEPT, LAZY, LIMITED, UNREF};
 use crate::waiter::{PIRN_WAITS, pirn_waiter};
 
 /// The place of a waiter in the heap.
@@ -188,54 +190,77 @@ fn parent_of(mut node: NonNull<pirn_waiter>) -> Option<NonNull<pirn_waiter>> {
 
 impl pirn_waiter {
     /// Sets the deadline of a wait that has begun: the time limit, or the deadline for all waits if
-    /// that is earlier. A place in the heap that is due earlier is kept. Returns `PIRN_WAITS`.
+    /// that is earlier. If there is neither, ends a deadline that was kept. A place in the heap
+    /// that is due earlier is kept. Returns `PIRN_WAITS`.
     #[inline(never)]
     pub(crate) fn limit(&self, hub: &pirn_hub, timeout_ns: u64) -> c_int {
-        let deadline_ns = hub
-            .now()
-            .saturating_add(timeout_ns)
-            .min(self.bound_ns.get());
-        self.deadline_ns.set(deadline_ns);
-        if !self.has(UNREF) {
-            hub.count_timed();
+        let bound_ns = self.bound_ns.get();
+        if timeout_ns & bound_ns == PIRN_FOREVER {
+            self.unlimit(hub);
+            return PIRN_WAITS;
         }
-        let at = self.heap.at_ns.get();
-        if at == 0 || at > deadline_ns {
-            self.enter_heap(hub, deadline_ns);
+        let deadline_ns = hub.now().saturating_add(timeout_ns).min(bound_ns);
+        // 0 becomes the latest time: the waiter is not in the heap.
+        let is_in_place = self.heap.at_ns.get().wrapping_sub(1) < deadline_ns;
+        if is_in_place && self.has(KEPT) {
+            self.deadline_ns.set(deadline_ns);
+        } else {
+            self.change_limit(deadline_ns);
         }
         PIRN_WAITS
     }
 
+    /// The rest of `limit`, if more is to be done than to change a deadline.
     #[inline(never)]
-    fn enter_heap(&self, hub: &pirn_hub, deadline_ns: u64) {
-        self.leave_heap(hub);
-        hub.deadlines.insert(self, deadline_ns);
-        hub.update_timer();
-    }
-
-    /// Clears the deadline of the wait, if it has one. A lazy waiter keeps its place in the heap.
-    #[inline]
-    pub(crate) fn forget_deadline(&self, hub: &pirn_hub) {
-        if self.deadline_ns.get() != 0 {
-            self.clear_deadline(hub);
+    fn change_limit(&self, deadline_ns: u64) {
+        let Some(hub) = self.hub() else { return };
+        if !self.has(LIMITED | KEPT) {
+            let kind = if self.has(LAZY) { KEPT } else { LIMITED };
+            self.flag(kind, true);
+            if !self.has(UNREF) {
+                hub.count_timed();
+            }
         }
-    }
-
-    /// `forget_deadline` of a wait that has one.
-    #[inline]
-    pub(crate) fn clear_deadline(&self, hub: &pirn_hub) {
-        self.deadline_ns.set(0);
-        if !self.has(LAZY) {
+        self.deadline_ns.set(deadline_ns);
+        let at = self.heap.at_ns.get();
+        if at == 0 || at > deadline_ns {
             self.leave_heap(hub);
-        }
-        if !self.has(UNREF) {
-            hub.uncount_timed();
+            hub.deadlines.insert(self, deadline_ns);
+            hub.set_timer_for(deadline_ns);
         }
     }
 
-    /// Leaves the heap, if the waiter is in it.
+    /// From now on the waiter has no deadline. Its place in the heap is left as it is.
     #[inline(never)]
-    pub(crate) fn leave_heap(&self, hub: &pirn_hub) {
+    pub(crate) fn unlimit(&self, hub: &pirn_hub) {
+        if self.has(LIMITED | KEPT) {
+            self.flag(LIMITED | KEPT, false);
+            self.deadline_ns.set(0);
+            if !self.has(UNREF) {
+                hub.uncount_timed();
+            }
+        }
+    }
+
+    /// Ends a deadline that ends with the wait. One that is kept does no harm: until the next wait
+    /// the waiter's owner runs, and the loop goes on anyway.
+    #[inline]
+    pub(crate) fn end_limit(&self, hub: &pirn_hub) {
+        if self.has(LIMITED) {
+            self.clear_limit(hub);
+        }
+    }
+
+    /// Leaves the heap, and has no deadline any more.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn clear_limit(&self, hub: &pirn_hub) {
+        self.leave_heap(hub);
+        self.unlimit(hub);
+    }
+
+    #[inline(never)]
+    fn leave_heap(&self, hub: &pirn_hub) {
         if self.heap.at_ns.get() != 0 {
             hub.deadlines.remove(self);
         }
@@ -245,7 +270,7 @@ impl pirn_waiter {
     pub(crate) fn fall_due(&self, hub: &pirn_hub) {
         let at = self.heap.at_ns.get();
         hub.deadlines.remove(self);
-        let deadline = self.deadline_ns.get();
+        let deadline = self.deadline_ns();
         if deadline == 0 {
             return;
         }

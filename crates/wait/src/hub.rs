@@ -361,7 +361,11 @@ impl pirn_hub {
         self.ready.is_sound()
             && self.deadlines.is_sound()
             && (self.ready.is_empty() || self.is_called.get() != NOT_CALLED || self.is_broken())
-            && self.timed.get() <= self.waits.get() + u32::from(self.is_called.get() == CALLED)
+            && self.timed.get()
+                <= self.waits.get()
+                    + u32::from(self.is_called.get() == CALLED)
+                    // One that runs may keep its deadline.
+                    + u32::from(!self.running.get().is_null())
     }
 }
 

@@ -18,6 +18,7 @@ use crate::errno::{EAGAIN, EBADF, ECANCELED, EINVAL, ENOENT};
 use crate::hub::pirn_hub;
 use crate::kind::{PIRN_WAIT_LATE, pirn_wait_kind};
 use crate::list::pirn_waiters;
+use crate::state::LIMITED;
 use crate::sys::set_nonblocking;
 use crate::waiter::{pirn_waiter, pirn_wake_fn};
 
@@ -271,10 +272,14 @@ impl pirn_port {
         match self.waiters.only() {
             // What most events are: the only waiter waits for all that is ready. Without this, an
             // echo round trip takes 56 instructions more.
-            Some(only) if ready & !only.word() as u32 == 0 && !self.is_unawaited() => {
+            Some(only)
+                if ready & !only.word() as u32 == 0
+                    && !self.is_unawaited()
+                    && !only.has(LIMITED) =>
+            {
                 self.waiters.remove_only(only);
-                let wake = only.finish_now(hub, ready as c_int);
-                call(wake, hub, only, ready as c_int);
+                only.finish_unlimited(hub, ready as c_int);
+                call(only.wake.get(), hub, only, ready as c_int);
             }
             _ => self.wake_first(hub, ready),
         }

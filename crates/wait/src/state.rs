@@ -28,8 +28,12 @@ pub(crate) const GRANTED: u32 = 0x400;
 pub(crate) const UNREF: u32 = 0x800;
 /// Its owner takes the result of a wait by `take`, and until then a grant can be undone.
 pub(crate) const DEFERRED: u32 = 0x1000;
+/// The wait has a deadline, which ends with it.
+pub(crate) const LIMITED: u32 = 0x2000;
+/// The waiter is lazy and has a deadline, which it keeps until it waits without one.
+pub(crate) const KEPT: u32 = 0x4000;
 /// The flags that outlast a wait.
-const LASTING: u32 = CANCELLED | PREPARED | LAZY | UNREF | DEFERRED;
+pub(crate) const LASTING: u32 = CANCELLED | PREPARED | LAZY | UNREF | DEFERRED | LIMITED | KEPT;
 
 impl pirn_waiter {
     /// True if the waiter is in this state.
@@ -50,7 +54,7 @@ impl pirn_waiter {
         self.state.set(if is_set { rest | flag } else { rest });
     }
 
-    /// True if a flag is set.
+    /// True if a flag is set, or one of several.
     #[inline]
     pub(crate) fn has(&self, flag: u32) -> bool {
         self.state.get() & flag != 0

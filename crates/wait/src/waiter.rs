@@ -19,7 +19,8 @@ use crate::hub::pirn_hub;
 use crate::kind::{PIRN_WAIT_FIRM, PIRN_WAIT_LATE, pirn_wait_kind};
 use crate::list::{pirn_links, pirn_waiters};
 use crate::state::{
-    BEGINNING, CANCELLED, DEFERRED, IDLE, LAZY, PREPARED, TOLD, UNREF, WAITING, WOKEN,
+    BEGINNING, CANCELLED, DEFERRED, IDLE, KEPT, LASTING, LAZY, PREPARED, TOLD, UNREF, WAITING,
+    WOKEN,
 };
 
 /// Returned by a function whose name ends in `_start` when the wait has begun: the waiter's `wake`
@@ -58,7 +59,7 @@ pub struct pirn_waiter {
     // The objects that it owns, which are passed on when it ends.
     pub(crate) held: Cell<Option<NonNull<pirn_held>>>,
     pub(crate) heap: pirn_heap_links,
-    // The deadline of the wait in progress; 0: none.
+    // The deadline of the wait in progress, or one that is kept; 0: none.
     pub(crate) deadline_ns: Cell<u64>,
     // A deadline for all waits, set by the scopes of a fiber; `PIRN_FOREVER`: none.
     pub(crate) bound_ns: Cell<u64>,
@@ -176,6 +177,16 @@ impl pirn_waiter {
     /// When the wait in progress ends by itself, on the loop's clock; 0: never.
     #[inline]
     pub fn deadline_ns(&self) -> u64 {
+        if self.is_waiting() {
+            self.deadline_ns.get()
+        } else {
+            0
+        }
+    }
+
+    /// The same of a lazy waiter, for the last wait if none is in progress.
+    #[inline]
+    pub fn kept_deadline_ns(&self) -> u64 {
         self.deadline_ns.get()
     }
 
@@ -359,12 +370,13 @@ impl pirn_waiter {
         self.kind.set(Some(kind));
         self.object.set(object);
         self.word.set(word);
-        self.set(WAITING);
+        let state = self.state.get() & LASTING | WAITING;
+        self.state.set(state);
         hub.count_wait();
         if let Some(list) = list {
             list.push(self);
         }
-        if timeout_ns & self.bound_ns.get() != PIRN_FOREVER {
+        if timeout_ns & self.bound_ns.get() != PIRN_FOREVER || state & KEPT != 0 {
             return self.limit(hub, timeout_ns);
         }
         PIRN_WAITS

@@ -57,11 +57,11 @@ impl pirn_hub {
         self.uncount_timed();
     }
 
-    /// Sets the loop's timer to the earliest deadline, if that is earlier than the timer.
-    pub(crate) fn update_timer(&self) {
-        let first = self.deadlines.first().map_or(PIRN_FOREVER, |(at, _)| at);
-        if first < self.timer_at_ns.get() {
-            self.set_timer(first);
+    /// Sets the loop's timer to a deadline, if that is earlier.
+    #[inline]
+    pub(crate) fn set_timer_for(&self, deadline_ns: u64) {
+        if deadline_ns < self.timer_at_ns.get() {
+            self.set_timer(deadline_ns);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::errno::{EALREADY, ENOENT};
 use crate::hub::pirn_hub;
 use crate::kind::pirn_wait_kind;
 use crate::list::pirn_waiters;
-use crate::state::{DEFERRED, GRANTED, IDLE, STATE, TOLD, WAITING, WOKEN};
+use crate::state::{DEFERRED, GRANTED, IDLE, KEPT, LIMITED, STATE, TOLD, WAITING, WOKEN};
 
 impl pirn_waiter {
     /// Grants what the waiter waits for: see `pirn_waiter_grant`.
@@ -29,7 +29,8 @@ impl pirn_waiter {
     ) {
         debug_assert!(self.is(WAITING));
         self.leave_ring();
-        self.forget_deadline(hub);
+        self.end_limit(hub);
+        self.unlimit(hub);
         self.kind.set(Some(kind));
         self.object.set(object);
         list.push(self);
@@ -47,17 +48,17 @@ impl pirn_waiter {
         self.leave_ring();
         self.result.set(result);
         hub.add_ready(self, state);
-        if self.deadline_ns.get() == 0 {
-            hub.ask_to_be_called();
-        } else {
+        if self.has(LIMITED) {
             self.end_limited(hub);
+        } else {
+            hub.ask_to_be_called();
         }
     }
 
     /// The rest of `wake_with` for a wait with a time limit.
     #[inline(never)]
     fn end_limited(&self, hub: &pirn_hub) {
-        self.clear_deadline(hub);
+        self.clear_limit(hub);
         hub.ask_to_be_called();
     }
 
@@ -96,7 +97,6 @@ impl pirn_waiter {
         let (leave, undo) = self.kind().map_or((None, None), |k| (k.leave, k.undo));
         if self.is(WAITING) {
             self.unlink();
-            self.forget_deadline(hub);
             hub.uncount_wait();
             self.set(IDLE);
             if let Some(leave) = leave {
@@ -114,7 +114,9 @@ impl pirn_waiter {
                 unsafe { undo(waiter, self.result.get()) };
             }
         }
-        self.leave_heap(hub);
+        if self.heap.at_ns.get() != 0 || self.has(LIMITED | KEPT) {
+            self.clear_limit(hub);
+        }
     }
 
     /// Called when the waiter was taken off the ready list. It is idle then, unless its result is
@@ -155,10 +157,16 @@ impl pirn_waiter {
     /// Only inside a callback of the loop.
     #[inline]
     pub(crate) fn finish_now(&self, hub: &pirn_hub, result: c_int) -> pirn_wake_fn {
-        self.forget_deadline(hub);
+        self.end_limit(hub);
+        self.finish_unlimited(hub, result);
+        self.wake.get()
+    }
+
+    /// The same without what ends a time limit, and without a call.
+    #[inline]
+    pub(crate) fn finish_unlimited(&self, hub: &pirn_hub, result: c_int) {
         self.result.set(result);
         self.settle(hub);
-        self.wake.get()
     }
 
     /// True if the waiter waits for this object, or was woken by it.
