@@ -773,6 +773,61 @@ static void daemons_do_not_keep_the_program_alive(void)
     close_fibers();
 }
 
+/* ---- a limit that is met ---- */
+
+static void wakes(struct pirn_loop *loop_, void *fiber)
+{
+    (void)loop_;
+    OK(pirn_fiber_wake(fiber, 3));
+}
+
+#define HOUR (3600000 * (uint64_t)MILLISECOND)
+
+static void times_out_after(uint64_t limit)
+{
+    uint64_t begun = pirn_now(loop);
+    EQUAL(pirn_fiber_park(&hub, limit), -ETIMEDOUT);
+    CHECK(pirn_now(loop) - begun >= limit);
+}
+
+static int waits_on(struct pirn_hub *hub_, void *fiber)
+{
+    EQUAL(pirn_fiber_park(hub_, HOUR), 1);
+    EQUAL(pirn_fiber_park(hub_, PIRN_FOREVER), 2);
+    times_out_after(2 * MILLISECOND);
+    OK(pirn_task_post(loop, wakes, fiber, NULL));
+    EQUAL(pirn_fiber_park(hub_, MILLISECOND), 3);
+    times_out_after(4 * MILLISECOND);
+    return pirn_fiber_park(hub_, PIRN_FOREVER);
+}
+
+static uint64_t deadline_of(struct pirn_fiber *fiber)
+{
+    struct pirn_fiber_info info = { .size = sizeof info };
+    OK(pirn_fiber_info(fiber, &info));
+    return info.deadline_ns;
+}
+
+/* It neither keeps the loop going nor ends a later wait, be the limit of that shorter or longer. */
+static void limit_that_is_met_is_forgotten(void)
+{
+    open_fibers(0);
+    struct pirn_fiber *fiber = start(0, waits_on, &fibers[0]);
+    CHECK(pirn_turn(loop, 0) >= 0);
+    CHECK(deadline_of(fiber) > pirn_now(loop) + HOUR / 2);
+    OK(pirn_fiber_wake(fiber, 1));
+    EQUAL(pirn_run(loop), PIRN_DONE);
+    EQUAL(deadline_of(fiber), 0);
+    OK(pirn_hub_verify(&hub));
+    OK(pirn_fiber_wake(fiber, 2));
+    EQUAL(pirn_run(loop), PIRN_DONE);
+    OK(pirn_hub_verify(&hub));
+    OK(pirn_fiber_wake(fiber, 4));
+    EQUAL(pirn_run(loop), PIRN_DONE);
+    EQUAL(fiber->result, 4);
+    close_fibers();
+}
+
 static void test(uint32_t backend)
 {
     the_backend = backend;
@@ -796,6 +851,7 @@ static void test(uint32_t backend)
     overflow_ends_the_run();
     guard_page_faults();
     daemons_do_not_keep_the_program_alive();
+    limit_that_is_met_is_forgotten();
 }
 
 int main(int argc, char **argv)
