@@ -372,6 +372,7 @@ struct pirn_remotes {
  */
 struct pirn_hub {
   struct pirn_loop *event_loop_;
+  const uint64_t *now_;
   struct pirn_waiters ready_;
   struct pirn_deadlines deadlines_;
   struct pirn_timer timer_;

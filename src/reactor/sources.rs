@@ -10,6 +10,11 @@ use crate::token::Token;
 use crate::watchers::Position;
 
 impl<B: Backend> Reactor<'_, B> {
+    /// Where the turn's time is in a reactor. It is what [`now`](Self::now) returns while there is
+    /// a timer, because the clock is then read after each wait.
+    #[cfg(feature = "ffi")]
+    pub(crate) const NOW_OFFSET: usize = core::mem::offset_of!(Self, turn.now);
+
     /// Returns the turn's time. The clock is read after the wait, or at the first call that needs
     /// it.
     #[inline]

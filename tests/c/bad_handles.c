@@ -83,6 +83,7 @@ static void every_function_refuses(struct pirn_loop *loop)
     GIVES(pirn_fd(loop), -EINVAL);
     GIVES(pirn_deadline(loop), PIRN_FOREVER);
     GIVES(pirn_now(loop), 0);
+    CHECK(pirn_now_address(loop) == NULL);
     GIVES(pirn_update(loop), 0);
     GIVES(pirn_backend(loop), -EINVAL);
     GIVES(pirn_capabilities(loop), 0);

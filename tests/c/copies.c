@@ -159,6 +159,7 @@ SAYS(say_io_remove, return pirn_io_remove(loop, idle);)
 SAYS(say_io_unref, return pirn_io_unref(loop, idle);)
 SAYS(say_limit, return pirn_limit(loop, 1, 1);)
 SAYS(say_now, return pirn_now(loop) > 0 ? 0 : -EINVAL;)
+SAYS(say_now_address, return pirn_now_address(loop) ? 0 : -EINVAL;)
 SAYS(say_prepare, uint64_t timeout; return pirn_prepare(loop, PIRN_FOREVER, &timeout);)
 SAYS(say_raise, return pirn_raise(loop, 1);)
 SAYS(say_raise_add, return pirn_raise_add(loop, 2, 0, see_io, &seen, NULL);)
@@ -254,6 +255,7 @@ static const struct call {
     { "pirn_task_info", say_task_info, 0, 0, -EINVAL },
     { "pirn_timer_info", say_timer_info, 0, 0, -EINVAL },
     { "pirn_now", say_now, 0, 0, -EINVAL },
+    { "pirn_now_address", say_now_address, 0, 0, -EINVAL },
     { "pirn_stats", say_stats, 0, 0, -EINVAL },
     { "pirn_storage_size", say_storage_size, 0, 0, 0 },
     { "pirn_strerror", say_strerror, 0, 0, 0 },

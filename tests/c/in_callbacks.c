@@ -80,6 +80,7 @@ static void everything_else_works(struct pirn_loop *loop)
     OK(pirn_raise(loop, 60));
     OK(pirn_hook_add(loop, PIRN_HOOK_LAST, 0, never_called_io, NULL, &hook));
     OK(pirn_timer_start(loop, 0, 0, 0, never_called_timer, NULL, &timer));
+    EQUAL(*pirn_now_address(loop), pirn_now(loop));
     OK(pirn_timer_again(loop, timer, 0));
     OK(pirn_timer_slack(loop, timer, 1000));
     OK(pirn_timer_slack(loop, timer, 0));

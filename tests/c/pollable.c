@@ -373,6 +373,7 @@ CALL(grow_and_post, (void)grow(); OK(pirn_task_post(loop, see_task, &seen, NULL)
 CALL(grow_wrong, GIVES(pirn_grow(loop, NULL, 0, 1, 1, 1, NULL, NULL), -EINVAL);)
 CALL(update_it, CHECK(pirn_update(loop) > 0);)
 CALL(now_it, CHECK(pirn_now(loop) > 0);)
+CALL(now_address_it, CHECK(pirn_now_address(loop) != NULL);)
 CALL(deadline_it, CHECK(pirn_deadline(loop) > 0);)
 CALL(backend_it, GIVES(pirn_backend(loop), PIRN_BACKEND_EPOLL);)
 CALL(backend_name_it, CHECK(pirn_backend_name(3) != NULL);)
@@ -489,6 +490,7 @@ static const struct change {
     { "pirn_grow", grow_wrong, 0 },
     { "pirn_update", update_it, 0 },
     { "pirn_now", now_it, 0 },
+    { "pirn_now_address", now_address_it, 0 },
     { "pirn_deadline", deadline_it, 0 },
     { "pirn_backend", backend_it, 0 },
     { "pirn_backend_name", backend_name_it, 0 },

@@ -49,9 +49,17 @@ mod clock {
         pub fn set(&self, now: u64) {
             self.0.store(now, Ordering::SeqCst);
         }
+
+        pub fn address(&self) -> *const u64 {
+            self.0.as_ptr()
+        }
     }
 
     pub static NOW: Clock = Clock(AtomicU64::new(1000));
+}
+
+fn now_address() -> *const u64 {
+    NOW.address()
 }
 
 /// Nobody asks from inside a callback here.

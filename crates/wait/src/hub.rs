@@ -11,9 +11,9 @@ use core::ffi::{c_int, c_void};
 use core::ptr::{NonNull, null_mut};
 
 use pirn_abi::{
-    PIRN_FOREVER, PIRN_UNREF, pirn_io, pirn_io_remove, pirn_loop, pirn_now, pirn_raise,
-    pirn_raise_add, pirn_release, pirn_stop, pirn_task, pirn_task_cancel, pirn_task_post,
-    pirn_timer, pirn_timer_start, pirn_timer_stop,
+    PIRN_FOREVER, PIRN_UNREF, pirn_io, pirn_io_remove, pirn_loop, pirn_now, pirn_now_address,
+    pirn_raise, pirn_raise_add, pirn_release, pirn_stop, pirn_task, pirn_task_cancel,
+    pirn_task_post, pirn_timer, pirn_timer_start, pirn_timer_stop,
 };
 
 use crate::deadlines::pirn_deadlines;
@@ -44,6 +44,8 @@ const NEVER: u64 = u64::MAX / 2;
 #[repr(C)]
 pub struct pirn_hub {
     event_loop: Cell<*mut pirn_loop>,
+    // The turn's time, which is read for each wait with a time limit.
+    now: Cell<*const u64>,
     // The waiters whose wait is over, in the order in which it ended.
     pub(crate) ready: pirn_waiters,
     pub(crate) deadlines: pirn_deadlines,
@@ -131,6 +133,8 @@ impl pirn_hub {
         }
         let fresh = pirn_hub {
             event_loop: Cell::new(event_loop),
+            // SAFETY: as above.
+            now: Cell::new(unsafe { pirn_now_address(event_loop) }),
             ready: pirn_waiters::default(),
             deadlines: pirn_deadlines::default(),
             timer: Cell::new(timer),
@@ -226,8 +230,8 @@ impl pirn_hub {
     /// The turn's time.
     #[inline]
     pub fn now(&self) -> u64 {
-        // SAFETY: the loop is live as long as its hub.
-        unsafe { pirn_now(self.event_loop.get()) }
+        // SAFETY: the loop is live as long as its hub, and has the hub's timer.
+        unsafe { self.now.get().read() }
     }
 
     /// True if the stack of a fiber has overflowed: every later wait returns -EUCLEAN.
@@ -358,7 +362,11 @@ impl pirn_hub {
 
     /// True if the lists and counts agree. O(waiters that are ready or have a time limit).
     pub(crate) fn is_sound(&self) -> bool {
-        self.ready.is_sound()
+        let now = self.now();
+        // SAFETY: the loop is live as long as its hub.
+        let is_on_time = now == unsafe { pirn_now(self.event_loop.get()) };
+        is_on_time
+            && self.ready.is_sound()
             && self.deadlines.is_sound()
             && (self.ready.is_empty() || self.is_called.get() != NOT_CALLED || self.is_broken())
             && self.timed.get()

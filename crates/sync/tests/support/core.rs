@@ -180,6 +180,11 @@ extern "C" fn pirn_now(_: *const pirn_loop) -> u64 {
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn pirn_now_address(_: *const pirn_loop) -> *const u64 {
+    super::now_address()
+}
+
+#[unsafe(no_mangle)]
 extern "C" fn pirn_hold(event_loop: *mut pirn_loop) -> c_int {
     fake(event_loop).core.borrow_mut().holds += 1;
     0

@@ -51,6 +51,11 @@ unsafe extern "C" fn now(_: *mut c_void) -> u64 {
     NOW.get()
 }
 
+#[cfg(miri)]
+fn now_address() -> *const u64 {
+    NOW.with(Cell::as_ptr)
+}
+
 /// The one source that a loop of these can watch: see `Source`.
 pub const SOURCE: c_int = 3;
 
