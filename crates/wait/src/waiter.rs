@@ -136,6 +136,12 @@ impl pirn_waiter {
         Some(self.result())
     }
 
+    /// The same when the wait is over.
+    #[inline(never)]
+    pub(crate) fn take_over(&self) -> c_int {
+        self.take().unwrap_or(self.result())
+    }
+
     /// True if the waiter was initialised, is idle and not cancelled. A wait can then begin, unless
     /// the hub is broken.
     #[inline]

@@ -1,10 +1,11 @@
 #![expect(unsafe_code, reason = "a waiter in pinned memory is in lists")]
 //! A wait as a future.
 
-use core::cell::Cell;
+use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_int, c_void};
 use core::future::Future;
-use core::marker::{PhantomData, PhantomPinned};
+use core::marker::PhantomPinned;
+use core::mem::MaybeUninit;
 use core::pin::Pin;
 use core::ptr::null_mut;
 use core::task::{Context, Poll, Waker};
@@ -48,29 +49,38 @@ pub unsafe trait Start {
 ///
 /// For a fiber to wait, pass it to `pirn_fiber::Hub::wait`.
 #[must_use = "a wait begins when it is awaited"]
+// In this order, what is made of a wait that has not begun is in one piece.
+#[repr(C)]
 pub struct Wait<'h, S: Start> {
-    waiter: pirn_waiter,
-    waker: Cell<Option<Waker>>,
     start: S,
+    hub: &'h Hub,
     timeout_ns: u64,
-    is_over: Cell<bool>,
-    hub: PhantomData<&'h Hub>,
+    waker: Cell<Option<Waker>>,
+    state: Cell<State>,
+    // Initialised when it begins, where it is.
+    waiter: UnsafeCell<MaybeUninit<pirn_waiter>>,
     // The waiter is in lists while it waits.
     _pinned: PhantomPinned,
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Fresh,
+    Begun,
+    Over,
+}
+
 impl<'h, S: Start> Wait<'h, S> {
     /// Makes a wait without a time limit. For code that builds objects.
+    #[inline]
     pub fn new(hub: &'h Hub, start: S) -> Self {
-        let waiter = pirn_waiter::new(hub.address(), Some(on_wake), null_mut());
-        waiter.set_deferred();
         Wait {
-            waiter,
-            waker: Cell::new(None),
             start,
+            hub,
             timeout_ns: PIRN_FOREVER,
-            is_over: Cell::new(false),
-            hub: PhantomData,
+            waker: Cell::new(None),
+            state: Cell::new(State::Fresh),
+            waiter: UnsafeCell::new(MaybeUninit::uninit()),
             _pinned: PhantomPinned,
         }
     }
@@ -96,8 +106,7 @@ impl<'h, S: Start> Wait<'h, S> {
 
     /// For the layers above: true if the wait is one in this hub.
     pub fn is_in(&self, hub: &Hub) -> bool {
-        let own = self.waiter.hub().map(|own| &raw const *own);
-        own == Some(hub.address().cast_const())
+        core::ptr::eq(self.hub, hub)
     }
 
     /// For the layers above: the time limit.
@@ -105,9 +114,30 @@ impl<'h, S: Start> Wait<'h, S> {
         self.timeout_ns
     }
 
-    fn end(&self, result: c_int) -> Poll<S::Output> {
-        self.is_over.set(true);
-        Poll::Ready(self.start.finish(result))
+    /// The waiter, if the wait has begun.
+    #[inline]
+    fn waiter(&self) -> Option<&pirn_waiter> {
+        let waiter = self.waiter.get().cast::<pirn_waiter>();
+        // SAFETY: initialised before the state was set, and only ever borrowed shared since.
+        (self.state.get() != State::Fresh).then(|| unsafe { &*waiter })
+    }
+
+    /// Begins the wait. Returns what a C function does whose name ends in `_start`.
+    ///
+    /// # Safety
+    ///
+    /// Pinned, and fresh.
+    #[inline(never)]
+    unsafe fn begin(&self) -> c_int {
+        let waiter = self.waiter.get().cast::<pirn_waiter>();
+        let waker = (&raw const self.waker).cast_mut().cast();
+        let fresh = pirn_waiter::new(self.hub.address(), Some(on_wake), waker);
+        fresh.set_deferred();
+        // SAFETY: it has not begun, so nobody knows the waiter.
+        unsafe { waiter.write(fresh) };
+        self.state.set(State::Begun);
+        // SAFETY: pinned, so all stay where they are until they are dropped; `drop` ends the wait.
+        unsafe { self.start.start(waiter, self.timeout_ns) }
     }
 }
 
@@ -123,44 +153,40 @@ impl<S: Start> Future for Wait<'_, S> {
     /// # Panics
     ///
     /// If the wait has returned already.
+    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<S::Output> {
         // Only ever borrowed shared: what changes is in cells.
         let this = self.into_ref().get_ref();
-        assert!(!this.is_over.get(), "a wait is polled after its end");
-        if let Some(result) = this.waiter.take() {
-            return this.end(result);
+        let result = match (this.state.get(), this.waiter()) {
+            (State::Begun, Some(waiter)) if waiter.is_waiting() => PIRN_WAITS,
+            (State::Begun, Some(waiter)) => waiter.take_over(),
+            (State::Over, _) => panic!("a wait is polled after its end"),
+            // SAFETY: pinned, and fresh.
+            _ => unsafe { this.begin() },
+        };
+        if result == PIRN_WAITS {
+            remember(&this.waker, context.waker());
+            return Poll::Pending;
         }
-        if !this.waiter.is_live() {
-            this.waiter
-                .user
-                .set((&raw const this.waker).cast_mut().cast());
-            let waiter = (&raw const this.waiter).cast_mut();
-            // SAFETY: pinned, so both stay where they are until they are dropped; `drop` ends the
-            // wait.
-            let result = unsafe { this.start.start(waiter, this.timeout_ns) };
-            if result != PIRN_WAITS {
-                return this.end(result);
-            }
-        }
-        remember(&this.waker, context.waker());
-        Poll::Pending
+        this.state.set(State::Over);
+        Poll::Ready(this.start.finish(result))
     }
 }
 
 impl<S: Start> Drop for Wait<'_, S> {
+    #[inline]
     fn drop(&mut self) {
         // Only ever borrowed shared.
         let this = &*self;
-        if this.waiter.is_live() {
-            let result = this.waiter.over();
-            if let Some(hub) = this.waiter.hub() {
-                this.waiter.forget(hub);
-            }
+        let Some(waiter) = this.waiter() else { return };
+        if waiter.is_live() {
+            let result = waiter.over();
+            waiter.forget(this.hub.raw());
             if let Some(result) = result {
                 this.start.undone(result);
             }
         }
-        this.waiter.abandon_all();
+        waiter.abandon_all();
     }
 }
 
