@@ -21,6 +21,8 @@
  *   park(fiber, limit)           called by the fiber itself: waits for unpark(fiber)
  *   SETTLE                       lets the others run until all of them wait
  *   UNORDERED                    defined if those who are woken may run inside the call
+ *   SERVER_CALLBACK(name)        defined if it has callbacks: head of one, with a parameter `fd`
+ *   server_watch(fd, callback)   has it called whenever the fd can be read
  */
 #include "workloads/fibers/switch.h"
 #ifndef SWITCHES_ALONE
@@ -35,6 +37,9 @@ static const struct workload workloads[] = {
 #ifndef SWITCHES_ALONE
     {"handover", workload_handover},     {"wake", workload_wake},
     {"roundtrips", workload_roundtrips}, {"footprint", workload_footprint},
+#endif
+#ifdef SERVER_CALLBACK
+    {"callbacks", workload_callbacks},
 #endif
 };
 

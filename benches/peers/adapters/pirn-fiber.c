@@ -59,6 +59,11 @@ struct port { struct pirn_port port; };
 #define port_read(of, buffer, size, limit) pirn_port_read(&(of)->port, buffer, size, limit)
 #define port_write(of, buffer, size) pirn_port_write(&(of)->port, buffer, size, PIRN_FOREVER)
 
+#define SERVER_CALLBACK(name)                                                                      \
+    void name(struct pirn_loop *loop, struct pirn_io io, int fd, uint32_t ready, void *user)
+#define server_watch(fd, callback)                                                                 \
+    MUST(pirn_io_add(pirn_hub_loop(&hub), fd, PIRN_READ, callback, NULL, NULL) == 0)
+
 static int main_fiber(struct pirn_hub *here, void *user)
 {
     ((void (*)(void))user)();

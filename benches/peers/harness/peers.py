@@ -42,7 +42,7 @@ class Peer:
 
     def takes_part(self, arguments: tuple[str, ...]) -> bool:
         chosen = self.workloads.split()
-        others = ["million", *FIBERS.split(), *TASKS.split(), WORK]
+        others = ["million", *PIRN_FIBERS.split(), *TASKS.split(), WORK]
         return arguments[0] in chosen if chosen else arguments[0] not in others
 
 
@@ -69,8 +69,9 @@ PEERS = [
 # Programs that wait: fibers.h.
 SWITCHES = "switch spawn"
 FIBERS = f"{SWITCHES} handover wake roundtrips footprint"
+PIRN_FIBERS = f"{FIBERS} callbacks"
 FIBER_PEERS = [
-    Peer("pirn-fiber", "pirn layers", workloads=FIBERS),
+    Peer("pirn-fiber", "pirn layers", workloads=PIRN_FIBERS),
     Peer("context", "package libboost-context1.74-dev", "-l:libboost_context.a", SWITCHES),
     Peer("state-threads", "package libst-dev", "-l:libst.a -Wl,-z,noexecstack", FIBERS),
     Peer("pth", "package libpth-dev", "-l:libpth.a", FIBERS),

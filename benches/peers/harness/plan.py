@@ -200,6 +200,7 @@ FIBER_COUNTS = [
     Count("fiber: the same, with a limit on the wait", "wake", "wait_limited"),
     Count("fibers: an echo, the server's side", "roundtrips 100", "roundtrips", 240),
     Count("fibers: the same, with a limit on each read", "roundtrips 100", "roundtrips_limited"),
+    Count("callbacks: the same echo", "callbacks 100", "callbacks"),
 ]
 OWN_COUNTS = [
     Count("future: yields, and is polled again", "yields", "yield", 110),

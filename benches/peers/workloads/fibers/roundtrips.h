@@ -99,3 +99,36 @@ static void workload_roundtrips(uint32_t clients, uint32_t unused)
         skip("too many fds");
     program_run(roundtrips_run);
 }
+
+#ifdef SERVER_CALLBACK
+/* callbacks CLIENTS: the same with callbacks in the place of the server's fibers, which is what a
+ * fiber's echo can be compared with. */
+static SERVER_CALLBACK(answers_at_once)
+{
+    char message[ROOM];
+    ssize_t size = read(fd, message, sizeof message);
+    if (size <= 0 || write(fd, message, (size_t)size) != size)
+        wrong("an echo of %zd bytes: %s", size, strerror(errno));
+}
+
+static void callbacks_run(void)
+{
+    struct meter meter = {.metric = "callbacks"};
+    for (uint32_t i = 0; i < roundtrips.count; i++) {
+        struct connection *connection = &connections[i];
+        int server;
+        open_pair(&server, &connection->client_fd);
+        server_watch(server, answers_at_once);
+        port_open(&connection->client, connection->client_fd);
+    }
+    roundtrip_all(0);
+    roundtrips_measure(&meter);
+    meters_report(&meter, 1);
+}
+
+static void workload_callbacks(uint32_t clients, uint32_t unused)
+{
+    roundtrips.count = clients < CLIENTS_MAX ? clients : CLIENTS_MAX;
+    program_run(callbacks_run);
+}
+#endif
