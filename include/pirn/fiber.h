@@ -589,7 +589,8 @@ int pirn_port_wait(struct pirn_port *port, uint32_t interest, uint64_t timeout_n
 /**
  * Read, and wait if there is nothing to read yet.
  *
- * @param buffer      may be NULL if `size` is 0: nothing is done then
+ * @param buffer      may be NULL if `size` is 0: then nothing is done, while a call with an
+ *                    address and a size of 0 waits like any other
  * @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: only try
  *
  * Returns how many bytes were read; 0: the end of the stream; or
@@ -611,7 +612,8 @@ ptrdiff_t pirn_port_read(struct pirn_port *port, void *buffer, size_t size, uint
  * If the peer of a socket is gone, this returns -EPIPE and raises no SIGPIPE. A pipe does raise
  * it.
  *
- * @param buffer      may be NULL if `size` is 0: nothing is done then
+ * @param buffer      may be NULL if `size` is 0: then nothing is done, while a call with an
+ *                    address and a size of 0 waits like any other
  * @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: only try
  *
  * Returns how many bytes were written, or an error as `pirn_port_read`. Loop thread. Since 0.1.

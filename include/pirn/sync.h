@@ -500,7 +500,7 @@ struct pirn_link {
 /**
  * Prepare a queue, which copies its items into an array of yours: empty and open.
  *
- * There must be no waiters.
+ * Nobody may wait for it, and the loop must have seen every `pirn_queue_put_from`.
  *
  * @param storage    the array, which must stay while the queue is in use
  * @param size       bytes of the array: room for `size / item_size` items, at most 2^30
@@ -517,14 +517,14 @@ int pirn_queue_init(struct pirn_queue *queue,
                     uint32_t order);
 
 /**
- * Prepare a queue as `pirn_queue_init`, in which the item is got first before which no other
- * belongs. Equal items are got in any order.
+ * Prepare a queue as `pirn_queue_init` does, in an order of yours: the item that is got is one
+ * before which `before` puts no other. Equal items are got in any order.
  *
  * To put or get an item costs O(log n) calls of `before`, and swaps of items.
  *
  * @param storage    the array, aligned as `before` needs it
- * @param size       bytes of the array
- * @param item_size  bytes of an item
+ * @param size       bytes of the array: room for `size / item_size` items, at most 2^30
+ * @param item_size  bytes of an item, 1 or more
  * @param before     which of two items is got first
  *
  * Returns 0, or -EINVAL: a NULL, or there is no room for one item. Cost: O(1). Loop thread. Since
@@ -540,7 +540,8 @@ int pirn_queue_init_priority(struct pirn_queue *queue,
  * Prepare a queue whose items are linked, and not copied: empty and open.
  *
  * An item is a struct of yours that begins with a `struct pirn_link`. The queue has no bound, and
- * other threads can put items into it (`pirn_queue_put_from`).
+ * other threads can put items into it (`pirn_queue_put_from`). Nobody may wait for it, and the
+ * loop must have seen all that they have put.
  *
  * @param order  `PIRN_QUEUE_FIFO` or `PIRN_QUEUE_LIFO`
  *
@@ -556,8 +557,8 @@ int pirn_queue_init_linked(struct pirn_queue *queue, uint32_t order);
  * queue.
  *
  * @param waiter      the waiter; may be NULL if `timeout_ns` is 0
- * @param item        the address of the item. Linked: the struct itself, which belongs to the
- *                    queue until it is got
+ * @param item        the address of the item, outside of the queue's array. Linked: the struct
+ *                    itself, which belongs to the queue until it is got
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
  *
  * Returns 0: the item is in the queue; `PIRN_WAITS`: the wait has begun, and ends with 0,
@@ -584,7 +585,8 @@ int pirn_queue_put_start(struct pirn_queue *queue,
  * the memory at `item` must stay until the wait is over.
  *
  * @param waiter      the waiter; may be NULL if `timeout_ns` is 0
- * @param item        where the item is written; linked: where its address is written
+ * @param item        where the item is written, outside of the queue's array; linked: where its
+ *                    address is written
  * @param timeout_ns  from the turn's time; `PIRN_FOREVER`: no limit; 0: only try
  *
  * Returns 0: the item is there; `PIRN_WAITS`: the wait has begun, and ends with 0, -ETIMEDOUT,

@@ -801,13 +801,6 @@ static int waits_on(struct pirn_hub *hub_, void *fiber)
     return pirn_fiber_park(hub_, PIRN_FOREVER);
 }
 
-static uint64_t deadline_of(struct pirn_fiber *fiber)
-{
-    struct pirn_fiber_info info = { .size = sizeof info };
-    OK(pirn_fiber_info(fiber, &info));
-    return info.deadline_ns;
-}
-
 /* It neither keeps the loop going nor ends a later wait, be the limit of that shorter or longer. */
 static void limit_that_is_met_is_forgotten(void)
 {

@@ -33,4 +33,12 @@ static inline struct pirn_fiber *start(int which, pirn_fiber_fn body, void *user
     return &fibers[which];
 }
 
+/* When its wait ends by itself; 0: never. */
+static inline uint64_t deadline_of(const struct pirn_fiber *fiber)
+{
+    struct pirn_fiber_info info = { .size = sizeof info };
+    OK(pirn_fiber_info(fiber, &info));
+    return info.deadline_ns;
+}
+
 #endif

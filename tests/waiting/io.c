@@ -304,6 +304,61 @@ static void second_waiter_on_one_fd(void)
     close_fibers();
 }
 
+static int reads_within_a_second(struct pirn_hub *hub_, void *port)
+{
+    char byte;
+    (void)hub_;
+    return (int)pirn_port_read(port, &byte, 1, SECOND);
+}
+
+static int reads_within_a_scope(struct pirn_hub *hub_, void *port)
+{
+    struct pirn_scope scope;
+    char byte;
+    OK(pirn_scope_enter(hub_, &scope, SECOND / 2, 0));
+    GIVES((int)pirn_port_read(port, &byte, 1, SECOND), -ECANCELED);
+    return pirn_scope_leave(hub_, &scope);
+}
+
+static void on_thief(struct pirn_loop *loop_, struct pirn_io io, int fd, uint32_t ready, void *user)
+{
+    char byte;
+    (void)loop_, (void)io, (void)ready;
+    EQUAL(read(fd, &byte, 1), 1);
+    ++*(int *)user;
+}
+
+/* Somebody else reads what has woken the reader: it waits again, for what is left of its time. */
+static void limit_is_for_the_whole_call(void)
+{
+    static const pirn_fiber_fn readers[] = { reads_within_a_second, reads_within_a_scope };
+    for (int which = 0; which < 2; which++) {
+        struct pair pair;
+        struct pirn_io thief;
+        int thefts = 0;
+        open_fibers(0);
+        open_pair(&pair);
+        struct pirn_fiber *reader = start(0, readers[which], &pair.here);
+        settle(loop, 3);
+        uint64_t deadline = deadline_of(reader);
+        CHECK(deadline > pirn_now(loop));
+        OK(pirn_io_add(loop, pair.fds[0], PIRN_READ | PIRN_HIGH, on_thief, &thefts, &thief));
+        for (int round = 1; round <= 2; round++) {
+            OK(pirn_fiber_sleep(&hub, MILLISECOND));
+            OK(pirn_port_write_all(&pair.there, "x", 1, 0));
+            settle(loop, 3);
+            EQUAL(thefts, round);
+            EQUAL(deadline_of(reader), deadline);
+        }
+        OK(pirn_io_remove(loop, thief));
+        OK(pirn_fiber_cancel(reader));
+        OK(pirn_fiber_join(reader, PIRN_FOREVER, NULL));
+        EQUAL(reader->result, which == 0 ? -ECANCELED : 0);
+        close_pair(&pair);
+        close_fibers();
+    }
+}
+
 static void closing_a_port_under_a_reader(void)
 {
     struct pair pair;
@@ -505,6 +560,7 @@ static void test(uint32_t backend)
     writing_all_without_time_only_tries();
     port_closed_between_the_wake_and_the_end_of_the_turn();
     second_waiter_on_one_fd();
+    limit_is_for_the_whole_call();
     closing_a_port_under_a_reader();
     data_wins_over_time_limits();
     fiber_that_never_waits_starves_nobody();

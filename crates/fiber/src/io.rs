@@ -104,7 +104,8 @@ unsafe fn refuse(port: *mut pirn_port, size: usize) -> c_int {
 }
 
 /// Makes an attempt, and waits before and between attempts until one would not block or the time is
-/// over. For calls that are not made for every message.
+/// over. A call for each kind of attempt would be faster, and larger: this is for all but what most
+/// messages need.
 #[inline(never)]
 fn run(
     port: &pirn_port,

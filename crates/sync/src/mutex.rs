@@ -33,7 +33,7 @@ pub struct pirn_mutex {
     // The first field, so that its address is the mutex's.
     held: pirn_held,
     waiters: pirn_waiters,
-    // How often its owner has locked it.
+    // How often its owner has locked it. Without an owner it says nothing.
     depth: Cell<u16>,
     options: u16,
     // What the wait of the next owner returns: -EOWNERDEAD if the last one has ended without
@@ -215,9 +215,9 @@ impl pirn_mutex {
         }
     }
 
-    /// The mutex that a waiter waits for.
+    /// The mutex of a waiter that waits for one, or was given it and has not run yet.
     pub(crate) fn of(waiter: &pirn_waiter) -> &pirn_mutex {
-        // SAFETY: what a waiter of this kind waits for is a mutex, which outlives its waiters as
+        // SAFETY: what such a waiter waits for is a mutex, which outlives its waiters as
         // documented.
         unsafe { &*waiter.object().cast::<pirn_mutex>() }
     }
@@ -233,12 +233,13 @@ impl pirn_mutex {
             if core::ptr::eq(owner, waiter) {
                 return true;
             }
+            // An owner whose wait is over may have waited for a mutex that is gone.
+            let is_stuck = owner.is_waiting() && owner.deadline_ns() == 0;
             match owner.kind() {
-                Some(kind) if kind.number == PIRN_FOR_MUTEX => at = pirn_mutex::of(owner),
+                Some(kind) if is_stuck && kind.number == PIRN_FOR_MUTEX => {
+                    at = pirn_mutex::of(owner);
+                }
                 _ => return false,
-            }
-            if !owner.is_waiting() || owner.deadline_ns() != 0 {
-                return false;
             }
             if core::ptr::eq(at, mark) {
                 return false;

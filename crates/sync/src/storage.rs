@@ -66,9 +66,9 @@ struct Functions {
 }
 
 static FIFO: Functions = Functions {
-    // SAFETY: the place is in the array and free, and the caller has an item.
+    // SAFETY: the place is in the array and free, and the item outside, as the caller promises.
     put: |items, item| unsafe { items.copy_in(items.nth(items.count() - 1), item) },
-    // SAFETY: the place has an item, and the caller has room for it.
+    // SAFETY: the place has an item, and the room is outside, as the caller promises.
     take: |items, item| unsafe { items.copy_out(items.advance(), item) },
 };
 
@@ -90,6 +90,7 @@ impl Storage {
         item_size: u32,
         order: u32,
     ) -> Option<Storage> {
+        // The order comes last: so the code that checks the array is there once.
         let mut items = Storage::in_array(&FIFO, array, size, item_size)?;
         match order {
             PIRN_QUEUE_FIFO => items.is_plain = u32::from(item_size as usize == size_of::<Word>()),
@@ -209,7 +210,8 @@ impl Storage {
     ///
     /// # Safety
     ///
-    /// `item` is an item as long as those of the array, or one that begins with a link and stays.
+    /// `item` is an item outside of the array and as long as those in it, or one that begins with a
+    /// link and stays.
     #[inline]
     pub(crate) unsafe fn put(&self, item: *const c_void) {
         if self.is_plain() {
@@ -226,7 +228,8 @@ impl Storage {
     ///
     /// # Safety
     ///
-    /// `item` has room for an item of the array, or for the address of one that is linked.
+    /// `item` has room, outside of the array, for an item of it, or for the address of one that is
+    /// linked.
     #[inline]
     pub(crate) unsafe fn take(&self, item: *mut c_void) {
         if self.is_plain() {

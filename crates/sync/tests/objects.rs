@@ -167,6 +167,29 @@ fn a_mutex_belongs_to_the_one_who_has_waited_longest_before_it_runs() {
     calls! { pirn_mutex_unlock_by(*mutex, b.waiter()) => 0; }
 }
 
+/// Miri would see a reference to it.
+#[test]
+fn the_search_for_deadlocks_does_not_look_at_a_mutex_that_is_gone() {
+    let (gone, other) = (mutex(0), mutex(0));
+    callers!(world: a, b, c);
+    calls! {
+        pirn_mutex_lock_start(*gone, a.waiter(), EVER) => 0;
+        pirn_mutex_lock_start(*gone, b.waiter(), EVER) => PIRN_WAITS;
+        pirn_mutex_unlock_by(*gone, a.waiter()) => 0;
+    }
+    world.run();
+    calls! { pirn_mutex_unlock_by(*gone, b.waiter()) => 0; }
+    drop(gone);
+    calls! {
+        pirn_mutex_lock_start(*other, b.waiter(), EVER) => 0;
+        pirn_mutex_lock_start(*other, c.waiter(), EVER) => PIRN_WAITS;
+        pirn_mutex_unlock_by(*other, b.waiter()) => 0;
+    }
+    world.run();
+    assert_eq!(world.events(), "b=0@0 c=0@0");
+    calls! { pirn_mutex_unlock_by(*other, c.waiter()) => 0; }
+}
+
 #[test]
 fn a_recursive_mutex_is_unlocked_as_often_as_it_was_locked() {
     let mutex = mutex(PIRN_MUTEX_RECURSIVE);

@@ -210,7 +210,8 @@ impl pirn_waiter {
         PIRN_WAITS
     }
 
-    /// The rest of `limit`, if more is to be done than to change a deadline.
+    /// The rest of `limit`, if more is to be done than to change a deadline. It finds the hub by
+    /// itself, so that `limit` keeps nothing for it.
     #[inline(never)]
     fn change_limit(&self, deadline_ns: u64) {
         let Some(hub) = self.hub() else { return };

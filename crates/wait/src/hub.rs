@@ -69,8 +69,8 @@ pub struct pirn_hub {
     bit: Cell<u32>,
     // How many waiters wait, or were woken and not called yet.
     waits: Cell<u32>,
-    // How many waits have a deadline, and one more while the hub is called. While there is one the
-    // loop goes on.
+    // How many waiters have a deadline, or keep one, and one more while the hub is called. While
+    // there is one the loop goes on.
     timed: Cell<u32>,
     // How many ports are open.
     pub(crate) ports: Cell<u32>,

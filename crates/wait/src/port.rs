@@ -270,8 +270,8 @@ impl pirn_port {
         self.last.set(ready);
         self.flags.set(self.flags.get() & !DRAINED);
         match self.waiters.only() {
-            // What most events are: the only waiter waits for all that is ready. Without this, an
-            // echo round trip takes 56 instructions more.
+            // What most events are: the only waiter waits for all that is ready, and is a fiber's
+            // or has no time limit. Without this, an echo takes 56 instructions more.
             Some(only)
                 if ready & !only.word() as u32 == 0
                     && !self.is_unawaited()

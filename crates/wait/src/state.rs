@@ -18,7 +18,7 @@ pub(crate) const CANCELLED: u32 = 0x4;
 pub(crate) const PREPARED: u32 = 0x8;
 /// The bits that say whether a wait may begin: all of one byte, so that it takes one comparison.
 pub(crate) const BEGINNING: u32 = 0xff;
-/// The waiter stays in the heap of deadlines between two waits.
+/// The waiter keeps its deadline, and its place in the heap, between two waits.
 pub(crate) const LAZY: u32 = 0x100;
 /// The half of the ready list that the waiter is in: see `half` of [`pirn_hub`].
 pub(crate) const LATER: u32 = 0x200;

@@ -90,13 +90,15 @@ impl pirn_waiter {
 
     // ---- for the layers above ----
 
-    /// Lets the waiter keep its place in the heap of deadlines between two waits. A time limit that
-    /// does not end a wait then costs a comparison. For fibers, which end with `pirn_waiter_end`.
+    /// Lets the waiter keep its deadline, and its place in the heap of deadlines, between two
+    /// waits, so that a time limit that does not end a wait costs next to nothing. What is kept
+    /// holds the loop too. So this is for fibers: the owner runs from the end of a wait to the
+    /// beginning of the next one, or to `pirn_waiter_end`. Before the first wait.
     pub fn set_lazy(&self) {
         self.flag(LAZY, true);
     }
 
-    /// From now on the waiter's time limits do not keep the loop going. For daemons.
+    /// The waiter's time limits do not keep the loop going. For daemons. Before the first wait.
     pub fn set_unref(&self) {
         self.flag(UNREF, true);
     }

@@ -9,7 +9,8 @@ use crate::io;
 
 /// Read, and wait if there is nothing to read yet.
 ///
-/// @param buffer      may be NULL if `size` is 0: nothing is done then
+/// @param buffer      may be NULL if `size` is 0: then nothing is done, while a call with an
+///                    address and a size of 0 waits like any other
 /// @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: only try
 ///
 /// Returns how many bytes were read; 0: the end of the stream; or
@@ -38,7 +39,8 @@ pub unsafe extern "C" fn pirn_port_read(
 /// If the peer of a socket is gone, this returns -EPIPE and raises no SIGPIPE. A pipe does raise
 /// it.
 ///
-/// @param buffer      may be NULL if `size` is 0: nothing is done then
+/// @param buffer      may be NULL if `size` is 0: then nothing is done, while a call with an
+///                    address and a size of 0 waits like any other
 /// @param timeout_ns  for the whole call; `PIRN_FOREVER`: no limit; 0: only try
 ///
 /// Returns how many bytes were written, or an error as `pirn_port_read`. Loop thread. Since 0.1.

@@ -151,20 +151,20 @@ impl<'h, T, const N: usize> Queue<'h, T, N> {
             };
             let (array, size) = (this.entries.get().cast(), N * item_size);
             let item_size = item_size as u32;
-            let order = match this.order {
-                Order::Fifo => PIRN_QUEUE_FIFO,
-                Order::Lifo => PIRN_QUEUE_LIFO,
-                Order::Priority => {
-                    // SAFETY: pinned, so queue and array stay where they are until they are
-                    // dropped.
-                    unsafe {
-                        pirn_queue_init_priority(queue, array, size, item_size, Some(is_before))
-                    };
-                    return queue;
-                }
+            match this.order {
+                // SAFETY: pinned, so queue and array stay where they are until they are dropped.
+                Order::Fifo => unsafe {
+                    pirn_queue_init(queue, array, size, item_size, PIRN_QUEUE_FIFO)
+                },
+                // SAFETY: as above.
+                Order::Lifo => unsafe {
+                    pirn_queue_init(queue, array, size, item_size, PIRN_QUEUE_LIFO)
+                },
+                // SAFETY: as above.
+                Order::Priority => unsafe {
+                    pirn_queue_init_priority(queue, array, size, item_size, Some(is_before))
+                },
             };
-            // SAFETY: as above.
-            unsafe { pirn_queue_init(queue, array, size, item_size, order) };
         }
         queue
     }

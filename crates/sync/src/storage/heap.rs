@@ -13,12 +13,12 @@ use super::{Functions, Storage, pirn_queue_before_fn};
 static HEAP: Functions = Functions {
     put: |items, item| {
         let at = items.count() - 1;
-        // SAFETY: the place is in the array and free, and the caller has an item.
+        // SAFETY: the place is in the array and free, and the item outside, as the caller promises.
         unsafe { items.copy_in(at, item) };
         items.rise(at);
     },
     take: |items, item| {
-        // SAFETY: the place has an item, and the caller has room for it.
+        // SAFETY: the place has an item, and the room is outside, as the caller promises.
         unsafe { items.copy_out(0, item) };
         let last = items.count();
         if last != 0 {

@@ -22,7 +22,7 @@ impl pirn_hub {
         }
     }
 
-    /// Counts a wait that has a deadline. The loop is held while there is one.
+    /// Counts a waiter that has a deadline now. The loop is held while there is one.
     #[inline]
     pub(crate) fn count_timed(&self) {
         let before = self.timed.get();
@@ -32,7 +32,7 @@ impl pirn_hub {
         }
     }
 
-    /// Counts a wait that had a deadline and is over.
+    /// Counts a waiter that has none any more.
     #[inline]
     pub(crate) fn uncount_timed(&self) {
         let after = self.timed.get().wrapping_sub(1);

@@ -49,7 +49,7 @@ pub unsafe trait Start {
 ///
 /// For a fiber to wait, pass it to `pirn_fiber::Hub::wait`.
 #[must_use = "a wait begins when it is awaited"]
-// In this order, what is made of a wait that has not begun is in one piece.
+// In this order, the waiter is not filled with zeros before it is initialised.
 #[repr(C)]
 pub struct Wait<'h, S: Start> {
     start: S,
@@ -135,7 +135,8 @@ impl<'h, S: Start> Wait<'h, S> {
         fresh.set_deferred();
         // SAFETY: it has not begun, so nobody knows the waiter.
         unsafe { waiter.write(fresh) };
-        self.state.set(State::Begun);
+        // Until it is known that it waits.
+        self.state.set(State::Over);
         // SAFETY: pinned, so all stay where they are until they are dropped; `drop` ends the wait.
         unsafe { self.start.start(waiter, self.timeout_ns) }
     }
@@ -165,6 +166,7 @@ impl<S: Start> Future for Wait<'_, S> {
             _ => unsafe { this.begin() },
         };
         if result == PIRN_WAITS {
+            this.state.set(State::Begun);
             remember(&this.waker, context.waker());
             return Poll::Pending;
         }
@@ -198,7 +200,7 @@ pub(super) unsafe extern "C" fn on_wake(
 ) {
     // SAFETY: called with a live waiter.
     let user: *mut c_void = unsafe { &*waiter }.user.get();
-    // SAFETY: set by `poll` to a part of the same future, which is pinned and not dropped yet.
+    // SAFETY: set by `begin` to a part of the same future, which is pinned and not dropped yet.
     let waker = unsafe { &*user.cast::<Cell<Option<Waker>>>() }.take();
     // From here on the future may be gone.
     if let Some(waker) = waker {
