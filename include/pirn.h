@@ -1271,10 +1271,12 @@ int pirn_timer_unref(struct pirn_loop *loop, struct pirn_timer timer);
 uint64_t pirn_now(struct pirn_loop *loop);
 
 /**
- * Return the address of the turn's time: for code that reads it so often that a call is too much.
+ * Return the address of the turn's time: for code that reads it so often that a call is too
+ * much.
  *
  * While the loop has a timer, what stands there is what `pirn_now` returns: nanoseconds, a
- * `uint64_t`. Without one it may be as old as an earlier turn. It stays there until `pirn_deinit`.
+ * `uint64_t`. Without one it may be as old as an earlier turn. It stays there until
+ * `pirn_deinit`.
  *
  * Returns NULL if there is no live loop. Cost: O(1). Loop thread, also to read it. Since 0.1.
  */

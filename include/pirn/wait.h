@@ -471,8 +471,8 @@ int pirn_hub_handle(struct pirn_hub *hub, const struct pirn_due *due);
  *
  * Returns 0, or
  * - -EINVAL: NULL
- * - -EUCLEAN: a list or the heap of deadlines is damaged, the hub does not see the loop's time, or
- *   the stack of a fiber has overflowed
+ * - -EUCLEAN: a list or the heap of deadlines is damaged, the hub does not see the loop's time,
+ *   or the stack of a fiber has overflowed
  *
  * Cost: O(waiters that are ready or have a time limit). Loop thread. Since 0.1.
  */

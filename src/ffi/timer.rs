@@ -355,10 +355,12 @@ pub unsafe extern "C" fn pirn_now(r#loop: *mut pirn_loop) -> u64 {
     unsafe { reactor(r#loop) }.map_or(0, |reactor| reactor.now().0)
 }
 
-/// Return the address of the turn's time: for code that reads it so often that a call is too much.
+/// Return the address of the turn's time: for code that reads it so often that a call is too
+/// much.
 ///
 /// While the loop has a timer, what stands there is what `pirn_now` returns: nanoseconds, a
-/// `uint64_t`. Without one it may be as old as an earlier turn. It stays there until `pirn_deinit`.
+/// `uint64_t`. Without one it may be as old as an earlier turn. It stays there until
+/// `pirn_deinit`.
 ///
 /// Returns NULL if there is no live loop. Cost: O(1). Loop thread, also to read it. Since 0.1.
 #[unsafe(no_mangle)]

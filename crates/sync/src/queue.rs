@@ -12,7 +12,7 @@ use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 
 use pirn_wait::functions::{pirn_waiter_begin, pirn_waiter_check, pirn_waiter_grant};
-use pirn_wait::{EINVAL, ESHUTDOWN, pirn_waiter, pirn_waiters};
+use pirn_wait::{EINVAL, ESHUTDOWN, pirn_wait_kind, pirn_waiter, pirn_waiters};
 
 use crate::arrivals::pirn_arrivals;
 use crate::end_all;
@@ -304,6 +304,31 @@ impl pirn_queue {
         0
     }
 
+    /// Begins to wait in a list of the queue, unless it is closed.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is NULL or initialised; the item is good for what the kind does with it.
+    #[inline(always)]
+    unsafe fn wait_in(
+        &self,
+        list: &pirn_waiters,
+        kind: &'static pirn_wait_kind,
+        waiter: *mut pirn_waiter,
+        item: *mut c_void,
+        timeout_ns: u64,
+    ) -> c_int {
+        if self.closed.get() != OPEN {
+            // SAFETY: passed on.
+            return unsafe { self.check_apart_and(waiter, item, timeout_ns, refuse) };
+        }
+        let own = (&raw const *self).cast_mut().cast();
+        let word = item.expose_provenance();
+        // SAFETY: passed on; the list is part of the queue, which outlives its waiters as
+        // documented.
+        unsafe { pirn_waiter_begin(waiter, list, kind, own, word, timeout_ns) }
+    }
+
     /// Begins to wait until there is room: the rest of `pirn_queue_put_start`.
     ///
     /// # Safety
@@ -316,15 +341,8 @@ impl pirn_queue {
         item: *mut c_void,
         timeout_ns: u64,
     ) -> c_int {
-        if self.closed.get() != OPEN {
-            // SAFETY: passed on.
-            return unsafe { self.check_apart_and(waiter, item, timeout_ns, refuse) };
-        }
-        let own = (&raw const *self).cast_mut().cast();
-        let (list, word) = (&raw const self.putters, item.expose_provenance());
-        // SAFETY: passed on; the list is part of the queue, which outlives its waiters as
-        // documented.
-        unsafe { pirn_waiter_begin(waiter, list, &raw const PUT, own, word, timeout_ns) }
+        // SAFETY: passed on.
+        unsafe { self.wait_in(&self.putters, &PUT, waiter, item, timeout_ns) }
     }
 
     /// Gets an item. There must be one that is not reserved.
@@ -368,15 +386,8 @@ impl pirn_queue {
         item: *mut c_void,
         timeout_ns: u64,
     ) -> c_int {
-        if self.closed.get() != OPEN {
-            // SAFETY: passed on.
-            return unsafe { self.check_apart_and(waiter, item, timeout_ns, refuse) };
-        }
-        let own = (&raw const *self).cast_mut().cast();
-        let (list, word) = (&raw const self.getters, item.expose_provenance());
-        // SAFETY: passed on; the list is part of the queue, which outlives its waiters as
-        // documented.
-        unsafe { pirn_waiter_begin(waiter, list, &raw const GET, own, word, timeout_ns) }
+        // SAFETY: passed on.
+        unsafe { self.wait_in(&self.getters, &GET, waiter, item, timeout_ns) }
     }
 
     /// How many items are not reserved.

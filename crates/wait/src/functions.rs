@@ -135,8 +135,8 @@ unsafe extern "C" {
     ///
     /// Returns 0, or
     /// - -EINVAL: NULL
-    /// - -EUCLEAN: a list or the heap of deadlines is damaged, the hub does not see the loop's time, or
-    ///   the stack of a fiber has overflowed
+    /// - -EUCLEAN: a list or the heap of deadlines is damaged, the hub does not see the loop's time,
+    ///   or the stack of a fiber has overflowed
     ///
     /// Cost: O(waiters that are ready or have a time limit). Loop thread. Since 0.1.
     pub unsafe fn pirn_hub_verify(hub: *const pirn_hub) -> c_int;

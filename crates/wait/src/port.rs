@@ -20,7 +20,7 @@ use crate::kind::{PIRN_WAIT_LATE, pirn_wait_kind};
 use crate::list::pirn_waiters;
 use crate::state::LIMITED;
 use crate::sys::set_nonblocking;
-use crate::waiter::{pirn_waiter, pirn_wake_fn};
+use crate::waiter::pirn_waiter;
 
 /// Option of `pirn_port_open`: the fd stays in blocking mode. Each read and write then waits until
 /// the fd is ready before it tries, because an attempt could block the loop. For fds that other
@@ -277,8 +277,8 @@ impl pirn_port {
                     return self.end_limit_and_wake(hub, only, ready);
                 }
                 self.waiters.remove_only(only);
-                only.finish_unlimited(hub, ready as c_int);
-                call(only.wake.get(), hub, only, ready as c_int);
+                only.finish_now(hub, ready as c_int);
+                call(hub, only, ready as c_int);
             }
             _ => self.wake_first(hub, ready),
         }
@@ -333,11 +333,12 @@ impl pirn_port {
             writer.end(hub, result);
         }
         first.unlink();
-        let wake = first.finish_now(hub, result);
+        first.end_limit(hub);
+        first.finish_now(hub, result);
         if self.is_unawaited() {
             self.watch(hub, self.awaited());
         }
-        call(wake, hub, first, result);
+        call(hub, first, result);
     }
 
     fn is_unawaited(&self) -> bool {
@@ -347,8 +348,8 @@ impl pirn_port {
 
 /// Calls `wake` of a waiter whose wait has just ended.
 #[inline]
-fn call(wake: pirn_wake_fn, hub: &pirn_hub, waiter: &pirn_waiter, result: c_int) {
-    if let Some(wake) = wake {
+fn call(hub: &pirn_hub, waiter: &pirn_waiter, result: c_int) {
+    if let Some(wake) = waiter.wake.get() {
         let (hub, waiter) = (NonNull::from(hub).as_ptr(), NonNull::from(waiter).as_ptr());
         // SAFETY: called as documented there: in a callback of the loop, the waiter idle, and
         // nothing of it or of the port borrowed afterwards.

@@ -33,7 +33,7 @@ pub(crate) const LIMITED: u32 = 0x2000;
 /// The waiter is lazy and has a deadline, which it keeps until it waits without one.
 pub(crate) const KEPT: u32 = 0x4000;
 /// The flags that outlast a wait.
-pub(crate) const LASTING: u32 = CANCELLED | PREPARED | LAZY | UNREF | DEFERRED | LIMITED | KEPT;
+const LASTING: u32 = CANCELLED | PREPARED | LAZY | UNREF | DEFERRED | LIMITED | KEPT;
 
 impl pirn_waiter {
     /// True if the waiter is in this state.
@@ -42,10 +42,12 @@ impl pirn_waiter {
         self.state.get() & STATE == state
     }
 
-    /// Changes the state, and with it `GRANTED` and `LATER`.
+    /// Changes the state, and with it `GRANTED` and `LATER`. Returns it with all flags.
     #[inline]
-    pub(crate) fn set(&self, state: u32) {
-        self.state.set(self.state.get() & LASTING | state);
+    pub(crate) fn set(&self, state: u32) -> u32 {
+        let state = self.state.get() & LASTING | state;
+        self.state.set(state);
+        state
     }
 
     /// Sets or clears a flag.

@@ -19,8 +19,7 @@ use crate::hub::pirn_hub;
 use crate::kind::{PIRN_WAIT_FIRM, PIRN_WAIT_LATE, pirn_wait_kind};
 use crate::list::{pirn_links, pirn_waiters};
 use crate::state::{
-    BEGINNING, CANCELLED, DEFERRED, IDLE, KEPT, LASTING, LAZY, PREPARED, TOLD, UNREF, WAITING,
-    WOKEN,
+    BEGINNING, CANCELLED, DEFERRED, IDLE, KEPT, LAZY, PREPARED, TOLD, UNREF, WAITING, WOKEN,
 };
 
 /// Returned by a function whose name ends in `_start` when the wait has begun: the waiter's `wake`
@@ -378,8 +377,7 @@ impl pirn_waiter {
         self.kind.set(Some(kind));
         self.object.set(object);
         self.word.set(word);
-        let state = self.state.get() & LASTING | WAITING;
-        self.state.set(state);
+        let state = self.set(WAITING);
         hub.count_wait();
         if let Some(list) = list {
             list.push(self);

@@ -126,8 +126,8 @@ pub unsafe extern "C" fn pirn_hub_handle(hub: *mut pirn_hub, due: *const pirn_du
 ///
 /// Returns 0, or
 /// - -EINVAL: NULL
-/// - -EUCLEAN: a list or the heap of deadlines is damaged, the hub does not see the loop's time, or
-///   the stack of a fiber has overflowed
+/// - -EUCLEAN: a list or the heap of deadlines is damaged, the hub does not see the loop's time,
+///   or the stack of a fiber has overflowed
 ///
 /// Cost: O(waiters that are ready or have a time limit). Loop thread. Since 0.1.
 #[unsafe(no_mangle)]

@@ -4,7 +4,7 @@
 use core::ffi::{c_int, c_void};
 use core::ptr::NonNull;
 
-use super::{pirn_waiter, pirn_wake_fn};
+use super::pirn_waiter;
 use crate::errno::{EALREADY, ENOENT};
 use crate::hub::pirn_hub;
 use crate::kind::pirn_wait_kind;
@@ -153,18 +153,10 @@ impl pirn_waiter {
         }
     }
 
-    /// Ends the wait of a waiter that has left its list, and returns `wake`, to be called at once.
-    /// Only inside a callback of the loop.
+    /// Ends the wait of a waiter that has left its list and has no limit to end. `wake` is to be
+    /// called at once. Only inside a callback of the loop.
     #[inline]
-    pub(crate) fn finish_now(&self, hub: &pirn_hub, result: c_int) -> pirn_wake_fn {
-        self.end_limit(hub);
-        self.finish_unlimited(hub, result);
-        self.wake.get()
-    }
-
-    /// The same without what ends a time limit, and without a call.
-    #[inline]
-    pub(crate) fn finish_unlimited(&self, hub: &pirn_hub, result: c_int) {
+    pub(crate) fn finish_now(&self, hub: &pirn_hub, result: c_int) {
         self.result.set(result);
         self.settle(hub);
     }
