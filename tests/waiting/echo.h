@@ -4,6 +4,8 @@
 
 #include <pirn/fiber.h>
 
+#include "hub.h"
+
 /* Sends back all received bytes, until the end, by a buffer of the caller's. */
 static inline void send_back(struct pirn_port *port, void *buffer, size_t size, uint64_t limit_ns)
 {
@@ -12,6 +14,22 @@ static inline void send_back(struct pirn_port *port, void *buffer, size_t size, 
         if (!CHECK(pirn_port_write_all(port, buffer, (size_t)count, limit_ns) == 0))
             break;
     EQUAL(count, 0);
+}
+
+/* How many clients are being served, and the most so far. */
+static int at_once, most_at_once;
+
+/* Serves a client to its end, and closes its fd. */
+static inline int serve_client(int fd, void *buffer, size_t size, uint64_t limit_ns)
+{
+    struct pirn_port port;
+    open_port(&port, fd);
+    if (++at_once > most_at_once)
+        most_at_once = at_once;
+    send_back(&port, buffer, size, limit_ns);
+    at_once--;
+    OK(pirn_port_close(&port));
+    return close(fd);
 }
 
 /*

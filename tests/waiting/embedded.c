@@ -1,5 +1,6 @@
 /* Fibers where the program makes the turns: events taken as data, and a loop in another loop. */
 #include "test.h"
+#include "echo.h"
 #include "six_waits.h"
 
 #include <pthread.h>
@@ -10,12 +11,9 @@ static int serves(struct pirn_hub *hub_, void *user)
 {
     struct pair *pair = user;
     char bytes[64];
-    intptr_t count;
     (void)hub_;
-    while ((count = pirn_port_read(&pair->here, bytes, sizeof bytes, 20 * SECOND)) > 0)
-        if (!CHECK(pirn_port_write_all(&pair->here, bytes, (size_t)count, 20 * SECOND) == 0))
-            break;
-    return (int)count;
+    send_back(&pair->here, bytes, sizeof bytes, 20 * SECOND);
+    return 0;
 }
 
 static int asks(struct pirn_hub *hub_, void *user)

@@ -9,7 +9,6 @@
 #include <pirn/sync.h>
 
 #include "echo.h"
-#include "hub.h"
 
 #define CLIENTS 5000
 /* Fds that are neither a client's nor its server's. */
@@ -28,23 +27,14 @@ static struct sockaddr_un address;
 static socklen_t address_length;
 static struct pirn_barrier all_are_connected;
 static unsigned char sent[2 * BYTES];
-static int client_count, at_once, most_at_once;
+static int client_count;
 static uint64_t bytes_compared;
 
-/* Sends back all received bytes, until the end. */
-static int serve(struct pirn_hub *hub_, void *argument)
+static int serve(struct pirn_hub *hub_, void *fd)
 {
-    struct pirn_port port;
     char bytes[1024];
-    int fd = *(int *)argument;
     (void)hub_;
-    open_port(&port, fd);
-    if (++at_once > most_at_once)
-        most_at_once = at_once;
-    send_back(&port, bytes, sizeof bytes, LIMIT);
-    at_once--;
-    OK(pirn_port_close(&port));
-    return close(fd);
+    return serve_client(*(int *)fd, bytes, sizeof bytes, LIMIT);
 }
 
 /* Waits until all clients are connected, sends its own bytes in parts, and compares the echo. */

@@ -7,7 +7,6 @@
 #include <pirn/fiber.h>
 
 #include "echo.h"
-#include "hub.h"
 
 #define CLIENTS 500
 #define SERVERS 64
@@ -17,26 +16,17 @@
 static PIRN_STORAGE(block, 2 * CLIENTS + 64, 8, 8);
 static struct sockaddr_in address;
 static unsigned char sent[2 * BYTES];
-static int clients_wanted, clients_served, most_at_once, at_once;
+static int clients_wanted, clients_served;
 
 PIRN_POOL(servers, SERVERS, 16384);
 PIRN_POOL(clients, CLIENTS, 16384);
 
-/* Sends back all received bytes, until the end. */
-static int serve(struct pirn_hub *hub_, void *argument)
+static int serve(struct pirn_hub *hub_, void *fd)
 {
-    struct pirn_port port;
     char bytes[4096];
-    int fd = *(int *)argument;
     (void)hub_;
-    open_port(&port, fd);
-    if (++at_once > most_at_once)
-        most_at_once = at_once;
-    send_back(&port, bytes, sizeof bytes, LIMIT);
-    at_once--;
     clients_served++;
-    OK(pirn_port_close(&port));
-    return close(fd);
+    return serve_client(*(int *)fd, bytes, sizeof bytes, LIMIT);
 }
 
 /* Sends its own bytes in parts of any size, and compares the echo. */
